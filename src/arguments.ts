@@ -1,0 +1,49 @@
+import type { z } from "zod";
+import { FoundryError } from "./errors.js";
+
+const LONGEST_SHOWN = 60;
+
+/**
+ * Checks what a caller gave against a schema, for the library and the tools alike.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` with the argument's name, what came and what is allowed.
+ */
+export function parseArguments<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
+  const parsed = schema.safeParse(given, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => problemOf(issue, given));
+  throw new FoundryError("INVALID_ARGUMENT", problems.map(({ what }) => what).join(" "), {
+    action: [...new Set(problems.map(({ fix }) => fix))].join(" "),
+  });
+}
+
+function problemOf(issue: z.core.$ZodIssue, given: unknown): { what: string; fix: string } {
+  if (issue.code === "unrecognized_keys") {
+    const names = issue.keys.map((key) => `"${key}"`).join(", ");
+    return { what: `There is no argument ${names}.`, fix: `Leave ${names} out.` };
+  }
+  const name = issue.path.map(String).join(".");
+  const value = valueAt(given, issue.path);
+  if (name === "") return { what: `${issue.message}.`, fix: "Change the arguments accordingly." };
+  if (value === undefined) {
+    return { what: `${name} is missing.`, fix: `Give ${name}: ${issue.message}.` };
+  }
+  return {
+    what: `${name} is ${shown(value)}, which does not fit.`,
+    fix: `Give ${name} as allowed: ${issue.message}.`,
+  };
+}
+
+function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined,
+    given,
+  );
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "string" && value.trim() === "") return "an empty text";
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+}

@@ -1,0 +1,184 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { FoundryError } from "./errors.js";
+import { LOG_LEVELS } from "./log.js";
+
+/**
+ * The one place that knows an environment variable. Each setting is a row of this table: its
+ * variable, what it accepts, its default and its meaning; parsing, flags and `--help` derive from it.
+ */
+
+interface Setting<T extends z.ZodType> {
+  /** What the raw text becomes; its error message says what is allowed. */
+  readonly schema: T;
+  /** As `--help` and the README print it. */
+  readonly defaultText: string;
+  readonly meaning: string;
+}
+
+const setting = <T extends z.ZodType>(
+  schema: T,
+  defaultText: string,
+  meaning: string,
+): Setting<T> => ({ schema, defaultText, meaning });
+
+const seconds = (allowed: { min: number; max: number }) =>
+  number(`a number of seconds from ${allowed.min} to ${allowed.max}`, allowed);
+
+/** A decimal number, not what `Number()` also takes: no hexadecimal, no blanks, no "Infinity". */
+function number(allowed: string, { min, max }: { min: number; max: number }, whole = false) {
+  const pattern = whole ? /^\d+$/ : /^\d+(\.\d+)?$/;
+  return z
+    .string()
+    .refine((text) => pattern.test(text) && Number(text) >= min && Number(text) <= max, {
+      error: allowed,
+    })
+    .transform(Number);
+}
+
+const wholeNumber = (allowed: { min: number; max: number }) =>
+  number(`a whole number from ${allowed.min} to ${allowed.max}`, allowed, true);
+
+const headersSchema = z.string().transform((text, context) => {
+  const parsed = z.record(z.string(), z.string()).safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  context.issues.push({
+    code: "custom",
+    input: text,
+    message: 'a JSON object of texts, such as {"X-Team":"research"}',
+  });
+  return z.NEVER;
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const ENDPOINT_ALLOWED = "a URL such as http://127.0.0.1:5273, with or without /v1";
+
+const SETTINGS = {
+  FOUNDRY_ENDPOINT: setting(
+    z.string().refine(isHttpUrl, { error: ENDPOINT_ALLOWED }),
+    "none",
+    "base URL of the service; with or without /v1 or a slash",
+  ),
+  FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token, for engines that want one"),
+  FOUNDRY_HEADERS: setting(headersSchema, "none", "extra headers of each request, as JSON"),
+  FOUNDRY_MODEL: setting(
+    z.string(),
+    "phi-4-mini",
+    "default model: alias, name or id. Unset and not downloaded: the loaded model, else the first downloaded one that can chat",
+  ),
+  FOUNDRY_TIMEOUT: setting(
+    seconds({ min: 0.1, max: 3600 }),
+    "30",
+    "seconds for a request that should answer at once (probe, list, unload)",
+  ),
+  FOUNDRY_STALL_TIMEOUT: setting(
+    seconds({ min: 0.1, max: 86_400 }),
+    "300",
+    "longest silence of a generation in seconds, before or between tokens",
+  ),
+  FOUNDRY_LOAD_TIMEOUT: setting(
+    seconds({ min: 0.1, max: 86_400 }),
+    "900",
+    "longest load of a model, in seconds",
+  ),
+  FOUNDRY_RETRIES: setting(
+    wholeNumber({ min: 0, max: 20 }),
+    "3",
+    "retries of a failed request after the first attempt",
+  ),
+  FOUNDRY_MAX_TOKENS: setting(
+    wholeNumber({ min: 1, max: 1_000_000 }),
+    "1024",
+    "tokens of an answer when the caller gives no max_tokens",
+  ),
+  FOUNDRY_LOG_LEVEL: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(", ")}, in any case` })),
+    "info",
+    "JSON lines on stderr; prompts and answers only at trace",
+  ),
+} as const satisfies Record<string, Setting<z.ZodType>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+const SETTING_NAMES = Object.keys(SETTINGS).filter((name): name is SettingName => name in SETTINGS);
+
+/** Values of the settings that were given; one that is absent has its default. */
+export type Settings = {
+  readonly [N in SettingName]?: z.output<(typeof SETTINGS)[N]["schema"]> | undefined;
+};
+
+/** `FOUNDRY_MAX_TOKENS` is `max-tokens` on the command line. */
+const flagOf = (name: SettingName): string =>
+  name.replace("FOUNDRY_", "").toLowerCase().replaceAll("_", "-");
+
+/**
+ * Reads settings from flags and environment; a flag outranks its variable. An empty value counts as
+ * unset, because hosts write `"FOUNDRY_API_KEY": ""` for a field the user left blank.
+ *
+ * @throws FoundryError `INVALID_SETTING` with the name, the value and what is allowed.
+ * @example
+ * readSettings(["--model", "qwen2.5-0.5b"], process.env).FOUNDRY_MODEL; // "qwen2.5-0.5b"
+ */
+export function readSettings(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const given = parseFlags(flags);
+  const settings: Record<string, unknown> = {};
+  for (const name of SETTING_NAMES) {
+    const flag = given[flagOf(name)];
+    const raw = (typeof flag === "string" ? flag : environment[name])?.trim();
+    if (raw === undefined || raw === "") continue;
+    const parsed = SETTINGS[name].schema.safeParse(raw);
+    if (!parsed.success) {
+      const shown = isSecret(name) ? "(hidden)" : JSON.stringify(raw);
+      const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
+      const allowed = parsed.error.issues[0]?.message ?? "something else";
+      throw new FoundryError("INVALID_SETTING", `${source} is ${shown}, which does not fit.`, {
+        action: `Set it to ${allowed}, or leave it out (default: ${SETTINGS[name].defaultText}).`,
+      });
+    }
+    settings[name] = parsed.data;
+  }
+  return settings;
+}
+
+function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    SETTING_NAMES.map((name) => [flagOf(name), { type: "string" as const }]),
+  );
+  try {
+    return parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const first = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : "";
+    throw new FoundryError("INVALID_SETTING", `The command line does not fit: ${first}.`, {
+      action: `Known flags: ${SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ")}. See --help.`,
+      cause: error,
+    });
+  }
+}
+
+const isSecret = (name: SettingName): boolean =>
+  name === "FOUNDRY_API_KEY" || name === "FOUNDRY_HEADERS";
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol);
+}
+
+/** Every setting with its flag, default and meaning, for `--help`. */
+export function describeSettings(): string {
+  return SETTING_NAMES.map((name) => {
+    const { defaultText, meaning } = SETTINGS[name];
+    return `  ${name}, --${flagOf(name)}  (default: ${defaultText})\n      ${meaning}`;
+  }).join("\n");
+}

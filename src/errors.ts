@@ -1,0 +1,115 @@
+/**
+ * The one error type. Every failure that leaves this package, as an exception of the library or as
+ * the result of a tool, is a `FoundryError`: a code to branch on, what happened in one sentence,
+ * what to do next in another, and whether trying the same again can help.
+ */
+
+/** Every code a {@link FoundryError} can carry, and what it stands for. */
+export const ERROR_CODES = {
+  NO_ENDPOINT: "no endpoint is set and none was found",
+  SERVICE_UNREACHABLE: "nothing listens at the endpoint, or the connection broke before an answer",
+  CIRCUIT_OPEN: "the endpoint failed repeatedly; it is not asked again until the next probe is due",
+  NOT_FOUNDRY: "something answers at the endpoint, but nothing this client can talk to",
+  UNSUPPORTED_BY_SERVER: "this service has no route for what was asked",
+  UNAUTHORIZED: "the service refused the credentials",
+  SERVICE_BUSY: "the service asked to be left alone for a while (408, 429, 503), or is loading",
+  SERVICE_ERROR: "the service failed on a request that was fine",
+  INVALID_RESPONSE: "the answer was not what this route answers: HTML, half a JSON, nothing",
+  RESPONSE_TOO_LARGE: "the answer was larger than the limit",
+  REQUEST_TOO_LARGE: "the request line and headers are longer than the service reads",
+  TIMEOUT: "a time limit passed; `phase` says which",
+  CANCELLED: "the caller cancelled",
+  CLIENT_CLOSED: "the client was closed",
+  MODEL_NOT_FOUND: "no model has this alias, name or id",
+  MODEL_NOT_CACHED: "the model is known but not downloaded",
+  MODEL_NOT_LOADED: "the model is downloaded but not in memory",
+  MODEL_BUSY: "the model cannot be unloaded while it is in use",
+  MODEL_CANNOT_CHAT: "the model is for another task, such as embeddings",
+  LOAD_FAILED: "the service could not load the model",
+  EP_UNAVAILABLE: "the model needs an execution provider that is not registered",
+  CONTEXT_LENGTH_EXCEEDED: "prompt and answer together do not fit the model's context",
+  INVALID_REQUEST: "the service refused the request as malformed",
+  INFERENCE_FAILED: "the model failed while generating",
+  SERVER_CRASHED: "the service died while it worked on this request",
+  STREAM_INTERRUPTED: "a generation ended before its end; the text so far is kept",
+  INVALID_ARGUMENT: "an argument does not fit",
+  INVALID_SETTING: "a setting does not fit",
+  INTERNAL: "a defect of this package",
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The stretch of a request in which a time limit passed. */
+export type TimeoutPhase = "connect" | "first_byte" | "silence" | "whole";
+
+export interface FoundryErrorOptions {
+  /** What to do next, a sentence that a person and an agent can act on. */
+  readonly action: string;
+  /** Whether the same call can succeed later without anything being changed. Default `false`. */
+  readonly retryable?: boolean;
+  /** The HTTP status that came back, where one did. */
+  readonly status?: number;
+  /** How long the service asked to be left alone, in milliseconds. */
+  readonly retryAfterMs?: number;
+  readonly phase?: TimeoutPhase;
+  /**
+   * What the service or the system said, unabridged. For the log only: it may hold paths of the
+   * service's disk or native function names, which are nobody's business but the maintainer's.
+   */
+  readonly detail?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * A failure with a code, in words for an agent and for a person.
+ *
+ * @example
+ * try {
+ *   await client.complete({ prompt: "Hello" });
+ * } catch (error) {
+ *   if (error instanceof FoundryError && error.code === "MODEL_NOT_CACHED") console.error(error.action);
+ * }
+ */
+export class FoundryError extends Error {
+  override readonly name = "FoundryError";
+  readonly code: ErrorCode;
+  readonly action: string;
+  readonly retryable: boolean;
+  readonly status: number | null;
+  readonly retryAfterMs: number | null;
+  readonly phase: TimeoutPhase | null;
+  readonly detail: string | null;
+  /** How often the request was sent before this error was given up to. Set by the retry policy. */
+  attempts = 1;
+
+  constructor(code: ErrorCode, message: string, options: FoundryErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.action = options.action;
+    this.retryable = options.retryable ?? false;
+    this.status = options.status ?? null;
+    this.retryAfterMs = options.retryAfterMs ?? null;
+    this.phase = options.phase ?? null;
+    this.detail = options.detail ?? null;
+  }
+}
+
+/** What a caller's abort becomes, wherever it is noticed. */
+export function cancelledError(): FoundryError {
+  return new FoundryError("CANCELLED", "The call was cancelled.", {
+    action: "Nothing to do. The device may still be busy with it for a while.",
+  });
+}
+
+/**
+ * Anything that was thrown, as a `FoundryError`. What is none is a defect of ours: its own words
+ * stay in `detail` for the log and are not shown.
+ */
+export function toFoundryError(thrown: unknown): FoundryError {
+  if (thrown instanceof FoundryError) return thrown;
+  return new FoundryError("INTERNAL", "foundry-local-mcp failed on this call.", {
+    action: "Report it with the log lines of this moment; other calls are not affected.",
+    detail: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+    cause: thrown,
+  });
+}

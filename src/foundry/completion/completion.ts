@@ -1,0 +1,64 @@
+import type { FinishReason } from "../dialects/index.js";
+
+export const COMPLETION_STATUSES = [
+  "queued",
+  "loading",
+  "running",
+  "completed",
+  "interrupted",
+  "cancelled",
+  "failed",
+] as const;
+export type CompletionStatus = (typeof COMPLETION_STATUSES)[number];
+
+/** A completion as far as it has come. What is not known, or not yet, is `null`. */
+export interface Completion {
+  readonly id: string;
+  readonly status: CompletionStatus;
+  /** The answer so far, without thinking and without a stop string. */
+  readonly text: string;
+  /** What the model thought before it answered, where it shows that. */
+  readonly reasoning: string | null;
+  readonly finishReason: FinishReason | null;
+  /** Exact id of the model. */
+  readonly model: string | null;
+  readonly usage: CompletionUsage;
+  readonly timing: CompletionTiming;
+  /** How often the request was sent; more than 1 where a failure before the first token was retried. */
+  readonly attempts: number;
+  /** Whether the answer is one given before. */
+  readonly cached: boolean;
+  /** What the caller should know about this answer, each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+export interface CompletionUsage {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  /** `true` where the service did not count and the figures are guesses from the text. */
+  readonly estimated: boolean;
+}
+
+/** Milliseconds, and tokens per second of the generation itself. */
+export interface CompletionTiming {
+  readonly queuedMs: number;
+  readonly loadMs: number;
+  /** From the request to the first token, loading not included. */
+  readonly firstTokenMs: number | null;
+  readonly totalMs: number;
+  readonly tokensPerSecond: number | null;
+}
+
+/** News of a completion while it runs. */
+export type CompletionEvent =
+  | {
+      readonly type: "status";
+      readonly status: "loading" | "running";
+      /** Exact id of the model. */
+      readonly model: string;
+    }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "reasoning"; readonly text: string }
+  /** All text until here was thinking: the model closed a `<think>` that its template had opened. */
+  | { readonly type: "text_was_reasoning" }
+  | { readonly type: "completed"; readonly completion: Completion };

@@ -1,0 +1,123 @@
+import { randomUUID } from "node:crypto";
+import type { FinishReason, TokenCounts } from "../dialects/index.js";
+import type { Completion, CompletionStatus } from "./completion.js";
+
+/** Roughly, over English and code; only for figures that are marked as estimated. */
+const CHARACTERS_PER_TOKEN = 3.5;
+
+/** Below this, arrival times measure the network's buffers, not the model. */
+const SHORTEST_MEASURE_MS = 50;
+
+/** What a completion has come to: filled by its run, looked at by everybody else. */
+export class CompletionProgress {
+  readonly id = randomUUID();
+  status: CompletionStatus = "queued";
+  model: string | null = null;
+  finishReason: FinishReason | null = null;
+  usage: TokenCounts | null = null;
+  attempts = 1;
+  readonly warnings: string[] = [];
+  readonly #now: () => number;
+  readonly #inputCharacters: number;
+  readonly #startedAt: number;
+  #text = "";
+  #reasoning = "";
+  #pieces = 0;
+  #loadMs = 0;
+  #askedAt: number | null = null;
+  #firstTokenAt: number | null = null;
+  #lastTokenAt: number | null = null;
+  #endedAt: number | null = null;
+
+  constructor(inputCharacters: number, now: () => number) {
+    this.#inputCharacters = inputCharacters;
+    this.#now = now;
+    this.#startedAt = now();
+  }
+
+  get hasStarted(): boolean {
+    return this.#firstTokenAt !== null;
+  }
+
+  get hasEnded(): boolean {
+    return this.#endedAt !== null;
+  }
+
+  asked(): void {
+    this.status = "running";
+    this.#askedAt = this.#now();
+  }
+
+  loadedIn(milliseconds: number): void {
+    this.#loadMs += milliseconds;
+  }
+
+  /** Counts a piece of the stream, which is a token or nearly so on all services. */
+  countPiece(): void {
+    this.#pieces += 1;
+    this.#lastTokenAt = this.#now();
+    this.#firstTokenAt ??= this.#lastTokenAt;
+  }
+
+  addText(text: string): void {
+    this.#text += text;
+  }
+
+  addReasoning(text: string): void {
+    this.#reasoning += text;
+  }
+
+  textWasReasoning(): void {
+    this.#reasoning += this.#text;
+    this.#text = "";
+  }
+
+  end(status: CompletionStatus): void {
+    this.status = status;
+    this.#endedAt = this.#now();
+  }
+
+  snapshot(): Completion {
+    const reasoning = this.#reasoning.trim();
+    const outputTokens = this.usage?.outputTokens ?? (this.hasStarted ? this.#pieces : null);
+    return {
+      id: this.id,
+      status: this.status,
+      text: this.#text,
+      reasoning: reasoning === "" ? null : reasoning,
+      finishReason: this.finishReason,
+      model: this.model,
+      usage: {
+        inputTokens: this.usage?.inputTokens ?? this.#estimatedInputTokens(),
+        outputTokens,
+        estimated: this.usage === null,
+      },
+      timing: {
+        queuedMs: 0,
+        loadMs: Math.round(this.#loadMs),
+        firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
+        totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
+        tokensPerSecond: this.#tokensPerSecond(outputTokens),
+      },
+      attempts: this.attempts,
+      cached: false,
+      warnings: [...this.warnings],
+    };
+  }
+
+  #estimatedInputTokens(): number {
+    return Math.ceil(this.#inputCharacters / CHARACTERS_PER_TOKEN);
+  }
+
+  /** Of the generation itself: from the first token, which is not counted, to the last. */
+  #tokensPerSecond(outputTokens: number | null): number | null {
+    if (this.#firstTokenAt === null || this.#lastTokenAt === null) return null;
+    const milliseconds = this.#lastTokenAt - this.#firstTokenAt;
+    if (outputTokens === null || outputTokens < 2 || milliseconds < SHORTEST_MEASURE_MS)
+      return null;
+    return Math.round(((outputTokens - 1) / milliseconds) * 10_000) / 10;
+  }
+}
+
+const roundedDifference = (from: number | null, to: number | null): number | null =>
+  from === null || to === null ? null : Math.round(to - from);

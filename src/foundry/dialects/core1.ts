@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { FoundryError } from "../../errors.js";
+import type { HttpTransport } from "../../http/index.js";
+import type { KnownModel } from "../models/index.js";
+import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { openChat, wholeChat } from "./chat-stream.js";
+import type { Call, ChatRequest, Dialect } from "./dialect.js";
+import { errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
+
+export const core1StatusSchema = z.object({ modelDirPath: z.string() });
+
+/**
+ * C1, core 1.x behind Kestrel: the daemon of CLI 0.10 and the web service of SDK 1.x
+ * (docs/foundry-local.md, sections 1 to 5). Takes ids percent-encoded or not; lists what is
+ * downloaded, without versions; answers a failed load with an empty 500.
+ */
+export function core1Dialect(transport: HttpTransport): Dialect {
+  const get = (path: string, call: Call, subject: Subject) =>
+    transport.request({
+      method: "GET",
+      path,
+      ...call,
+      toError: (failure) => errorOfFailure(failure, subject),
+    });
+
+  const loadedModels = async (call: Call) => {
+    const answer = await get("/models/loaded", call, { doing: "other" });
+    return parseAnswer(answer, loadedIdsSchema, "/models/loaded").map((id) => ({
+      id,
+      family: "public" as const,
+    }));
+  };
+
+  /**
+   * A stream that cannot begin ends without a word, as an empty 200 or a broken connection. Asked in
+   * one piece, the same request tells why, or is answered after all (section 10).
+   */
+  const explainSilence = async (request: ChatRequest, call: Call, error: FoundryError) => {
+    const loaded = await loadedModels(call);
+    if (!loaded.some(({ id }) => id === request.model.id)) throw notLoaded(request.model);
+    const whole = await wholeChat(transport, request, QUIRKS, call);
+    return { ...whole, attempts: error.attempts + whole.attempts };
+  };
+
+  return {
+    name: "C1",
+    title: "Foundry Local core 1.x",
+    version: "1.x",
+    can: {
+      load: true,
+      stopsOnDisconnect: true,
+      refusesUnloadInUse: false,
+      contextLimit: "max_length",
+    },
+
+    async status(call) {
+      const answer = await get("/status", call, { doing: "other" });
+      const { modelDirPath } = parseAnswer(answer, core1StatusSchema, "/status");
+      return { pid: null, modelCachePath: modelDirPath };
+    },
+
+    async listModels(call) {
+      const path = "/v1/models";
+      const answer = await get(path, call, { doing: "other" }).catch(offline);
+      if (typeof answer === "string") return { models: [], warning: answer };
+      const { data } = parseAnswer(answer, modelListSchema, path);
+      const models = data.map((model) => ({
+        id: model.id,
+        alias: model.parent ?? null,
+        family: "public" as const,
+        downloaded: true,
+        contextLength: null,
+      }));
+      return { models, warning: null };
+    },
+
+    loadedModels,
+
+    async load(model, _typed, call) {
+      // It would answer an empty 500, as to every load that fails.
+      if (model.downloaded === false) throw notDownloaded(model);
+      // Answers the same whether or not it was loaded; only the list tells.
+      const before = await loadedModels(call);
+      if (before.some(({ id }) => id === model.id)) return "already_loaded";
+      await get(pathOf("load", model.id), call, { doing: "load", model: model.id });
+      return "loaded";
+    },
+
+    async unload(model, call) {
+      const before = await loadedModels(call);
+      if (!before.some(({ id }) => id === model.id)) return "not_loaded";
+      await get(pathOf("unload", model.id), call, { doing: "unload", model: model.id });
+      return "unloaded";
+    },
+
+    async chat(request, call) {
+      try {
+        return await openChat(transport, request, QUIRKS, call);
+      } catch (error) {
+        if (!(error instanceof FoundryError) || !SILENT_ENDS.has(error.code)) throw error;
+        return explainSilence(request, call, error);
+      }
+    },
+  };
+}
+
+/** `stop` only turns on early stopping here, so none is sent (section 4). */
+const QUIRKS = { path: "/v1/chat/completions", stopStrings: 0 };
+
+/** How a stream of C1 ends that never began. */
+const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE", "SERVICE_UNREACHABLE"]);
+
+/** The whole list is a 500 while the catalog cannot be reached: degraded, not dead (#1024). */
+function offline(error: unknown): string {
+  if (!(error instanceof FoundryError) || error.code !== "SERVICE_ERROR") throw error;
+  return "The service cannot list its models, probably because its catalog cannot be reached.";
+}
+
+const pathOf = (verb: "load" | "unload", id: string): string =>
+  `/models/${verb}/${encodeURIComponent(id)}`;
+
+function notDownloaded(model: KnownModel): FoundryError {
+  const name = model.alias ?? model.name;
+  return new FoundryError("MODEL_NOT_CACHED", `${model.id} is not downloaded.`, {
+    action: `Download it first, for example with \`foundry model download ${name}\`, or choose a downloaded model from list_models.`,
+  });
+}
+
+const notLoaded = (model: KnownModel): FoundryError =>
+  errorOfStreamEvent("Model is not loaded", "invalid_request_error", {
+    doing: "chat",
+    model: model.id,
+  });

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { HttpTransport } from "../../http/index.js";
+import { jsonOf } from "./answers.js";
+import type { Call } from "./dialect.js";
+
+/**
+ * Everything that differs between the versions of C2 and matters to this client, in one place
+ * (docs/foundry-local.md, section 9). No version is told by any route, so it is probed.
+ */
+export interface Core2Version {
+  /** For people. */
+  readonly version: string;
+  /** Serves registered models under `/catalogs/local`. */
+  readonly hasLocalFamily: boolean;
+  /** Closing a stream stops the generation (#1136). Before, it runs to its token limit. */
+  readonly stopsOnDisconnect: boolean;
+  /** `stop` strings that are honoured; before 2.1 they only turned on early stopping. */
+  readonly stopStrings: number;
+  /** Which length of genai_config.json limits a request (#1067). */
+  readonly contextLimit: "max_length" | "context_length";
+}
+
+export const CORE_2_0: Core2Version = {
+  version: "2.0",
+  hasLocalFamily: false,
+  stopsOnDisconnect: false,
+  stopStrings: 0,
+  contextLimit: "max_length",
+};
+
+export const CORE_2_1: Core2Version = {
+  version: "2.1 or later",
+  hasLocalFamily: true,
+  stopsOnDisconnect: true,
+  stopStrings: 4,
+  contextLimit: "context_length",
+};
+
+const responseListSchema = z.object({ object: z.literal("list") });
+
+/**
+ * The second family of routes came with 2.1, together with all the rest. Of its routes, the list of
+ * stored responses is the one that takes no lock, so that it answers while a model loads.
+ */
+export async function probeCore2Version(
+  transport: HttpTransport,
+  call: Call,
+): Promise<Core2Version> {
+  const answer = await transport.request({
+    method: "GET",
+    path: "/catalogs/local/v1/responses",
+    ...call,
+    anyStatus: true,
+  });
+  const isList = answer.status === 200 && responseListSchema.safeParse(jsonOf(answer)).success;
+  return isList ? CORE_2_1 : CORE_2_0;
+}

@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { FoundryError } from "../../errors.js";
+import type { HttpAnswer, HttpTransport } from "../../http/index.js";
+import { type Family, type KnownModel, parseModelId } from "../models/index.js";
+import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { openChat } from "./chat-stream.js";
+import type { Core2Version } from "./core2-versions.js";
+import type { Call, Dialect } from "./dialect.js";
+import { errorOfFailure, type Subject } from "./failures.js";
+
+export const core2StatusSchema = z.object({
+  modelCachePath: z.string(),
+  pid: z.number().int().positive().nullish().catch(null),
+});
+
+const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"]) });
+const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });
+
+/** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
+const HEAD_LIMIT_BYTES = 4096;
+
+/**
+ * C2, the open-source core 2.x behind oatpp. Loads and unloads by alias alone, which no route shows;
+ * everything else takes exact ids; paths are not percent-decoded; every wait on the model list ends
+ * only when a running load ends (docs/foundry-local.md, sections 2, 3 and 7).
+ */
+export function core2Dialect(transport: HttpTransport, version: Core2Version): Dialect {
+  const families: readonly Family[] = version.hasLocalFamily ? ["public", "local"] : ["public"];
+  const get = (path: string, call: Call, subject: Subject): Promise<HttpAnswer> =>
+    transport.request({
+      method: "GET",
+      path,
+      ...call,
+      headLimitBytes: HEAD_LIMIT_BYTES,
+      toError: (failure) => errorOfFailure(failure, subject),
+    });
+
+  /** Tries one name after the other until the service knows one. */
+  const byName = async (
+    verb: "load" | "unload",
+    model: KnownModel,
+    names: readonly string[],
+    call: Call,
+  ): Promise<HttpAnswer> => {
+    const [name, ...rest] = names;
+    const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name ?? model.name)}`;
+    try {
+      return await get(path, call, { doing: verb, model: model.id });
+    } catch (error) {
+      const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
+      if (!isUnknown || rest.length === 0) throw error;
+      return byName(verb, model, rest, call);
+    }
+  };
+
+  const loadedModels = async (call: Call) => {
+    const lists = await Promise.all(
+      families.map(async (family) => {
+        const path = `${prefixOf(family)}/models/loaded`;
+        const answer = await get(path, call, { doing: "other" });
+        return parseAnswer(answer, loadedIdsSchema, path).map((id) => ({ id, family }));
+      }),
+    );
+    return lists.flat();
+  };
+
+  return {
+    name: "C2",
+    title: `Foundry Local core ${version.version}`,
+    version: version.version,
+    can: {
+      load: true,
+      stopsOnDisconnect: version.stopsOnDisconnect,
+      refusesUnloadInUse: true,
+      contextLimit: version.contextLimit,
+    },
+
+    async status(call) {
+      const answer = await get("/status", call, { doing: "other" });
+      const { pid, modelCachePath } = parseAnswer(answer, core2StatusSchema, "/status");
+      return { pid: pid ?? null, modelCachePath };
+    },
+
+    async listModels(call) {
+      const lists = await Promise.all(
+        families.map(async (family) => {
+          const path = `${prefixOf(family)}/v1/models`;
+          const answer = await get(path, call, { doing: "other" });
+          return parseAnswer(answer, modelListSchema, path).data.map(({ id }) => ({
+            id,
+            alias: null,
+            family,
+            // The public list is the whole catalog; a registered model lies on the disk already.
+            downloaded: family === "local" ? true : null,
+            contextLength: null,
+          }));
+        }),
+      );
+      return { models: lists.flat(), warning: null };
+    },
+
+    loadedModels,
+
+    async load(model, typed, call) {
+      const answer = await byName("load", model, namesFor(model, typed), call);
+      return parseAnswer(answer, loadStatusSchema, "/models/load").status;
+    },
+
+    async unload(model, call) {
+      const answer = await byName("unload", model, namesFor(model, model.id), call);
+      return parseAnswer(answer, unloadStatusSchema, "/models/unload").status;
+    },
+
+    chat: (request, call) =>
+      openChat(
+        transport,
+        request,
+        {
+          path: `${prefixOf(request.model.family)}/v1/chat/completions`,
+          stopStrings: version.stopStrings,
+          headLimitBytes: HEAD_LIMIT_BYTES,
+        },
+        call,
+      ),
+  };
+}
+
+const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/local" : "");
+
+/**
+ * Names under which the service may know a model, likeliest first. Without its catalog, a service
+ * gives each model its bare name as alias; a later version may take ids (section 2).
+ */
+function namesFor(model: KnownModel, typed: string): string[] {
+  const { base } = parseModelId(model.id);
+  const names = [model.alias, model.name, typed.trim(), base, model.id];
+  return [...new Set(names.filter((name): name is string => name !== null && name !== ""))];
+}
+
+/**
+ * A name as C2 wants it in a path: raw, since it decodes nothing. Only what HTTP itself cannot carry
+ * is encoded; such a name is then unknown to the service, which is the truth.
+ */
+const rawPathOf = (name: string): string =>
+  name.replace(/[^\w.~!$&'()*+,;=:@-]/g, encodeURIComponent);

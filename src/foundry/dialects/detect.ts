@@ -1,0 +1,88 @@
+import { FoundryError } from "../../errors.js";
+import type { HttpAnswer, HttpTransport } from "../../http/index.js";
+import { jsonOf, kindOf, loadedIdsSchema, modelListSchema } from "./answers.js";
+import { core1Dialect, core1StatusSchema } from "./core1.js";
+import { core2Dialect, core2StatusSchema } from "./core2.js";
+import { probeCore2Version } from "./core2-versions.js";
+import type { Call, Dialect } from "./dialect.js";
+import { openaiDialect } from "./openai.js";
+
+/**
+ * Finds out which server answers, by questions that change nothing (docs/foundry-local.md,
+ * section 1). CLI versions say nothing about it, so nothing else is asked.
+ *
+ * @throws FoundryError `NOT_FOUNDRY` when something answers that is none of them.
+ */
+export async function detectDialect(transport: HttpTransport, call: Call): Promise<Dialect> {
+  const ask = (path: string): Promise<HttpAnswer> =>
+    transport.request({ method: "GET", path, ...call, anyStatus: true });
+
+  const status = await ask("/status");
+  if (isOatpp(status) || core2StatusSchema.safeParse(jsonOf(status)).success) {
+    return core2Dialect(transport, await probeCore2Version(transport, call));
+  }
+  if (core1StatusSchema.safeParse(jsonOf(status)).success) return core1Dialect(transport);
+
+  const oldStatus = await ask("/openai/status");
+  if (isOldService(oldStatus)) throw oldServiceError(transport.baseUrl);
+
+  const loaded = await ask("/models/loaded");
+  if (loaded.status === 200 && loadedIdsSchema.safeParse(jsonOf(loaded)).success) {
+    return core1Dialect(transport);
+  }
+
+  const models = await ask("/v1/models");
+  if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
+    return openaiDialect(transport);
+  }
+  throw notFoundry(transport.baseUrl, models);
+}
+
+const isOatpp = (answer: HttpAnswer): boolean =>
+  (answer.headers["server"] ?? "").toLowerCase().startsWith("oatpp");
+
+/** The service of the old CLI; some revisions write `ModelDirPath`. */
+function isOldService(answer: HttpAnswer): boolean {
+  const body = jsonOf(answer);
+  if (answer.status !== 200 || typeof body !== "object" || body === null) return false;
+  return Object.keys(body).some((key) => key.toLowerCase() === "modeldirpath");
+}
+
+function oldServiceError(baseUrl: string): FoundryError {
+  return new FoundryError(
+    "UNSUPPORTED_BY_SERVER",
+    `${baseUrl} is the service of Foundry Local's old command line (0.8 or before), which this version does not speak.`,
+    { action: "Update Foundry Local (CLI 0.10 or later) and point FOUNDRY_ENDPOINT at it." },
+  );
+}
+
+function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
+  if (models.status === 401 || models.status === 403) {
+    return new FoundryError("UNAUTHORIZED", `${baseUrl} wants credentials.`, {
+      status: models.status,
+      action: "Set FOUNDRY_API_KEY to the key of this service.",
+    });
+  }
+  if (models.status >= 500) {
+    return new FoundryError(
+      "SERVICE_ERROR",
+      `${baseUrl} answers, but only with errors (HTTP ${models.status}).`,
+      {
+        status: models.status,
+        action: "Wait a moment and try again; restart the service if it stays so.",
+        retryable: true,
+        detail: models.body.slice(0, 2000),
+      },
+    );
+  }
+  return new FoundryError(
+    "NOT_FOUNDRY",
+    `Something answers at ${baseUrl}, but it is neither Foundry Local nor an OpenAI-compatible engine: /v1/models gave HTTP ${models.status} with ${kindOf(models)}.`,
+    {
+      status: models.status,
+      action:
+        "Set FOUNDRY_ENDPOINT to the address that `foundry server status` prints as Web URLs.",
+      detail: models.body.slice(0, 2000),
+    },
+  );
+}

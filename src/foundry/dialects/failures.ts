@@ -1,0 +1,217 @@
+import { type ErrorCode, FoundryError, type FoundryErrorOptions } from "../../errors.js";
+import type { HttpFailure } from "../../http/index.js";
+import { plainWords } from "./plain-words.js";
+
+/**
+ * From what a service says to what it means. The services word their errors rather than code them,
+ * and give the same one different statuses from version to version (docs/foundry-local.md,
+ * section 5), so the words decide and the status only breaks ties.
+ */
+
+/** What a request was about, as far as it helps to word its failure. */
+export interface Subject {
+  readonly doing: "chat" | "load" | "unload" | "other";
+  /** The model as the caller knows it. */
+  readonly model?: string;
+}
+
+interface Rule {
+  readonly words: RegExp;
+  readonly code: ErrorCode;
+  readonly say: (model: string) => { message: string; action: string };
+  readonly doing?: Subject["doing"];
+}
+
+/** The first rule that fits decides; more special ones stand before more general ones. */
+const RULES: readonly Rule[] = [
+  {
+    words: /model not cached|must be downloaded before/i,
+    code: "MODEL_NOT_CACHED",
+    say: (model) => ({
+      message: `${model} is not downloaded.`,
+      action: `Download it first, for example with \`foundry model download\`, or choose a downloaded model from list_models.`,
+    }),
+  },
+  {
+    words: /not loaded|must be loaded before/i,
+    code: "MODEL_NOT_LOADED",
+    say: (model) => ({
+      message: `${model} is not loaded.`,
+      action: "Load it with load_model, then try again.",
+    }),
+  },
+  {
+    words: /model not found|no model matching|model .* (does not exist|not found)|model_not_found/i,
+    code: "MODEL_NOT_FOUND",
+    say: (model) => ({
+      message: `The service has no model ${model}.`,
+      action: "Choose one that list_models shows.",
+    }),
+  },
+  {
+    words: /no openaiservice provider found/i,
+    code: "MODEL_NOT_CACHED",
+    say: (model) => ({
+      message: `${model} is not downloaded, or the service does not know it.`,
+      action: "Choose a downloaded model from list_models.",
+    }),
+  },
+  {
+    words: /which is not registered|DownloadAndRegisterEps/i,
+    code: "EP_UNAVAILABLE",
+    say: (model) => ({
+      message: `${model} needs an execution provider that is not installed here.`,
+      action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
+    }),
+  },
+  {
+    words: /cannot unload model|session\(s\) still using/i,
+    code: "MODEL_BUSY",
+    say: (model) => ({
+      message: `${model} is in use, so it cannot be unloaded now.`,
+      action: "Wait until its completions have ended, or cancel them, then try again.",
+    }),
+  },
+];
+
+/** Mistakes of the caller that older services answer with a 500 (docs/foundry-local.md, section 5). */
+const CALLERS_MISTAKE =
+  /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|json\.exception|\bstoi\b|unsupported parameter|must be (a|an|at least) /i;
+
+const OVERFLOW_FIGURES =
+  /requires (?<total>\d+) total tokens \((?<input>\d+) input \+ (?<output>\d+) output\).*maximum context length of (?<limit>\d+)/is;
+/** vLLM, llama.cpp and others word it in their own ways. */
+const OVERFLOW_WORDS =
+  /context[ _](length|size|window)[^.]*(exceed|maximum|too (long|small))|exceeds?[^.]*context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
+
+/** How far a request overshot a context, in tokens; `null` where the service did not say. */
+export interface Overflow {
+  readonly input: number | null;
+  readonly output: number | null;
+  readonly limit: number | null;
+}
+
+/** The figures in an overflow error, which are the only way to learn a limit from afar. */
+export function overflowOf(error: FoundryError): Overflow | null {
+  if (error.code !== "CONTEXT_LENGTH_EXCEEDED") return null;
+  const figures = OVERFLOW_FIGURES.exec(error.detail ?? "")?.groups;
+  const figure = (name: string) => (figures?.[name] === undefined ? null : Number(figures[name]));
+  return { input: figure("input"), output: figure("output"), limit: figure("limit") };
+}
+
+/** The error for an answer that is not 2xx. */
+export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
+  const { status, message, retryAfterMs } = failure;
+  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  return errorOfMessage(message, subject, options, failure.body);
+}
+
+/**
+ * The error for an `error` inside a stream that began with 200.
+ * @param type The service's own word, `invalid_request_error` or `server_error`, where it gave one.
+ */
+export function errorOfStreamEvent(
+  message: string,
+  type: string | null,
+  subject: Subject,
+): FoundryError {
+  const status = type === "invalid_request_error" ? 400 : 500;
+  return errorOfMessage(message, subject, { status }, message);
+}
+
+function errorOfMessage(
+  message: string,
+  subject: Subject,
+  given: { readonly status: number; readonly retryAfterMs?: number },
+  detail: string,
+): FoundryError {
+  const options = { ...given, detail };
+  const model = subject.model ?? "the model";
+  const said = plainWords(message);
+  if (OVERFLOW_FIGURES.test(message) || OVERFLOW_WORDS.test(message)) {
+    return overflowError(message, model, options);
+  }
+  const rule = RULES.find((candidate) => candidate.words.test(message));
+  if (rule !== undefined) {
+    const { message: what, action } = rule.say(model);
+    return new FoundryError(rule.code, what, {
+      ...options,
+      action,
+      retryable: rule.code === "MODEL_BUSY",
+    });
+  }
+  return byStatus(given.status, said, model, subject, options);
+}
+
+function overflowError(
+  message: string,
+  model: string,
+  options: Omit<FoundryErrorOptions, "action">,
+): FoundryError {
+  const figures = OVERFLOW_FIGURES.exec(message)?.groups;
+  const text =
+    figures === undefined
+      ? `The prompt and the answer together do not fit the context of ${model}.`
+      : `The prompt has ${figures["input"]} tokens and the answer may have ${figures["output"]}, together more than the ${figures["limit"]} tokens of ${model}.`;
+  return new FoundryError("CONTEXT_LENGTH_EXCEEDED", text, {
+    ...options,
+    // As worded, not as sent: overflowOf reads its figures from it, and JSON may escape the plus.
+    detail: message,
+    action: "Shorten the prompt, ask for fewer max_tokens, or use a model with a longer context.",
+  });
+}
+
+function byStatus(
+  status: number,
+  said: string,
+  model: string,
+  { doing }: Subject,
+  options: Omit<FoundryErrorOptions, "action">,
+): FoundryError {
+  const quoted = said === "" ? "It gave no reason." : `It said: ${said}`;
+  if (status === 401 || status === 403) {
+    return new FoundryError("UNAUTHORIZED", `The service refused the credentials. ${quoted}`, {
+      ...options,
+      action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS.",
+    });
+  }
+  if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
+    return new FoundryError("SERVICE_BUSY", `The service is busy (HTTP ${status}). ${quoted}`, {
+      ...options,
+      action: "Try again in a while.",
+      retryable: true,
+    });
+  }
+  if (status === 404 || status === 405) {
+    return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
+      ...options,
+      action: "health_check tells which service this is; a newer Foundry Local may help.",
+    });
+  }
+  if (doing === "load") {
+    return new FoundryError("LOAD_FAILED", `The service could not load ${model}. ${quoted}`, {
+      ...options,
+      action:
+        "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.",
+    });
+  }
+  if (status < 500 || CALLERS_MISTAKE.test(said)) {
+    return new FoundryError("INVALID_REQUEST", `The service refused the request. ${quoted}`, {
+      ...options,
+      action: "Change what it names, then try again.",
+    });
+  }
+  if (doing === "chat") {
+    return new FoundryError("INFERENCE_FAILED", `${model} failed while generating. ${quoted}`, {
+      ...options,
+      action:
+        "Try again; if it keeps failing, unload and load the model, restart the service, or use another model.",
+      retryable: true,
+    });
+  }
+  return new FoundryError("SERVICE_ERROR", `The service failed (HTTP ${status}). ${quoted}`, {
+    ...options,
+    action: "Try again; if it keeps failing, restart the service.",
+    retryable: true,
+  });
+}

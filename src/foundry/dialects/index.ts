@@ -1,0 +1,17 @@
+export { detectDialect } from "./detect.js";
+export {
+  type Call,
+  type ChatEvent,
+  type ChatMessage,
+  type ChatStream,
+  DIALECT_NAMES,
+  type Dialect,
+  type DialectName,
+  type FinishReason,
+  type ListedModel,
+  type LoadedModel,
+  type ModelList,
+  type ServiceStatus,
+  type TokenCounts,
+} from "./dialect.js";
+export { overflowOf } from "./failures.js";

@@ -1,0 +1,63 @@
+import type { HttpTransport } from "../../http/index.js";
+import { modelListSchema, parseAnswer } from "./answers.js";
+import { openChat } from "./chat-stream.js";
+import { type Dialect, unsupported } from "./dialect.js";
+import { errorOfFailure } from "./failures.js";
+
+/**
+ * Any OpenAI-compatible engine: vLLM, llama.cpp, LM Studio, Ollama, LiteLLM, Ray Serve. It loads by
+ * itself what it is asked for, so loading, and what is loaded, are not ours to know.
+ */
+export function openaiDialect(transport: HttpTransport): Dialect {
+  const title = "an OpenAI-compatible engine";
+  return {
+    name: "openai",
+    title,
+    version: null,
+    can: {
+      load: false,
+      stopsOnDisconnect: null,
+      refusesUnloadInUse: true,
+      contextLimit: "context_length",
+    },
+
+    async status(call) {
+      await this.listModels(call);
+      return { pid: null, modelCachePath: null };
+    },
+
+    async listModels(call) {
+      const path = "/v1/models";
+      const answer = await transport.request({
+        method: "GET",
+        path,
+        ...call,
+        toError: (failure) => errorOfFailure(failure, { doing: "other" }),
+      });
+      const { data } = parseAnswer(answer, modelListSchema, path);
+      return {
+        models: data.map((model) => ({
+          id: model.id,
+          alias: null,
+          family: "public" as const,
+          downloaded: null,
+          contextLength: model.max_model_len ?? null,
+        })),
+        warning: null,
+      };
+    },
+
+    loadedModels: async () => null,
+
+    async load(model) {
+      throw unsupported(`${title} loads ${model.id} by itself when it is asked for`, "complete");
+    },
+
+    async unload(model) {
+      throw unsupported(`${title} decides by itself how long ${model.id} stays`, "complete");
+    },
+
+    chat: (request, call) =>
+      openChat(transport, request, { path: "/v1/chat/completions", stopStrings: 4 }, call),
+  };
+}

@@ -1,0 +1,199 @@
+import { FoundryError, toFoundryError } from "../errors.js";
+import type { CircuitState } from "../http/index.js";
+import type { Metrics, Totals } from "../metrics.js";
+import { type MachineMemory, machineMemory, processFigures } from "../platform/process-figures.js";
+import type { Call, Dialect, DialectName } from "./dialects/index.js";
+import type { ModelLoader } from "./loading.js";
+import type { ModelListing, Service } from "./service.js";
+
+/** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
+export interface Health {
+  /** `degraded`: it answers, but something is wrong; `unavailable`: it does not answer. */
+  readonly status: "healthy" | "degraded" | "unavailable";
+  readonly endpoint: string | null;
+  readonly dialect: DialectName | null;
+  /** How the endpoint was found. */
+  readonly foundBy: string | null;
+  /** Ids of the models in memory; `null` where the service does not tell, or is too busy to. */
+  readonly loadedModels: readonly string[] | null;
+  /** Whether it is loading a model, by all one can tell. */
+  readonly busy: boolean | null;
+  readonly memory: HealthMemory | null;
+  readonly uptimeSeconds: number | null;
+  readonly pid: number | null;
+  readonly version: string | null;
+  /** How long the liveness question took, in milliseconds. */
+  readonly latencyMs: number | null;
+  readonly circuit: { readonly state: CircuitState; readonly nextProbeInMs: number | null } | null;
+  readonly queue: { readonly running: number; readonly waiting: number };
+  readonly totals: Totals;
+  readonly problems: readonly HealthProblem[];
+}
+
+export interface HealthMemory extends MachineMemory {
+  /** Of the service's process, models included. */
+  readonly processMb: number | null;
+}
+
+export interface HealthProblem {
+  readonly what: string;
+  readonly fix: string;
+}
+
+/** A liveness question is answered in milliseconds or not at all. */
+const LIVENESS_MS = 5000;
+/** Lists wait for a running load; a health check does not wait with them. */
+const LIST_MS = 2000;
+
+export interface HealthContext {
+  readonly service: Service | null;
+  readonly loader: ModelLoader | null;
+  readonly metrics: Metrics;
+  readonly noEndpoint: FoundryError;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Looks at a service without changing it. Never throws: what goes wrong is in `problems`. */
+export async function checkHealth(context: HealthContext): Promise<Health> {
+  const { service, metrics, timeoutMs, signal } = context;
+  const unknown: Health = {
+    status: "unavailable",
+    endpoint: service?.endpoint ?? null,
+    dialect: null,
+    foundBy: service === null ? null : "FOUNDRY_ENDPOINT",
+    loadedModels: null,
+    busy: null,
+    memory: null,
+    uptimeSeconds: null,
+    pid: null,
+    version: null,
+    latencyMs: null,
+    circuit: service?.transport.circuit ?? null,
+    queue: { running: metrics.running, waiting: 0 },
+    totals: metrics.totals,
+    problems: [],
+  };
+  if (service === null) return { ...unknown, problems: [problemOf(context.noEndpoint)] };
+  const live = await look(service, callWithin(Math.min(LIVENESS_MS, timeoutMs), signal));
+  if (live instanceof FoundryError) return { ...unknown, problems: [problemOf(live)] };
+
+  const { dialect, pid, latencyMs } = live;
+  const localPid = service.isOnThisMachine ? pid : null;
+  const [listing, figures] = await Promise.all([
+    context.loader?.isLoading === true
+      ? busyLoading()
+      : list(service, callWithin(Math.min(LIST_MS, timeoutMs), signal)),
+    localPid === null ? null : processFigures(localPid),
+  ]);
+  const problems = [...problemsOf(listing), ...circuitProblems(service)];
+  const isBusy = listing instanceof FoundryError && isBusyAnswer(listing);
+  return {
+    ...unknown,
+    status: problems.length > 0 ? "degraded" : "healthy",
+    dialect: dialect.name,
+    version: dialect.version,
+    loadedModels: listing instanceof FoundryError ? null : loadedIds(dialect, listing),
+    busy: dialect.can.load ? isBusy : null,
+    memory: service.isOnThisMachine
+      ? { processMb: figures?.memoryMb ?? null, ...machineMemory() }
+      : null,
+    uptimeSeconds: figures?.uptimeSeconds ?? null,
+    pid,
+    latencyMs,
+    circuit: service.transport.circuit,
+    problems,
+  };
+}
+
+interface Live {
+  readonly dialect: Dialect;
+  readonly pid: number | null;
+  readonly latencyMs: number;
+}
+
+/** Asks the cheap question first; a service that no longer answers it as before is looked at anew. */
+async function look(service: Service, call: Call): Promise<Live | FoundryError> {
+  const question = { ...call, retry: false };
+  const timed = async (dialect: Dialect): Promise<Live> => {
+    const startedAt = performance.now();
+    const { pid } = await dialect.status(question);
+    return { dialect, pid, latencyMs: Math.round((performance.now() - startedAt) * 10) / 10 };
+  };
+  try {
+    const known = await service.knownDialect;
+    if (known !== null) return await timed(known);
+  } catch {
+    // Another service may answer there now: find out below, which also words what is wrong.
+  }
+  try {
+    return await timed((await service.lookOnce(question)).dialect);
+  } catch (error) {
+    return toFoundryError(error);
+  }
+}
+
+async function list(service: Service, call: Call): Promise<ModelListing | FoundryError> {
+  try {
+    return await service.listModels({ ...call, retry: false });
+  } catch (error) {
+    return toFoundryError(error);
+  }
+}
+
+const busyLoading = async (): Promise<FoundryError> =>
+  new FoundryError("SERVICE_BUSY", "A model is being loaded.", {
+    action: "Wait until it is loaded.",
+    retryable: true,
+  });
+
+const isBusyAnswer = (error: FoundryError): boolean =>
+  error.code === "SERVICE_BUSY" || error.code === "TIMEOUT";
+
+function problemsOf(listing: ModelListing | FoundryError): HealthProblem[] {
+  // Alive but slow to list is what a load looks like from outside: busy, not broken.
+  if (listing instanceof FoundryError) return isBusyAnswer(listing) ? [] : [problemOf(listing)];
+  const { models, warning } = listing;
+  const problems: HealthProblem[] = [];
+  if (warning !== null) {
+    problems.push({
+      what: warning,
+      fix: "Check the network connection; models that are loaded or downloaded can still be used.",
+    });
+  }
+  if (models.length === 0) {
+    problems.push({
+      what: "The service lists no models.",
+      fix: "Download one, for example with `foundry model download phi-4-mini`; if that is done, check the network, which the catalog needs.",
+    });
+  } else if (models.every((model) => model.downloaded === false)) {
+    problems.push({
+      what: "No model is downloaded.",
+      fix: "Download one, for example with `foundry model download phi-4-mini`.",
+    });
+  }
+  return problems;
+}
+
+function circuitProblems({ transport }: Service): HealthProblem[] {
+  if (transport.circuit.state === "closed") return [];
+  return [
+    {
+      what: "Recent requests failed one after the other, so new ones are refused until the next probe.",
+      fix: "The service answers again: call the tool once more.",
+    },
+  ];
+}
+
+const loadedIds = (dialect: Dialect, { models }: ModelListing): string[] | null =>
+  dialect.can.load
+    ? models.filter((model) => model.loaded === true).map((model) => model.id)
+    : null;
+
+const problemOf = (error: FoundryError): HealthProblem => ({
+  what: error.message,
+  fix: error.action,
+});
+
+const callWithin = (wholeMs: number, signal: AbortSignal | undefined): Call =>
+  signal === undefined ? { limits: { wholeMs } } : { limits: { wholeMs }, signal };

@@ -1,0 +1,22 @@
+export {
+  type CallOptions,
+  FoundryClient,
+  type LoadOptions,
+  type LoadResult,
+  type ModelListResult,
+  type UnloadResult,
+} from "./client.js";
+export {
+  COMPLETION_STATUSES,
+  type Completion,
+  type CompletionEvent,
+  type CompletionStatus,
+  type CompletionTiming,
+  type CompletionUsage,
+} from "./completion/completion.js";
+export { type CompletionRequest, completionFields, promptProblem } from "./completion/request.js";
+export type { CompletionStream } from "./completion/stream.js";
+export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
+export type { Health, HealthMemory, HealthProblem } from "./health.js";
+export { canChat, DEFAULT_MODEL, type Device, type ModelInfo } from "./models/index.js";
+export type { FoundryClientOptions } from "./options.js";

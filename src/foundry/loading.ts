@@ -1,0 +1,154 @@
+import { setTimeout } from "node:timers/promises";
+import { FoundryError } from "../errors.js";
+import type { Device, KnownModel } from "./models/index.js";
+import { canChat, chooseDefaultModel, resolveModel } from "./models/index.js";
+import type { Service } from "./service.js";
+import { untilAborted } from "./until-aborted.js";
+
+export interface LoadOutcome {
+  /** The model that is in memory now: where a version was left open, the one the service chose. */
+  readonly model: KnownModel;
+  readonly status: "loaded" | "already_loaded";
+}
+
+export interface Wanted {
+  readonly model: KnownModel;
+  /** What the caller typed; the id where nobody typed anything. */
+  readonly typed: string;
+  /** Why it is this model, where the choice was not the caller's. */
+  readonly reason: string | null;
+}
+
+/**
+ * Which model is meant, and getting it into memory. A load is shared by all who want the same model,
+ * and goes on when one of them gives up: no service stops a load that it has begun
+ * (docs/foundry-local.md, section 3).
+ */
+export class ModelLoader {
+  readonly #service: Service;
+  readonly #defaultModel: string | undefined;
+  readonly #loads = new Map<string, Promise<LoadOutcome>>();
+
+  constructor(service: Service, defaultModel: string | undefined) {
+    this.#service = service;
+    this.#defaultModel = defaultModel;
+  }
+
+  /** Whether a load of ours is running. */
+  get isLoading(): boolean {
+    return this.#loads.size > 0;
+  }
+
+  /** The model that a name stands for, or the default; a name that is not found is looked up afresh. */
+  async want(typed: string | undefined, signal?: AbortSignal, device?: Device): Promise<Wanted> {
+    const name = typed ?? this.#defaultModel;
+    const choose = (models: readonly KnownModel[]): Wanted => {
+      if (name !== undefined) {
+        return { model: resolveModel(name, models, device), typed: name, reason: null };
+      }
+      const { model, reason } = chooseDefaultModel(models);
+      return { model, typed: model.id, reason };
+    };
+    try {
+      return choose((await this.#service.recentModels(signal)).models);
+    } catch (error) {
+      if (!(error instanceof FoundryError) || !error.code.startsWith("MODEL_")) throw error;
+      return choose((await this.#service.listModels(this.#service.patient(signal))).models);
+    }
+  }
+
+  /**
+   * Loads a model unless it is loaded.
+   *
+   * @throws FoundryError `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`, `TIMEOUT` …
+   */
+  async load({ model, typed }: Wanted, signal?: AbortSignal): Promise<LoadOutcome> {
+    const key = `${model.family}/${model.id}`;
+    let load = this.#loads.get(key);
+    if (load === undefined) {
+      load = this.#load(model, typed).finally(() => this.#loads.delete(key));
+      // Those who wait see the failure; when all have given up, it is nobody's.
+      load.catch(() => {});
+      this.#loads.set(key, load);
+    }
+    return untilAborted(load, signal);
+  }
+
+  /**
+   * Takes a model out of memory. Where the service would die of unloading a model in use, ours is
+   * refused, and one whose reader has just left is waited for; of other clients nothing is known.
+   *
+   * @throws FoundryError `MODEL_BUSY`, also from services that refuse by themselves.
+   */
+  async unload(model: KnownModel, signal?: AbortSignal): Promise<"unloaded" | "not_loaded"> {
+    const service = this.#service;
+    const dialect = await service.dialect(signal);
+    if (!dialect.can.refusesUnloadInUse) {
+      const restMs = service.uses.restMs(model);
+      if (restMs > 0) await untilAborted(setTimeout(restMs), signal);
+      const running = service.uses.running(model);
+      if (running > 0) throw inUse(model, running);
+    }
+    try {
+      return await dialect.unload(model, service.patient(signal));
+    } finally {
+      service.forgetModels();
+    }
+  }
+
+  async #load(model: KnownModel, typed: string): Promise<LoadOutcome> {
+    const service = this.#service;
+    const dialect = await service.dialect();
+    try {
+      const status = await dialect.load(model, typed, service.patient());
+      const { models } = await service.listModels(service.patient());
+      return { model: loadedAs(model, typed, models), status };
+    } finally {
+      service.forgetModels();
+    }
+  }
+}
+
+/** What is in memory after a load: the model itself, or the sibling that its alias stands for. */
+function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[]): KnownModel {
+  const loaded = models.filter((candidate) => candidate.loaded === true);
+  const exact = loaded.find(({ id, family }) => id === model.id && family === model.family);
+  if (exact !== undefined) return exact;
+  const isSibling = (candidate: KnownModel): boolean =>
+    candidate.family === model.family &&
+    (candidate.name === model.name ||
+      (candidate.alias !== null && candidate.alias === model.alias));
+  const sibling = loaded.find(isSibling);
+  if (sibling !== undefined && typed.toLowerCase() !== model.id.toLowerCase()) return sibling;
+  if (sibling !== undefined) {
+    throw new FoundryError(
+      "UNSUPPORTED_BY_SERVER",
+      `The service loads ${sibling.id} whenever ${model.name} is asked for; ${model.id} cannot be loaded over HTTP.`,
+      { action: `Use ${sibling.id}, which is loaded now.` },
+    );
+  }
+  throw new FoundryError(
+    "LOAD_FAILED",
+    `The service said that ${model.id} was loaded, but does not list it among the loaded models.`,
+    { action: "Try again; restart the service if it stays so.", retryable: true },
+  );
+}
+
+function inUse(model: KnownModel, running: number): FoundryError {
+  const completions = running === 1 ? "a completion is" : `${running} completions are`;
+  return new FoundryError(
+    "MODEL_BUSY",
+    `${model.id} was not unloaded: ${completions} running on it, and this version of Foundry Local dies of that.`,
+    { action: "Wait until they have ended, or cancel them, then try again.", retryable: true },
+  );
+}
+
+/** Refuses what certainly cannot answer a completion, before anything is loaded for it. */
+export function assertCanChat(model: KnownModel): void {
+  if (model.task === null || canChat(model) !== false) return;
+  throw new FoundryError(
+    "MODEL_CANNOT_CHAT",
+    `${model.id} is a model for ${model.task}, not for completions.`,
+    { action: "Choose a model whose task is chat-completion from list_models." },
+  );
+}

@@ -1,0 +1,124 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Logger } from "../../log.js";
+import type { ModelInfo } from "./model.js";
+import { deviceOf, parseModelId } from "./model-id.js";
+
+/**
+ * The catalog that Foundry Local keeps beside its models. REST shows neither aliases nor sizes on
+ * C2, this file does (docs/foundry-local.md, section 6). Written by another program: read leniently,
+ * and never relied on.
+ */
+
+/** What a catalog file adds to a model; keys that it does not know are absent. */
+export type CatalogFacts = Partial<
+  Omit<ModelInfo, "id" | "name" | "version" | "loaded" | "downloaded">
+> & { readonly id: string; readonly modelPath?: string };
+
+const optional = <T extends z.ZodType>(schema: T) => schema.nullish().catch(null);
+const text = optional(z.string());
+const count = optional(z.number().int().nonnegative());
+const flag = optional(z.boolean());
+const properties = z.record(z.string(), z.unknown());
+
+const entrySchema = z.object({
+  id: z.string().min(1),
+  alias: text,
+  task: text,
+  license: text,
+  fileSizeMb: optional(z.number().nonnegative()),
+  contextLength: count,
+  maxOutputTokens: count,
+  supportsToolCalling: flag,
+  inputModalities: text,
+  runtime: optional(z.object({ deviceType: text, executionProvider: text })),
+  /** From 2.1 on some facts are only here, as strings and integers by snake_case name. */
+  stringProperties: optional(properties),
+  intProperties: optional(properties),
+});
+type Entry = z.infer<typeof entrySchema>;
+
+const publicFileSchema = z.object({ models: z.array(z.unknown()) });
+const localFileSchema = z.object({
+  models: z.array(z.object({ model_info: z.unknown(), model_path: text })),
+});
+
+const PUBLIC_FILE = "foundry.modelinfo.json";
+const LOCAL_FILE = "foundry.local.modelinfo.json";
+
+/** The catalog of the public models under `directory`; empty when there is none or it cannot be read. */
+export async function readPublicCatalog(directory: string, log: Logger): Promise<CatalogFacts[]> {
+  const file = publicFileSchema.safeParse(await readJson(join(directory, PUBLIC_FILE), log));
+  return file.success ? file.data.models.flatMap((entry) => factsOf(entry)) : [];
+}
+
+/** The models that the user registered, each with the folder that it lies in. */
+export async function readLocalCatalog(directory: string, log: Logger): Promise<CatalogFacts[]> {
+  const file = localFileSchema.safeParse(await readJson(join(directory, LOCAL_FILE), log));
+  if (!file.success) return [];
+  return file.data.models.flatMap(({ model_info, model_path }) =>
+    factsOf(model_info).map((facts) => (model_path ? { ...facts, modelPath: model_path } : facts)),
+  );
+}
+
+function factsOf(raw: unknown): CatalogFacts[] {
+  const parsed = entrySchema.safeParse(raw);
+  if (!parsed.success) return [];
+  const entry = parsed.data;
+  const modalities = entry.inputModalities ?? textProperty(entry, "input_modalities");
+  const toolCalling = entry.supportsToolCalling ?? flagProperty(entry, "supports_tool_calling");
+  const provider = entry.runtime?.executionProvider ?? textProperty(entry, "execution_provider");
+  const known = {
+    alias: entry.alias,
+    task: entry.task ?? textProperty(entry, "task"),
+    license: entry.license ?? textProperty(entry, "license"),
+    // Rounded down by its writer: 0 says "less than a megabyte" or "not said", never a size.
+    sizeMb: entry.fileSizeMb || intProperty(entry, "filesize_mb") || null,
+    device: deviceOf(entry.runtime?.deviceType ?? textProperty(entry, "device_type")),
+    executionProvider: provider,
+    contextLength: entry.contextLength ?? intProperty(entry, "context_length"),
+    maxOutputTokens: entry.maxOutputTokens ?? intProperty(entry, "max_output_tokens"),
+    toolCalling,
+    vision: modalities ? /image/i.test(modalities) : null,
+  };
+  return [{ id: entry.id, ...withoutNulls(known) }];
+}
+
+function textProperty(entry: Entry, name: string): string | null {
+  const value = entry.stringProperties?.[name];
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function intProperty(entry: Entry, name: string): number | null {
+  const value = entry.intProperties?.[name];
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : null;
+}
+
+function flagProperty(entry: Entry, name: string): boolean | null {
+  const value = intProperty(entry, name);
+  return value === null ? null : value !== 0;
+}
+
+type NonNullValues<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> };
+
+function withoutNulls<T extends object>(facts: T): NonNullValues<T>;
+function withoutNulls(facts: object): object {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value != null));
+}
+
+async function readJson(path: string, log: Logger): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    // Absent is usual: another machine, another application, an older service.
+    log.debug({ file: path, error: String(error) }, "catalog file not read");
+    return null;
+  }
+}
+
+/** The alias of a model that the user registered: its name without the variant (section 2). */
+export function aliasOfRegistered(id: string): string {
+  const { name } = parseModelId(id);
+  return name.replace(/-generic-(cpu|gpu|npu)$/i, "");
+}

@@ -1,0 +1,52 @@
+import { FoundryError } from "../../errors.js";
+import { canChat, type KnownModel } from "./model.js";
+import { findModel } from "./resolve.js";
+
+/** The model that is meant when nobody names one: small, able, and in every catalog. */
+export const DEFAULT_MODEL = "phi-4-mini";
+
+export interface ChosenModel {
+  readonly model: KnownModel;
+  /** Why it is this one, where it is not what was asked for. */
+  readonly reason: string | null;
+}
+
+/**
+ * The model to use when the caller names none and the user set none: `phi-4-mini` when it is ready,
+ * else the one that is loaded, else the first downloaded one that can chat.
+ *
+ * @throws FoundryError `MODEL_NOT_CACHED` when nothing is downloaded, with what to do.
+ */
+export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
+  const preferred = findModel(DEFAULT_MODEL, models);
+  if (preferred?.loaded === true || preferred?.downloaded === true) {
+    return { model: preferred, reason: null };
+  }
+  const able = models.filter((model) => canChat(model) !== false);
+  const loaded = able.find((model) => model.loaded === true);
+  if (loaded !== undefined) {
+    return instead(loaded, preferred, "it is the model that is loaded");
+  }
+  const downloaded = able.find((model) => model.downloaded === true);
+  if (downloaded !== undefined) {
+    return instead(downloaded, preferred, "it is the first downloaded model that can chat");
+  }
+  // Nothing is known of any disk: a remote core, or an engine that serves what it lists.
+  if (preferred !== undefined && preferred.downloaded === null) {
+    return { model: preferred, reason: null };
+  }
+  const [first] = able.filter((model) => model.downloaded === null);
+  if (first !== undefined) {
+    return instead(first, preferred, "it is the first model that the service lists");
+  }
+  throw new FoundryError("MODEL_NOT_CACHED", "No model that can chat is downloaded.", {
+    action: `Download one, for example with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
+  });
+}
+
+function instead(model: KnownModel, preferred: KnownModel | undefined, why: string): ChosenModel {
+  const missing =
+    preferred === undefined ? "is not among this service's models" : "is not downloaded";
+  const reason = `Used ${model.id}: no model was asked for, the default ${DEFAULT_MODEL} ${missing}, and ${why}. Name a model, or set FOUNDRY_MODEL, to choose.`;
+  return { model, reason };
+}

@@ -1,0 +1,140 @@
+import type { Logger } from "../../log.js";
+import type { ListedModel, LoadedModel } from "../dialects/index.js";
+import {
+  aliasOfRegistered,
+  type CatalogFacts,
+  readLocalCatalog,
+  readPublicCatalog,
+} from "./catalog-file.js";
+import type { Family, KnownModel } from "./model.js";
+import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
+import { parseModelId } from "./model-id.js";
+
+/** What the disk of this machine says about a service's models. */
+export interface DiskFacts {
+  readonly public: ReadonlyMap<string, CatalogFacts>;
+  readonly local: ReadonlyMap<string, CatalogFacts>;
+  /** Downloaded models by id; `null` when the model cache is not on this machine. */
+  readonly folders: ReadonlyMap<string, ModelFolder> | null;
+}
+
+export const NO_DISK_FACTS: DiskFacts = { public: new Map(), local: new Map(), folders: null };
+
+/** Reads catalog files and model folders under a service's model cache. */
+export async function readDiskFacts(directory: string, log: Logger): Promise<DiskFacts> {
+  const [catalog, registered, scanned] = await Promise.all([
+    readPublicCatalog(directory, log),
+    readLocalCatalog(directory, log),
+    readModelFolders(directory),
+  ]);
+  const folders = scanned === null ? null : new Map(scanned.map((folder) => [folder.id, folder]));
+  // A registered model may lie anywhere; its folder is where the registration says.
+  for (const facts of registered) {
+    if (folders === null || facts.modelPath === undefined || folders.has(facts.id)) continue;
+    folders.set(facts.id, { id: facts.id, ...(await readContextLimits(facts.modelPath)) });
+  }
+  return {
+    public: new Map(catalog.map((facts) => [facts.id, facts])),
+    local: new Map(registered.map((facts) => [facts.id, facts])),
+    folders,
+  };
+}
+
+export interface Sources {
+  readonly listed: readonly ListedModel[];
+  readonly loaded: readonly LoadedModel[] | null;
+  readonly disk: DiskFacts;
+  /** Which of a folder's two lengths this service enforces. */
+  readonly contextLimit: "max_length" | "context_length";
+  /** Limits that the service named when it refused a request, by id. They outrank all else. */
+  readonly learnedContext: ReadonlyMap<string, number>;
+}
+
+/**
+ * One list of models out of all that is known: what the service lists, in its order; what is loaded
+ * without being listed; and, where the service lists only what is downloaded, the rest of the
+ * catalog behind it.
+ */
+export function mergeModels(sources: Sources): KnownModel[] {
+  const merged = new Map<string, KnownModel>();
+  for (const listed of sources.listed) {
+    for (const id of idsOf(listed, sources)) {
+      const key = `${listed.family}/${id}`;
+      if (!merged.has(key)) merged.set(key, describe(id, listed.family, listed, sources));
+    }
+  }
+  for (const { id, family } of sources.loaded ?? []) {
+    const key = `${family}/${id}`;
+    if (!merged.has(key)) merged.set(key, describe(id, family, undefined, sources));
+  }
+  if (listsOnlyDownloaded(sources)) {
+    for (const id of sources.disk.public.keys()) {
+      if (!merged.has(`public/${id}`)) {
+        merged.set(`public/${id}`, describe(id, "public", undefined, sources));
+      }
+    }
+  }
+  return [...merged.values()];
+}
+
+const listsOnlyDownloaded = ({ listed }: Sources): boolean =>
+  listed.every((model) => model.downloaded === true);
+
+/** C1 lists names without versions, once per version: the disk and the loaded list know which. */
+function idsOf(listed: ListedModel, { disk, loaded }: Sources): string[] {
+  const { name, version } = parseModelId(listed.id);
+  if (version !== null || listed.downloaded !== true) return [listed.id];
+  const candidates = [
+    ...(loaded ?? []).map((model) => model.id),
+    ...(disk.folders?.keys() ?? []),
+  ].filter((id) => parseModelId(id).name === name && parseModelId(id).version !== null);
+  const versions = [...new Set(candidates)].sort(newestFirst);
+  return versions.length > 0 ? versions : [listed.id];
+}
+
+const newestFirst = (a: string, b: string): number =>
+  (parseModelId(b).version ?? 0) - (parseModelId(a).version ?? 0);
+
+function describe(
+  id: string,
+  family: Family,
+  listed: ListedModel | undefined,
+  sources: Sources,
+): KnownModel {
+  const { disk } = sources;
+  const parts = parseModelId(id);
+  const facts = (family === "local" ? disk.local : disk.public).get(id);
+  const folder = disk.folders?.get(id);
+  const loaded =
+    sources.loaded?.some((model) => model.id === id && model.family === family) ?? null;
+  const isDownloaded =
+    loaded === true || family === "local" || folder !== undefined || listed?.downloaded === true;
+  const enforced =
+    sources.contextLimit === "context_length"
+      ? (folder?.contextLength ?? folder?.maxLength)
+      : folder?.maxLength;
+  const aliasFromId = family === "local" ? aliasOfRegistered(id) : null;
+  return {
+    id,
+    family,
+    name: parts.name,
+    version: parts.version,
+    alias: facts?.alias ?? listed?.alias ?? aliasFromId,
+    downloaded: isDownloaded ? true : disk.folders === null ? null : false,
+    loaded,
+    sizeMb: facts?.sizeMb ?? null,
+    device: facts?.device ?? parts.device,
+    executionProvider: facts?.executionProvider ?? parts.executionProvider,
+    task: facts?.task ?? null,
+    contextLength:
+      sources.learnedContext.get(id) ??
+      enforced ??
+      listed?.contextLength ??
+      facts?.contextLength ??
+      null,
+    maxOutputTokens: facts?.maxOutputTokens ?? null,
+    toolCalling: facts?.toolCalling ?? null,
+    vision: facts?.vision ?? null,
+    license: facts?.license ?? null,
+  };
+}

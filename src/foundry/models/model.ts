@@ -1,0 +1,47 @@
+/** A model as the service and the files beside it describe it. What nobody says is `null`. */
+export interface ModelInfo {
+  /** The exact string that completions are asked for with, such as `phi-4-mini-instruct-generic-cpu:5`. */
+  readonly id: string;
+  /** The short name people use, shared by the variants of a model, such as `phi-4-mini`. */
+  readonly alias: string | null;
+  /** The id without its version. */
+  readonly name: string;
+  readonly version: number | null;
+  readonly downloaded: boolean | null;
+  readonly loaded: boolean | null;
+  /** Size on disk in MB (1024 KB). */
+  readonly sizeMb: number | null;
+  readonly device: Device | null;
+  readonly executionProvider: string | null;
+  /** As the catalog words it: `chat-completion`, `embeddings`, `automatic-speech-recognition` … */
+  readonly task: string | null;
+  /** Tokens of prompt and answer together that the service really allows. */
+  readonly contextLength: number | null;
+  readonly maxOutputTokens: number | null;
+  readonly toolCalling: boolean | null;
+  readonly vision: boolean | null;
+  readonly license: string | null;
+}
+
+export type Device = "cpu" | "gpu" | "npu";
+
+/**
+ * C2 from 2.1 on serves two families of routes, the public catalog and the models registered by the
+ * user, each with its own list (docs/foundry-local.md, section 1). Elsewhere all is `public`.
+ */
+export type Family = "public" | "local";
+
+/** A model and where its routes are: what goes from the directory to a dialect. */
+export interface KnownModel extends ModelInfo {
+  readonly family: Family;
+}
+
+/**
+ * Whether a model answers chat completions: `null` where neither its task nor its name says so.
+ * A task decides; without one, names such as `…-embedding-…` and `whisper-…` rule it out.
+ */
+export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
+  if (model.task !== null) return /chat|text-generation|completion/i.test(model.task);
+  if (/embed|whisper|rerank|speech|transcri/i.test(model.id)) return false;
+  return null;
+}

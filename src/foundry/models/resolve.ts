@@ -1,0 +1,97 @@
+import leven from "leven";
+import { FoundryError } from "../../errors.js";
+import type { Device, KnownModel } from "./model.js";
+import { parseModelId } from "./model-id.js";
+
+/**
+ * From what a person types (alias, name or id, in any case) to the model they mean. Among several
+ * variants the loaded one wins, then the downloaded one, then the service's own order.
+ *
+ * @throws FoundryError `MODEL_NOT_FOUND`, naming the three nearest that exist.
+ * @example
+ * resolveModel("Phi-4-Mini", models).id; // "phi-4-mini-instruct-generic-cpu:5"
+ */
+export function resolveModel(
+  typed: string,
+  models: readonly KnownModel[],
+  device?: Device,
+): KnownModel {
+  const matches = matchesOf(typed, models);
+  if (matches.length === 0) throw notFound(typed, models);
+  const best = readiest(
+    device === undefined ? matches : matches.filter((model) => model.device === device),
+  );
+  if (best === undefined) throw noVariantFor(typed, device, matches);
+  return best;
+}
+
+/** {@link resolveModel} for a name that may well be absent. */
+export function findModel(typed: string, models: readonly KnownModel[]): KnownModel | undefined {
+  return readiest(matchesOf(typed, models));
+}
+
+/** All models that a typed word means; the narrowest reading that fits any wins. */
+function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
+  const word = typed.trim().toLowerCase();
+  const readings = [
+    (model: KnownModel) => model.id,
+    (model: KnownModel) => model.name,
+    (model: KnownModel) => model.alias,
+    // Where no source tells an alias, people type the part of the name that reads like one.
+    (model: KnownModel) => parseModelId(model.id).base,
+  ];
+  for (const reading of readings) {
+    const matches = models.filter((model) => reading(model)?.toLowerCase() === word);
+    if (matches.length > 0) return matches;
+  }
+  return [];
+}
+
+function readiest(variants: readonly KnownModel[]): KnownModel | undefined {
+  const readiness = (model: KnownModel): number =>
+    model.loaded === true ? 2 : model.downloaded === true ? 1 : 0;
+  // Sorting is stable, so that equals keep the service's order.
+  return [...variants].sort((a, b) => readiness(b) - readiness(a))[0];
+}
+
+function notFound(typed: string, models: readonly KnownModel[]): FoundryError {
+  const near = nearestNames(typed, models);
+  return new FoundryError("MODEL_NOT_FOUND", `There is no model "${shown(typed)}".`, {
+    action:
+      near.length === 0
+        ? "The service lists no model at all. Download one first, for example with `foundry model download phi-4-mini`."
+        : `Did you mean ${near.map((name) => `"${name}"`).join(", ")}? list_models shows all.`,
+  });
+}
+
+function noVariantFor(
+  typed: string,
+  device: Device | undefined,
+  matches: readonly KnownModel[],
+): FoundryError {
+  const devices = [...new Set(matches.map((model) => model.device ?? "unknown"))].join(", ");
+  return new FoundryError(
+    "MODEL_NOT_FOUND",
+    `The model "${shown(typed)}" has no variant for the ${device}.`,
+    { action: `It has variants for: ${devices}. Choose one of these, or leave device out.` },
+  );
+}
+
+/** The three names nearest to a word that fits none: parts of a name first, then by edit distance. */
+export function nearestNames(typed: string, models: readonly KnownModel[]): string[] {
+  const word = typed.trim().toLowerCase().slice(0, 200);
+  const distanceOf = (name: string): number => {
+    const candidate = name.toLowerCase();
+    const isPart = word.length > 1 && (candidate.includes(word) || word.includes(candidate));
+    return isPart ? 0 : leven(word, candidate) / Math.max(word.length, candidate.length);
+  };
+  // People type aliases; where there is none, the name is the shortest that can be typed.
+  const names = [...new Set(models.map((model) => model.alias ?? model.name))];
+  return names
+    .map((name) => ({ name, distance: distanceOf(name) }))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+const shown = (typed: string): string => (typed.length > 80 ? `${typed.slice(0, 80)}…` : typed);

@@ -1,0 +1,45 @@
+import type { CircuitOptions, RetryOptions } from "../http/index.js";
+import type { Logger } from "../log.js";
+
+/** How to reach a service, and how patient to be with it. All but `endpoint` have defaults. */
+export interface FoundryClientOptions {
+  /** Base URL of the service, with or without `/v1` or a slash, such as `http://127.0.0.1:5273`. */
+  readonly endpoint?: string | undefined;
+  /** Sent as a bearer token. Default: none. */
+  readonly apiKey?: string | undefined;
+  /** Sent with every request. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Model for completions that name none: alias, name or id. Default: `phi-4-mini` when it is
+   * downloaded, else the loaded model, else the first downloaded one that can chat.
+   */
+  readonly model?: string | undefined;
+  /** Tokens of an answer when a request gives none. Default 1024. */
+  readonly maxTokens?: number | undefined;
+  /** Milliseconds for a request that should answer at once. Default 30 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Longest silence of a generation in milliseconds, before or between tokens. Default 300 000. */
+  readonly stallTimeoutMs?: number | undefined;
+  /** Longest load of a model in milliseconds. Default 900 000. */
+  readonly loadTimeoutMs?: number | undefined;
+  /** How failed requests are tried again; `{ retries: 3 }` by default. */
+  readonly retry?: RetryOptions | undefined;
+  /** When an endpoint that keeps failing is left alone for a while. */
+  readonly circuit?: CircuitOptions | undefined;
+  /** Any pino logger. Default: silent. */
+  readonly log?: Logger | undefined;
+}
+
+/**
+ * `http://localhost:5273/v1/` and the like as a base without slash and without `/v1`, which the
+ * routes bring themselves.
+ */
+export function normalizeEndpoint(endpoint: string): string {
+  return endpoint.trim().replace(/\/+$/, "").replace(/\/v1$/i, "").replace(/\/+$/, "");
+}
+
+/** Whether an endpoint is this machine, so that its paths and process ids are ours to look at. */
+export function isLoopback(endpoint: string): boolean {
+  const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : "";
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,18 @@
+import { cancelledError } from "../errors.js";
+
+/**
+ * Waits for a promise that others wait for too: a caller who aborts stops waiting with `CANCELLED`,
+ * while the work goes on for the rest.
+ */
+export async function untilAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return work;
+  if (signal.aborted) throw cancelledError();
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(cancelledError());
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
