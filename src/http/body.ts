@@ -1,0 +1,55 @@
+import { cancelledError, FoundryError } from "../errors.js";
+import type { Exchange } from "./exchange.js";
+
+/** As much of an error's body as is of use to anybody. */
+const FAILURE_BYTES = 64 * 1024;
+
+/** The whole body as text, invalid UTF-8 replaced. `RESPONSE_TOO_LARGE` above the limit. */
+export async function readBody(
+  exchange: Exchange,
+  maxBytes: number,
+  onChunk: () => void,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of exchange) {
+    onChunk();
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      const error = new FoundryError(
+        "RESPONSE_TOO_LARGE",
+        `The answer is larger than ${maxBytes} bytes.`,
+        { action: "Ask for less, or look what answers at the endpoint." },
+      );
+      exchange.abort(error);
+      throw error;
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/**
+ * The body of an answer that is an error anyway: what can be had of it. Its end, its length and a
+ * connection that breaks meanwhile change nothing about the status, which is what counts.
+ */
+export async function readFailureBody(exchange: Exchange, onChunk: () => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  try {
+    for await (const chunk of exchange) {
+      onChunk();
+      bytes += chunk.length;
+      text += decoder.decode(chunk, { stream: true });
+      if (bytes >= FAILURE_BYTES) break;
+    }
+  } catch (thrown) {
+    if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
+      throw thrown;
+    }
+  }
+  exchange.abort(cancelledError());
+  return text;
+}

@@ -1,0 +1,105 @@
+import { cancelledError, type FoundryError } from "../errors.js";
+
+type EndListener = (error: FoundryError) => void;
+
+interface FanOut {
+  readonly listeners: Set<() => void>;
+  readonly forward: () => void;
+}
+
+/**
+ * One listener per signal, however many calls share it: Node warns on stderr about the eleventh
+ * listener of a signal, and a batch gives one signal to all its requests.
+ */
+const fanOuts = new WeakMap<AbortSignal, FanOut>();
+
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  let fanOut = fanOuts.get(signal);
+  if (fanOut === undefined) {
+    const listeners = new Set<() => void>();
+    const forward = () => {
+      for (const each of [...listeners]) each();
+    };
+    fanOut = { listeners, forward };
+    fanOuts.set(signal, fanOut);
+    signal.addEventListener("abort", forward, { once: true });
+  }
+  const { listeners, forward } = fanOut;
+  listeners.add(listener);
+  return () => {
+    if (!listeners.delete(listener) || listeners.size > 0) return;
+    fanOuts.delete(signal);
+    signal.removeEventListener("abort", forward);
+  };
+}
+
+/**
+ * What can end a call before its last byte: its caller's signal, and the transport being closed.
+ * It spans all attempts and the pauses between them.
+ */
+export class CallScope {
+  readonly #signal: AbortSignal | undefined;
+  readonly #listeners = new Set<EndListener>();
+  readonly #open: Set<CallScope>;
+  readonly #stopListening: () => void;
+  #endedBy: FoundryError | null = null;
+
+  /** @param open The calls in flight; this one is among them until {@link dispose}. */
+  constructor(signal: AbortSignal | undefined, open: Set<CallScope>) {
+    this.#signal = signal;
+    this.#open = open;
+    open.add(this);
+    this.#stopListening =
+      signal === undefined ? () => {} : onAbort(signal, () => this.end(cancelledError()));
+  }
+
+  /** Why the call is over, or `null` while it may go on. */
+  get endedBy(): FoundryError | null {
+    // Asked of the signal itself too: after `dispose` nobody tells us about an abort any more.
+    if (this.#endedBy === null && this.#signal?.aborted === true) this.#endedBy = cancelledError();
+    return this.#endedBy;
+  }
+
+  throwIfEnded(): void {
+    if (this.endedBy !== null) throw this.endedBy;
+  }
+
+  end(error: FoundryError): void {
+    this.#endedBy ??= error;
+    for (const listener of [...this.#listeners]) listener(this.#endedBy);
+    this.dispose();
+  }
+
+  onEnd(listener: EndListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Resolves after `ms`, rejects at once when the call ends. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.endedBy !== null) {
+        reject(this.endedBy);
+        return;
+      }
+      const timer = setTimeout(() => {
+        stopListening();
+        resolve();
+      }, ms);
+      const stopListening = this.onEnd((error) => {
+        clearTimeout(timer);
+        stopListening();
+        reject(error);
+      });
+    });
+  }
+
+  /** Forgets the signal and the transport: nothing of this call is in flight any more. */
+  dispose(): void {
+    this.#stopListening();
+    this.#open.delete(this);
+    this.#listeners.clear();
+  }
+}

@@ -1,0 +1,208 @@
+import type { Dispatcher } from "undici";
+import type { FoundryError, TimeoutPhase } from "../errors.js";
+import type { CallScope } from "./call-scope.js";
+import type { Connection, Connections } from "./connections.js";
+import { networkError, timeoutError } from "./failure.js";
+import type { PhaseLimits } from "./types.js";
+import type { WireRequest } from "./wire-request.js";
+
+export interface Head {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Unread bytes above which the socket is no longer read, and below which it is again. */
+const PAUSE_ABOVE_BYTES = 256 * 1024;
+const RESUME_BELOW_BYTES = 64 * 1024;
+
+/** `setTimeout` takes no more; a longer limit would pass at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface ExchangeOptions {
+  readonly connections: Connections;
+  readonly request: WireRequest;
+  readonly limits: PhaseLimits;
+  readonly scope: CallScope;
+  readonly baseUrl: string;
+  /** Of a stream, the first-byte limit goes on until whoever reads it calls {@link Exchange.relax}. */
+  readonly isStream: boolean;
+  readonly onHead: (head: Head) => void;
+}
+
+/**
+ * One request on the wire and its answer: the head as a promise, the body as chunks. Sits directly
+ * on undici's dispatch, because `request()` cannot say when the connection stood, and does not
+ * settle on an abort while it is still being opened.
+ */
+export class Exchange implements AsyncIterable<Uint8Array> {
+  /** To be waited for by whoever starts the exchange. */
+  readonly head: Promise<Head>;
+  /** Resolves when the connection stands and the request is on its way; never rejects. */
+  readonly sent: Promise<void>;
+  /** Resolves when nothing more comes, for whatever reason; never rejects. */
+  readonly over: Promise<void>;
+  /** Set by the reader of a stream: from here on, what breaks off is text that somebody has. */
+  isStarted = false;
+
+  readonly #options: ExchangeOptions;
+  readonly #connection: Connection;
+  readonly #chunks: Uint8Array[] = [];
+  #unread = 0;
+  #status: number | null = null;
+  #controller: Dispatcher.DispatchController | null = null;
+  #failure: (() => FoundryError) | null = null;
+  #isOver = false;
+  #wake: () => void = () => {};
+  #phaseTimer: NodeJS.Timeout | undefined;
+  #wholeTimer: NodeJS.Timeout | undefined;
+  readonly #rejectHead: (error: FoundryError) => void;
+  readonly #resolveOver: () => void;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    const head = deferred<Head>();
+    const sent = deferred<void>();
+    const over = deferred<void>();
+    this.head = head.promise;
+    this.sent = sent.promise;
+    this.over = over.promise;
+    this.#resolveOver = over.resolve;
+    options.scope.onEnd((error) => this.abort(error));
+    this.#rejectHead = head.reject;
+    this.#connection = options.connections.take();
+    this.#connection.client.dispatch(
+      { ...options.request },
+      {
+        onRequestStart: (controller) => {
+          this.#controller = controller;
+          sent.resolve();
+          this.#startLimits();
+        },
+        onResponseStart: (_controller, status, headers, statusText) => {
+          if (this.#isOver || status < 200) return;
+          this.#status = status;
+          if (!options.isStream) this.relax();
+          const answer = { status, statusText: statusText ?? "", headers: joined(headers) };
+          options.onHead(answer);
+          head.resolve(answer);
+        },
+        onResponseData: (controller, chunk) => {
+          if (this.#isOver) return;
+          this.#chunks.push(chunk);
+          this.#unread += chunk.length;
+          if (this.#unread > PAUSE_ABOVE_BYTES) controller.pause();
+          this.#wake();
+        },
+        onResponseEnd: () => {
+          if (this.#isOver) return;
+          options.connections.giveBack(this.#connection);
+          this.#finish();
+        },
+        onResponseError: (_controller, error) => {
+          // Decided when it is read: only then it is known whether anything before it was.
+          this.#fail(() => networkError(error, this.#progress()));
+        },
+      },
+    );
+  }
+
+  /** Ends it at once and destroys the socket. What has come can still be read. */
+  abort(error: FoundryError): void {
+    if (this.#isOver) return;
+    this.#fail(() => error);
+  }
+
+  /** Allows `limitMs` until the next {@link relax} or `expectWithin`; no limit if `undefined`. */
+  expectWithin(phase: TimeoutPhase, limitMs: number | undefined): void {
+    this.relax();
+    if (limitMs === undefined || this.#isOver) return;
+    this.#phaseTimer = this.#limit(phase, limitMs);
+  }
+
+  relax(): void {
+    clearTimeout(this.#phaseTimer);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) {
+        this.#unread -= chunk.length;
+        if (this.#unread < RESUME_BELOW_BYTES && this.#controller?.paused)
+          this.#controller.resume();
+        yield chunk;
+      } else if (this.#failure !== null) {
+        throw this.#failure();
+      } else if (this.#isOver) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  #startLimits(): void {
+    const { limits } = this.#options;
+    this.expectWithin("first_byte", limits.firstByteMs);
+    if (limits.wholeMs !== undefined) this.#wholeTimer = this.#limit("whole", limits.wholeMs);
+  }
+
+  #limit(phase: TimeoutPhase, limitMs: number): NodeJS.Timeout {
+    const { baseUrl, request } = this.#options;
+    // Asking again is harmless only if the service does nothing twice because of it.
+    const isRetryable = phase === "first_byte" && request.method === "GET";
+    return setTimeout(
+      () => this.abort(timeoutError(phase, limitMs, baseUrl, isRetryable)),
+      Math.min(limitMs, LONGEST_TIMER_MS),
+    );
+  }
+
+  #progress() {
+    const { baseUrl } = this.#options;
+    return { baseUrl, isAnswered: this.#status !== null, isStarted: this.isStarted };
+  }
+
+  #fail(failure: () => FoundryError): void {
+    if (this.#isOver) return;
+    this.#failure = failure;
+    const error = failure();
+    this.#rejectHead(error);
+    this.#finish();
+    this.#connection.destroy(error);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.relax();
+    clearTimeout(this.#wholeTimer);
+    this.#wake();
+    this.#resolveOver();
+  }
+}
+
+function joined(headers: Readonly<Record<string, string | string[] | undefined>>) {
+  const entries = Object.entries(headers).map(([name, value]): [string, string] => [
+    name.toLowerCase(),
+    Array.isArray(value) ? value.join(", ") : (value ?? ""),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: FoundryError) => void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: FoundryError) => void = () => {};
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,224 @@
+import { errors } from "undici";
+import { FoundryError, type TimeoutPhase } from "../errors.js";
+import { ConnectTimeout } from "./connections.js";
+import type { HttpFailure } from "./types.js";
+
+/** How far an exchange had come when it broke. */
+export interface Break {
+  readonly baseUrl: string;
+  /** Whether the head of an answer had arrived. */
+  readonly isAnswered: boolean;
+  /** Whether events of a stream had been handed on, which must not be lost. */
+  readonly isStarted: boolean;
+}
+
+const RESTART = "Check that the service is running, start it if not, and try again.";
+
+/** What a socket, a name lookup or TLS reported, as an error in plain words. */
+export function networkError(thrown: unknown, at: Break): FoundryError {
+  if (thrown instanceof FoundryError) return thrown;
+  if (thrown instanceof ConnectTimeout) {
+    return timeoutError("connect", thrown.limitMs, at.baseUrl, true);
+  }
+  const code = codeOf(thrown);
+  const details = { cause: thrown, detail: thrown instanceof Error ? thrown.message : code };
+  const tls = tlsFault(code, at.baseUrl);
+  if (tls !== null) {
+    return new FoundryError("SERVICE_UNREACHABLE", tls.message, { ...details, action: tls.action });
+  }
+  if (!at.isAnswered && isNotHttp(thrown, code)) {
+    return new FoundryError(
+      "INVALID_RESPONSE",
+      `What answers at ${at.baseUrl} does not speak HTTP that can be read.`,
+      { ...details, action: "Check host, port and http/https of the endpoint." },
+    );
+  }
+  if (at.isStarted) {
+    return new FoundryError("STREAM_INTERRUPTED", `The connection to ${at.baseUrl} broke off.`, {
+      ...details,
+      action: "Keep the text so far, check that the service is still running, and ask again.",
+      retryable: true,
+    });
+  }
+  const { message, action } = connectionFault(code, at);
+  return new FoundryError("SERVICE_UNREACHABLE", message, { ...details, action, retryable: true });
+}
+
+/** Not the end in the middle of a head: so ends a service that dies. */
+function isNotHttp(thrown: unknown, code: string): boolean {
+  if (code === "UND_ERR_HEADERS_OVERFLOW") return true;
+  return thrown instanceof errors.HTTPParserError && code !== "HPE_INVALID_EOF_STATE";
+}
+
+interface Fault {
+  readonly message: string;
+  readonly action: string;
+}
+
+function connectionFault(code: string, { baseUrl, isAnswered }: Break): Fault {
+  switch (code) {
+    case "ECONNREFUSED":
+      return {
+        message: `Nothing listens at ${baseUrl}.`,
+        action: "Start the service, or correct the endpoint: the port may have changed.",
+      };
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return {
+        message: `The host name of ${baseUrl} is not known here.`,
+        action: "Check the spelling of the endpoint and the network connection.",
+      };
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "EHOSTDOWN":
+    case "ENETDOWN":
+    case "ETIMEDOUT":
+      return {
+        message: `The network does not reach ${baseUrl}.`,
+        action: "Check the network connection and the address of the endpoint.",
+      };
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOBUFS":
+    case "EADDRNOTAVAIL":
+      return {
+        message: `This machine has no free connection left for ${baseUrl}.`,
+        action: "Send fewer requests at once, and try again.",
+      };
+    default:
+      return isAnswered
+        ? { message: `${baseUrl} broke off in the middle of its answer.`, action: RESTART }
+        : { message: `${baseUrl} closed the connection without an answer.`, action: RESTART };
+  }
+}
+
+function tlsFault(code: string, baseUrl: string): Fault | null {
+  if (/^EPROTO$|^ERR_SSL_/.test(code)) {
+    return {
+      message: `The endpoint ${baseUrl} says https, but what listens there does not speak TLS.`,
+      action: "Write http:// instead of https:// in the endpoint, or correct the port.",
+    };
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return {
+      message: `The certificate of ${baseUrl} is made out to another host name.`,
+      action: "Use the host name that the certificate names.",
+    };
+  }
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) {
+    return {
+      message: `The certificate of ${baseUrl} is not trusted by this machine (${code}).`,
+      action: "Name its authority in NODE_EXTRA_CA_CERTS, or use http:// on this machine.",
+    };
+  }
+  return null;
+}
+
+function codeOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return "";
+  if ("code" in thrown && typeof thrown.code === "string") return thrown.code;
+  // A host with several addresses fails once per address.
+  return thrown instanceof AggregateError ? codeOf(thrown.errors[0]) : "";
+}
+
+const WAITED_FOR: Readonly<Record<TimeoutPhase, string>> = {
+  connect: "did not accept a connection",
+  first_byte: "did not begin to answer",
+  silence: "fell silent in the middle of its answer",
+  whole: "did not finish its answer",
+};
+
+/** @param isRetryable Whether nothing is lost or doubled when the same is asked again. */
+export function timeoutError(
+  phase: TimeoutPhase,
+  limitMs: number,
+  baseUrl: string,
+  isRetryable: boolean,
+): FoundryError {
+  return new FoundryError(
+    "TIMEOUT",
+    `${baseUrl} ${WAITED_FOR[phase]} within ${inSeconds(limitMs)}.`,
+    {
+      phase,
+      retryable: isRetryable,
+      action:
+        phase === "connect"
+          ? "Check that the service is running and reachable from here."
+          : "Allow more time or ask for less; the service may still be busy with this request.",
+    },
+  );
+}
+
+/** The error of an answer that is not 2xx, by its status alone. */
+export function statusError(failure: HttpFailure): FoundryError {
+  const { status, method, path, message, body, retryAfterMs } = failure;
+  const options = { status, detail: body, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  const said = `The service answered ${method} ${path} with ${status}: ${message}`;
+  switch (status) {
+    case 401:
+    case 403:
+      return new FoundryError("UNAUTHORIZED", said, {
+        ...options,
+        action: "Set the API key that this service expects.",
+      });
+    case 404:
+    case 405:
+    case 501:
+      return new FoundryError("UNSUPPORTED_BY_SERVER", said, {
+        ...options,
+        action: "This service does not offer it; check the endpoint and the version behind it.",
+      });
+    case 408:
+    case 429:
+    case 503:
+      return new FoundryError("SERVICE_BUSY", said, {
+        ...options,
+        retryable: true,
+        action:
+          retryAfterMs === null
+            ? "Wait a moment and try again."
+            : `Try again in ${inSeconds(retryAfterMs)}.`,
+      });
+    case 500:
+    case 502:
+    case 504:
+      return new FoundryError("SERVICE_ERROR", said, {
+        ...options,
+        retryable: true,
+        action: "Try again; if it stays, look into the log of the service.",
+      });
+  }
+  if (status >= 500) {
+    return new FoundryError("SERVICE_ERROR", said, {
+      ...options,
+      action: "Look into the log of the service.",
+    });
+  }
+  if (status >= 400) {
+    return new FoundryError("INVALID_REQUEST", said, {
+      ...options,
+      action: "Change the request as the message says.",
+    });
+  }
+  // Redirects are not followed: a POST would become a GET, and the key would go to another host.
+  return new FoundryError("INVALID_RESPONSE", said, {
+    ...options,
+    action: "Set the endpoint to the address that answers itself.",
+  });
+}
+
+/** `Retry-After` in milliseconds: seconds or an HTTP date. `null` when absent or neither. */
+export function parseRetryAfter(value: string | undefined, now: number): number | null {
+  if (value === undefined) return null;
+  const text = value.trim();
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  // Date.parse takes nearly anything, "-5" for one; an HTTP date names its day or begins with one.
+  if (!/[A-Za-z]{3}/.test(text)) return null;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.max(0, date - now);
+}
+
+/** `480 ms`, `1.5 s`, `900 s`. */
+export function inSeconds(ms: number): string {
+  return ms < 1000 ? `${Math.ceil(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
+}

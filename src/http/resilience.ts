@@ -1,0 +1,105 @@
+import { FoundryError, toFoundryError } from "../errors.js";
+import type { CallScope } from "./call-scope.js";
+import type { RetryOptions } from "./types.js";
+
+const RETRIES = 3;
+const INITIAL_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 10_000;
+
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** One attempt, as far as it has come. Whoever makes it keeps this up to date. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly number: number;
+  readonly method: "GET" | "POST";
+  readonly isStream: boolean;
+  /** The status of the answer; `null` before there is one. */
+  status: number | null;
+  retryAfterMs: number | null;
+}
+
+/**
+ * Whether the same request is sent again. THE rule: there is no other retry below or above it.
+ * An attempt is over with the first token of a stream, so nothing after that ever comes here.
+ */
+export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">): boolean {
+  const { method, isStream, status } = attempt;
+  switch (error.code) {
+    case "CANCELLED":
+    case "CLIENT_CLOSED":
+    case "CIRCUIT_OPEN":
+      return false;
+    case "TIMEOUT":
+      // While connecting nothing was sent. After that a POST may still be at work on the device.
+      return error.phase === "connect" || (error.phase === "first_byte" && method === "GET");
+  }
+  // Whoever knows the service has the last word: a 500 may be a full context or a failed load.
+  if (!error.retryable) return false;
+  // Refused, or reset before any byte.
+  if (status === null) return true;
+  // An answer that broke off: of a stream before its first token, of a GET anywhere.
+  if (status >= 200 && status < 300) return isStream || method === "GET";
+  return RETRIED_STATUSES.has(status);
+}
+
+/** The pause before a retry: what the service asked for, up to the bound; else with full jitter. */
+export function pauseMs(
+  retry: number,
+  retryAfterMs: number | null,
+  { initialPauseMs = INITIAL_PAUSE_MS, maxPauseMs = MAX_PAUSE_MS }: RetryOptions,
+  random: () => number = Math.random,
+): number {
+  if (retryAfterMs !== null) return Math.min(retryAfterMs, maxPauseMs);
+  return random() * Math.min(maxPauseMs, initialPauseMs * 2 ** (retry - 1));
+}
+
+interface Call {
+  readonly method: "GET" | "POST";
+  readonly isStream: boolean;
+  /** `false`: one attempt. */
+  readonly retry: boolean;
+  readonly scope: CallScope;
+}
+
+/**
+ * Makes attempts until one succeeds, the rule says no, or they are used up. Every error that leaves
+ * carries how many there were.
+ *
+ * The loop is ours and not cockatiel's: its pause cannot be aborted, and its timer either holds the
+ * process for as long or lets it end in the middle of a call.
+ */
+export async function withRetries<T>(
+  call: Call,
+  options: RetryOptions,
+  makeAttempt: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  const { scope, retry, method, isStream } = call;
+  const most = retry ? 1 + (options.retries ?? RETRIES) : 1;
+  let last: FoundryError | null = null;
+  for (let number = 1; ; number += 1) {
+    const attempt: Attempt = { number, method, isStream, status: null, retryAfterMs: null };
+    let wantedMs: number | null;
+    try {
+      return await makeAttempt(attempt);
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      // The circuit opened between two attempts: what failed is the answer, not that we know it.
+      if (error.code === "CIRCUIT_OPEN" && last !== null) throw last;
+      error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
+      last = error;
+      if (number >= most || !isRetried(error, attempt)) throw error;
+      wantedMs = attempt.retryAfterMs ?? error.retryAfterMs;
+    }
+    await pauseBeforeRetry(scope, number, pauseMs(number, wantedMs, options));
+  }
+}
+
+async function pauseBeforeRetry(scope: CallScope, attempts: number, ms: number): Promise<void> {
+  try {
+    await scope.pause(ms);
+  } catch (thrown) {
+    if (thrown instanceof FoundryError) thrown.attempts = attempts;
+    throw thrown;
+  }
+}

@@ -1,0 +1,234 @@
+import { STATUS_CODES } from "node:http";
+import { FoundryError, toFoundryError } from "../errors.js";
+import { type Logger, silentLogger } from "../log.js";
+import { readBody, readFailureBody } from "./body.js";
+import { CallScope } from "./call-scope.js";
+import { Circuit } from "./circuit.js";
+import { Connections } from "./connections.js";
+import { errorTextOf } from "./error-text.js";
+import { OpenEventStream } from "./event-stream.js";
+import { Exchange, type Head } from "./exchange.js";
+import { parseRetryAfter, statusError } from "./failure.js";
+import { type Attempt, withRetries } from "./resilience.js";
+import type {
+  CircuitState,
+  EventStream,
+  HttpAnswer,
+  RequestSpec,
+  RetryOptions,
+  StreamSpec,
+  TransportOptions,
+} from "./types.js";
+import {
+  checkedHeaders,
+  checkHead,
+  type Endpoint,
+  parseEndpoint,
+  type WireRequest,
+  wireRequest,
+} from "./wire-request.js";
+
+const CONNECT_MS = 2_000;
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+
+/** One call: what is asked, and what all its attempts share. */
+interface Call {
+  readonly spec: RequestSpec;
+  readonly request: WireRequest;
+  readonly scope: CallScope;
+  readonly isStream: boolean;
+}
+
+/**
+ * HTTP to one endpoint: pooled connections, a time limit for each phase, retries and a circuit
+ * breaker. Whatever goes wrong is thrown as a `FoundryError`.
+ *
+ * @example
+ * const transport = new HttpTransport({ baseUrl: "http://127.0.0.1:5273" });
+ * const { body } = await transport.request({ method: "GET", path: "/v1/models", limits: {} });
+ */
+export class HttpTransport {
+  readonly baseUrl: string;
+
+  readonly #endpoint: Endpoint;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #maxBodyBytes: number;
+  readonly #retry: RetryOptions;
+  readonly #log: Logger;
+  readonly #connections: Connections;
+  readonly #circuit: Circuit;
+  readonly #calls = new Set<CallScope>();
+  #isClosed = false;
+
+  constructor(options: TransportOptions) {
+    this.#endpoint = parseEndpoint(options.baseUrl);
+    this.baseUrl = this.#endpoint.baseUrl;
+    this.#headers = checkedHeaders(options.headers ?? {});
+    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
+    this.#retry = options.retry ?? {};
+    this.#log = options.log ?? silentLogger;
+    this.#connections = new Connections(this.#endpoint.origin, options.connectMs ?? CONNECT_MS);
+    this.#circuit = new Circuit(this.baseUrl, isLoopback(this.#endpoint), options.circuit);
+  }
+
+  /** The circuit breaker as it stands. `nextProbeInMs` is `null` while it is closed. */
+  get circuit(): { readonly state: CircuitState; readonly nextProbeInMs: number | null } {
+    return { state: this.#circuit.state, nextProbeInMs: this.#circuit.nextProbeInMs };
+  }
+
+  /** Sends a request and reads the whole answer. */
+  async request(spec: RequestSpec): Promise<HttpAnswer> {
+    const call = this.#open(spec, false);
+    try {
+      return await this.#attempts(call, async (attempt) => {
+        const exchange = await this.#send(call, attempt);
+        const head = await exchange.head;
+        if (!isSuccess(head.status) && spec.anyStatus !== true) {
+          throw await refusal(call, attempt, exchange, head);
+        }
+        const body = await readBody(exchange, this.#maxBodyBytes, silenceWatch(call, exchange));
+        this.#log.trace({ path: spec.path, body }, "answer");
+        return { status: head.status, headers: head.headers, body, attempts: attempt.number };
+      });
+    } finally {
+      call.scope.dispose();
+    }
+  }
+
+  /**
+   * Sends a request and resolves at the start of its stream. Read it, or end it with the signal:
+   * one that nobody reads stays open until its limits or {@link close}.
+   */
+  async stream(spec: StreamSpec): Promise<EventStream> {
+    const call = this.#open(spec, true);
+    const { scope } = call;
+    try {
+      return await this.#attempts(call, async (attempt) => {
+        const exchange = await this.#send(call, attempt);
+        const head = await exchange.head;
+        if (!isSuccess(head.status)) throw await refusal(call, attempt, exchange, head);
+        const { limits } = spec;
+        const maxBytes = this.#maxBodyBytes;
+        const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
+        const stream = new OpenEventStream(source);
+        await stream.readAhead(spec.isStart);
+        stream.attempts = attempt.number;
+        void exchange.over.then(() => scope.dispose());
+        return stream;
+      });
+    } catch (thrown) {
+      scope.dispose();
+      throw thrown;
+    }
+  }
+
+  /** Ends everything in flight with `CLIENT_CLOSED`; so does every later call. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const scope of [...this.#calls]) scope.end(closedError());
+    this.#connections.close();
+  }
+
+  #open(spec: RequestSpec, isStream: boolean): Call {
+    if (this.#isClosed) throw closedError();
+    const request = wireRequest(this.#endpoint, this.#headers, spec);
+    if (spec.headLimitBytes !== undefined) {
+      checkHead(this.#endpoint.host, request, spec.headLimitBytes);
+    }
+    this.#log.trace({ path: spec.path, body: request.body }, "request");
+    const scope = new CallScope(spec.signal, this.#calls);
+    if (scope.endedBy !== null) {
+      scope.dispose();
+      throw scope.endedBy;
+    }
+    return { spec, request, scope, isStream };
+  }
+
+  /** The attempts of a call as the policy allows them, each with a line in the log. */
+  #attempts<T>(call: Call, makeAttempt: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { spec, scope, isStream } = call;
+    const { method, path } = spec;
+    const policy = { method, isStream, scope, retry: spec.retry !== false };
+    return withRetries(policy, this.#retry, async (attempt) => {
+      const begin = performance.now();
+      const fields = () => {
+        const ms = Math.round(performance.now() - begin);
+        return { method, path, attempt: attempt.number, status: attempt.status, ms };
+      };
+      try {
+        const result = await makeAttempt(attempt);
+        this.#log.debug(fields(), isStream ? "stream started" : "answered");
+        return result;
+      } catch (thrown) {
+        const { code, message, detail } = toFoundryError(thrown);
+        this.#log.debug({ ...fields(), code, error: message, detail }, "attempt failed");
+        throw thrown;
+      }
+    });
+  }
+
+  /** Resolves when the answer has begun, or when it is known that it will be waited for. */
+  async #send({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
+    const send = () => {
+      const { limits } = spec;
+      const onHead = (head: Head) => {
+        attempt.status = head.status;
+        attempt.retryAfterMs = parseRetryAfter(head.headers["retry-after"], Date.now());
+      };
+      const { baseUrl } = this;
+      const connections = this.#connections;
+      return new Exchange({ connections, request, limits, scope, baseUrl, isStream, onHead });
+    };
+    const exchange = spec.retry === false ? send() : await this.#circuit.pass(send);
+    await exchange.head;
+    return exchange;
+  }
+}
+
+/** The error of an answer that is not 2xx. */
+async function refusal(
+  call: Call,
+  attempt: Attempt,
+  exchange: Exchange,
+  head: Head,
+): Promise<FoundryError> {
+  const { spec } = call;
+  const body = await readFailureBody(exchange, silenceWatch(call, exchange));
+  const contentType = head.headers["content-type"] ?? "";
+  const { location } = head.headers;
+  const statusText =
+    location === undefined
+      ? head.statusText || (STATUS_CODES[head.status] ?? "")
+      : `redirected to ${location}`;
+  const failure = {
+    method: spec.method,
+    path: spec.path,
+    status: head.status,
+    contentType,
+    message: errorTextOf(location === undefined ? body : "", contentType, statusText),
+    body,
+    retryAfterMs: attempt.retryAfterMs,
+  };
+  return (spec.toError ?? statusError)(failure);
+}
+
+/** Begins to count the silence, and gives what begins to count it anew. */
+function silenceWatch({ spec }: Call, exchange: Exchange): () => void {
+  const restart = () => exchange.expectWithin("silence", spec.limits.silenceMs);
+  restart();
+  return restart;
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function isLoopback({ hostname }: Endpoint): boolean {
+  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}
+
+function closedError(): FoundryError {
+  return new FoundryError("CLIENT_CLOSED", "The client was closed.", {
+    action: "Make a new client for further calls.",
+  });
+}

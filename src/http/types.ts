@@ -1,0 +1,109 @@
+import type { FoundryError } from "../errors.js";
+import type { Logger } from "../log.js";
+
+/** Time limits of one attempt of a request, in milliseconds. One that is absent does not apply. */
+export interface PhaseLimits {
+  /** From sending to the first byte of the answer; of a stream, to its first event. */
+  readonly firstByteMs?: number;
+  /**
+   * Longest silence after that: between two bytes of a body, between two events of a stream.
+   * Comments do not count as events: a service that only says it is alive has stalled too.
+   */
+  readonly silenceMs?: number;
+  /** From sending to the last byte. */
+  readonly wholeMs?: number;
+}
+
+/** An answer that is not 2xx, as it came, for whoever knows the service to give it a code. */
+export interface HttpFailure {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly contentType: string;
+  /** What the body says went wrong, by {@link errorTextOf}: never markup, at most 500 characters. */
+  readonly message: string;
+  /** The body, as far as it was read. For the log. */
+  readonly body: string;
+  /** Parsed `Retry-After`, in milliseconds. */
+  readonly retryAfterMs: number | null;
+}
+
+export interface RequestSpec {
+  readonly method: "GET" | "POST";
+  /** Sent as it is: whoever knows the service encodes, since C2 does not decode. Begins with `/`. */
+  readonly path: string;
+  /** Sent as JSON. Never with a GET: C2 would read it as the next request. */
+  readonly body?: unknown;
+  readonly limits: PhaseLimits;
+  readonly signal?: AbortSignal;
+  /** Gives an answer that is not 2xx its error. Default: by status alone. */
+  readonly toError?: (failure: HttpFailure) => FoundryError;
+  /** Hand back answers of any status instead of throwing: for probes. Default `false`. */
+  readonly anyStatus?: boolean;
+  /** Default `true`: retried as the policy allows. `false`: sent once, and past the circuit breaker. */
+  readonly retry?: boolean;
+  /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
+  readonly headLimitBytes?: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Lower-case names; a header that came twice is joined with `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** How often it was sent. */
+  readonly attempts: number;
+}
+
+/** One event of a stream: the joined `data:` lines, and the `event:` name where there was one. */
+export interface StreamEvent {
+  readonly data: string;
+  readonly event: string | null;
+}
+
+export interface StreamSpec extends RequestSpec {
+  /**
+   * Whether this event is the first that must not be lost, the first token. Until then a failure is
+   * retried, afterwards never. May throw a `FoundryError` for an error inside a 200.
+   */
+  readonly isStart: (event: StreamEvent) => boolean;
+}
+
+export interface EventStream extends AsyncIterable<StreamEvent> {
+  readonly attempts: number;
+}
+
+export interface RetryOptions {
+  /** Retries after the first attempt. Default 3. */
+  readonly retries?: number;
+  /** Longest first pause, in milliseconds; doubles with each retry, with full jitter. Default 200. */
+  readonly initialPauseMs?: number;
+  /** Longest pause, and the bound up to which `Retry-After` is obeyed. Default 10 000. */
+  readonly maxPauseMs?: number;
+}
+
+export interface CircuitOptions {
+  /** Failures of the endpoint in a row that open the circuit. Default 5. */
+  readonly failures?: number;
+  /**
+   * Time until one request is let through to see whether it is back. Default 500 on loopback, where
+   * a probe is cheap; elsewhere 1 000, doubling up to 30 000.
+   */
+  readonly probeAfterMs?: number;
+}
+
+export type CircuitState = "closed" | "open" | "half-open";
+
+export interface TransportOptions {
+  /** `http://host:port`, perhaps with a path; no slash at the end. */
+  readonly baseUrl: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default 2 000. */
+  readonly connectMs?: number;
+  /** Largest body that is read, in bytes. Default 32 MiB. */
+  readonly maxBodyBytes?: number;
+  readonly retry?: RetryOptions;
+  readonly circuit?: CircuitOptions;
+  readonly log?: Logger;
+}

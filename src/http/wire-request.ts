@@ -1,0 +1,162 @@
+import { FoundryError } from "../errors.js";
+
+/** A request as it goes onto the wire. */
+export interface WireRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+/** Written by the transport itself, or breaking the connection when written by somebody else. */
+const OWN_HEADERS = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "upgrade",
+  "keep-alive",
+  "te",
+  "trailer",
+]);
+
+/** The endpoint in its parts: what is connected to, and what stands in front of every path. */
+export interface Endpoint {
+  readonly baseUrl: string;
+  readonly origin: string;
+  readonly host: string;
+  readonly hostname: string;
+  readonly pathPrefix: string;
+}
+
+export function parseEndpoint(baseUrl: string): Endpoint {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+    throw new FoundryError("INVALID_SETTING", `"${baseUrl}" is not an endpoint.`, {
+      action: "Write it as http://host:port, for example http://127.0.0.1:5273.",
+    });
+  }
+  if (url.username !== "" || url.password !== "") {
+    // Not quoted: it would put the password into logs.
+    throw new FoundryError("INVALID_SETTING", "The endpoint holds a user name or password.", {
+      action: "Leave them out of the address and send them as a header.",
+    });
+  }
+  const pathPrefix = url.pathname.replace(/\/+$/, "");
+  const { origin, host, hostname } = url;
+  return { baseUrl: `${origin}${pathPrefix}`, origin, host, hostname, pathPrefix };
+}
+
+/** Extra headers, lower case. Values are never quoted in the error: one is the API key. */
+export function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const checked: Record<string, string> = {};
+  for (const [given, value] of Object.entries(headers)) {
+    const name = given.toLowerCase();
+    const fault = OWN_HEADERS.has(name)
+      ? "is written by the client itself"
+      : headerFault(name, value);
+    if (fault !== null) {
+      throw new FoundryError("INVALID_SETTING", `The header ${JSON.stringify(given)} ${fault}.`, {
+        action: OWN_HEADERS.has(name)
+          ? "Leave it out of the extra headers."
+          : "Correct the extra headers or the API key; a line break often comes from copying.",
+      });
+    }
+    checked[name] = value;
+  }
+  return checked;
+}
+
+function headerFault(name: string, value: string): string | null {
+  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return "has a name that HTTP does not allow";
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+    return "has a value with a line break or another character that HTTP does not allow";
+  }
+  return null;
+}
+
+interface RequestParts {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+export function wireRequest(
+  endpoint: Endpoint,
+  headers: Readonly<Record<string, string>>,
+  { method, path, body }: RequestParts,
+): WireRequest {
+  if (!/^\/[\x21-\x7e]*$/.test(path)) {
+    throw new FoundryError(
+      "INVALID_ARGUMENT",
+      `The path ${JSON.stringify(path)} holds a character that cannot be sent in an address.`,
+      { action: "Use a name without spaces, line breaks and characters outside ASCII." },
+    );
+  }
+  const fullPath = `${endpoint.pathPrefix}${path}`;
+  if (body === undefined) return { method, path: fullPath, headers, body: null };
+  if (method === "GET") {
+    throw new FoundryError("INVALID_ARGUMENT", `GET ${path} was given a body.`, {
+      action: "Send it with a POST: some services read the body of a GET as the next request.",
+    });
+  }
+  return {
+    method,
+    path: fullPath,
+    headers: { "content-type": "application/json", ...headers },
+    body: toJson(body),
+  };
+}
+
+/**
+ * JSON whose text is well-formed Unicode. `JSON.stringify` writes half a surrogate pair, such as an
+ * emoji cut in two, as `\ud83d`, which the services' parsers refuse together with the whole request.
+ */
+export function toJson(value: unknown): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw notJson(cause);
+  }
+  if (json === undefined) throw notJson(undefined);
+  // Only lone surrogates are written as escapes. Escapes are matched in pairs from the left, so
+  // that the text `\ud83d`, which is `\\ud83d` in JSON, stays what it is.
+  if (!/\\ud[89a-f]/.test(json)) return json;
+  return json.replace(/\\(?:(ud[89a-f][0-9a-f]{2})|.)/g, (escaped, lone: string | undefined) =>
+    lone === undefined ? escaped : "\ufffd",
+  );
+}
+
+function notJson(cause: unknown): FoundryError {
+  return new FoundryError("INVALID_ARGUMENT", "The request cannot be written as JSON.", {
+    action: "Leave out functions, big integers and objects that contain themselves.",
+    cause,
+  });
+}
+
+/** Bytes of the request line and all headers as undici writes them, the empty line included. */
+export function headBytes(host: string, { method, path, headers, body }: WireRequest): number {
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    `host: ${host}`,
+    "connection: keep-alive",
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...(method === "POST" ? [`content-length: ${Buffer.byteLength(body ?? "")}`] : []),
+    "",
+  ];
+  // Written as latin1: a character is a byte.
+  return lines.reduce((sum, line) => sum + line.length + 2, 0);
+}
+
+/** Throws when the head is longer than what the service reads; it would cut the connection. */
+export function checkHead(host: string, request: WireRequest, limitBytes: number): void {
+  const bytes = headBytes(host, request);
+  if (bytes <= limitBytes) return;
+  throw new FoundryError(
+    "REQUEST_TOO_LARGE",
+    `The request line and headers take ${bytes} bytes; the service reads ${limitBytes}.`,
+    { action: "Shorten the API key, the extra headers or the model name." },
+  );
+}

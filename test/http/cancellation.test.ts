@@ -1,0 +1,326 @@
+import { execFile } from "node:child_process";
+import { getEventListeners } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { EventStream, StreamSpec } from "../../src/http/types.js";
+import { freePort, get, httpServer, post, signalled, tcpServer, transportTo } from "./servers.js";
+
+const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+  method: "POST",
+  path: "/",
+  body: {},
+  limits: {},
+  isStart: () => true,
+  ...more,
+});
+
+async function dataOf(stream: EventStream): Promise<string[]> {
+  const all: string[] = [];
+  for await (const { data } of stream) all.push(data);
+  return all;
+}
+
+const SSE = { "Content-Type": "text/event-stream" };
+const CANCELLED = { code: "CANCELLED", message: "The call was cancelled." };
+
+/** How long it takes until this has failed. */
+async function untilRejected(promise: Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await promise.catch(() => {});
+  return performance.now() - begin;
+}
+
+describe("the caller's abort", () => {
+  it("that came before the call sends nothing", async () => {
+    const onRequest = vi.fn();
+    const { baseUrl } = await httpServer(onRequest);
+    const transport = transportTo(baseUrl);
+    const signal = AbortSignal.abort();
+    await expect(transport.request(get("/", { signal }))).rejects.toMatchObject(CANCELLED);
+    await expect(transport.stream(streamOf({ signal }))).rejects.toMatchObject(CANCELLED);
+    expect(onRequest).not.toHaveBeenCalled();
+  });
+
+  it("ends a call that is still connecting, and its socket", async () => {
+    const connected = signalled();
+    const { port, sockets } = await tcpServer((socket) => {
+      socket.resume();
+      connected.fire();
+    });
+    const caller = new AbortController();
+    const transport = transportTo(`https://127.0.0.1:${port}`, { connectMs: 60_000 });
+    const asked = transport.request(post("/", { signal: caller.signal }));
+    asked.catch(() => {});
+    await connected.promise;
+    caller.abort();
+    expect(await untilRejected(asked)).toBeLessThan(100);
+    await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("ends a call that waits for its answer, and closes the connection", async () => {
+    const received = signalled();
+    const { baseUrl, sockets } = await httpServer(() => received.fire());
+    const caller = new AbortController();
+    const asked = transportTo(baseUrl).request(post("/", { signal: caller.signal }));
+    asked.catch(() => {});
+    await received.promise;
+    caller.abort();
+    expect(await untilRejected(asked)).toBeLessThan(100);
+    await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("ends a call in the middle of the body", async () => {
+    const begun = signalled();
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
+      response.write("half");
+      setTimeout(begun.fire, 20);
+    });
+    const caller = new AbortController();
+    const asked = transportTo(baseUrl).request(get("/", { signal: caller.signal }));
+    asked.catch(() => {});
+    await begun.promise;
+    caller.abort();
+    expect(await untilRejected(asked)).toBeLessThan(100);
+    await expect(asked).rejects.toMatchObject(CANCELLED);
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("ends a call in the middle of the body of an error, as cancelled", async () => {
+    const begun = signalled();
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(400).write("half");
+      setTimeout(begun.fire, 20);
+    });
+    const caller = new AbortController();
+    const asked = transportTo(baseUrl).request(get("/", { signal: caller.signal }));
+    asked.catch(() => {});
+    await begun.promise;
+    caller.abort();
+    await expect(asked).rejects.toMatchObject(CANCELLED);
+  });
+
+  it("ends the pause between two attempts", async () => {
+    const refused = signalled();
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(503, { "Retry-After": "60" }).end(() => setTimeout(refused.fire, 20));
+    });
+    const caller = new AbortController();
+    const transport = transportTo(baseUrl, { retry: { maxPauseMs: 60_000 } });
+    const asked = transport.request(get("/", { signal: caller.signal }));
+    asked.catch(() => {});
+    await refused.promise;
+    caller.abort();
+    expect(await untilRejected(asked)).toBeLessThan(100);
+    await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
+  });
+
+  it("ends a stream before its first event", async () => {
+    const received = signalled();
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).flushHeaders();
+      setTimeout(received.fire, 20);
+    });
+    const caller = new AbortController();
+    const asked = transportTo(baseUrl).stream(streamOf({ signal: caller.signal }));
+    asked.catch(() => {});
+    await received.promise;
+    caller.abort();
+    await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("ends a stream that is being read, also between two events that have come", async () => {
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).write("data: 1\n\ndata: 2\n\n");
+    });
+    for (const readBefore of [1, 2]) {
+      const caller = new AbortController();
+      const stream = await transportTo(baseUrl).stream(streamOf({ signal: caller.signal }));
+      const read: string[] = [];
+      const reading = (async () => {
+        for await (const { data } of stream) {
+          read.push(data);
+          if (read.length === readBefore) caller.abort();
+        }
+      })();
+      await expect(reading).rejects.toMatchObject(CANCELLED);
+      expect(read).toHaveLength(readBefore);
+    }
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("ends a stream that has come completely but was not read yet", async () => {
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).end("data: 1\n\ndata: 2\n\n");
+    });
+    const caller = new AbortController();
+    const stream = await transportTo(baseUrl).stream(streamOf({ signal: caller.signal }));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    caller.abort();
+    await expect(dataOf(stream)).rejects.toMatchObject(CANCELLED);
+  });
+
+  it("ends a stream that nobody reads", async () => {
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).write("data: 1\n\n");
+    });
+    const caller = new AbortController();
+    const stream = await transportTo(baseUrl).stream(streamOf({ signal: caller.signal }));
+    caller.abort();
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect(dataOf(stream)).rejects.toMatchObject(CANCELLED);
+  });
+});
+
+describe("a signal that outlives many calls", () => {
+  it("has no listener left when they are over, however they ended", async () => {
+    const { baseUrl } = await httpServer((request, response) => {
+      if (request.url === "/stream") response.writeHead(200, SSE).end("data: 1\n\ndata: 2\n\n");
+      else response.writeHead(request.url === "/ok" ? 200 : 400).end("x");
+    });
+    const { signal } = new AbortController();
+    const transport = transportTo(baseUrl);
+    await transport.request(get("/ok", { signal }));
+    await transport.request(get("/bad", { signal })).catch(() => {});
+    await dataOf(await transport.stream(streamOf({ path: "/stream", signal })));
+    for await (const _event of await transport.stream(streamOf({ path: "/stream", signal }))) break;
+    await transport.stream(streamOf({ path: "/bad", signal })).catch(() => {});
+    await transport.stream(streamOf({ path: "/stream", signal })); // comes whole, is never read
+    const tooLong = get("/", { signal, headLimitBytes: 1 });
+    await transport.request(tooLong).catch(() => {});
+    await vi.waitFor(() => expect(getEventListeners(signal, "abort")).toEqual([]));
+  });
+
+  it("ends all calls that share it, and never has more than one listener", async () => {
+    const { baseUrl } = await httpServer(() => {});
+    const caller = new AbortController();
+    const transport = transportTo(baseUrl);
+    const { signal } = caller;
+    const asked = Array.from({ length: 20 }, () => transport.request(get("/", { signal })));
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    caller.abort();
+    const ended = await Promise.allSettled(asked);
+    expect(ended).toEqual(
+      Array(20).fill({ status: "rejected", reason: expect.objectContaining(CANCELLED) }),
+    );
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+});
+
+describe("close()", () => {
+  const CLOSED = { code: "CLIENT_CLOSED", message: "The client was closed." };
+
+  it("ends everything in flight, in whatever phase, and every later call", async () => {
+    const received = signalled();
+    const { baseUrl, sockets } = await httpServer((request, response) => {
+      if (request.url === "/silent") received.fire();
+      else if (request.url === "/busy") response.writeHead(503, { "Retry-After": "60" }).end();
+      else response.writeHead(200, SSE).write("data: 1\n\n");
+    });
+    const transport = transportTo(baseUrl, { retry: { maxPauseMs: 60_000 } });
+    const stream = await transport.stream(streamOf());
+    const unread = await transport.stream(streamOf());
+    const busy = transport.request(get("/busy"));
+    const silent = transport.request(get("/silent"));
+    const reading = dataOf(stream);
+    const inFlight = Promise.allSettled([busy, silent, reading]);
+    await received.promise;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const closing = transport.close();
+    const late = transport.request(get());
+    await expect(late).rejects.toMatchObject(CLOSED);
+    await closing;
+    expect(await inFlight).toEqual(
+      Array(3).fill({ status: "rejected", reason: expect.objectContaining(CLOSED) }),
+    );
+    await expect(dataOf(unread)).rejects.toMatchObject(CLOSED);
+    await expect(transport.stream(streamOf())).rejects.toMatchObject(CLOSED);
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("ends a call that is still connecting, and its socket", async () => {
+    const connected = signalled();
+    const { port, sockets } = await tcpServer((socket) => {
+      socket.resume();
+      connected.fire();
+    });
+    const transport = transportTo(`https://127.0.0.1:${port}`, { connectMs: 60_000 });
+    const asked = transport.request(get());
+    asked.catch(() => {});
+    await connected.promise;
+    await transport.close();
+    await expect(asked).rejects.toMatchObject(CLOSED);
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("may be called twice", async () => {
+    const transport = transportTo(`http://127.0.0.1:${await freePort()}`);
+    await Promise.all([transport.close(), transport.close()]);
+    await transport.close();
+  });
+});
+
+describe("a process", () => {
+  /** Runs a program that has `HttpTransport` and the URL of a server; fails unless it ends. */
+  async function run(baseUrl: string, program: string): Promise<string> {
+    const code = `
+      import { HttpTransport } from "./src/http/index.js";
+      const baseUrl = ${JSON.stringify(baseUrl)};
+      ${program}`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--import", "tsx", "--input-type=module", "-e", code],
+      { cwd: fileURLToPath(new URL("../..", import.meta.url)), timeout: 20_000 },
+    );
+    return stdout.trim();
+  }
+
+  it("is not kept alive by an idle connection", async () => {
+    const { baseUrl } = await httpServer((_request, response) => response.end("x"));
+    const program = `
+      const transport = new HttpTransport({ baseUrl });
+      console.log((await transport.request({ method: "GET", path: "/", limits: {} })).body);`;
+    expect(await run(baseUrl, program)).toBe("x");
+  }, 30_000);
+
+  it("is not kept alive by anything after close(), and not ended early by a pause", async () => {
+    const { baseUrl } = await httpServer((request, response) => {
+      if (request.url === "/busy") response.writeHead(503, { "Retry-After": "60" }).end();
+    });
+    const program = `
+      const retry = { maxPauseMs: 60_000 };
+      const transport = new HttpTransport({ baseUrl, retry });
+      const limits = { firstByteMs: 60_000, silenceMs: 60_000, wholeMs: 60_000 };
+      const call = (path) => transport.request({ method: "GET", path, limits });
+      const calls = [call("/busy"), call("/silent")];
+      setTimeout(() => transport.close(), 500).unref();
+      const ended = await Promise.allSettled(calls);
+      console.log(ended.map(({ reason }) => reason.code).join());`;
+    expect(await run(baseUrl, program)).toBe("CLIENT_CLOSED,CLIENT_CLOSED");
+  }, 30_000);
+});
+
+describe("a failure that nobody waits for", () => {
+  it("is never an unhandled rejection", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    onTestFinished(() => {
+      process.off("unhandledRejection", unhandled);
+    });
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).write("data: 1\n\n");
+      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+    });
+    const transport = transportTo(baseUrl);
+    await transport.stream(streamOf());
+    const { signal } = new AbortController();
+    await transport.stream(streamOf({ signal, limits: { wholeMs: 5 } }));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await transport.close();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,215 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { cancelledError, FoundryError } from "../../src/errors.js";
+import { Circuit, type Watched } from "../../src/http/circuit.js";
+
+const URL = "http://127.0.0.1:5273";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const unreachable = () =>
+  new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", { action: "", retryable: true });
+const timeout = (phase: "connect" | "first_byte") =>
+  new FoundryError("TIMEOUT", "late", { action: "", phase });
+
+const answering = (status: number) => (): Watched => ({
+  sent: Promise.resolve(),
+  head: Promise.resolve({ status }),
+});
+
+const failing = (error: FoundryError) => (): Watched => {
+  const head = Promise.reject(error);
+  head.catch(() => {});
+  return { sent: new Promise(() => {}), head };
+};
+
+/** A request whose fate the test decides. */
+function pending({ isSent }: { isSent: boolean }) {
+  let answer: (status: number) => void = () => {};
+  let fail: (error: FoundryError) => void = () => {};
+  const head = new Promise<{ status: number }>((resolve, reject) => {
+    answer = (status) => resolve({ status });
+    fail = reject;
+  });
+  head.catch(() => {});
+  const sent = isSent ? Promise.resolve() : new Promise<void>(() => {});
+  return { send: () => ({ sent, head }), answer, fail };
+}
+
+async function open(circuit: Circuit, times = 5): Promise<void> {
+  for (let i = 0; i < times; i += 1) await circuit.pass(failing(unreachable()));
+}
+
+const loopback = (options = {}) => new Circuit(URL, true, options);
+
+describe("the circuit", () => {
+  it("opens after five failures in a row, not after four", async () => {
+    const circuit = loopback();
+    await open(circuit, 4);
+    expect(circuit.state).toBe("closed");
+    expect(circuit.nextProbeInMs).toBeNull();
+    await open(circuit, 1);
+    expect(circuit.state).toBe("open");
+    expect(circuit.nextProbeInMs).toBe(500);
+  });
+
+  it.each([200, 301, 400, 404, 408, 429, 500, 501])(
+    "takes an answer with %i as a sign of life that starts the count anew",
+    async (status) => {
+      const circuit = loopback({ failures: 2 });
+      await open(circuit, 1);
+      await circuit.pass(answering(status));
+      await open(circuit, 1);
+      expect(circuit.state).toBe("closed");
+      await open(circuit, 1);
+      expect(circuit.state).toBe("open");
+    },
+  );
+
+  it.each([502, 503, 504])("counts an answer with %i from a gateway", async (status) => {
+    const circuit = loopback({ failures: 2 });
+    await circuit.pass(answering(status));
+    await circuit.pass(answering(status));
+    expect(circuit.state).toBe("open");
+  });
+
+  it("counts a connection that did not come about in time, not an answer that did not", async () => {
+    const circuit = loopback({ failures: 1 });
+    await circuit.pass(failing(timeout("first_byte")));
+    expect(circuit.state).toBe("closed");
+    await circuit.pass(failing(timeout("connect")));
+    expect(circuit.state).toBe("open");
+  });
+
+  it("takes a cancelled call neither as a failure nor as a sign of life", async () => {
+    const circuit = loopback({ failures: 2 });
+    await open(circuit, 1);
+    const cancelled = circuit.pass(failing(cancelledError()));
+    await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(circuit.state).toBe("closed");
+    await open(circuit, 1);
+    expect(circuit.state).toBe("open");
+  });
+
+  it("refuses while open, sends nothing, and says when the next probe is due and why", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(120);
+    const send = vi.fn(answering(200));
+    await expect(circuit.pass(send)).rejects.toMatchObject({
+      code: "CIRCUIT_OPEN",
+      message: `${URL} failed repeatedly; it is asked again in 380 ms. Last time: Nothing listens.`,
+      retryable: true,
+      retryAfterMs: 380,
+    });
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  it("lets one request through when the probe is due and closes with its answer", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(499);
+    await expect(circuit.pass(answering(200))).rejects.toMatchObject({ code: "CIRCUIT_OPEN" });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(circuit.nextProbeInMs).toBe(0);
+    await circuit.pass(answering(404));
+    expect(circuit.state).toBe("closed");
+    expect(circuit.nextProbeInMs).toBeNull();
+  });
+
+  it("refuses all others while the probe is under way", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(500);
+    const probe = pending({ isSent: false });
+    const passed = circuit.pass(probe.send);
+    expect(circuit.state).toBe("half-open");
+    const send = vi.fn(answering(200));
+    const others = await Promise.allSettled([circuit.pass(send), circuit.pass(send)]);
+    expect(others.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await expect(circuit.pass(send)).rejects.toMatchObject({ code: "CIRCUIT_OPEN" });
+    expect(send).not.toHaveBeenCalled();
+    probe.answer(200);
+    await passed;
+    expect(circuit.state).toBe("closed");
+  });
+
+  it("opens again when the probe fails, on loopback for as long as before", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    for (let i = 0; i < 4; i += 1) {
+      await vi.advanceTimersByTimeAsync(500);
+      await open(circuit, 1);
+      expect(circuit.state).toBe("open");
+      expect(circuit.nextProbeInMs).toBe(500);
+    }
+  });
+
+  it("waits twice as long after each failed probe elsewhere, up to 30 s", async () => {
+    const circuit = new Circuit("http://far.example", false);
+    await open(circuit);
+    const waits: number[] = [];
+    for (let i = 0; i < 7; i += 1) {
+      const wait = circuit.nextProbeInMs ?? -1;
+      waits.push(wait);
+      await vi.advanceTimersByTimeAsync(wait);
+      await open(circuit, 1);
+    }
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    await circuit.pass(answering(200));
+    await open(circuit);
+    expect(circuit.nextProbeInMs).toBe(1000);
+  });
+
+  it("is neither closed nor stuck by a probe that its caller cancels", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(500);
+    const probe = pending({ isSent: true });
+    const passed = circuit.pass(probe.send);
+    probe.fail(cancelledError());
+    await expect(passed).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(circuit.state).toBe("open");
+    await vi.advanceTimersByTimeAsync(500);
+    await circuit.pass(answering(200));
+    expect(circuit.state).toBe("closed");
+  });
+
+  it("closes while the probe is still waiting, once the endpoint took it and kept it", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(500);
+    const passed = circuit.pass(pending({ isSent: true }).send);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(circuit.state).toBe("half-open");
+    await vi.advanceTimersByTimeAsync(1);
+    await passed;
+    expect(circuit.state).toBe("closed");
+  });
+
+  it("does not take a connection that does not come about for a sign of life", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(500);
+    const probe = pending({ isSent: false });
+    const passed = circuit.pass(probe.send);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(circuit.state).toBe("half-open");
+    probe.fail(timeout("connect"));
+    await passed;
+    expect(circuit.state).toBe("open");
+  });
+
+  it("leaves no timer behind", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    await vi.advanceTimersByTimeAsync(500);
+    await circuit.pass(answering(200));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,217 @@
+import type { ServerResponse } from "node:http";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { EventStream, StreamSpec } from "../../src/http/types.js";
+import { get, httpServer, post, signalled, tcpServer, transportTo } from "./servers.js";
+
+const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+  method: "POST",
+  path: "/",
+  body: {},
+  limits: {},
+  isStart: ({ data }) => data.includes("token"),
+  ...more,
+});
+
+async function dataOf(stream: EventStream): Promise<string[]> {
+  const all: string[] = [];
+  for await (const { data } of stream) all.push(data);
+  return all;
+}
+
+const SSE = { "Content-Type": "text/event-stream" };
+
+/** Writes these pieces, each after a pause of so many milliseconds. */
+async function drip(response: ServerResponse, pauseMs: number, pieces: string[]): Promise<void> {
+  for (const piece of pieces) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    response.write(piece);
+  }
+}
+
+describe("the limit for connecting", () => {
+  it("ends an attempt that gets no connection, and it is made again, also for a POST", async () => {
+    // A TLS handshake that is never answered is a connection that never comes about.
+    let connections = 0;
+    const { port, sockets } = await tcpServer((socket) => {
+      connections += 1;
+      socket.resume();
+    });
+    const transport = transportTo(`https://127.0.0.1:${port}`, {
+      connectMs: 40,
+      retry: { retries: 1, initialPauseMs: 0 },
+    });
+    await expect(transport.request(post())).rejects.toMatchObject({
+      code: "TIMEOUT",
+      phase: "connect",
+      message: `https://127.0.0.1:${port} did not accept a connection within 40 ms.`,
+      attempts: 2,
+    });
+    expect(connections).toBe(2);
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+});
+
+describe("the limit for the first byte", () => {
+  it("ends a GET that is not answered, which is sent again, and a POST, which is not", async () => {
+    let count = 0;
+    const { baseUrl, sockets } = await httpServer(() => {
+      count += 1;
+    });
+    const transport = transportTo(baseUrl, { retry: { retries: 2, initialPauseMs: 0 } });
+    const limits = { firstByteMs: 40 };
+    const late = { code: "TIMEOUT", phase: "first_byte" };
+    await expect(transport.request(get("/", { limits }))).rejects.toMatchObject({
+      ...late,
+      attempts: 3,
+    });
+    expect(count).toBe(3);
+    await expect(transport.request(post("/", { limits }))).rejects.toMatchObject({
+      ...late,
+      attempts: 1,
+      retryable: false,
+    });
+    expect(count).toBe(4);
+    expect(transport.circuit.state).toBe("closed");
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("of a request is met by the head of the answer", async () => {
+    const { baseUrl } = await httpServer(async (_request, response) => {
+      response.flushHeaders();
+      await drip(response, 150, ["x"]);
+      response.end();
+    });
+    const limits = { firstByteMs: 100 };
+    expect((await transportTo(baseUrl).request(get("/", { limits }))).body).toBe("x");
+  });
+
+  it("of a stream is not met by the head nor by comments, and is never asked twice", async () => {
+    let count = 0;
+    const { baseUrl } = await httpServer(async (_request, response) => {
+      count += 1;
+      response.writeHead(200, SSE).flushHeaders();
+      await drip(response, 20, Array(20).fill(": keep-alive\n\n"));
+    });
+    const asked = transportTo(baseUrl).stream(streamOf({ limits: { firstByteMs: 100 } }));
+    await expect(asked).rejects.toMatchObject({
+      code: "TIMEOUT",
+      phase: "first_byte",
+      attempts: 1,
+    });
+    expect(count).toBe(1);
+  });
+});
+
+describe("no limit at all", () => {
+  it("lets a service be silent for longer than the five minutes of undici's defaults", async () => {
+    const received = signalled();
+    let answer: () => void = () => {};
+    let finish: () => void = () => {};
+    const { baseUrl } = await httpServer((_request, response) => {
+      answer = () => response.write("a");
+      finish = () => response.end("b");
+      received.fire();
+    });
+    const realSetTimeout = setTimeout;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const asked = transportTo(baseUrl).request(post());
+    await received.promise;
+    await vi.advanceTimersByTimeAsync(1_000_000);
+    answer();
+    await new Promise((resolve) => realSetTimeout(resolve, 50));
+    await vi.advanceTimersByTimeAsync(1_000_000);
+    finish();
+    expect(await asked).toMatchObject({ body: "ab", attempts: 1 });
+  });
+});
+
+describe("the limit for silence", () => {
+  it("ends an answer that stops in the middle, and is not for one that goes on", async () => {
+    const { baseUrl } = await httpServer(async (request, response) => {
+      response.flushHeaders();
+      await drip(response, 40, ["a", "b", "c", "d", "e"]);
+      if (request.url === "/whole") response.end();
+    });
+    const transport = transportTo(baseUrl);
+    const limits = { silenceMs: 120 };
+    expect((await transport.request(get("/whole", { limits }))).body).toBe("abcde");
+    await expect(transport.request(get("/half", { limits }))).rejects.toMatchObject({
+      code: "TIMEOUT",
+      phase: "silence",
+      attempts: 1,
+    });
+  });
+
+  it("ends a stream that only sends comments, and keeps the text before that", async () => {
+    const { baseUrl } = await httpServer(async (_request, response) => {
+      response.writeHead(200, SSE);
+      response.write("data: token\n\n");
+      await drip(response, 20, Array(30).fill(": keep-alive\n\n"));
+    });
+    const spec = streamOf({ limits: { firstByteMs: 5000, silenceMs: 100 } });
+    const stream = await transportTo(baseUrl).stream(spec);
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const { data } of stream) read.push(data);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence", attempts: 1 });
+    expect(read).toEqual(["token"]);
+  });
+
+  it("counts between the events before the start of a stream too", async () => {
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).write("data: role\n\n");
+    });
+    const asked = transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 40 } }));
+    await expect(asked).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence", attempts: 1 });
+  });
+
+  it("does not count the time that the reader takes", async () => {
+    const { baseUrl } = await httpServer(async (_request, response) => {
+      response.writeHead(200, SSE);
+      await drip(response, 10, ["data: token 1\n\n", "data: token 2\n\n"]);
+      await drip(response, 600, ["data: token 3\n\n"]);
+      response.end();
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 200 } }));
+    const read: string[] = [];
+    for await (const { data } of stream) {
+      read.push(data);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    expect(read).toHaveLength(3);
+  });
+});
+
+describe("the limit for the whole", () => {
+  it("ends an answer that goes on for too long, and does not try again", async () => {
+    const { baseUrl } = await httpServer(async (_request, response) => {
+      response.flushHeaders();
+      await drip(response, 20, Array(50).fill("x"));
+    });
+    const limits = { wholeMs: 120 };
+    await expect(transportTo(baseUrl).request(get("/", { limits }))).rejects.toMatchObject({
+      code: "TIMEOUT",
+      phase: "whole",
+      attempts: 1,
+    });
+  });
+
+  it("ends a stream that nobody reads", async () => {
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).write("data: token\n\n");
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { wholeMs: 60 } }));
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect(dataOf(stream)).rejects.toMatchObject({ code: "TIMEOUT", phase: "whole" });
+  });
+
+  it("may be longer than a timer can count", async () => {
+    const { baseUrl } = await httpServer((_request, response) => response.end("x"));
+    const limits = { wholeMs: 1e12, firstByteMs: 1e12, silenceMs: 1e12 };
+    expect((await transportTo(baseUrl).request(get("/", { limits }))).body).toBe("x");
+  });
+});

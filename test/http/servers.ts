@@ -1,0 +1,97 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+import { HttpTransport } from "../../src/http/index.js";
+import type { RequestSpec, TransportOptions } from "../../src/http/types.js";
+
+/** A server of the test, gone when the test is. */
+export interface TestServer {
+  readonly baseUrl: string;
+  readonly port: number;
+  /** The connections that are open now. */
+  readonly sockets: ReadonlySet<Socket>;
+  /** Ends it, with a reset for whoever is connected. */
+  stop(): Promise<void>;
+}
+
+export async function httpServer(onRequest: RequestListener, port = 0): Promise<TestServer> {
+  return started(createServer(onRequest), port);
+}
+
+export async function tcpServer(onSocket: (socket: Socket) => void): Promise<TestServer> {
+  return started(createTcpServer(onSocket), 0);
+}
+
+async function started(
+  server: ReturnType<typeof createTcpServer>,
+  port: number,
+): Promise<TestServer> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const stop = async () => {
+    if (!server.listening) return;
+    const closed = once(server, "close");
+    server.close();
+    for (const socket of sockets) socket.resetAndDestroy();
+    await closed;
+  };
+  onTestFinished(stop);
+  const address = portOf(server.address());
+  return { baseUrl: `http://127.0.0.1:${address}`, port: address, sockets, stop };
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === "string") throw new Error("not a TCP server");
+  return address.port;
+}
+
+/** A port at which nothing listens. */
+export async function freePort(): Promise<number> {
+  const server = await tcpServer(() => {});
+  await server.stop();
+  return server.port;
+}
+
+/** A transport of the test, closed when the test is over. Retries without a pause. */
+export function transportTo(baseUrl: string, options: Partial<TransportOptions> = {}) {
+  const transport = new HttpTransport({ baseUrl, retry: { initialPauseMs: 0 }, ...options });
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+export const get = (path = "/", more: Partial<RequestSpec> = {}): RequestSpec => ({
+  method: "GET",
+  path,
+  limits: {},
+  ...more,
+});
+
+export const post = (path = "/", more: Partial<RequestSpec> = {}): RequestSpec => ({
+  method: "POST",
+  path,
+  body: { n: 1 },
+  limits: {},
+  ...more,
+});
+
+export async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: string[] = [];
+  for await (const chunk of request.setEncoding("utf8")) chunks.push(String(chunk));
+  return chunks.join("");
+}
+
+/** A promise and what fulfils it, for "the server has it now". */
+export function signalled(): { readonly promise: Promise<void>; readonly fire: () => void } {
+  let fire: () => void = () => {};
+  const promise = new Promise<void>((resolve) => {
+    fire = resolve;
+  });
+  return { promise, fire };
+}

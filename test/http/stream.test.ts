@@ -1,0 +1,347 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { describe, expect, it, vi } from "vitest";
+import { FoundryError } from "../../src/errors.js";
+import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
+import { freePort, httpServer, signalled, tcpServer, transportTo } from "./servers.js";
+
+const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+  method: "POST",
+  path: "/v1/chat/completions",
+  body: { stream: true },
+  limits: {},
+  isStart: ({ data }) => data.includes("token"),
+  ...more,
+});
+
+async function dataOf(stream: EventStream): Promise<string[]> {
+  const all: string[] = [];
+  for await (const { data } of stream) all.push(data);
+  return all;
+}
+
+/** A server of events. C2's doubled headers, since that is what breaks clients. */
+function eventServer(
+  write: (response: ServerResponse, count: number, request: IncomingMessage) => unknown,
+) {
+  let count = 0;
+  return httpServer((request, response) => {
+    count += 1;
+    response.writeHead(200, [
+      "Content-Type",
+      "text/event-stream",
+      "Content-Type",
+      "text/event-stream",
+    ]);
+    response.flushHeaders();
+    write(response, count, request);
+  });
+}
+
+describe("a stream", () => {
+  it("hands on every event, those before its start included", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      response.write('data: {"role":"assistant"}\n\n: keep-alive\n\nevent: x\ndata: token 1\n\n');
+      response.end("data: token 2\n\ndata: [DONE]\n\n");
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    const events: StreamEvent[] = [];
+    for await (const event of stream) events.push(event);
+    expect(events).toEqual([
+      { data: '{"role":"assistant"}', event: null },
+      { data: "token 1", event: "x" },
+      { data: "token 2", event: null },
+      { data: "[DONE]", event: null },
+    ]);
+    expect(stream.attempts).toBe(1);
+  });
+
+  it("resolves with its start, while the rest is still to come", async () => {
+    const more = signalled();
+    const { baseUrl } = await eventServer(async (response) => {
+      response.write("data: token 1\n\n");
+      await more.promise;
+      response.end("data: token 2\n\n");
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    const asked: string[] = [];
+    const { isStart } = streamOf();
+    expect(isStart({ data: "token", event: null })).toBe(true);
+    more.fire();
+    for await (const { data } of stream) asked.push(data);
+    expect(asked).toEqual(["token 1", "token 2"]);
+  });
+
+  it("does not ask whether it has started once it has", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      response.end("data: a\n\ndata: token\n\ndata: b\n\n");
+    });
+    const isStart = vi.fn(({ data }: StreamEvent) => data === "token");
+    await dataOf(await transportTo(baseUrl).stream(streamOf({ isStart })));
+    expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token"]);
+  });
+
+  it("that ends before its start is handed on as far as it went", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      response.end('data: {"finish_reason":"stop"}\n\ndata: [DONE]');
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    expect(await dataOf(stream)).toEqual(['{"finish_reason":"stop"}', "[DONE]"]);
+  });
+
+  it("of one JSON document is a stream of one event", async () => {
+    const body = '{"choices":[{"message":{"content":"the whole token"}}]}';
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(200, { "Content-Type": "application/json" }).end(body);
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    expect(await dataOf(stream)).toEqual([body]);
+  });
+
+  it.each([
+    ["an HTML page", "text/html", "<html><title>Login</title></html>"],
+    ["an HTML page", "application/json", "<!doctype html><p>x"],
+    ["an empty answer", "application/json", " \n"],
+    ["half a JSON", "application/json", '{"choices":[{"mess'],
+    ["text", "text/plain", "hello"],
+    ["an empty stream", "text/event-stream", ": keep-alive\n\n"],
+  ])("that is %s is an invalid answer, in words and without markup", async (what, type, body) => {
+    let count = 0;
+    const { baseUrl } = await httpServer((_request, response) => {
+      count += 1;
+      response.writeHead(200, { "Content-Type": type }).end(body);
+    });
+    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+      code: "INVALID_RESPONSE",
+      message: `${baseUrl} answered with ${what} where a stream of events was expected.`,
+      retryable: false,
+      attempts: 1,
+    });
+    expect(count).toBe(1);
+  });
+
+  it("that is refused has the error of its status, in plain JSON as C2 sends it", async () => {
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(400, { "Content-Type": "application/json" });
+      response.end('{"error":{"message":"Model not loaded: x"}}');
+    });
+    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      message: expect.stringContaining("Model not loaded: x"),
+    });
+  });
+
+  it("ends with an error at an event above the limit", async () => {
+    const { baseUrl, sockets } = await eventServer((response) => {
+      response.write(`data: token\n\ndata: ${"x".repeat(2000)}\n\n`);
+    });
+    const stream = await transportTo(baseUrl, { maxBodyBytes: 1000 }).stream(streamOf());
+    await expect(dataOf(stream)).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+
+  it("holds back a service that sends faster than it is read, and loses nothing", async () => {
+    const event = `data: token ${"x".repeat(10_000)}\n\n`;
+    const total = 3000;
+    let written = 0;
+    const { baseUrl } = await eventServer(async (response) => {
+      for (; written < total && !response.destroyed; written += 1) {
+        if (!response.write(event)) {
+          await new Promise<void>((resolve) => response.once("drain", resolve));
+        }
+      }
+      response.end();
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(written).toBeLessThan(total);
+    expect(await dataOf(stream)).toHaveLength(total);
+  });
+});
+
+describe("a stream before its start", () => {
+  it("is asked for again when the service failed or the connection broke", async () => {
+    const { baseUrl } = await eventServer((response, count) => {
+      if (count === 1) response.socket?.resetAndDestroy();
+      else if (count === 2) {
+        response.write('data: {"role":"assistant"}\n\n');
+        setTimeout(() => response.socket?.resetAndDestroy(), 10);
+      } else response.end("data: token\n\n");
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    expect(await dataOf(stream)).toEqual(["token"]);
+    expect(stream.attempts).toBe(3);
+  });
+
+  it("is asked for again after an error inside it that is worth it, and not after another", async () => {
+    const failing = (retryable: boolean) =>
+      streamOf({
+        isStart: ({ data }) => {
+          if (!data.startsWith('{"error"')) return true;
+          throw new FoundryError("INFERENCE_FAILED", "no", { action: "none", retryable });
+        },
+      });
+    const { baseUrl, sockets } = await eventServer((response, count) => {
+      response.write(count % 2 === 1 ? 'data: {"error":{}}\n\n' : "data: token\n\n");
+    });
+    const transport = transportTo(baseUrl);
+    const stream = await transport.stream(failing(true));
+    expect(stream.attempts).toBe(2);
+    await expect(transport.stream(failing(false))).rejects.toMatchObject({
+      code: "INFERENCE_FAILED",
+      attempts: 1,
+    });
+    // Only that of the stream which is still open.
+    await vi.waitFor(() => expect(sockets.size).toBe(1));
+  });
+
+  it("is not asked for again when isStart itself is broken", async () => {
+    const { baseUrl } = await eventServer((response) => response.end("data: x\n\n"));
+    const isStart = () => {
+      throw new TypeError("undefined is not a function");
+    };
+    await expect(transportTo(baseUrl).stream(streamOf({ isStart }))).rejects.toMatchObject({
+      code: "INTERNAL",
+      attempts: 1,
+    });
+  });
+});
+
+describe("a stream after its start", () => {
+  const breaks: [string, (socket: Socket) => unknown][] = [
+    ["reset", (socket) => socket.resetAndDestroy()],
+    ["closed", (socket) => socket.end()],
+  ];
+
+  it.each(breaks)(
+    "that is %s keeps its text, is interrupted, and is not asked for again",
+    async (_how, cut) => {
+      let count = 0;
+      const { baseUrl } = await eventServer((response) => {
+        count += 1;
+        response.write("data: token 1\n\ndata: token 2\n\n");
+        setTimeout(() => response.socket && cut(response.socket), 20);
+      });
+      const stream = await transportTo(baseUrl).stream(streamOf());
+      const read: string[] = [];
+      const reading = (async () => {
+        for await (const { data } of stream) read.push(data);
+      })();
+      await expect(reading).rejects.toMatchObject({
+        code: "STREAM_INTERRUPTED",
+        retryable: true,
+        attempts: 1,
+      });
+      expect(read).toEqual(["token 1", "token 2"]);
+      expect(count).toBe(1);
+    },
+  );
+
+  it("that broke off before it was read still hands on what had come, then the error", async () => {
+    const { baseUrl } = await eventServer((response, count) => {
+      if (count === 1) {
+        response.socket?.resetAndDestroy();
+        return;
+      }
+      response.write("data: token 1\n\ndata: token 2\n\n");
+      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const { data } of stream) read.push(data);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "STREAM_INTERRUPTED", attempts: 2 });
+    expect(read).toEqual(["token 1", "token 2"]);
+  });
+
+  it("says nothing more after its error", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      response.write("data: token\n\n");
+      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    await expect(dataOf(stream)).rejects.toThrow();
+    expect(await dataOf(stream)).toEqual([]);
+  });
+
+  it("that the service cuts without keep-alive ends or is interrupted, but never hangs", async () => {
+    const { baseUrl } = await tcpServer((socket) => {
+      socket.once("data", () => {
+        socket.write(
+          "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n" +
+            "Transfer-Encoding: chunked\r\n\r\nd\r\ndata: token\n\n\r\n",
+        );
+        setTimeout(() => socket.end(), 10);
+      });
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const { data } of stream) read.push(data);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "STREAM_INTERRUPTED" });
+    expect(read).toEqual(["token"]);
+  });
+});
+
+describe("leaving a stream", () => {
+  async function endless() {
+    const gone = signalled();
+    const { baseUrl } = await eventServer((response) => {
+      response.write("data: token\n\n");
+      const timer = setInterval(() => response.write("data: token\n\n"), 5);
+      response.on("close", () => {
+        clearInterval(timer);
+        gone.fire();
+      });
+    });
+    return { stream: await transportTo(baseUrl).stream(streamOf()), gone };
+  }
+
+  it("by breaking out of the loop closes the connection", async () => {
+    const { stream, gone } = await endless();
+    for await (const _event of stream) break;
+    await gone.promise;
+  });
+
+  it("by an exception in the loop closes the connection", async () => {
+    const { stream, gone } = await endless();
+    const reading = (async () => {
+      for await (const { data } of stream) throw new Error(`reader: ${data}`);
+    })();
+    await expect(reading).rejects.toThrow("reader: token");
+    await gone.promise;
+  });
+
+  it("before the first event was read closes the connection", async () => {
+    const { stream, gone } = await endless();
+    await stream[Symbol.asyncIterator]().return?.();
+    await gone.promise;
+    expect(await dataOf(stream)).toEqual([]);
+  });
+
+  it("while an event is waited for ends the waiting", async () => {
+    const { baseUrl, sockets } = await eventServer((response) => {
+      response.write("data: token\n\n");
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf());
+    const iterator = stream[Symbol.asyncIterator]();
+    await iterator.next();
+    const waiting = iterator.next();
+    await iterator.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
+});
+
+describe("a stream to nobody", () => {
+  it("is an unreachable service after all its attempts", async () => {
+    const transport = transportTo(`http://127.0.0.1:${await freePort()}`);
+    await expect(transport.stream(streamOf())).rejects.toMatchObject({
+      code: "SERVICE_UNREACHABLE",
+      attempts: 4,
+    });
+  });
+});
