@@ -44,6 +44,17 @@ function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
 
 function shown(value: unknown): string {
   if (typeof value === "string" && value.trim() === "") return "an empty text";
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+  const text = asText(value);
+  // Cut or given, half a character is not shown: not every reader of an error survives it.
+  return (text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text).toWellFormed();
+}
+
+function asText(value: unknown): string {
+  // JSON has no NaN, no Infinity and no bigint; the library's callers do.
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  try {
+    return JSON.stringify(value) ?? `a ${typeof value}`;
+  } catch {
+    return `a ${typeof value}`;
+  }
 }

@@ -160,7 +160,7 @@ function parseFlags(flags: readonly string[]): Record<string, string | boolean |
   try {
     return parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    const first = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : "";
+    const first = error instanceof Error ? (error.message.split(/\.\s|\.$|\n/)[0] ?? "") : "";
     throw new FoundryError("INVALID_SETTING", `The command line does not fit: ${first}.`, {
       action: `Known flags: ${SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ")}. See --help.`,
       cause: error,

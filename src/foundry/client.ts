@@ -5,7 +5,8 @@ import { Metrics } from "../metrics.js";
 import type { Completion, CompletionEvent } from "./completion/completion.js";
 import { prepareMessages } from "./completion/messages.js";
 import { CompletionProgress } from "./completion/progress.js";
-import { type CompletionRequest, completionRequestSchema } from "./completion/request.js";
+import type { CompletionRequest } from "./completion/request.js";
+import { completionRequestSchema } from "./completion/request-schema.js";
 import { runCompletion } from "./completion/run.js";
 import { CompletionStream } from "./completion/stream.js";
 import { checkHealth, type Health } from "./health.js";
@@ -212,6 +213,8 @@ export class FoundryClient {
     try {
       yield* run(AbortSignal.any(signals));
     } finally {
+      // It failed before it began: no endpoint is set.
+      if (!progress.hasEnded) progress.end("failed");
       const { status, usage } = progress.snapshot();
       const outcome = status === "completed" || status === "interrupted" || status === "cancelled";
       this.#metrics.ended(outcome ? status : "failed", usage.outputTokens ?? 0);

@@ -12,6 +12,8 @@ export interface Health {
   readonly status: "healthy" | "degraded" | "unavailable";
   readonly endpoint: string | null;
   readonly dialect: DialectName | null;
+  /** The same for people, such as `Foundry Local core 2.1 or later`. */
+  readonly service: string | null;
   /** How the endpoint was found. */
   readonly foundBy: string | null;
   /** Ids of the models in memory; `null` where the service does not tell, or is too busy to. */
@@ -45,6 +47,7 @@ const LIVENESS_MS = 5000;
 /** Lists wait for a running load; a health check does not wait with them. */
 const LIST_MS = 2000;
 
+/** @internal */
 export interface HealthContext {
   readonly service: Service | null;
   readonly loader: ModelLoader | null;
@@ -54,13 +57,17 @@ export interface HealthContext {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Looks at a service without changing it. Never throws: what goes wrong is in `problems`. */
+/**
+ * Looks at a service without changing it. Never throws: what goes wrong is in `problems`.
+ * @internal
+ */
 export async function checkHealth(context: HealthContext): Promise<Health> {
   const { service, metrics, timeoutMs, signal } = context;
   const unknown: Health = {
     status: "unavailable",
     endpoint: service?.endpoint ?? null,
     dialect: null,
+    service: null,
     foundBy: service === null ? null : "FOUNDRY_ENDPOINT",
     loadedModels: null,
     busy: null,
@@ -92,6 +99,7 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     ...unknown,
     status: problems.length > 0 ? "degraded" : "healthy",
     dialect: dialect.name,
+    service: dialect.title,
     version: dialect.version,
     loadedModels: listing instanceof FoundryError ? null : loadedIds(dialect, listing),
     busy: dialect.can.load ? isBusy : null,

@@ -14,7 +14,9 @@ export {
   type CompletionTiming,
   type CompletionUsage,
 } from "./completion/completion.js";
-export { type CompletionRequest, completionFields, promptProblem } from "./completion/request.js";
+export type { CompletionRequest } from "./completion/request.js";
+/** @internal For the tools; keeps the schema library out of the published types. */
+export { completionFields, promptProblem } from "./completion/request-schema.js";
 export type { CompletionStream } from "./completion/stream.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health.js";

@@ -1,8 +1,9 @@
 import { setTimeout } from "node:timers/promises";
-import { FoundryError } from "../errors.js";
+import { FoundryError, toFoundryError } from "../errors.js";
 import type { Device, KnownModel } from "./models/index.js";
 import { canChat, chooseDefaultModel, resolveModel } from "./models/index.js";
 import type { Service } from "./service.js";
+import { loadTimeout, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
 
 export interface LoadOutcome {
@@ -84,8 +85,10 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect(signal);
     if (!dialect.can.refusesUnloadInUse) {
-      const restMs = service.uses.restMs(model);
-      if (restMs > 0) await untilAborted(setTimeout(restMs), signal);
+      // Another one may be left in the meantime.
+      for (let ms = service.uses.restMs(model); ms > 0; ms = service.uses.restMs(model)) {
+        await untilAborted(setTimeout(ms), signal);
+      }
       const running = service.uses.running(model);
       if (running > 0) throw inUse(model, running);
     }
@@ -103,6 +106,8 @@ export class ModelLoader {
       const status = await dialect.load(model, typed, service.patient());
       const { models } = await service.listModels(service.patient());
       return { model: loadedAs(model, typed, models), status };
+    } catch (thrown) {
+      throw worded(toFoundryError(thrown), () => loadTimeout(model.id, service.loadTimeoutMs));
     } finally {
       service.forgetModels();
     }
@@ -119,7 +124,8 @@ function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[
     (candidate.name === model.name ||
       (candidate.alias !== null && candidate.alias === model.alias));
   const sibling = loaded.find(isSibling);
-  if (sibling !== undefined && typed.toLowerCase() !== model.id.toLowerCase()) return sibling;
+  const isExact = model.version !== null && typed.toLowerCase() === model.id.toLowerCase();
+  if (sibling !== undefined && !isExact) return sibling;
   if (sibling !== undefined) {
     throw new FoundryError(
       "UNSUPPORTED_BY_SERVER",

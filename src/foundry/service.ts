@@ -43,8 +43,9 @@ export class Service {
   readonly transport: HttpTransport;
   /** What our own generations do with its models. */
   readonly uses = new ModelUses();
+  /** Longest load, in milliseconds. */
+  readonly loadTimeoutMs: number;
   readonly #timeoutMs: number;
-  readonly #loadTimeoutMs: number;
   readonly #log: Logger;
   readonly #learnedContext = new Map<string, number>();
   #connected: Promise<Connected> | null = null;
@@ -54,7 +55,7 @@ export class Service {
     this.endpoint = normalizeEndpoint(endpoint);
     this.isOnThisMachine = isLoopback(this.endpoint);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
-    this.#loadTimeoutMs = options.loadTimeoutMs ?? 900_000;
+    this.loadTimeoutMs = options.loadTimeoutMs ?? 900_000;
     this.#log = options.log ?? silentLogger;
     const authorization =
       options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` };
@@ -77,7 +78,7 @@ export class Service {
    * before a running load has ended (docs/foundry-local.md, section 3).
    */
   patient(signal?: AbortSignal): Call {
-    return withSignal({ limits: { wholeMs: this.#loadTimeoutMs } }, signal);
+    return withSignal({ limits: { wholeMs: this.loadTimeoutMs } }, signal);
   }
 
   /** The dialect of the service; found out once for all who ask at the same time. */

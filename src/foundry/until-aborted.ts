@@ -9,7 +9,11 @@ export async function untilAborted<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (signal === undefined) return work;
-  if (signal.aborted) throw cancelledError();
+  if (signal.aborted) {
+    // Nobody here waits for it any more, so nobody here would see it fail.
+    work.catch(() => {});
+    throw cancelledError();
+  }
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(cancelledError());
     signal.addEventListener("abort", abort, { once: true });

@@ -10,6 +10,7 @@ import { assertCanChat, type ModelLoader, type Wanted } from "../loading.js";
 import type { ModelUse } from "../model-uses.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service.js";
+import { stallTimeout, worded } from "../timeouts.js";
 import type { CompletionEvent, CompletionStatus } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import type { CompletionRequest } from "./request.js";
@@ -176,6 +177,10 @@ async function* receive(
         progress.addReasoning(piece.text);
         yield piece;
       } else {
+        // What was held back as the beginning of a stop string was thinking, too.
+        const held = cutter.end();
+        progress.addText(held);
+        if (held !== "") yield { type: "text", text: held };
         progress.textWasReasoning();
         yield piece;
       }
@@ -243,7 +248,14 @@ async function explained(
   progress: CompletionProgress,
   context: RunContext,
 ): Promise<FoundryError> {
-  if (!progress.hasStarted || !BREAKS.has(error.code)) return error;
+  if (error.code === "TIMEOUT" && progress.status === "running") {
+    const { model, hasStarted } = progress;
+    return worded(error, () =>
+      stallTimeout(model ?? "The model", context.stallTimeoutMs, hasStarted),
+    );
+  }
+  const brokeOff = progress.hasStarted || error.code === "STREAM_INTERRUPTED";
+  if (!brokeOff || !BREAKS.has(error.code)) return error;
   try {
     await context.service.lookOnce({ limits: { wholeMs: 2000 }, signal: context.signal });
     return error;

@@ -142,4 +142,4 @@ function namesFor(model: KnownModel, typed: string): string[] {
  * is encoded; such a name is then unknown to the service, which is the truth.
  */
 const rawPathOf = (name: string): string =>
-  name.replace(/[^\w.~!$&'()*+,;=:@-]/g, encodeURIComponent);
+  name.toWellFormed().replace(/[^\w.~!$&'()*+,;=:@-]/gu, encodeURIComponent);

@@ -19,7 +19,8 @@ interface Rule {
   readonly words: RegExp;
   readonly code: ErrorCode;
   readonly say: (model: string) => { message: string; action: string };
-  readonly doing?: Subject["doing"];
+  /** Where these words mean something else. */
+  readonly except?: Subject["doing"];
 }
 
 /** The first rule that fits decides; more special ones stand before more general ones. */
@@ -33,7 +34,9 @@ const RULES: readonly Rule[] = [
     }),
   },
   {
+    // A load can fail because a native library is "not loaded".
     words: /not loaded|must be loaded before/i,
+    except: "load",
     code: "MODEL_NOT_LOADED",
     say: (model) => ({
       message: `${model} is not loaded.`,
@@ -41,7 +44,8 @@ const RULES: readonly Rule[] = [
     }),
   },
   {
-    words: /model not found|no model matching|model .* (does not exist|not found)|model_not_found/i,
+    words:
+      /model not found|no model matching|model \S+ (does not exist|not found)|model_not_found/i,
     code: "MODEL_NOT_FOUND",
     say: (model) => ({
       message: `The service has no model ${model}.`,
@@ -76,13 +80,16 @@ const RULES: readonly Rule[] = [
 
 /** Mistakes of the caller that older services answer with a 500 (docs/foundry-local.md, section 5). */
 const CALLERS_MISTAKE =
-  /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|json\.exception|\bstoi\b|unsupported parameter|must be (a|an|at least) /i;
+  /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported parameter|must be (a|an|at least|finite|in the range) /i;
 
-const OVERFLOW_FIGURES =
-  /requires (?<total>\d+) total tokens \((?<input>\d+) input \+ (?<output>\d+) output\).*maximum context length of (?<limit>\d+)/is;
+const OVERFLOW_FIGURES: readonly RegExp[] = [
+  /requires \d+ total tokens \((?<input>\d+) input \+ (?<output>\d+) output\).*maximum context length of (?<limit>\d+)/is,
+  /maximum context length is (?<limit>\d+) tokens.*\((?<input>\d+) in the messages, (?<output>\d+) in the completion\)/is,
+  /input_ids size \((?<input>\d+)\).*exceeds max length \((?<limit>\d+)\)/is,
+];
 /** vLLM, llama.cpp and others word it in their own ways. */
 const OVERFLOW_WORDS =
-  /context[ _](length|size|window)[^.]*(exceed|maximum|too (long|small))|exceeds?[^.]*context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
+  /maximum context length|context[ _](length|size|window)[^.]*(exceed|maximum|too (long|small))|exceeds?[^.]*context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
 
 /** How far a request overshot a context, in tokens; `null` where the service did not say. */
 export interface Overflow {
@@ -94,9 +101,17 @@ export interface Overflow {
 /** The figures in an overflow error, which are the only way to learn a limit from afar. */
 export function overflowOf(error: FoundryError): Overflow | null {
   if (error.code !== "CONTEXT_LENGTH_EXCEEDED") return null;
-  const figures = OVERFLOW_FIGURES.exec(error.detail ?? "")?.groups;
+  const figures = overflowFigures(error.detail ?? "");
   const figure = (name: string) => (figures?.[name] === undefined ? null : Number(figures[name]));
   return { input: figure("input"), output: figure("output"), limit: figure("limit") };
+}
+
+function overflowFigures(message: string): Readonly<Record<string, string>> | undefined {
+  for (const words of OVERFLOW_FIGURES) {
+    const figures = words.exec(message)?.groups;
+    if (figures !== undefined) return figures;
+  }
+  return undefined;
 }
 
 /** The error for an answer that is not 2xx. */
@@ -128,10 +143,10 @@ function errorOfMessage(
   const options = { ...given, detail };
   const model = subject.model ?? "the model";
   const said = plainWords(message);
-  if (OVERFLOW_FIGURES.test(message) || OVERFLOW_WORDS.test(message)) {
+  if (overflowFigures(message) !== undefined || OVERFLOW_WORDS.test(message)) {
     return overflowError(message, model, options);
   }
-  const rule = RULES.find((candidate) => candidate.words.test(message));
+  const rule = RULES.find(({ words, except }) => except !== subject.doing && words.test(message));
   if (rule !== undefined) {
     const { message: what, action } = rule.say(model);
     return new FoundryError(rule.code, what, {
@@ -148,11 +163,13 @@ function overflowError(
   model: string,
   options: Omit<FoundryErrorOptions, "action">,
 ): FoundryError {
-  const figures = OVERFLOW_FIGURES.exec(message)?.groups;
+  const figures = overflowFigures(message);
+  const { input, output, limit } = figures ?? {};
+  const answer = output === undefined ? "," : ` and the answer may have ${output}, together`;
   const text =
     figures === undefined
       ? `The prompt and the answer together do not fit the context of ${model}.`
-      : `The prompt has ${figures["input"]} tokens and the answer may have ${figures["output"]}, together more than the ${figures["limit"]} tokens of ${model}.`;
+      : `The prompt has ${input} tokens${answer} more than the ${limit} tokens of ${model}.`;
   return new FoundryError("CONTEXT_LENGTH_EXCEEDED", text, {
     ...options,
     // As worded, not as sent: overflowOf reads its figures from it, and JSON may escape the plus.

@@ -94,4 +94,6 @@ export function nearestNames(typed: string, models: readonly KnownModel[]): stri
     .map(({ name }) => name);
 }
 
-const shown = (typed: string): string => (typed.length > 80 ? `${typed.slice(0, 80)}…` : typed);
+/** Short, and without halves of characters, which not every reader of an error survives. */
+const shown = (typed: string): string =>
+  (typed.length > 80 ? `${typed.slice(0, 80)}…` : typed).toWellFormed();

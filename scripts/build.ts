@@ -1,0 +1,83 @@
+/**
+ * Builds `dist/`: the executable and the library as bundles with all they need inside, the types,
+ * and the licences of what was bundled. A user installs one package and starts one file, instead of
+ * some hundred packages of which a server over stdio uses a few.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Metafile } from "esbuild";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const dist = join(root, "dist");
+
+rmSync(dist, { recursive: true, force: true });
+
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ["src/main.ts", "src/index.ts"],
+  outdir: "dist",
+  bundle: true,
+  // What executable and library share stands once, in chunks of its own.
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  platform: "node",
+  target: "node20.18",
+  format: "esm",
+  metafile: true,
+  legalComments: "none",
+  // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+});
+
+execFileSync(process.execPath, [
+  join(root, "node_modules/typescript/bin/tsc"),
+  "--project",
+  join(root, "tsconfig.build.json"),
+]);
+
+keepOnly(typesReachableFrom(join(dist, "types", "index.d.ts")), join(dist, "types"));
+writeFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), licensesOf(metafile));
+
+/** The files that the library's types consist of; the rest would describe what is not exported. */
+function typesReachableFrom(file: string, found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, path = ""] of readFileSync(file, "utf8").matchAll(/from "(\.[^"]+)\.js"/g)) {
+    typesReachableFrom(join(dirname(file), `${path}.d.ts`), found);
+  }
+  return found;
+}
+
+function keepOnly(files: ReadonlySet<string>, folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !files.has(path)) rmSync(path);
+  }
+}
+
+/** Name, version and licence text of every package that went into the bundles. */
+function licensesOf({ inputs }: Metafile): string {
+  const folders = new Set(
+    Object.keys(inputs).flatMap((path) => {
+      const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path);
+      return match?.[1] === undefined ? [] : [match[1]];
+    }),
+  );
+  return [...folders]
+    .sort()
+    .map(licenseOf)
+    .join(`\n\n${"-".repeat(80)}\n\n`);
+}
+
+function licenseOf(folder: string): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+  const { name, version, license } = Object(manifest);
+  const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  const path = file === undefined ? null : join(root, folder, file);
+  const text = path !== null && existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  return `${name} ${version} (${license})\n\n${text}`.trim();
+}

@@ -1,0 +1,23 @@
+import type { Settings } from "../config.js";
+import type { FoundryClientOptions } from "../foundry/index.js";
+import type { Logger } from "../log.js";
+
+/** Settings are in seconds and may be unset; the client's options are in milliseconds. */
+export function clientOptions(settings: Settings, log: Logger): FoundryClientOptions {
+  const { FOUNDRY_RETRIES: retries } = settings;
+  return {
+    endpoint: settings.FOUNDRY_ENDPOINT,
+    apiKey: settings.FOUNDRY_API_KEY,
+    headers: settings.FOUNDRY_HEADERS,
+    model: settings.FOUNDRY_MODEL,
+    maxTokens: settings.FOUNDRY_MAX_TOKENS,
+    timeoutMs: inMs(settings.FOUNDRY_TIMEOUT),
+    stallTimeoutMs: inMs(settings.FOUNDRY_STALL_TIMEOUT),
+    loadTimeoutMs: inMs(settings.FOUNDRY_LOAD_TIMEOUT),
+    ...(retries === undefined ? {} : { retry: { retries } }),
+    log,
+  };
+}
+
+const inMs = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : seconds * 1000;

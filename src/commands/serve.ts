@@ -1,0 +1,48 @@
+import { readSettings } from "../config.js";
+import { FoundryClient } from "../foundry/index.js";
+import { createLogger, type Logger } from "../log.js";
+import { serveOverStdio } from "../mcp/index.js";
+import { onTermination } from "../platform/termination.js";
+import { clientOptions } from "./client-options.js";
+
+/**
+ * Serves MCP over stdin and stdout until the host is gone or asks for the end; both are exit code 0.
+ * Starting asks nothing of Foundry Local, so it works while there is none.
+ */
+export async function serve(flags: readonly string[]): Promise<number> {
+  const settings = readSettings(flags, process.env);
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info");
+  surviveDefects(log);
+  const client = new FoundryClient(clientOptions(settings, log));
+  const ending = new AbortController();
+  onTermination((signal) => {
+    log.info({ signal }, "asked to end");
+    ending.abort();
+  });
+  await serveOverStdio(client, {
+    log,
+    input: process.stdin,
+    output: process.stdout,
+    signal: ending.signal,
+  });
+  if (!ending.signal.aborted) log.info({}, "the host is gone");
+  await client.close();
+  return 0;
+}
+
+/**
+ * A rejection that nobody awaited leaves other calls as they are, so the server goes on. An exception
+ * that nobody caught may have left anything half done: Node's advice is to end, and so it does.
+ */
+function surviveDefects(log: Logger): void {
+  process.on("unhandledRejection", (reason) => {
+    log.error({ detail: detailOf(reason) }, "a rejection was not handled");
+  });
+  process.on("uncaughtException", (error) => {
+    log.error({ detail: detailOf(error) }, "an exception was not caught; the server ends");
+    process.exit(1);
+  });
+}
+
+const detailOf = (thrown: unknown): string =>
+  thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);

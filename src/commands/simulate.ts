@@ -1,0 +1,158 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { FoundryError } from "../errors.js";
+import { onTermination } from "../platform/termination.js";
+import {
+  C2_VERSIONS,
+  DIALECTS,
+  FAULT_KINDS,
+  FAULT_SYNTAX,
+  NEWEST_C2,
+  type Simulator,
+  startSimulator,
+} from "../simulator/index.js";
+
+/** A laptop, roughly. */
+const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000 };
+
+const HELP = `Usage: foundry-local-mcp simulate [flags]
+
+Be a Foundry Local on a port of this machine: its routes, its errors, its timing, its mistakes.
+The text is simulated and says so. The first line on stdout is the URL; ends at Ctrl-C or SIGTERM.
+
+  --port N                 default 0: any that is free
+  --dialect D              ${DIALECTS.join(" or ")}; default C2, the open-source core
+  --version V              of C2: ${C2_VERSIONS.join(", ")}; default ${NEWEST_C2}
+  --tokens-per-second N    default ${LAPTOP.tokensPerSecond}; infinity is as fast as it goes
+  --first-token-ms N       default ${LAPTOP.firstTokenMs}
+  --load-ms N              how long a model takes to load; default ${LAPTOP.loadMs}
+  --fault F                may be given several times: ${FAULT_SYNTAX}
+                           kinds: ${wrapped(FAULT_KINDS, 66, " ".repeat(27))}
+                           e.g. status,status=503,header=Retry-After:2,times=2,path=/v1/*
+`;
+
+const milliseconds = z.coerce.number().min(0);
+const flagsSchema = z.object({
+  port: z.coerce.number().int().min(0).max(65_535).default(0),
+  dialect: z.enum(DIALECTS).default("C2"),
+  version: z.enum(C2_VERSIONS).default(NEWEST_C2),
+  "tokens-per-second": z
+    .union([z.literal("infinity").transform(() => Number.POSITIVE_INFINITY), z.coerce.number()])
+    .refine((value) => value > 0, "a number above 0, or infinity")
+    .default(LAPTOP.tokensPerSecond),
+  "first-token-ms": milliseconds.default(LAPTOP.firstTokenMs),
+  "load-ms": milliseconds.default(LAPTOP.loadMs),
+});
+
+/** What the command writes to. */
+export interface SimulateOutput {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+/**
+ * `foundry-local-mcp simulate`: a simulated Foundry Local until the process is told to end.
+ *
+ * @throws FoundryError `INVALID_SETTING` for a flag that is unknown or does not fit.
+ */
+export async function simulate(
+  args: readonly string[],
+  output: SimulateOutput = process,
+): Promise<number> {
+  const flags = readFlags(args);
+  if (flags === "help") {
+    output.stdout.write(HELP);
+    return 0;
+  }
+  const simulator = await started(flags);
+  output.stdout.write(`${simulator.url}\n`);
+  output.stderr.write(
+    `This is a simulated ${flags.dialect === "C2" ? "Foundry Local" : "OpenAI-compatible engine"}: no model runs here. Ctrl-C ends it.\n`,
+  );
+  await new Promise<void>((resolve) => onTermination(() => resolve()));
+  await simulator.close();
+  return 0;
+}
+
+type Flags = z.output<typeof flagsSchema> & { readonly faults: readonly string[] };
+
+function readFlags(args: readonly string[]): Flags | "help" {
+  const { help, fault, ...values } = parsedArgs(args);
+  if (help) return "help";
+  const parsed = flagsSchema.safeParse(values, { reportInput: true });
+  if (parsed.success) return { ...parsed.data, faults: fault ?? [] };
+  const [issue] = parsed.error.issues;
+  const name = String(issue?.path[0]);
+  throw refused(`--${name}`, String(issue?.input), issue?.message ?? "another value");
+}
+
+function parsedArgs(args: readonly string[]) {
+  const text = { type: "string" } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: text,
+        dialect: text,
+        version: text,
+        "tokens-per-second": text,
+        "first-token-ms": text,
+        "load-ms": text,
+        fault: { type: "string", multiple: true },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw new FoundryError("INVALID_SETTING", error instanceof Error ? error.message : "", {
+      action: "See foundry-local-mcp simulate --help.",
+    });
+  }
+}
+
+async function started(flags: Flags): Promise<Simulator> {
+  try {
+    const simulator = await startSimulator({
+      port: flags.port,
+      dialect: flags.dialect,
+      version: flags.version,
+      tokensPerSecond: flags["tokens-per-second"],
+      firstTokenMs: flags["first-token-ms"],
+      loadMs: flags["load-ms"],
+    });
+    try {
+      for (const fault of flags.faults) addFault(simulator, fault);
+    } catch (error) {
+      await simulator.close();
+      throw error;
+    }
+    return simulator;
+  } catch (error) {
+    const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    if (taken) throw refused("--port", String(flags.port), "a port that is free");
+    throw error;
+  }
+}
+
+function addFault(simulator: Simulator, fault: string): void {
+  try {
+    simulator.addFault(fault);
+  } catch (error) {
+    throw refused("--fault", fault, error instanceof Error ? error.message : FAULT_SYNTAX);
+  }
+}
+
+function refused(name: string, value: string, allowed: string): FoundryError {
+  return new FoundryError("INVALID_SETTING", `${name} is ${JSON.stringify(value)}.`, {
+    action: `Allowed: ${allowed}.`,
+  });
+}
+
+function wrapped(words: readonly string[], width: number, indent: string): string {
+  const lines: string[] = [""];
+  for (const word of words) {
+    const line = lines.at(-1) ?? "";
+    if (line.length + word.length > width) lines.push(`${word}, `);
+    else lines.splice(-1, 1, `${line}${word}, `);
+  }
+  return lines.join(`\n${indent}`).replace(/, $/, "");
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+
+/**
+ * The arguments of a completion, each with what is allowed in the words of its refusal. The tool
+ * `complete` takes the same ones under snake_case names.
+ */
+
+const nonEmptyText = (what: string) =>
+  z.string({ error: what }).refine((text) => text.trim() !== "", { error: what });
+
+const wholeNumber = (minimum: number, maximum: number) => {
+  const error = `a whole number from ${minimum} to ${maximum}`;
+  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
+};
+
+const numberFrom = (minimum: number, maximum: number) => {
+  const error = `a number from ${minimum} to ${maximum}`;
+  return z.number({ error }).min(minimum, { error }).max(maximum, { error });
+};
+
+const ROLES = ["system", "user", "assistant"] as const;
+
+const messageSchema = z.strictObject(
+  {
+    role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
+    content: nonEmptyText("a text that is not empty"),
+  },
+  { error: 'an object such as {"role":"user","content":"…"}' },
+);
+
+const stopString = z.string({ error: "texts" }).min(1, { error: "texts that are not empty" });
+
+export const completionFields = {
+  prompt: nonEmptyText("a text that is not empty"),
+  messages: z
+    .array(messageSchema, { error: "a list of messages" })
+    .min(1, { error: "at least one message" }),
+  system: nonEmptyText("a text that is not empty"),
+  model: nonEmptyText("an alias, a name or an id"),
+  maxTokens: wholeNumber(1, 1_000_000),
+  temperature: numberFrom(0, 2),
+  topP: numberFrom(0, 1),
+  stop: z
+    .array(stopString, { error: "a list of texts" })
+    .min(1, { error: "at least one text" })
+    .max(16, { error: "at most 16 texts" }),
+  seed: wholeNumber(0, 2_147_483_647),
+} as const;
+
+/** Says what is wrong with prompt and messages taken together, or `null`. */
+export function promptProblem(given: { prompt?: unknown; messages?: unknown }): string | null {
+  if (given.prompt !== undefined && given.messages !== undefined) {
+    return "Both prompt and messages came, but a completion takes one of them";
+  }
+  if (given.prompt === undefined && given.messages === undefined) {
+    return "Neither prompt nor messages came, but a completion needs one of them";
+  }
+  return null;
+}
+
+export const completionRequestSchema = z
+  .strictObject({
+    prompt: completionFields.prompt.optional(),
+    messages: completionFields.messages.optional(),
+    system: completionFields.system.optional(),
+    model: completionFields.model.optional(),
+    maxTokens: completionFields.maxTokens.optional(),
+    temperature: completionFields.temperature.optional(),
+    topP: completionFields.topP.optional(),
+    stop: completionFields.stop.optional(),
+    seed: completionFields.seed.optional(),
+  })
+  .superRefine((request, context) => {
+    const problem = promptProblem(request);
+    if (problem !== null) context.addIssue({ code: "custom", message: problem, input: request });
+  });

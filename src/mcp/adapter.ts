@@ -1,0 +1,127 @@
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
+import {
+  type CallToolResult,
+  ErrorCode,
+  ListToolsRequestSchema,
+  McpError,
+  type ServerNotification,
+  type ServerRequest,
+  type Tool as ToolListing,
+} from "@modelcontextprotocol/sdk/types.js";
+import { z } from "zod";
+import { toFoundryError } from "../errors.js";
+import type { FoundryClient } from "../foundry/index.js";
+import type { Logger } from "../log.js";
+import { annotationsOf } from "./annotations.js";
+import { failureText } from "./failure-text.js";
+import { jsonSchemaOf } from "./json-schema.js";
+import { ProgressReporter } from "./progress.js";
+import type { Tool, ToolAnswer } from "./tool.js";
+
+/**
+ * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
+ * arguments silently and answers wrong ones with the raw output of zod.
+ */
+export function registerTools(
+  server: Server,
+  tools: readonly Tool[],
+  parts: { readonly client: FoundryClient; readonly log: Logger },
+): void {
+  const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const listings = tools.map(listingOf);
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listings }));
+  server.setRequestHandler(callRequestSchema, async ({ params }, extra) => {
+    const tool = byName.get(params.name);
+    if (tool === undefined) {
+      throw new McpError(
+        ErrorCode.InvalidParams,
+        `There is no tool ${JSON.stringify(params.name)}. There are: ${[...byName.keys()].join(", ")}.`,
+      );
+    }
+    if (params.areArgumentsUnfit) {
+      throw new McpError(ErrorCode.InvalidParams, "The arguments of a tool are a JSON object.");
+    }
+    return callTool(tool, params.arguments, extra, parts);
+  });
+}
+
+const argumentsSchema = z.record(z.string(), z.unknown());
+
+/**
+ * Takes whatever comes, so that the handler can say what is wrong with it: where the SDK's own
+ * `CallToolRequestSchema` does not fit, the caller gets an internal error or the raw output of zod.
+ */
+const callRequestSchema = z.object({
+  method: z.literal("tools/call"),
+  params: z
+    .looseObject({ name: z.string(), arguments: z.unknown().optional() })
+    .transform((params) => {
+      const given = argumentsSchema.safeParse(params.arguments ?? {});
+      return { ...params, arguments: given.data ?? {}, areArgumentsUnfit: !given.success };
+    })
+    .catch({ name: "", arguments: {}, areArgumentsUnfit: false }),
+});
+
+export function listingOf(tool: Tool): ToolListing {
+  return {
+    name: tool.name,
+    title: tool.title,
+    description: tool.description,
+    inputSchema: jsonSchemaOf(tool.arguments),
+    outputSchema: jsonSchemaOf(tool.result),
+    annotations: annotationsOf(tool.effect),
+  };
+}
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+async function callTool(
+  tool: Tool,
+  given: unknown,
+  extra: Extra,
+  { client, log }: { readonly client: FoundryClient; readonly log: Logger },
+): Promise<CallToolResult> {
+  const startedAt = performance.now();
+  const progress = reporterFor(extra);
+  log.trace({ tool: tool.name, arguments: given }, "tool called");
+  const answer = await tool
+    .call(given, { client, signal: extra.signal, progress })
+    .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
+    .finally(() => progress.finish());
+
+  const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) };
+  if (!("failure" in answer)) {
+    log.info(fields, "tool answered");
+  } else if (answer.failure.code === "INTERNAL") {
+    log.error({ ...fields, code: "INTERNAL", detail: answer.failure.detail }, "tool failed");
+  } else {
+    // The message may quote an argument, which is nobody's business at this level.
+    log.info({ ...fields, code: answer.failure.code }, "tool failed");
+  }
+  return resultOf(answer);
+}
+
+type Failed = Pick<Extract<ToolAnswer<unknown>, { failure: unknown }>, "failure" | "textSoFar">;
+
+function resultOf(
+  answer: ToolAnswer<Record<string, unknown>> | (Failed & { result?: Record<string, unknown> }),
+): CallToolResult {
+  const structured = answer.result === undefined ? {} : { structuredContent: answer.result };
+  if ("failure" in answer) {
+    const text = failureText(answer.failure, answer.textSoFar);
+    return { isError: true, content: [{ type: "text", text }], ...structured };
+  }
+  return { content: [{ type: "text", text: answer.text }], ...structured };
+}
+
+function reporterFor({ _meta, sendNotification }: Extra): ProgressReporter {
+  const progressToken = _meta?.progressToken;
+  if (progressToken === undefined) return new ProgressReporter(null);
+  return new ProgressReporter((update) =>
+    sendNotification({
+      method: "notifications/progress",
+      params: { progressToken, ...update },
+    }),
+  );
+}

@@ -1,0 +1,19 @@
+import type { FoundryError } from "../errors.js";
+
+/** A failure in words for the model that called: what happened, what to do, whether to repeat it. */
+export function failureText(error: FoundryError, textSoFar = ""): string {
+  const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error)];
+  if (textSoFar !== "")
+    lines.push("", "The text so far, which is not the whole answer:", textSoFar);
+  return lines.join("\n");
+}
+
+/** The same in one line, for a list of warnings. */
+export const failureLine = (error: FoundryError): string =>
+  `${error.code}: ${error.message} ${error.action}`;
+
+function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
+  if (!retryable) return "The same call will fail again unless something is changed.";
+  if (retryAfterMs === null) return "The same call may succeed later.";
+  return `The same call may succeed in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+}

@@ -1,0 +1,2 @@
+export { LocalServer, type ToolOutcome } from "./local-server.js";
+export { type ServeOptions, serveOverStdio } from "./serve-over-stdio.js";

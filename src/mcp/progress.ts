@@ -1,0 +1,136 @@
+/**
+ * Progress of one call, told to a caller who asked for it. `progress` counts tokens. A message with a
+ * whole number is new text of the model; one with a fraction is a sign of life in our words, such as
+ * "Loading phi-4-mini, 12 s". The protocol wants every number to be greater than the one before.
+ */
+export interface ProgressUpdate {
+  readonly progress: number;
+  readonly message: string;
+}
+
+export interface Clock {
+  /** Milliseconds since any fixed moment. */
+  now(): number;
+  /** Runs `callback` in `ms` milliseconds; returns what prevents it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Nine a second while it runs; the last one, which does not wait, makes it ten. */
+const INTERVAL_MS = 120;
+/** After so long without news, a sign of life. Hosts that count silence as death count on it. */
+const HEARTBEAT_MS = 1000;
+const FRACTION = 0.001;
+/** New text longer than this is told by its end: no model on a user's machine is that fast. */
+const LONGEST_MESSAGE = 1000;
+
+/** What a sign of life says after so many seconds of waiting. */
+type Words = (seconds: number) => string;
+
+export class ProgressReporter {
+  readonly #send: ((update: ProgressUpdate) => Promise<void>) | null;
+  readonly #clock: Clock;
+  #tokens = 0;
+  #newText = "";
+  /** A sign of life that is due as soon as the rate allows. */
+  #status: string | null = null;
+  #words: Words | null = null;
+  #waitingSince = 0;
+  #lastProgress = 0;
+  #lastSentAt: number;
+  #isSending = false;
+  #isFinished = false;
+  #cancelTimer: (() => void) | null = null;
+
+  /** `send` is `null` for a caller who did not ask: then nothing is done. */
+  constructor(send: ((update: ProgressUpdate) => Promise<void>) | null, clock = systemClock) {
+    this.#send = send;
+    this.#clock = clock;
+    this.#lastSentAt = clock.now() - INTERVAL_MS;
+  }
+
+  /** A wait begins: says so at once, and again each second with the time it has taken. */
+  waiting(what: string): void {
+    if (this.#isIdle()) return;
+    this.#status = `${what}…`;
+    this.#wait((seconds) => `${what}, ${seconds} s`);
+    this.#work();
+  }
+
+  /** The model gave a token, with the text that is new by it. */
+  token(newText: string): void {
+    if (this.#isIdle()) return;
+    this.#tokens += 1;
+    this.#newText += newText;
+    this.#status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
+    this.#wait((seconds) => `Waiting for the next token, ${seconds} s`);
+    this.#work();
+  }
+
+  /** Tells what is left and ends: nothing is sent after the result. */
+  finish(): void {
+    if (this.#newText !== "") this.#tell();
+    this.#isFinished = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #isIdle(): boolean {
+    return this.#send === null || this.#isFinished;
+  }
+
+  #wait(words: Words): void {
+    this.#words = words;
+    this.#waitingSince = this.#clock.now();
+  }
+
+  /** Sends what is due, or sets the timer for it. There is one timer at most. */
+  #work(): void {
+    if (this.#isFinished) return;
+    const hasNews = this.#newText !== "" || this.#status !== null;
+    const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
+    const wait = dueAt - this.#clock.now();
+    // A host that does not read gets no more to read; what comes meanwhile is told at once later.
+    if (wait <= 0 && !this.#isSending) this.#tell();
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#clock.after(wait > 0 ? wait : INTERVAL_MS, () => this.#work());
+  }
+
+  #tell(): void {
+    if (this.#newText !== "") {
+      const message = tailOf(this.#newText);
+      this.#newText = "";
+      this.#status = null;
+      this.#deliver(Math.max(this.#tokens, this.#lastProgress + FRACTION), message);
+      return;
+    }
+    const seconds = Math.round((this.#clock.now() - this.#waitingSince) / 1000);
+    const message = this.#status ?? this.#words?.(seconds);
+    this.#status = null;
+    if (message === undefined) return;
+    this.#deliver(Math.max(this.#tokens, this.#lastProgress) + FRACTION, message);
+  }
+
+  #deliver(progress: number, message: string): void {
+    this.#lastProgress = Math.round(progress / FRACTION) * FRACTION;
+    this.#lastSentAt = this.#clock.now();
+    this.#isSending = true;
+    const sent = (): void => {
+      this.#isSending = false;
+    };
+    // A caller who has gone needs no progress, and its call ends by its own signal.
+    this.#send?.({ progress: Number(this.#lastProgress.toFixed(3)), message }).then(sent, sent);
+  }
+}
+
+function tailOf(text: string): string {
+  if (text.length <= LONGEST_MESSAGE) return text;
+  return `…${text.slice(-LONGEST_MESSAGE).replace(/^[\uDC00-\uDFFF]/, "")}`;
+}

@@ -1,0 +1,59 @@
+import type { z } from "zod";
+import { parseArguments } from "../arguments.js";
+import type { FoundryError } from "../errors.js";
+import type { FoundryClient } from "../foundry/index.js";
+import type { ProgressReporter } from "./progress.js";
+
+/** What a tool does to the world; its annotations are derived from it. */
+export type Effect = "reads" | "generates" | "changes";
+
+/** What a call works with. */
+export interface ToolContext {
+  readonly client: FoundryClient;
+  /** Aborted when the caller cancels or is gone. */
+  readonly signal: AbortSignal;
+  readonly progress: ProgressReporter;
+}
+
+/** What came of a call: a success, or a failure that left something worth handing back. */
+export type ToolAnswer<R> =
+  | {
+      /** Reads well alone. */
+      readonly text: string;
+      readonly result: R;
+    }
+  | { readonly failure: FoundryError; readonly textSoFar: string; readonly result: R };
+
+interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  /** For the model: what it does, when to use it, what comes back. */
+  readonly description: string;
+  readonly arguments: A;
+  readonly result: R;
+  readonly effect: Effect;
+  /** Does the work. A `FoundryError` it throws becomes the call's failure. */
+  handle(given: z.output<A>, context: ToolContext): Promise<ToolAnswer<z.output<R>>>;
+}
+
+/** A tool as the adapter sees it: its argument and result types are its own affair. */
+export interface Tool {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly arguments: z.ZodObject;
+  readonly result: z.ZodObject;
+  readonly effect: Effect;
+  /** @throws FoundryError `INVALID_ARGUMENT` where `given` does not fit, and what the work throws. */
+  call(given: unknown, context: ToolContext): Promise<ToolAnswer<Record<string, unknown>>>;
+}
+
+export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
+  definition: ToolDefinition<A, R>,
+): Tool {
+  return {
+    ...definition,
+    call: async (given, context) =>
+      definition.handle(parseArguments(definition.arguments, given), context),
+  };
+}

@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { DIALECT_NAMES, type Health } from "../../foundry/index.js";
+import { defineTool } from "../tool.js";
+
+export const healthCheck = defineTool({
+  name: "health_check",
+  title: "Check the local model service",
+  description:
+    "Tells whether the local model service works: reachable, busy, loaded models, memory, and each problem with its fix. Use it when another tool fails. Changes nothing. null means unknown.",
+  arguments: z.strictObject({}),
+  result: z.object({
+    status: z.enum(["healthy", "degraded", "unavailable"]),
+    endpoint: z.string().nullable(),
+    dialect: z.enum(DIALECT_NAMES).nullable(),
+    found_by: z.string().nullable(),
+    loaded_models: z.array(z.string()).nullable(),
+    busy: z.boolean().nullable().describe("Loading a model"),
+    memory: z
+      .object({
+        process_mb: z.number().nullable(),
+        free_mb: z.number(),
+        total_mb: z.number(),
+      })
+      .nullable(),
+    uptime_s: z.number().nullable(),
+    pid: z.int().nullable(),
+    version: z.string().nullable(),
+    latency_ms: z.number().nullable(),
+    circuit: z.object({ state: z.string(), next_probe_in_ms: z.number().nullable() }).nullable(),
+    queue: z.object({ running: z.int(), waiting: z.int() }),
+    totals: z.object({
+      completed: z.int(),
+      interrupted: z.int(),
+      cancelled: z.int(),
+      failed: z.int(),
+      output_tokens: z.int(),
+    }),
+    problems: z.array(z.object({ what: z.string(), fix: z.string() })),
+  }),
+  effect: "reads",
+
+  async handle(_none, { client, signal }) {
+    const health = await client.healthCheck({ signal });
+    return { text: textOf(health), result: resultOf(health) };
+  },
+});
+
+function textOf(health: Health): string {
+  const where = health.endpoint === null ? "" : ` at ${health.endpoint}`;
+  const facts = [
+    fact("Service", health.service),
+    fact("Answered in", health.latencyMs === null ? null : `${health.latencyMs} ms`),
+    fact("Loaded models", loadedModels(health)),
+    fact("Memory", memory(health)),
+    fact("Up for", health.uptimeSeconds === null ? null : `${health.uptimeSeconds} s`),
+    fact("Running completions", health.queue.running > 0 ? String(health.queue.running) : null),
+  ];
+  return [
+    `Foundry Local${where} is ${health.status}${health.busy === true ? ", and busy loading a model" : ""}.`,
+    ...facts.filter((line) => line !== null),
+    ...health.problems.map(({ what, fix }) => `Problem: ${what} ${fix}`),
+  ].join("\n");
+}
+
+const fact = (name: string, value: string | null): string | null =>
+  value === null ? null : `${name}: ${value}`;
+
+function loadedModels({ loadedModels: loaded, status }: Health): string | null {
+  if (status === "unavailable") return null;
+  if (loaded === null) return "unknown";
+  return loaded.length === 0 ? "none" : loaded.join(", ");
+}
+
+function memory({ memory: figures }: Health): string | null {
+  if (figures === null) return null;
+  const used = figures.processMb === null ? "unknown use" : `${figures.processMb} MB used`;
+  return `${used} by the service, ${figures.freeMb} of ${figures.totalMb} MB free`;
+}
+
+function resultOf(health: Health) {
+  const { memory: figures, circuit, totals } = health;
+  return {
+    status: health.status,
+    endpoint: health.endpoint,
+    dialect: health.dialect,
+    found_by: health.foundBy,
+    loaded_models: health.loadedModels === null ? null : [...health.loadedModels],
+    busy: health.busy,
+    memory:
+      figures === null
+        ? null
+        : {
+            process_mb: figures.processMb,
+            free_mb: figures.freeMb,
+            total_mb: figures.totalMb,
+          },
+    uptime_s: health.uptimeSeconds,
+    pid: health.pid,
+    version: health.version,
+    latency_ms: health.latencyMs,
+    circuit:
+      circuit === null ? null : { state: circuit.state, next_probe_in_ms: circuit.nextProbeInMs },
+    queue: { ...health.queue },
+    totals: {
+      completed: totals.completed,
+      interrupted: totals.interrupted,
+      cancelled: totals.cancelled,
+      failed: totals.failed,
+      output_tokens: totals.outputTokens,
+    },
+    problems: health.problems.map(({ what, fix }) => ({ what, fix })),
+  };
+}

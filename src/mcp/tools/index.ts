@@ -1,0 +1,9 @@
+import type { Tool } from "../tool.js";
+import { complete } from "./complete.js";
+import { healthCheck } from "./health-check.js";
+import { listModels } from "./list-models.js";
+import { loadModel } from "./load-model.js";
+import { unloadModel } from "./unload-model.js";
+
+/** In the order in which hosts list them. */
+export const TOOLS: readonly Tool[] = [complete, listModels, loadModel, unloadModel, healthCheck];

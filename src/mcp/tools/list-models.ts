@@ -1,0 +1,142 @@
+import { z } from "zod";
+import { completionFields, type ModelInfo } from "../../foundry/index.js";
+import { defineTool } from "../tool.js";
+
+const FILTERS = ["downloaded", "loaded", "all"] as const;
+const DEFAULT_LIMIT = 25;
+const LIMIT_ALLOWED = "a whole number from 1 to 500";
+
+export const listModels = defineTool({
+  name: "list_models",
+  title: "List local models",
+  description:
+    "Lists the language models of the user's machine with what is known of each: alias, exact id, whether it is downloaded and loaded, size, device, task, context length. Use it to choose a model for complete. null means unknown.",
+  arguments: z.strictObject({
+    filter: z
+      .enum(FILTERS, { error: `one of ${FILTERS.join(", ")}` })
+      .describe("Default: downloaded; all adds those that could be downloaded")
+      .optional(),
+    search: completionFields.model.describe("Part of an alias or id").optional(),
+    task: completionFields.model.describe("Such as chat-completion or embeddings").optional(),
+    limit: z
+      .int({ error: LIMIT_ALLOWED })
+      .min(1, { error: LIMIT_ALLOWED })
+      .max(500, { error: LIMIT_ALLOWED })
+      .describe(`Default: ${DEFAULT_LIMIT}`)
+      .optional(),
+  }),
+  result: z.object({
+    models: z.array(
+      z.object({
+        alias: z.string().nullable(),
+        id: z.string(),
+        downloaded: z.boolean().nullable(),
+        loaded: z.boolean().nullable(),
+        size_mb: z.number().nullable(),
+        device: z.string().nullable(),
+        task: z.string().nullable(),
+        context_length: z.int().nullable(),
+        max_output_tokens: z.int().nullable(),
+        tool_calling: z.boolean().nullable(),
+        vision: z.boolean().nullable(),
+        license: z.string().nullable(),
+      }),
+    ),
+    default_model: z.string().nullable(),
+    truncated: z.boolean().describe("There are more than limit"),
+  }),
+  effect: "reads",
+
+  async handle({ filter = "downloaded", search, task, limit = DEFAULT_LIMIT }, { client, signal }) {
+    const listed = await client.listModels({ signal });
+    const fitting = listed.models.filter(
+      (model) => passes(model, filter) && isFound(model, search) && isFor(model, task),
+    );
+    const models = fitting.slice(0, limit);
+    const text = [
+      headline(models.length, fitting.length, listed.models.length),
+      ...models.map((model) => lineOf(model)),
+      ...notes(models, filter, listed.warning),
+      `Default model: ${listed.defaultModel ?? "none, name one"}.`,
+    ].join("\n");
+    return {
+      text,
+      result: {
+        models: models.map(resultOf),
+        default_model: listed.defaultModel,
+        truncated: fitting.length > models.length,
+      },
+    };
+  },
+});
+
+/** What nobody knows is not left out: a model that may be downloaded is worth a try. */
+function passes({ downloaded, loaded }: ModelInfo, filter: (typeof FILTERS)[number]): boolean {
+  if (filter === "loaded") return loaded === true;
+  return filter === "all" || downloaded !== false;
+}
+
+function isFound({ id, alias }: ModelInfo, search: string | undefined): boolean {
+  const wanted = search?.trim().toLowerCase() ?? "";
+  return `${alias ?? ""} ${id}`.toLowerCase().includes(wanted);
+}
+
+function isFor({ task }: ModelInfo, wanted: string | undefined): boolean {
+  if (wanted === undefined || task === null) return true;
+  return task.toLowerCase().includes(wanted.trim().toLowerCase());
+}
+
+function headline(shown: number, fitting: number, all: number): string {
+  if (shown === 0) return `None of the service's ${counted(all)} fits; try filter "all".`;
+  if (fitting === shown) return `${counted(shown)}:`;
+  return `${shown} of ${counted(fitting)}; ${fitting - shown} more with a higher limit, or narrow the search:`;
+}
+
+const counted = (count: number): string => `${count} ${count === 1 ? "model" : "models"}`;
+
+function lineOf(model: ModelInfo): string {
+  const { alias, id, loaded, downloaded, sizeMb, device, task, contextLength } = model;
+  const facts = [
+    loaded === true ? "loaded" : downloaded === false ? "not downloaded" : null,
+    device,
+    task,
+    sizeMb === null ? null : `${Math.round(sizeMb)} MB`,
+    contextLength === null ? null : `${contextLength} tokens of context`,
+  ].filter((fact) => fact !== null);
+  const name = alias === null || alias === id ? id : `${alias} (${id})`;
+  return `- ${name}${facts.length > 0 ? `: ${facts.join(", ")}` : ""}`;
+}
+
+function notes(
+  models: readonly ModelInfo[],
+  filter: (typeof FILTERS)[number],
+  warning: string | null,
+): string[] {
+  const unknown = models.filter(({ downloaded }) => downloaded === null).length;
+  const isUnclear = filter !== "loaded" && unknown > 0;
+  return [
+    ...(isUnclear
+      ? [
+          `The service does not tell whether ${unknown} of them are downloaded; loading one shows it.`,
+        ]
+      : []),
+    ...(warning === null ? [] : [warning]),
+  ];
+}
+
+function resultOf(model: ModelInfo) {
+  return {
+    alias: model.alias,
+    id: model.id,
+    downloaded: model.downloaded,
+    loaded: model.loaded,
+    size_mb: model.sizeMb,
+    device: model.device,
+    task: model.task,
+    context_length: model.contextLength,
+    max_output_tokens: model.maxOutputTokens,
+    tool_calling: model.toolCalling,
+    vision: model.vision,
+    license: model.license,
+  };
+}

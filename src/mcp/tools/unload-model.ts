@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { completionFields } from "../../foundry/index.js";
+import { defineTool } from "../tool.js";
+
+export const unloadModel = defineTool({
+  name: "unload_model",
+  title: "Unload a local model",
+  description:
+    "Frees the memory of a loaded model; its files stay, and the next use loads it again. Refused while the model generates.",
+  arguments: z.strictObject({
+    model: completionFields.model.describe("Alias, name or id from list_models"),
+  }),
+  result: z.object({
+    model: z.string().describe("Exact id"),
+    status: z.enum(["unloaded", "not_loaded"]),
+  }),
+  effect: "changes",
+
+  async handle({ model }, { client, signal }) {
+    const result = await client.unloadModel(model, { signal });
+    return {
+      text:
+        result.status === "unloaded"
+          ? `${result.model} is unloaded.`
+          : `${result.model} was not loaded.`,
+      result: { model: result.model, status: result.status },
+    };
+  },
+});

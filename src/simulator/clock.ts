@@ -1,0 +1,31 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+
+/** Waiting that ends when the simulator is closed, so that nothing outlives it. */
+export class Clock {
+  readonly #closed = new AbortController();
+
+  constructor() {
+    // Everything that waits listens: there is no limit to that.
+    setMaxListeners(0, this.#closed.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /** Rejects with an `AbortError` once the simulator is closed. */
+  async sleep(milliseconds: number): Promise<void> {
+    if (milliseconds <= 0) return;
+    await delay(milliseconds, undefined, { signal: this.#closed.signal });
+  }
+
+  /** Lets everything else that is due run first. */
+  async yield(): Promise<void> {
+    await nextTurn(undefined, { signal: this.#closed.signal });
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+}

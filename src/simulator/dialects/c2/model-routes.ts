@@ -1,0 +1,108 @@
+import type { SimulatedModel } from "../../models/model.js";
+import type { Family } from "../../models/store.js";
+import type { DialectContext, DialectRequest } from "../dialect.js";
+import { C2Error, json } from "./errors.js";
+import { notFound } from "./lookup.js";
+import { sourceText } from "./source-lines.js";
+
+/** `GET /models/loaded`: waits for a load, and holds the catalog meanwhile. */
+export async function listLoaded(
+  { engine }: DialectContext,
+  { reply }: DialectRequest,
+  family: Family,
+): Promise<void> {
+  const ids = await engine
+    .catalogLock(family)
+    .run(() => engine.loadLock.run(() => engine.store.listLoaded(family)));
+  reply.whole(json(ids));
+}
+
+/** `GET /models/load/{alias}`. Goes on when the client gives up. */
+export async function load(
+  context: DialectContext,
+  { reply }: DialectRequest,
+  family: Family,
+  name: string,
+): Promise<void> {
+  const { engine } = context;
+  const model = await byAlias(context, name, family);
+  if (!model.downloaded) {
+    throw new C2Error(400, "Model not cached: Model must be downloaded before loading");
+  }
+  const status = await engine.loadLock.run(async () => {
+    if (engine.store.isLoaded(model.id)) return "already_loaded";
+    const failure = await engine.load(model);
+    if (failure !== null)
+      throw new C2Error(500, `Load failed: ${loadFailure(context, model, failure)}`);
+    return "loaded";
+  });
+  reply.whole(json({ status }));
+}
+
+function loadFailure(context: DialectContext, model: SimulatedModel, failure: string): string {
+  const native = /^Load model from|^Protobuf/.test(failure);
+  if (!native) return failure;
+  return `${sourceText("load", context.switches)} failed to load model ${model.id}: ${failure}`;
+}
+
+/** `GET /models/unload/{alias}`. */
+export async function unload(
+  context: DialectContext,
+  { reply }: DialectRequest,
+  family: Family,
+  name: string,
+): Promise<void> {
+  const { engine, switches } = context;
+  const model = await byAlias(context, name, family);
+  const status = await engine.loadLock.run(() => {
+    if (!engine.store.isLoaded(model.id)) return "not_loaded";
+    const sessions = engine.store.sessions(model.id);
+    if (sessions > 0) {
+      throw new C2Error(
+        500,
+        `Unload failed: ${sourceText("unload", switches)} cannot unload model '${model.id}': ${sessions} session(s) still using it`,
+      );
+    }
+    engine.unload(model);
+    return "unloaded";
+  });
+  reply.whole(json({ status }));
+}
+
+function byAlias(context: DialectContext, name: string, family: Family): Promise<SimulatedModel> {
+  const { engine, switches } = context;
+  return engine.catalogLock(family).run(() => {
+    const byId = switches.loadById ? engine.store.byId(name, family) : null;
+    const model = byId ?? engine.store.selected(name, family);
+    if (model === null) throw notFound(name);
+    return model;
+  });
+}
+
+/** `GET /v1/models`: the whole catalog, downloaded or not. */
+export async function listModels(
+  { engine }: DialectContext,
+  { reply }: DialectRequest,
+  family: Family,
+): Promise<void> {
+  const models = await engine
+    .catalogLock(family)
+    .run(() => [...engine.store.aliases(family).values()].flat());
+  reply.whole(json({ data: models.map(modelObject), object: "list" }));
+}
+
+/** `GET /v1/models/{id}`. */
+export async function getModel(
+  { engine }: DialectContext,
+  { reply }: DialectRequest,
+  family: Family,
+  name: string,
+): Promise<void> {
+  const model = await engine.catalogLock(family).run(() => engine.store.byId(name, family));
+  if (model === null) throw notFound(name);
+  reply.whole(json(modelObject(model)));
+}
+
+function modelObject(model: SimulatedModel) {
+  return { created: model.created, id: model.id, object: "model", owned_by: model.publisher };
+}

@@ -1,0 +1,38 @@
+import type { Engine } from "../engine/engine.js";
+import type { ReceivedRequest } from "../received.js";
+import type { Switches } from "../switches.js";
+import type { RequestHead } from "../wire/head.js";
+import type { HttpProfile } from "../wire/profile.js";
+import type { Reply } from "../wire/reply.js";
+
+/** A request that a dialect is to answer. */
+export interface DialectRequest {
+  readonly head: RequestHead;
+  /** The body; `null` when the request names none. Read once. */
+  readonly readBody: () => Promise<Buffer | null>;
+  readonly reply: Reply;
+  readonly record: ReceivedRequest;
+  /** Whether writing to the client is known to be in vain: a write failed. */
+  readonly clientGone: () => boolean;
+  /** Whether the client has closed its side, which only a service that looks can know. */
+  readonly clientClosed: () => boolean;
+}
+
+/** What a dialect is made from. */
+export interface DialectContext {
+  readonly engine: Engine;
+  readonly switches: Switches;
+  /** The address it answers at, as it says itself. */
+  readonly url: () => string;
+  readonly modelCachePath: string;
+  /** `null`: none is asked for. */
+  readonly apiKey: string | null;
+  /** Ends the service: a crash breaks every connection, a shutdown lets running answers finish. */
+  readonly die: (how: "crash" | "shutdown") => void;
+}
+
+/** One kind of service: how it speaks HTTP, and its routes. */
+export interface Dialect {
+  readonly profile: HttpProfile;
+  readonly answer: (request: DialectRequest) => Promise<void>;
+}

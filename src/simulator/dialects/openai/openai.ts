@@ -1,0 +1,91 @@
+import { embeddingOf } from "../../engine/embedding.js";
+import type { SimulatedModel } from "../../models/model.js";
+import type { WholeAnswer } from "../../wire/profile.js";
+import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
+import { chatCompletions } from "./chat.js";
+import { OpenAIError, readJson } from "./request.js";
+import { PLAIN_HTTP } from "./transport.js";
+
+type Handler = (context: DialectContext, request: DialectRequest) => Promise<void>;
+
+const ROUTES: Readonly<Record<string, Handler>> = {
+  "GET /v1/models": listModels,
+  "POST /v1/chat/completions": chatCompletions,
+  "POST /v1/embeddings": embeddings,
+};
+
+/** A plain OpenAI-compatible engine, such as vLLM or llama.cpp: every model it has is loaded. */
+export function openai(context: DialectContext): Dialect {
+  return {
+    profile: PLAIN_HTTP,
+    answer: async (request) => {
+      const { head, reply } = request;
+      try {
+        authorize(context, request);
+        const path = decodeURIComponent(head.target.split("?")[0] ?? "");
+        const handler = ROUTES[`${head.method} ${path}`] ?? oneModel(head.method, path);
+        if (handler === null) {
+          await request.readBody();
+          throw new OpenAIError(404, "Not Found", "not_found_error", null);
+        }
+        await handler(context, request);
+      } catch (error) {
+        if (!(error instanceof OpenAIError)) throw error;
+        reply.whole(error.answer());
+      }
+    },
+  };
+}
+
+function authorize({ apiKey }: DialectContext, { head }: DialectRequest): void {
+  if (apiKey === null) return;
+  const given = head.headers.find(([name]) => name.toLowerCase() === "authorization")?.[1];
+  if (given === `Bearer ${apiKey}`) return;
+  throw new OpenAIError(
+    401,
+    "Incorrect API key provided.",
+    "invalid_request_error",
+    "invalid_api_key",
+  );
+}
+
+async function listModels({ engine }: DialectContext, { reply }: DialectRequest): Promise<void> {
+  reply.whole(ok({ object: "list", data: engine.store.all.map(modelObject) }));
+}
+
+function oneModel(method: string, path: string): Handler | null {
+  const id = /^\/v1\/models\/(.+)$/.exec(path)?.[1];
+  if (method !== "GET" || id === undefined) return null;
+  return async ({ engine }, { reply }) => {
+    const model = engine.store.all.find((known) => known.id === id);
+    if (model === undefined) throw OpenAIError.modelNotFound(id);
+    reply.whole(ok(modelObject(model)));
+  };
+}
+
+async function embeddings({ engine }: DialectContext, request: DialectRequest): Promise<void> {
+  const body = await readJson(request);
+  const model = engine.store.all.find((known) => known.id === body["model"]);
+  if (model === undefined) throw OpenAIError.modelNotFound(String(body["model"]));
+  const { input } = body;
+  const texts = (Array.isArray(input) ? input : [input]).filter((text) => typeof text === "string");
+  if (texts.length === 0) {
+    throw new OpenAIError(400, "'input' is required", "invalid_request_error", null);
+  }
+  const data = texts.map((text, index) => ({
+    object: "embedding",
+    index,
+    embedding: embeddingOf(text, model.embeddingSize),
+  }));
+  const tokens = texts.join(" ").split(/\s+/).length;
+  const usage = { prompt_tokens: tokens, total_tokens: tokens };
+  request.reply.whole(ok({ object: "list", data, model: model.id, usage }));
+}
+
+function modelObject(model: SimulatedModel) {
+  return { id: model.id, object: "model", created: model.created, owned_by: model.publisher };
+}
+
+function ok(value: unknown): WholeAnswer {
+  return { status: 200, body: JSON.stringify(value), contentType: "application/json" };
+}

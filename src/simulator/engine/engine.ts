@@ -1,0 +1,83 @@
+import type { Clock } from "../clock.js";
+import type { SimulatedModel } from "../models/model.js";
+import type { Family, ModelStore } from "../models/store.js";
+import { Mutex } from "../mutex.js";
+import type { ReceivedRequest, RequestLog } from "../received.js";
+import { generate } from "./generation.js";
+import type { RawAnswer } from "./script.js";
+
+/** Speeds of models that have none of their own. */
+export interface Speeds {
+  readonly tokensPerSecond: number;
+  readonly firstTokenMs: number;
+  readonly loadMs: number;
+}
+
+/** What every dialect works with: the models, their loads and their generations. */
+export class Engine {
+  /** Held for the whole of a load, in every family. */
+  readonly loadLock = new Mutex();
+  readonly #catalogLocks: Readonly<Record<Family, Mutex>> = {
+    public: new Mutex(),
+    local: new Mutex(),
+  };
+  #generating = 0;
+
+  constructor(
+    readonly store: ModelStore,
+    readonly clock: Clock,
+    readonly log: RequestLog,
+    readonly speeds: Speeds,
+  ) {}
+
+  /** Generations that run now. */
+  get generating(): number {
+    return this.#generating;
+  }
+
+  /** Held while a catalog is looked into. */
+  catalogLock(family: Family): Mutex {
+    return this.#catalogLocks[family];
+  }
+
+  /** Puts a model into memory, in its time. Resolves to what the native engine says went wrong. */
+  async load(model: SimulatedModel): Promise<string | null> {
+    await this.clock.sleep(model.loadMs ?? this.speeds.loadMs);
+    if (model.loadError !== undefined) return model.loadError;
+    this.store.setLoaded(model.id, true);
+    this.log.changed();
+    return null;
+  }
+
+  unload(model: SimulatedModel): void {
+    this.store.setLoaded(model.id, false);
+    this.log.changed();
+  }
+
+  /** The tokens of an answer, counted in `record`. Holds the model in memory until it ends. */
+  async *run(
+    model: SimulatedModel,
+    answer: RawAnswer,
+    maxTokens: number,
+    record: ReceivedRequest,
+    cancelled: () => boolean,
+  ): AsyncGenerator<string> {
+    const pace = {
+      firstTokenMs: model.firstTokenMs ?? this.speeds.firstTokenMs,
+      tokensPerSecond: model.tokensPerSecond ?? this.speeds.tokensPerSecond,
+    };
+    this.store.hold(model.id);
+    this.#generating += 1;
+    try {
+      for await (const token of generate(answer, maxTokens, pace, this.clock, cancelled)) {
+        record.tokensGenerated += 1;
+        this.log.changed();
+        yield token;
+      }
+    } finally {
+      this.#generating -= 1;
+      this.store.release(model.id);
+      this.log.changed();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { type ArmedFault, type Fault, parseFault } from "./fault.js";
+import { faultFromText } from "./fault-text.js";
+
+/** The faults that wait for a request. */
+export class Faults {
+  readonly #armed: ArmedFault[] = [];
+
+  /** Returns what disarms it. */
+  add(fault: Fault | string): () => void {
+    const armed = typeof fault === "string" ? faultFromText(fault) : parseFault(fault);
+    this.#armed.push(armed);
+    return () => {
+      armed.left = 0;
+    };
+  }
+
+  /** The fault this request meets, the one that was added first, and counts it. */
+  take(method: string, path: string): ArmedFault | null {
+    const met = this.#armed.find((armed) => armed.left > 0 && armed.matches(method, path));
+    if (met === undefined) return null;
+    met.left -= 1;
+    return met;
+  }
+}

@@ -1,0 +1,36 @@
+import { type ArmedFault, parseFault } from "./fault.js";
+
+/** What {@link faultFromText} reads, for help texts. */
+export const FAULT_SYNTAX = "KIND[,SETTING=VALUE…][,times=N][,method=M][,path=P]";
+
+/**
+ * A fault from one line of text, such as a command's argument: the kind, then settings with commas
+ * between them. Several numbers have a `+` between them; `header=Name:value` adds a header.
+ *
+ * @throws when the kind or a setting is unknown, or a value does not fit.
+ * @example faultFromText("status,status=503,header=Retry-After:2,times=1,path=/v1/*")
+ */
+export function faultFromText(text: string): ArmedFault {
+  const [kind = "", ...parts] = text.split(",");
+  const settings: Record<string, unknown> = {};
+  const on: Record<string, string> = {};
+  const headers: Record<string, string> = {};
+  for (const part of parts) {
+    const equals = part.indexOf("=");
+    if (equals < 1) throw new Error(`fault ${kind}: ${JSON.stringify(part)} is not SETTING=VALUE`);
+    const name = part.slice(0, equals);
+    const value = part.slice(equals + 1);
+    if (name === "method" || name === "path") on[name] = value;
+    else if (name === "header")
+      headers[value.split(":")[0] ?? ""] = value.replace(/^[^:]*:\s*/, "");
+    else settings[name] = valueIn(name, value);
+  }
+  const withHeaders = Object.keys(headers).length > 0 ? { headers } : {};
+  return parseFault({ ...settings, ...withHeaders, kind, on });
+}
+
+function valueIn(name: string, value: string): unknown {
+  if (value === "true" || value === "false") return value === "true";
+  if (/^\d+(\+\d+)+$/.test(value)) return value.split("+").map(Number);
+  return /^\d+(\.\d+)?$/.test(value) && name !== "body" ? Number(value) : value;
+}

@@ -1,0 +1,21 @@
+import type { Tamper } from "../wire/reply.js";
+import type { Wire } from "../wire/wire.js";
+
+/** Lets so many bytes of a body pass, then does something instead of the rest. */
+export function cutBytes(count: number, action: (wire: Wire) => Promise<void>): Tamper {
+  let passed = 0;
+  return async (part, send, wire) => {
+    if (part.kind === "whole") {
+      await send({ kind: "start", contentType: part.answer.contentType });
+      const bytes = Buffer.from(part.answer.body).subarray(0, count);
+      if (bytes.length > 0) await send({ kind: "bytes", bytes, event: false });
+      await action(wire);
+      return;
+    }
+    if (part.kind !== "bytes") return send(part);
+    const bytes = part.bytes.subarray(0, count - passed);
+    passed += bytes.length;
+    if (bytes.length > 0) await send({ ...part, bytes });
+    if (bytes.length < part.bytes.length || passed === count) await action(wire);
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * A Foundry Local on real sockets, for tests, demos and machines without one. It imports nothing of
+ * the client: what it does comes from recordings of the real services.
+ */
+import type { SimulatorOptions } from "./options.js";
+import { Simulator } from "./simulator.js";
+
+export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
+export { FAULT_SYNTAX } from "./faults/fault-text.js";
+export type { ModelOptions, PromptSeen, Script, SimulatedModel } from "./models/model.js";
+export { SAMPLE_CATALOG } from "./models/sample-catalog.js";
+export { DIALECTS, type DialectName, type SimulatorOptions } from "./options.js";
+export type { ReceivedRequest } from "./received.js";
+export type { Simulator } from "./simulator.js";
+export { C2_VERSIONS, NEWEST_C2, type Switches, switchesOf } from "./switches.js";
+
+/**
+ * Starts a simulated service.
+ *
+ * @example
+ * const simulator = await startSimulator({ tokensPerSecond: 20, firstTokenMs: 300 });
+ * const answer = await fetch(`${simulator.url}/v1/models`);
+ * await simulator.close();
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const simulator = new Simulator(options);
+  await simulator.start();
+  return simulator;
+}

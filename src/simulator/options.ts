@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { ModelOptions } from "./models/model.js";
+import type { Switches } from "./switches.js";
+
+/** The kinds of service that are simulated. */
+export const DIALECTS = ["C2", "openai"] as const;
+export type DialectName = (typeof DIALECTS)[number];
+
+/** What {@link startSimulator} takes. Everything has a default. */
+export interface SimulatorOptions {
+  /** Default `"C2"`. `"openai"`: a plain OpenAI-compatible engine, all of whose models are loaded. */
+  readonly dialect?: DialectName;
+  /** Of the core, for C2. Default: the newest that is simulated. */
+  readonly version?: string;
+  /** Default 0: any that is free. */
+  readonly port?: number;
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default: a catalog like a real one, with four models downloaded and none loaded. */
+  readonly models?: readonly ModelOptions[];
+  /** Of one generation. Default `Infinity`: as fast as it goes. */
+  readonly tokensPerSecond?: number;
+  /** From a request to its first token, in milliseconds. Default 0. */
+  readonly firstTokenMs?: number;
+  /** How long a load takes, in milliseconds. Default 0. */
+  readonly loadMs?: number;
+  /** Single switches that differ from those of the version. */
+  readonly switches?: Partial<Switches>;
+  /**
+   * A directory to write the model cache's files to. Default: none are written, and the service
+   * names a directory that does not exist.
+   */
+  readonly modelCachePath?: string;
+  /** `openai` only: the key that requests must bear. Default: none is asked for. */
+  readonly apiKey?: string;
+}
+
+const optionsSchema = z.strictObject({
+  dialect: z.enum(DIALECTS).default("C2"),
+  version: z.string().optional(),
+  port: z.number().int().min(0).max(65_535).default(0),
+  host: z.string().default("127.0.0.1"),
+  models: z.array(z.unknown()).optional(),
+  tokensPerSecond: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
+  firstTokenMs: z.number().min(0).default(0),
+  loadMs: z.number().min(0).default(0),
+  switches: z.record(z.string(), z.unknown()).optional(),
+  modelCachePath: z.string().optional(),
+  apiKey: z.string().optional(),
+});
+
+/** @throws when an option is unknown or does not fit; says which. */
+export function checkedOptions(options: SimulatorOptions) {
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) throw new Error(`simulator options: ${z.prettifyError(parsed.error)}`);
+  return { ...parsed.data, models: options.models, switches: options.switches };
+}

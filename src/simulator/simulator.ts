@@ -1,0 +1,227 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { Clock } from "./clock.js";
+import { c2 } from "./dialects/c2/c2.js";
+import type { Dialect, DialectContext } from "./dialects/dialect.js";
+import { openai } from "./dialects/openai/openai.js";
+import { Engine } from "./engine/engine.js";
+import { Faults } from "./faults/armed.js";
+import type { Fault } from "./faults/fault.js";
+import { type SimulatedModel, toModel } from "./models/model.js";
+import { writeModelCache } from "./models/modelinfo-file.js";
+import { SAMPLE_CATALOG } from "./models/sample-catalog.js";
+import { ModelStore } from "./models/store.js";
+import { checkedOptions, type SimulatorOptions } from "./options.js";
+import { type ReceivedRequest, RequestLog } from "./received.js";
+import { answerExchange } from "./serve.js";
+import { NEWEST_C2, type Switches, switchesOf } from "./switches.js";
+import { serveConnection } from "./wire/connection.js";
+import { resetSocket } from "./wire/wire.js";
+
+/** Longest that {@link Simulator.waitFor} waits unless it is told otherwise. */
+const WAIT_MS = 10_000;
+
+/**
+ * A service on a real socket.
+ *
+ * @example
+ * const simulator = await startSimulator({ version: "2.0.1", tokensPerSecond: 20 });
+ * await fetch(`${simulator.url}/models/load/qwen2.5-0.5b`);
+ * await simulator.close();
+ */
+export class Simulator {
+  readonly switches: Switches;
+  readonly #clock = new Clock();
+  readonly #log = new RequestLog();
+  readonly #faults = new Faults();
+  readonly #sockets = new Set<Socket>();
+  readonly #answering = new Set<Socket>();
+  readonly #store: ModelStore;
+  readonly #engine: Engine;
+  readonly #dialect: Dialect;
+  readonly #host: string;
+  #server: Server | null = null;
+  #port: number;
+  #connections = 0;
+
+  constructor(options: SimulatorOptions) {
+    const checked = checkedOptions(options);
+    this.#host = checked.host;
+    this.#port = checked.port;
+    this.switches = { ...switchesOf(checked.version ?? NEWEST_C2), ...checked.switches };
+    const models = (checked.models ?? SAMPLE_CATALOG).map(toModel);
+    const plain = checked.dialect === "openai";
+    const served = plain ? models.filter((model) => model.downloaded) : models;
+    this.#store = new ModelStore(
+      served.map((model) => (plain ? { ...model, loaded: true } : model)),
+    );
+    this.#engine = new Engine(this.#store, this.#clock, this.#log, checked);
+    if (checked.modelCachePath !== undefined) {
+      writeModelCache(checked.modelCachePath, models, this.switches.localCatalogFamily);
+    }
+    const context: DialectContext = {
+      engine: this.#engine,
+      switches: this.switches,
+      url: () => this.url,
+      modelCachePath: checked.modelCachePath ?? join("/nonexistent", ".foundry", "cache", "models"),
+      apiKey: checked.apiKey ?? null,
+      die: (how) => this.#die(how),
+    };
+    this.#dialect = plain ? openai(context) : c2(context);
+  }
+
+  /** Without a slash at the end. Changes when it is started on another port. */
+  get url(): string {
+    const host = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
+    return `http://${host}:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Whether it accepts connections. */
+  get listening(): boolean {
+    return this.#server !== null;
+  }
+
+  /** Every request since the start, in order. Those that were cut off for their length are not among them. */
+  get requests(): readonly ReceivedRequest[] {
+    return this.#log.requests;
+  }
+
+  get models(): readonly SimulatedModel[] {
+    return this.#store.all;
+  }
+
+  /** Ids of the models in memory. */
+  get loaded(): readonly string[] {
+    return this.#store.all.map(({ id }) => id).filter((id) => this.#store.isLoaded(id));
+  }
+
+  /** Generations that run now, whether or not anybody listens. */
+  get generating(): number {
+    return this.#engine.generating;
+  }
+
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Puts a model into memory or out of it, at once, whatever uses it. */
+  setLoaded(id: string, loaded: boolean): void {
+    this.#store.setLoaded(id, loaded);
+    this.#log.changed();
+  }
+
+  /**
+   * Makes requests fail from now on. Of several faults that match, the first that was added acts.
+   *
+   * @param fault as an object, or as the text that the command takes, `kind,setting=value,…`.
+   * @returns what takes it back.
+   * @throws when the kind is unknown, or a setting is not one of that kind's.
+   * @example simulator.addFault({ kind: "status", status: 503, on: { path: "/v1/*" }, times: 2 });
+   */
+  addFault(fault: Fault | string): () => void {
+    return this.#faults.add(fault);
+  }
+
+  /**
+   * Resolves when the predicate gives something, asked again whenever anything changes: a request
+   * comes or ends, a token is made, a model is loaded.
+   *
+   * @param timeoutMs rejects after that; default 10 000.
+   * @example await simulator.waitFor((s) => s.requests.find((r) => r.endedBy === "client-gone"));
+   */
+  waitFor<T>(
+    predicate: (simulator: Simulator) => T,
+    timeoutMs: number = WAIT_MS,
+  ): Promise<Exclude<T, undefined | null | false>> {
+    return this.#log.waitFor(() => predicate(this), timeoutMs);
+  }
+
+  /**
+   * Listens (again).
+   *
+   * @param port default: the one it has; 0 takes another that is free.
+   */
+  async start(port: number = this.#port): Promise<void> {
+    if (this.#server !== null) throw new Error("the simulator is listening already");
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, this.#host, resolve);
+    });
+    const address = server.address();
+    if (address !== null && typeof address === "object") this.#port = address.port;
+    this.#server = server;
+  }
+
+  /** Closes the port and breaks every connection; models stay loaded, and {@link start} starts it again. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    this.#server = null;
+    this.#log.die();
+    for (const socket of this.#sockets) resetSocket(socket);
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    this.#log.changed();
+  }
+
+  /** Ends everything; it cannot be started again. */
+  async close(): Promise<void> {
+    this.#clock.close();
+    await this.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    this.#connections += 1;
+    const connection = this.#connections;
+    // A broken connection is noticed by its close.
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      this.#log.changed();
+    });
+    const tools = {
+      dialect: this.#dialect,
+      faults: this.#faults,
+      log: this.#log,
+      clock: this.#clock,
+    };
+    this.#log.changed();
+    serveConnection(socket, this.#dialect.profile, async (exchange) => {
+      this.#answering.add(socket);
+      try {
+        return (await answerExchange(exchange, connection, tools)) && this.listening;
+      } finally {
+        this.#answering.delete(socket);
+      }
+    }).catch((error: unknown) => {
+      socket.destroy();
+      // Waiting is cut short by closing; anything else is a defect and must be seen.
+      if (!this.#clock.signal.aborted) throw error;
+    });
+  }
+
+  /** The service ends by itself; {@link start} brings it back. */
+  #die(how: "crash" | "shutdown"): void {
+    const server = this.#server;
+    this.#server = null;
+    server?.close();
+    if (how === "crash") this.#log.die();
+    for (const socket of this.#sockets) {
+      if (how === "crash") socket.destroy();
+      else if (!this.#answering.has(socket)) socket.end();
+    }
+    this.#log.changed();
+  }
+}

@@ -1,0 +1,123 @@
+import type { HttpProfile, WholeAnswer } from "./profile.js";
+import type { Wire } from "./wire.js";
+
+/** What an answer is made of, in the order in which a dialect gives it. */
+export type Part =
+  | { readonly kind: "whole"; readonly answer: WholeAnswer }
+  | { readonly kind: "start"; readonly contentType: string | null }
+  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly event: boolean }
+  | { readonly kind: "end" };
+
+/** Hands a part on to the wire. */
+export type Send = (part: Part) => Promise<void>;
+
+/** Stands between a dialect and the wire, and may change, hold or drop what passes. */
+export type Tamper = (part: Part, send: Send, wire: Wire) => Promise<void> | void;
+
+export interface ReplyOptions {
+  readonly wire: Wire;
+  readonly profile: HttpProfile;
+  readonly tamper: Tamper | null;
+  /** Whether the connection ends after the answer, whatever the dialect says. */
+  readonly closes: boolean;
+  /** Told the status that the dialect gives, before any fault changes it. */
+  readonly onStatus: (status: number) => void;
+}
+
+/** One answer: a dialect gives it part by part; faults tamper with it; it ends on the wire. */
+export class Reply {
+  #queue: Promise<void> = Promise.resolve();
+  #finish = (_ended: boolean) => {};
+  /** `true` when the answer was sent to its end; `false` when the connection ended before. */
+  readonly finished: Promise<boolean>;
+  #closes: boolean;
+
+  constructor(private readonly options: ReplyOptions) {
+    this.#closes = options.closes;
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** Whether the connection ends after this answer. */
+  get closes(): boolean {
+    return this.#closes;
+  }
+
+  get pendingBytes(): number {
+    return this.options.wire.pendingBytes;
+  }
+
+  whole(answer: WholeAnswer): void {
+    this.options.onStatus(answer.status);
+    this.#give({ kind: "whole", answer });
+  }
+
+  /** Sends the status and headers of a stream. */
+  start(): void {
+    this.options.onStatus(200);
+    this.#give({ kind: "start", contentType: null });
+  }
+
+  event(text: string): void {
+    this.#give({ kind: "bytes", bytes: Buffer.from(text), event: true });
+  }
+
+  /** A comment is no event: faults that count events do not count it. */
+  comment(text: string): void {
+    this.#give({ kind: "bytes", bytes: Buffer.from(`: ${text}\n\n`), event: false });
+  }
+
+  end(): void {
+    this.#give({ kind: "end" });
+  }
+
+  /** The connection is gone, or a fault ended it: nothing more can be sent. */
+  abandon(): void {
+    this.#finish(false);
+  }
+
+  #give(part: Part): void {
+    const { tamper, wire } = this.options;
+    if (tamper === null) {
+      this.#send(part);
+      return;
+    }
+    this.#queue = this.#queue
+      .then(() => tamper(part, async (changed) => this.#send(changed), wire))
+      // A fault that waits is cut short when the simulator closes.
+      .catch(() => this.abandon());
+  }
+
+  #send(part: Part): void {
+    switch (part.kind) {
+      case "whole": {
+        const body = Buffer.from(part.answer.body);
+        this.#closes ||= part.answer.close ?? false;
+        const headers = this.options.profile.wholeHeaders(part.answer, body.length, this.#closes);
+        this.options.wire.head(part.answer.status, headers);
+        this.options.wire.raw(body);
+        this.#finish(true);
+        break;
+      }
+      case "start": {
+        const headers = this.options.profile.streamHeaders(this.#closes);
+        const { contentType } = part;
+        const changed = (name: string) =>
+          contentType !== null && name.toLowerCase() === "content-type" ? contentType : null;
+        this.options.wire.head(
+          200,
+          headers.map(([name, value]) => [name, changed(name) ?? value] as const),
+        );
+        break;
+      }
+      case "bytes":
+        this.options.wire.chunk(part.bytes);
+        break;
+      case "end":
+        this.options.wire.lastChunk();
+        this.#finish(true);
+        break;
+    }
+  }
+}

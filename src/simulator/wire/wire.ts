@@ -1,0 +1,57 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Headers } from "./profile.js";
+
+/** Writes one answer to a socket, byte by byte as the service does. */
+export class Wire {
+  #chunkEnd = "";
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly lateChunkEnd: boolean,
+  ) {}
+
+  /** Bytes that were handed over and not yet taken by the client. */
+  get pendingBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  head(status: number, headers: Headers): void {
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    this.raw(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n${lines}\r\n`);
+  }
+
+  chunk(bytes: Buffer): void {
+    const size = `${this.#chunkEnd}${bytes.length.toString(16).toUpperCase()}\r\n`;
+    this.#chunkEnd = this.lateChunkEnd ? "\r\n" : "";
+    const end = this.lateChunkEnd ? "" : "\r\n";
+    this.raw(Buffer.concat([Buffer.from(size), bytes, Buffer.from(end)]));
+  }
+
+  lastChunk(): void {
+    this.raw(`${this.#chunkEnd}0\r\n\r\n`);
+  }
+
+  raw(bytes: string | Buffer): void {
+    if (!this.socket.destroyed && this.socket.writable) this.socket.write(bytes);
+  }
+
+  /** RST: what was not yet read by the client may be lost to it. */
+  reset(): void {
+    resetSocket(this.socket);
+  }
+
+  /** FIN, after everything that was written. */
+  close(): void {
+    this.socket.end();
+  }
+}
+
+/**
+ * Breaks a connection with RST alone. `resetAndDestroy()` sends a FIN before it, so that the client
+ * may see an orderly end.
+ */
+export function resetSocket(socket: Socket): void {
+  Reflect.set(socket, "resetAndClosing", true);
+  socket.destroy();
+}
