@@ -161,8 +161,8 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   }
 
   #progress() {
-    const { baseUrl } = this.#options;
-    return { baseUrl, isAnswered: this.#status !== null, isStarted: this.isStarted };
+    const { baseUrl, isStream } = this.#options;
+    return { baseUrl, isAnswered: this.#status !== null, isStarted: this.isStarted, isStream };
   }
 
   #fail(failure: () => FoundryError): void {

@@ -10,6 +10,7 @@ export interface Break {
   readonly isAnswered: boolean;
   /** Whether events of a stream had been handed on, which must not be lost. */
   readonly isStarted: boolean;
+  readonly isStream: boolean;
 }
 
 const RESTART = "Check that the service is running, start it if not, and try again.";
@@ -39,6 +40,18 @@ export function networkError(thrown: unknown, at: Break): FoundryError {
       action: "Keep the text so far, check that the service is still running, and ask again.",
       retryable: true,
     });
+  }
+  if (at.isStream && at.isAnswered) {
+    return new FoundryError(
+      "STREAM_INTERRUPTED",
+      `${at.baseUrl} took the request and broke off before its first word.`,
+      {
+        ...details,
+        action:
+          "Check that the service is still running: it may have died of this request, and would do so again.",
+        retryable: true,
+      },
+    );
   }
   const { message, action } = connectionFault(code, at);
   return new FoundryError("SERVICE_UNREACHABLE", message, { ...details, action, retryable: true });

@@ -30,6 +30,9 @@ export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">)
     case "CLIENT_CLOSED":
     case "CIRCUIT_OPEN":
       return false;
+    case "STREAM_INTERRUPTED":
+      // It was at work on this request: a service that died of a prompt dies of it again (#818).
+      return false;
     case "TIMEOUT":
       // While connecting nothing was sent. After that a POST may still be at work on the device.
       return error.phase === "connect" || (error.phase === "first_byte" && method === "GET");
@@ -38,7 +41,7 @@ export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">)
   if (!error.retryable) return false;
   // Refused, or reset before any byte.
   if (status === null) return true;
-  // An answer that broke off: of a stream before its first token, of a GET anywhere.
+  // An error event before the first token, or the answer to a GET that broke off.
   if (status >= 200 && status < 300) return isStream || method === "GET";
   return RETRIED_STATUSES.has(status);
 }

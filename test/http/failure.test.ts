@@ -9,7 +9,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`connect ${code}`), { code });
 }
 
-const BEFORE = { baseUrl: URL, isAnswered: false, isStarted: false };
+const BEFORE = { baseUrl: URL, isAnswered: false, isStarted: false, isStream: false };
 
 describe("a network error", () => {
   it.each([

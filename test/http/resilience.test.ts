@@ -65,11 +65,16 @@ describe("what is sent again", () => {
     }
   });
 
-  it("is a GET or a stream without a token that broke off, and never a POST's answer", () => {
+  it("is a GET whose answer broke off, and never a POST's or a stream", () => {
     const error = failure("SERVICE_UNREACHABLE");
     expect(isRetried(error, { ...GET, status: 200 })).toBe(true);
-    expect(isRetried(error, { ...STREAM, status: 200 })).toBe(true);
     expect(isRetried(error, { ...POST, status: 200 })).toBe(false);
+    expect(isRetried(failure("STREAM_INTERRUPTED"), { ...STREAM, status: 200 })).toBe(false);
+  });
+
+  it("is a stream whose first event is an error that is worth it", () => {
+    const error = failure("INFERENCE_FAILED");
+    expect(isRetried(error, { ...STREAM, status: 200 })).toBe(true);
   });
 
   it("is nothing that the caller, close() or the circuit ended", () => {

@@ -160,17 +160,32 @@ describe("a stream", () => {
 });
 
 describe("a stream before its start", () => {
-  it("is asked for again when the service failed or the connection broke", async () => {
-    const { baseUrl } = await eventServer((response, count) => {
-      if (count === 1) response.socket?.resetAndDestroy();
-      else if (count === 2) {
-        response.write('data: {"role":"assistant"}\n\n');
-        setTimeout(() => response.socket?.resetAndDestroy(), 10);
-      } else response.end("data: token\n\n");
+  it("is asked for again when the connection broke before any answer", async () => {
+    let count = 0;
+    const { baseUrl } = await httpServer((_request, response) => {
+      count += 1;
+      if (count < 3) response.socket?.resetAndDestroy();
+      else response.writeHead(200, { "Content-Type": "text/event-stream" }).end("data: token\n\n");
     });
     const stream = await transportTo(baseUrl).stream(streamOf());
     expect(await dataOf(stream)).toEqual(["token"]);
     expect(stream.attempts).toBe(3);
+  });
+
+  it("is not asked for again when the service took it and broke off: it may have died of it", async () => {
+    let asked = 0;
+    const { baseUrl } = await eventServer((response, count) => {
+      asked = count;
+      response.write('data: {"role":"assistant"}\n\n');
+      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+    });
+    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+      code: "STREAM_INTERRUPTED",
+      retryable: true,
+      attempts: 1,
+      message: expect.stringContaining("broke off before its first word"),
+    });
+    expect(asked).toBe(1);
   });
 
   it("is asked for again after an error inside it that is worth it, and not after another", async () => {
@@ -238,11 +253,7 @@ describe("a stream after its start", () => {
   );
 
   it("that broke off before it was read still hands on what had come, then the error", async () => {
-    const { baseUrl } = await eventServer((response, count) => {
-      if (count === 1) {
-        response.socket?.resetAndDestroy();
-        return;
-      }
+    const { baseUrl } = await eventServer((response) => {
       response.write("data: token 1\n\ndata: token 2\n\n");
       setTimeout(() => response.socket?.resetAndDestroy(), 10);
     });
@@ -252,7 +263,7 @@ describe("a stream after its start", () => {
     const reading = (async () => {
       for await (const { data } of stream) read.push(data);
     })();
-    await expect(reading).rejects.toMatchObject({ code: "STREAM_INTERRUPTED", attempts: 2 });
+    await expect(reading).rejects.toMatchObject({ code: "STREAM_INTERRUPTED", attempts: 1 });
     expect(read).toEqual(["token 1", "token 2"]);
   });
 

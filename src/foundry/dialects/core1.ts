@@ -108,7 +108,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 const QUIRKS = { path: "/v1/chat/completions", stopStrings: 0 };
 
 /** How a stream of C1 ends that never began. */
-const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE", "SERVICE_UNREACHABLE"]);
+const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);
 
 /** The whole list is a 500 while the catalog cannot be reached: degraded, not dead (#1024). */
 function offline(error: unknown): string {
