@@ -31,14 +31,22 @@ The text is simulated and says so. The first line on stdout is the URL; ends at 
                            e.g. status,status=503,header=Retry-After:2,times=2,path=/v1/*
 `;
 
-const milliseconds = z.coerce.number().min(0);
+/** A text that is a number as `fits` wants it; `allowed` says what that is. */
+function number(allowed: string, fits: (value: number) => boolean) {
+  const isNumber = (text: string) => /^\d+(\.\d+)?$/.test(text) && fits(Number(text));
+  return z.string().refine(isNumber, allowed).transform(Number);
+}
+
+const milliseconds = number("milliseconds, 0 or more", () => true);
+const infinity = z.literal("infinity").transform(() => Number.POSITIVE_INFINITY);
 const flagsSchema = z.object({
-  port: z.coerce.number().int().min(0).max(65_535).default(0),
-  dialect: z.enum(DIALECTS).default("C2"),
-  version: z.enum(C2_VERSIONS).default(NEWEST_C2),
+  port: number("a whole number from 0 to 65535", (n) => Number.isInteger(n) && n <= 65_535).default(
+    0,
+  ),
+  dialect: z.enum(DIALECTS, `one of ${DIALECTS.join(", ")}`).default("C2"),
+  version: z.enum(C2_VERSIONS, `one of ${C2_VERSIONS.join(", ")}`).default(NEWEST_C2),
   "tokens-per-second": z
-    .union([z.literal("infinity").transform(() => Number.POSITIVE_INFINITY), z.coerce.number()])
-    .refine((value) => value > 0, "a number above 0, or infinity")
+    .union([infinity, number("", (n) => n > 0)], "a number above 0, or infinity")
     .default(LAPTOP.tokensPerSecond),
   "first-token-ms": milliseconds.default(LAPTOP.firstTokenMs),
   "load-ms": milliseconds.default(LAPTOP.loadMs),
@@ -79,11 +87,11 @@ type Flags = z.output<typeof flagsSchema> & { readonly faults: readonly string[]
 function readFlags(args: readonly string[]): Flags | "help" {
   const { help, fault, ...values } = parsedArgs(args);
   if (help) return "help";
-  const parsed = flagsSchema.safeParse(values, { reportInput: true });
+  const parsed = flagsSchema.safeParse(values);
   if (parsed.success) return { ...parsed.data, faults: fault ?? [] };
   const [issue] = parsed.error.issues;
   const name = String(issue?.path[0]);
-  throw refused(`--${name}`, String(issue?.input), issue?.message ?? "another value");
+  throw refused(`--${name}`, String(Reflect.get(values, name)), issue?.message ?? "see --help");
 }
 
 function parsedArgs(args: readonly string[]) {
@@ -103,7 +111,8 @@ function parsedArgs(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw new FoundryError("INVALID_SETTING", error instanceof Error ? error.message : "", {
+    const [message = ""] = error instanceof Error ? error.message.split(". ") : [];
+    throw new FoundryError("INVALID_SETTING", `${message}.`, {
       action: "See foundry-local-mcp simulate --help.",
     });
   }
@@ -137,7 +146,8 @@ function addFault(simulator: Simulator, fault: string): void {
   try {
     simulator.addFault(fault);
   } catch (error) {
-    throw refused("--fault", fault, error instanceof Error ? error.message : FAULT_SYNTAX);
+    const why = error instanceof Error ? error.message.replace(/^fault: .*; allowed: /, "") : "";
+    throw refused("--fault", fault, `${FAULT_SYNTAX}; ${why}`);
   }
 }
 
@@ -154,5 +164,8 @@ function wrapped(words: readonly string[], width: number, indent: string): strin
     if (line.length + word.length > width) lines.push(`${word}, `);
     else lines.splice(-1, 1, `${line}${word}, `);
   }
-  return lines.join(`\n${indent}`).replace(/, $/, "");
+  return lines
+    .map((line) => line.trimEnd())
+    .join(`\n${indent}`)
+    .replace(/,$/, "");
 }

@@ -31,6 +31,9 @@ export interface ReceivedRequest {
 
 type Check = () => void;
 
+/** Older ones are forgotten, so that a simulator can run for days. */
+const KEPT_REQUESTS = 10_000;
+
 /** Everything that was received, and a way to wait until something is true of it. */
 export class RequestLog {
   readonly requests: ReceivedRequest[] = [];
@@ -52,6 +55,7 @@ export class RequestLog {
       closedAt: null,
     };
     this.requests.push(request);
+    if (this.requests.length > KEPT_REQUESTS) this.requests.shift();
     this.changed();
     return request;
   }

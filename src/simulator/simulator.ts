@@ -11,13 +11,19 @@ import { type SimulatedModel, toModel } from "./models/model.js";
 import { writeModelCache } from "./models/modelinfo-file.js";
 import { SAMPLE_CATALOG } from "./models/sample-catalog.js";
 import { ModelStore } from "./models/store.js";
-import { checkedOptions, type SimulatorOptions } from "./options.js";
+import { checkedOptions, type DialectName, type SimulatorOptions } from "./options.js";
 import { type ReceivedRequest, RequestLog } from "./received.js";
 import { answerExchange } from "./serve.js";
 import { NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 import { serveConnection } from "./wire/connection.js";
 import { resetSocket } from "./wire/wire.js";
 
+const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>> = {
+  C2: c2,
+  openai,
+};
+/** A shutdown closes the port a moment later; who connects until then is reset. */
+const LAST_CONNECTIONS_MS = 100;
 /** Longest that {@link Simulator.waitFor} waits unless it is told otherwise. */
 const WAIT_MS = 10_000;
 
@@ -41,6 +47,8 @@ export class Simulator {
   readonly #dialect: Dialect;
   readonly #host: string;
   #server: Server | null = null;
+  /** When the port is free again after the service ended by itself. */
+  #closed: Promise<void> = Promise.resolve();
   #port: number;
   #connections = 0;
 
@@ -67,7 +75,7 @@ export class Simulator {
       apiKey: checked.apiKey ?? null,
       die: (how) => this.#die(how),
     };
-    this.#dialect = plain ? openai(context) : c2(context);
+    this.#dialect = MAKERS[checked.dialect](context);
   }
 
   /** Without a slash at the end. Changes when it is started on another port. */
@@ -85,7 +93,10 @@ export class Simulator {
     return this.#server !== null;
   }
 
-  /** Every request since the start, in order. Those that were cut off for their length are not among them. */
+  /**
+   * The requests in order, the last 10 000 of them. Those that were cut off for their length are not
+   * among them.
+   */
   get requests(): readonly ReceivedRequest[] {
     return this.#log.requests;
   }
@@ -147,6 +158,7 @@ export class Simulator {
    * @param port default: the one it has; 0 takes another that is free.
    */
   async start(port: number = this.#port): Promise<void> {
+    await this.#closed;
     if (this.#server !== null) throw new Error("the simulator is listening already");
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
@@ -175,6 +187,7 @@ export class Simulator {
   async close(): Promise<void> {
     this.#clock.close();
     await this.stop();
+    await this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,6 +195,10 @@ export class Simulator {
   }
 
   #accept(socket: Socket): void {
+    if (!this.listening) {
+      resetSocket(socket);
+      return;
+    }
     this.#sockets.add(socket);
     this.#connections += 1;
     const connection = this.#connections;
@@ -215,13 +232,19 @@ export class Simulator {
   /** The service ends by itself; {@link start} brings it back. */
   #die(how: "crash" | "shutdown"): void {
     const server = this.#server;
+    if (server === null) return;
     this.#server = null;
-    server?.close();
     if (how === "crash") this.#log.die();
     for (const socket of this.#sockets) {
       if (how === "crash") socket.destroy();
       else if (!this.#answering.has(socket)) socket.end();
     }
+    this.#closed = this.#closePort(server, how === "crash" ? 0 : LAST_CONNECTIONS_MS);
     this.#log.changed();
+  }
+
+  async #closePort(server: Server, afterMs: number): Promise<void> {
+    await this.#clock.sleep(afterMs).catch(() => {});
+    server.close();
   }
 }

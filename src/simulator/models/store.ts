@@ -68,10 +68,10 @@ export class ModelStore {
 
   /** Ids that are loaded, as the service lists them: of each alias the selected variant only. */
   listLoaded(family: Family): string[] {
-    return [...this.aliases(family).keys()]
-      .map((alias) => this.selected(alias, family)?.id)
-      .filter((id) => id !== undefined && this.#loaded.has(id))
-      .filter((id) => id !== undefined);
+    return [...this.aliases(family).keys()].flatMap((alias) => {
+      const id = this.selected(alias, family)?.id;
+      return id !== undefined && this.#loaded.has(id) ? [id] : [];
+    });
   }
 
   isLoaded(id: string): boolean {

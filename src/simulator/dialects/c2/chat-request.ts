@@ -2,7 +2,7 @@ import { simulatedJson } from "../../engine/text.js";
 import type { SimulatedModel } from "../../models/model.js";
 import type { Switches } from "../../switches.js";
 import { C2Error, LateError } from "./errors.js";
-import { type ChatMessage, promptMessages, readMessage } from "./messages.js";
+import { promptMessages, readMessage } from "./messages.js";
 import { JsonError, type ParsedJson } from "./nlohmann.js";
 import { integerOf, numberOf, refusePenalties } from "./sampling.js";
 import { asArray, asBoolean, asObject, asString, at, isObject } from "./shape.js";
@@ -48,7 +48,10 @@ function readFields(json: ParsedJson, switches: Switches): ChatRequest {
   };
   const turn = (found: SimulatedModel): Turn => ({
     model: found,
-    messages: () => promptMessages(withGuidance(messages, body, switches), switches),
+    messages: () => {
+      checkGuidance(body["response_format"], switches);
+      return promptMessages(messages, switches);
+    },
     nothingToSay: "nothingToSay",
     sampling,
     tools,
@@ -71,19 +74,13 @@ function readIncludeUsage(value: unknown): boolean {
   return asBoolean(value["include_usage"]);
 }
 
-/** A format that constrains the answer must come with what to constrain it to. */
-function withGuidance(
-  messages: readonly ChatMessage[],
-  body: Record<string, unknown>,
-  switches: Switches,
-): readonly ChatMessage[] {
-  const format = body["response_format"];
+/** @throws {LateError} when a format that constrains comes without what to constrain to. */
+function checkGuidance(format: unknown, switches: Switches): void {
   const incomplete =
     isObject(format) && format["type"] === "json_schema" && !isObject(format["json_schema"]);
   if (incomplete && switches.responseFormat === "honoured") {
     throw new LateError(sourceText("guidanceIncomplete", switches), true);
   }
-  return messages;
 }
 
 function constrainedJson(format: unknown, switches: Switches): string | null {

@@ -1,0 +1,86 @@
+import type { RawResponse } from "../real/raw_http.js";
+import type { RecordedExchange } from "./recording.js";
+
+/** An answer without what differs from run to run: two services that are twins give the same. */
+export interface NormalForm {
+  readonly status: number | undefined;
+  readonly reason: string | undefined;
+  readonly headers: readonly string[];
+  readonly body: unknown;
+  readonly connection: string | undefined;
+}
+
+/** `"shape"`: of JSON only the keys and types, of a stream only the sequence of such shapes. */
+export type Closeness = "exact" | "shape";
+
+export function normalRecorded({ response }: RecordedExchange, closeness: Closeness): NormalForm {
+  const { status, reason, headers = [], connection } = response;
+  const content = response.events?.join("") ?? response.text;
+  const text = content ?? (response.json === undefined ? "" : JSON.stringify(response.json));
+  return { ...normal(status, reason, headers, connection), body: body(text, headers, closeness) };
+}
+
+export function normalAnswer(answer: RawResponse, closeness: Closeness): NormalForm {
+  const { status, reason, headers = [], chunks, connection } = answer;
+  const text = chunks.join("");
+  return { ...normal(status, reason, headers, connection), body: body(text, headers, closeness) };
+}
+
+type Headers = readonly (readonly [string, string])[];
+
+function normal(
+  status: number | undefined,
+  reason: string | undefined,
+  headers: Headers,
+  connection: string | undefined,
+) {
+  const length = (name: string, value: string) => (name === "Content-Length" ? "(length)" : value);
+  const lines = headers.map(([name, value]) => `${name}: ${length(name, value)}`);
+  return { status, reason, headers: lines.sort(), connection };
+}
+
+function body(text: string, headers: Headers, closeness: Closeness): unknown {
+  const content = closeness === "exact" ? (value: unknown) => value : shapeOf;
+  const type = headers.find(([name]) => name === "Content-Type")?.[1];
+  if (type === "application/json") return content(stable(JSON.parse(text)));
+  if (type !== "text/event-stream") return text;
+  return (
+    text
+      .split("\n\n")
+      // A comment says only that time passed.
+      .filter((event) => event !== "" && !event.startsWith(":"))
+      .map((event) => {
+        const [, name = "", data = ""] = /^(event: .*\n)?data: (.*)$/s.exec(event) ?? [];
+        return { name, data: data === "[DONE]" ? data : content(stable(JSON.parse(data))) };
+      })
+  );
+}
+
+const VOLATILE: Readonly<Record<string, unknown>> = {
+  created: "(time)",
+  created_at: "(time)",
+  endpoints: "(url)",
+  modelCachePath: "(path)",
+  pid: "(pid)",
+};
+const RANDOM_ID = /^(chatcmpl-|resp_|msg_|fc_|rs_|call_)[0-9A-Za-z]+$/;
+
+function stable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stable);
+  if (typeof value === "string") return value.replace(RANDOM_ID, "$1");
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => {
+      if (key === "embedding" && Array.isArray(member)) return [key, member.length];
+      const time = /^(completed|failed)_at$/.test(key) && member !== null;
+      return [key, time ? "(time)" : (VOLATILE[key] ?? stable(member))];
+    }),
+  );
+}
+
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (value === null) return null;
+  if (typeof value !== "object") return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, shapeOf(member)]));
+}
