@@ -101,6 +101,13 @@ export function cancelledError(): FoundryError {
   });
 }
 
+/** What the closing of a client makes of its calls, those in flight and those that come later. */
+export function closedError(): FoundryError {
+  return new FoundryError("CLIENT_CLOSED", "The client was closed.", {
+    action: "Make a new client for further calls.",
+  });
+}
+
 /**
  * Anything that was thrown, as a `FoundryError`. What is none is a defect of ours: its own words
  * stay in `detail` for the log and are not shown.

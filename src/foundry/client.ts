@@ -1,5 +1,5 @@
 import { parseArguments } from "../arguments.js";
-import { FoundryError, toFoundryError } from "../errors.js";
+import { closedError, FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { Metrics } from "../metrics.js";
 import type { Completion, CompletionEvent } from "./completion/completion.js";
@@ -212,6 +212,10 @@ export class FoundryClient {
     this.#metrics.began();
     try {
       yield* run(AbortSignal.any(signals));
+    } catch (error) {
+      // Both end a call by its signal; only the caller's own is a cancellation.
+      const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
+      throw isOurs && toFoundryError(error).code === "CANCELLED" ? closedError() : error;
     } finally {
       // It failed before it began: no endpoint is set.
       if (!progress.hasEnded) progress.end("failed");

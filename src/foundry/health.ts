@@ -102,7 +102,8 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     service: dialect.title,
     version: dialect.version,
     loadedModels: listing instanceof FoundryError ? null : loadedIds(dialect, listing),
-    busy: dialect.can.load ? isBusy : null,
+    // Where nothing waits for a load, one that somebody else started cannot be seen.
+    busy: isBusy ? true : dialect.can.listsWaitForLoads ? false : null,
     memory: service.isOnThisMachine
       ? { processMb: figures?.memoryMb ?? null, ...machineMemory() }
       : null,

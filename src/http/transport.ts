@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { FoundryError, toFoundryError } from "../errors.js";
+import { closedError, type FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { readBody, readFailureBody } from "./body.js";
 import { CallScope } from "./call-scope.js";
@@ -225,10 +225,4 @@ function isSuccess(status: number): boolean {
 
 function isLoopback({ hostname }: Endpoint): boolean {
   return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
-}
-
-function closedError(): FoundryError {
-  return new FoundryError("CLIENT_CLOSED", "The client was closed.", {
-    action: "Make a new client for further calls.",
-  });
 }

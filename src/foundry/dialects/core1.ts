@@ -50,6 +50,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       load: true,
       stopsOnDisconnect: true,
       refusesUnloadInUse: false,
+      listsWaitForLoads: false,
       contextLimit: "max_length",
     },
 

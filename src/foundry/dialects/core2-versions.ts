@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { jsonOf } from "./answers.js";
+import { HEAD_LIMIT_BYTES } from "./core2.js";
 import type { Call } from "./dialect.js";
 
 /**
@@ -50,6 +51,7 @@ export async function probeCore2Version(
     method: "GET",
     path: "/catalogs/local/v1/responses",
     ...call,
+    headLimitBytes: HEAD_LIMIT_BYTES,
     anyStatus: true,
   });
   const isList = answer.status === 200 && responseListSchema.safeParse(jsonOf(answer)).success;

@@ -17,7 +17,7 @@ const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"])
 const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });
 
 /** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
-const HEAD_LIMIT_BYTES = 4096;
+export const HEAD_LIMIT_BYTES = 4096;
 
 /**
  * C2, the open-source core 2.x behind oatpp. Loads and unloads by alias alone, which no route shows;
@@ -72,6 +72,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       load: true,
       stopsOnDisconnect: version.stopsOnDisconnect,
       refusesUnloadInUse: true,
+      listsWaitForLoads: true,
       contextLimit: version.contextLimit,
     },
 
@@ -107,6 +108,10 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     },
 
     async unload(model, call) {
+      // The alias stands for one of its versions: unloading by it must not hit another one.
+      const before = await loadedModels(call);
+      const isLoaded = before.some(({ id, family }) => id === model.id && family === model.family);
+      if (!isLoaded) return "not_loaded";
       const answer = await byName("unload", model, namesFor(model, model.id), call);
       return parseAnswer(answer, unloadStatusSchema, "/models/unload").status;
     },

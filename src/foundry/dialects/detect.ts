@@ -2,7 +2,7 @@ import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
 import { jsonOf, kindOf, loadedIdsSchema, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
-import { core2Dialect, core2StatusSchema } from "./core2.js";
+import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES } from "./core2.js";
 import { probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect } from "./dialect.js";
 import { openaiDialect } from "./openai.js";
@@ -14,8 +14,16 @@ import { openaiDialect } from "./openai.js";
  * @throws FoundryError `NOT_FOUNDRY` when something answers that is none of them.
  */
 export async function detectDialect(transport: HttpTransport, call: Call): Promise<Dialect> {
-  const ask = (path: string): Promise<HttpAnswer> =>
-    transport.request({ method: "GET", path, ...call, anyStatus: true });
+  const ask = async (path: string): Promise<HttpAnswer> => {
+    const question = { method: "GET", path, ...call, anyStatus: true } as const;
+    try {
+      return await transport.request(question);
+    } catch (error) {
+      if (!wasCut(error)) throw error;
+      // So does C2 with a head that is too long for it: asked again with its limit, that is told.
+      return transport.request({ ...question, headLimitBytes: HEAD_LIMIT_BYTES, retry: false });
+    }
+  };
 
   const status = await ask("/status");
   if (isOatpp(status) || core2StatusSchema.safeParse(jsonOf(status)).success) {
@@ -36,6 +44,14 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     return openaiDialect(transport);
   }
   throw notFoundry(transport.baseUrl, models);
+}
+
+/** Whether somebody listened, but closed the connection without an answer. */
+function wasCut(error: unknown): boolean {
+  if (!(error instanceof FoundryError) || error.code !== "SERVICE_UNREACHABLE") return false;
+  const { cause } = error;
+  const code = cause instanceof Error && "code" in cause ? cause.code : null;
+  return code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET";
 }
 
 const isOatpp = (answer: HttpAnswer): boolean =>

@@ -88,6 +88,8 @@ export interface Abilities {
   readonly stopsOnDisconnect: boolean | null;
   /** Unloading a model under a running generation is refused; where `false`, it kills the service. */
   readonly refusesUnloadInUse: boolean;
+  /** Lists of models wait for a running load, which is how a load of somebody else is noticed. */
+  readonly listsWaitForLoads: boolean;
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */
   readonly contextLimit: "max_length" | "context_length";
 }

@@ -18,6 +18,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
       load: false,
       stopsOnDisconnect: null,
       refusesUnloadInUse: true,
+      listsWaitForLoads: false,
       contextLimit: "context_length",
     },
 

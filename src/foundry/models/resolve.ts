@@ -77,13 +77,17 @@ function noVariantFor(
   );
 }
 
-/** The three names nearest to a word that fits none: parts of a name first, then by edit distance. */
+/**
+ * The three names nearest to a word that fits none, by the share of it that would have to be edited;
+ * one that is a part of the other is near, whatever their lengths.
+ */
 export function nearestNames(typed: string, models: readonly KnownModel[]): string[] {
   const word = typed.trim().toLowerCase().slice(0, 200);
   const distanceOf = (name: string): number => {
     const candidate = name.toLowerCase();
     const isPart = word.length > 1 && (candidate.includes(word) || word.includes(candidate));
-    return isPart ? 0 : leven(word, candidate) / Math.max(word.length, candidate.length);
+    const share = leven(word, candidate) / Math.max(word.length, candidate.length);
+    return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
   // People type aliases; where there is none, the name is the shortest that can be typed.
   const names = [...new Set(models.map((model) => model.alias ?? model.name))];
@@ -93,6 +97,8 @@ export function nearestNames(typed: string, models: readonly KnownModel[]): stri
     .slice(0, 3)
     .map(({ name }) => name);
 }
+
+const NEAR_AS_A_PART = 0.25;
 
 /** Short, and without halves of characters, which not every reader of an error survives. */
 const shown = (typed: string): string =>
