@@ -89,7 +89,7 @@ const OVERFLOW_FIGURES: readonly RegExp[] = [
 ];
 /** vLLM, llama.cpp and others word it in their own ways. */
 const OVERFLOW_WORDS =
-  /maximum context length|context[ _](length|size|window)[^.]*(exceed|maximum|too (long|small))|exceeds?[^.]*context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
+  /input_ids size[^.]*exceeds max length|maximum context length|context[ _](length|size|window)[^.]*(exceed|maximum|too (long|small))|exceeds?[^.]*context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
 
 /** How far a request overshot a context, in tokens; `null` where the service did not say. */
 export interface Overflow {
