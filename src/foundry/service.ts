@@ -170,6 +170,7 @@ export class Service {
       listed,
       loaded,
       disk,
+      listsOnlyDownloaded: dialect.can.listsOnlyDownloaded,
       contextLimit: dialect.can.contextLimit,
       learnedContext: this.#learnedContext,
     });

@@ -48,6 +48,9 @@ export async function* runCompletion(
       yield { type: "status", status: "loading", model: model.id };
       model = await load(wanted, progress, context);
     }
+    // Told before the prompt is read, which can take long. Nothing may be told between opening the
+    // stream and reading it: a reader who leaves there would leave it open.
+    yield { type: "status", status: "running", model: model.id };
     const opened = await openWithRemedies(
       request,
       messages,
@@ -56,7 +59,6 @@ export async function* runCompletion(
       context,
     );
     progress.attempts = opened.stream.attempts;
-    yield { type: "status", status: "running", model: opened.model.id };
     yield* receive(request, opened, dialect, progress);
     warnAboutEmptiness(progress);
     progress.end("completed");
@@ -118,8 +120,8 @@ async function openWithRemedies(
       const chat = { ...settingsOf(request), model, messages, maxTokens };
       return { stream: await dialect.chat(chat, chatCall(context)), model, use };
     } catch (thrown) {
-      use.end("left");
       const error = toFoundryError(thrown);
+      use.end(LEAVES_IT_AT_WORK.has(error.code) ? "left" : "finished");
       const room = roomAfter(error);
       if (room !== null) context.service.learnContext(model.id, room.limit);
       if (error.code === "MODEL_NOT_LOADED" && dialect.can.load && remedies.delete("reload")) {
@@ -136,6 +138,9 @@ async function openWithRemedies(
     }
   }
 }
+
+/** Ends of a request after which the service may still be at it: all others are its own answers. */
+const LEAVES_IT_AT_WORK = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
 
 /** How many tokens an overflow leaves for the answer, where the service gave its figures. */
 function roomAfter(error: FoundryError): { tokens: number; limit: number } | null {

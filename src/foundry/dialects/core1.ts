@@ -48,6 +48,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     version: "1.x",
     can: {
       load: true,
+      listsOnlyDownloaded: true,
       stopsOnDisconnect: true,
       refusesUnloadInUse: false,
       listsWaitForLoads: false,

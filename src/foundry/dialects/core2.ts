@@ -70,6 +70,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     version: version.version,
     can: {
       load: true,
+      listsOnlyDownloaded: false,
       stopsOnDisconnect: version.stopsOnDisconnect,
       refusesUnloadInUse: true,
       listsWaitForLoads: true,

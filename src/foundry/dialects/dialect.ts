@@ -84,6 +84,8 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
 export interface Abilities {
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
+  /** Its list is what is downloaded, not the whole catalog. */
+  readonly listsOnlyDownloaded: boolean;
   /** Closing a stream stops the generation; where it is `false`, the device works on. */
   readonly stopsOnDisconnect: boolean | null;
   /** Unloading a model under a running generation is refused; where `false`, it kills the service. */

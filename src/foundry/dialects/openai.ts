@@ -16,6 +16,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
     version: null,
     can: {
       load: false,
+      listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       refusesUnloadInUse: true,
       listsWaitForLoads: false,

@@ -44,6 +44,8 @@ export interface Sources {
   readonly listed: readonly ListedModel[];
   readonly loaded: readonly LoadedModel[] | null;
   readonly disk: DiskFacts;
+  /** Whether there may be more in the catalog than is listed. */
+  readonly listsOnlyDownloaded: boolean;
   /** Which of a folder's two lengths this service enforces. */
   readonly contextLimit: "max_length" | "context_length";
   /** Limits that the service named when it refused a request, by id. They outrank all else. */
@@ -67,7 +69,7 @@ export function mergeModels(sources: Sources): KnownModel[] {
     const key = `${family}/${id}`;
     if (!merged.has(key)) merged.set(key, describe(id, family, undefined, sources));
   }
-  if (listsOnlyDownloaded(sources)) {
+  if (sources.listsOnlyDownloaded) {
     for (const id of sources.disk.public.keys()) {
       if (!merged.has(`public/${id}`)) {
         merged.set(`public/${id}`, describe(id, "public", undefined, sources));
@@ -76,9 +78,6 @@ export function mergeModels(sources: Sources): KnownModel[] {
   }
   return [...merged.values()];
 }
-
-const listsOnlyDownloaded = ({ listed }: Sources): boolean =>
-  listed.every((model) => model.downloaded === true);
 
 /** C1 lists names without versions, once per version: the disk and the loaded list know which. */
 function idsOf(listed: ListedModel, { disk, loaded }: Sources): string[] {
