@@ -44,7 +44,7 @@ def asset_of(model: Listed) -> str:
 
 def variant_of(model: Listed) -> Listed:
     return {
-        "parents": [{"assetId": f"azureml://registries/azureml/models/{model['alias']}/versions/1"}],
+        "parents": [{"assetId": asset_of({"name": model["alias"], "version": 1})}],
         "variantMetadata": {
             "modelType": "ONNX",
             "device": "cpu",
@@ -92,7 +92,9 @@ def summary_of(model: Listed) -> Listed:
         "alias": model["alias"],
         "createdTime": CREATED,
         "inferenceTasks": [model["task"]],
-        "modelCapabilities": [text for key, text in CAPABILITIES.items() if model["properties"].get(key)],
+        "modelCapabilities": [
+            text for key, text in CAPABILITIES.items() if model["properties"].get(key)
+        ],
         "deploymentOptions": ["Foundry Local on Devices"],
         "supportsToolCalling": bool(model["properties"].get("supports_tool_calling")),
         "supportsReasoning": bool(model["properties"].get("supports_reasoning")),

@@ -124,7 +124,8 @@ export async function recordTools(recorder: Recorder): Promise<void> {
   await recorder.chat("tool-call-required", callsTool, {
     tools,
     tool_choice: "required",
-    temperature: 0,
+    // Its most likely tokens are ruled out: without chance it would write spaces for ever.
+    temperature: 1,
   });
   await recorder.chat("tool-call-none", callsTool, { tools, tool_choice: "none" });
   await recorder.chat("tool-call-required-without-tools", callsTool, { tool_choice: "required" });

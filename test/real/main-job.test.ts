@@ -3,7 +3,8 @@ import { describeMainJob } from "../e2e/main-job.js";
 import type { Target } from "../e2e/target.js";
 import { type RealService, startRealServices } from "./services.js";
 
-const real = await startRealServices();
+// Slow enough to step in, fast enough to be waited for.
+const real = await startRealServices({ slowTokenMilliseconds: 100, slowLoadSeconds: 3 });
 afterAll(() => real.stop());
 
 for (const { line, reason } of real.skipped) {

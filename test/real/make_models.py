@@ -96,7 +96,8 @@ CALLS_TOOLS: dict[str, str | int] = {
 MODELS = [
     Model("ends", "tiny-talk-generic-cpu:1", "tiny-talk", SENTENCE),
     Model("forever", "Endless-Talk-instruct-generic-cpu:4", "endless-talk", SEA, forever=True),
-    Model("smallContext", "small-context-generic-cpu:1", "small-context", SEA, context_length=512, forever=True),
+    Model("smallContext", "small-context-generic-cpu:1", "small-context", SEA,
+          context_length=512, forever=True),
     Model("failsMidway", "fails-midway-generic-cpu:1", "fails-midway", SEA,
           fails_after_script=True, own=True),
     Model("cannotLoad", "broken-file-generic-cpu:1", "broken-file", SENTENCE, broken_file=True),
@@ -264,7 +265,8 @@ def make_model(model: Model, cache: Path, token_steps: int, load_steps: int) -> 
 
 def listed(model: Model) -> dict[str, object]:
     return {
-        "role": model.role, "own": model.own, "missing": model.missing, "id": model.id, "name": model.name, "version": model.version,
+        "role": model.role, "own": model.own, "missing": model.missing, "id": model.id,
+        "name": model.name, "version": model.version,
         "alias": model.alias, "directory": model.directory, "publisher": PUBLISHER,
         "task": "embeddings" if model.embeds else "chat-completion",
         "contextLength": model.context_length, "properties": model.properties,

@@ -19,8 +19,9 @@ function print(text: string): void {
 }
 
 const stopped = new Promise<void>((resolve) => {
-  process.once("SIGINT", () => resolve());
-  process.once("SIGTERM", () => resolve());
+  // Not once: Ctrl-C comes twice, from the terminal and passed on by tsx.
+  process.on("SIGINT", () => resolve());
+  process.on("SIGTERM", () => resolve());
 });
 
 const running = await startRealServices({

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Simulator, startSimulator } from "../../src/simulator/index.js";
+import { Host } from "./host.js";
+import { ANSWER, MODELS, PROMPT_ANSWER } from "./simulated.js";
+
+/** One server for the whole file: each of its tests also shows that those before did no harm. */
+let simulator: Simulator;
+let host: Host;
+
+beforeAll(async () => {
+  simulator = await startSimulator({
+    models: [
+      ...MODELS,
+      { id: "elsewhere-generic-cpu:1", downloaded: false },
+      { id: "narrow-generic-cpu:1", contextLength: 512, loaded: true },
+    ],
+  });
+  host = await Host.start({ FOUNDRY_ENDPOINT: simulator.url });
+});
+afterAll(async () => {
+  await host?.close();
+  await simulator?.close();
+});
+
+const hello = { prompt: "Hello", model: PROMPT_ANSWER };
+
+interface Mistake {
+  readonly what: string;
+  readonly tool?: string;
+  readonly given: Readonly<Record<string, unknown>>;
+  /** What the answer names: the argument, what came, what is allowed. */
+  readonly says: readonly string[];
+}
+
+const MISTAKES: readonly Mistake[] = [
+  { what: "a prompt that is a number", given: { prompt: 5 }, says: ["prompt is 5", "a text"] },
+  { what: "a prompt that is null", given: { prompt: null }, says: ["prompt is null", "a text"] },
+  { what: "an empty prompt", given: { prompt: "" }, says: ["prompt is an empty text"] },
+  { what: "a prompt of blanks", given: { prompt: " \n\t" }, says: ["prompt is an empty text"] },
+  {
+    what: "both prompt and messages",
+    given: { ...hello, messages: [{ role: "user", content: "Hello" }] },
+    says: ["Both prompt and messages"],
+  },
+  { what: "neither of them", given: {}, says: ["Neither prompt nor messages"] },
+  { what: "messages that are a text", given: { messages: "Hi" }, says: ["messages", "a list"] },
+  { what: "no message at all", given: { messages: [] }, says: ["messages is []", "at least one"] },
+  {
+    what: "an unknown role",
+    given: { messages: [{ role: "tool", content: "x" }] },
+    says: ["messages.0.role", '"tool"', "system, user, assistant"],
+  },
+  {
+    what: "a message without content",
+    given: { messages: [{ role: "user" }] },
+    says: ["messages.0.content is missing"],
+  },
+  {
+    what: "a temperature above its range",
+    given: { ...hello, temperature: 2.1 },
+    says: ["temperature is 2.1", "0 to 2"],
+  },
+  {
+    what: "a temperature below its range",
+    given: { ...hello, temperature: -1 },
+    says: ["temperature is -1", "0 to 2"],
+  },
+  {
+    what: "a temperature as a text",
+    given: { ...hello, temperature: "0" },
+    says: ["temperature", '"0"', "a number"],
+  },
+  { what: "a top_p above 1", given: { ...hello, top_p: 1.5 }, says: ["top_p is 1.5", "0 to 1"] },
+  {
+    what: "no tokens",
+    given: { ...hello, max_tokens: 0 },
+    says: ["max_tokens is 0", "1 to 1000000"],
+  },
+  {
+    what: "half a token",
+    given: { ...hello, max_tokens: 1.5 },
+    says: ["max_tokens is 1.5", "a whole number"],
+  },
+  {
+    what: "more tokens than there are",
+    given: { ...hello, max_tokens: 1e12 },
+    says: ["max_tokens is 1000000000000"],
+  },
+  { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["seed is -1"] },
+  { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of texts"] },
+  { what: "an empty stop", given: { ...hello, stop: [""] }, says: ["stop.0", "not empty"] },
+  {
+    what: "an argument that does not exist",
+    given: { ...hello, max_token: 5 },
+    says: ['"max_token"'],
+  },
+  { what: "an empty model", given: { prompt: "Hello", model: "" }, says: ["model is an empty"] },
+  {
+    what: "an unknown filter",
+    tool: "list_models",
+    given: { filter: "cached" },
+    says: ["filter", '"cached"', "downloaded, loaded, all"],
+  },
+  { what: "a limit of 0", tool: "list_models", given: { limit: 0 }, says: ["limit is 0"] },
+  { what: "nothing to load", tool: "load_model", given: {}, says: ["model is missing"] },
+  {
+    what: "an unknown device",
+    tool: "load_model",
+    given: { model: PROMPT_ANSWER, device: "tpu" },
+    says: ["device", '"tpu"', "cpu, gpu, npu"],
+  },
+  {
+    what: "an argument for a tool without any",
+    tool: "health_check",
+    given: { verbose: true },
+    says: ['"verbose"'],
+  },
+];
+
+describe("arguments that do not fit are refused by name, with what came and what is allowed", () => {
+  test.for(MISTAKES.map((mistake) => [mistake.what, mistake] as const))(
+    "%s",
+    async ([, { tool = "complete", given, says }]) => {
+      const asked = simulator.requests.length;
+
+      const answer = await host.call(tool, given);
+
+      expect(answer).toMatchObject({ isError: true, code: "INVALID_ARGUMENT" });
+      for (const words of says) expect(answer.text).toContain(words);
+      // Nobody was bothered with it, and the next call is served.
+      expect(simulator.requests.length).toBe(asked);
+      expect((await host.complete(hello)).text).toBe(ANSWER);
+    },
+  );
+
+  test("several mistakes are all told at once", async () => {
+    const { text } = await host.complete({ prompt: "", temperature: 9, colour: "red" });
+
+    expect(text).toContain("prompt");
+    expect(text).toContain("temperature is 9");
+    expect(text).toContain('"colour"');
+  });
+});
+
+describe("models that cannot be used", () => {
+  test("an unknown one, with names that exist", async () => {
+    const answer = await host.complete({ prompt: "Hello", model: "tny" });
+
+    expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
+    expect(answer.text).toContain('There is no model "tny"');
+    expect(answer.text).toMatch(/Did you mean "[^"]+", "[^"]+", "[^"]+"\?/);
+  });
+
+  test.for(["../../etc/passwd", "a b", "x".repeat(5000), "%00", "ü".repeat(300), ":1", "\u0000"])(
+    "a name that is none: %j",
+    async (model) => {
+      const answer = await host.complete({ prompt: "Hello", model });
+
+      expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
+      expect(answer.text.length).toBeLessThan(500);
+      expect((await host.complete(hello)).text).toBe(ANSWER);
+    },
+  );
+
+  test("one that is not downloaded is not downloaded for it", async () => {
+    const model = "elsewhere-generic-cpu:1";
+
+    const completed = await host.complete({ prompt: "Hello", model });
+    const loaded = await host.call("load_model", { model });
+
+    expect(completed).toMatchObject({ isError: true, code: "MODEL_NOT_CACHED" });
+    expect(loaded).toMatchObject({ isError: true, code: "MODEL_NOT_CACHED" });
+    expect(completed.text).toContain("foundry model download");
+  });
+});
+
+describe("texts that are too much", () => {
+  test("a prompt longer than the context, with the figures", async () => {
+    const answer = await host.complete({
+      prompt: "word ".repeat(2000),
+      model: "narrow-generic-cpu:1",
+    });
+
+    expect(answer).toMatchObject({ isError: true, code: "CONTEXT_LENGTH_EXCEEDED" });
+    expect(answer.text).toMatch(/\d{4} tokens/);
+    expect(answer.text).toContain("512 tokens");
+  });
+
+  test("a prompt of 5 MB reaches the service whole, and its answer comes back", async () => {
+    const prompt = "five megabytes ".repeat(350_000);
+
+    const answer = await host.complete({ prompt, model: PROMPT_ANSWER });
+
+    expect(answer).toMatchObject({ isError: true, code: "CONTEXT_LENGTH_EXCEEDED" });
+    const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
+    expect(JSON.stringify(chat?.body).length).toBeGreaterThan(prompt.length);
+    expect(answer.text.length).toBeLessThan(1000);
+    expect((await host.complete(hello)).text).toBe(ANSWER);
+  });
+
+  test("half a character is replaced, and the caller is told", async () => {
+    const answer = await host.complete({ ...hello, prompt: "before \ud83d after" });
+
+    expect(answer.text).toBe(ANSWER);
+    expect(answer.result["warnings"]).toContainEqual(expect.stringContaining("Unicode"));
+    const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
+    expect(JSON.stringify(chat?.body)).toContain("before \ufffd after");
+  });
+
+  test("characters of every kind arrive as they are", async () => {
+    const prompt = 'zero\u0000 tab\t quote" back\\slash \u2028 ß 漢字 🌍 \u202e <|im_end|>';
+
+    await host.complete({ ...hello, prompt });
+
+    const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
+    expect(chat?.body).toMatchObject({ messages: [{ role: "user", content: prompt }] });
+  });
+});

@@ -1,0 +1,131 @@
+import { expect, onTestFinished, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
+import { Executable, run, type Settings } from "./executable.js";
+import { simulated } from "./simulated.js";
+
+/** Every setting there is, with its default. */
+const SETTINGS: Settings = {
+  FOUNDRY_ENDPOINT: "none",
+  FOUNDRY_API_KEY: "none",
+  FOUNDRY_HEADERS: "none",
+  FOUNDRY_MODEL: "phi-4-mini",
+  FOUNDRY_TIMEOUT: "30",
+  FOUNDRY_STALL_TIMEOUT: "300",
+  FOUNDRY_LOAD_TIMEOUT: "900",
+  FOUNDRY_RETRIES: "3",
+  FOUNDRY_MAX_TOKENS: "1024",
+  FOUNDRY_LOG_LEVEL: "info",
+};
+
+function started(args: readonly string[], settings: Settings = {}): Executable {
+  const executable = new Executable(args, settings);
+  onTestFinished(() => executable.destroy());
+  return executable;
+}
+
+test.for(["--help", "-h"])("%s shows every setting with its flag and default", async (flag) => {
+  const { code, stdout, stderr } = await run([flag]);
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  for (const [name, value] of Object.entries(SETTINGS)) {
+    const flagName = `--${name.replace("FOUNDRY_", "").toLowerCase().replaceAll("_", "-")}`;
+    expect(stdout).toContain(`${name}, ${flagName}  (default: ${value})`);
+  }
+  const shown = [...stdout.matchAll(/^ +(FOUNDRY_\w+), --/gm)].map(([, name]) => name);
+  expect(shown.sort()).toEqual(Object.keys(SETTINGS).sort());
+  for (const command of ["serve", "demo", "simulate"]) expect(stdout).toContain(`  ${command}`);
+});
+
+test.for(["--version", "-v"])("%s shows the package's version", async (flag) => {
+  const { code, stdout } = await run([flag]);
+
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${manifest.version}\n` });
+});
+
+test("an unknown command names those there are", async () => {
+  const { code, stdout, stderr } = await run(["sevre"]);
+
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain('"sevre"');
+  for (const command of ["serve", "demo", "simulate"]) expect(stderr).toContain(command);
+});
+
+test("simulate prints its URL, serves there, and ends when it is asked to", async () => {
+  const simulator = started(["simulate", "--port", "0"]);
+  const url = await simulator.when(
+    "the URL",
+    () => /http:\/\/127\.0\.0\.1:\d+/.exec(simulator.stdout)?.[0],
+  );
+
+  const status = await fetch(`${url}/status`);
+  const models = await fetch(`${url}/v1/models`);
+  simulator.signal("SIGTERM");
+  const { code } = await simulator.ended;
+
+  expect(status.status).toBe(200);
+  expect(await models.json()).toMatchObject({ object: "list" });
+  expect(code).toBe(0);
+});
+
+test("simulate refuses what it does not know", async () => {
+  const { code, stdout, stderr } = await run(["simulate", "--port", "many"]);
+
+  expect(code).not.toBe(0);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("port");
+  expect(stderr).not.toContain("    at ");
+});
+
+test("demo goes through the main job with nothing but Node, and streams a completion", async () => {
+  const demo = started(["demo"]);
+
+  const { code } = await demo.ended;
+
+  expect(code).toBe(0);
+  expect(demo.stdout).toContain("simulated Foundry Local");
+  for (const step of ["health_check", "list_models", "load_model", "complete"]) {
+    expect(demo.stdout).toContain(step);
+  }
+  expect(demo.stdout).toContain("This is simulated text");
+  expect(demo.stdout).toMatch(/\d+ tokens/);
+  expect(demo.stderr).toBe("");
+});
+
+test("the demo's completion comes piece by piece", async () => {
+  const demo = started(["demo"]);
+  const begun = await demo.when("the text", () =>
+    demo.stdout.includes("This is simul") ? demo.stdout : undefined,
+  );
+
+  await demo.ended;
+
+  const figures = /\d+ tokens.*a second/;
+  expect(begun).not.toMatch(figures);
+  expect(demo.stdout).toMatch(figures);
+});
+
+test("demo uses the service at FOUNDRY_ENDPOINT where that is set", async () => {
+  const simulator = await simulated();
+  const demo = started(["demo"], {
+    FOUNDRY_ENDPOINT: simulator.url,
+    FOUNDRY_MODEL: "tiny",
+  });
+
+  const { code } = await demo.ended;
+
+  expect(code).toBe(0);
+  expect(demo.stdout).toContain(simulator.url);
+  expect(demo.stdout).toContain("Hello from a tiny model.");
+});
+
+test("demo says what is wrong where there is no service, and fails", async () => {
+  const simulator = await simulated();
+  await simulator.stop();
+  const demo = started(["demo"], { FOUNDRY_ENDPOINT: simulator.url });
+
+  const { code } = await demo.ended;
+
+  expect(code).toBe(1);
+  expect(demo.stdout + demo.stderr).toContain("Problem:");
+  expect(demo.stdout + demo.stderr).not.toContain("    at ");
+});

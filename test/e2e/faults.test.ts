@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { type Fault, type Simulator, startSimulator } from "../../src/simulator/index.js";
+import { type Answer, Host } from "./host.js";
+import { ANSWER, ENDLESS, hostOn, MODELS, PROMPT_ANSWER, simulated } from "./simulated.js";
+
+const CHAT = { path: "/v1/chat/completions" };
+/** As short as a test can wait. */
+const SHORT = { FOUNDRY_STALL_TIMEOUT: "0.4", FOUNDRY_RETRIES: "2" };
+const UMLAUT = { id: "umlaut:1", loaded: true, script: { text: "Größe: 漢字, 🌍 und ß." } };
+
+/** One server for most of the file: each of its tests also shows that those before did no harm. */
+let simulator: Simulator;
+let host: Host;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ models: [...MODELS, UMLAUT] });
+  host = await Host.start({ FOUNDRY_ENDPOINT: simulator.url, ...SHORT });
+});
+afterAll(async () => {
+  await host?.close();
+  await simulator?.close();
+});
+
+/** Makes completions fail until the end of the test; gives back what takes it away sooner. */
+function faulty(fault: Fault): () => void {
+  const mend = simulator.addFault({ ...fault, on: CHAT });
+  onTestFinished(mend);
+  return mend;
+}
+
+/** How many completions the service is asked for by this. */
+async function asked(work: () => Promise<Answer>): Promise<{ answer: Answer; times: number }> {
+  const chats = (): number => simulator.requests.filter(({ path }) => path === CHAT.path).length;
+  const before = chats();
+  const answer = await work();
+  return { answer, times: chats() - before };
+}
+
+const hello = (): Promise<Answer> => host.complete({ prompt: "Hello", model: PROMPT_ANSWER });
+
+interface Break {
+  readonly what: string;
+  readonly fault: Fault;
+  readonly code: string;
+  readonly status: string;
+}
+
+const BREAKS: readonly Break[] = [
+  {
+    what: "a connection that is reset",
+    fault: { kind: "reset-after", events: 6 },
+    code: "STREAM_INTERRUPTED",
+    status: "interrupted",
+  },
+  {
+    what: "a connection that is closed",
+    fault: { kind: "close-after", events: 6 },
+    code: "STREAM_INTERRUPTED",
+    status: "interrupted",
+  },
+  {
+    what: "a stream that ends in order, but too early",
+    fault: { kind: "end-after", events: 6 },
+    code: "STREAM_INTERRUPTED",
+    status: "interrupted",
+  },
+  {
+    what: "a stream without its last word",
+    fault: { kind: "no-done", finishReason: false },
+    code: "STREAM_INTERRUPTED",
+    status: "interrupted",
+  },
+  {
+    what: "a stream that falls silent",
+    fault: { kind: "stall", afterEvents: 6 },
+    code: "TIMEOUT",
+    status: "interrupted",
+  },
+  {
+    what: "an error inside the stream",
+    fault: { kind: "error-event", afterEvents: 6, message: "the device was lost" },
+    code: "INFERENCE_FAILED",
+    status: "failed",
+  },
+  {
+    what: "nonsense inside the stream",
+    fault: { kind: "garbage-sse", afterEvents: 6 },
+    code: "INVALID_RESPONSE",
+    status: "failed",
+  },
+];
+
+describe("what breaks an answer in the middle is told, and the text so far is kept", () => {
+  test.for(BREAKS.map((one) => [one.what, one] as const))(
+    "%s",
+    async ([, { fault, code, status }]) => {
+      const mend = faulty(fault);
+
+      const { answer, times } = await asked(() =>
+        host.complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 12 }),
+      );
+
+      expect(answer).toMatchObject({
+        isError: true,
+        code,
+        result: { status, finish_reason: null, text: expect.stringMatching(/^On and on/) },
+      });
+      expect(answer.text).toContain("On and on");
+      // Never sent again: the device may still be at it.
+      expect(times).toBe(1);
+      mend();
+      expect((await hello()).text).toBe(ANSWER);
+    },
+  );
+});
+
+describe("what breaks before the first token is tried again", () => {
+  const passing: readonly Fault[] = [
+    { kind: "reset" },
+    { kind: "close" },
+    { kind: "status", status: 503, headers: { "retry-after": "0" } },
+    { kind: "status", status: 429, headers: { "retry-after": "0" } },
+    { kind: "error-event", afterEvents: 0 },
+  ];
+
+  test.for(passing.map((fault) => [JSON.stringify(fault), fault] as const))(
+    "%s",
+    async ([, fault]) => {
+      onTestFinished(simulator.addFault({ ...fault, on: CHAT, times: 2 }));
+
+      const { answer, times } = await asked(hello);
+
+      expect(answer).toMatchObject({ text: ANSWER, result: { status: "completed", attempts: 3 } });
+      expect(times).toBe(3);
+    },
+  );
+
+  test("but not for ever", async () => {
+    faulty({ kind: "status", status: 503, headers: { "retry-after": "0" } });
+
+    const { answer, times } = await asked(hello);
+
+    expect(answer).toMatchObject({
+      isError: true,
+      code: "SERVICE_BUSY",
+      result: { status: "failed", attempts: 3 },
+    });
+    expect(times).toBe(3);
+  });
+
+  test("nor where it answers with something that is no stream", async () => {
+    faulty({ kind: "html" });
+
+    const { answer, times } = await asked(hello);
+
+    expect(answer).toMatchObject({ isError: true, code: "INVALID_RESPONSE" });
+    expect(times).toBe(1);
+  });
+
+  test("nor when it never answers: the device may be at it", async () => {
+    faulty({ kind: "hang" });
+
+    const { answer, times } = await asked(hello);
+
+    expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
+    expect(answer.text).toContain("0.4 s");
+    expect(times).toBe(1);
+  });
+});
+
+describe("what only looks broken is an answer", () => {
+  const harmless: readonly Fault[] = [
+    { kind: "no-done", finishReason: true },
+    { kind: "split", bytes: [1] },
+    { kind: "split", bytes: [3, 7, 2] },
+    { kind: "merge", events: 5 },
+    { kind: "crlf" },
+    { kind: "comments" },
+    { kind: "content-type", value: "text/event-stream, text/event-stream" },
+  ];
+
+  test.for(harmless.map((fault) => [JSON.stringify(fault), fault] as const))(
+    "%s",
+    async ([, fault]) => {
+      faulty(fault);
+
+      const answer = await host.complete({ prompt: "Hello", model: UMLAUT.id });
+
+      expect(answer).toMatchObject({
+        text: UMLAUT.script.text,
+        result: { status: "completed", finish_reason: "stop", attempts: 1 },
+      });
+    },
+  );
+
+  test("silence that ends before the limit", async () => {
+    faulty({ kind: "stall", afterEvents: 2, ms: 250 });
+
+    expect((await hello()).text).toBe(ANSWER);
+  });
+});
+
+test("a service that only says that it is alive has stalled, too", async () => {
+  faulty({ kind: "only-comments", everyMs: 50 });
+
+  const answer = await hello();
+
+  expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
+});
+
+test("a load that takes longer than its limit says how to wait on", async () => {
+  const slow = await simulated({ models: [{ id: "huge:1", loadMs: 1500 }] });
+  const impatient = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "0.5" });
+
+  const early = await impatient.call("load_model", { model: "huge" });
+  await slow.waitFor(({ loaded }) => loaded.length > 0);
+  const late = await impatient.call("load_model", { model: "huge" });
+
+  expect(early).toMatchObject({ isError: true, code: "TIMEOUT" });
+  expect(early.text).toContain("FOUNDRY_LOAD_TIMEOUT");
+  expect(late).toMatchObject({ isError: false, result: { status: "already_loaded" } });
+});
+
+test("a model that somebody unloads meanwhile is loaded again", async () => {
+  expect((await hello()).text).toBe(ANSWER);
+
+  simulator.setLoaded(PROMPT_ANSWER, false);
+
+  expect((await hello()).text).toBe(ANSWER);
+});

@@ -1,0 +1,103 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import { environmentWith, MAIN, type Settings } from "./executable.js";
+
+export interface Answer {
+  readonly isError: boolean;
+  /** Of a failure. */
+  readonly code: string | null;
+  readonly text: string;
+  /** The structured content. */
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+export interface ProgressNote {
+  readonly progress: number;
+  readonly message: string;
+}
+
+export interface CallSettings {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (note: ProgressNote) => void;
+}
+
+/** Longer than any test: a test that is too slow says so itself. */
+const PATIENCE_MS = 600_000;
+
+type Validate = (value: unknown) => { valid: boolean; errorMessage?: string | undefined };
+
+/**
+ * A host as there are many: the SDK's client, which starts the server over stdio. Every result is held
+ * against the tool's `outputSchema`, also those of failures, which the SDK does not look at.
+ */
+export class Host {
+  readonly client: Client;
+  readonly #schemas: ReadonlyMap<string, Validate>;
+
+  private constructor(client: Client, schemas: ReadonlyMap<string, Validate>) {
+    this.client = client;
+    this.#schemas = schemas;
+  }
+
+  static async start(settings: Settings): Promise<Host> {
+    const client = new Client({ name: "e2e", version: "1" });
+    await client.connect(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [MAIN],
+        env: environmentWith({ FOUNDRY_LOG_LEVEL: "warn", ...settings }),
+        stderr: "inherit",
+      }),
+    );
+    const { tools } = await client.listTools();
+    const ajv = new AjvJsonSchemaValidator();
+    const schemas = tools.map(({ name, outputSchema }): [string, Validate] => {
+      if (outputSchema === undefined) throw new Error(`${name} has no outputSchema`);
+      return [name, ajv.getValidator(Object(outputSchema))];
+    });
+    return new Host(client, new Map(schemas));
+  }
+
+  async call(
+    name: string,
+    given: Readonly<Record<string, unknown>> = {},
+    { signal, onProgress }: CallSettings = {},
+  ): Promise<Answer> {
+    const raw = await this.client.callTool(
+      { name, arguments: { ...given } },
+      CallToolResultSchema,
+      {
+        timeout: PATIENCE_MS,
+        ...(signal && { signal }),
+        ...(onProgress && {
+          onprogress: ({ progress, message }) => onProgress({ progress, message: message ?? "" }),
+        }),
+      },
+    );
+    const { content, structuredContent, isError = false } = CallToolResultSchema.parse(raw);
+    const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+    this.#assertFits(name, structuredContent, isError);
+    const code = isError ? (/^[A-Z_]+(?=: )/.exec(text)?.[0] ?? "none") : null;
+    return { isError, code, text, result: structuredContent ?? {} };
+  }
+
+  complete(given: Readonly<Record<string, unknown>>, settings?: CallSettings): Promise<Answer> {
+    return this.call("complete", given, settings);
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+
+  #assertFits(name: string, structured: unknown, isError: boolean): void {
+    if (structured === undefined) {
+      if (!isError) throw new Error(`${name} succeeded without structured content`);
+      return;
+    }
+    const verdict = this.#schemas.get(name)?.(structured);
+    if (verdict?.valid === true) return;
+    throw new Error(`The result of ${name} does not fit its schema: ${verdict?.errorMessage}`);
+  }
+}

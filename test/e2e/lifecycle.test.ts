@@ -1,0 +1,245 @@
+import { describe, expect, test } from "vitest";
+import type { Simulator } from "../../src/simulator/index.js";
+import type { Executable } from "./executable.js";
+import {
+  ANSWER,
+  chatRequest,
+  endlessCompletion,
+  ordinaryAnswer,
+  PROMPT_ANSWER,
+  simulated,
+  wireHostOn,
+} from "./simulated.js";
+import { WireHost } from "./wire-host.js";
+
+/** What a host may count on (issue: "end the process with exit code 0 within 2 s"). */
+const END_WITHIN_MS = 2000;
+
+const endings: readonly (readonly [string, (server: Executable) => void])[] = [
+  ["the end of stdin", (server) => server.endInput()],
+  ["SIGTERM", (server) => server.signal("SIGTERM")],
+  ["SIGINT", (server) => server.signal("SIGINT")],
+];
+
+async function expectGone(server: Executable, askedAt: number): Promise<void> {
+  const { code, signal, at } = await server.ended;
+  expect({ code, signal }).toEqual({ code: 0, signal: null });
+  expect(at - askedAt).toBeLessThan(END_WITHIN_MS);
+  // Its process group is empty: it left no child.
+  expect(() => process.kill(-server.pid, 0)).toThrow("ESRCH");
+}
+
+/** For what is sent to have been read, a request after it is answered. */
+async function alive(host: WireHost): Promise<void> {
+  expect(await host.request("ping")).toMatchObject({ result: {} });
+}
+
+async function upstreamClosed(simulator: Simulator): Promise<void> {
+  await simulator.waitFor(() => chatRequest(simulator).endedBy === "client-gone");
+  await simulator.waitFor(({ connections }) => connections === 0);
+}
+
+describe.skipIf(process.platform === "win32")("the server ends with its host", () => {
+  test.for(endings)("%s ends an idle server", async ([, end]) => {
+    const server = await WireHost.start();
+
+    const askedAt = performance.now();
+    end(server);
+
+    await expectGone(server, askedAt);
+  });
+
+  test.for(endings)("%s ends a server that keeps a connection open", async ([, end]) => {
+    const simulator = await simulated();
+    const server = await wireHostOn(simulator.url);
+    await server.answerTo(server.call("health_check"));
+
+    const askedAt = performance.now();
+    end(server);
+
+    await expectGone(server, askedAt);
+  });
+
+  test.for(endings)("%s aborts a completion that is running", async ([, end]) => {
+    const simulator = await simulated();
+    const server = await wireHostOn(simulator.url);
+    const call = await endlessCompletion(server, simulator);
+
+    const askedAt = performance.now();
+    end(server);
+
+    await expectGone(server, askedAt);
+    await upstreamClosed(simulator);
+    expect(server.answers(call)).toEqual([]);
+  });
+
+  test("the end of stdin does not wait for a load", async () => {
+    const simulator = await simulated({
+      models: [{ id: "huge-generic-cpu:1", loadMs: 60_000 }],
+    });
+    const server = await wireHostOn(simulator.url);
+    server.call("load_model", { model: "huge-generic-cpu:1" });
+    await simulator.waitFor(({ requests }) => requests.some(({ path }) => path.includes("/load/")));
+
+    const askedAt = performance.now();
+    server.endInput();
+
+    await expectGone(server, askedAt);
+  });
+
+  test("the end of stdin does not wait for a service that does not answer", async () => {
+    const simulator = await simulated();
+    simulator.addFault({ kind: "hang" });
+    const server = await wireHostOn(simulator.url);
+    server.call("list_models");
+    await simulator.waitFor(({ requests }) => requests.length > 0);
+
+    const askedAt = performance.now();
+    server.endInput();
+
+    await expectGone(server, askedAt);
+  });
+
+  test("the end of stdin does not wait for the next retry", async () => {
+    const simulator = await simulated();
+    const later = { status: 503, headers: { "retry-after": "9" } };
+    simulator.addFault({ kind: "status", ...later, on: { path: "/v1/models" } });
+    const server = await wireHostOn(simulator.url);
+    server.call("list_models");
+    await simulator.waitFor(({ requests }) =>
+      requests.some(({ path, closedAt }) => path === "/v1/models" && closedAt !== null),
+    );
+
+    const askedAt = performance.now();
+    server.endInput();
+
+    await expectGone(server, askedAt);
+  });
+
+  test("a host that stops to read ends it as well", async () => {
+    const simulator = await simulated();
+    const server = await wireHostOn(simulator.url);
+    await endlessCompletion(server, simulator);
+
+    const askedAt = performance.now();
+    server.closeOutput();
+    server.send("ping");
+
+    await expectGone(server, askedAt);
+    await upstreamClosed(simulator);
+  });
+});
+
+describe("the server goes on", () => {
+  test("beside a second one", async () => {
+    const simulator = await simulated();
+    const first = await wireHostOn(simulator.url);
+    const second = await wireHostOn(simulator.url);
+
+    const answers = await Promise.all([ordinaryAnswer(first), ordinaryAnswer(second)]);
+    second.endInput();
+    await second.ended;
+    const afterwards = await ordinaryAnswer(first);
+
+    expect([...answers, afterwards]).toEqual([ANSWER, ANSWER, ANSWER]);
+  });
+
+  test("after lines that are no message, each answered as JSON-RPC wants", async () => {
+    const host = await WireHost.start();
+
+    host.write("this is no JSON\n");
+    host.write('{"id":77,"method":"ping"}\n');
+    host.write('{"half":\n');
+    host.write("\n");
+    host.write("null\n");
+
+    await alive(host);
+    const codes = host.received.flatMap(({ message }) => message.error?.code ?? []);
+    expect(codes).toEqual([-32700, -32600, -32700, -32600]);
+    expect(host.answers(77)).toHaveLength(1);
+  });
+
+  test("after a character that came in two pieces", async () => {
+    const simulator = await simulated();
+    const host = await wireHostOn(simulator.url);
+    const line = Buffer.from(
+      `${JSON.stringify({
+        jsonrpc: "2.0",
+        id: "ü",
+        method: "tools/call",
+        params: { name: "complete", arguments: { prompt: "Grüße 🌍", model: PROMPT_ANSWER } },
+      })}\n`,
+    );
+
+    const middle = line.indexOf("🌍") + 2;
+    await host.writeBytes(line.subarray(0, middle));
+    await host.writeBytes(line.subarray(middle));
+
+    await host.when("the answer", () => host.received.find(({ message }) => message.id === "ü"));
+    expect(JSON.stringify(chatRequest(simulator).body)).toContain("Grüße 🌍");
+  });
+
+  test("without any Foundry Local: it starts, introduces itself and tells its tools", async () => {
+    const host = await WireHost.start();
+
+    const { result: list } = await host.request("tools/list");
+    const health = await host.answerTo(host.call("health_check"));
+    const completion = await host.answerTo(host.call("complete", { prompt: "Hello" }));
+
+    expect(list?.["tools"]).toHaveLength(5);
+    expect(health.result).toMatchObject({
+      structuredContent: { status: "unavailable", endpoint: null },
+    });
+    expect(completion.result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("NO_ENDPOINT") }],
+    });
+  });
+});
+
+test("a service that is killed and started again on its port is used again", async () => {
+  const simulator = await simulated();
+  const host = await wireHostOn(simulator.url);
+  expect(await ordinaryAnswer(host)).toBe(ANSWER);
+
+  await simulator.stop();
+  const { result: meanwhile } = await host.answerTo(host.call("list_models"));
+  await simulator.start();
+
+  expect(meanwhile).toMatchObject({
+    isError: true,
+    content: [{ text: expect.stringContaining("SERVICE_UNREACHABLE") }],
+  });
+  await expect.poll(() => ordinaryAnswer(host), { timeout: 5000 }).toBe(ANSWER);
+});
+
+test("a service that dies in the middle of an answer is told from one that is slow, and used again", async () => {
+  const simulator = await simulated();
+  const host = await wireHostOn(simulator.url);
+  const call = await endlessCompletion(host, simulator);
+
+  await simulator.stop();
+  const { result: broken } = await host.answerTo(call);
+  await simulator.start();
+
+  expect(broken).toMatchObject({
+    isError: true,
+    content: [{ text: expect.stringMatching(/^SERVER_CRASHED(.|\n)*On and on/) }],
+    structuredContent: { status: "interrupted", text: expect.stringMatching(/^On and on/) },
+  });
+  await expect.poll(() => ordinaryAnswer(host), { timeout: 5000 }).toBe(ANSWER);
+});
+
+test("a service that was away for long is used again as soon as its port answers", async () => {
+  const simulator = await simulated();
+  const host = await wireHostOn(simulator.url, { FOUNDRY_RETRIES: "0" });
+  await simulator.stop();
+  for (let call = 0; call < 8; call += 1) {
+    const { result } = await host.answerTo(host.call("list_models"));
+    expect(result).toMatchObject({ isError: true });
+  }
+
+  await simulator.start();
+
+  await expect.poll(() => ordinaryAnswer(host), { timeout: 5000 }).toBe(ANSWER);
+});

@@ -1,0 +1,586 @@
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { environmentWith, MAIN } from "./executable.js";
+import { type Answer, Host, type ProgressNote } from "./host.js";
+import { type Target, type TargetModel, TEXTS } from "./target.js";
+
+/**
+ * The main job of the product, from the host's end of the pipe to a service: once for every service
+ * there is. All tests share one server, as all calls of a host do.
+ */
+export function describeMainJob(name: string, startTarget: () => Promise<Target>): void {
+  describe(`the main job on ${name}`, () => {
+    let target: Target;
+    let host: Host;
+
+    beforeAll(async () => {
+      target = await startTarget();
+      host = await Host.start({ FOUNDRY_ENDPOINT: target.endpoint });
+    });
+    afterAll(async () => {
+      await host?.close();
+      await target?.close();
+    });
+
+    const complete = (model: TargetModel, given: object = {}): Promise<Answer> =>
+      host.complete({ prompt: "Say something.", model: model.id, ...given });
+    const unload = (model: TargetModel): Promise<Answer> =>
+      host.call("unload_model", { model: model.id });
+    const listed = async (given: object = {}): Promise<unknown> => {
+      const { result } = await host.call("list_models", { ...given });
+      return result["models"];
+    };
+
+    describe("health", () => {
+      test("a service that works is healthy, and its kind is told", async () => {
+        const { result } = await host.call("health_check");
+
+        expect(result).toMatchObject({
+          status: "healthy",
+          dialect: target.dialect,
+          endpoint: target.endpoint,
+          circuit: { state: "closed" },
+          problems: [],
+        });
+      });
+
+      test("a running load is busy, not broken", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { slowLoad } = target.models;
+        await unload(slowLoad);
+
+        const loading = host.call("load_model", { model: slowLoad.id });
+        const checks = await healthUntil(host, loading);
+
+        for (const result of checks) {
+          expect(result).toMatchObject({ status: "healthy", problems: [] });
+        }
+        expect(checks).toContainEqual(expect.objectContaining({ busy: true }));
+        expect(await loading).toMatchObject({ isError: false, result: { status: "loaded" } });
+        const after = await host.call("health_check");
+        expect(after.result).toMatchObject({
+          busy: false,
+          loaded_models: expect.arrayContaining([slowLoad.id]),
+        });
+      });
+
+      test("a load that somebody else started does not look like an outage", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { slowLoad } = target.models;
+        await unload(slowLoad);
+        const somebodyElse = await Host.start({ FOUNDRY_ENDPOINT: target.endpoint });
+        try {
+          const loading = somebodyElse.call("load_model", { model: slowLoad.id });
+          const checks = await healthUntil(host, loading);
+
+          for (const result of checks) {
+            expect(result).toMatchObject({ status: "healthy", problems: [] });
+          }
+          expect(await loading).toMatchObject({ isError: false });
+        } finally {
+          await somebodyElse.close();
+        }
+      });
+    });
+
+    describe("list", () => {
+      test("every model that is there is listed by its exact id", async () => {
+        const { notCached, firstVersion, ...there } = target.models;
+
+        const models = await listed({ limit: 100 });
+
+        for (const { id } of Object.values(there)) {
+          expect(models).toContainEqual(expect.objectContaining({ id }));
+        }
+        expect(models).not.toContainEqual(expect.objectContaining({ id: notCached.id }));
+        expect(models).toContainEqual(expect.objectContaining({ id: firstVersion.id }));
+      });
+
+      test("aliases are told, and what is downloaded and loaded", async ({ skip }) => {
+        if (!target.can.load) skip("this service tells nothing but ids");
+        const { ends, plainId } = target.models;
+        await host.call("load_model", { model: ends.id });
+        await unload(plainId);
+
+        const models = await listed({ limit: 100 });
+
+        expect(models).toContainEqual(
+          expect.objectContaining({ ...ids(ends), downloaded: true, loaded: true }),
+        );
+        expect(models).toContainEqual(
+          expect.objectContaining({ ...ids(plainId), downloaded: true, loaded: false }),
+        );
+      });
+
+      test("only loaded models, when these are asked for", async ({ skip }) => {
+        if (!target.can.load) skip("this service tells nothing but ids");
+        const { ends, plainId } = target.models;
+        await host.call("load_model", { model: ends.id });
+        await unload(plainId);
+
+        const models = await listed({ filter: "loaded", limit: 100 });
+
+        expect(models).toContainEqual(expect.objectContaining({ id: ends.id }));
+        expect(models).not.toContainEqual(expect.objectContaining({ id: plainId.id }));
+      });
+    });
+
+    describe("load and unload", () => {
+      const ways = {
+        alias: ({ alias }: TargetModel) => alias,
+        "alias in another case": ({ alias }: TargetModel) => alias.toUpperCase(),
+        name: ({ name: bare }: TargetModel) => bare,
+        id: ({ id }: TargetModel) => id,
+      };
+
+      test.for(Object.entries(ways))("a model by its %s", async ([, wordFor], { skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        for (const model of [target.models.forever, target.models.plainId]) {
+          const given = { model: wordFor(model) };
+          await unload(model);
+
+          const first = await host.call("load_model", given);
+          const second = await host.call("load_model", given);
+          const { result: health } = await host.call("health_check");
+          const off = await host.call("unload_model", given);
+          const again = await host.call("unload_model", given);
+
+          expect(first.result).toMatchObject({ model: model.id, status: "loaded" });
+          expect(second.result).toMatchObject({ model: model.id, status: "already_loaded" });
+          expect(health["loaded_models"]).toContain(model.id);
+          expect(off.result).toEqual({ model: model.id, status: "unloaded" });
+          expect(again.result).toEqual({ model: model.id, status: "not_loaded" });
+        }
+      });
+
+      test("an alias means its newest version, and says so", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { secondVersion } = target.models;
+        await unload(secondVersion);
+
+        const { result } = await host.call("load_model", { model: secondVersion.alias });
+
+        expect(result).toMatchObject({ model: secondVersion.id, status: "loaded" });
+      });
+
+      test("a model that is broken is LOAD_FAILED, and the others still load", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { cannotLoad, plainId } = target.models;
+
+        const broken = await host.call("load_model", { model: cannotLoad.id });
+        const sound = await host.call("load_model", { model: plainId.id });
+
+        expect(broken).toMatchObject({ isError: true, code: "LOAD_FAILED" });
+        expect(sound.isError).toBe(false);
+      });
+
+      test("a model that is not downloaded is MODEL_NOT_CACHED", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { notCached } = target.models;
+
+        const answer = await host.call("load_model", { model: notCached.id });
+
+        expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_CACHED" });
+      });
+
+      test("an engine that loads by itself says so", async ({ skip }) => {
+        if (target.can.load) skip("this service loads when it is asked to");
+        const given = { model: target.models.ends.id };
+
+        const load = await host.call("load_model", given);
+        const off = await host.call("unload_model", given);
+
+        expect(load).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
+        expect(off).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
+      });
+
+      test("a model that is in use is MODEL_BUSY, and what it writes goes on", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { slow } = target.models;
+        const writing = writingOf(host, { prompt: "Go on.", model: slow.id, max_tokens: 40 });
+        await writing.hasBegun;
+
+        const refused = await unload(slow);
+        const written = await writing.answer;
+        const allowed = await unload(slow);
+
+        expect(refused).toMatchObject({ isError: true, code: "MODEL_BUSY" });
+        expect(written).toMatchObject({ isError: false, result: { finish_reason: "length" } });
+        expect(allowed.result).toEqual({ model: slow.id, status: "unloaded" });
+      });
+    });
+
+    describe("complete", () => {
+      test("the answer, whole and alone, with its figures", async () => {
+        const { ends } = target.models;
+
+        const answer = await complete(ends);
+
+        expect(answer.text).toBe(TEXTS.ends);
+        expect(answer).toMatchObject({
+          isError: false,
+          result: {
+            status: "completed",
+            text: TEXTS.ends,
+            reasoning: null,
+            finish_reason: "stop",
+            model: ends.id,
+            usage: {
+              input_tokens: expect.any(Number),
+              output_tokens: expect.any(Number),
+              estimated: false,
+            },
+            attempts: 1,
+            warnings: [],
+          },
+        });
+      });
+
+      test("by alias, by name and for a conversation", async () => {
+        const { ends } = target.models;
+        // An engine that tells no aliases knows no model by one.
+        const words = target.can.load ? [ends.alias, ends.name] : [ends.name];
+        const messages = [
+          { role: "user", content: "Hello?" },
+          { role: "assistant", content: "Yes?" },
+          { role: "user", content: "Who are you?" },
+        ];
+
+        for (const model of words) {
+          const answer = await host.complete({ messages, system: "Be brief.", model });
+
+          expect(answer).toMatchObject({ text: TEXTS.ends, result: { model: ends.id } });
+        }
+      });
+
+      test("without a model, one that is there answers, and the result says which and why", async () => {
+        const { result } = await host.complete({ prompt: "Hello", max_tokens: 5 });
+
+        expect(result).toMatchObject({
+          status: "completed",
+          model: expect.any(String),
+          warnings: [expect.stringContaining("no model was asked for")],
+        });
+      });
+
+      test("a model that is not loaded is loaded first", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { slowLoad } = target.models;
+        await unload(slowLoad);
+        const notes: ProgressNote[] = [];
+
+        const { result } = await host.complete(
+          { prompt: "Hello", model: slowLoad.id },
+          { onProgress: (note) => notes.push(note) },
+        );
+
+        expect(result).toMatchObject({ status: "completed", text: TEXTS.ends });
+        expect(Object(result["timing"]).load_ms).toBeGreaterThan(0);
+        expect(notes.map(({ message }) => message).join()).toContain(`Loading ${slowLoad.id}`);
+      });
+
+      test("max_tokens cuts the answer there", async () => {
+        const { result } = await complete(target.models.forever, { max_tokens: 7 });
+
+        expect(result).toMatchObject({
+          status: "completed",
+          finish_reason: "length",
+          usage: { output_tokens: 7, estimated: false },
+        });
+        expect(TEXTS.forever).toContain(String(result["text"]).trim());
+      });
+
+      test("a stop string ends the answer before it, whether or not the service knows stop", async () => {
+        const { result } = await complete(target.models.forever, {
+          stop: [" gull"],
+          max_tokens: 60,
+        });
+
+        expect(result).toMatchObject({ text: "The sea rises, a", finish_reason: "stop" });
+      });
+
+      test("what the model thought is not part of the answer", async () => {
+        const { result } = await complete(target.models.thinks);
+
+        expect(String(result["text"]).trim()).toBe(TEXTS.afterThought);
+        expect(result["reasoning"]).toBe(target.can.tellThoughts ? TEXTS.thought : null);
+      });
+
+      test("an alias of two versions answers with the newest", async () => {
+        const { secondVersion } = target.models;
+        const model = target.can.load ? secondVersion.alias : secondVersion.id;
+
+        const { result } = await host.complete({ prompt: "Which?", model });
+
+        expect(result).toMatchObject({ model: secondVersion.id, text: TEXTS.secondVersion });
+      });
+
+      test("the older version by its id answers itself, or says why it cannot", async () => {
+        const { firstVersion } = target.models;
+
+        const answer = await complete(firstVersion);
+
+        if (target.can.loadOlderVersion) {
+          expect(answer.result).toMatchObject({ model: firstVersion.id, text: TEXTS.firstVersion });
+        } else {
+          expect(answer).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
+        }
+      });
+
+      test("a model for another task is refused before it is loaded", async ({ skip }) => {
+        if (!target.can.tellTasks) skip("this service tells no tasks");
+        const { embeds } = target.models;
+
+        const answer = await complete(embeds);
+
+        expect(answer).toMatchObject({ isError: true, code: "MODEL_CANNOT_CHAT" });
+        const { result } = await host.call("health_check");
+        expect(result["loaded_models"]).not.toContain(embeds.id);
+      });
+
+      test("a model that is not downloaded is not used and not downloaded", async () => {
+        const answer = await complete(target.models.notCached);
+
+        const code = target.can.load ? "MODEL_NOT_CACHED" : "MODEL_NOT_FOUND";
+        expect(answer).toMatchObject({ isError: true, code, result: { status: "failed" } });
+      });
+
+      test("an unknown name is answered with the nearest that exist", async () => {
+        const { ends } = target.models;
+
+        const answer = await host.complete({ prompt: "Hello", model: "tiny-tolk" });
+
+        expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
+        expect(answer.text).toContain(target.can.load ? `"${ends.alias}"` : `"${ends.name}"`);
+      });
+    });
+
+    describe("stream with progress", () => {
+      test("the text grows while it is written, and the pieces are the answer", async () => {
+        const notes: ProgressNote[] = [];
+
+        const { result } = await host.complete(
+          { prompt: "Go on.", model: target.models.slow.id, max_tokens: 12 },
+          { onProgress: (note) => notes.push(note) },
+        );
+
+        const counts = notes.map(({ progress }) => progress);
+        expect(counts).toEqual([...counts].sort((a, b) => a - b));
+        const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
+        expect(pieces.length).toBeGreaterThan(3);
+        // The SDK's client drops what comes in one piece with the answer, so the end may be missing.
+        const told = pieces.map(({ message }) => message).join("");
+        expect(String(result["text"]).slice(0, told.length)).toBe(told);
+        expect(result).toMatchObject({ usage: { output_tokens: 12 } });
+      });
+    });
+
+    describe("cancel", () => {
+      test("ends the call, and the server goes on", async () => {
+        const { slow, ends } = target.models;
+        const cancel = new AbortController();
+        const before = await cancelledSoFar(host);
+        const writing = writingOf(
+          host,
+          { prompt: "Go on.", model: slow.id, max_tokens: 20 },
+          cancel.signal,
+        );
+        await writing.hasBegun;
+
+        cancel.abort();
+
+        await expect(writing.answer).rejects.toThrow();
+        expect(await complete(ends)).toMatchObject({ text: TEXTS.ends });
+        expect(await cancelledSoFar(host)).toBe(before + 1);
+      });
+
+      test("frees the model, where the service stops for it", async ({ skip }) => {
+        if (!target.can.load || !target.can.stopWhenLeft) skip("this service writes on");
+        const { slow } = target.models;
+        const cancel = new AbortController();
+        const writing = writingOf(
+          host,
+          { prompt: "Go on.", model: slow.id, max_tokens: 1000 },
+          cancel.signal,
+        );
+        await writing.hasBegun;
+        cancel.abort();
+        await expect(writing.answer).rejects.toThrow();
+
+        // Well before a thousand tokens are over.
+        await expect
+          .poll(() => unload(slow), { timeout: 10_000, interval: 200 })
+          .toMatchObject({
+            isError: false,
+            result: { status: "unloaded" },
+          });
+      });
+    });
+
+    describe("context overflow", () => {
+      test("a prompt that does not fit is CONTEXT_LENGTH_EXCEEDED", async () => {
+        const answer = await complete(target.models.smallContext, {
+          prompt: "word ".repeat(300),
+          max_tokens: 10,
+        });
+
+        expect(answer).toMatchObject({
+          isError: true,
+          code: "CONTEXT_LENGTH_EXCEEDED",
+          result: { status: "failed", text: "" },
+        });
+        expect(answer.text).toContain("512");
+      });
+
+      test("an answer that nobody asked to be that long is cut to what is left", async () => {
+        const { result } = await complete(target.models.smallContext);
+
+        expect(result).toMatchObject({ status: "completed", finish_reason: "length" });
+        expect(result["warnings"]).toContainEqual(expect.stringContaining("512 tokens"));
+      });
+
+      test("an answer that somebody asked to be that long is refused", async () => {
+        const answer = await complete(target.models.smallContext, { max_tokens: 1000 });
+
+        expect(answer).toMatchObject({ isError: true, code: "CONTEXT_LENGTH_EXCEEDED" });
+      });
+    });
+
+    describe("a generation that fails midway", () => {
+      test("is a failure, not a short answer, and keeps the text so far", async () => {
+        const answer = await complete(target.models.failsMidway);
+
+        expect(answer).toMatchObject({
+          isError: true,
+          code: target.can.nameFailures ? "INFERENCE_FAILED" : "STREAM_INTERRUPTED",
+          text: expect.stringContaining("The sea rises"),
+          result: {
+            status: target.can.nameFailures ? "failed" : "interrupted",
+            text: expect.stringMatching(/^The sea rises/),
+            finish_reason: null,
+          },
+        });
+      });
+
+      test("leaves the service usable", async () => {
+        await complete(target.models.failsMidway);
+
+        expect(await complete(target.models.ends)).toMatchObject({ text: TEXTS.ends });
+        const { result } = await host.call("health_check");
+        expect(result).toMatchObject({ status: "healthy" });
+      });
+    });
+
+    describe("many at once", () => {
+      test("twenty calls are all answered, each with its own", async () => {
+        const { ends, secondVersion, forever } = target.models;
+        const calls = Array.from({ length: 20 }, (_, index) => {
+          if (index % 5 === 4) return complete(forever, { max_tokens: index });
+          return complete(index % 2 === 0 ? ends : secondVersion);
+        });
+
+        const answers = await Promise.all(calls);
+
+        for (const [index, { result }] of answers.entries()) {
+          if (index % 5 === 4) {
+            expect(result).toMatchObject({ model: forever.id, usage: { output_tokens: index } });
+          } else {
+            const text = index % 2 === 0 ? TEXTS.ends : TEXTS.secondVersion;
+            expect(result).toMatchObject({ status: "completed", text });
+          }
+        }
+      });
+
+      test("twenty calls for one model that is not loaded load it once", async ({ skip }) => {
+        if (!target.can.load) skip("this service loads by itself");
+        const { slowLoad } = target.models;
+        await unload(slowLoad);
+
+        const answers = await Promise.all(Array.from({ length: 20 }, () => complete(slowLoad)));
+
+        expect(answers.map(({ text }) => text)).toEqual(Array(20).fill(TEXTS.ends));
+      });
+    });
+
+    test("the client of the SDK's next major does the same job", async () => {
+      const client = new Client(
+        { name: "e2e", version: "1" },
+        { versionNegotiation: { mode: "auto" } },
+      );
+      const { ends } = target.models;
+      try {
+        await client.connect(
+          new StdioClientTransport({
+            command: process.execPath,
+            args: [MAIN],
+            env: environmentWith({
+              FOUNDRY_ENDPOINT: target.endpoint,
+              FOUNDRY_LOG_LEVEL: "warn",
+            }),
+            stderr: "inherit",
+          }),
+        );
+        const { tools } = await client.listTools();
+        const notes: number[] = [];
+        const answer = await client.callTool(
+          { name: "complete", arguments: { prompt: "Hello", model: ends.id } },
+          { onprogress: ({ progress }) => notes.push(progress) },
+        );
+        const health = await client.callTool({ name: "health_check", arguments: {} });
+
+        expect(tools.map((tool) => tool.name)).toContain("complete");
+        expect(answer.structuredContent).toMatchObject({ text: TEXTS.ends, model: ends.id });
+        expect(notes.length).toBeGreaterThan(0);
+        expect(health.structuredContent).toMatchObject({ status: "healthy" });
+      } finally {
+        await client.close();
+      }
+    });
+  });
+}
+
+const ids = ({ id, alias }: TargetModel) => ({ id, alias });
+
+async function cancelledSoFar(host: Host): Promise<number> {
+  const { result } = await host.call("health_check");
+  return Number(Object(result["totals"]).cancelled);
+}
+
+/** One health check after the other, as long as something else lasts. */
+async function healthUntil(host: Host, end: Promise<unknown>): Promise<Answer["result"][]> {
+  let isOver = false;
+  const over = (): void => {
+    isOver = true;
+  };
+  void end.then(over, over);
+  const results: Answer["result"][] = [];
+  do {
+    results.push((await host.call("health_check")).result);
+  } while (!isOver);
+  return results;
+}
+
+/** A completion that is running, and the moment at which its first text is there. */
+function writingOf(
+  host: Host,
+  given: Readonly<Record<string, unknown>>,
+  signal?: AbortSignal,
+): { answer: Promise<Answer>; hasBegun: Promise<void> } {
+  let begun = (): void => {};
+  let failed = (_reason: unknown): void => {};
+  const hasBegun = new Promise<void>((resolve, reject) => {
+    begun = resolve;
+    failed = reject;
+  });
+  const answer = host.complete(given, {
+    ...(signal && { signal }),
+    onProgress: ({ progress }) => {
+      if (progress >= 1 && Number.isInteger(progress)) begun();
+    },
+  });
+  // What ends before it has begun to write will never begin.
+  answer.then(({ text }) => failed(new Error(`it ended at once: ${text}`)), failed);
+  hasBegun.catch(() => {});
+  return { answer, hasBegun };
+}

@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ModelOptions, startSimulator } from "../../src/simulator/index.js";
+import { type Role, type Target, type TargetModel, TEXTS } from "./target.js";
+
+const ends = { text: TEXTS.ends };
+const forever = { text: TEXTS.forever, forever: true };
+
+/** The same models as the real services are run with (test/real/make_models.py). */
+const MODELS: Readonly<Record<Role, ModelOptions>> = {
+  ends: { id: "tiny-talk-generic-cpu:1", script: ends },
+  forever: {
+    id: "Endless-Talk-instruct-generic-cpu:4",
+    alias: "endless-talk",
+    script: forever,
+  },
+  smallContext: {
+    id: "small-context-generic-cpu:1",
+    contextLength: 512,
+    tokenizer: "bytes",
+    script: forever,
+  },
+  failsMidway: {
+    id: "fails-midway-generic-cpu:1",
+    script: { text: TEXTS.forever, failAfterTokens: 20 },
+  },
+  cannotLoad: {
+    id: "broken-file-generic-cpu:1",
+    loadError: "Load model from model.onnx failed:Protobuf parsing failed.",
+  },
+  embeds: { id: "tiny-embed-0.6b-generic-cpu:1", task: "embeddings" },
+  firstVersion: { id: "two-versions-generic-cpu:1", script: { text: TEXTS.firstVersion } },
+  secondVersion: { id: "two-versions-generic-cpu:2", script: { text: TEXTS.secondVersion } },
+  slow: { id: "slow-talk-generic-cpu:1", tokensPerSecond: 20, script: forever },
+  slowLoad: { id: "slow-load-generic-cpu:3", loadMs: 800, script: ends },
+  thinks: {
+    id: "thinks-first-generic-cpu:1",
+    reasoningMarkers: { start: "<think>", end: "</think>" },
+    script: { think: `\n${TEXTS.thought}\n\n`, text: TEXTS.afterThought },
+  },
+  plainId: { id: "My_Own.Talker:7", script: ends },
+  notCached: { id: "not-here-generic-cpu:2", downloaded: false },
+};
+
+/** The service of a version of C2, or a plain OpenAI-compatible engine. */
+export async function simulatorTarget(
+  service: { dialect: "C2"; version: string } | { dialect: "openai" },
+): Promise<Target> {
+  const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-e2e-"));
+  const simulator = await startSimulator({
+    ...service,
+    models: Object.values(MODELS),
+    modelCachePath,
+  });
+  const { switches, url: endpoint } = simulator;
+  const isCore = service.dialect === "C2";
+  const modelOf = (role: Role): TargetModel => {
+    const found = simulator.models.find(({ id }) => id === MODELS[role].id);
+    if (found !== undefined) return found;
+    // An engine does not list what it does not serve.
+    const { id } = MODELS[role];
+    return { id, name: id, alias: id };
+  };
+  return {
+    dialect: service.dialect,
+    endpoint,
+    models: byRole(modelOf),
+    can: {
+      load: isCore,
+      loadOlderVersion: !isCore,
+      stopWhenLeft: !isCore || switches.cancelOnDisconnect === "stream",
+      nameFailures: true,
+      tellThoughts: !isCore || switches.reasoning === "reasoning_content",
+      tellTasks: isCore,
+    },
+    close: async () => {
+      await simulator.close();
+      await rm(modelCachePath, { recursive: true, force: true });
+    },
+  };
+}
+
+function byRole(modelOf: (role: Role) => TargetModel): Record<Role, TargetModel> {
+  return {
+    ends: modelOf("ends"),
+    forever: modelOf("forever"),
+    smallContext: modelOf("smallContext"),
+    failsMidway: modelOf("failsMidway"),
+    cannotLoad: modelOf("cannotLoad"),
+    embeds: modelOf("embeds"),
+    firstVersion: modelOf("firstVersion"),
+    secondVersion: modelOf("secondVersion"),
+    slow: modelOf("slow"),
+    slowLoad: modelOf("slowLoad"),
+    thinks: modelOf("thinks"),
+    plainId: modelOf("plainId"),
+    notCached: modelOf("notCached"),
+  };
+}

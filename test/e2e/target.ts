@@ -1,0 +1,60 @@
+/** What each model of a target is there for. */
+export const ROLES = [
+  "ends",
+  "forever",
+  "smallContext",
+  "failsMidway",
+  "cannotLoad",
+  "embeds",
+  "firstVersion",
+  "secondVersion",
+  "slow",
+  "slowLoad",
+  "thinks",
+  "plainId",
+  "notCached",
+] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface TargetModel {
+  readonly id: string;
+  /** The id without its version. */
+  readonly name: string;
+  readonly alias: string;
+}
+
+/** Where services differ in what they can do at all. */
+export interface Abilities {
+  /** Load and unload models, and say which are loaded and downloaded. */
+  readonly load: boolean;
+  /** Load a version by its id while a newer one has the same alias. */
+  readonly loadOlderVersion: boolean;
+  /** Stop generating when the caller has left a stream. */
+  readonly stopWhenLeft: boolean;
+  /** Say in a stream that the model failed, rather than just end it. */
+  readonly nameFailures: boolean;
+  /** Tell what a model thought. */
+  readonly tellThoughts: boolean;
+  /** Know the task of a model. */
+  readonly tellTasks: boolean;
+}
+
+/** A service that the main job is done on. */
+export interface Target {
+  readonly dialect: "C1" | "C2" | "openai";
+  readonly endpoint: string;
+  readonly models: Readonly<Record<Role, TargetModel>>;
+  readonly can: Abilities;
+  close(): Promise<void>;
+}
+
+/** What the models write, whichever service runs them. */
+export const TEXTS = {
+  ends: "Hello from a tiny model, which says this.",
+  forever:
+    "The sea rises, a gull cries; waves fall back over grey sand. Then wind turns and it begins again:\n",
+  thought: "Two and two make four.",
+  afterThought: "It is 4!",
+  firstVersion: "First version.",
+  secondVersion: "Second version!",
+} as const;

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
+
+describe("CompletionProgress", () => {
+  it("knows nothing of an answer before it begins", () => {
+    const progress = new CompletionProgress(35, () => 0);
+    expect(progress.snapshot()).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      status: "queued",
+      text: "",
+      reasoning: null,
+      finishReason: null,
+      model: null,
+      usage: { inputTokens: 10, outputTokens: null, estimated: true },
+      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
+      attempts: 1,
+      cached: false,
+      warnings: [],
+    });
+  });
+
+  it("measures the first token from the request, without the load before it", () => {
+    let now = 1000;
+    const progress = new CompletionProgress(1, () => now);
+    now += 5000;
+    progress.loadedIn(5000);
+    progress.asked();
+    now += 300;
+    progress.countPiece();
+    now += 700;
+    progress.end("completed");
+    now += 99_999;
+    expect(progress.snapshot().timing).toMatchObject({
+      loadMs: 5000,
+      firstTokenMs: 300,
+      totalMs: 6000,
+    });
+  });
+
+  it("takes the speed from the first token, which is not counted, to the last", () => {
+    let now = 0;
+    const progress = new CompletionProgress(1, () => now);
+    progress.asked();
+    now += 4000;
+    for (let token = 0; token < 11; token++) {
+      progress.countPiece();
+      now += 100;
+    }
+    expect(progress.snapshot().timing.tokensPerSecond).toBe(10);
+  });
+
+  it.each([
+    ["one token", 1, 1000],
+    ["tokens that came in one go", 50, 0],
+  ])("gives no speed for %s", (_what, tokens, gapMs) => {
+    let now = 0;
+    const progress = new CompletionProgress(1, () => now);
+    for (let token = 0; token < tokens; token++) {
+      progress.countPiece();
+      now += gapMs;
+    }
+    expect(progress.snapshot().timing.tokensPerSecond).toBeNull();
+  });
+
+  it("prefers the service's own counts to its guesses", () => {
+    const progress = new CompletionProgress(35, () => 0);
+    progress.countPiece();
+    expect(progress.snapshot().usage).toEqual({
+      inputTokens: 10,
+      outputTokens: 1,
+      estimated: true,
+    });
+    progress.usage = { inputTokens: 12, outputTokens: 3 };
+    expect(progress.snapshot().usage).toEqual({
+      inputTokens: 12,
+      outputTokens: 3,
+      estimated: false,
+    });
+  });
+
+  it("moves what turned out to be thinking out of the answer", () => {
+    const progress = new CompletionProgress(1, () => 0);
+    progress.addText("\nTwo and two.\n");
+    progress.textWasReasoning();
+    progress.addText("4");
+    expect(progress.snapshot()).toMatchObject({ text: "4", reasoning: "Two and two." });
+  });
+
+  it("gives snapshots that later news does not change", () => {
+    const progress = new CompletionProgress(1, () => 0);
+    const before = progress.snapshot();
+    progress.addText("x");
+    progress.warnings.push("late");
+    expect(before).toMatchObject({ text: "", warnings: [] });
+  });
+});

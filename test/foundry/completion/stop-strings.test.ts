@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { StopCutter } from "../../../src/foundry/completion/stop-strings.js";
+
+function cut(stops: readonly string[], ...pieces: readonly string[]): [string, boolean] {
+  const cutter = new StopCutter(stops);
+  const text = pieces.map((piece) => cutter.push(piece)).join("") + cutter.end();
+  return [text, cutter.isCut];
+}
+
+describe("StopCutter", () => {
+  it.each([
+    { what: "without any", stops: [], whole: "a STOP b", left: "a STOP b", isCut: false },
+    {
+      what: "that does not come",
+      stops: ["STOP"],
+      whole: "a STO b",
+      left: "a STO b",
+      isCut: false,
+    },
+    { what: "in the middle", stops: ["STOP"], whole: "a STOP b", left: "a ", isCut: true },
+    { what: "at the beginning", stops: ["STOP"], whole: "STOP b", left: "", isCut: true },
+    { what: "at the end", stops: ["STOP"], whole: "a STOP", left: "a ", isCut: true },
+    {
+      what: "that only begins at the end",
+      stops: ["STOP"],
+      whole: "a STO",
+      left: "a STO",
+      isCut: false,
+    },
+    { what: "that comes twice", stops: ["."], whole: "a. b. c", left: "a", isCut: true },
+    {
+      what: "of several, the first in the text",
+      stops: ["c", "b"],
+      whole: "a b c",
+      left: "a ",
+      isCut: true,
+    },
+    {
+      what: "that repeats its own beginning",
+      stops: ["aab"],
+      whole: "xaaab",
+      left: "xa",
+      isCut: true,
+    },
+    {
+      what: "that is a line break",
+      stops: ["\n\n"],
+      whole: "a\nb\n\nc",
+      left: "a\nb",
+      isCut: true,
+    },
+    {
+      what: "beside one that begins like it",
+      stops: ["ab", "abcd"],
+      whole: "xabcd",
+      left: "x",
+      isCut: true,
+    },
+    {
+      what: "that another one begins before",
+      stops: ["bcx", "cd"],
+      whole: "abcd",
+      left: "ab",
+      isCut: true,
+    },
+    { what: "of many bytes", stops: ["ß🎉"], whole: "a ß🎉 b", left: "a ", isCut: true },
+  ])(
+    "cuts at a stop string $what, wherever the text is cut in two",
+    ({ stops, whole, left, isCut }) => {
+      for (let at = 0; at <= whole.length; at++) {
+        expect(cut(stops, whole.slice(0, at), whole.slice(at))).toEqual([left, isCut]);
+      }
+      expect(cut(stops, ...whole.split(""))).toEqual([left, isCut]);
+    },
+  );
+
+  it("gives out at once all that cannot belong to a stop string", () => {
+    const cutter = new StopCutter(["STOP", "\n"]);
+    expect(cutter.push("Hello ST")).toBe("Hello ");
+    expect(cutter.push("ART S")).toBe("START ");
+  });
+
+  it("gives nothing after the cut", () => {
+    const cutter = new StopCutter(["."]);
+    cutter.push("a.");
+    expect([cutter.push("more"), cutter.end()]).toEqual(["", ""]);
+  });
+});

@@ -1,0 +1,203 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { FoundryClient } from "../../../src/foundry/index.js";
+import { startSimulator } from "../../../src/simulator/index.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const talker = { id: "Talker-instruct-generic-cpu:2", alias: "talker" };
+
+describe("on core 2.x", () => {
+  it("both families are one list, each model once, the registered ones as downloaded", async () => {
+    const simulator = await simulate({
+      version: "2.2.1",
+      models: [
+        talker,
+        { id: "cloud-generic-cpu:1", alias: "cloud", downloaded: false },
+        { id: "My_Own.Talker:7", family: "local", loaded: true },
+      ],
+    });
+    const { models, warning } = await clientOf(simulator.url).listModels();
+    expect(
+      models.map(({ id, family, downloaded, loaded }) => [id, family, downloaded, loaded]),
+    ).toEqual([
+      ["cloud-generic-cpu:1", "public", false, false],
+      ["Talker-instruct-generic-cpu:2", "public", true, false],
+      ["My_Own.Talker:7", "local", true, true],
+    ]);
+    expect(warning).toBeNull();
+  });
+
+  it("before 2.1 only the one family is asked", async () => {
+    const simulator = await simulate({ version: "2.0.1", models: [talker] });
+    await clientOf(simulator.url).listModels();
+    expect(askedOf(simulator, "/catalogs/local").map(({ path }) => path)).toEqual([
+      "/catalogs/local/v1/responses",
+    ]);
+  });
+
+  it.each([
+    ["alias", "Talker"],
+    ["name", "talker-instruct-generic-cpu"],
+    ["id", "TALKER-instruct-generic-cpu:2"],
+    ["base", "talker-instruct"],
+  ])(
+    "a model typed as %s is loaded by its alias, and completed by its exact id",
+    async (_what, typed) => {
+      const simulator = await simulate({ models: [talker] });
+      const client = clientOf(simulator.url);
+      expect(await client.loadModel(typed)).toEqual({
+        model: talker.id,
+        status: "loaded",
+        elapsedMs: expect.any(Number),
+      });
+      await client.complete({ prompt: "Hi", model: typed });
+      expect(askedOf(simulator, "/models/load/").map(({ path }) => path)).toEqual([
+        "/models/load/talker",
+      ]);
+      expect(askedOf(simulator, "/v1/chat/")[0]?.body).toMatchObject({ model: talker.id });
+    },
+  );
+
+  it("far away, where no file tells the alias, the likely names are tried in turn", async () => {
+    // Nothing of its disk is on this machine.
+    const simulator = await startSimulator({ models: [{ id: "thing-generic-cpu:1" }] });
+    onTestFinished(() => simulator.close());
+    const loaded = await clientOf(simulator.url).loadModel("thing-generic-cpu:1");
+    expect(loaded).toMatchObject({ model: "thing-generic-cpu:1", status: "loaded" });
+    expect(askedOf(simulator, "/models/load/").map(({ path }) => path)).toEqual([
+      "/models/load/thing-generic-cpu",
+      "/models/load/thing-generic-cpu:1",
+      "/models/load/thing",
+    ]);
+  });
+
+  it("a registered model is loaded, completed and unloaded by the routes of its family", async () => {
+    const own = { id: "My_Own.Talker:7", alias: "My_Own.Talker", family: "local" as const };
+    const simulator = await simulate({ version: "2.2.1", models: [talker, own] });
+    const client = clientOf(simulator.url);
+    const completion = await client.complete({ prompt: "Hi", model: "my_own.talker" });
+    expect(completion).toMatchObject({ status: "completed", model: "My_Own.Talker:7" });
+    expect(await client.unloadModel("My_Own.Talker")).toMatchObject({ status: "unloaded" });
+    const paths = simulator.requests.map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        "/catalogs/local/models/load/My_Own.Talker",
+        "/catalogs/local/v1/chat/completions",
+        "/catalogs/local/models/unload/My_Own.Talker",
+      ]),
+    );
+  });
+
+  describe("of two versions of an alias", () => {
+    const both = [
+      { id: "two-generic-cpu:1", alias: "two" },
+      { id: "two-generic-cpu:2", alias: "two" },
+    ];
+
+    it("the one that the service prefers is loaded, and the result says which", async () => {
+      const simulator = await simulate({ models: both });
+      expect(await clientOf(simulator.url).loadModel("two")).toMatchObject({
+        model: "two-generic-cpu:2",
+        status: "loaded",
+      });
+    });
+
+    it("the other one cannot be loaded: that is an error, and says what is loaded instead", async () => {
+      const simulator = await simulate({ models: both });
+      await expect(clientOf(simulator.url).loadModel("two-generic-cpu:1")).rejects.toMatchObject({
+        code: "UNSUPPORTED_BY_SERVER",
+        message: expect.stringContaining("two-generic-cpu:1 cannot be loaded over HTTP"),
+        action: "Use two-generic-cpu:2, which is loaded now.",
+      });
+    });
+
+    it("unloading the one that is not loaded leaves the other one alone", async () => {
+      const simulator = await simulate({ models: both });
+      const client = clientOf(simulator.url);
+      await client.loadModel("two-generic-cpu:2");
+      expect(await client.unloadModel("two-generic-cpu:1")).toEqual({
+        model: "two-generic-cpu:1",
+        status: "not_loaded",
+      });
+      expect(simulator.loaded).toEqual(["two-generic-cpu:2"]);
+    });
+  });
+
+  it.each([
+    [
+      "is not downloaded",
+      { downloaded: false },
+      { code: "MODEL_NOT_CACHED", message: "Talker-instruct-generic-cpu:2 is not downloaded." },
+    ],
+    [
+      "is broken",
+      { loadError: "Load model from /home/u/model.onnx failed:Protobuf parsing failed." },
+      { code: "LOAD_FAILED", message: expect.not.stringMatching(/\/home|\.cc|fl::/) },
+    ],
+    [
+      "needs a provider that is not there",
+      {
+        loadError:
+          "model 'Talker-instruct-generic-cpu:2' requires CUDAExecutionProvider which is not registered. Call DownloadAndRegisterEps() first.",
+      },
+      { code: "EP_UNAVAILABLE", action: expect.stringContaining("-generic-cpu") },
+    ],
+  ])("a load of a model that %s fails for what it is, and once", async (_what, flaw, error) => {
+    const simulator = await simulate({ models: [{ ...talker, ...flaw }] });
+    await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject(error);
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+
+  it("a model in use is not unloaded, and the refusal says what to do", async () => {
+    const simulator = await simulate({
+      models: [{ ...talker, loaded: true, script: { text: "on ", forever: true } }],
+      tokensPerSecond: 200,
+    });
+    const client = clientOf(simulator.url);
+    for await (const event of client.streamComplete({ prompt: "Hi", model: "talker" })) {
+      if (event.type !== "text") continue;
+      await expect(client.unloadModel("talker")).rejects.toMatchObject({
+        code: "MODEL_BUSY",
+        message: "Talker-instruct-generic-cpu:2 is in use, so it cannot be unloaded now.",
+      });
+      break;
+    }
+    expect(simulator.loaded).toEqual([talker.id]);
+  });
+
+  it.each([
+    ["a little", 4000],
+    ["much", 6000],
+  ])("a request head that is %s too long for it is told as such", async (_what, length) => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    const client = clientOf(simulator.url, { headers: { "x-trace": "t".repeat(length) } });
+    await expect(client.listModels()).rejects.toMatchObject({
+      code: "REQUEST_TOO_LARGE",
+      message: expect.stringContaining("4096"),
+    });
+  });
+
+  it("the head may be as long as the service reads", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    const client = clientOf(simulator.url, { headers: { "x-trace": "t".repeat(3500) } });
+    expect(await client.complete({ prompt: "Hi", model: "talker" })).toMatchObject({
+      status: "completed",
+    });
+  });
+
+  it("the key and the extra headers go with every request", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = new FoundryClient({
+      endpoint: `${simulator.url}/v1/`,
+      apiKey: "sk-1",
+      headers: { "X-Team": "research" },
+    });
+    await client.complete({ prompt: "Hi", model: "talker" });
+    await client.healthCheck();
+    await client.close();
+    const sent = simulator.requests.map(({ headers }) => [
+      headers["authorization"],
+      headers["x-team"],
+    ]);
+    expect(new Set(sent.map(String))).toEqual(new Set(["Bearer sk-1,research"]));
+  });
+});

@@ -1,0 +1,128 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { detectDialect } from "../../../src/foundry/dialects/detect.js";
+import { HttpTransport } from "../../../src/http/index.js";
+import { startSimulator } from "../../../src/simulator/index.js";
+import { httpService } from "./http-service.js";
+
+function transportTo(baseUrl: string): HttpTransport {
+  const transport = new HttpTransport({ baseUrl, retry: { retries: 0 } });
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+const CALL = { limits: { wholeMs: 5000 }, retry: false };
+
+/** A service that has only these routes: path → status and body. */
+async function serviceWith(
+  routes: Readonly<Record<string, readonly [status: number, body: string]>>,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  return httpService((request, response) => {
+    const [status, body] = routes[request.url ?? ""] ?? [404, ""];
+    response.writeHead(status, headers);
+    response.end(body);
+  });
+}
+
+describe("detectDialect", () => {
+  it.each([
+    ["2.0.0", "2.0"],
+    ["2.0.1", "2.0"],
+    ["2.1.0", "2.1 or later"],
+    ["2.2.1", "2.1 or later"],
+  ])("knows core %s as C2, %s", async (version, told) => {
+    const simulator = await startSimulator({ version });
+    onTestFinished(() => simulator.close());
+    const dialect = await detectDialect(transportTo(simulator.url), CALL);
+    expect(dialect).toMatchObject({ name: "C2", version: told });
+  });
+
+  it("takes no lock of C2, so that it is answered while a model loads", async () => {
+    const simulator = await startSimulator({
+      models: [{ id: "slow-generic-cpu:1" }],
+      loadMs: 600_000,
+    });
+    onTestFinished(() => simulator.close());
+    const loading = fetch(`${simulator.url}/models/load/slow`).catch(() => null);
+    await simulator.waitFor(({ requests }) => requests.length === 1);
+    const dialect = await detectDialect(transportTo(simulator.url), CALL);
+    expect(dialect).toMatchObject({ name: "C2", version: "2.1 or later" });
+    await simulator.close();
+    await loading;
+  });
+
+  it("knows C2 by its server's name where /status is gone", async () => {
+    const { url } = await serviceWith({}, { server: "oatpp/1.3.0" });
+    expect(await detectDialect(transportTo(url), CALL)).toMatchObject({ name: "C2" });
+  });
+
+  it("knows C1 by the directory that its /status names", async () => {
+    const { url } = await serviceWith({
+      "/status": [
+        200,
+        '{"endpoints":["http://127.0.0.1:1"],"modelDirPath":"/m","pipeName":null,"isAutoRegistrationResolved":true,"autoRegistrationStatus":"No EP bootstrappers configured."}',
+      ],
+    });
+    expect(await detectDialect(transportTo(url), CALL)).toMatchObject({ name: "C1" });
+  });
+
+  it("knows a C1 without /status by its list of loaded models", async () => {
+    const { url, asked } = await serviceWith({ "/models/loaded": [200, '["a:1"]'] });
+    expect(await detectDialect(transportTo(url), CALL)).toMatchObject({ name: "C1" });
+    expect(asked).toEqual(["GET /status", "GET /openai/status", "GET /models/loaded"]);
+  });
+
+  it.each(["modelDirPath", "ModelDirPath"])(
+    "refuses the service of the old command line, known by %s, and says what to do",
+    async (member) => {
+      const { url } = await serviceWith({
+        "/openai/status": [200, JSON.stringify({ Endpoints: [], [member]: "C:\\models" })],
+      });
+      await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
+        code: "UNSUPPORTED_BY_SERVER",
+        action: expect.stringContaining("Update Foundry Local"),
+      });
+    },
+  );
+
+  it("does not blame the length of a head on a service that only broke off", async () => {
+    const { url } = await httpService((_request, response) => response.destroy());
+    await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
+      code: "SERVICE_UNREACHABLE",
+    });
+  });
+
+  it("takes anything else with a list of models for an OpenAI-compatible engine", async () => {
+    const simulator = await startSimulator({ dialect: "openai" });
+    onTestFinished(() => simulator.close());
+    const dialect = await detectDialect(transportTo(simulator.url), CALL);
+    expect(dialect).toMatchObject({ name: "openai", version: null });
+  });
+
+  it.each([
+    [
+      "a web page",
+      200,
+      "<!doctype html><title>Hi</title>",
+      "NOT_FOUNDRY",
+      "HTTP 200 with a web page",
+    ],
+    ["half a JSON", 200, '{"data":[{"id"', "NOT_FOUNDRY", "HTTP 200 with broken JSON"],
+    ["another JSON", 200, '{"hello":"world"}', "NOT_FOUNDRY", "HTTP 200 with other JSON"],
+    ["nothing", 200, "", "NOT_FOUNDRY", "HTTP 200 with nothing"],
+    ["text", 200, "It works!", "NOT_FOUNDRY", "HTTP 200 with other text"],
+    ["404 everywhere", 404, "", "NOT_FOUNDRY", "HTTP 404 with nothing"],
+    ["a want of credentials", 401, "", "UNAUTHORIZED", "wants credentials"],
+    ["refused credentials", 403, "", "UNAUTHORIZED", "wants credentials"],
+    ["errors", 500, "", "SERVICE_ERROR", "only with errors (HTTP 500)"],
+  ])("says so when what answers gives %s", async (_what, status, body, code, words) => {
+    const { url } = await httpService((_request, response) => {
+      response.writeHead(status);
+      response.end(body);
+    });
+    await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(words),
+    });
+  });
+});

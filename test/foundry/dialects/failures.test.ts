@@ -1,0 +1,309 @@
+import { describe, expect, it } from "vitest";
+import type { FoundryError } from "../../../src/errors.js";
+import {
+  errorOfFailure,
+  errorOfStreamEvent,
+  overflowOf,
+  type Subject,
+} from "../../../src/foundry/dialects/failures.js";
+
+const CHAT: Subject = { doing: "chat", model: "tiny-talk-generic-cpu:1" };
+const LOAD: Subject = { doing: "load", model: "tiny-talk-generic-cpu:1" };
+const UNLOAD: Subject = { doing: "unload", model: "tiny-talk-generic-cpu:1" };
+const OTHER: Subject = { doing: "other" };
+
+const errorOf = (
+  status: number,
+  message: string,
+  subject: Subject,
+  retryAfterMs: number | null = null,
+): FoundryError =>
+  errorOfFailure(
+    {
+      method: "GET",
+      path: "/x",
+      status,
+      contentType: "application/json",
+      message,
+      body: `body with ${message}`,
+      retryAfterMs,
+    },
+    subject,
+  );
+
+const SIGNATURE =
+  "int fl::ApplySearchOptions(const SearchOptions&, int, const GenAIConfig&, OgaGeneratorParams&, bool, int)";
+const OVERFLOW =
+  "request requires 1042 total tokens (18 input + 1024 output), which exceeds the model's maximum context length of 512 tokens";
+
+describe("errorOfFailure", () => {
+  it.each([
+    [
+      "C2: an unknown model",
+      404,
+      "Model not found: No model matching 'x'",
+      LOAD,
+      "MODEL_NOT_FOUND",
+    ],
+    ["C1: an unknown model", 404, "The model 'x:1' does not exist", CHAT, "MODEL_NOT_FOUND"],
+    ["vLLM: an unknown model", 404, "The model `x` does not exist.", CHAT, "MODEL_NOT_FOUND"],
+    [
+      "Ollama: an unknown model",
+      404,
+      'model "x" not found, try pulling it first',
+      CHAT,
+      "MODEL_NOT_FOUND",
+    ],
+    [
+      "S: an unknown model",
+      400,
+      "No OpenAIService provider found for modelName:x",
+      CHAT,
+      "MODEL_NOT_CACHED",
+    ],
+    [
+      "C2: not downloaded",
+      400,
+      "Model not cached: Model must be downloaded before loading",
+      LOAD,
+      "MODEL_NOT_CACHED",
+    ],
+    [
+      "C2: not loaded",
+      400,
+      "Model not loaded: Model 'x' must be loaded before inference",
+      CHAT,
+      "MODEL_NOT_LOADED",
+    ],
+    [
+      "C1: not loaded",
+      400,
+      "Failed to handle OpenAI completion: Model 'x' is not loaded. Please load the model before getting a ChatClient.",
+      CHAT,
+      "MODEL_NOT_LOADED",
+    ],
+    [
+      "C2: no execution provider",
+      500,
+      "Load failed: model 'x' requires CUDAExecutionProvider which is not registered. Call DownloadAndRegisterEps() first.",
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
+      "C2: in use",
+      500,
+      "Unload failed: model_load_manager.cc:9 void fl::M::U() cannot unload model 'x': 1 session(s) still using it",
+      UNLOAD,
+      "MODEL_BUSY",
+    ],
+    [
+      "C2 2.0: an overflow",
+      500,
+      `Inference failed: search_options.cc:38 ${SIGNATURE} ${OVERFLOW}`,
+      CHAT,
+      "CONTEXT_LENGTH_EXCEEDED",
+    ],
+    ["C2 2.1: an overflow", 400, `Invalid request: ${OVERFLOW}`, CHAT, "CONTEXT_LENGTH_EXCEEDED"],
+    [
+      "C1: an overflow",
+      400,
+      "Failed to handle OpenAI completion: This request requires 1042 total tokens (18 input + 1024 output), which exceeds the model's maximum context length of 512 tokens. Please reduce 'max_tokens'or shorten your input. (Parameter 'chatRequest')",
+      CHAT,
+      "CONTEXT_LENGTH_EXCEEDED",
+    ],
+    [
+      "vLLM: an overflow",
+      400,
+      "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (3976 in the messages, 1024 in the completion).",
+      CHAT,
+      "CONTEXT_LENGTH_EXCEEDED",
+    ],
+    [
+      "llama.cpp: an overflow",
+      400,
+      "the request exceeds the available context size, try increasing it",
+      CHAT,
+      "CONTEXT_LENGTH_EXCEEDED",
+    ],
+    [
+      "C2: a broken model file",
+      500,
+      "Load failed: failed to load model x: Load model from /m/model.onnx failed:Protobuf parsing failed.",
+      LOAD,
+      "LOAD_FAILED",
+    ],
+    ["C1: a load that fails without a word", 500, "Internal Server Error", LOAD, "LOAD_FAILED"],
+    [
+      "a library that cannot be loaded",
+      500,
+      "Load failed: Library not loaded: @rpath/libonnxruntime.dylib",
+      LOAD,
+      "LOAD_FAILED",
+    ],
+    [
+      "a file of the model that is missing",
+      500,
+      "Load failed: failed to load model x: genai_config.json not found",
+      LOAD,
+      "LOAD_FAILED",
+    ],
+    [
+      "C2: a malformed request",
+      400,
+      "Invalid request: [json.exception.out_of_range.403] key 'model' not found",
+      CHAT,
+      "INVALID_REQUEST",
+    ],
+    [
+      "C2 2.0: a caller's mistake as a 500",
+      500,
+      `Inference failed: search_options.cc:32 ${SIGNATURE} max_output_tokens must be >= 1`,
+      CHAT,
+      "INVALID_REQUEST",
+    ],
+    [
+      "C2 2.0.1: a temperature out of range",
+      500,
+      "Inference failed: temperature must be in the range [0.0, 2.0]",
+      CHAT,
+      "INVALID_REQUEST",
+    ],
+    [
+      "C2: no text",
+      500,
+      "Inference failed: At least one MESSAGE item with non-empty content is required in the request",
+      CHAT,
+      "INVALID_REQUEST",
+    ],
+    [
+      "C2: a bad tool_choice",
+      500,
+      "Inference failed: Invalid value for tool_choice: 'wizard'. Expected 'auto', 'none', or 'required'.",
+      CHAT,
+      "INVALID_REQUEST",
+    ],
+    [
+      "C2: a native failure",
+      500,
+      "Inference failed: token generation failed: Non-zero status code returned while running Gather node.",
+      CHAT,
+      "INFERENCE_FAILED",
+    ],
+    [
+      "C1: a native failure",
+      500,
+      "Failed to handle OpenAI completion: Non-zero status code returned while running Gather node.",
+      CHAT,
+      "INFERENCE_FAILED",
+    ],
+    [
+      "C2: no such route",
+      404,
+      "No mapping for HTTP-method: 'GET', URL: '/x'",
+      OTHER,
+      "UNSUPPORTED_BY_SERVER",
+    ],
+    ["Kestrel: no such route", 404, "Not Found", OTHER, "UNSUPPORTED_BY_SERVER"],
+    ["a wrong method", 405, "Method Not Allowed", OTHER, "UNSUPPORTED_BY_SERVER"],
+    [
+      "C1: no catalog",
+      500,
+      "Failed to retrieve model list: Catalog request failed across 7 region(s)",
+      OTHER,
+      "SERVICE_ERROR",
+    ],
+    ["no key", 401, "Unauthorized", OTHER, "UNAUTHORIZED"],
+    ["a wrong key", 403, "Forbidden", CHAT, "UNAUTHORIZED"],
+    ["too many requests", 429, "Slow down", CHAT, "SERVICE_BUSY"],
+    ["a proxy without its service", 502, "Bad Gateway", OTHER, "SERVICE_BUSY"],
+    ["a service that is away", 503, "Service Unavailable", LOAD, "SERVICE_BUSY"],
+  ] as const)("knows %s", (_what, status, message, subject, code) => {
+    const error = errorOf(status, message, subject);
+    expect([error.code, error.status]).toEqual([code, status]);
+    expect(error.action).not.toBe("");
+  });
+
+  it.each([
+    ["MODEL_NOT_FOUND", 404, "Model not found: No model matching 'x'", LOAD, false],
+    ["CONTEXT_LENGTH_EXCEEDED", 500, OVERFLOW, CHAT, false],
+    ["LOAD_FAILED", 500, "Load failed: broken", LOAD, false],
+    ["INVALID_REQUEST", 500, "max_output_tokens must be >= 1", CHAT, false],
+    ["MODEL_BUSY", 500, "cannot unload model 'x': 1 session(s) still using it", UNLOAD, true],
+    ["INFERENCE_FAILED", 500, "token generation failed", CHAT, true],
+    ["SERVICE_ERROR", 500, "oops", OTHER, true],
+    ["SERVICE_BUSY", 429, "Slow down", OTHER, true],
+  ] as const)("says of %s whether trying again can help", (code, status, message, subject, is) => {
+    expect(errorOf(status, message, subject)).toMatchObject({ code, retryable: is });
+  });
+
+  it("names the model as the caller knows it, not as the service words it", () => {
+    const error = errorOf(404, "Model not found: No model matching 'tiny-talk'", LOAD);
+    expect(error.message).toBe("The service has no model tiny-talk-generic-cpu:1.");
+  });
+
+  it("keeps paths and native code for the log", () => {
+    const error = errorOf(
+      500,
+      "Load failed: genai_model_instance.cc:58 fl::GenAIModelInstance::GenAIModelInstance(std::string, fl::ILogger&) failed to load model broken-file-generic-cpu:1: Load model from /home/u/models/model.onnx failed:Protobuf parsing failed.",
+      LOAD,
+    );
+    expect(error.message).toBe(
+      "The service could not load tiny-talk-generic-cpu:1. It said: Load failed: failed to load model broken-file-generic-cpu:1: Load model from model.onnx failed:Protobuf parsing failed.",
+    );
+    expect(`${error.message}${error.action}`).not.toMatch(/\.cc|fl::|\/home/);
+    expect(error.detail).toContain("/home/u/models/model.onnx");
+  });
+
+  it("passes on how long the service wants to be left alone", () => {
+    expect(errorOf(429, "Slow down", CHAT, 1500).retryAfterMs).toBe(1500);
+    expect(errorOf(429, "Slow down", CHAT).retryAfterMs).toBeNull();
+  });
+});
+
+describe("errorOfStreamEvent", () => {
+  it("takes the type for a status, since the stream began with 200", () => {
+    const late = errorOfStreamEvent("top_k is bad", "invalid_request_error", CHAT);
+    const native = errorOfStreamEvent("token generation failed", "server_error", CHAT);
+    const bare = errorOfStreamEvent("token generation failed", null, CHAT);
+    expect([late, native, bare].map(({ code, status }) => [code, status])).toEqual([
+      ["INVALID_REQUEST", 400],
+      ["INFERENCE_FAILED", 500],
+      ["INFERENCE_FAILED", 500],
+    ]);
+  });
+
+  it("says that no reason was given when none was", () => {
+    const error = errorOfStreamEvent("", null, CHAT);
+    expect(error.message).toBe(
+      "tiny-talk-generic-cpu:1 failed while generating. It gave no reason.",
+    );
+  });
+});
+
+describe("overflowOf", () => {
+  it("gives the figures of an overflow, and the error says them", () => {
+    const error = errorOf(500, `Inference failed: ${OVERFLOW}`, CHAT);
+    expect(overflowOf(error)).toEqual({ input: 18, output: 1024, limit: 512 });
+    expect(error.message).toBe(
+      "The prompt has 18 tokens and the answer may have 1024, together more than the 512 tokens of tiny-talk-generic-cpu:1.",
+    );
+  });
+
+  it("reads the figures of OpenAI's wording, too", () => {
+    const error = errorOf(
+      400,
+      "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (3976 in the messages, 1024 in the completion).",
+      CHAT,
+    );
+    expect(overflowOf(error)).toEqual({ input: 3976, output: 1024, limit: 4096 });
+  });
+
+  it("gives an overflow without figures where the service said none", () => {
+    const error = errorOf(400, "the request exceeds the available context size", CHAT);
+    expect(overflowOf(error)).toEqual({ input: null, output: null, limit: null });
+  });
+
+  it("gives nothing for another error", () => {
+    expect(overflowOf(errorOf(500, "token generation failed", CHAT))).toBeNull();
+  });
+});

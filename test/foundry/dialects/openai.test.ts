@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { httpService } from "./http-service.js";
+
+const engine = {
+  dialect: "openai",
+  models: [{ id: "llama3.1:8", script: { text: "Hello there." }, contextLength: 4096 }],
+} as const;
+
+describe("on an OpenAI-compatible engine", () => {
+  it("a completion needs no load, and nothing about loading is asked", async () => {
+    const simulator = await simulate(engine);
+    const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "LLAMA3.1" });
+    expect(completion).toMatchObject({
+      status: "completed",
+      text: "Hello there.",
+      model: "llama3.1:8",
+      usage: { estimated: false },
+      timing: { loadMs: 0 },
+    });
+    expect(askedOf(simulator, "/models/load/")).toEqual([]);
+  });
+
+  it("what is loaded or downloaded is not known", async () => {
+    const simulator = await simulate(engine);
+    const { models } = await clientOf(simulator.url).listModels();
+    expect(models).toMatchObject([{ id: "llama3.1:8", loaded: null, downloaded: null }]);
+  });
+
+  it("the context is known where the engine lists it, as vLLM does", async () => {
+    const { url } = await httpService((request, response) => {
+      const isList = request.url === "/v1/models";
+      response.writeHead(isList ? 200 : 404, { "content-type": "application/json" });
+      response.end(
+        isList
+          ? '{"object":"list","data":[{"id":"m","object":"model","max_model_len":8192}]}'
+          : "{}",
+      );
+    });
+    const { models } = await clientOf(url).listModels();
+    expect(models).toMatchObject([{ id: "m", contextLength: 8192 }]);
+  });
+
+  it("loading and unloading are refused with a way on", async () => {
+    const simulator = await simulate(engine);
+    const client = clientOf(simulator.url);
+    const refusal = { code: "UNSUPPORTED_BY_SERVER", action: "Call complete directly." };
+    await expect(client.loadModel("llama3.1")).rejects.toMatchObject(refusal);
+    await expect(client.unloadModel("llama3.1")).rejects.toMatchObject(refusal);
+  });
+
+  it("our default length is shortened to its context", async () => {
+    const models = [{ ...engine.models[0], contextLength: 512 }];
+    const simulator = await simulate({ ...engine, models });
+    const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "llama3.1" });
+    expect(completion).toMatchObject({
+      status: "completed",
+      warnings: [expect.stringContaining("limited to")],
+    });
+  });
+
+  it("a key that it wants is sent", async () => {
+    const simulator = await simulate({ ...engine, apiKey: "sk-1" });
+    const client = clientOf(simulator.url, { apiKey: "sk-1" });
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ status: "completed" });
+  });
+
+  it.each([
+    ["no key", {}],
+    ["a wrong key", { apiKey: "sk-2" }],
+  ])("%s is told as such, at once", async (_what, options) => {
+    const simulator = await simulate({ ...engine, apiKey: "sk-1" });
+    const client = clientOf(simulator.url, options);
+    await expect(client.listModels()).rejects.toMatchObject({
+      code: "UNAUTHORIZED",
+      action: expect.stringContaining("FOUNDRY_API_KEY"),
+    });
+    expect(await client.healthCheck()).toMatchObject({
+      status: "unavailable",
+      problems: [{ fix: expect.stringContaining("FOUNDRY_API_KEY") }],
+    });
+    expect(simulator.requests.every(({ path }) => !path.includes("chat"))).toBe(true);
+  });
+});

@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
+import {
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from "../../src/simulator/index.js";
+
+/** A simulated service whose model cache is on this machine. It ends with the test. */
+export async function simulate(options: SimulatorOptions = {}): Promise<Simulator> {
+  const modelCachePath = await mkdtemp(join(tmpdir(), "cache-"));
+  const simulator = await startSimulator({ modelCachePath, ...options });
+  onTestFinished(async () => {
+    await simulator.close();
+    await rm(modelCachePath, { recursive: true, force: true });
+  });
+  return simulator;
+}
+
+/** A client that retries quickly. It is closed with the test. */
+export function clientOf(url: string, options: FoundryClientOptions = {}): FoundryClient {
+  const client = new FoundryClient({
+    endpoint: url,
+    retry: { retries: 2, initialPauseMs: 1, maxPauseMs: 1 },
+    ...options,
+  });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** The requests that a simulator received on a path, or on a path that begins so. */
+export const askedOf = (simulator: Simulator, path: string) =>
+  simulator.requests.filter((request) => request.path.startsWith(path));
+
+/** A port on which nothing listens. */
+export async function deadUrl(): Promise<string> {
+  const simulator = await startSimulator();
+  await simulator.close();
+  return simulator.url;
+}

@@ -1,0 +1,230 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ListedModel } from "../../../src/foundry/dialects/index.js";
+import {
+  mergeModels,
+  NO_DISK_FACTS,
+  readDiskFacts,
+  type Sources,
+} from "../../../src/foundry/models/directory.js";
+import { silentLogger } from "../../../src/log.js";
+
+let cache: string;
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), "cache-"));
+});
+afterEach(() => rm(cache, { recursive: true }));
+
+async function write(path: string, content: unknown): Promise<void> {
+  await mkdir(dirname(join(cache, path)), { recursive: true });
+  await writeFile(join(cache, path), JSON.stringify(content));
+}
+
+/** A downloaded model with the two lengths of its genai_config.json. */
+async function download(id: string, maxLength: number, contextLength: number): Promise<void> {
+  const folder = `Microsoft/${id.replace(":", "-")}`;
+  await write(`${folder}/inference_model.json`, { Name: id });
+  await write(`${folder}/genai_config.json`, {
+    model: { context_length: contextLength },
+    search: { max_length: maxLength },
+  });
+}
+
+const listed = (id: string, more: Partial<ListedModel> = {}): ListedModel => ({
+  id,
+  alias: null,
+  family: "public",
+  downloaded: null,
+  contextLength: null,
+  ...more,
+});
+
+/** As C2 2.1 gives them, nothing loaded, no disk. */
+const sources = (more: Partial<Sources>): Sources => ({
+  listed: [],
+  loaded: [],
+  disk: NO_DISK_FACTS,
+  listsOnlyDownloaded: false,
+  contextLimit: "context_length",
+  learnedContext: new Map(),
+  ...more,
+});
+
+describe("mergeModels", () => {
+  it("keeps the service's order and says null of what nobody knows", () => {
+    const models = mergeModels(
+      sources({ listed: [listed("b-generic-gpu:2"), listed("My_Own.Talker:7")], loaded: null }),
+    );
+    expect(models).toEqual([
+      {
+        id: "b-generic-gpu:2",
+        family: "public",
+        name: "b-generic-gpu",
+        version: 2,
+        alias: null,
+        downloaded: null,
+        loaded: null,
+        sizeMb: null,
+        device: "gpu",
+        executionProvider: null,
+        task: null,
+        contextLength: null,
+        maxOutputTokens: null,
+        toolCalling: null,
+        vision: null,
+        license: null,
+      },
+      expect.objectContaining({ id: "My_Own.Talker:7", device: null, downloaded: null }),
+    ]);
+  });
+
+  it("says of each model whether it is loaded, and that a loaded one is downloaded", () => {
+    const models = mergeModels(
+      sources({
+        listed: [listed("a:1"), listed("b:1")],
+        loaded: [{ id: "b:1", family: "public" }],
+      }),
+    );
+    expect(models).toMatchObject([
+      { id: "a:1", loaded: false, downloaded: null },
+      { id: "b:1", loaded: true, downloaded: true },
+    ]);
+  });
+
+  it("shows a loaded model that is not listed", () => {
+    const models = mergeModels(
+      sources({ listed: [listed("a:1")], loaded: [{ id: "gone:3", family: "public" }] }),
+    );
+    expect(models.map(({ id, loaded }) => [id, loaded])).toEqual([
+      ["a:1", false],
+      ["gone:3", true],
+    ]);
+  });
+
+  it("keeps one id of both families apart, each with its own state", () => {
+    const models = mergeModels(
+      sources({
+        listed: [listed("a:1"), listed("a:1", { family: "local", downloaded: true })],
+        loaded: [{ id: "a:1", family: "local" }],
+      }),
+    );
+    expect(models.map(({ family, loaded }) => [family, loaded])).toEqual([
+      ["public", false],
+      ["local", true],
+    ]);
+  });
+
+  it("takes what the catalog file and the folders know", async () => {
+    await write("foundry.modelinfo.json", {
+      models: [{ id: "a-generic-cpu:1", alias: "a", task: "chat-completion", fileSizeMb: 800 }],
+    });
+    await download("a-generic-cpu:1", 4096, 32_768);
+    const disk = await readDiskFacts(cache, silentLogger);
+    const models = mergeModels(
+      sources({ listed: [listed("a-generic-cpu:1"), listed("b-generic-cpu:1")], disk }),
+    );
+    expect(models).toMatchObject([
+      { alias: "a", task: "chat-completion", sizeMb: 800, downloaded: true },
+      { alias: null, task: null, sizeMb: null, downloaded: false },
+    ]);
+  });
+
+  it.each([
+    ["context_length", 32_768],
+    ["max_length", 4096],
+  ] as const)(
+    "gives the context that a service enforces which goes by %s",
+    async (contextLimit, enforced) => {
+      await write("foundry.modelinfo.json", { models: [{ id: "a:1", contextLength: 131_072 }] });
+      await download("a:1", 4096, 32_768);
+      const disk = await readDiskFacts(cache, silentLogger);
+      const [model] = mergeModels(sources({ listed: [listed("a:1")], disk, contextLimit }));
+      expect(model?.contextLength).toBe(enforced);
+    },
+  );
+
+  it("goes from what was learned over the listed to the advertised context", async () => {
+    await write("foundry.modelinfo.json", { models: [{ id: "a:1", contextLength: 131_072 }] });
+    const disk = await readDiskFacts(cache, silentLogger);
+    const contextOf = (more: Partial<Sources>, contextLength: number | null = null) =>
+      mergeModels(sources({ listed: [listed("a:1", { contextLength })], disk, ...more }))[0]
+        ?.contextLength;
+    expect(contextOf({})).toBe(131_072);
+    expect(contextOf({}, 8192)).toBe(8192);
+    expect(contextOf({ learnedContext: new Map([["a:1", 4096]]) }, 8192)).toBe(4096);
+  });
+
+  it("finds the limits of a registered model where its registration says it lies", async () => {
+    await write("elsewhere/genai_config.json", { model: { context_length: 512 } });
+    await write("cache/foundry.local.modelinfo.json", {
+      models: [{ model_info: { id: "mine-generic-cpu:1" }, model_path: join(cache, "elsewhere") }],
+    });
+    const disk = await readDiskFacts(join(cache, "cache"), silentLogger);
+    const models = mergeModels(
+      sources({
+        listed: [listed("mine-generic-cpu:1", { family: "local", downloaded: true })],
+        disk,
+      }),
+    );
+    expect(models).toMatchObject([{ alias: "mine", downloaded: true, contextLength: 512 }]);
+  });
+
+  describe("for C1, which lists what is downloaded by name, once per version", () => {
+    const twice = [
+      listed("two-generic-cpu", { alias: "two", downloaded: true }),
+      listed("two-generic-cpu", { alias: "two", downloaded: true }),
+    ];
+
+    it("learns the versions from the folders, the newest first", async () => {
+      await download("two-generic-cpu:2", 512, 512);
+      await download("two-generic-cpu:3", 512, 512);
+      const disk = await readDiskFacts(cache, silentLogger);
+      const models = mergeModels(sources({ listed: twice, disk }));
+      expect(models.map(({ id, alias }) => [id, alias])).toEqual([
+        ["two-generic-cpu:3", "two"],
+        ["two-generic-cpu:2", "two"],
+      ]);
+    });
+
+    it("learns them from the loaded list where there is no disk", () => {
+      const loaded = [{ id: "two-generic-cpu:2", family: "public" as const }];
+      const models = mergeModels(sources({ listed: twice, loaded }));
+      expect(models.map(({ id }) => id)).toEqual(["two-generic-cpu:2"]);
+    });
+
+    it("keeps the name where nothing tells the version", () => {
+      const models = mergeModels(sources({ listed: twice }));
+      expect(models).toMatchObject([{ id: "two-generic-cpu", version: null, downloaded: true }]);
+    });
+
+    it("shows the rest of the catalog behind it, as not downloaded", async () => {
+      await write("foundry.modelinfo.json", {
+        models: [{ id: "two-generic-cpu:2" }, { id: "cloud-generic-cpu:1", alias: "cloud" }],
+      });
+      await download("two-generic-cpu:2", 512, 512);
+      const disk = await readDiskFacts(cache, silentLogger);
+      const models = mergeModels(sources({ listed: twice, disk, listsOnlyDownloaded: true }));
+      expect(models.map(({ id, downloaded }) => [id, downloaded])).toEqual([
+        ["two-generic-cpu:2", true],
+        ["cloud-generic-cpu:1", false],
+      ]);
+    });
+  });
+
+  it("does not add what the catalog file has to a list that is the catalog", async () => {
+    await write("foundry.modelinfo.json", { models: [{ id: "old-generic-cpu:1" }] });
+    const disk = await readDiskFacts(cache, silentLogger);
+    const idsOf = (...ids: string[]): string[] =>
+      mergeModels(sources({ listed: ids.map((id) => listed(id)), disk })).map(({ id }) => id);
+    expect(idsOf("a:1")).toEqual(["a:1"]);
+    expect(idsOf()).toEqual([]);
+  });
+});
+
+describe("readDiskFacts", () => {
+  it("knows nothing of a cache that is not on this machine", async () => {
+    expect(await readDiskFacts(join(cache, "nowhere"), silentLogger)).toEqual(NO_DISK_FACTS);
+  });
+});

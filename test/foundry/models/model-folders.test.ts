@@ -1,0 +1,101 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readContextLimits, readModelFolders } from "../../../src/foundry/models/model-folders.js";
+
+let cache: string;
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), "folders-"));
+});
+afterEach(() => rm(cache, { recursive: true }));
+
+async function write(path: string, content: string): Promise<void> {
+  await mkdir(dirname(join(cache, path)), { recursive: true });
+  await writeFile(join(cache, path), content);
+}
+
+const LIMITS = '{"model":{"context_length":32768},"search":{"max_length":4096}}';
+
+describe("readModelFolders", () => {
+  it("finds a downloaded model with both of its limits", async () => {
+    await write("Microsoft/qwen-4/v4/inference_model.json", '{"Name":"qwen-generic-cpu:4"}');
+    await write("Microsoft/qwen-4/v4/genai_config.json", LIMITS);
+    expect(await readModelFolders(cache)).toEqual([
+      { id: "qwen-generic-cpu:4", maxLength: 4096, contextLength: 32768 },
+    ]);
+  });
+
+  it("finds genai_config.json a level below inference_model.json", async () => {
+    await write("Microsoft/qwen-4/inference_model.json", '{"Name":"qwen-generic-cpu:4"}');
+    await write("Microsoft/qwen-4/v4/genai_config.json", LIMITS);
+    expect(await readModelFolders(cache)).toEqual([
+      { id: "qwen-generic-cpu:4", maxLength: 4096, contextLength: 32768 },
+    ]);
+  });
+
+  it("follows a link to a model that lies elsewhere", async () => {
+    await write("elsewhere/inference_model.json", '{"Name":"linked:1"}');
+    await write("elsewhere/genai_config.json", LIMITS);
+    await mkdir(join(cache, "models"));
+    await symlink(join(cache, "elsewhere"), join(cache, "models", "linked"), "junction");
+    expect(await readModelFolders(join(cache, "models"))).toMatchObject([{ id: "linked:1" }]);
+  });
+
+  it.each([
+    ["beside the model's files", "Microsoft/half-1/v1/download.tmp"],
+    ["above them", "Microsoft/half-1/download.tmp"],
+  ])("does not count a model whose download has not ended, marked %s", async (_where, mark) => {
+    await write("Microsoft/half-1/v1/inference_model.json", '{"Name":"half:1"}');
+    await write("Microsoft/half-1/v1/genai_config.json", LIMITS);
+    await write(mark, "");
+    expect(await readModelFolders(cache)).toEqual([]);
+  });
+
+  it.each([
+    ["genai_config.json is missing", '{"Name":"a:1"}', null],
+    ["inference_model.json is broken", '{"Name":', LIMITS],
+    ["inference_model.json gives no name", '{"PromptTemplate":null}', LIMITS],
+    ["the name is empty", '{"Name":""}', LIMITS],
+  ])("does not count a folder where %s", async (_what, inferenceModel, config) => {
+    await write("p/a-1/v1/inference_model.json", inferenceModel);
+    if (config !== null) await write("p/a-1/v1/genai_config.json", config);
+    expect(await readModelFolders(cache)).toEqual([]);
+  });
+
+  it("gives an empty list for an empty cache, and null for one that is not on this machine", async () => {
+    expect(await readModelFolders(cache)).toEqual([]);
+    expect(await readModelFolders(join(cache, "nowhere"))).toBeNull();
+  });
+});
+
+describe("readContextLimits", () => {
+  it.each([
+    ["both", LIMITS, { maxLength: 4096, contextLength: 32768 }],
+    [
+      "only the search limit",
+      '{"search":{"max_length":512}}',
+      { maxLength: 512, contextLength: null },
+    ],
+    [
+      "only the model's",
+      '{"model":{"context_length":512}}',
+      { maxLength: null, contextLength: 512 },
+    ],
+    [
+      "values that are no lengths",
+      '{"model":{"context_length":0},"search":{"max_length":"4096"}}',
+      { maxLength: null, contextLength: null },
+    ],
+    ["half a JSON", '{"model":{"context_le', { maxLength: null, contextLength: null }],
+    ["another JSON", "[]", { maxLength: null, contextLength: null }],
+  ])("reads %s", async (_what, content, limits) => {
+    await write("genai_config.json", content);
+    expect(await readContextLimits(cache)).toEqual(limits);
+  });
+
+  it("knows nothing of a folder that is not there", async () => {
+    const limits = await readContextLimits(join(cache, "nowhere"));
+    expect(limits).toEqual({ maxLength: null, contextLength: null });
+  });
+});

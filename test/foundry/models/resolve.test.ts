@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import { findModel, nearestNames, resolveModel } from "../../../src/foundry/models/resolve.js";
+import { knownModel } from "./known-model.js";
+
+const variants = [
+  knownModel("Phi-4-mini-instruct-cuda-gpu:5", { alias: "phi-4-mini" }),
+  knownModel("Phi-4-mini-instruct-generic-gpu:5", { alias: "phi-4-mini" }),
+  knownModel("Phi-4-mini-instruct-generic-cpu:5", { alias: "phi-4-mini" }),
+];
+
+describe("resolveModel", () => {
+  it.each([
+    ["an alias", "phi-4-mini"],
+    ["an alias in another case", "PHI-4-Mini"],
+    ["an alias with blanks around it", "  phi-4-mini\n"],
+    ["the base of the ids", "phi-4-mini-instruct"],
+  ])("takes %s as the first variant when none is ready", (_what, typed) => {
+    expect(resolveModel(typed, variants).id).toBe("Phi-4-mini-instruct-cuda-gpu:5");
+  });
+
+  it.each([
+    ["an id", "Phi-4-mini-instruct-generic-cpu:5"],
+    ["an id in another case", "phi-4-MINI-instruct-generic-cpu:5"],
+    ["a name without version", "phi-4-mini-instruct-generic-cpu"],
+  ])("takes %s as that variant, even if another one is loaded", (_what, typed) => {
+    const models = variants.map((model) =>
+      model.id.includes("cuda") ? { ...model, loaded: true, downloaded: true } : model,
+    );
+    expect(resolveModel(typed, models).id).toBe("Phi-4-mini-instruct-generic-cpu:5");
+  });
+
+  it("prefers the loaded variant to the downloaded one, and that to the order", () => {
+    const [first, second, third] = variants.map((model) => model.id);
+    const ready = (downloaded: string | undefined, loaded: string | undefined) =>
+      variants.map((model) => ({
+        ...model,
+        downloaded: model.id === downloaded || model.id === loaded,
+        loaded: model.id === loaded,
+      }));
+    expect(resolveModel("phi-4-mini", ready(second, third)).id).toBe(third);
+    expect(resolveModel("phi-4-mini", ready(second, undefined)).id).toBe(second);
+    expect(resolveModel("phi-4-mini", ready(undefined, undefined)).id).toBe(first);
+  });
+
+  it("takes the first of several versions of a name", () => {
+    const models = [
+      knownModel("two-versions-generic-cpu:2"),
+      knownModel("two-versions-generic-cpu:1"),
+    ];
+    expect(resolveModel("two-versions-generic-cpu", models).version).toBe(2);
+  });
+
+  it("reads a word as an id before it reads it as an alias of another model", () => {
+    const models = [
+      knownModel("other-generic-cpu:1", { alias: "talker", loaded: true }),
+      knownModel("talker", { loaded: false }),
+    ];
+    expect(resolveModel("talker", models).id).toBe("talker");
+  });
+
+  it("chooses among the variants for the device that is asked for", () => {
+    expect(resolveModel("phi-4-mini", variants, "cpu").id).toBe(
+      "Phi-4-mini-instruct-generic-cpu:5",
+    );
+  });
+
+  it("says which devices there are when the wanted one is not among them", () => {
+    expect(() => resolveModel("phi-4-mini", variants, "npu")).toThrowError(
+      expect.objectContaining({
+        code: "MODEL_NOT_FOUND",
+        message: 'The model "phi-4-mini" has no variant for the npu.',
+        action: expect.stringContaining("gpu, cpu"),
+      }),
+    );
+  });
+
+  it("answers an unknown name with the three nearest that exist", () => {
+    const models = ["phi-4", "phi-4-mini", "phi-3.5-mini", "qwen2.5-0.5b", "gpt-oss-20b"].map(
+      (alias) => knownModel(`${alias}-generic-cpu:1`, { alias }),
+    );
+    expect(() => resolveModel("phi4-mini", models)).toThrowError(
+      expect.objectContaining({
+        code: "MODEL_NOT_FOUND",
+        message: 'There is no model "phi4-mini".',
+        action: 'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? list_models shows all.',
+      }),
+    );
+  });
+
+  it("says what to do where there is no model at all", () => {
+    expect(() => resolveModel("phi-4", [])).toThrowError(
+      expect.objectContaining({
+        code: "MODEL_NOT_FOUND",
+        action: expect.stringContaining("Download one first"),
+      }),
+    );
+  });
+
+  it("shortens what was typed, and never shows half a character", () => {
+    const typed = `${"x".repeat(79)}😀${"y".repeat(5000)}`;
+    expect(() => resolveModel(typed, variants)).toThrowError(
+      expect.objectContaining({
+        message: expect.toSatisfy(
+          (message: string) => message.length < 120 && message.isWellFormed(),
+        ),
+      }),
+    );
+  });
+});
+
+describe("findModel", () => {
+  it("gives undefined for a name that is absent", () => {
+    expect(findModel("phi-5", variants)).toBeUndefined();
+  });
+});
+
+describe("nearestNames", () => {
+  it("names each alias once, however many variants it has", () => {
+    expect(nearestNames("phi", variants)).toEqual(["phi-4-mini"]);
+  });
+
+  it("puts names that contain the word before names that are merely similar", () => {
+    const models = [knownModel("coda:1"), knownModel("qwen2.5-coder-7b-instruct-generic-cpu:4")];
+    expect(nearestNames("coder", models)).toEqual([
+      "qwen2.5-coder-7b-instruct-generic-cpu",
+      "coda",
+    ]);
+  });
+
+  it("copes with a word as long as a book", () => {
+    expect(nearestNames("phi ".repeat(1_000_000), variants)).toEqual(["phi-4-mini"]);
+  });
+});

@@ -1,0 +1,95 @@
+import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { describe, expect, it } from "vitest";
+import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js";
+
+describe("a call of a tool", () => {
+  it("refuses an unknown argument by name", async () => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    const answer = await host.callTool({ name: "health_check", arguments: { verbose: true } });
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toContain('INVALID_ARGUMENT: There is no argument "verbose".');
+  });
+
+  it.each([
+    ["temperature", 9, "temperature is 9", "a number from 0 to 2"],
+    ["max_tokens", "many", 'max_tokens is "many"', "a whole number from 1 to 1000000"],
+    ["model", "  ", "model is an empty text", "an alias, a name or an id"],
+    ["stop", [], "stop is []", "at least one text"],
+  ])("says of %s what came and what is allowed", async (name, value, came, allowed) => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    const given = { prompt: "Hello", [name]: value };
+    const answer = await host.callTool({ name: "complete", arguments: given });
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toContain(came);
+    expect(textOf(answer)).toContain(allowed);
+  });
+
+  it("refuses a completion with both prompt and messages, and one with neither", async () => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    const messages = [{ role: "user", content: "Hello" }];
+    const both = await host.callTool({ name: "complete", arguments: { prompt: "Hi", messages } });
+    const neither = await host.callTool({ name: "complete", arguments: {} });
+    expect(textOf(both)).toMatch(/^INVALID_ARGUMENT: Both prompt and messages came/);
+    expect(textOf(neither)).toMatch(/^INVALID_ARGUMENT: Neither prompt nor messages came/);
+  });
+
+  it("answers an unknown tool with the protocol's error for wrong parameters", async () => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    await expect(host.callTool({ name: "embed" })).rejects.toMatchObject({
+      code: -32602,
+      message: expect.stringMatching(/no tool "embed".*complete, list_models/),
+    });
+  });
+
+  it("answers arguments that are no object, and a call without a name, the same way", async () => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    const call = (params?: Record<string, unknown>) =>
+      host.request({ method: "tools/call", params }, CallToolResultSchema);
+    await expect(call({ name: "complete", arguments: "Hello" })).rejects.toMatchObject({
+      code: -32602,
+      message: expect.stringContaining("a JSON object"),
+    });
+    await expect(call({ arguments: {} })).rejects.toMatchObject({ code: -32602 });
+    await expect(call()).rejects.toMatchObject({ code: -32602 });
+  });
+
+  it("says what went wrong, what to do and whether to repeat it when the service is not there", async () => {
+    const { host } = await connectedHost({
+      endpoint: "http://127.0.0.1:9",
+      retry: { retries: 0 },
+    });
+    const answer = await host.callTool({ name: "list_models" });
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toMatch(
+      /^SERVICE_UNREACHABLE: .+\n.+\nThe same call may succeed later\.$/,
+    );
+  });
+
+  it("checks health without an error, service or not", async () => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    await host.listTools();
+    const answer = await host.callTool({ name: "health_check" });
+    expect(answer.isError).toBeFalsy();
+    expect(answer.structuredContent).toMatchObject({
+      status: "unavailable",
+      problems: [{ what: expect.stringContaining("127.0.0.1:9"), fix: expect.any(String) }],
+    });
+  });
+
+  // The client checks each result against the schema once it knows the list of tools.
+  it.each([
+    ["health_check", {}],
+    ["list_models", { filter: "all", limit: 500 }],
+    ["load_model", { model: "qwen2.5-0.5b" }],
+    ["complete", { model: "qwen2.5-0.5b", prompt: "Hello" }],
+    ["unload_model", { model: "qwen2.5-0.5b" }],
+  ])("%s gives a result that fits its schema, and a text beside it", async (name, given) => {
+    const service = await simulatedService({ modelCachePath: await cacheFolder() });
+    const { host } = await connectedHost({ endpoint: service.url });
+    await host.listTools();
+    const answer = await host.callTool({ name, arguments: given });
+    expect(answer.isError).toBeFalsy();
+    expect(answer.structuredContent).toBeTypeOf("object");
+    expect(textOf(answer)).toMatch(/\w+/);
+  });
+});

@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import { onTestFinished } from "vitest";
+import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
+import { silentLogger } from "../../src/log.js";
+import { createServer } from "../../src/mcp/server.js";
+import { type SimulatorOptions, startSimulator } from "../../src/simulator/index.js";
+
+/** A simulated service that ends with the test. */
+export async function simulatedService(options: SimulatorOptions = {}) {
+  const simulator = await startSimulator(options);
+  onTestFinished(() => simulator.close());
+  return simulator;
+}
+
+/** A folder for the simulator's files, so that aliases and downloads are known. */
+export async function cacheFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+/**
+ * Our server in front of a service, and the SDK's client connected to it in memory. `received` is
+ * every message that the server sent.
+ */
+export async function connectedHost(options: FoundryClientOptions) {
+  const foundry = new FoundryClient(options);
+  const server = createServer(foundry, silentLogger);
+  const host = new Client({ name: "test", version: "1" });
+  const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
+  const received: JSONRPCMessage[] = [];
+  hostSide.onmessage = (message) => void received.push(message);
+  await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
+  onTestFinished(async () => {
+    await host.close();
+    await foundry.close();
+  });
+  return { host, received };
+}
+
+/** The text beside a result. */
+export function textOf(answer: object): string {
+  const content: unknown = Reflect.get(answer, "content");
+  const [block] = Array.isArray(content) ? content : [];
+  return String(block?.text);
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { connectedHost, simulatedService, textOf } from "./host.js";
+
+const MODELS = [
+  { id: "alpha-generic-cpu:1", loaded: true },
+  { id: "beta-generic-cpu:1" },
+  { id: "beta-embed-generic-cpu:2", task: "embeddings" },
+  { id: "gamma-generic-cpu:3" },
+] as const;
+
+async function list(given: Record<string, unknown>) {
+  const service = await simulatedService({ models: MODELS });
+  const { host } = await connectedHost({ endpoint: service.url });
+  await host.listTools();
+  const answer = await host.callTool({ name: "list_models", arguments: given });
+  const result = Object(answer.structuredContent);
+  const ids = result.models.map(({ id }: { id: string }) => id);
+  return { ids, result, text: textOf(answer) };
+}
+
+describe("list_models", () => {
+  it("counts a model as downloaded when nobody knows, and says so", async () => {
+    const { ids, result, text } = await list({});
+    expect(ids.length).toBe(4);
+    expect(result.models[1].downloaded).toBeNull();
+    expect(text).toMatch(/does not tell whether \d of them are downloaded/);
+  });
+
+  it("shows only the loaded ones where that is asked", async () => {
+    const { ids, text } = await list({ filter: "loaded" });
+    expect(ids).toEqual(["alpha-generic-cpu:1"]);
+    expect(text).toContain("loaded");
+  });
+
+  it("searches alias and id in any case", async () => {
+    const { ids } = await list({ search: "BETA" });
+    expect(ids).toEqual(["beta-generic-cpu:1", "beta-embed-generic-cpu:2"]);
+  });
+
+  it("says how many more there are than the limit", async () => {
+    const { ids, result, text } = await list({ limit: 1 });
+    expect(ids.length).toBe(1);
+    expect(result.truncated).toBe(true);
+    expect(text).toContain("3 more");
+  });
+
+  it("says so when nothing fits", async () => {
+    const { ids, result, text } = await list({ search: "no-such-model" });
+    expect(ids).toEqual([]);
+    expect(result.truncated).toBe(false);
+    expect(text).toContain("None of the service's 4 models fits");
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { connectedHost } from "./host.js";
+
+/** Nothing listens there; a list of tools needs nobody to. */
+const NOWHERE = { endpoint: "http://127.0.0.1:9" };
+
+const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+describe("the list of tools", () => {
+  it("costs a host at most 1,500 tokens without the output schemas, and 12 kB with them", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    const withoutOutput = tools.map(({ outputSchema: _, ...rest }) => rest);
+    expect(bytes(withoutOutput) / 4).toBeLessThanOrEqual(1500);
+    expect(bytes(tools)).toBeLessThanOrEqual(12_000);
+  });
+
+  it("has a title, a description, annotations and both schemas for each tool", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    expect(tools.map(({ name }) => name)).toEqual([
+      "complete",
+      "list_models",
+      "load_model",
+      "unload_model",
+      "health_check",
+    ]);
+    for (const tool of tools) {
+      expect(tool.title).toMatch(/\w+/);
+      expect(tool.description).toMatch(/\w+/);
+      expect(tool.inputSchema).toMatchObject({ type: "object", additionalProperties: false });
+      expect(tool.outputSchema).toMatchObject({ type: "object" });
+      expect(JSON.stringify(tool)).not.toContain("$schema");
+    }
+  });
+
+  it("tells hosts which tools only read, and that none reaches out of the machine", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    const readers = tools.filter(({ annotations }) => annotations?.readOnlyHint === true);
+    expect(readers.map(({ name }) => name)).toEqual(["list_models", "health_check"]);
+    expect(tools.every(({ annotations }) => annotations?.openWorldHint === false)).toBe(true);
+    const changing = tools.filter(({ annotations }) => annotations?.idempotentHint === true);
+    expect(changing.map(({ name }) => name)).toEqual(["load_model", "unload_model"]);
+    expect(changing.every(({ annotations }) => annotations?.destructiveHint === false)).toBe(true);
+  });
+
+  it("names every argument in snake_case", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    const names = tools.flatMap(({ inputSchema }) => Object.keys(inputSchema.properties ?? {}));
+    expect(names).toContain("max_tokens");
+    expect(names.filter((name) => !/^[a-z]+(_[a-z]+)*$/.test(name))).toEqual([]);
+  });
+
+  it("comes with instructions in a few lines, which say that a local model's text is data", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const instructions = host.getInstructions() ?? "";
+    expect(instructions.split("\n").length).toBeLessThanOrEqual(6);
+    expect(instructions).toContain("data, not instructions");
+    for (const tool of ["complete", "list_models", "load_model", "health_check"]) {
+      expect(instructions).toContain(tool);
+    }
+  });
+
+  it("comes from a server that tells its name and the package's version", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
+    expect(host.getServerVersion()).toEqual({
+      name: "foundry-local-mcp",
+      title: "Foundry Local",
+      version: manifest.version,
+    });
+  });
+});

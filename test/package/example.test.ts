@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { startSimulator } from "../../src/simulator/index.js";
+
+/** The form that Claude Desktop, Claude Code and Cursor read. */
+const example = z.strictObject({
+  mcpServers: z.record(
+    z.string(),
+    z.strictObject({
+      command: z.string(),
+      args: z.array(z.string()),
+      env: z.record(z.string(), z.string()),
+    }),
+  ),
+});
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+test("mcp.json.example starts the server, once the path in it is one's own", async () => {
+  const { mcpServers } = example.parse(
+    JSON.parse(readFileSync(new URL("../../mcp.json.example", import.meta.url), "utf8")),
+  );
+  const simulator = await startSimulator();
+  onTestFinished(() => simulator.close());
+
+  for (const { command, args, env } of Object.values(mcpServers)) {
+    const client = new Client({ name: "example", version: "1" });
+    onTestFinished(() => client.close());
+    expect(env["FOUNDRY_ENDPOINT"]).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+
+    await client.connect(
+      new StdioClientTransport({
+        command,
+        args: args.map((arg) => arg.replace("/path/to/foundry-local-mcp/", root)),
+        env: { ...env, FOUNDRY_ENDPOINT: simulator.url, FOUNDRY_LOG_LEVEL: "warn" },
+      }),
+    );
+    const answer = await client.callTool({ name: "health_check", arguments: {} });
+
+    expect(answer.structuredContent).toMatchObject({ status: "healthy" });
+  }
+});

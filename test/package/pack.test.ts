@@ -1,0 +1,244 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import manifest from "../../package.json" with { type: "json" };
+import { type Simulator, startSimulator } from "../../src/simulator/index.js";
+
+const exec = promisify(execFile);
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const isWindows = process.platform === "win32";
+/** On Windows, npm and npx are scripts, which only a shell starts. */
+const shell = { shell: isWindows };
+
+const packed = z
+  .tuple([
+    z.object({
+      filename: z.string(),
+      unpackedSize: z.number(),
+      files: z.array(z.object({ path: z.string() })),
+    }),
+  ])
+  .transform(([one]) => one);
+
+let folder: string;
+let tarball: string;
+let files: string[];
+let size: number;
+let environment: NodeJS.ProcessEnv;
+let simulator: Simulator;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "foundry-local-mcp-pack-"));
+  const { PATH, HOME, SystemRoot, APPDATA, USERPROFILE, TEMP } = process.env;
+  // Nothing of npm's that this run of the tests may have set, and nothing from the network.
+  environment = {
+    ...{ PATH, HOME, SystemRoot, APPDATA, USERPROFILE, TEMP },
+    npm_config_cache: join(folder, "cache"),
+    npm_config_offline: "true",
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_update_notifier: "false",
+  };
+  const { stdout } = await exec(
+    "npm",
+    ["pack", "--ignore-scripts", "--json", "--pack-destination", folder],
+    { cwd: root, env: environment, ...shell },
+  );
+  const result = packed.parse(JSON.parse(stdout));
+  tarball = join(folder, result.filename);
+  files = result.files.map(({ path }) => path);
+  size = result.unpackedSize;
+  simulator = await startSimulator({
+    models: [{ id: "tiny:1", script: { text: "Hello from a tiny model." } }],
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await simulator?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** An empty folder, as somebody has it who has just heard of this package. */
+async function emptyFolder(name: string): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(path);
+  return path;
+}
+
+describe("the package", () => {
+  test("holds what a user needs", () => {
+    expect(files).toEqual(
+      expect.arrayContaining([
+        "package.json",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "mcp.json.example",
+        "dist/main.js",
+        "dist/index.js",
+        "dist/types/index.d.ts",
+        "dist/THIRD-PARTY-LICENSES.txt",
+        "docs/architecture.md",
+      ]),
+    );
+  });
+
+  test("holds nothing else", () => {
+    const known =
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.md|dist\/(main|index)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+
+    expect(files.filter((path) => !known.test(path))).toEqual([]);
+    // A server over stdio and its client: no more than that should ever weigh.
+    expect(size).toBeLessThan(5_000_000);
+  });
+
+  test("depends on nothing, so that it installs without a registry", () => {
+    expect(manifest).not.toHaveProperty("dependencies");
+    expect(manifest).not.toHaveProperty("peerDependencies");
+    expect(manifest).not.toHaveProperty("optionalDependencies");
+  });
+});
+
+test("npx of the tarball starts the server in an empty folder", async () => {
+  const cwd = await emptyFolder("npx");
+  const server = spawn(
+    "npx",
+    ["--yes", `--package=${tarball}`, "foundry-local-mcp", "--endpoint", simulator.url],
+    { cwd, env: environment, stdio: ["pipe", "pipe", "inherit"], ...shell },
+  );
+  try {
+    const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+    const send = (message: object): void => {
+      server.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    };
+    const clientInfo = { name: "e2e", version: "1" };
+
+    send({
+      id: 1,
+      method: "initialize",
+      params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo },
+    });
+    const introduction: unknown = JSON.parse((await lines.next()).value);
+    send({ method: "notifications/initialized" });
+    send({
+      id: 2,
+      method: "tools/call",
+      params: { name: "complete", arguments: { prompt: "Hello" } },
+    });
+    const answer: unknown = JSON.parse((await lines.next()).value);
+
+    expect(introduction).toMatchObject({ result: { serverInfo: { name: "foundry-local-mcp" } } });
+    expect(answer).toMatchObject({
+      result: { structuredContent: { text: "Hello from a tiny model." } },
+    });
+    const ended = new Promise((resolve) => server.once("close", resolve));
+    server.stdin.end();
+    expect(await ended).toBe(0);
+  } finally {
+    if (server.exitCode === null) server.kill("SIGKILL");
+  }
+}, 60_000);
+
+describe("the library", () => {
+  let project: string;
+
+  beforeAll(async () => {
+    project = await emptyFolder("project");
+    await writeFile(join(project, "package.json"), '{"type":"module","private":true}');
+    await exec("npm", ["install", tarball], { cwd: project, env: environment, ...shell });
+  }, 60_000);
+
+  test("completes, installed from the tarball", async () => {
+    await writeFile(
+      join(project, "use.js"),
+      `import { FoundryClient, FoundryError } from "foundry-local-mcp";
+const client = new FoundryClient({ endpoint: process.argv[2] });
+const { text } = await client.complete({ prompt: "Hello" });
+const failure = await client.complete({ prompt: "Hello", model: "none" }).catch((error) => error);
+await client.close();
+process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryError, code: failure.code }));
+`,
+    );
+
+    const { stdout } = await exec(process.execPath, ["use.js", simulator.url], {
+      cwd: project,
+      env: environment,
+    });
+
+    expect(JSON.parse(stdout)).toEqual({
+      text: "Hello from a tiny model.",
+      isOurs: true,
+      code: "MODEL_NOT_FOUND",
+    });
+  });
+
+  test("is typed: a strict project that checks its libraries compiles with it", async () => {
+    const { stdout } = await compile(
+      "typed.ts",
+      `import { type Completion, FoundryClient, type FoundryClientOptions, FoundryError } from "foundry-local-mcp";
+
+const options: FoundryClientOptions = { endpoint: "http://127.0.0.1:5273", timeoutMs: 1000 };
+const client = new FoundryClient(options);
+export async function answer(prompt: string): Promise<Completion> {
+  try {
+    for await (const event of client.streamComplete({ prompt, maxTokens: 10 })) {
+      if (event.type === "text") process.stdout.write(event.text);
+    }
+    return await client.complete({ prompt }, { signal: AbortSignal.timeout(1000) });
+  } catch (error) {
+    if (error instanceof FoundryError && error.code === "MODEL_NOT_CACHED") throw new Error(error.action);
+    throw error;
+  }
+}
+`,
+    );
+
+    expect(stdout).toBe("");
+  }, 60_000);
+
+  test("is typed: a mistake in its use does not compile", async () => {
+    const compiling = compile(
+      "wrong.ts",
+      `import { FoundryClient } from "foundry-local-mcp";
+export const text: Promise<string> = new FoundryClient().complete({ promt: "Hello" });
+`,
+    );
+
+    await expect(compiling).rejects.toMatchObject({
+      stdout: expect.stringMatching(/'promt' does not exist(.|\n)*CompletionRequest|TS2322/),
+    });
+  }, 60_000);
+
+  function compile(name: string, source: string): Promise<{ stdout: string }> {
+    const options = {
+      target: "ES2023",
+      lib: ["ES2023"],
+      module: "NodeNext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+      types: ["node"],
+      typeRoots: [join(root, "node_modules", "@types")],
+    };
+    const settings = JSON.stringify({ compilerOptions: options, files: [name] });
+    const config = `tsconfig.${name}.json`;
+    return Promise.all([
+      writeFile(join(project, name), source),
+      writeFile(join(project, config), settings),
+    ]).then(() =>
+      exec(
+        process.execPath,
+        [join(root, "node_modules", "typescript", "bin", "tsc"), "--project", config],
+        { cwd: project, env: environment },
+      ),
+    );
+  }
+});
