@@ -24,7 +24,10 @@ async function run(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
-  const name = isNamed ? first : "serve";
+  const named = isNamed ? first : "serve";
+  // Only simulate has a help of its own.
+  const asksForHelp = named !== "simulate" && args.some((arg) => arg === "--help" || arg === "-h");
+  const name = asksForHelp ? "--help" : named;
   const load = COMMANDS.get(name);
   if (load === undefined) {
     const known = [...COMMANDS.keys()].filter((key) => !/^-\w$/.test(key)).join(", ");

@@ -11,6 +11,8 @@ import { type Screen, terminalScreen } from "./screen.js";
 const PROMPT = "In two sentences: what is good about a language model on one's own machine?";
 const MAX_TOKENS = 200;
 
+/** What a shell expects of a command that Ctrl+C ended. */
+const INTERRUPTED = 130;
 /** A laptop, roughly: slow enough to see the text come. */
 const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
 
@@ -25,7 +27,11 @@ export async function demo(flags: readonly string[]): Promise<number> {
   const end = async (): Promise<void> => {
     for (const step of atEnd.splice(0).reverse()) await step().catch(() => {});
   };
-  onTermination(() => void end().finally(() => process.exit(130)));
+  let isInterrupted = false;
+  onTermination(() => {
+    isInterrupted = true;
+    void end();
+  });
   try {
     let endpoint = settings.FOUNDRY_ENDPOINT;
     if (endpoint === undefined) {
@@ -50,6 +56,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
     screen.good("That was all. To use it, add the server to your MCP host: see the README.");
     return 0;
   } catch (thrown) {
+    if (isInterrupted) return INTERRUPTED;
     if (!(thrown instanceof StepFailed)) throw thrown;
     screen.bad(thrown.message);
     return 1;
@@ -67,8 +74,8 @@ async function show(server: LocalServer, screen: Screen): Promise<void> {
 
   screen.title("health_check", "Is the service there?");
   const health = await server.call("health_check");
-  screen.say(health.text);
   if (health.result["status"] === "unavailable") throw new StepFailed(health.text);
+  screen.say(health.text);
 
   screen.title("list_models", "Which models could answer?");
   const listed = await server.call("list_models", { limit: 8 });

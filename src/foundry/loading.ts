@@ -93,7 +93,10 @@ export class ModelLoader {
       if (running > 0) throw inUse(model, running);
     }
     try {
-      return await dialect.unload(model, service.patient(signal));
+      // A completion that begins now would begin on a model that is being taken away.
+      return await service.uses.reserve(model, () =>
+        dialect.unload(model, service.patient(signal)),
+      );
     } finally {
       service.forgetModels();
     }

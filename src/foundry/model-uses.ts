@@ -21,13 +21,19 @@ export class ModelUses {
   readonly #now: () => number;
   readonly #running = new Map<string, number>();
   readonly #restsUntil = new Map<string, number>();
+  readonly #reserved = new Map<string, Promise<unknown>>();
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  begin(model: KnownModel): ModelUse {
+  /** Begins a generation, after an unload that holds the model has ended. */
+  async begin(model: KnownModel): Promise<ModelUse> {
     const key = keyOf(model);
+    for (let holder = this.#reserved.get(key); holder; holder = this.#reserved.get(key)) {
+      // How it ended is the business of whoever unloads.
+      await holder.catch(() => {});
+    }
     this.#running.set(key, this.running(model) + 1);
     let lastTokenAt: number | null = null;
     let longestGapMs = 0;
@@ -50,6 +56,18 @@ export class ModelUses {
         this.#restsUntil.set(key, Math.max(this.#restUntil(key), this.#now() + restMs));
       },
     };
+  }
+
+  /** Keeps generations from beginning on a model until `work` has ended. */
+  async reserve<T>(model: KnownModel, work: () => Promise<T>): Promise<T> {
+    const key = keyOf(model);
+    const holder = work();
+    this.#reserved.set(key, holder);
+    try {
+      return await holder;
+    } finally {
+      if (this.#reserved.get(key) === holder) this.#reserved.delete(key);
+    }
   }
 
   /** How many generations of ours run on a model now. */

@@ -1,4 +1,4 @@
-import type { FoundryError } from "../errors.js";
+import { FoundryError } from "../errors.js";
 import { HttpTransport } from "../http/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import { type Call, type Dialect, detectDialect, type LoadedModel } from "./dialects/index.js";
@@ -15,6 +15,12 @@ import { untilAborted } from "./until-aborted.js";
 
 /** How long a list of models is good enough to resolve a name with, in milliseconds. */
 const LISTING_AGE_MS = 10_000;
+
+/** How long a list waits for what is loaded, in milliseconds. */
+const LOADED_LIST_MS = 5000;
+
+const LOADED_UNKNOWN =
+  "The service is busy, probably loading a model, so which models are loaded is not known now.";
 
 export interface ModelListing {
   readonly models: readonly KnownModel[];
@@ -49,6 +55,7 @@ export class Service {
   readonly #log: Logger;
   readonly #learnedContext = new Map<string, number>();
   #connected: Promise<Connected> | null = null;
+  #listingAsked: Promise<ModelListing> | null = null;
   #listing: { readonly value: ModelListing; readonly at: number } | null = null;
 
   constructor(endpoint: string, options: FoundryClientOptions) {
@@ -98,7 +105,25 @@ export class Service {
     return connected;
   }
 
-  /** All models, freshly asked for. */
+  /**
+   * All models as far as they can be told at once: while the service loads something, it does not
+   * say what is loaded, and the list says so instead of waiting.
+   */
+  async listAvailable(call: Call): Promise<ModelListing> {
+    const { dialect, modelCachePath } = await this.#connect(call.signal);
+    // One after the other: a waiting question about loaded models holds up the list itself (section 3).
+    const list = await busyIfLate(dialect, dialect.listModels(call));
+    const [loaded, disk] = await Promise.all([
+      dialect
+        .loadedModels({ ...call, limits: { wholeMs: Math.min(this.#timeoutMs, LOADED_LIST_MS) } })
+        .catch((thrown: unknown) => unknownIfLate(dialect, thrown)),
+      this.#diskFacts(modelCachePath),
+    ]);
+    const warning = loaded === "late" ? LOADED_UNKNOWN : list.warning;
+    return this.#merge(dialect, list.models, warning, loaded === "late" ? null : loaded, disk);
+  }
+
+  /** All models, freshly asked for, what is loaded included. */
   async listModels(call: Call): Promise<ModelListing> {
     const { dialect, modelCachePath } = await this.#connect(call.signal);
     const [list, loaded, disk] = await Promise.all([
@@ -112,9 +137,12 @@ export class Service {
   /** All models, perhaps from a moment ago. */
   async recentModels(signal?: AbortSignal): Promise<ModelListing> {
     const isRecent = this.#listing !== null && Date.now() - this.#listing.at < LISTING_AGE_MS;
-    return isRecent && this.#listing !== null
-      ? this.#listing.value
-      : this.listModels(this.patient(signal));
+    if (isRecent && this.#listing !== null) return this.#listing.value;
+    // One question for all who ask at the same time, each of whom only stops waiting.
+    this.#listingAsked ??= this.listModels(this.patient()).finally(() => {
+      this.#listingAsked = null;
+    });
+    return untilAborted(this.#listingAsked, signal);
   }
 
   /** Remembers a limit that the service named when it refused a request. */
@@ -182,3 +210,27 @@ export class Service {
 
 const withSignal = (call: Call, signal: AbortSignal | undefined): Call =>
   signal === undefined ? call : { ...call, signal };
+
+const isLate = (dialect: Dialect, thrown: unknown): boolean =>
+  dialect.can.listsWaitForLoads &&
+  thrown instanceof FoundryError &&
+  thrown.code === "TIMEOUT" &&
+  thrown.phase !== "connect";
+
+function unknownIfLate(dialect: Dialect, thrown: unknown): "late" {
+  if (!isLate(dialect, thrown)) throw thrown;
+  return "late";
+}
+
+async function busyIfLate<T>(dialect: Dialect, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (!isLate(dialect, thrown)) throw thrown;
+    throw new FoundryError("SERVICE_BUSY", "The service is busy, probably loading a model.", {
+      action: "Try again when it is loaded; health_check tells.",
+      retryable: true,
+      cause: thrown,
+    });
+  }
+}

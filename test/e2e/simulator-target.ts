@@ -72,6 +72,7 @@ export async function simulatorTarget(
       stopWhenLeft: !isCore || switches.cancelOnDisconnect === "stream",
       nameFailures: true,
       tellThoughts: !isCore || switches.reasoning === "reasoning_content",
+      tellBusy: isCore,
       tellTasks: isCore,
     },
     close: async () => {

@@ -35,6 +35,8 @@ export interface Abilities {
   readonly nameFailures: boolean;
   /** Tell what a model thought. */
   readonly tellThoughts: boolean;
+  /** Show from outside that nothing is being loaded. */
+  readonly tellBusy: boolean;
   /** Know the task of a model. */
   readonly tellTasks: boolean;
 }

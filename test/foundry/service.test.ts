@@ -95,11 +95,34 @@ describe("the service behind an endpoint", () => {
     },
   );
 
-  it("that does not answer a quick question in time is told which limit passed", async () => {
+  it("that does not say what is loaded still lists its models, and says what is not known", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url, { timeoutMs: 150 });
+    simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
+    const { models, warning } = await client.listModels();
+    expect(models.map(({ id, loaded }) => ({ id, loaded }))).toEqual([
+      { id: talker.id, loaded: null },
+    ]);
+    expect(warning).toContain("busy");
+  });
+
+  it("that does not even list its models in time is busy, which may end", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 150 });
     await client.listModels();
     simulator.addFault({ kind: "hang", on: { path: "/v1/models" } });
-    await expect(client.listModels()).rejects.toMatchObject({ code: "TIMEOUT", phase: "whole" });
+    await expect(client.listModels()).rejects.toMatchObject({
+      code: "SERVICE_BUSY",
+      retryable: true,
+    });
+  });
+
+  it("is asked once for its models by all who want to know at the same time", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await Promise.all(Array.from({ length: 20 }, () => client.complete({ prompt: "Hi" })));
+    const lists = simulator.requests.filter(({ path }) => path === "/v1/models");
+    // One to resolve the name, one after the load.
+    expect(lists.length).toBeLessThanOrEqual(2);
   });
 });

@@ -31,6 +31,7 @@ function targetOf({ dialect, sdkVersion, url, models }: RealService): Target {
       stopWhenLeft: !is20,
       nameFailures: !isCore1,
       tellThoughts: !is20,
+      tellBusy: !isCore1,
       tellTasks: true,
     },
     // It ends with the file.

@@ -20,6 +20,7 @@ export class ThinkingSplitter {
   #sawTag = false;
   #line = "";
   #trimming = false;
+  #isAtStart = true;
 
   /** Takes the next stretch of text; returns what can be told by now. */
   push(text: string): Piece[] {
@@ -44,7 +45,9 @@ export class ThinkingSplitter {
     if (at === null) return false;
     const tag = this.#mode === "thinking" || this.#pending.startsWith(CLOSE, at) ? CLOSE : OPEN;
     const wasThinking = this.#mode === "thinking";
+    if (this.#isAtStart && this.#pending.slice(0, at).trim() === "") this.#trimming = true;
     this.#emit(pieces, at);
+    this.#isAtStart = false;
     this.#pending = this.#pending.slice(tag.length);
     if (tag === CLOSE && !wasThinking) pieces.push({ type: "text_was_reasoning" });
     this.#mode = tag === OPEN ? "thinking" : "answer";
@@ -72,7 +75,10 @@ export class ThinkingSplitter {
   /** How many characters at the end may be the beginning of a tag. */
   #heldBack(): number {
     const tags = this.#mode === "thinking" ? [CLOSE] : this.#sawTag ? [OPEN] : [OPEN, CLOSE];
-    return Math.max(...tags.map((tag) => overlap(this.#pending, tag)));
+    const held = Math.max(...tags.map((tag) => overlap(this.#pending, tag)));
+    // Blank lines before the first word belong to it, unless thinking comes first.
+    const isBlank = this.#pending.slice(0, this.#pending.length - held).trim() === "";
+    return this.#isAtStart && isBlank ? this.#pending.length : held;
   }
 
   #emit(pieces: Piece[], length: number): void {
@@ -86,6 +92,7 @@ export class ThinkingSplitter {
     if (this.#trimming) text = text.trimStart();
     if (text === "") return;
     this.#trimming = false;
+    this.#isAtStart = false;
     this.#line = (this.#line + text).slice((this.#line + text).lastIndexOf("\n") + 1);
     pieces.push({ type: "text", text });
   }

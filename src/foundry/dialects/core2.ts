@@ -138,8 +138,8 @@ const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/lo
  * gives each model its bare name as alias; a later version may take ids (section 2).
  */
 function namesFor(model: KnownModel, typed: string): string[] {
-  const { base } = parseModelId(model.id);
-  const names = [model.alias, model.name, typed.trim(), base, model.id];
+  const { base, likelyAlias } = parseModelId(model.id);
+  const names = [model.alias, model.name, typed.trim(), base, likelyAlias, model.id];
   return [...new Set(names.filter((name): name is string => name !== null && name !== ""))];
 }
 

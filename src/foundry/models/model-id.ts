@@ -26,6 +26,11 @@ export interface ModelIdParts {
   readonly version: number | null;
   /** The name without hardware and device; the whole name where it has none. */
   readonly base: string;
+  /**
+   * What the alias most likely is where no source tells it: `phi-4-mini` for
+   * `Phi-4-mini-instruct-generic-cpu:5`. A guess, good for trying and for understanding what is typed.
+   */
+  readonly likelyAlias: string;
   readonly device: Device | null;
   /** Certain only where the hardware names one; `generic-gpu` is CUDA or WebGPU, so `null`. */
   readonly executionProvider: string | null;
@@ -45,10 +50,12 @@ export function parseModelId(id: string): ModelIdParts {
   const variant = VARIANT.exec(name)?.groups;
   const hardware = variant?.["hardware"]?.toLowerCase();
   const device = deviceOf(variant?.["device"]);
+  const base = variant?.["base"] ?? name;
   return {
     name,
     version,
-    base: variant?.["base"] ?? name,
+    base,
+    likelyAlias: base.toLowerCase().replace(/-instruct$/, ""),
     device,
     executionProvider: PROVIDERS[`${hardware}-${device}`] ?? null,
   };

@@ -39,6 +39,7 @@ function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
     (model: KnownModel) => model.alias,
     // Where no source tells an alias, people type the part of the name that reads like one.
     (model: KnownModel) => parseModelId(model.id).base,
+    (model: KnownModel) => parseModelId(model.id).likelyAlias,
   ];
   for (const reading of readings) {
     const matches = models.filter((model) => reading(model)?.toLowerCase() === word);

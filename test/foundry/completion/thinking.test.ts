@@ -34,7 +34,7 @@ const CASES = [
     what: "thinking after a blank line",
     whole: "\n<think>Hm.</think>4",
     reasoning: "Hm.",
-    text: "\n4",
+    text: "4",
   },
   {
     what: "thinking in the middle of an answer, where it begins a line",

@@ -3,6 +3,15 @@ import { deviceOf, parseModelId } from "../../../src/foundry/models/model-id.js"
 
 describe("parseModelId", () => {
   it.each([
+    ["Phi-4-mini-instruct-generic-cpu:5", "phi-4-mini"],
+    ["qwen2.5-0.5b-instruct-cuda-gpu:4", "qwen2.5-0.5b"],
+    ["Phi-4-generic-gpu:1", "phi-4"],
+    ["My_Own.Talker:7", "my_own.talker"],
+  ])("guesses from %s the alias %s", (id, alias) => {
+    expect(parseModelId(id).likelyAlias).toBe(alias);
+  });
+
+  it.each([
     ["Phi-4-cuda-gpu:1", "Phi-4-cuda-gpu", 1, "Phi-4", "gpu", "CUDAExecutionProvider"],
     ["phi-4-openvino-gpu:1", "phi-4-openvino-gpu", 1, "phi-4", "gpu", "OpenVINOExecutionProvider"],
     [
@@ -62,7 +71,7 @@ describe("parseModelId", () => {
       "CPUExecutionProvider",
     ],
   ])("takes %s apart", (id, name, version, base, device, executionProvider) => {
-    expect(parseModelId(id)).toEqual({ name, version, base, device, executionProvider });
+    expect(parseModelId(id)).toMatchObject({ name, version, base, device, executionProvider });
   });
 
   it("does not say which provider a generic GPU variant uses, since it may be two", () => {
@@ -97,7 +106,13 @@ describe("parseModelId", () => {
     ["a:b:12", "a:b", 12],
   ])("takes %s, which follows no grammar, as its own base", (id, name, version) => {
     const parts = parseModelId(id);
-    expect(parts).toEqual({ name, version, base: name, device: null, executionProvider: null });
+    expect(parts).toMatchObject({
+      name,
+      version,
+      base: name,
+      device: null,
+      executionProvider: null,
+    });
   });
 });
 
