@@ -45,7 +45,9 @@ export class ModelLoader {
     const name = typed ?? this.#defaultModel;
     const choose = (models: readonly KnownModel[]): Wanted => {
       if (name !== undefined) {
-        return { model: resolveModel(name, models, device), typed: name, reason: null };
+        const model = resolveModel(name, models, device);
+        // Who asks for a device means that variant, not whichever one the service prefers.
+        return { model, typed: device === undefined ? name : model.id, reason: null };
       }
       const { model, reason } = chooseDefaultModel(models);
       return { model, typed: model.id, reason };

@@ -89,6 +89,21 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
+  it("for a device is not satisfied by the variant that the service prefers", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker" },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+      ],
+    });
+    await expect(
+      clientOf(simulator.url).loadModel("talker", { device: "cpu" }),
+    ).rejects.toMatchObject({
+      code: "UNSUPPORTED_BY_SERVER",
+      message: expect.stringContaining("talker-cuda-gpu:1"),
+    });
+  });
+
   it("for a device takes the variant for it", async () => {
     const simulator = await simulate({
       models: [
