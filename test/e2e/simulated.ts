@@ -8,7 +8,7 @@ import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { WireHost } from "./wire-host.js";
 
-/** Writes for ever, twenty tokens a second. */
+/** Writes for ever, forty tokens a second. */
 export const ENDLESS = "endless-generic-cpu:1";
 /** Answers at once. */
 export const PROMPT_ANSWER = "tiny-generic-cpu:1";
@@ -19,7 +19,7 @@ export const MODELS: NonNullable<SimulatorOptions["models"]> = [
   {
     id: ENDLESS,
     script: { text: "On and on and on it goes. ", forever: true },
-    tokensPerSecond: 20,
+    tokensPerSecond: 40,
     loaded: true,
   },
 ];

@@ -10,21 +10,35 @@ export interface NormalForm {
   readonly connection: string | undefined;
 }
 
-/** `"shape"`: of JSON only the keys and types, of a stream only the sequence of such shapes. */
+/**
+ * `"shape"`: of JSON only the keys and types, of a stream only the sequence of such shapes, of a
+ * connection that nobody took only that nobody did.
+ */
 export type Closeness = "exact" | "shape";
 
 export function normalRecorded({ response }: RecordedExchange, closeness: Closeness): NormalForm {
   const { status, reason, headers = [], connection } = response;
   const content = response.events?.join("") ?? response.text;
   const text = content ?? (response.json === undefined ? "" : JSON.stringify(response.json));
-  return { ...normal(status, reason, headers, connection), body: body(text, headers, closeness) };
+  return {
+    ...normal(status, reason, headers, ending(connection, closeness)),
+    body: body(text, headers, closeness),
+  };
 }
 
 export function normalAnswer(answer: RawResponse, closeness: Closeness): NormalForm {
   const { status, reason, headers = [], chunks, connection } = answer;
   const text = chunks.join("");
-  return { ...normal(status, reason, headers, connection), body: body(text, headers, closeness) };
+  return {
+    ...normal(status, reason, headers, ending(connection, closeness)),
+    body: body(text, headers, closeness),
+  };
 }
+
+const ending = (connection: string | undefined, closeness: Closeness): string | undefined =>
+  closeness === "shape" && /^ECONN(RESET|REFUSED)$/.test(connection ?? "")
+    ? "nobody there"
+    : connection;
 
 type Headers = readonly (readonly [string, string])[];
 

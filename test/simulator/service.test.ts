@@ -106,7 +106,7 @@ describe("a simulated service", () => {
       chunks: [],
       connection: "closed by the service before the end of its answer",
     });
-    expect((await get(simulator.url, "/status")).connection).toBe("ECONNRESET");
+    expect((await get(simulator.url, "/status")).connection).toMatch(/^ECONN(RESET|REFUSED)$/);
     expect((await stream).chunks.join("")).toContain("[DONE]");
   });
 
