@@ -9,6 +9,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/real/**"],
           testTimeout: 30_000,
+          // Most of the tests wait for sockets and processes rather than compute.
+          maxWorkers: 3,
         },
       },
       {

@@ -24,7 +24,7 @@ function problemOf(issue: z.core.$ZodIssue, given: unknown): { what: string; fix
   }
   const name = issue.path.map(String).join(".");
   const value = valueAt(given, issue.path);
-  if (name === "") return { what: `${issue.message}.`, fix: "Change the arguments accordingly." };
+  if (name === "") return { what: `${issue.message}.`, fix: fixOf(issue) };
   if (value === undefined) {
     return { what: `${name} is missing.`, fix: `Give ${name}: ${issue.message}.` };
   }
@@ -32,6 +32,12 @@ function problemOf(issue: z.core.$ZodIssue, given: unknown): { what: string; fix
     what: `${name} is ${shown(value)}, which does not fit.`,
     fix: `Give ${name} as allowed: ${issue.message}.`,
   };
+}
+
+/** A check of several arguments together says itself how to put them right. */
+function fixOf(issue: z.core.$ZodIssue): string {
+  const fix: unknown = issue.code === "custom" ? issue.params?.["fix"] : undefined;
+  return typeof fix === "string" ? fix : "Change the arguments accordingly.";
 }
 
 function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { FoundryError } from "../errors.js";
@@ -72,14 +75,24 @@ export async function simulate(
     output.stdout.write(HELP);
     return 0;
   }
-  const simulator = await started(flags);
+  // As with a real service, what no route tells (aliases, sizes, what is downloaded) lies in files.
+  const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-simulate-"));
+  try {
+    await run(flags, modelCachePath, output);
+  } finally {
+    await rm(modelCachePath, { recursive: true, force: true });
+  }
+  return 0;
+}
+
+async function run(flags: Flags, modelCachePath: string, output: SimulateOutput): Promise<void> {
+  const simulator = await started(flags, modelCachePath);
   output.stdout.write(`${simulator.url}\n`);
   output.stderr.write(
     `This is a simulated ${flags.dialect === "C2" ? "Foundry Local" : "OpenAI-compatible engine"}: no model runs here. Ctrl-C ends it.\n`,
   );
   await new Promise<void>((resolve) => onTermination(() => resolve()));
   await simulator.close();
-  return 0;
 }
 
 type Flags = z.output<typeof flagsSchema> & { readonly faults: readonly string[] };
@@ -118,10 +131,11 @@ function parsedArgs(args: readonly string[]) {
   }
 }
 
-async function started(flags: Flags): Promise<Simulator> {
+async function started(flags: Flags, modelCachePath: string): Promise<Simulator> {
   try {
     const simulator = await startSimulator({
       port: flags.port,
+      modelCachePath,
       dialect: flags.dialect,
       version: flags.version,
       tokensPerSecond: flags["tokens-per-second"],

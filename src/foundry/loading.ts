@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { FoundryError, toFoundryError } from "../errors.js";
 import type { Device, KnownModel } from "./models/index.js";
-import { canChat, chooseDefaultModel, resolveModel } from "./models/index.js";
+import { canChat, chooseDefaultModel, resolveModel, shortName } from "./models/index.js";
 import type { Service } from "./service.js";
 import { loadTimeout, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
@@ -125,9 +125,7 @@ function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[
   const exact = loaded.find(({ id, family }) => id === model.id && family === model.family);
   if (exact !== undefined) return exact;
   const isSibling = (candidate: KnownModel): boolean =>
-    candidate.family === model.family &&
-    (candidate.name === model.name ||
-      (candidate.alias !== null && candidate.alias === model.alias));
+    candidate.family === model.family && shortName(candidate) === shortName(model);
   const sibling = loaded.find(isSibling);
   const isExact = model.version !== null && typed.toLowerCase() === model.id.toLowerCase();
   if (sibling !== undefined && !isExact) return sibling;

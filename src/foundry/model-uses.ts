@@ -1,4 +1,5 @@
 import type { KnownModel } from "./models/index.js";
+import { untilAborted } from "./until-aborted.js";
 
 /** Long enough for a service to notice that a reader is gone, whatever the speed of the model. */
 const SHORTEST_REST_MS = 1500;
@@ -28,11 +29,14 @@ export class ModelUses {
   }
 
   /** Begins a generation, after an unload that holds the model has ended. */
-  async begin(model: KnownModel): Promise<ModelUse> {
+  async begin(model: KnownModel, signal?: AbortSignal): Promise<ModelUse> {
     const key = keyOf(model);
     for (let holder = this.#reserved.get(key); holder; holder = this.#reserved.get(key)) {
       // How it ended is the business of whoever unloads.
-      await holder.catch(() => {});
+      await untilAborted(
+        holder.catch(() => {}),
+        signal,
+      );
     }
     this.#running.set(key, this.running(model) + 1);
     let lastTokenAt: number | null = null;

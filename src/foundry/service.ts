@@ -1,4 +1,4 @@
-import { FoundryError } from "../errors.js";
+import { FoundryError, toFoundryError } from "../errors.js";
 import { HttpTransport } from "../http/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import { type Call, type Dialect, detectDialect, type LoadedModel } from "./dialects/index.js";
@@ -11,6 +11,7 @@ import {
   readDiskFacts,
 } from "./models/index.js";
 import { type FoundryClientOptions, isLoopback, normalizeEndpoint } from "./options.js";
+import { quickTimeout, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
 
 /** How long a list of models is good enough to resolve a name with, in milliseconds. */
@@ -112,7 +113,7 @@ export class Service {
   async listAvailable(call: Call): Promise<ModelListing> {
     const { dialect, modelCachePath } = await this.#connect(call.signal);
     // One after the other: a waiting question about loaded models holds up the list itself (section 3).
-    const list = await busyIfLate(dialect, dialect.listModels(call));
+    const list = await this.#asked(call, () => busyIfLate(dialect, dialect.listModels(call)));
     const [loaded, disk] = await Promise.all([
       dialect
         .loadedModels({ ...call, limits: { wholeMs: Math.min(this.#timeoutMs, LOADED_LIST_MS) } })
@@ -120,7 +121,16 @@ export class Service {
       this.#diskFacts(modelCachePath),
     ]);
     const warning = loaded === "late" ? LOADED_UNKNOWN : list.warning;
-    return this.#merge(dialect, list.models, warning, loaded === "late" ? null : loaded, disk);
+    const listing = this.#merge(
+      dialect,
+      list.models,
+      warning,
+      loaded === "late" ? null : loaded,
+      disk,
+    );
+    // Half a list is good to show, not to choose a model by.
+    if (loaded === "late") this.forgetModels();
+    return listing;
   }
 
   /** All models, freshly asked for, what is loaded included. */
@@ -176,10 +186,23 @@ export class Service {
   }
 
   async #look(call: Call): Promise<Connected> {
-    const dialect = await detectDialect(this.transport, call);
-    const { modelCachePath } = await dialect.status(call);
+    const { dialect, modelCachePath } = await this.#asked(call, async () => {
+      const found = await detectDialect(this.transport, call);
+      const status = await found.status(call);
+      return { dialect: found, modelCachePath: status.modelCachePath };
+    });
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath };
+  }
+
+  /** Puts the time limit of a quick question into words. */
+  async #asked<T>(call: Call, question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (thrown) {
+      const limitMs = call.limits.wholeMs ?? this.#timeoutMs;
+      throw worded(toFoundryError(thrown), () => quickTimeout(this.endpoint, limitMs));
+    }
   }
 
   async #diskFacts(modelCachePath: string | null): Promise<DiskFacts> {

@@ -17,6 +17,14 @@ export const loadTimeout = (model: string, limitMs: number): Wording => ({
   retryable: true,
 });
 
+/** A question that should have been answered at once. */
+export const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
+  message: `${endpoint} took the question but did not answer within ${inSeconds(limitMs)}.`,
+  action:
+    "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise FOUNDRY_TIMEOUT.",
+  retryable: true,
+});
+
 /** A generation that fell silent, before or after its first token. */
 export const stallTimeout = (model: string, limitMs: number, hasText: boolean): Wording => ({
   message: `${model} gave no ${hasText ? "further" : "first"} token within ${inSeconds(limitMs)}.`,

@@ -74,8 +74,8 @@ test("no progress comes after the answer", async () => {
     { progressToken: 7 },
   );
   await host.answerTo(call);
-  // Its timers, if any were left, would have their time now.
-  await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 30 }));
+  // The sign of life that comes after a second of silence, were it still due, would come now.
+  await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 60 }));
   host.endInput();
   await host.ended;
 
@@ -100,7 +100,7 @@ test("no progress comes after a cancellation", async () => {
   host.notify("notifications/cancelled", { requestId: call });
   await host.request("ping");
   const heard = host.progressOf(8).length;
-  await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 30 }));
+  await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 60 }));
 
   expect(host.progressOf(8)).toHaveLength(heard);
 });

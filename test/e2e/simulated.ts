@@ -46,7 +46,9 @@ export function wireHostOn(endpoint: string, settings: Settings = {}): Promise<W
 /** Starts a completion that takes longer than any test, and resolves when its text has begun to come. */
 export async function endlessCompletion(host: WireHost, simulator: Simulator): Promise<number> {
   const id = host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 2000 });
-  await simulator.waitFor(({ requests }) => requests.find(({ tokensSent }) => tokensSent > 2));
+  await simulator.waitFor(({ requests }) =>
+    requests.find(({ tokensSent, endedBy }) => tokensSent > 2 && endedBy === null),
+  );
   return id;
 }
 
@@ -59,9 +61,9 @@ export async function ordinaryAnswer(host: WireHost): Promise<unknown> {
   return text;
 }
 
-/** The request of the only completion so far. */
+/** The request of the latest completion. */
 export function chatRequest(simulator: Simulator) {
-  const found = simulator.requests.find(({ path }) => path.endsWith("/v1/chat/completions"));
+  const found = simulator.requests.findLast(({ path }) => path.endsWith("/v1/chat/completions"));
   if (found === undefined) throw new Error("no completion was asked for");
   return found;
 }

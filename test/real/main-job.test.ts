@@ -7,9 +7,12 @@ import { type RealService, startRealServices } from "./services.js";
 const real = await startRealServices({ slowTokenMilliseconds: 100, slowLoadSeconds: 3 });
 afterAll(() => real.stop());
 
-for (const { line, reason } of real.skipped) {
-  process.stderr.write(`${line} is skipped: ${reason}\n`);
-  describe(`the main job on ${line}`, () => {
+// Mostly all for the same reason, which is then said once.
+for (const reason of new Set(real.skipped.map((skipped) => skipped.reason))) {
+  const lines = real.skipped.filter((skipped) => skipped.reason === reason);
+  const names = lines.map(({ line }) => line).join(", ");
+  process.stderr.write(`Skipped: ${names}: ${reason}\n`);
+  describe(`the main job on ${names}`, () => {
     test.skip(`needs what this machine does not have: ${reason}`, () => {});
   });
 }

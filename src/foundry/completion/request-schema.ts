@@ -47,15 +47,16 @@ export const completionFields = {
   seed: wholeNumber(0, 2_147_483_647),
 } as const;
 
-/** Says what is wrong with prompt and messages taken together, or `null`. */
-export function promptProblem(given: { prompt?: unknown; messages?: unknown }): string | null {
-  if (given.prompt !== undefined && given.messages !== undefined) {
-    return "Both prompt and messages came, but a completion takes one of them";
-  }
-  if (given.prompt === undefined && given.messages === undefined) {
-    return "Neither prompt nor messages came, but a completion needs one of them";
-  }
-  return null;
+/** What is wrong with prompt and messages taken together, as an issue of a schema, or `null`. */
+export function promptProblem(given: { prompt?: unknown; messages?: unknown }) {
+  const count = [given.prompt, given.messages].filter((value) => value !== undefined).length;
+  if (count === 1) return null;
+  const message =
+    count === 2
+      ? "Both prompt and messages came, but a completion takes one of them"
+      : "Neither prompt nor messages came, but a completion needs one of them";
+  const fix = "Give either prompt, a single request, or messages, a conversation.";
+  return { code: "custom" as const, message, input: given, params: { fix } };
 }
 
 export const completionRequestSchema = z
@@ -72,5 +73,5 @@ export const completionRequestSchema = z
   })
   .superRefine((request, context) => {
     const problem = promptProblem(request);
-    if (problem !== null) context.addIssue({ code: "custom", message: problem, input: request });
+    if (problem !== null) context.addIssue(problem);
   });

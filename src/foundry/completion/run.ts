@@ -115,7 +115,7 @@ async function openWithRemedies(
   for (;;) {
     progress.model = model.id;
     progress.asked();
-    const use = await context.service.uses.begin(model);
+    const use = await context.service.uses.begin(model, context.signal);
     try {
       const chat = { ...settingsOf(request), model, messages, maxTokens };
       return { stream: await dialect.chat(chat, chatCall(context)), model, use };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpTransport, StreamEvent } from "../../http/index.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, FinishReason } from "./dialect.js";
-import { errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
+import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
 
 /**
  * The stream of `/v1/chat/completions`, which all servers share but for its flaws: text in `delta` or
@@ -52,7 +52,7 @@ export async function openChat(
   quirks: ChatQuirks,
   call: Call,
 ): Promise<ChatStream> {
-  const subject: Subject = { doing: "chat", model: request.model.id };
+  const subject = about("chat", request.model);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
@@ -93,7 +93,7 @@ export async function wholeChat(
   quirks: ChatQuirks,
   call: Call,
 ): Promise<ChatStream> {
-  const subject: Subject = { doing: "chat", model: request.model.id };
+  const subject = about("chat", request.model);
   const { stream: _, stream_options: __, ...body } = bodyOf(request, quirks);
   const answer = await transport.request({
     method: "POST",

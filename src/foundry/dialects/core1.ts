@@ -1,11 +1,17 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
-import type { KnownModel } from "../models/index.js";
+import { type KnownModel, shortName } from "../models/index.js";
 import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat, wholeChat } from "./chat-stream.js";
 import type { Call, ChatRequest, Dialect } from "./dialect.js";
-import { errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
+import {
+  about,
+  downloadAdvice,
+  errorOfFailure,
+  errorOfStreamEvent,
+  type Subject,
+} from "./failures.js";
 
 export const core1StatusSchema = z.object({ modelDirPath: z.string() });
 
@@ -36,7 +42,9 @@ export function core1Dialect(transport: HttpTransport): Dialect {
    * one piece, the same request tells why, or is answered after all (section 10).
    */
   const explainSilence = async (request: ChatRequest, call: Call, error: FoundryError) => {
-    const loaded = await loadedModels(call);
+    const loaded = await loadedModels(call).catch(() => null);
+    // It does not answer any more: what broke off is all there is to tell.
+    if (loaded === null) throw error;
     if (!loaded.some(({ id }) => id === request.model.id)) throw notLoaded(request.model);
     const whole = await wholeChat(transport, request, QUIRKS, call);
     return { ...whole, attempts: error.attempts + whole.attempts };
@@ -84,14 +92,14 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       // Answers the same whether or not it was loaded; only the list tells.
       const before = await loadedModels(call);
       if (before.some(({ id }) => id === model.id)) return "already_loaded";
-      await get(pathOf("load", model.id), call, { doing: "load", model: model.id });
+      await get(pathOf("load", model.id), call, about("load", model));
       return "loaded";
     },
 
     async unload(model, call) {
       const before = await loadedModels(call);
       if (!before.some(({ id }) => id === model.id)) return "not_loaded";
-      await get(pathOf("unload", model.id), call, { doing: "unload", model: model.id });
+      await get(pathOf("unload", model.id), call, about("unload", model));
       return "unloaded";
     },
 
@@ -121,12 +129,10 @@ function offline(error: unknown): string {
 const pathOf = (verb: "load" | "unload", id: string): string =>
   `/models/${verb}/${encodeURIComponent(id)}`;
 
-function notDownloaded(model: KnownModel): FoundryError {
-  const name = model.alias ?? model.name;
-  return new FoundryError("MODEL_NOT_CACHED", `${model.id} is not downloaded.`, {
-    action: `Download it first, for example with \`foundry model download ${name}\`, or choose a downloaded model from list_models.`,
+const notDownloaded = (model: KnownModel): FoundryError =>
+  new FoundryError("MODEL_NOT_CACHED", `${model.id} is not downloaded.`, {
+    action: downloadAdvice(shortName(model)),
   });
-}
 
 const notLoaded = (model: KnownModel): FoundryError =>
   errorOfStreamEvent("Model is not loaded", "invalid_request_error", {

@@ -6,7 +6,7 @@ import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import type { Core2Version } from "./core2-versions.js";
 import type { Call, Dialect } from "./dialect.js";
-import { errorOfFailure, type Subject } from "./failures.js";
+import { about, errorOfFailure, type Subject } from "./failures.js";
 
 export const core2StatusSchema = z.object({
   modelCachePath: z.string(),
@@ -45,7 +45,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     const [name, ...rest] = names;
     const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name ?? model.name)}`;
     try {
-      return await get(path, call, { doing: verb, model: model.id });
+      return await get(path, call, about(verb, model));
     } catch (error) {
       const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
       if (!isUnknown || rest.length === 0) throw error;

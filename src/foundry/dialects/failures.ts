@@ -1,5 +1,6 @@
 import { type ErrorCode, FoundryError, type FoundryErrorOptions } from "../../errors.js";
 import type { HttpFailure } from "../../http/index.js";
+import { type KnownModel, shortName } from "../models/index.js";
 import { plainWords } from "./plain-words.js";
 
 /**
@@ -11,14 +12,16 @@ import { plainWords } from "./plain-words.js";
 /** What a request was about, as far as it helps to word its failure. */
 export interface Subject {
   readonly doing: "chat" | "load" | "unload" | "other";
-  /** The model as the caller knows it. */
+  /** The model's exact id. */
   readonly model?: string;
+  /** What people call it. */
+  readonly shortName?: string;
 }
 
 interface Rule {
   readonly words: RegExp;
   readonly code: ErrorCode;
-  readonly say: (model: string) => { message: string; action: string };
+  readonly say: (model: string, shortName: string) => { message: string; action: string };
   /** Where these words mean something else. */
   readonly except?: Subject["doing"];
 }
@@ -28,9 +31,9 @@ const RULES: readonly Rule[] = [
   {
     words: /model not cached|must be downloaded before/i,
     code: "MODEL_NOT_CACHED",
-    say: (model) => ({
+    say: (model, shortName) => ({
       message: `${model} is not downloaded.`,
-      action: `Download it first, for example with \`foundry model download\`, or choose a downloaded model from list_models.`,
+      action: downloadAdvice(shortName),
     }),
   },
   {
@@ -77,6 +80,17 @@ const RULES: readonly Rule[] = [
     }),
   },
 ];
+
+/** The subject of a request about one model. */
+export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
+  doing,
+  model: model.id,
+  shortName: shortName(model),
+});
+
+/** What to do about a model that is not downloaded, which is never done unasked: it is gigabytes. */
+export const downloadAdvice = (shortName: string): string =>
+  `Download it first, for example with \`foundry model download ${shortName}\`, or choose a downloaded model from list_models.`;
 
 /** Mistakes of the caller that older services answer with a 500 (docs/foundry-local.md, section 5). */
 const CALLERS_MISTAKE =
@@ -148,7 +162,7 @@ function errorOfMessage(
   }
   const rule = RULES.find(({ words, except }) => except !== subject.doing && words.test(message));
   if (rule !== undefined) {
-    const { message: what, action } = rule.say(model);
+    const { message: what, action } = rule.say(model, subject.shortName ?? model);
     return new FoundryError(rule.code, what, {
       ...options,
       action,

@@ -61,6 +61,13 @@ export function parseModelId(id: string): ModelIdParts {
   };
 }
 
+/**
+ * What people call a model: its alias, or, where no source tells one, what it most likely is. Good
+ * for showing and for comparing variants; what a service is asked for is another matter.
+ */
+export const shortName = ({ alias, id }: { alias: string | null; id: string }): string =>
+  alias ?? parseModelId(id).likelyAlias;
+
 /** `CPU`, `Gpu`, `npu` … as a device; anything else is unknown. */
 export function deviceOf(text: string | null | undefined): Device | null {
   const device = text?.toLowerCase();

@@ -1,7 +1,7 @@
 import leven from "leven";
 import { FoundryError } from "../../errors.js";
 import type { Device, KnownModel } from "./model.js";
-import { parseModelId } from "./model-id.js";
+import { parseModelId, shortName } from "./model-id.js";
 
 /**
  * From what a person types (alias, name or id, in any case) to the model they mean. Among several
@@ -90,8 +90,7 @@ export function nearestNames(typed: string, models: readonly KnownModel[]): stri
     const share = leven(word, candidate) / Math.max(word.length, candidate.length);
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
-  // People type aliases; where there is none, the name is the shortest that can be typed.
-  const names = [...new Set(models.map((model) => model.alias ?? model.name))];
+  const names = [...new Set(models.map(shortName))];
   return names
     .map((name) => ({ name, distance: distanceOf(name) }))
     .sort((a, b) => a.distance - b.distance)

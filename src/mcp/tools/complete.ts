@@ -44,7 +44,7 @@ export const complete = defineTool({
     })
     .superRefine((given, context) => {
       const problem = promptProblem(given);
-      if (problem !== null) context.addIssue({ code: "custom", message: problem, input: given });
+      if (problem !== null) context.addIssue(problem);
     }),
   result: z.object({
     completion_id: z.string(),

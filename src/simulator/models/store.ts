@@ -4,7 +4,7 @@ export type Family = "public" | "local";
 
 const VENDOR = /-(trtrtx|openvino|qnn|vitis|migraphx)-/;
 
-/** The order in which the service prefers the variants of an alias (`docs/foundry-local.md`, 2). */
+/** The order in which the service prefers the variants of an alias (`docs/foundry-local.md`, section 2). */
 function rank(model: SimulatedModel): number {
   if (model.device === "NPU") return 0;
   const generic = model.name.includes("-generic-");

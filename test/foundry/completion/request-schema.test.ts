@@ -171,12 +171,12 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },
       "Both prompt and messages came, but a completion takes one of them.",
-      "Change the arguments accordingly.",
+      "Give either prompt, a single request, or messages, a conversation.",
     ],
     [
       {},
       "Neither prompt nor messages came, but a completion needs one of them.",
-      "Change the arguments accordingly.",
+      "Give either prompt, a single request, or messages, a conversation.",
     ],
   ])("are refused with name, value and what is allowed: %o", (given, message, action) => {
     expect(() => parseArguments(completionRequestSchema, given)).toThrowError(

@@ -70,6 +70,32 @@ describe("on core 2.x", () => {
     ]);
   });
 
+  it("far away, the variant that an alias loads is used, whichever was listed first", async () => {
+    const simulator = await startSimulator({
+      models: [
+        { id: "Talker-instruct-cuda-gpu:2", alias: "talker", downloaded: false },
+        { id: "Talker-instruct-generic-cpu:2", alias: "talker" },
+      ],
+    });
+    onTestFinished(() => simulator.close());
+    const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
+    expect(completion).toMatchObject({
+      status: "completed",
+      model: "Talker-instruct-generic-cpu:2",
+    });
+  });
+
+  it("far away, a model that is not downloaded is refused by the name to download it by", async () => {
+    const simulator = await startSimulator({
+      models: [{ id: "Talker-instruct-generic-cpu:2", alias: "talker", downloaded: false }],
+    });
+    onTestFinished(() => simulator.close());
+    await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      action: expect.stringContaining("`foundry model download talker`"),
+    });
+  });
+
   it("a registered model is loaded, completed and unloaded by the routes of its family", async () => {
     const own = { id: "My_Own.Talker:7", alias: "My_Own.Talker", family: "local" as const };
     const simulator = await simulate({ version: "2.2.1", models: [talker, own] });

@@ -24,7 +24,7 @@ export async function jsonBody(request: DialectRequest): Promise<ParsedJson> {
 
 /**
  * Bytes that are no UTF-8 end up in the message about them, which then cannot be written as JSON:
- * that is what the framework reports (`docs/foundry-local.md`, 5).
+ * that is what the framework reports (`docs/foundry-local.md`, section 5).
  */
 function utf8(bytes: Buffer): string {
   try {

@@ -2,7 +2,7 @@ import { Lexer, type Token } from "./json-lexer.js";
 
 /**
  * Reads JSON as nlohmann/json 3.11 does, for its messages: the service passes them on to the
- * client word for word (`docs/foundry-local.md`, 5).
+ * client word for word (`docs/foundry-local.md`, section 5).
  */
 
 /** What nlohmann throws; `message` begins with its name in brackets. */

@@ -17,7 +17,7 @@ export interface StoredResponse {
 
 /**
  * The responses of one family that were made with `store: true`: the last 20, of which the last
- * five hold their model in memory (`docs/foundry-local.md`, 3).
+ * five hold their model in memory (`docs/foundry-local.md`, section 3).
  */
 export class ResponseStore {
   readonly #responses = new Map<string, StoredResponse>();

@@ -38,7 +38,7 @@ const same = (text: string): Builds => ({ "2026-07": text, "2.0.1": text, "2.2.1
 
 /**
  * What stands before and in a message that comes from deep inside: file, line and function of the
- * build (`docs/foundry-local.md`, 5). Only seen builds; one that was not is given its neighbour's.
+ * build (`docs/foundry-local.md`, section 5). Only seen builds; one that was not is given its neighbour's.
  */
 const TEXTS = {
   maxTokens: {

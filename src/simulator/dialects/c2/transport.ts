@@ -2,7 +2,7 @@ import type { Headers, HttpProfile } from "../../wire/profile.js";
 
 const SERVER = ["Server", "oatpp/1.3.0"] as const;
 
-/** oatpp 1.3.0 on the wire (`docs/foundry-local.md`, 7). */
+/** oatpp 1.3.0 on the wire (`docs/foundry-local.md`, section 7). */
 export const OATPP: HttpProfile = {
   maxHeadBytes: 4096,
   tooLong: "reset",
