@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { FoundryError } from "./errors.js";
 
 const LONGEST_SHOWN = 60;
@@ -11,16 +11,30 @@ const LONGEST_SHOWN = 60;
 export function parseArguments<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
   const parsed = schema.safeParse(given, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => problemOf(issue, given));
+  const known = namesOf(schema);
+  const problems = parsed.error.issues.map((issue) => problemOf(issue, given, known));
   throw new FoundryError("INVALID_ARGUMENT", problems.map(({ what }) => what).join(" "), {
     action: [...new Set(problems.map(({ fix }) => fix))].join(" "),
   });
 }
 
-function problemOf(issue: z.core.$ZodIssue, given: unknown): { what: string; fix: string } {
+/** The arguments there are, for somebody who named one that is not. */
+function namesOf(schema: z.ZodType): string {
+  const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  return names.length === 0 ? "" : ` There are: ${names.join(", ")}.`;
+}
+
+function problemOf(
+  issue: z.core.$ZodIssue,
+  given: unknown,
+  known: string,
+): { what: string; fix: string } {
   if (issue.code === "unrecognized_keys") {
     const names = issue.keys.map((key) => `"${key}"`).join(", ");
-    return { what: `There is no argument ${names}.`, fix: `Leave ${names} out.` };
+    return {
+      what: `There is no argument ${names}.`,
+      fix: `Leave ${names} out.${issue.path.length === 0 ? known : ""}`,
+    };
   }
   const name = issue.path.map(String).join(".");
   const value = valueAt(given, issue.path);

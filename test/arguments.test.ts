@@ -35,7 +35,7 @@ describe("parseArguments", () => {
     expect(() => parseArguments(schema, { name: "a", nmae: 1, x: 2 })).toThrowError(
       expect.objectContaining({
         message: 'There is no argument "nmae", "x".',
-        action: 'Leave "nmae", "x" out.',
+        action: 'Leave "nmae", "x" out. There are: count, name, deep.',
       }),
     );
   });

@@ -120,8 +120,7 @@ export class FoundryClient {
    */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     const { service } = this.#parts();
-    const signal = options.signal;
-    const { models, warning } = await this.#noted(service.listAvailable(service.quick(signal)));
+    const { models, warning } = await this.#noted(service.listAvailable(options.signal));
     return { models, warning, defaultModel: this.#defaultAmong(models) };
   }
 

@@ -4,7 +4,7 @@ import type { Metrics, Totals } from "../metrics.js";
 import { type MachineMemory, machineMemory, processFigures } from "../platform/process-figures.js";
 import type { Call, Dialect, DialectName } from "./dialects/index.js";
 import type { ModelLoader } from "./loading.js";
-import type { ModelListing, Service } from "./service.js";
+import { isLate, type ModelListing, type Service } from "./service.js";
 
 /** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
 export interface Health {
@@ -14,7 +14,7 @@ export interface Health {
   readonly dialect: DialectName | null;
   /** The same for people, such as `Foundry Local core 2.1 or later`. */
   readonly service: string | null;
-  /** How the endpoint was found. */
+  /** How the endpoint was found: `set` by the user. */
   readonly foundBy: string | null;
   /** Ids of the models in memory; `null` where the service does not tell, or is too busy to. */
   readonly loadedModels: readonly string[] | null;
@@ -68,7 +68,7 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     endpoint: service?.endpoint ?? null,
     dialect: null,
     service: null,
-    foundBy: service === null ? null : "FOUNDRY_ENDPOINT",
+    foundBy: service === null ? null : "set",
     loadedModels: null,
     busy: null,
     memory: null,
@@ -86,27 +86,25 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
   if (live instanceof FoundryError) return { ...unknown, problems: [problemOf(live)] };
 
   const { dialect, pid, latencyMs } = live;
-  const localPid = service.isOnThisMachine ? pid : null;
+  const isHere = await service.isOnThisDisk();
+  const isLoading = context.loader?.isLoading === true;
   const [listing, figures] = await Promise.all([
-    context.loader?.isLoading === true
-      ? busyLoading()
-      : list(service, callWithin(Math.min(LIST_MS, timeoutMs), signal)),
-    localPid === null ? null : processFigures(localPid),
+    // While a load of ours runs, the answer is known, and the question would only wait.
+    isLoading ? null : list(service, callWithin(Math.min(LIST_MS, timeoutMs), signal)),
+    isHere && pid !== null ? processFigures(pid) : null,
   ]);
-  const problems = [...problemsOf(listing), ...circuitProblems(service)];
-  const isBusy = listing instanceof FoundryError && isBusyAnswer(listing);
+  const isBusy = isLoading || looksBusy(dialect, listing);
+  const problems = [...(isBusy ? [] : problemsOf(listing)), ...circuitProblems(service)];
   return {
     ...unknown,
     status: problems.length > 0 ? "degraded" : "healthy",
     dialect: dialect.name,
     service: dialect.title,
     version: dialect.version,
-    loadedModels: listing instanceof FoundryError ? null : loadedIds(dialect, listing),
+    loadedModels: loadedIds(listing),
     // Where nothing waits for a load, one that somebody else started cannot be seen.
     busy: isBusy ? true : dialect.can.listsWaitForLoads ? false : null,
-    memory: service.isOnThisMachine
-      ? { processMb: figures?.memoryMb ?? null, ...machineMemory() }
-      : null,
+    memory: isHere ? { processMb: figures?.memoryMb ?? null, ...machineMemory() } : null,
     uptimeSeconds: figures?.uptimeSeconds ?? null,
     pid,
     latencyMs,
@@ -144,24 +142,23 @@ async function look(service: Service, call: Call): Promise<Live | FoundryError> 
 
 async function list(service: Service, call: Call): Promise<ModelListing | FoundryError> {
   try {
-    return await service.listModels({ ...call, retry: false });
+    return await service.listAtOnce({ ...call, retry: false }, call.limits.wholeMs ?? LIST_MS);
   } catch (error) {
     return toFoundryError(error);
   }
 }
 
-const busyLoading = async (): Promise<FoundryError> =>
-  new FoundryError("SERVICE_BUSY", "A model is being loaded.", {
-    action: "Wait until it is loaded.",
-    retryable: true,
-  });
+/** Alive but slow to tell what is loaded is what a load of somebody else looks like. */
+function looksBusy(dialect: Dialect, listing: ModelListing | FoundryError | null): boolean {
+  if (listing instanceof FoundryError) {
+    return isLate(dialect, listing) || listing.code === "SERVICE_BUSY";
+  }
+  return listing !== null && dialect.can.listsWaitForLoads && !listing.isLoadedKnown;
+}
 
-const isBusyAnswer = (error: FoundryError): boolean =>
-  error.code === "SERVICE_BUSY" || error.code === "TIMEOUT";
-
-function problemsOf(listing: ModelListing | FoundryError): HealthProblem[] {
-  // Alive but slow to list is what a load looks like from outside: busy, not broken.
-  if (listing instanceof FoundryError) return isBusyAnswer(listing) ? [] : [problemOf(listing)];
+function problemsOf(listing: ModelListing | FoundryError | null): HealthProblem[] {
+  if (listing === null) return [];
+  if (listing instanceof FoundryError) return [problemOf(listing)];
   const { models, warning } = listing;
   const problems: HealthProblem[] = [];
   if (warning !== null) {
@@ -194,10 +191,10 @@ function circuitProblems({ transport }: Service): HealthProblem[] {
   ];
 }
 
-const loadedIds = (dialect: Dialect, { models }: ModelListing): string[] | null =>
-  dialect.can.load
-    ? models.filter((model) => model.loaded === true).map((model) => model.id)
-    : null;
+function loadedIds(listing: ModelListing | FoundryError | null): string[] | null {
+  if (listing === null || listing instanceof FoundryError || !listing.isLoadedKnown) return null;
+  return listing.models.filter((model) => model.loaded === true).map((model) => model.id);
+}
 
 const problemOf = (error: FoundryError): HealthProblem => ({
   what: error.message,

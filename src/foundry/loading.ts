@@ -1,10 +1,13 @@
 import { setTimeout } from "node:timers/promises";
-import { FoundryError, toFoundryError } from "../errors.js";
+import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
 import type { Device, KnownModel } from "./models/index.js";
 import { canChat, chooseDefaultModel, resolveModel, shortName } from "./models/index.js";
 import type { Service } from "./service.js";
 import { loadTimeout, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
+
+/** How long an unload waits for a generation that was left, in milliseconds. */
+const LONGEST_REST_MS = 15_000;
 
 export interface LoadOutcome {
   /** The model that is in memory now: where a version was left open, the one the service chose. */
@@ -87,10 +90,7 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect(signal);
     if (!dialect.can.refusesUnloadInUse) {
-      // Another one may be left in the meantime.
-      for (let ms = service.uses.restMs(model); ms > 0; ms = service.uses.restMs(model)) {
-        await untilAborted(setTimeout(ms), signal);
-      }
+      await this.#restOf(model, signal);
       const running = service.uses.running(model);
       if (running > 0) throw inUse(model, running);
     }
@@ -101,6 +101,21 @@ export class ModelLoader {
       );
     } finally {
       service.forgetModels();
+    }
+  }
+
+  /** Waits until no generation that was left can be running on a model any more. */
+  async #restOf(model: KnownModel, signal: AbortSignal | undefined): Promise<void> {
+    const { uses } = this.#service;
+    const until = performance.now() + LONGEST_REST_MS;
+    // Another one may be left in the meantime.
+    for (let ms = uses.restMs(model); ms > 0; ms = uses.restMs(model)) {
+      if (performance.now() + ms > until) throw mayBeInUse(model, ms);
+      try {
+        await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
+      } catch {
+        throw cancelledError();
+      }
     }
   }
 
@@ -149,6 +164,15 @@ function inUse(model: KnownModel, running: number): FoundryError {
     "MODEL_BUSY",
     `${model.id} was not unloaded: ${completions} running on it, and this version of Foundry Local dies of that.`,
     { action: "Wait until they have ended, or cancel them, then try again.", retryable: true },
+  );
+}
+
+function mayBeInUse(model: KnownModel, restMs: number): FoundryError {
+  const seconds = Math.ceil(restMs / 1000);
+  return new FoundryError(
+    "MODEL_BUSY",
+    `${model.id} was not unloaded: a slow completion on it was cancelled a moment ago and may still run, and this version of Foundry Local dies of that.`,
+    { action: `Try again in ${seconds} s.`, retryable: true, retryAfterMs: restMs },
   );
 }
 

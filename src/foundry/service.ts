@@ -1,7 +1,15 @@
+import { access } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { FoundryError, toFoundryError } from "../errors.js";
 import { HttpTransport } from "../http/index.js";
 import { type Logger, silentLogger } from "../log.js";
-import { type Call, type Dialect, detectDialect, type LoadedModel } from "./dialects/index.js";
+import {
+  type Call,
+  type Dialect,
+  detectDialect,
+  type LoadedModel,
+  type ModelList,
+} from "./dialects/index.js";
 import { ModelUses } from "./model-uses.js";
 import {
   type DiskFacts,
@@ -11,7 +19,7 @@ import {
   readDiskFacts,
 } from "./models/index.js";
 import { type FoundryClientOptions, isLoopback, normalizeEndpoint } from "./options.js";
-import { quickTimeout, worded } from "./timeouts.js";
+import { quickTimeout, timeoutOf, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
 
 /** How long a list of models is good enough to resolve a name with, in milliseconds. */
@@ -19,6 +27,8 @@ const LISTING_AGE_MS = 10_000;
 
 /** How long a list waits for what is loaded, in milliseconds. */
 const LOADED_LIST_MS = 5000;
+/** The same when an earlier question about it still waits. */
+const STILL_WAITING_MS = 500;
 
 const LOADED_UNKNOWN =
   "The service is busy, probably loading a model, so which models are loaded is not known now.";
@@ -26,6 +36,8 @@ const LOADED_UNKNOWN =
 export interface ModelListing {
   readonly models: readonly KnownModel[];
   readonly warning: string | null;
+  /** `false` where the service does not tell what is loaded, or is too busy to. */
+  readonly isLoadedKnown: boolean;
 }
 
 interface Connected {
@@ -56,6 +68,9 @@ export class Service {
   readonly #log: Logger;
   readonly #learnedContext = new Map<string, number>();
   #connected: Promise<Connected> | null = null;
+  /** A question about loaded models that is not answered yet. */
+  #loadedAsked: Promise<readonly LoadedModel[] | null> | null = null;
+  #lastList: ModelList | null = null;
   #listingAsked: Promise<ModelListing> | null = null;
   #listing: { readonly value: ModelListing; readonly at: number } | null = null;
 
@@ -74,11 +89,6 @@ export class Service {
       ...(options.retry === undefined ? {} : { retry: options.retry }),
       ...(options.circuit === undefined ? {} : { circuit: options.circuit }),
     });
-  }
-
-  /** Limits for a question that should be answered at once. */
-  quick(signal?: AbortSignal): Call {
-    return withSignal({ limits: { wholeMs: this.#timeoutMs } }, signal);
   }
 
   /**
@@ -106,31 +116,40 @@ export class Service {
     return connected;
   }
 
+  /** All models as far as they can be told within the time for quick questions. */
+  async listAvailable(signal?: AbortSignal): Promise<ModelListing> {
+    const { dialect } = await this.#connect(signal);
+    try {
+      return await this.#withinTimeout(signal, (call) =>
+        this.listAtOnce(call, Math.min(LOADED_LIST_MS, this.#timeoutMs / 2)),
+      );
+    } catch (thrown) {
+      throw isLate(dialect, thrown) ? busy(thrown) : thrown;
+    }
+  }
+
   /**
    * All models as far as they can be told at once: while the service loads something, it does not
-   * say what is loaded, and the list says so instead of waiting.
+   * say what is loaded (docs/foundry-local.md, section 3), and the list says so instead of waiting
+   * longer than `patienceMs`.
    */
-  async listAvailable(call: Call): Promise<ModelListing> {
+  async listAtOnce(call: Call, patienceMs: number): Promise<ModelListing> {
     const { dialect, modelCachePath } = await this.#connect(call.signal);
-    // One after the other: a waiting question about loaded models holds up the list itself (section 3).
-    const list = await this.#asked(call, () => busyIfLate(dialect, dialect.listModels(call)));
+    // A question about loaded models that still waits holds up the list, too: then the last one serves.
+    const isWaiting = this.#loadedAsked !== null;
+    const list =
+      isWaiting && this.#lastList !== null ? this.#lastList : await dialect.listModels(call);
+    this.#lastList = list;
     const [loaded, disk] = await Promise.all([
-      dialect
-        .loadedModels({ ...call, limits: { wholeMs: Math.min(this.#timeoutMs, LOADED_LIST_MS) } })
-        .catch((thrown: unknown) => unknownIfLate(dialect, thrown)),
+      dialect.can.listsWaitForLoads
+        ? this.#loadedWithin(dialect, isWaiting ? STILL_WAITING_MS : patienceMs, call)
+        : dialect.loadedModels(call),
       this.#diskFacts(modelCachePath),
     ]);
-    const warning = loaded === "late" ? LOADED_UNKNOWN : list.warning;
-    const listing = this.#merge(
-      dialect,
-      list.models,
-      warning,
-      loaded === "late" ? null : loaded,
-      disk,
-    );
-    // Half a list is good to show, not to choose a model by.
-    if (loaded === "late") this.forgetModels();
-    return listing;
+    if (loaded !== "late") return this.#remember(this.#merge(dialect, list, loaded, disk));
+    // Half a list is good to show, not to choose a model by, so it is not remembered.
+    const listing = this.#merge(dialect, list, null, disk);
+    return { ...listing, warning: LOADED_UNKNOWN, isLoadedKnown: false };
   }
 
   /** All models, freshly asked for, what is loaded included. */
@@ -141,7 +160,7 @@ export class Service {
       dialect.loadedModels(call),
       this.#diskFacts(modelCachePath),
     ]);
-    return this.#merge(dialect, list.models, list.warning, loaded, disk);
+    return this.#remember(this.#merge(dialect, list, loaded, disk));
   }
 
   /** All models, perhaps from a moment ago. */
@@ -178,31 +197,76 @@ export class Service {
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
     // One look for all who wait; so it takes none of their signals, each only stops waiting.
-    this.#connected ??= this.#look(this.quick()).catch((error: unknown) => {
-      this.#connected = null;
-      throw error;
-    });
+    this.#connected ??= this.#withinTimeout(undefined, (call) => this.#look(call)).catch(
+      (error: unknown) => {
+        this.#connected = null;
+        throw error;
+      },
+    );
     return untilAborted(this.#connected, signal);
   }
 
   async #look(call: Call): Promise<Connected> {
-    const { dialect, modelCachePath } = await this.#asked(call, async () => {
-      const found = await detectDialect(this.transport, call);
-      const status = await found.status(call);
-      return { dialect: found, modelCachePath: status.modelCachePath };
-    });
+    const dialect = await detectDialect(this.transport, call);
+    const { modelCachePath } = await dialect.status(call);
+    this.#lastList = null;
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath };
   }
 
-  /** Puts the time limit of a quick question into words. */
-  async #asked<T>(call: Call, question: () => Promise<T>): Promise<T> {
+  /**
+   * Asks what should be answered at once: within the time for that in all, so that an attempt that
+   * gets no answer leaves time for others.
+   */
+  async #withinTimeout<T>(
+    signal: AbortSignal | undefined,
+    question: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    const total = AbortSignal.timeout(this.#timeoutMs);
+    const limits = { firstByteMs: Math.ceil(this.#timeoutMs / 3), wholeMs: this.#timeoutMs };
     try {
-      return await question();
+      const signals = signal === undefined ? [total] : [signal, total];
+      return await question({ limits, signal: AbortSignal.any(signals) });
     } catch (thrown) {
-      const limitMs = call.limits.wholeMs ?? this.#timeoutMs;
-      throw worded(toFoundryError(thrown), () => quickTimeout(this.endpoint, limitMs));
+      const error = toFoundryError(thrown);
+      const ranOut = error.code === "CANCELLED" && total.aborted && signal?.aborted !== true;
+      const wording = () => quickTimeout(this.endpoint, this.#timeoutMs);
+      throw ranOut ? timeoutOf(wording()) : worded(error, wording);
     }
+  }
+
+  /** What is loaded, or `"late"`. The question goes on: giving it up would not free the service. */
+  async #loadedWithin(
+    dialect: Dialect,
+    patienceMs: number,
+    { signal, retry = true }: Call,
+  ): Promise<readonly LoadedModel[] | null | "late"> {
+    this.#loadedAsked ??= dialect.loadedModels({ ...this.patient(), retry }).finally(() => {
+      this.#loadedAsked = null;
+    });
+    // Those who wait see a failure; when nobody does any more, it is nobody's.
+    this.#loadedAsked.catch(() => {});
+    const patience = new AbortController();
+    const late = setTimeout(patienceMs, "late" as const, { signal: patience.signal, ref: false });
+    try {
+      return await Promise.race([untilAborted(this.#loadedAsked, signal), late]);
+    } finally {
+      late.catch(() => {});
+      patience.abort();
+    }
+  }
+
+  /**
+   * Whether the service runs here, on this disk. A loopback address alone does not say so: it may be
+   * the end of a tunnel to a container or to another machine, whose process ids mean nothing here.
+   */
+  async isOnThisDisk(): Promise<boolean> {
+    const { modelCachePath } = await this.#connect();
+    if (modelCachePath === null || !this.isOnThisMachine) return false;
+    return access(modelCachePath).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #diskFacts(modelCachePath: string | null): Promise<DiskFacts> {
@@ -212,8 +276,7 @@ export class Service {
 
   #merge(
     dialect: Dialect,
-    listed: Parameters<typeof mergeModels>[0]["listed"],
-    warning: string | null,
+    { models: listed, warning }: ModelList,
     loaded: readonly LoadedModel[] | null,
     disk: DiskFacts,
   ): ModelListing {
@@ -225,7 +288,10 @@ export class Service {
       contextLimit: dialect.can.contextLimit,
       learnedContext: this.#learnedContext,
     });
-    const value = { models, warning };
+    return { models, warning, isLoadedKnown: loaded !== null };
+  }
+
+  #remember(value: ModelListing): ModelListing {
     this.#listing = { value, at: Date.now() };
     return value;
   }
@@ -234,26 +300,16 @@ export class Service {
 const withSignal = (call: Call, signal: AbortSignal | undefined): Call =>
   signal === undefined ? call : { ...call, signal };
 
-const isLate = (dialect: Dialect, thrown: unknown): boolean =>
+/** Whether an error is how a load of somebody else looks from outside. */
+export const isLate = (dialect: Dialect, thrown: unknown): boolean =>
   dialect.can.listsWaitForLoads &&
   thrown instanceof FoundryError &&
   thrown.code === "TIMEOUT" &&
   thrown.phase !== "connect";
 
-function unknownIfLate(dialect: Dialect, thrown: unknown): "late" {
-  if (!isLate(dialect, thrown)) throw thrown;
-  return "late";
-}
-
-async function busyIfLate<T>(dialect: Dialect, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (thrown) {
-    if (!isLate(dialect, thrown)) throw thrown;
-    throw new FoundryError("SERVICE_BUSY", "The service is busy, probably loading a model.", {
-      action: "Try again when it is loaded; health_check tells.",
-      retryable: true,
-      cause: thrown,
-    });
-  }
-}
+const busy = (cause: unknown): FoundryError =>
+  new FoundryError("SERVICE_BUSY", "The service is busy, probably loading a model.", {
+    action: "Try again when it is loaded; health_check tells.",
+    retryable: true,
+    cause,
+  });

@@ -33,6 +33,10 @@ export const stallTimeout = (model: string, limitMs: number, hasText: boolean): 
   retryable: false,
 });
 
+/** The error of a limit over several requests, as opposed to one of them. */
+export const timeoutOf = ({ message, ...options }: Wording): FoundryError =>
+  new FoundryError("TIMEOUT", message, { ...options, phase: "whole" });
+
 /** A time limit of a request in the words of what it meant; other errors as they are. */
 export function worded(error: FoundryError, wording: () => Wording): FoundryError {
   // While connecting nothing was sent: that is about the service, and says so already.

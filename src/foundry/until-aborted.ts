@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.js";
 import { cancelledError } from "../errors.js";
 
 /**
@@ -15,8 +16,7 @@ export async function untilAborted<T>(
     throw cancelledError();
   }
   return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(cancelledError());
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    const stopListening = onAbort(signal, () => reject(cancelledError()));
+    work.then(resolve, reject).finally(stopListening);
   });
 }

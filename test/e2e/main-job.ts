@@ -352,7 +352,8 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const answer = await host.complete({ prompt: "Hello", model: "tiny-tolk" });
 
         expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
-        expect(answer.text).toContain(target.can.load ? `"${ends.alias}"` : `"${ends.name}"`);
+        // Where no alias is told, it is named by what people would call it.
+        expect(answer.text).toContain(target.can.load ? `"${ends.alias}"` : '"tiny-talk"');
       });
     });
 

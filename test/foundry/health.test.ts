@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { createServer } from "node:http";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/foundry/index.js";
 import { askedOf, clientOf, deadUrl, simulate } from "./fixtures.js";
 
@@ -12,7 +13,7 @@ describe("a health check", () => {
       endpoint: simulator.url,
       dialect: "C2",
       service: "Foundry Local core 2.1 or later",
-      foundBy: "FOUNDRY_ENDPOINT",
+      foundBy: "set",
       loadedModels: ["talker-generic-cpu:1"],
       busy: false,
       memory: {
@@ -132,6 +133,26 @@ describe("a health check", () => {
     await loading;
   });
 
+  it("does not call it busy where lists do not wait for loads, but says what does not answer", async () => {
+    const server = await answering({
+      "/status": { modelDirPath: "/nowhere" },
+      "/models/loaded": [],
+    });
+    const health = await clientOf(server.url, { timeoutMs: 300 }).healthCheck();
+    expect(health).toMatchObject({ dialect: "C1", status: "degraded", busy: null });
+    expect(health.problems).toHaveLength(1);
+  });
+
+  it("tells no figures of a process that may be another machine's", async () => {
+    const server = await answering({
+      "/status": { modelCachePath: "/nowhere/at/all", pid: process.pid },
+      "/v1/models": { data: [] },
+      "/models/loaded": [],
+    });
+    const health = await clientOf(server.url).healthCheck();
+    expect(health).toMatchObject({ pid: process.pid, memory: null, uptimeSeconds: null });
+  });
+
   it("during a load of somebody else says busy after its own short wait", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const loading = fetch(`${simulator.url}/models/load/talker`).catch(() => null);
@@ -206,3 +227,20 @@ describe("a health check", () => {
     });
   });
 });
+
+/** A service that answers these paths with this JSON, and all others with 404 or never. */
+async function answering(answers: Readonly<Record<string, unknown>>): Promise<{ url: string }> {
+  const server = createServer((request, response) => {
+    const answer = answers[request.url ?? ""];
+    if (answer !== undefined) response.end(JSON.stringify(answer));
+    else if (request.url !== "/v1/models") response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return { url: `http://127.0.0.1:${address.port}` };
+}

@@ -106,6 +106,40 @@ describe("the service behind an endpoint", () => {
     expect(warning).toContain("busy");
   });
 
+  it("that still has not said what is loaded is not made to wait twice", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
+    await client.listModels();
+    simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
+    await client.listModels();
+    const asked = simulator.requests.length;
+    const { models, warning } = await client.listModels();
+    expect(models).toMatchObject([{ id: talker.id, loaded: null }]);
+    expect(warning).toContain("busy");
+    // Answered from what is known: a further question would only wait behind the first.
+    expect(simulator.requests.length).toBe(asked);
+  });
+
+  it("that does not answer a probe is asked again, within the time for all of it", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault({ kind: "hang", on: { path: "/status" }, times: 1 });
+    const client = clientOf(simulator.url, { timeoutMs: 900 });
+    expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
+  });
+
+  it("is not taken for an older version because of one bad answer", async () => {
+    const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
+    simulator.addFault({
+      kind: "status",
+      status: 500,
+      on: { path: "/catalogs/local/v1/responses" },
+      times: 1,
+    });
+    const client = clientOf(simulator.url, { retry: { retries: 0 } });
+    await expect(client.listModels()).rejects.toMatchObject({ code: "SERVICE_ERROR" });
+    expect((await client.listModels()).models.map(({ id }) => id)).toContain("Own:1");
+  });
+
   it("that does not even list its models in time is busy, which may end", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 150 });

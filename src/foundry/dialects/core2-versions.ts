@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
 import { jsonOf } from "./answers.js";
 import { HEAD_LIMIT_BYTES } from "./core2.js";
@@ -55,5 +56,17 @@ export async function probeCore2Version(
     anyStatus: true,
   });
   const isList = answer.status === 200 && responseListSchema.safeParse(jsonOf(answer)).success;
-  return isList ? CORE_2_1 : CORE_2_0;
+  if (isList) return CORE_2_1;
+  if (answer.status === 404) return CORE_2_0;
+  // Anything else is a bad moment, not a version: a wrong guess would hide registered models.
+  throw new FoundryError(
+    "SERVICE_ERROR",
+    `The service answered a harmless question with HTTP ${answer.status}.`,
+    {
+      status: answer.status,
+      action: "Try again; restart the service if it stays so.",
+      retryable: true,
+      detail: answer.body.slice(0, 2000),
+    },
+  );
 }

@@ -16,7 +16,8 @@ export const unloadModel = defineTool({
   }),
   effect: "changes",
 
-  async handle({ model }, { client, signal }) {
+  async handle({ model }, { client, signal, progress }) {
+    progress.waiting(`Unloading ${model}`);
     const result = await client.unloadModel(model, { signal });
     return {
       text:

@@ -166,7 +166,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", max_tokens: 5 },
       'There is no argument "max_tokens".',
-      'Leave "max_tokens" out.',
+      'Leave "max_tokens" out. There are: prompt, messages, system, model, maxTokens, temperature, topP, stop, seed.',
     ],
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },
