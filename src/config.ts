@@ -25,15 +25,18 @@ const setting = <T extends z.ZodType>(
 const seconds = (allowed: { min: number; max: number }) =>
   number(`a number of seconds from ${allowed.min} to ${allowed.max}`, allowed);
 
-/** A decimal number, not what `Number()` also takes: no hexadecimal, no blanks, no "Infinity". */
 function number(allowed: string, { min, max }: { min: number; max: number }, whole = false) {
-  const pattern = whole ? /^\d+$/ : /^\d+(\.\d+)?$/;
-  return z
-    .string()
-    .refine((text) => pattern.test(text) && Number(text) >= min && Number(text) <= max, {
-      error: allowed,
-    })
-    .transform(Number);
+  const isWhole = (value: number) => !whole || Number.isInteger(value);
+  return decimalNumber(allowed, (value) => value >= min && value <= max && isWhole(value));
+}
+
+/**
+ * A decimal number that `fits`, not what `Number()` also takes: no hexadecimal, no blanks, no
+ * "Infinity". `allowed` says what fits.
+ */
+export function decimalNumber(allowed: string, fits: (value: number) => boolean) {
+  const isNumber = (text: string) => /^\d+(\.\d+)?$/.test(text) && fits(Number(text));
+  return z.string().refine(isNumber, { error: allowed }).transform(Number);
 }
 
 const wholeNumber = (allowed: { min: number; max: number }) =>
@@ -58,11 +61,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-const ENDPOINT_ALLOWED = "a URL such as http://127.0.0.1:5273, with or without /v1";
+const ENDPOINT_ALLOWED =
+  "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
 
 const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
-    z.string().refine(isHttpUrl, { error: ENDPOINT_ALLOWED }),
+    z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
     "none",
     "base URL of the service; with or without /v1 or a slash",
   ),
@@ -141,7 +145,7 @@ export function readSettings(
     if (raw === undefined || raw === "") continue;
     const parsed = SETTINGS[name].schema.safeParse(raw);
     if (!parsed.success) {
-      const shown = isSecret(name) ? "(hidden)" : JSON.stringify(raw);
+      const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
       const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
       const allowed = parsed.error.issues[0]?.message ?? "something else";
       throw new FoundryError("INVALID_SETTING", `${source} is ${shown}, which does not fit.`, {
@@ -157,22 +161,48 @@ function parseFlags(flags: readonly string[]): Record<string, string | boolean |
   const options = Object.fromEntries(
     SETTING_NAMES.map((name) => [flagOf(name), { type: "string" as const }]),
   );
+  const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
+  return parsedFlags(
+    () => parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }),
+    `Known flags: ${known}. See --help.`,
+  );
+}
+
+/**
+ * What `parseArgs` reads of a command line.
+ *
+ * @throws FoundryError `INVALID_SETTING` with what Node says of it, and with `action`.
+ */
+export function parsedFlags<T>(parse: () => { readonly values: T }, action: string): T {
   try {
-    return parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }).values;
+    return parse().values;
   } catch (error) {
+    // What follows in Node's words is advice about positional arguments, which there are none of.
     const first = error instanceof Error ? (error.message.split(/\.\s|\.$|\n/)[0] ?? "") : "";
     throw new FoundryError("INVALID_SETTING", `The command line does not fit: ${first}.`, {
-      action: `Known flags: ${SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ")}. See --help.`,
+      action,
       cause: error,
     });
   }
 }
 
-const isSecret = (name: SettingName): boolean =>
-  name === "FOUNDRY_API_KEY" || name === "FOUNDRY_HEADERS";
+/** Of an address, what is not allowed in it: passwords and keys stand there. */
+const isSecret = (name: SettingName, raw: string): boolean =>
+  name === "FOUNDRY_API_KEY" ||
+  name === "FOUNDRY_HEADERS" ||
+  (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
 
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol);
+/**
+ * Why a text cannot be an endpoint, or `null` if it can. THE rule: the settings ask it at the start,
+ * the transport of whoever uses the library.
+ */
+export function endpointFault(text: string): "not an endpoint" | "holds credentials" | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) return "not an endpoint";
+  // They would end up in logs and messages, and undici does not send them.
+  if (url.username !== "" || url.password !== "") return "holds credentials";
+  // Asked of the text too: of a bare `?` or `#` the URL tells nothing, but paths are put after it.
+  return url.search !== "" || url.hash !== "" || /[?#]/.test(text) ? "not an endpoint" : null;
 }
 
 /** Every setting with its flag, default and meaning, for `--help`. */

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { pino } from "pino";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -15,11 +16,122 @@ export interface Logger {
 /** Keys whose values are never written, however deep they lie. */
 const SECRET_KEYS = ["apiKey", "authorization", "Authorization", "headers", "FOUNDRY_API_KEY"];
 
+/** Unread lines above which further ones are dropped, in bytes. */
+const MOST_WAITING_BYTES = 1024 * 1024;
+/** How often it is looked whether stderr, which was full, takes more. */
+const RETRY_MS = 20;
+/** At exit: how long stderr may take nothing, and how long it may take in all. */
+const LAST_SILENCE_MS = 200;
+const LAST_WORDS_MS = 1000;
+
+/**
+ * stderr without ever waiting for whoever reads it: a host may keep the pipe and never read it, and
+ * a write that blocks, in this thread or in one of libuv's, would hold up every call and the exit.
+ * What does not fit into the pipe waits here, up to a bound; what comes above it is dropped.
+ *
+ * Not `process.stderr.write`, because what that has in its hands at `process.exit()` is lost.
+ */
+class StderrLines {
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #dropped = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #isGone = false;
+
+  constructor() {
+    // Only asking for it makes Node set a pipe to non-blocking (on Windows, pipes stay blocking).
+    if (process.stderr.destroyed) this.#isGone = true;
+    process.on("exit", () => this.#flushAtExit());
+  }
+
+  write(line: string): void {
+    if (this.#isGone) return;
+    if (this.#waitingBytes > MOST_WAITING_BYTES) {
+      this.#send();
+      if (this.#waitingBytes > MOST_WAITING_BYTES) {
+        this.#dropped += 1;
+        return;
+      }
+    }
+    this.#noteDropped();
+    this.#add(line);
+    this.#send();
+  }
+
+  #add(line: string): void {
+    const bytes = Buffer.from(line);
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+  }
+
+  /** A gap in the log says of itself that it is one. */
+  #noteDropped(): void {
+    if (this.#dropped === 0) return;
+    const count = this.#dropped;
+    this.#dropped = 0;
+    const msg = `stderr was not read; ${count} lines are missing here`;
+    this.#add(`${JSON.stringify({ level: 40, time: Date.now(), pid: process.pid, msg })}\n`);
+  }
+
+  /** Sends what stderr takes now; the rest later, without holding the process. */
+  #send(): void {
+    try {
+      for (;;) {
+        const [next] = this.#waiting;
+        if (next === undefined) return;
+        const taken = writeSync(2, next);
+        this.#waitingBytes -= taken;
+        if (taken === next.length) this.#waiting.shift();
+        else this.#waiting[0] = next.subarray(taken);
+      }
+    } catch (error) {
+      if (!isFull(error)) this.#give();
+      else this.#timer ??= setTimeout(() => this.#sendAgain(), RETRY_MS).unref();
+    }
+  }
+
+  #sendAgain(): void {
+    this.#timer = null;
+    this.#send();
+  }
+
+  /** Nobody can read it any more, and nobody is left who could be told so. */
+  #give(): void {
+    this.#isGone = true;
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+  }
+
+  /** The line that explains the exit is the last one: it gets out if stderr is read at all. */
+  #flushAtExit(): void {
+    this.#noteDropped();
+    const sleeper = new Int32Array(new SharedArrayBuffer(4));
+    const begin = performance.now();
+    let heardAt = begin;
+    for (;;) {
+      const before = this.#waitingBytes;
+      this.#send();
+      if (this.#waitingBytes === 0) return;
+      const now = performance.now();
+      if (this.#waitingBytes < before) heardAt = now;
+      if (now - heardAt > LAST_SILENCE_MS || now - begin > LAST_WORDS_MS) return;
+      Atomics.wait(sleeper, 0, 0, 5);
+    }
+  }
+}
+
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^(?:EAGAIN|EBUSY)$/.test(String(error.code));
+
+/** One for the process, however many loggers there are: lines must not be cut by each other. */
+let stderrLines: StderrLines | null = null;
+
 /**
  * JSON lines on stderr. stdout belongs to the protocol, so there is no option to log there.
- * Synchronous, because a line lost at exit is the one that would have explained the exit.
+ * Never waits for stderr to be read, see {@link StderrLines}.
  */
 export function createLogger(level: LogLevel): Logger {
+  stderrLines ??= new StderrLines();
   return pino(
     {
       level,
@@ -29,7 +141,7 @@ export function createLogger(level: LogLevel): Logger {
         censor: "(secret)",
       },
     },
-    pino.destination({ dest: 2, sync: true }),
+    stderrLines,
   );
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { FoundryError } from "./errors.js";
+import { FoundryError, toFoundryError } from "./errors.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
@@ -38,13 +38,33 @@ async function run(args: readonly string[]): Promise<number> {
   return command(isNamed ? rest : args);
 }
 
-function explain(thrown: unknown): number {
-  if (thrown instanceof FoundryError) {
-    process.stderr.write(`${thrown.message} ${thrown.action}\n`);
-    return thrown.code === "INVALID_SETTING" ? MISUSED : 1;
-  }
-  process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
+/** In words for a person; where in the code it happened is for the log of whoever asks for it. */
+async function explain(thrown: unknown): Promise<number> {
+  const error = thrown instanceof FoundryError ? thrown : unexpected(thrown);
+  process.stderr.write(`${error.message} ${error.action}\n`);
+  if (error.code === "INVALID_SETTING") return MISUSED;
+  const { createLogger } = await import("./log.js");
+  createLogger(await logLevel()).debug({ detail: error.detail }, "the command failed");
   return 1;
+}
+
+function unexpected(thrown: unknown): FoundryError {
+  const { code, detail } = toFoundryError(thrown);
+  const [reason = ""] = (thrown instanceof Error ? thrown.message : String(thrown)).split("\n");
+  return new FoundryError(code, `foundry-local-mcp failed: ${reason.replace(/\.$/, "")}.`, {
+    action: "FOUNDRY_LOG_LEVEL=debug tells more; report it with that if it stays so.",
+    detail: detail ?? reason,
+  });
+}
+
+async function logLevel() {
+  const { readSettings } = await import("./config.js");
+  try {
+    return readSettings([], process.env).FOUNDRY_LOG_LEVEL ?? "info";
+  } catch {
+    // Something else failed, and that is what is being told.
+    return "info";
+  }
 }
 
 // Whoever reads our output may stop in the middle (`… --help | head`); that is no failure of ours.

@@ -14,7 +14,8 @@ const NAMES = [
   "FOUNDRY_LOG_LEVEL",
 ] as const;
 
-const URL_ALLOWED = "a URL such as http://127.0.0.1:5273, with or without /v1";
+const URL_ALLOWED =
+  "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
 const LEVELS = "one of trace, debug, info, warn, error, fatal, silent, in any case";
 
 describe("readSettings", () => {
@@ -82,6 +83,22 @@ describe("readSettings", () => {
       );
     },
   );
+
+  it.each([
+    "http://127.0.0.1:1/?key=s3cret",
+    "http://127.0.0.1:1/v1?",
+    "http://127.0.0.1:1/#s3cret",
+    "http://user:s3cret@127.0.0.1:1",
+    "user:s3cret@127.0.0.1",
+  ])("refuses FOUNDRY_ENDPOINT=%s without showing it, since keys stand in it", (raw) => {
+    expect(() => readSettings([], { FOUNDRY_ENDPOINT: raw })).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        message: "FOUNDRY_ENDPOINT is (hidden), which does not fit.",
+        action: `Set it to ${URL_ALLOWED}, or leave it out (default: none).`,
+      }),
+    );
+  });
 
   it.each(NAMES)("takes %s for unset when it is empty or blank", (name) => {
     expect(readSettings([], { [name]: "" })).toEqual({});

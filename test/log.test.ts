@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 
 const line = z.looseObject({
@@ -10,30 +12,32 @@ const line = z.looseObject({
   msg: z.string(),
 });
 
-/** Runs code that has `log` in a process of its own; gives what it wrote. */
-async function written(
-  level: string,
-  code: string,
-): Promise<{ stdout: string; stderr: string; lines: z.output<typeof line>[] }> {
+/** Runs code that has `log` in a process of its own. */
+function started(level: string, code: string) {
   const source = `
     import { createLogger } from ${JSON.stringify(new URL("../src/log.ts", import.meta.url).href)};
     const log = createLogger(${JSON.stringify(level)});
     ${code}`;
-  const tsx = fileURLToPath(import.meta.resolve("tsx/cli"));
-  const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>(
-    (resolve, reject) => {
-      execFile(
-        process.execPath,
-        [tsx, "--input-type=module", "--eval", source],
-        (error, stdout, stderr) => (error === null ? resolve({ stdout, stderr }) : reject(error)),
-      );
-    },
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", "--input-type=module", "--eval", source],
+    { cwd: fileURLToPath(new URL("..", import.meta.url)), stdio: "pipe" },
   );
-  const lines = stderr
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+const linesOf = (stderr: string): z.output<typeof line>[] =>
+  stderr
     .split("\n")
-    .filter((text) => text !== "")
-    .map((text) => line.parse(JSON.parse(text)));
-  return { stdout, stderr, lines };
+    .filter((each) => each !== "")
+    .map((each) => line.parse(JSON.parse(each)));
+
+/** What such code wrote. */
+async function written(level: string, code: string) {
+  const child = started(level, code);
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { stdout, stderr, lines: linesOf(stderr) };
 }
 
 describe("createLogger", () => {
@@ -83,5 +87,35 @@ describe("createLogger", () => {
         request: { options: { model: "a:1" } },
       },
     ]);
+  });
+
+  it("loses no line of many that come at once, when somebody reads them", async () => {
+    const { lines } = await written(
+      "info",
+      `for (let n = 0; n < 3000; n += 1) log.info({ n, text: "x".repeat(200) }, "many");
+       process.exit(0);`,
+    );
+    expect(lines.map((each) => each["n"])).toEqual(Array.from({ length: 3000 }, (_, n) => n));
+  });
+
+  it("says how many lines it dropped while nobody read, and waits for nobody", async () => {
+    const total = 10_000;
+    const child = started(
+      "info",
+      `for (let n = 1; n < ${total}; n += 1) log.info({ text: "x".repeat(500) }, "many");
+       process.stdout.write("logged");
+       process.stdin.resume().on("end", () => log.info({}, "last"));`,
+    );
+    // Nobody has read until here, and all the same it has come so far.
+    await once(child.stdout, "data");
+    const stderr = text(child.stderr);
+    child.stdin.end();
+    const lines = linesOf(await stderr).map(({ msg }) => msg);
+    expect(lines.at(-1)).toBe("last");
+    const dropped = lines.map((msg) => /; (\d+) lines are missing here$/.exec(msg)?.[1] ?? 0);
+    const missing = dropped.reduce<number>((sum, count) => sum + Number(count), 0);
+    const there = lines.filter((msg) => msg === "many" || msg === "last").length;
+    expect(missing).toBeGreaterThan(0);
+    expect(there + missing).toBe(total);
   });
 });

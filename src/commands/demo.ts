@@ -49,7 +49,12 @@ export async function demo(flags: readonly string[]): Promise<number> {
     }
     const server = await LocalServer.start({
       args: [...process.execArgv, mainFile(), ...flags],
-      env: { ...environment(), FOUNDRY_ENDPOINT: endpoint, ...quietLogs() },
+      env: {
+        ...environment(),
+        FOUNDRY_ENDPOINT: endpoint,
+        // The server's log would stand in the middle of the demo; who wants it asks for it.
+        FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
+      },
     });
     atEnd.push(() => server.close());
     await show(server, screen);
@@ -141,7 +146,3 @@ function environment(): Record<string, string> {
   const given = Object.entries(process.env);
   return Object.fromEntries(given.flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
-
-/** The server's log would stand in the middle of the demo; who wants it asks for it. */
-const quietLogs = (): Record<string, string> =>
-  process.env["FOUNDRY_LOG_LEVEL"] ? {} : { FOUNDRY_LOG_LEVEL: "error" };

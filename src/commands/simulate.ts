@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { decimalNumber, parsedFlags } from "../config.js";
 import { FoundryError } from "../errors.js";
 import { onTermination } from "../platform/termination.js";
 import {
@@ -34,22 +35,17 @@ The text is simulated and says so. The first line on stdout is the URL; ends at 
                            e.g. status,status=503,header=Retry-After:2,times=2,path=/v1/*
 `;
 
-/** A text that is a number as `fits` wants it; `allowed` says what that is. */
-function number(allowed: string, fits: (value: number) => boolean) {
-  const isNumber = (text: string) => /^\d+(\.\d+)?$/.test(text) && fits(Number(text));
-  return z.string().refine(isNumber, allowed).transform(Number);
-}
-
-const milliseconds = number("milliseconds, 0 or more", () => true);
+const milliseconds = decimalNumber("milliseconds, 0 or more", () => true);
 const infinity = z.literal("infinity").transform(() => Number.POSITIVE_INFINITY);
 const flagsSchema = z.object({
-  port: number("a whole number from 0 to 65535", (n) => Number.isInteger(n) && n <= 65_535).default(
-    0,
-  ),
+  port: decimalNumber(
+    "a whole number from 0 to 65535",
+    (n) => Number.isInteger(n) && n <= 65_535,
+  ).default(0),
   dialect: z.enum(DIALECTS, `one of ${DIALECTS.join(", ")}`).default("C2"),
   version: z.enum(C2_VERSIONS, `one of ${C2_VERSIONS.join(", ")}`).default(NEWEST_C2),
   "tokens-per-second": z
-    .union([infinity, number("", (n) => n > 0)], "a number above 0, or infinity")
+    .union([infinity, decimalNumber("", (n) => n > 0)], "a number above 0, or infinity")
     .default(LAPTOP.tokensPerSecond),
   "first-token-ms": milliseconds.default(LAPTOP.firstTokenMs),
   "load-ms": milliseconds.default(LAPTOP.loadMs),
@@ -98,7 +94,10 @@ async function run(flags: Flags, modelCachePath: string, output: SimulateOutput)
 type Flags = z.output<typeof flagsSchema> & { readonly faults: readonly string[] };
 
 function readFlags(args: readonly string[]): Flags | "help" {
-  const { help, fault, ...values } = parsedArgs(args);
+  const { help, fault, ...values } = parsedFlags(
+    () => parseArgs({ args: [...args], options: OPTIONS }),
+    "See foundry-local-mcp simulate --help.",
+  );
   if (help) return "help";
   const parsed = flagsSchema.safeParse(values);
   if (parsed.success) return { ...parsed.data, faults: fault ?? [] };
@@ -107,29 +106,17 @@ function readFlags(args: readonly string[]): Flags | "help" {
   throw refused(`--${name}`, String(Reflect.get(values, name)), issue?.message ?? "see --help");
 }
 
-function parsedArgs(args: readonly string[]) {
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        port: text,
-        dialect: text,
-        version: text,
-        "tokens-per-second": text,
-        "first-token-ms": text,
-        "load-ms": text,
-        fault: { type: "string", multiple: true },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    const [message = ""] = error instanceof Error ? error.message.split(". ") : [];
-    throw new FoundryError("INVALID_SETTING", `${message}.`, {
-      action: "See foundry-local-mcp simulate --help.",
-    });
-  }
-}
+const text = { type: "string" } as const;
+const OPTIONS = {
+  port: text,
+  dialect: text,
+  version: text,
+  "tokens-per-second": text,
+  "first-token-ms": text,
+  "load-ms": text,
+  fault: { type: "string", multiple: true },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 async function started(flags: Flags, modelCachePath: string): Promise<Simulator> {
   try {

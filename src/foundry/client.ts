@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { parseArguments } from "../arguments.js";
 import { closedError, FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
@@ -6,7 +7,7 @@ import type { Completion, CompletionEvent } from "./completion/completion.js";
 import { prepareMessages } from "./completion/messages.js";
 import { CompletionProgress } from "./completion/progress.js";
 import type { CompletionRequest } from "./completion/request.js";
-import { completionRequestSchema } from "./completion/request-schema.js";
+import { completionFields, completionRequestSchema } from "./completion/request-schema.js";
 import { runCompletion } from "./completion/run.js";
 import { CompletionStream } from "./completion/stream.js";
 import { checkHealth, type Health } from "./health.js";
@@ -110,7 +111,10 @@ export class FoundryClient {
         now,
         signal,
       });
-    return new CompletionStream(this.#counted(run, progress, options.signal), progress);
+    return new CompletionStream(
+      (leaving) => this.#counted(run, progress, leaving, options.signal),
+      progress,
+    );
   }
 
   /**
@@ -132,6 +136,7 @@ export class FoundryClient {
    *   `UNSUPPORTED_BY_SERVER` where the service loads models by itself.
    */
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
+    parseArguments(modelArgument, { model });
     const { loader } = this.#parts();
     const startedAt = performance.now();
     const outcome = await this.#noted(
@@ -149,6 +154,7 @@ export class FoundryClient {
    * @throws FoundryError `MODEL_BUSY` while something uses it, `MODEL_NOT_FOUND`.
    */
   async unloadModel(model: string, options: CallOptions = {}): Promise<UnloadResult> {
+    parseArguments(modelArgument, { model });
     const { loader } = this.#parts();
     const { model: wanted } = await this.#noted(loader.want(model, options.signal));
     const status = await this.#noted(loader.unload(wanted, options.signal));
@@ -205,13 +211,16 @@ export class FoundryClient {
   async *#counted(
     run: (signal: AbortSignal) => AsyncGenerator<CompletionEvent, void>,
     progress: CompletionProgress,
+    leaving: AbortSignal,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<CompletionEvent, void> {
-    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    const signals = [this.#closing.signal, leaving, ...(signal === undefined ? [] : [signal])];
     this.#metrics.began();
     try {
       yield* run(AbortSignal.any(signals));
     } catch (error) {
+      // Nobody is there any more to be told.
+      if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
       // Both end a call by its signal; only the caller's own is a cancellation.
       const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
       throw isOurs && toFoundryError(error).code === "CANCELLED" ? closedError() : error;
@@ -226,9 +235,12 @@ export class FoundryClient {
   }
 }
 
+/** A name, and nothing else: callers in JavaScript are not stopped by types. */
+const modelArgument = z.object({ model: completionFields.model });
+
 function noEndpointError(): FoundryError {
   return new FoundryError("NO_ENDPOINT", "No endpoint of Foundry Local is set.", {
     action:
-      "Start Foundry Local (`foundry server start`), then set FOUNDRY_ENDPOINT to the address that `foundry server status` prints as Web URLs.",
+      "Start Foundry Local (`foundry server start`), then give its address, which `foundry server status` prints as Web URLs: the setting FOUNDRY_ENDPOINT of the server, the option `endpoint` of the library.",
   });
 }

@@ -94,7 +94,11 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     isHere && pid !== null ? processFigures(pid) : null,
   ]);
   const isBusy = isLoading || looksBusy(dialect, listing);
-  const problems = [...(isBusy ? [] : problemsOf(listing)), ...circuitProblems(service)];
+  const problems = [
+    ...(isBusy ? [] : problemsOf(listing)),
+    ...defaultProblems(context.loader, listing),
+    ...circuitProblems(service),
+  ];
   return {
     ...unknown,
     status: problems.length > 0 ? "degraded" : "healthy",
@@ -179,6 +183,15 @@ function problemsOf(listing: ModelListing | FoundryError | null): HealthProblem[
     });
   }
   return problems;
+}
+
+function defaultProblems(
+  loader: ModelLoader | null,
+  listing: ModelListing | FoundryError | null,
+): HealthProblem[] {
+  if (loader === null || listing === null || listing instanceof FoundryError) return [];
+  const problem = listing.models.length === 0 ? null : loader.defaultProblem(listing.models);
+  return problem === null ? [] : [problemOf(problem)];
 }
 
 function circuitProblems({ transport }: Service): HealthProblem[] {

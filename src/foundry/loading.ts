@@ -1,7 +1,14 @@
 import { setTimeout } from "node:timers/promises";
 import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
 import type { Device, KnownModel } from "./models/index.js";
-import { canChat, chooseDefaultModel, resolveModel, shortName } from "./models/index.js";
+import {
+  canChat,
+  chooseDefaultModel,
+  findModel,
+  nearestNames,
+  resolveModel,
+  shortName,
+} from "./models/index.js";
 import type { Service } from "./service.js";
 import { loadTimeout, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
@@ -59,8 +66,42 @@ export class ModelLoader {
       return choose((await this.#service.recentModels(signal)).models);
     } catch (error) {
       if (!(error instanceof FoundryError) || !error.code.startsWith("MODEL_")) throw error;
-      return choose((await this.#service.listModels(this.#service.patient(signal))).models);
     }
+    const { models } = await this.#service.listModels(this.#service.patient(signal));
+    const problem = typed === undefined ? this.defaultProblem(models) : null;
+    if (problem !== null) throw problem;
+    return choose(models);
+  }
+
+  /** What is wrong with the default model that was set, by the service's list; `null` if nothing. */
+  defaultProblem(models: readonly KnownModel[]): FoundryError | null {
+    const name = this.#defaultModel;
+    if (name === undefined) return null;
+    const model = findModel(name, models);
+    if (model === undefined) {
+      return new FoundryError(
+        "MODEL_NOT_FOUND",
+        `The default model that is set, "${name}", is not among the service's models.`,
+        {
+          action: `Set FOUNDRY_MODEL to one that is there${nearest(name, models)}, or name a model in the call.`,
+        },
+      );
+    }
+    if (model.task !== null && canChat(model) === false) {
+      return new FoundryError(
+        "MODEL_CANNOT_CHAT",
+        `The default model that is set, "${name}", is for ${model.task}, not for completions.`,
+        { action: "Set FOUNDRY_MODEL to a model that can chat, or name one in the call." },
+      );
+    }
+    if (model.downloaded !== false) return null;
+    return new FoundryError(
+      "MODEL_NOT_CACHED",
+      `The default model that is set, "${name}", is not downloaded.`,
+      {
+        action: `Download it, for example with \`foundry model download ${shortName(model)}\`, or set FOUNDRY_MODEL to a downloaded one.`,
+      },
+    );
   }
 
   /**
@@ -133,6 +174,11 @@ export class ModelLoader {
     }
   }
 }
+
+const nearest = (name: string, models: readonly KnownModel[]): string => {
+  const names = nearestNames(name, models).map((near) => `"${near}"`);
+  return names.length === 0 ? "" : `, such as ${names.join(", ")}`;
+};
 
 /** What is in memory after a load: the model itself, or the sibling that its alias stands for. */
 function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[]): KnownModel {

@@ -1,7 +1,6 @@
 import { errors } from "undici";
 import { FoundryError, type TimeoutPhase } from "../errors.js";
 import { ConnectTimeout } from "./connections.js";
-import type { HttpFailure } from "./types.js";
 
 /** How far an exchange had come when it broke. */
 export interface Break {
@@ -160,64 +159,6 @@ export function timeoutError(
           : "Allow more time or ask for less; the service may still be busy with this request.",
     },
   );
-}
-
-/** The error of an answer that is not 2xx, by its status alone. */
-export function statusError(failure: HttpFailure): FoundryError {
-  const { status, method, path, message, body, retryAfterMs } = failure;
-  const options = { status, detail: body, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
-  const said = `The service answered ${method} ${path} with ${status}: ${message}`;
-  switch (status) {
-    case 401:
-    case 403:
-      return new FoundryError("UNAUTHORIZED", said, {
-        ...options,
-        action: "Set the API key that this service expects.",
-      });
-    case 404:
-    case 405:
-    case 501:
-      return new FoundryError("UNSUPPORTED_BY_SERVER", said, {
-        ...options,
-        action: "This service does not offer it; check the endpoint and the version behind it.",
-      });
-    case 408:
-    case 429:
-    case 503:
-      return new FoundryError("SERVICE_BUSY", said, {
-        ...options,
-        retryable: true,
-        action:
-          retryAfterMs === null
-            ? "Wait a moment and try again."
-            : `Try again in ${inSeconds(retryAfterMs)}.`,
-      });
-    case 500:
-    case 502:
-    case 504:
-      return new FoundryError("SERVICE_ERROR", said, {
-        ...options,
-        retryable: true,
-        action: "Try again; if it stays, look into the log of the service.",
-      });
-  }
-  if (status >= 500) {
-    return new FoundryError("SERVICE_ERROR", said, {
-      ...options,
-      action: "Look into the log of the service.",
-    });
-  }
-  if (status >= 400) {
-    return new FoundryError("INVALID_REQUEST", said, {
-      ...options,
-      action: "Change the request as the message says.",
-    });
-  }
-  // Redirects are not followed: a POST would become a GET, and the key would go to another host.
-  return new FoundryError("INVALID_RESPONSE", said, {
-    ...options,
-    action: "Set the endpoint to the address that answers itself.",
-  });
 }
 
 /** `Retry-After` in milliseconds: seconds or an HTTP date. `null` when absent or neither. */

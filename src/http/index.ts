@@ -1,5 +1,5 @@
-export { errorTextOf, isHtml } from "./error-text.js";
-export { parseRetryAfter, statusError } from "./failure.js";
+export { isLoopback } from "./endpoint.js";
+export { errorTextOf } from "./error-text.js";
+export { inSeconds } from "./failure.js";
 export { HttpTransport } from "./transport.js";
 export type * from "./types.js";
-export { toJson } from "./wire-request.js";

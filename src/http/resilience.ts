@@ -1,12 +1,27 @@
 import { FoundryError, toFoundryError } from "../errors.js";
 import type { CallScope } from "./call-scope.js";
-import type { RetryOptions } from "./types.js";
+import type { HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
 const INITIAL_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 10_000;
 
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Whether a status says "not now", whoever asks and whatever was asked. */
+export const isBusy = (status: number): boolean => status !== 500 && RETRIED_STATUSES.has(status);
+
+/** Such an answer where any status will do: retried as an error would be, and the last is handed back. */
+export class BusyAnswer extends FoundryError {
+  constructor(readonly answer: HttpAnswer) {
+    const { status } = answer;
+    super("SERVICE_BUSY", `It answered with ${status}.`, {
+      action: "Try again in a while.",
+      retryable: true,
+      status,
+    });
+  }
+}
 
 /** One attempt, as far as it has come. Whoever makes it keeps this up to date. */
 export interface Attempt {

@@ -1,32 +1,27 @@
 import { STATUS_CODES } from "node:http";
-import { closedError, type FoundryError, toFoundryError } from "../errors.js";
+import { closedError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { readBody, readFailureBody } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Circuit } from "./circuit.js";
 import { Connections } from "./connections.js";
+import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
 import { errorTextOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
-import { parseRetryAfter, statusError } from "./failure.js";
-import { type Attempt, withRetries } from "./resilience.js";
+import { parseRetryAfter } from "./failure.js";
+import { type Attempt, BusyAnswer, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
   EventStream,
   HttpAnswer,
+  HttpFailure,
   RequestSpec,
   RetryOptions,
   StreamSpec,
   TransportOptions,
 } from "./types.js";
-import {
-  checkedHeaders,
-  checkHead,
-  type Endpoint,
-  parseEndpoint,
-  type WireRequest,
-  wireRequest,
-} from "./wire-request.js";
+import { checkedHeaders, checkHead, type WireRequest, wireRequest } from "./wire-request.js";
 
 const CONNECT_MS = 2_000;
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -45,7 +40,9 @@ interface Call {
  *
  * @example
  * const transport = new HttpTransport({ baseUrl: "http://127.0.0.1:5273" });
- * const { body } = await transport.request({ method: "GET", path: "/v1/models", limits: {} });
+ * const { body } = await transport.request({
+ *   method: "GET", path: "/v1/models", limits: {}, anyStatus: true,
+ * });
  */
 export class HttpTransport {
   readonly baseUrl: string;
@@ -68,7 +65,7 @@ export class HttpTransport {
     this.#retry = options.retry ?? {};
     this.#log = options.log ?? silentLogger;
     this.#connections = new Connections(this.#endpoint.origin, options.connectMs ?? CONNECT_MS);
-    this.#circuit = new Circuit(this.baseUrl, isLoopback(this.#endpoint), options.circuit);
+    this.#circuit = new Circuit(this.baseUrl, isLoopback(this.baseUrl), options.circuit);
   }
 
   /** The circuit breaker as it stands. `nextProbeInMs` is `null` while it is closed. */
@@ -84,12 +81,17 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status) && spec.anyStatus !== true) {
-          throw await refusal(call, attempt, exchange, head);
+          throw spec.toError(await refusal(call, attempt, exchange, head));
         }
         const body = await readBody(exchange, this.#maxBodyBytes, silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
-        return { status: head.status, headers: head.headers, body, attempts: attempt.number };
+        const answer = { status: head.status, headers: head.headers, body };
+        if (isBusy(head.status)) throw new BusyAnswer({ ...answer, attempts: attempt.number });
+        return { ...answer, attempts: attempt.number };
       });
+    } catch (thrown) {
+      if (thrown instanceof BusyAnswer) return thrown.answer;
+      throw thrown;
     } finally {
       call.scope.dispose();
     }
@@ -106,7 +108,9 @@ export class HttpTransport {
       return await this.#attempts(call, async (attempt) => {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
-        if (!isSuccess(head.status)) throw await refusal(call, attempt, exchange, head);
+        if (!isSuccess(head.status)) {
+          throw spec.toError(await refusal(call, attempt, exchange, head));
+        }
         const { limits } = spec;
         const maxBytes = this.#maxBodyBytes;
         const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
@@ -161,7 +165,9 @@ export class HttpTransport {
         return result;
       } catch (thrown) {
         const { code, message, detail } = toFoundryError(thrown);
-        this.#log.debug({ ...fields(), code, error: message, detail }, "attempt failed");
+        this.#log.debug({ ...fields(), code, error: message }, "attempt failed");
+        // What a service says of a request may quote the prompt.
+        if (detail !== null) this.#log.trace({ path, detail }, "what failed");
         throw thrown;
       }
     });
@@ -185,13 +191,13 @@ export class HttpTransport {
   }
 }
 
-/** The error of an answer that is not 2xx. */
+/** What is known of an answer that is not 2xx. */
 async function refusal(
   call: Call,
   attempt: Attempt,
   exchange: Exchange,
   head: Head,
-): Promise<FoundryError> {
+): Promise<HttpFailure> {
   const { spec } = call;
   const body = await readFailureBody(exchange, silenceWatch(call, exchange));
   const contentType = head.headers["content-type"] ?? "";
@@ -200,7 +206,7 @@ async function refusal(
     location === undefined
       ? head.statusText || (STATUS_CODES[head.status] ?? "")
       : `redirected to ${location}`;
-  const failure = {
+  return {
     method: spec.method,
     path: spec.path,
     status: head.status,
@@ -209,7 +215,6 @@ async function refusal(
     body,
     retryAfterMs: attempt.retryAfterMs,
   };
-  return (spec.toError ?? statusError)(failure);
 }
 
 /** Begins to count the silence, and gives what begins to count it anew. */
@@ -221,8 +226,4 @@ function silenceWatch({ spec }: Call, exchange: Exchange): () => void {
 
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
-}
-
-function isLoopback({ hostname }: Endpoint): boolean {
-  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }

@@ -28,7 +28,7 @@ export interface HttpFailure {
   readonly retryAfterMs: number | null;
 }
 
-export interface RequestSpec {
+interface Request {
   readonly method: "GET" | "POST";
   /** Sent as it is: whoever knows the service encodes, since C2 does not decode. Begins with `/`. */
   readonly path: string;
@@ -36,15 +36,30 @@ export interface RequestSpec {
   readonly body?: unknown;
   readonly limits: PhaseLimits;
   readonly signal?: AbortSignal;
-  /** Gives an answer that is not 2xx its error. Default: by status alone. */
-  readonly toError?: (failure: HttpFailure) => FoundryError;
-  /** Hand back answers of any status instead of throwing: for probes. Default `false`. */
-  readonly anyStatus?: boolean;
   /** Default `true`: retried as the policy allows. `false`: sent once, and past the circuit breaker. */
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
   readonly headLimitBytes?: number;
 }
+
+/** What becomes of an answer that is not 2xx. */
+interface Refusable {
+  /** Gives it its error: only who asked knows what the service means by a status. */
+  readonly toError: (failure: HttpFailure) => FoundryError;
+  readonly anyStatus?: false;
+}
+
+/** For probes. */
+interface AnyStatus {
+  /**
+   * Hand back answers of any status instead of throwing. One that says that the service is busy
+   * (408, 429, 502 to 504) is handed back only after the retries.
+   */
+  readonly anyStatus: true;
+  readonly toError?: never;
+}
+
+export type RequestSpec = Request & (Refusable | AnyStatus);
 
 export interface HttpAnswer {
   readonly status: number;
@@ -61,7 +76,7 @@ export interface StreamEvent {
   readonly event: string | null;
 }
 
-export interface StreamSpec extends RequestSpec {
+export interface StreamSpec extends Request, Refusable {
   /**
    * Whether this event is the first that must not be lost, the first token. Until then a failure is
    * retried, afterwards never. May throw a `FoundryError` for an error inside a 200.

@@ -1,4 +1,5 @@
 import { FoundryError } from "../errors.js";
+import type { Endpoint } from "./endpoint.js";
 
 /** A request as it goes onto the wire. */
 export interface WireRequest {
@@ -20,33 +21,6 @@ const OWN_HEADERS = new Set([
   "te",
   "trailer",
 ]);
-
-/** The endpoint in its parts: what is connected to, and what stands in front of every path. */
-export interface Endpoint {
-  readonly baseUrl: string;
-  readonly origin: string;
-  readonly host: string;
-  readonly hostname: string;
-  readonly pathPrefix: string;
-}
-
-export function parseEndpoint(baseUrl: string): Endpoint {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
-  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
-    throw new FoundryError("INVALID_SETTING", `"${baseUrl}" is not an endpoint.`, {
-      action: "Write it as http://host:port, for example http://127.0.0.1:5273.",
-    });
-  }
-  if (url.username !== "" || url.password !== "") {
-    // Not quoted: it would put the password into logs.
-    throw new FoundryError("INVALID_SETTING", "The endpoint holds a user name or password.", {
-      action: "Leave them out of the address and send them as a header.",
-    });
-  }
-  const pathPrefix = url.pathname.replace(/\/+$/, "");
-  const { origin, host, hostname } = url;
-  return { baseUrl: `${origin}${pathPrefix}`, origin, host, hostname, pathPrefix };
-}
 
 /** Extra headers, lower case. Values are never quoted in the error: one is the API key. */
 export function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {

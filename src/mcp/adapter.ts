@@ -102,17 +102,22 @@ async function callTool(
   return resultOf(answer);
 }
 
-type Failed = Pick<Extract<ToolAnswer<unknown>, { failure: unknown }>, "failure" | "textSoFar">;
+type Failed = Pick<
+  Extract<ToolAnswer<unknown>, { failure: unknown }>,
+  "failure" | "textSoFar" | "notes"
+>;
 
 function resultOf(
   answer: ToolAnswer<Record<string, unknown>> | (Failed & { result?: Record<string, unknown> }),
 ): CallToolResult {
   const structured = answer.result === undefined ? {} : { structuredContent: answer.result };
   if ("failure" in answer) {
-    const text = failureText(answer.failure, answer.textSoFar);
+    const text = failureText(answer.failure, answer.textSoFar, answer.notes);
     return { isError: true, content: [{ type: "text", text }], ...structured };
   }
-  return { content: [{ type: "text", text: answer.text }], ...structured };
+  const notes = (answer.notes ?? []).map((note) => `Note: ${note}`).join("\n");
+  const texts = notes === "" ? [answer.text] : [answer.text, notes];
+  return { content: texts.map((text) => ({ type: "text", text })), ...structured };
 }
 
 function reporterFor({ _meta, sendNotification }: Extra): ProgressReporter {

@@ -1,8 +1,12 @@
 import type { FoundryError } from "../errors.js";
 
 /** A failure in words for the model that called: what happened, what to do, whether to repeat it. */
-export function failureText(error: FoundryError, textSoFar = ""): string {
-  const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error)];
+export function failureText(
+  error: FoundryError,
+  textSoFar = "",
+  notes: readonly string[] = [],
+): string {
+  const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error), ...notes];
   if (textSoFar !== "")
     lines.push("", "The text so far, which is not the whole answer:", textSoFar);
   return lines.join("\n");

@@ -1,6 +1,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { FoundryError } from "../errors.js";
 import { VERSION } from "../version.js";
 import type { ProgressUpdate } from "./progress.js";
 
@@ -29,17 +30,28 @@ export class LocalServer {
     this.#client = client;
   }
 
-  /** Starts `node ...args` and introduces itself. */
+  /**
+   * Starts `node ...args` and introduces itself.
+   *
+   * @throws FoundryError `INTERNAL` when it ends before it answers.
+   */
   static async start({ args, env }: StartOptions): Promise<LocalServer> {
     const client = new Client({ name: "foundry-local-mcp-demo", version: VERSION });
-    await client.connect(
-      new StdioClientTransport({
-        command: process.execPath,
-        args: [...args],
-        env: { ...env },
-        stderr: "inherit",
-      }),
-    );
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [...args],
+      env: { ...env },
+      stderr: "inherit",
+    });
+    try {
+      await client.connect(transport);
+    } catch (cause) {
+      throw new FoundryError("INTERNAL", "The server that was started here did not answer.", {
+        action: "What it wrote above says why; FOUNDRY_LOG_LEVEL=debug makes it say more.",
+        detail: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+        cause,
+      });
+    }
     return new LocalServer(client);
   }
 

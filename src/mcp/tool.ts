@@ -20,9 +20,16 @@ export type ToolAnswer<R> =
   | {
       /** Reads well alone. */
       readonly text: string;
+      /** What a reader of the text must know besides; told after it, apart from it. */
+      readonly notes?: readonly string[];
       readonly result: R;
     }
-  | { readonly failure: FoundryError; readonly textSoFar: string; readonly result: R };
+  | {
+      readonly failure: FoundryError;
+      readonly textSoFar: string;
+      readonly notes?: readonly string[];
+      readonly result: R;
+    };
 
 interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject> {
   readonly name: string;

@@ -16,7 +16,6 @@ import { type ReceivedRequest, RequestLog } from "./received.js";
 import { answerExchange } from "./serve.js";
 import { NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 import { serveConnection } from "./wire/connection.js";
-import { resetSocket } from "./wire/wire.js";
 
 const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>> = {
   C2: c2,
@@ -178,7 +177,7 @@ export class Simulator {
     if (server === null) return;
     this.#server = null;
     this.#log.die();
-    for (const socket of this.#sockets) resetSocket(socket);
+    for (const socket of this.#sockets) socket.resetAndDestroy();
     await new Promise<void>((resolve) => server.close(() => resolve()));
     this.#log.changed();
   }
@@ -196,7 +195,7 @@ export class Simulator {
 
   #accept(socket: Socket): void {
     if (!this.listening) {
-      resetSocket(socket);
+      socket.resetAndDestroy();
       return;
     }
     this.#sockets.add(socket);
@@ -224,8 +223,9 @@ export class Simulator {
       }
     }).catch((error: unknown) => {
       socket.destroy();
-      // Waiting is cut short by closing; anything else is a defect and must be seen.
-      if (!this.#clock.signal.aborted) throw error;
+      // Waiting is cut short by closing; anything else is a defect and must be seen, but no request
+      // may end the process, with all that others are asking of it.
+      if (!this.#clock.signal.aborted) process.emitWarning(asError(error));
     });
   }
 
@@ -248,3 +248,6 @@ export class Simulator {
     server.close();
   }
 }
+
+const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown));

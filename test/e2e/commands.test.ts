@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { Executable, run, type Settings } from "./executable.js";
+import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { simulated } from "./simulated.js";
 
 /** Every setting there is, with its default. */
@@ -120,4 +120,23 @@ test("demo says what is wrong where there is no service, and fails", async () =>
   expect(code).toBe(1);
   expect(demo.stdout + demo.stderr).toContain("Problem:");
   expect(demo.stdout + demo.stderr).not.toContain("    at ");
+});
+
+test("demo keeps the server's log out where the level is blank", async () => {
+  const { code, stderr } = await run(["demo"], { FOUNDRY_LOG_LEVEL: " " });
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
+test.for(["demo", "simulate"])("%s explains what nobody foresaw, without a stack", async (name) => {
+  // A file where there should be a folder for temporary ones.
+  const settings = { TMPDIR: MAIN, TEMP: MAIN, TMP: MAIN };
+  const plain = await run([name], settings);
+  const atDebug = await run([name], { ...settings, FOUNDRY_LOG_LEVEL: "debug" });
+
+  expect(plain.code).toBe(1);
+  expect(plain.stderr).toMatch(/^foundry-local-mcp failed: \S+.*FOUNDRY_LOG_LEVEL=debug.*\n$/);
+  expect(plain.stderr).not.toContain("    at ");
+  const [, line = ""] = atDebug.stderr.split("\n");
+  expect(JSON.parse(line)).toMatchObject({ detail: expect.stringContaining("    at ") });
 });

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Simulator } from "../../src/simulator/index.js";
-import type { Executable } from "./executable.js";
+import { type Executable, environmentWith, MAIN } from "./executable.js";
 import {
   ANSWER,
   chatRequest,
@@ -243,3 +246,40 @@ test("a service that was away for long is used again as soon as its port answers
 
   await expect.poll(() => ordinaryAnswer(host), { timeout: 5000 }).toBe(ANSWER);
 });
+
+test.skipIf(process.platform === "win32")(
+  "a host that never reads stderr is answered all the same, and can end the server",
+  async () => {
+    const server = spawn(process.execPath, [MAIN], {
+      env: environmentWith({ FOUNDRY_LOG_LEVEL: "trace" }),
+      stdio: "pipe",
+    });
+    onTestFinished(() => void server.kill("SIGKILL"));
+    const exited = once(server, "exit");
+    const count = 5000;
+    const send = (id: number, method: string, params: object): void =>
+      void server.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
+
+    send(0, "initialize", {
+      protocolVersion: "2025-06-18",
+      capabilities: {},
+      clientInfo: { name: "deaf", version: "1" },
+    });
+    // Each is logged, since it has no such argument.
+    for (let id = 1; id < count; id += 1) {
+      send(id, "tools/call", { name: "health_check", arguments: { none: "x".repeat(200) } });
+    }
+    let answered = 0;
+    for await (const _ of createInterface(server.stdout)) {
+      answered += 1;
+      if (answered === count) break;
+    }
+    const askedAt = performance.now();
+    server.kill("SIGTERM");
+    const [code] = await exited;
+
+    expect(answered).toBe(count);
+    expect(code).toBe(0);
+    expect(performance.now() - askedAt).toBeLessThan(END_WITHIN_MS);
+  },
+);

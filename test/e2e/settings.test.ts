@@ -43,6 +43,22 @@ const WRONG: readonly WrongSetting[] = [
     says: ["FOUNDRY_ENDPOINT", '"ftp://127.0.0.1"'],
   },
   {
+    what: "an endpoint with a query, without showing it",
+    settings: { FOUNDRY_ENDPOINT: "http://127.0.0.1:1/?a=hush" },
+    says: ["FOUNDRY_ENDPOINT", "(hidden)", "without a user name, a password, ? or #"],
+  },
+  {
+    what: "an endpoint with a query, of the demo",
+    settings: { FOUNDRY_ENDPOINT: "http://127.0.0.1:1/?a=hush" },
+    flags: ["demo"],
+    says: ["FOUNDRY_ENDPOINT", "(hidden)", "without a user name, a password, ? or #"],
+  },
+  {
+    what: "an endpoint with a password, without showing it",
+    settings: { FOUNDRY_ENDPOINT: "http://me:hush@127.0.0.1:1" },
+    says: ["FOUNDRY_ENDPOINT", "(hidden)", "without a user name, a password"],
+  },
+  {
     what: "headers that are no JSON, without showing them",
     settings: { FOUNDRY_HEADERS: "X-Secret: hush" },
     says: ["FOUNDRY_HEADERS", "(hidden)", "JSON object"],

@@ -4,13 +4,23 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
-import { freePort, get, httpServer, post, signalled, tcpServer, transportTo } from "./servers.js";
+import {
+  freePort,
+  get,
+  httpServer,
+  post,
+  refused,
+  signalled,
+  tcpServer,
+  transportTo,
+} from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
   method: "POST",
   path: "/",
   body: {},
   limits: {},
+  toError: refused,
   isStart: () => true,
   ...more,
 });
@@ -282,7 +292,7 @@ describe("a process", () => {
     const { baseUrl } = await httpServer((_request, response) => response.end("x"));
     const program = `
       const transport = new HttpTransport({ baseUrl });
-      console.log((await transport.request({ method: "GET", path: "/", limits: {} })).body);`;
+      console.log((await transport.request({ method: "GET", path: "/", limits: {}, anyStatus: true })).body);`;
     expect(await run(baseUrl, program)).toBe("x");
   }, 30_000);
 
@@ -294,7 +304,7 @@ describe("a process", () => {
       const retry = { maxPauseMs: 60_000 };
       const transport = new HttpTransport({ baseUrl, retry });
       const limits = { firstByteMs: 60_000, silenceMs: 60_000, wholeMs: 60_000 };
-      const call = (path) => transport.request({ method: "GET", path, limits });
+      const call = (path) => transport.request({ method: "GET", path, limits, anyStatus: true });
       const calls = [call("/busy"), call("/silent")];
       setTimeout(() => transport.close(), 500).unref();
       const ended = await Promise.allSettled(calls);

@@ -1,7 +1,6 @@
 import { errors } from "undici";
 import { describe, expect, it } from "vitest";
-import { networkError, timeoutError } from "../../src/http/failure.js";
-import { type HttpFailure, parseRetryAfter, statusError } from "../../src/http/index.js";
+import { networkError, parseRetryAfter, timeoutError } from "../../src/http/failure.js";
 
 const URL = "http://127.0.0.1:5273";
 
@@ -78,49 +77,6 @@ describe("a network error", () => {
       code: "INVALID_RESPONSE",
       retryable: false,
     });
-  });
-});
-
-describe("the error of a status", () => {
-  const failure = (status: number, retryAfterMs: number | null = null): HttpFailure => ({
-    method: "POST",
-    path: "/v1/x",
-    status,
-    contentType: "text/plain",
-    message: "because",
-    body: "because of /home/u",
-    retryAfterMs,
-  });
-
-  it.each([
-    [301, "INVALID_RESPONSE", false],
-    [400, "INVALID_REQUEST", false],
-    [401, "UNAUTHORIZED", false],
-    [403, "UNAUTHORIZED", false],
-    [404, "UNSUPPORTED_BY_SERVER", false],
-    [405, "UNSUPPORTED_BY_SERVER", false],
-    [408, "SERVICE_BUSY", true],
-    [409, "INVALID_REQUEST", false],
-    [422, "INVALID_REQUEST", false],
-    [429, "SERVICE_BUSY", true],
-    [500, "SERVICE_ERROR", true],
-    [501, "UNSUPPORTED_BY_SERVER", false],
-    [502, "SERVICE_ERROR", true],
-    [503, "SERVICE_BUSY", true],
-    [504, "SERVICE_ERROR", true],
-    [507, "SERVICE_ERROR", false],
-  ])("%i is %s, retryable: %s", (status, code, retryable) => {
-    const error = statusError(failure(status));
-    expect(error).toMatchObject({ code, retryable, status, detail: "because of /home/u" });
-    expect(error.message).toBe(`The service answered POST /v1/x with ${status}: because`);
-    expect(error.action).not.toBe("");
-  });
-
-  it("carries how long the service asked to be left alone", () => {
-    const error = statusError(failure(503, 1500));
-    expect(error.retryAfterMs).toBe(1500);
-    expect(error.action).toBe("Try again in 1.5 s.");
-    expect(statusError(failure(503)).retryAfterMs).toBeNull();
   });
 });
 

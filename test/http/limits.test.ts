@@ -1,13 +1,14 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
-import { get, httpServer, post, signalled, tcpServer, transportTo } from "./servers.js";
+import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
   method: "POST",
   path: "/",
   body: {},
   limits: {},
+  toError: refused,
   isStart: ({ data }) => data.includes("token"),
   ...more,
 });

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
+import { FoundryError } from "../../src/errors.js";
 import { HttpTransport } from "../../src/http/index.js";
-import type { RequestSpec, TransportOptions } from "../../src/http/types.js";
+import type { HttpFailure, StreamSpec, TransportOptions } from "../../src/http/types.js";
 
 /** A server of the test, gone when the test is. */
 export interface TestServer {
@@ -66,18 +67,31 @@ export function transportTo(baseUrl: string, options: Partial<TransportOptions> 
   return transport;
 }
 
-export const get = (path = "/", more: Partial<RequestSpec> = {}): RequestSpec => ({
+/** The error of an answer that is not 2xx, for tests that are about something else. */
+export function refused({ status, message }: HttpFailure): FoundryError {
+  return new FoundryError("SERVICE_ERROR", `${status}: ${message}`, {
+    action: "none",
+    retryable: true,
+    status,
+  });
+}
+
+type Spec = Omit<StreamSpec, "isStart">;
+
+export const get = (path = "/", more: Partial<Spec> = {}): Spec => ({
   method: "GET",
   path,
   limits: {},
+  toError: refused,
   ...more,
 });
 
-export const post = (path = "/", more: Partial<RequestSpec> = {}): RequestSpec => ({
+export const post = (path = "/", more: Partial<Spec> = {}): Spec => ({
   method: "POST",
   path,
   body: { n: 1 },
   limits: {},
+  toError: refused,
   ...more,
 });
 

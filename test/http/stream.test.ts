@@ -3,13 +3,14 @@ import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import { FoundryError } from "../../src/errors.js";
 import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
-import { freePort, httpServer, signalled, tcpServer, transportTo } from "./servers.js";
+import { freePort, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
   method: "POST",
   path: "/v1/chat/completions",
   body: { stream: true },
   limits: {},
+  toError: refused,
   isStart: ({ data }) => data.includes("token"),
   ...more,
 });
@@ -126,7 +127,7 @@ describe("a stream", () => {
       response.end('{"error":{"message":"Model not loaded: x"}}');
     });
     await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
-      code: "INVALID_REQUEST",
+      code: "SERVICE_ERROR",
       message: expect.stringContaining("Model not loaded: x"),
     });
   });

@@ -3,8 +3,20 @@ import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import { FoundryError } from "../../src/errors.js";
 import { HttpTransport } from "../../src/http/index.js";
+import type { HttpFailure } from "../../src/http/types.js";
 import { silentLogger } from "../../src/log.js";
-import { bodyOf, freePort, get, httpServer, post, tcpServer, transportTo } from "./servers.js";
+import {
+  bodyOf,
+  freePort,
+  get,
+  httpServer,
+  post,
+  refused,
+  tcpServer,
+  transportTo,
+} from "./servers.js";
+
+const PROBE = { method: "GET", path: "/", limits: {}, anyStatus: true } as const;
 
 /** Answers one request per connection with these bytes, then closes it. */
 function raw(answer: string | Uint8Array) {
@@ -56,7 +68,12 @@ describe("a request", () => {
     const transport = transportTo(baseUrl);
     const path = "/models/load/a:1%2Fb";
     const { body: ofGet } = await transport.request(get(path));
-    const { body: ofPost } = await transport.request({ method: "POST", path, limits: {} });
+    const { body: ofPost } = await transport.request({
+      method: "POST",
+      path,
+      limits: {},
+      toError: refused,
+    });
     expect([JSON.parse(ofGet), JSON.parse(ofPost)]).toEqual([
       [path, null],
       [path, "0"],
@@ -92,7 +109,7 @@ describe("a request", () => {
       response.writeHead(307, { Location: "https://elsewhere.example/" }).end("<html>moved</html>");
     });
     await expect(transportTo(baseUrl).request(post("/a"))).rejects.toMatchObject({
-      code: "INVALID_RESPONSE",
+      code: "SERVICE_ERROR",
       status: 307,
       message: expect.stringContaining("redirected to https://elsewhere.example/"),
     });
@@ -151,9 +168,9 @@ describe("an answer that is not 2xx", () => {
       response.writeHead(400, { "Content-Type": contentType }).end(body);
     });
     await expect(transportTo(baseUrl).request(get("/x"))).rejects.toMatchObject({
-      code: "INVALID_REQUEST",
+      code: "SERVICE_ERROR",
       status: 400,
-      message: `The service answered GET /x with 400: ${text}`,
+      message: `400: ${text}`,
       attempts: 1,
     });
   });
@@ -178,13 +195,71 @@ describe("an answer that is not 2xx", () => {
 
   it("is handed back as it is where any status will do", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
-      response.writeHead(503).end("loading");
+      response.writeHead(500).end("failed");
     });
-    const spec = get("/", { anyStatus: true });
-    expect(await transportTo(baseUrl).request(spec)).toMatchObject({
-      status: 503,
-      body: "loading",
+    expect(await transportTo(baseUrl).request(PROBE)).toMatchObject({
+      status: 500,
+      body: "failed",
       attempts: 1,
+    });
+  });
+
+  it.each([408, 429, 502, 503, 504])(
+    "of %i is asked again where any status will do, and the last one is handed back",
+    async (status) => {
+      let count = 0;
+      const { baseUrl } = await httpServer((request, response) => {
+        count += 1;
+        response.statusCode = request.url === "/once" && count > 1 ? 200 : status;
+        response.end(String(count));
+      });
+      const transport = transportTo(baseUrl, { circuit: { failures: 100 } });
+      expect(await transport.request({ ...PROBE, path: "/once" })).toMatchObject({
+        status: 200,
+        body: "2",
+        attempts: 2,
+      });
+      expect(await transport.request(PROBE)).toMatchObject({ status, body: "6", attempts: 4 });
+      const once = { ...PROBE, retry: false };
+      expect(await transport.request(once)).toMatchObject({ status, body: "7", attempts: 1 });
+    },
+  );
+
+  it("is asked again no sooner than it says, where any status will do", async () => {
+    const at: number[] = [];
+    const { baseUrl } = await httpServer((_request, response) => {
+      at.push(performance.now());
+      if (at.length === 1) response.writeHead(503, { "Retry-After": "0.05" }).end();
+      else response.end("ok");
+    });
+    expect(await transportTo(baseUrl).request(PROBE)).toMatchObject({ status: 200, attempts: 2 });
+    const [first = 0, second = 0] = at;
+    expect(second - first).toBeGreaterThanOrEqual(45);
+  });
+
+  it("is logged with its body at trace only, which may quote the prompt", async () => {
+    const lines: { level: string; text: string }[] = [];
+    const at = (level: string) => (fields: object) =>
+      void lines.push({ level, text: JSON.stringify(fields) });
+    const log = {
+      trace: at("trace"),
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+    };
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(400).end("you said: Ada");
+    });
+    const toError = ({ body }: HttpFailure) =>
+      new FoundryError("INVALID_REQUEST", "refused", { action: "none", detail: body });
+    const asked = transportTo(baseUrl, { log }).request(get("/", { toError }));
+    await expect(asked).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+    const telling = lines.filter(({ text }) => text.includes("Ada")).map(({ level }) => level);
+    expect([...new Set(telling)]).toEqual(["trace"]);
+    expect(lines).toContainEqual({
+      level: "debug",
+      text: expect.stringContaining("INVALID_REQUEST"),
     });
   });
 
@@ -197,7 +272,7 @@ describe("an answer that is not 2xx", () => {
     });
     for (const path of ["/broken", "/endless"]) {
       await expect(transportTo(baseUrl).request(get(path))).rejects.toMatchObject({
-        code: "INVALID_REQUEST",
+        code: "SERVICE_ERROR",
         message: expect.stringContaining("400: what went wrong"),
       });
       await vi.waitFor(() => expect(sockets.size).toBe(0));
@@ -388,7 +463,7 @@ describe("the head of a request", () => {
   it.each([
     ["a GET", get],
     ["a POST", post],
-    ["a POST without a body", () => ({ method: "POST" as const, path: "/", limits: {} })],
+    ["a POST without a body", () => post("/", { body: undefined })],
   ])("of %s may have 4096 bytes on the wire and not one more", async (_kind, make) => {
     const { baseUrl } = await measuring();
     const send = (padding: number) =>

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { checkedHeaders, parseEndpoint, toJson, wireRequest } from "../../src/http/wire-request.js";
+import { parseEndpoint } from "../../src/http/endpoint.js";
+import { isLoopback } from "../../src/http/index.js";
+import { checkedHeaders, toJson, wireRequest } from "../../src/http/wire-request.js";
 
 describe("the endpoint", () => {
   it.each([
@@ -20,6 +22,8 @@ describe("the endpoint", () => {
     "ftp://h",
     "http://h/?x=1",
     "http://h/#x",
+    "http://h?",
+    "http://h/#",
   ])("%j is refused with an example of one", (baseUrl) => {
     expect(() => parseEndpoint(baseUrl)).toThrowError(
       expect.objectContaining({
@@ -37,6 +41,21 @@ describe("the endpoint", () => {
         message: expect.not.stringContaining("s3cret"),
       }),
     );
+  });
+});
+
+describe("isLoopback", () => {
+  it.each([
+    ["http://localhost:5273", true],
+    ["http://api.localhost", true],
+    ["http://127.1.2.3/v1", true],
+    ["https://[::1]:5273", true],
+    ["http://127.0.0.1.example.com", false],
+    ["http://192.168.0.1", false],
+    ["127.0.0.1", false],
+    ["", false],
+  ])("of %j is %s", (endpoint, is) => {
+    expect(isLoopback(endpoint)).toBe(is);
   });
 });
 

@@ -23,7 +23,7 @@ describe("complete", () => {
     const service = await simulatedService({ models: [model({ tokens: [] })] });
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool({ name: "complete", arguments: { prompt: "Why?" } });
-    expect(textOf(answer)).toContain("The model gave an empty answer.");
+    expect(textOf(answer)).toContain("The model gave no text before it ended.");
     expect(answer.structuredContent).toMatchObject({ text: "" });
   });
 

@@ -45,6 +45,33 @@ describe("a simulated service", () => {
     expect(simulator.requests[0]?.endedBy).toBe("died");
   });
 
+  it.each(["C2", "openai"] as const)("survives JSON that is too deep, as %s", async (dialect) => {
+    await using simulator = await startSimulator({ dialect, models: [TALKER] });
+    const deep = (inner: string) => "[".repeat(20_000) + inner + "]".repeat(20_000);
+    const known = `{"model":"${MODEL}","messages":[{"role":"user","content":"Hi"}],"input":"Hi"`;
+    const bodies = [
+      "[".repeat(300_000),
+      deep("1"),
+      '{"a":'.repeat(20_000),
+      ...["tools", "metadata", "messages"].map((key) => `${known},"${key}":${deep("")}}`),
+    ];
+    for (const body of bodies) {
+      for (const path of ["/v1/chat/completions", "/v1/responses"]) {
+        await rawExchange(simulator.url, { method: "POST", path, headers: {}, body });
+      }
+    }
+    expect((await get(simulator.url, "/v1/models")).status).toBe(200);
+  });
+
+  it("says of 300 000 brackets what the service's parser says", async () => {
+    await using simulator = await startSimulator();
+    const body = "[".repeat(300_000);
+    const request = { method: "POST", path: "/v1/chat/completions", headers: {}, body } as const;
+    const answer = await rawExchange(simulator.url, request);
+    expect(answer.status).toBe(400);
+    expect(answer.chunks.join("")).toContain("column 300001: syntax error while parsing value");
+  });
+
   it("records what it was asked, and on which connection", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     await post(simulator.url, "/v1/embeddings?x=1", { a: 1 });

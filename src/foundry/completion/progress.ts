@@ -15,6 +15,8 @@ export class CompletionProgress {
   model: string | null = null;
   finishReason: FinishReason | null = null;
   usage: TokenCounts | null = null;
+  /** As the service counted the prompt when it refused it. */
+  inputTokens: number | null = null;
   attempts = 1;
   readonly warnings: string[] = [];
   readonly #now: () => number;
@@ -37,6 +39,11 @@ export class CompletionProgress {
 
   get hasStarted(): boolean {
     return this.#firstTokenAt !== null;
+  }
+
+  /** Whether the chat itself was asked for, rather than something before it. */
+  get wasAsked(): boolean {
+    return this.#askedAt !== null;
   }
 
   get hasEnded(): boolean {
@@ -88,7 +95,7 @@ export class CompletionProgress {
       finishReason: this.finishReason,
       model: this.model,
       usage: {
-        inputTokens: this.usage?.inputTokens ?? this.#estimatedInputTokens(),
+        inputTokens: this.usage?.inputTokens ?? this.inputTokens ?? this.#estimatedInputTokens(),
         outputTokens,
         estimated: this.usage === null,
       },

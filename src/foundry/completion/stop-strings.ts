@@ -1,8 +1,9 @@
-import { overlap } from "./thinking.js";
+import { overlap } from "./overlap.js";
 
 /**
  * Ends a text before the first of some stop strings, also where one arrives in pieces. C1 and C2 2.0
- * ignore `stop` (docs/foundry-local.md, section 4), so it is done here for all.
+ * ignore `stop`, and C2 2.2 looks for it in the hidden thinking, too, so that the answer is empty
+ * (docs/foundry-local.md, section 4): it is never sent, and done here for all.
  */
 export class StopCutter {
   readonly #stops: readonly string[];

@@ -2,16 +2,21 @@ import type { Completion, CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 
 /**
- * A completion as it comes. Iterate it once; leaving the loop ends the request. It begins when it is
- * first iterated. At any time, also after a failure, {@link CompletionStream.snapshot} tells what
- * there is.
+ * A completion as it comes. Iterate it once; leaving the loop ends the request, also while an event
+ * is being waited for. It begins when it is first iterated. At any time, also after a failure,
+ * {@link CompletionStream.snapshot} tells what there is.
  */
 export class CompletionStream implements AsyncIterable<CompletionEvent> {
+  readonly #leaving = new AbortController();
   readonly #events: AsyncGenerator<CompletionEvent, void>;
   readonly #progress: CompletionProgress;
 
-  constructor(events: AsyncGenerator<CompletionEvent, void>, progress: CompletionProgress) {
-    this.#events = events;
+  /** @param run Ends without an error when its signal, which is the reader's leaving, is aborted. */
+  constructor(
+    run: (leaving: AbortSignal) => AsyncGenerator<CompletionEvent, void>,
+    progress: CompletionProgress,
+  ) {
+    this.#events = run(this.#leaving.signal);
     this.#progress = progress;
   }
 
@@ -21,6 +26,16 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<CompletionEvent, void> {
-    return this.#events;
+    return {
+      next: () => this.#events.next(),
+      // By hand: the return() of a generator waits for the event it is waiting for, which can be
+      // minutes away, and the service would generate until then.
+      return: async () => {
+        this.#leaving.abort();
+        await this.#events.return();
+        if (!this.#progress.hasEnded) this.#progress.end("cancelled");
+        return { done: true, value: undefined };
+      },
+    };
   }
 }

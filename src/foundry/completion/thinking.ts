@@ -1,10 +1,13 @@
+import { overlap } from "./overlap.js";
+
 /**
  * Tells a model's thinking from its answer while both stream by. S, C1 and plain engines leave
  * `<think>…</think>` in the text (docs/foundry-local.md, section 4).
  *
  * A `<think>` counts only where a line begins: a model that explains the tag in the middle of a
  * sentence is not thinking. Some templates open the tag themselves, so that the text shows only its
- * end; then all before it was thinking, and `text_was_reasoning` says so.
+ * end; then all before it was thinking, and `text_was_reasoning` says so. Such a `</think>` counts
+ * only where a line begins or ends, and only where no thinking came otherwise.
  */
 export type Piece =
   | { readonly type: "text"; readonly text: string }
@@ -13,20 +16,28 @@ export type Piece =
 
 const OPEN = "<think>";
 const CLOSE = "</think>";
+/** What follows a tag without a beginning decides whether it is one, so it is waited for. */
+const ORPHAN = `${CLOSE}\r\n`;
 
 export class ThinkingSplitter {
   #pending = "";
   #mode: "answer" | "thinking" = "answer";
-  #sawTag = false;
+  /** Whether a `</think>` without a beginning can still come. */
+  #expectsOrphan = true;
   #line = "";
   #trimming = false;
   #isAtStart = true;
+
+  /** The service gives thinking in a member of its own, so that a tag in the text is only spoken of. */
+  thinkingCameApart(): void {
+    this.#expectsOrphan = false;
+  }
 
   /** Takes the next stretch of text; returns what can be told by now. */
   push(text: string): Piece[] {
     this.#pending += text;
     const pieces: Piece[] = [];
-    while (this.#step(pieces)) {
+    while (this.#step(pieces, false)) {
       // Each step takes one tag.
     }
     this.#emit(pieces, this.#pending.length - this.#heldBack());
@@ -36,12 +47,15 @@ export class ThinkingSplitter {
   /** Takes the end of the text; returns what was held back. A tag left open stays thinking. */
   end(): Piece[] {
     const pieces: Piece[] = [];
+    while (this.#step(pieces, true)) {
+      // At most one is left: a tag that only the end of the text makes count.
+    }
     this.#emit(pieces, this.#pending.length);
     return pieces;
   }
 
-  #step(pieces: Piece[]): boolean {
-    const at = this.#nextTag();
+  #step(pieces: Piece[], isEnd: boolean): boolean {
+    const at = this.#nextTag(isEnd);
     if (at === null) return false;
     const tag = this.#mode === "thinking" || this.#pending.startsWith(CLOSE, at) ? CLOSE : OPEN;
     const wasThinking = this.#mode === "thinking";
@@ -51,18 +65,19 @@ export class ThinkingSplitter {
     this.#pending = this.#pending.slice(tag.length);
     if (tag === CLOSE && !wasThinking) pieces.push({ type: "text_was_reasoning" });
     this.#mode = tag === OPEN ? "thinking" : "answer";
-    this.#sawTag = true;
+    this.#expectsOrphan = false;
     this.#line = "";
     this.#trimming = tag === CLOSE;
     return true;
   }
 
   /** Where the next tag that counts begins. */
-  #nextTag(): number | null {
+  #nextTag(isEnd: boolean): number | null {
     if (this.#mode === "thinking") return found(this.#pending.indexOf(CLOSE));
     for (let at = this.#pending.indexOf("<"); at !== -1; at = this.#pending.indexOf("<", at + 1)) {
-      if (this.#pending.startsWith(CLOSE, at) && !this.#sawTag) return at;
       if (this.#pending.startsWith(OPEN, at) && this.#beginsLine(at)) return at;
+      if (!this.#expectsOrphan || !this.#pending.startsWith(CLOSE, at)) continue;
+      if (this.#beginsLine(at) || this.#endsLine(at + CLOSE.length, isEnd)) return at;
     }
     return null;
   }
@@ -72,9 +87,15 @@ export class ThinkingSplitter {
     return before.slice(before.lastIndexOf("\n") + 1).trim() === "";
   }
 
+  #endsLine(at: number, isEnd: boolean): boolean {
+    const after = this.#pending.slice(at);
+    return /^\r?\n/.test(after) || (isEnd && after.trim() === "");
+  }
+
   /** How many characters at the end may be the beginning of a tag. */
   #heldBack(): number {
-    const tags = this.#mode === "thinking" ? [CLOSE] : this.#sawTag ? [OPEN] : [OPEN, CLOSE];
+    const tags =
+      this.#mode === "thinking" ? [CLOSE] : this.#expectsOrphan ? [OPEN, ORPHAN] : [OPEN];
     const held = Math.max(...tags.map((tag) => overlap(this.#pending, tag)));
     // Blank lines before the first word belong to it, unless thinking comes first.
     const isBlank = this.#pending.slice(0, this.#pending.length - held).trim() === "";
@@ -99,11 +120,3 @@ export class ThinkingSplitter {
 }
 
 const found = (index: number): number | null => (index === -1 ? null : index);
-
-/** The longest end of `text` that is a beginning of `word`, short of the whole word. */
-export function overlap(text: string, word: string): number {
-  for (let length = Math.min(word.length - 1, text.length); length > 0; length--) {
-    if (text.endsWith(word.slice(0, length))) return length;
-  }
-  return 0;
-}

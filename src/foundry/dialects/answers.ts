@@ -1,15 +1,10 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpAnswer } from "../../http/index.js";
+import { jsonFrom } from "../json.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
-export function jsonOf(answer: HttpAnswer): unknown {
-  try {
-    return JSON.parse(answer.body);
-  } catch {
-    return undefined;
-  }
-}
+export const jsonOf = (answer: HttpAnswer): unknown => jsonFrom(answer.body);
 
 /**
  * The body of an answer as what its route answers.

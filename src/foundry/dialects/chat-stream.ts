@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
-import type { HttpTransport, StreamEvent } from "../../http/index.js";
+import { errorTextOf, type HttpTransport, type StreamEvent } from "../../http/index.js";
+import { jsonFrom } from "../json.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, FinishReason } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
+import { plainWords } from "./plain-words.js";
 
 /**
  * The stream of `/v1/chat/completions`, which all servers share but for its flaws: text in `delta` or
@@ -23,11 +25,28 @@ const chunkSchema = z.object({
     .object({ prompt_tokens: z.number(), completion_tokens: z.number() })
     .nullish()
     .catch(null),
-  error: z
-    .union([z.string(), z.object({ message: textSchema, type: textSchema })])
-    .nullish()
-    .catch(null),
+  error: z.unknown().optional(),
+  object: z.unknown().optional(),
+  message: z.unknown().optional(),
+  detail: z.unknown().optional(),
 });
+type Chunk = z.output<typeof chunkSchema>;
+
+/** The shapes of an `error`; one of any other shape is an error without words. */
+const errorObjectSchema = z.object({ message: textSchema, type: textSchema });
+const saidSchema = z.union([
+  z.string().transform((message) => ({ message, type: null })),
+  errorObjectSchema,
+]);
+const errorSchema = z
+  .union([
+    z
+      .array(saidSchema)
+      .min(1)
+      .transform(([first]) => first),
+    saidSchema,
+  ])
+  .catch(undefined);
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
@@ -37,11 +56,15 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   content_filter: "content_filter",
 };
 
+/** Ends that are none: the engine gave up, or somebody made it. */
+const BREAK_OFFS = new Set(["abort", "error"]);
+
+/** What an event says, before it is known whether the answer is whole. */
+type News = ChatEvent | { readonly type: "broken_off"; readonly said: string };
+
 /** What differs between servers in how a chat is asked for. */
 export interface ChatQuirks {
   readonly path: string;
-  /** Up to so many `stop` strings are sent; 0 where the server ignores or misreads them. */
-  readonly stopStrings: number;
   readonly headLimitBytes?: number;
 }
 
@@ -56,12 +79,14 @@ export async function openChat(
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
-    body: bodyOf(request, quirks),
+    body: bodyOf(request),
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
     toError: (failure) => errorOfFailure(failure, subject),
     // An error event throws here, so that one before the first token can still be retried.
-    isStart: (event) => eventsOf(event, subject).some((news) => news.type !== "usage"),
+    isStart: (event) =>
+      event.data.trim() !== "[DONE]" &&
+      eventsOf(event, subject, parseChunk(event)).some((news) => news.type !== "usage"),
   });
   const events = read(stream, subject);
   // An empty stream fails here, while the caller can still do something about it.
@@ -94,7 +119,7 @@ export async function wholeChat(
   call: Call,
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
-  const { stream: _, stream_options: __, ...body } = bodyOf(request, quirks);
+  const { stream: _, stream_options: __, ...body } = bodyOf(request);
   const answer = await transport.request({
     method: "POST",
     path: quirks.path,
@@ -102,17 +127,19 @@ export async function wholeChat(
     ...call,
     toError: (failure) => errorOfFailure(failure, subject),
   });
-  const events = eventsOf({ data: answer.body, event: null }, subject);
+  const whole = { data: answer.body, event: null };
+  const chunk = parseChunk(whole);
+  const events = eventsOf(whole, subject, chunk);
+  if (!isAnswer(chunk)) throw noAnswer(whole);
   return {
     attempts: answer.attempts,
     async *[Symbol.asyncIterator]() {
-      yield* events;
+      for (const news of events) yield told(news);
     },
   };
 }
 
-function bodyOf(request: ChatRequest, quirks: ChatQuirks) {
-  const stop = request.stop?.slice(0, quirks.stopStrings) ?? [];
+function bodyOf(request: ChatRequest) {
   return {
     model: request.model.id,
     messages: request.messages,
@@ -121,7 +148,6 @@ function bodyOf(request: ChatRequest, quirks: ChatQuirks) {
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.topP === undefined ? {} : { top_p: request.topP }),
     ...(request.seed === undefined ? {} : { seed: request.seed }),
-    ...(stop.length === 0 ? {} : { stop }),
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -132,37 +158,52 @@ async function* read(
   subject: Subject,
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
+  /** The first event that is no part of an answer. */
+  let stranger: StreamEvent | null = null;
+  let isAnswered = false;
   for await (const event of stream) {
     if (event.data.trim() === "[DONE]") {
       // Services of 2025 never send a finish_reason (#299, #399): a proper end is a stop.
       if (!finished) yield { type: "finish", reason: "stop" };
       return;
     }
-    for (const news of eventsOf(event, subject)) {
+    const chunk = parseChunk(event);
+    if (isAnswer(chunk)) isAnswered = true;
+    else stranger ??= event;
+    for (const news of eventsOf(event, subject, chunk)) {
       // C1 sends "stop" after "tool_calls": the first word counts.
       if (news.type === "finish" && finished) continue;
       finished ||= news.type === "finish";
-      yield news;
+      yield told(news);
     }
   }
-  if (!finished) {
-    throw new FoundryError("STREAM_INTERRUPTED", "The stream ended before the answer did.", {
-      action: "The text so far is kept. Try again; if it happens again, restart the service.",
-      retryable: true,
-    });
-  }
+  if (finished) return;
+  throw isAnswered || stranger === null
+    ? brokenOff("The stream ended before the answer did.")
+    : noAnswer(stranger);
 }
 
+/** News as it is passed on. Throws where the service broke the answer off, after the text of it. */
+function told(news: News): ChatEvent {
+  if (news.type !== "broken_off") return news;
+  throw brokenOff(`The service broke the answer off (finish_reason ${news.said}).`);
+}
+
+const brokenOff = (what: string): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", what, {
+    action: "The text so far is kept. Try again; if it happens again, restart the service.",
+    retryable: true,
+  });
+
 /** What one event of the stream says. Throws for an error inside a 200. */
-function eventsOf(event: StreamEvent, subject: Subject): ChatEvent[] {
-  if (event.data.trim() === "[DONE]") return [];
-  const chunk = parseChunk(event);
+function eventsOf(event: StreamEvent, subject: Subject, chunk: Chunk): News[] {
   if (chunk.error != null) {
-    const { message, type } =
-      typeof chunk.error === "string" ? { message: chunk.error, type: null } : chunk.error;
-    throw errorOfStreamEvent(message ?? "", type ?? null, subject);
+    const { message, type } = errorSchema.parse(chunk.error) ?? {};
+    throw errorOfStreamEvent(message ?? "", type ?? null, subject, message || shown(event));
   }
-  const news: ChatEvent[] = [];
+  const hasWords = chunk.message != null || chunk.detail != null || chunk.object === "error";
+  if (hasWords && !isAnswer(chunk)) throw noAnswer(event);
+  const news: News[] = [];
   const choice = chunk.choices?.[0];
   // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
   const said = choice?.delta ?? choice?.message;
@@ -173,27 +214,43 @@ function eventsOf(event: StreamEvent, subject: Subject): ChatEvent[] {
     const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = chunk.usage;
     news.push({ type: "usage", usage: { inputTokens, outputTokens } });
   }
-  if (choice?.finish_reason) {
-    news.push({ type: "finish", reason: FINISH_REASONS[choice.finish_reason] ?? "stop" });
-  }
+  if (choice?.finish_reason) news.push(endOf(choice.finish_reason));
   return news;
 }
 
-function parseChunk(event: StreamEvent): z.output<typeof chunkSchema> {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(event.data);
-  } catch {
-    raw = undefined;
-  }
-  const chunk = chunkSchema.safeParse(raw);
+function endOf(said: string): News {
+  if (BREAK_OFFS.has(said)) return { type: "broken_off", said };
+  const reason = FINISH_REASONS[said];
+  return reason === undefined ? { type: "finish", reason: null, said } : { type: "finish", reason };
+}
+
+const isAnswer = ({ choices, usage }: Chunk): boolean =>
+  choices !== undefined || usage !== undefined;
+
+const shown = ({ data }: StreamEvent): string => data.slice(0, 2000);
+
+function noAnswer(event: StreamEvent): FoundryError {
+  const said = plainWords(errorTextOf(event.data, "application/json", "nothing"));
+  return new FoundryError(
+    "INVALID_RESPONSE",
+    `The service answered with something else than a completion. It said: ${said}`,
+    {
+      action: "Change what it names, or check that FOUNDRY_ENDPOINT is the service itself.",
+      detail: shown(event),
+    },
+  );
+}
+
+function parseChunk(event: StreamEvent): Chunk {
+  const chunk = chunkSchema.safeParse(jsonFrom(event.data));
   if (chunk.success) return chunk.data;
   throw new FoundryError(
     "INVALID_RESPONSE",
     "The service sent something in its stream that is no answer.",
     {
       action: "Try again; if it happens again, restart or update the service.",
-      detail: event.data.slice(0, 2000),
+      retryable: true,
+      detail: shown(event),
     },
   );
 }

@@ -114,8 +114,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
   };
 }
 
-/** `stop` only turns on early stopping here, so none is sent (section 4). */
-const QUIRKS = { path: "/v1/chat/completions", stopStrings: 0 };
+const QUIRKS = { path: "/v1/chat/completions" };
 
 /** How a stream of C1 ends that never began. */
 const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);

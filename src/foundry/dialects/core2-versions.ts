@@ -16,8 +16,6 @@ export interface Core2Version {
   readonly hasLocalFamily: boolean;
   /** Closing a stream stops the generation (#1136). Before, it runs to its token limit. */
   readonly stopsOnDisconnect: boolean;
-  /** `stop` strings that are honoured; before 2.1 they only turned on early stopping. */
-  readonly stopStrings: number;
   /** Which length of genai_config.json limits a request (#1067). */
   readonly contextLimit: "max_length" | "context_length";
 }
@@ -26,7 +24,6 @@ export const CORE_2_0: Core2Version = {
   version: "2.0",
   hasLocalFamily: false,
   stopsOnDisconnect: false,
-  stopStrings: 0,
   contextLimit: "max_length",
 };
 
@@ -34,7 +31,6 @@ export const CORE_2_1: Core2Version = {
   version: "2.1 or later",
   hasLocalFamily: true,
   stopsOnDisconnect: true,
-  stopStrings: 4,
   contextLimit: "context_length",
 };
 

@@ -48,7 +48,9 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       return await get(path, call, about(verb, model));
     } catch (error) {
       const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
-      if (!isUnknown || rest.length === 0) throw error;
+      if (!isUnknown) throw error;
+      // The service does list the model: what it does not know is the name.
+      if (rest.length === 0) throw model.alias === null ? unknownAlias(verb, model, error) : error;
       return byName(verb, model, rest, call);
     }
   };
@@ -123,12 +125,24 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
         request,
         {
           path: `${prefixOf(request.model.family)}/v1/chat/completions`,
-          stopStrings: version.stopStrings,
           headLimitBytes: HEAD_LIMIT_BYTES,
         },
         call,
       ),
   };
+}
+
+function unknownAlias(verb: "load" | "unload", model: KnownModel, cause: FoundryError) {
+  return new FoundryError(
+    "MODEL_NOT_FOUND",
+    `This service ${verb}s models by their alias only, and the alias of ${model.id} is not known from here.`,
+    {
+      action: `Give the alias, as \`foundry model list\` shows it on the service's machine, or ${verb} the model there.`,
+      ...(cause.status === null ? {} : { status: cause.status }),
+      ...(cause.detail === null ? {} : { detail: cause.detail }),
+      cause,
+    },
+  );
 }
 
 const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/local" : "");

@@ -57,7 +57,6 @@ export interface ChatRequest {
   readonly maxTokens: number;
   readonly temperature?: number;
   readonly topP?: number;
-  readonly stop?: readonly string[];
   readonly seed?: number;
 }
 
@@ -73,7 +72,9 @@ export type ChatEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
   | { readonly type: "usage"; readonly usage: TokenCounts }
-  | { readonly type: "finish"; readonly reason: FinishReason };
+  | { readonly type: "finish"; readonly reason: FinishReason }
+  /** It ended for a reason that is not among the known ones, in the service's word. */
+  | { readonly type: "finish"; readonly reason: null; readonly said: string };
 
 export interface ChatStream extends AsyncIterable<ChatEvent> {
   /** How often the request was sent until its first token came. */

@@ -76,7 +76,8 @@ const RULES: readonly Rule[] = [
     code: "MODEL_BUSY",
     say: (model) => ({
       message: `${model} is in use, so it cannot be unloaded now.`,
-      action: "Wait until its completions have ended, or cancel them, then try again.",
+      action:
+        "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
     }),
   },
 ];
@@ -143,9 +144,10 @@ export function errorOfStreamEvent(
   message: string,
   type: string | null,
   subject: Subject,
+  detail = message,
 ): FoundryError {
   const status = type === "invalid_request_error" ? 400 : 500;
-  return errorOfMessage(message, subject, { status }, message);
+  return errorOfMessage(message, subject, { status }, detail);
 }
 
 function errorOfMessage(
@@ -192,6 +194,9 @@ function overflowError(
   });
 }
 
+/** Nothing, or only the name of the status, which is all an empty answer leaves. */
+const NO_REASON = /^(internal server error|bad request|not found|service unavailable)?$/i;
+
 function byStatus(
   status: number,
   said: string,
@@ -199,13 +204,16 @@ function byStatus(
   { doing }: Subject,
   options: Omit<FoundryErrorOptions, "action">,
 ): FoundryError {
-  const quoted = said === "" ? "It gave no reason." : `It said: ${said}`;
   if (status === 401 || status === 403) {
-    return new FoundryError("UNAUTHORIZED", `The service refused the credentials. ${quoted}`, {
-      ...options,
-      action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS.",
-    });
+    // Its words may quote the key, which belongs into no message and no log.
+    const { detail: _, ...rest } = options;
+    return new FoundryError(
+      "UNAUTHORIZED",
+      `The service refused the credentials (HTTP ${status}).`,
+      { ...rest, action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS." },
+    );
   }
+  const quoted = NO_REASON.test(said) ? "It gave no reason." : `It said: ${said}`;
   if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
     return new FoundryError("SERVICE_BUSY", `The service is busy (HTTP ${status}). ${quoted}`, {
       ...options,

@@ -59,7 +59,6 @@ export function openaiDialect(transport: HttpTransport): Dialect {
       throw unsupported(`${title} decides by itself how long ${model.id} stays`, "complete");
     },
 
-    chat: (request, call) =>
-      openChat(transport, request, { path: "/v1/chat/completions", stopStrings: 4 }, call),
+    chat: (request, call) => openChat(transport, request, { path: "/v1/chat/completions" }, call),
   };
 }

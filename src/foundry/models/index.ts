@@ -2,4 +2,4 @@ export { type ChosenModel, chooseDefaultModel, DEFAULT_MODEL } from "./default-m
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { canChat, type Device, type Family, type KnownModel, type ModelInfo } from "./model.js";
 export { deviceOf, parseModelId, shortName } from "./model-id.js";
-export { nearestNames, resolveModel } from "./resolve.js";
+export { findModel, nearestNames, resolveModel } from "./resolve.js";

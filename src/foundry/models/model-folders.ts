@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { jsonFrom } from "../json.js";
 
 /**
  * Which models are downloaded, and the context each really gets, read from the folders of the model
@@ -77,6 +78,6 @@ export async function readContextLimits(
 
 async function readJson(path: string): Promise<unknown> {
   return readFile(path, "utf8")
-    .then(JSON.parse)
+    .then(jsonFrom)
     .catch(() => null);
 }

@@ -83,11 +83,12 @@ function noVariantFor(
  * one that is a part of the other is near, whatever their lengths.
  */
 export function nearestNames(typed: string, models: readonly KnownModel[]): string[] {
-  const word = typed.trim().toLowerCase().slice(0, 200);
+  const word = letters(typed).slice(0, 200);
   const distanceOf = (name: string): number => {
-    const candidate = name.toLowerCase();
+    const candidate = letters(name);
+    const share = leven(word, candidate) / Math.max(word.length, candidate.length, 1);
+    if (word.length > 1 && candidate.startsWith(word)) return Math.min(share, NEAR_AS_A_BEGINNING);
     const isPart = word.length > 1 && (candidate.includes(word) || word.includes(candidate));
-    const share = leven(word, candidate) / Math.max(word.length, candidate.length);
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
   const names = [...new Set(models.map(shortName))];
@@ -98,7 +99,11 @@ export function nearestNames(typed: string, models: readonly KnownModel[]): stri
     .map(({ name }) => name);
 }
 
+const NEAR_AS_A_BEGINNING = 0.15;
 const NEAR_AS_A_PART = 0.25;
+
+/** What is left of a name when nobody remembers where its dashes and dots are. */
+const letters = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
 /** Short, and without halves of characters, which not every reader of an error survives. */
 const shown = (typed: string): string =>

@@ -85,10 +85,19 @@ export const complete = defineTool({
     } catch (thrown) {
       const failure = toFoundryError(thrown);
       const completion = stream.snapshot();
-      return { failure, textSoFar: completion.text, result: resultOf(completion, failure) };
+      return {
+        failure,
+        textSoFar: completion.text,
+        notes: completion.warnings,
+        result: resultOf(completion, failure),
+      };
     }
     const completion = stream.snapshot();
-    return { text: answerOf(completion), result: resultOf(completion) };
+    return {
+      text: answerOf(completion),
+      notes: notesOn(completion),
+      result: resultOf(completion),
+    };
   },
 });
 
@@ -103,11 +112,21 @@ function tell(event: CompletionEvent, progress: ProgressReporter): void {
 }
 
 /** The answer itself, nothing around it, so that it can be used as it is. */
-function answerOf({ text, reasoning, finishReason }: Completion): string {
+function answerOf({ text, finishReason }: Completion): string {
   if (text.trim() !== "") return text;
-  return reasoning !== null && finishReason === "length"
-    ? "(The model used up its tokens while thinking and gave no answer. Ask again with a larger max_tokens.)"
-    : "(The model gave an empty answer. Rephrase the request, or try another model.)";
+  if (finishReason === "length") {
+    return "(The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens.)";
+  }
+  return "(The model gave no text before it ended. Rephrase the request, leave stop out, or try another model.)";
+}
+
+/** What a reader of the text alone must know besides. */
+function notesOn({ text, finishReason, warnings }: Completion): string[] {
+  // The last warning of an empty answer says that it is empty, which the text says, too.
+  if (text.trim() === "") return warnings.slice(0, -1);
+  const isCut = finishReason === "length";
+  const cut = "The answer was cut off at its token limit; ask again with a larger max_tokens.";
+  return [...(isCut ? [cut] : []), ...warnings];
 }
 
 /** Some hosts show only this part of a result, so a failure is told here, too. */

@@ -56,7 +56,7 @@ function textOf(health: Health): string {
     fact("Running completions", health.queue.running > 0 ? String(health.queue.running) : null),
   ];
   return [
-    `Foundry Local${where} is ${health.status}${health.busy === true ? ", and busy loading a model" : ""}.`,
+    `The service${where} is ${health.status}${health.busy === true ? ", and busy loading a model" : ""}.`,
     ...facts.filter((line) => line !== null),
     ...health.problems.map(({ what, fix }) => `Problem: ${what} ${fix}`),
   ].join("\n");
@@ -73,8 +73,8 @@ function loadedModels({ loadedModels: loaded, status }: Health): string | null {
 
 function memory({ memory: figures }: Health): string | null {
   if (figures === null) return null;
-  const used = figures.processMb === null ? "unknown use" : `${figures.processMb} MB used`;
-  return `${used} by the service, ${figures.freeMb} of ${figures.totalMb} MB free`;
+  const used = figures.processMb === null ? "" : `${figures.processMb} MB used by the service, `;
+  return `${used}${figures.freeMb} of ${figures.totalMb} MB free`;
 }
 
 function resultOf(health: Health) {

@@ -54,7 +54,7 @@ export const listModels = defineTool({
     );
     const models = fitting.slice(0, limit);
     const text = [
-      headline(models.length, fitting.length, listed.models.length),
+      headline(models.length, fitting.length, listed.models.length, { filter, search, task }),
       ...models.map((model) => lineOf(model)),
       ...notes(models, filter, listed.warning),
       `Default model: ${listed.defaultModel ?? "none, name one"}.`,
@@ -86,10 +86,25 @@ function isFor({ task }: ModelInfo, wanted: string | undefined): boolean {
   return task.toLowerCase().includes(wanted.trim().toLowerCase());
 }
 
-function headline(shown: number, fitting: number, all: number): string {
-  if (shown === 0) return `None of the service's ${counted(all)} fits; try filter "all".`;
+interface Asked {
+  readonly filter: (typeof FILTERS)[number];
+  readonly search: string | undefined;
+  readonly task: string | undefined;
+}
+
+function headline(shown: number, fitting: number, all: number, asked: Asked): string {
+  if (shown === 0) return nothingFits(all, asked);
   if (fitting === shown) return `${counted(shown)}:`;
   return `${shown} of ${counted(fitting)}; ${fitting - shown} more with a higher limit, or narrow the search:`;
+}
+
+function nothingFits(all: number, { filter, search, task }: Asked): string {
+  if (all === 0) return "The service lists no models; health_check tells why.";
+  const isNarrow = search !== undefined || task !== undefined;
+  const wider = isNarrow ? "leave search and task out" : 'try filter "all"';
+  if (filter === "loaded" && !isNarrow) return "No model is known to be loaded.";
+  if (filter === "all" && !isNarrow) return "The service lists no models.";
+  return `None of the service's ${counted(all)} fits; ${wider}.`;
 }
 
 const counted = (count: number): string => `${count} ${count === 1 ? "model" : "models"}`;
@@ -116,9 +131,7 @@ function notes(
   const isUnclear = filter !== "loaded" && unknown > 0;
   return [
     ...(isUnclear
-      ? [
-          `The service does not tell whether ${unknown} of them are downloaded; loading one shows it.`,
-        ]
+      ? ["The service does not tell which of these are downloaded; loading one shows it."]
       : []),
     ...(warning === null ? [] : [warning]),
   ];

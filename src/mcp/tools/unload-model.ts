@@ -6,7 +6,7 @@ export const unloadModel = defineTool({
   name: "unload_model",
   title: "Unload a local model",
   description:
-    "Frees the memory of a loaded model; its files stay, and the next use loads it again. Refused while the model generates.",
+    "Frees the memory of a loaded model; its files stay, and the next use loads it again. Refused while it answers.",
   arguments: z.strictObject({
     model: completionFields.model.describe("Alias, name or id from list_models"),
   }),

@@ -38,20 +38,11 @@ export class Wire {
 
   /** RST: what was not yet read by the client may be lost to it. */
   reset(): void {
-    resetSocket(this.socket);
+    this.socket.resetAndDestroy();
   }
 
   /** FIN, after everything that was written. */
   close(): void {
     this.socket.end();
   }
-}
-
-/**
- * Breaks a connection with RST alone. `resetAndDestroy()` sends a FIN before it, so that the client
- * may see an orderly end.
- */
-export function resetSocket(socket: Socket): void {
-  Reflect.set(socket, "resetAndClosing", true);
-  socket.destroy();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { overlap, type Piece, ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
+import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 
 /** What comes out for a text that arrives in these pieces, neighbours of one type joined. */
 function split(...pieces: readonly string[]): { text: string; reasoning: string; was: string } {
@@ -71,6 +71,44 @@ const CASES = [
     text: "Use <think> and </think> so.",
   },
   {
+    what: "an end of thinking that begins a line, and the answer after it",
+    whole: "Two and two.\n </think>It is 4!",
+    was: "Two and two.\n ",
+    text: "It is 4!",
+  },
+  {
+    what: "an end of thinking that ends a line",
+    whole: "Two and two.</think>\r\n\r\nIt is 4!",
+    was: "Two and two.",
+    text: "It is 4!",
+  },
+  {
+    what: "an end of thinking at the very beginning",
+    whole: "</think>It is 4!",
+    text: "It is 4!",
+  },
+  {
+    what: "an end of thinking that ends the text",
+    whole: "Two and two.</think>",
+    was: "Two and two.",
+  },
+  {
+    what: "a closing tag in the middle of a sentence, which is spoken about",
+    whole: "The `</think>` tag ends a thought. That is all.",
+    text: "The `</think>` tag ends a thought. That is all.",
+  },
+  {
+    what: "a bare closing tag in the middle of a sentence",
+    whole: "The </think> tag ends a thought,\nand </think>\ris odd.",
+    text: "The </think> tag ends a thought,\nand </think>\ris odd.",
+  },
+  {
+    what: "an end of thinking that had spoken about it",
+    whole: "Is </think> asked for? Yes.\n</think>\nYes.",
+    was: "Is </think> asked for? Yes.\n",
+    text: "Yes.",
+  },
+  {
     what: "an opening tag inside thinking",
     whole: "<think>a <think> b</think>c",
     reasoning: "a <think> b",
@@ -105,21 +143,15 @@ describe("ThinkingSplitter", () => {
     expect(splitter.push("3")).toEqual([{ type: "text", text: "<3" }]);
   });
 
+  it("leaves an end of thinking alone where thinking came apart from the text", () => {
+    const splitter = new ThinkingSplitter();
+    splitter.thinkingCameApart();
+    const whole = "It is written\n</think>\nso.";
+    expect([...splitter.push(whole), ...splitter.end()]).toEqual([{ type: "text", text: whole }]);
+  });
+
   it("gives thinking out as it comes", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("<think>Hm, ")).toEqual([{ type: "reasoning", text: "Hm, " }]);
-  });
-});
-
-describe("overlap", () => {
-  it.each([
-    ["abc", "cde", 1],
-    ["ab", "abc", 2],
-    ["aaa", "aab", 2],
-    ["abc", "abc", 0],
-    ["abc", "x", 0],
-    ["", "abc", 0],
-  ])("of %j with %j is %i", (text, word, length) => {
-    expect(overlap(text, word)).toBe(length);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openChat } from "../../../src/foundry/dialects/chat-stream.js";
+import { openChat, wholeChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { knownModel } from "../models/known-model.js";
@@ -12,14 +12,18 @@ const REQUEST = {
 } as const;
 
 /** What is read from a service that streams this text. */
-async function read(body: string, quirks = {}): Promise<ChatEvent[]> {
+async function read(
+  body: string,
+  quirks = {},
+  contentType = "text/event-stream",
+): Promise<ChatEvent[]> {
   const { url } = await httpService((_request, response) => {
-    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.writeHead(200, { "content-type": contentType });
     response.end(body);
   });
   const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
   onTestFinished(() => transport.close());
-  const settings = { path: "/v1/chat/completions", stopStrings: 4, ...quirks };
+  const settings = { path: "/v1/chat/completions", ...quirks };
   const stream = await openChat(transport, REQUEST, settings, { limits: {} });
   const events: ChatEvent[] = [];
   for await (const event of stream) events.push(event);
@@ -112,11 +116,43 @@ describe("openChat", () => {
     ["tool_calls", "tool_calls"],
     ["function_call", "tool_calls"],
     ["content_filter", "content_filter"],
-    ["something_new", "stop"],
   ])("reads the finish_reason %s as %s", async (reason, read_) => {
     const body = data(text("a"), { choices: [{ delta: {}, finish_reason: reason }] }, "[DONE]");
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: read_ });
   });
+
+  it("does not take a finish_reason that it does not know for a stop", async () => {
+    const end = { choices: [{ delta: {}, finish_reason: "something_new" }] };
+    expect(await read(data(text("a"), end, "[DONE]"))).toEqual([
+      { type: "text", text: "a" },
+      { type: "finish", reason: null, said: "something_new" },
+    ]);
+  });
+
+  it.each(["abort", "error"])(
+    "takes the finish_reason %s for a break, after the text that came with it",
+    async (finish_reason) => {
+      const { url } = await httpService((_request, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.end(
+          data({ choices: [{ delta: { content: "so far" }, finish_reason }] }, "[DONE]"),
+        );
+      });
+      const transport = new HttpTransport({ baseUrl: url });
+      onTestFinished(() => transport.close());
+      const quirks = { path: "/v1/chat/completions" };
+      const stream = await openChat(transport, REQUEST, quirks, { limits: {} });
+      const events: ChatEvent[] = [];
+      const reading = (async () => {
+        for await (const event of stream) events.push(event);
+      })();
+      await expect(reading).rejects.toMatchObject({
+        code: "STREAM_INTERRUPTED",
+        message: expect.stringContaining(finish_reason),
+      });
+      expect(events).toEqual([{ type: "text", text: "so far" }]);
+    },
+  );
 
   it("takes the first finish_reason when two come", async () => {
     const body = data(
@@ -152,7 +188,7 @@ describe("openChat", () => {
     });
     const transport = new HttpTransport({ baseUrl: url });
     onTestFinished(() => transport.close());
-    const quirks = { path: "/v1/chat/completions", stopStrings: 4 };
+    const quirks = { path: "/v1/chat/completions" };
     const stream = await openChat(transport, REQUEST, quirks, { limits: {} });
     const events: ChatEvent[] = [];
     const reading = (async () => {
@@ -180,6 +216,11 @@ describe("openChat", () => {
     ],
     ["a bare text", { error: "token generation failed" }, "INFERENCE_FAILED"],
     ["an envelope without a message", { error: { code: 7 } }, "INFERENCE_FAILED"],
+    ["a list", { error: [{ message: "token generation failed" }] }, "INFERENCE_FAILED"],
+    ["a number", { error: 7 }, "INFERENCE_FAILED"],
+    ["true", { error: true }, "INFERENCE_FAILED"],
+    ["an empty list", { error: [] }, "INFERENCE_FAILED"],
+    ["one beside text", { ...text("b"), error: {} }, "INFERENCE_FAILED"],
     [
       "a caller's mistake",
       { error: { message: "top_k is bad", type: "invalid_request_error" } },
@@ -187,6 +228,26 @@ describe("openChat", () => {
     ],
   ])("fails with the error inside a 200: %s", async (_what, chunk, code) => {
     await expect(read(data(text("a"), chunk))).rejects.toMatchObject({ code });
+  });
+
+  it("says the words of an error in a list", async () => {
+    const chunk = { error: [{ message: "token generation failed" }] };
+    await expect(read(data(text("a"), chunk))).rejects.toMatchObject({
+      message: "tiny-talk-generic-cpu:1 failed while generating. It said: token generation failed",
+    });
+  });
+
+  it.each([
+    ["an error object", { object: "error", message: "The engine is dead." }, "The engine is dead."],
+    ["a detail", { detail: "Not today." }, "Not today."],
+    ["nothing of an answer", {}, "nothing"],
+  ])("fails on a 200 that holds %s instead of an answer", async (_what, body, said) => {
+    const error = {
+      code: "INVALID_RESPONSE",
+      message: `The service answered with something else than a completion. It said: ${said}`,
+    };
+    await expect(read(JSON.stringify(body), {}, "application/json")).rejects.toMatchObject(error);
+    await expect(read(data(body))).rejects.toMatchObject(error);
   });
 
   it.each([
@@ -223,14 +284,8 @@ describe("openChat", () => {
     });
     const transport = new HttpTransport({ baseUrl: url });
     onTestFinished(() => transport.close());
-    const stop = ["a", "b", "c", "d", "e"];
-    const full = { ...REQUEST, temperature: 0, topP: 0.5, seed: 7, stop };
-    for (const [request, stopStrings] of [
-      [REQUEST, 4],
-      [full, 4],
-      [full, 0],
-    ] as const) {
-      const quirks = { path: "/v1/chat/completions", stopStrings };
+    for (const request of [REQUEST, { ...REQUEST, temperature: 0, topP: 0.5, seed: 7 }]) {
+      const quirks = { path: "/v1/chat/completions" };
       for await (const _ of await openChat(transport, request, quirks, { limits: {} })) {
         // Only what was sent matters.
       }
@@ -242,7 +297,23 @@ describe("openChat", () => {
       stream: true,
       stream_options: { include_usage: true },
     };
-    const settings = { ...plain, temperature: 0, top_p: 0.5, seed: 7 };
-    expect(bodies).toEqual([plain, { ...settings, stop: ["a", "b", "c", "d"] }, settings]);
+    expect(bodies).toEqual([plain, { ...plain, temperature: 0, top_p: 0.5, seed: 7 }]);
+  });
+});
+
+describe("wholeChat", () => {
+  it.each([
+    ["nothing of an answer", {}, "INVALID_RESPONSE"],
+    ["an error", { error: { message: "token generation failed" } }, "INFERENCE_FAILED"],
+  ])("fails on a 200 that holds %s", async (_what, body, code) => {
+    const { url } = await httpService((_request, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify(body));
+    });
+    const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
+    onTestFinished(() => transport.close());
+    const quirks = { path: "/v1/chat/completions" };
+    const asking = wholeChat(transport, REQUEST, quirks, { limits: {} });
+    await expect(asking).rejects.toMatchObject({ code });
   });
 });

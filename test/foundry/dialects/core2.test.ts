@@ -70,6 +70,20 @@ describe("on core 2.x", () => {
     ]);
   });
 
+  it("far away, where the alias cannot be guessed, says that it is the alias that is missing", async () => {
+    const simulator = await startSimulator({
+      models: [{ id: "thing-generic-cpu:1", alias: "something-else" }],
+    });
+    onTestFinished(() => simulator.close());
+    const loading = clientOf(simulator.url).loadModel("thing-generic-cpu:1");
+    await expect(loading).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      message:
+        "This service loads models by their alias only, and the alias of thing-generic-cpu:1 is not known from here.",
+      action: expect.stringContaining("foundry model list"),
+    });
+  });
+
   it("far away, the variant that an alias loads is used, whichever was listed first", async () => {
     const simulator = await startSimulator({
       models: [

@@ -254,6 +254,13 @@ describe("errorOfFailure", () => {
     expect(error.detail).toContain("/home/u/models/model.onnx");
   });
 
+  it.each([401, 403])("quotes nothing of a %i, which may name the key", (status) => {
+    const words = "Incorrect API key provided: sk-very-secret";
+    const error = errorOf(status, words, CHAT);
+    expect(`${error.message} ${error.action} ${error.detail}`).not.toContain("secret");
+    expect(error.message).toBe(`The service refused the credentials (HTTP ${status}).`);
+  });
+
   it("passes on how long the service wants to be left alone", () => {
     expect(errorOf(429, "Slow down", CHAT, 1500).retryAfterMs).toBe(1500);
     expect(errorOf(429, "Slow down", CHAT).retryAfterMs).toBeNull();

@@ -21,6 +21,31 @@ describe("on an OpenAI-compatible engine", () => {
     expect(askedOf(simulator, "/models/load/")).toEqual([]);
   });
 
+  it("a stop string is cut here, and not sent", async () => {
+    const simulator = await simulate(engine);
+    const client = clientOf(simulator.url);
+    const { text, finishReason } = await client.complete({ prompt: "Hi", stop: ["there"] });
+    expect([text, finishReason]).toEqual(["Hello ", "stop"]);
+    expect(askedOf(simulator, "/v1/chat/")[0]?.body).not.toHaveProperty("stop");
+  });
+
+  it("an end for a reason that is not known is no stop, and the result says so", async () => {
+    const { url } = await httpService((request, response) => {
+      const isChat = request.method === "POST";
+      const isList = request.url === "/v1/models";
+      response.writeHead(isChat || isList ? 200 : 404, {
+        "content-type": isChat ? "text/event-stream" : "application/json",
+      });
+      const chunk = { choices: [{ delta: { content: "Hello" }, finish_reason: "tired" }] };
+      const list = { object: "list", data: [{ id: "m", object: "model" }] };
+      if (isChat) response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+      else response.end(JSON.stringify(isList ? list : {}));
+    });
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m" });
+    expect(completion).toMatchObject({ status: "completed", text: "Hello", finishReason: null });
+    expect(completion.warnings).toEqual([expect.stringContaining('"tired"')]);
+  });
+
   it("what is loaded or downloaded is not known", async () => {
     const simulator = await simulate(engine);
     const { models } = await clientOf(simulator.url).listModels();

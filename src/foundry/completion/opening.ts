@@ -1,0 +1,128 @@
+import { cancelledError, type FoundryError, toFoundryError } from "../../errors.js";
+import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
+import type { ModelLoader, Wanted } from "../loading.js";
+import type { ModelUse } from "../model-uses.js";
+import type { KnownModel } from "../models/index.js";
+import type { Service } from "../service.js";
+import type { CompletionEvent } from "./completion.js";
+import type { CompletionProgress } from "./progress.js";
+import type { CompletionRequest } from "./request.js";
+
+/** What a run works with. */
+export interface RunContext {
+  readonly service: Service;
+  readonly loader: ModelLoader;
+  readonly maxTokens: number;
+  readonly stallTimeoutMs: number;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+export interface OpenedChat {
+  readonly stream: ChatStream;
+  readonly use: ModelUse;
+}
+
+/** Gets a model into memory, having told that it does. */
+export async function* loadTold(
+  wanted: Wanted,
+  progress: CompletionProgress,
+  context: RunContext,
+): AsyncGenerator<CompletionEvent, KnownModel> {
+  progress.status = "loading";
+  progress.model = wanted.model.id;
+  yield { type: "status", status: "loading", model: wanted.model.id };
+  const startedAt = context.now();
+  try {
+    return (await context.loader.load(wanted, context.signal)).model;
+  } finally {
+    progress.loadedIn(context.now() - startedAt);
+  }
+}
+
+/**
+ * Opens the chat. Two refusals are put right here, once each: a model that somebody unloaded
+ * meanwhile is loaded again, and an answer too long for the context is asked for shorter when its
+ * length was our default rather than the caller's wish.
+ *
+ * Nothing may be told between opening the stream and returning it: a reader who leaves there would
+ * leave it open.
+ */
+export async function* openWithRemedies(
+  request: CompletionRequest,
+  messages: readonly ChatMessage[],
+  wanted: Wanted,
+  progress: CompletionProgress,
+  context: RunContext,
+): AsyncGenerator<CompletionEvent, OpenedChat> {
+  const dialect = await context.service.dialect(context.signal);
+  let { model } = wanted;
+  let maxTokens = request.maxTokens ?? context.maxTokens;
+  let sends = 0;
+  const remedies = new Set(["reload", "shorten"]);
+  // Told before the prompt is read, which can take long.
+  yield { type: "status", status: "running", model: model.id };
+  for (;;) {
+    progress.model = model.id;
+    progress.asked();
+    const use = await beginUse(model, context);
+    try {
+      const chat = { ...settingsOf(request), model, messages, maxTokens };
+      const stream = await dialect.chat(chat, chatCall(context));
+      progress.attempts = sends + stream.attempts;
+      return { stream, use };
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      use.end(LEAVES_IT_AT_WORK.has(error.code) ? "left" : "finished");
+      sends += error.attempts;
+      progress.attempts = sends;
+      const room = roomAfter(error);
+      progress.inputTokens ??= overflowOf(error)?.input ?? null;
+      if (room !== null) context.service.learnContext(model.id, room.limit);
+      if (error.code === "MODEL_NOT_LOADED" && dialect.can.load && remedies.delete("reload")) {
+        model = yield* loadTold({ ...wanted, model }, progress, context);
+        yield { type: "status", status: "running", model: model.id };
+      } else if (request.maxTokens === undefined && room !== null && remedies.delete("shorten")) {
+        if (room.tokens < 1) throw error;
+        maxTokens = room.tokens;
+        progress.warnings.push(
+          `The answer was limited to ${maxTokens} tokens, which is what the context of ${model.id} (${room.limit} tokens) leaves after the prompt.`,
+        );
+      } else {
+        throw error;
+      }
+    }
+  }
+}
+
+async function beginUse(model: KnownModel, { service, signal }: RunContext): Promise<ModelUse> {
+  const use = await service.uses.begin(model, signal);
+  if (!signal.aborted) return use;
+  // Nothing was sent, so the service is not at it and nobody has to wait for it.
+  use.end("finished");
+  throw cancelledError();
+}
+
+/** Ends of a request after which the service may still be at it: all others are its own answers. */
+const LEAVES_IT_AT_WORK = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
+
+/** How many tokens an overflow leaves for the answer, where the service gave its figures. */
+function roomAfter(error: FoundryError): { tokens: number; limit: number } | null {
+  const overflow = overflowOf(error);
+  if (overflow === null || overflow.limit === null || overflow.input === null) return null;
+  return { tokens: overflow.limit - overflow.input, limit: overflow.limit };
+}
+
+/** Stop strings are not among them: a service would look for them in the thinking, too. */
+function settingsOf({ temperature, topP, seed }: CompletionRequest) {
+  return {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+const chatCall = ({ stallTimeoutMs, signal }: RunContext): Call => ({
+  limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },
+  signal,
+});

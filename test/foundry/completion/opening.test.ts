@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { CompletionEvent } from "../../../src/foundry/index.js";
+import { core1Service } from "../dialects/core1-service.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const CHAT = "/v1/chat/completions";
+const talker = {
+  id: "talker-generic-cpu:1",
+  alias: "talker",
+  loaded: true,
+  script: { text: "Hello." },
+};
+
+describe("a model that somebody unloaded in between", () => {
+  it("is told to be loading, and then running, once more", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await client.complete({ prompt: "Hi", model: "talker" });
+    simulator.setLoaded(talker.id, false);
+    const told: CompletionEvent[] = [];
+    for await (const event of client.streamComplete({ prompt: "Hi", model: "talker" })) {
+      if (event.type === "status") told.push(event);
+    }
+    expect(told).toEqual([
+      { type: "status", status: "running", model: talker.id },
+      { type: "status", status: "loading", model: talker.id },
+      { type: "status", status: "running", model: talker.id },
+    ]);
+  });
+
+  it("and can be left while it is loading", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await client.complete({ prompt: "Hi", model: "talker" });
+    simulator.setLoaded(talker.id, false);
+    const stream = client.streamComplete({ prompt: "Hi", model: "talker" });
+    for await (const event of stream) {
+      if (event.type === "status" && event.status === "loading") break;
+    }
+    expect(stream.snapshot().status).toBe("cancelled");
+    expect(askedOf(simulator, "/models/load/")).toEqual([]);
+  });
+});
+
+describe("attempts", () => {
+  it("are summed over what was put right", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await client.complete({ prompt: "Hi", model: "talker" });
+    simulator.setLoaded(talker.id, false);
+    simulator.addFault({ kind: "status", status: 503, on: { path: CHAT }, times: 1 });
+    const asked = askedOf(simulator, CHAT).length;
+    const completion = await client.complete({ prompt: "Hi", model: "talker" });
+    expect(completion).toMatchObject({ status: "completed", attempts: 3 });
+    expect(askedOf(simulator, CHAT)).toHaveLength(asked + completion.attempts);
+  });
+
+  it("are summed where it failed in the end, too", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const body = JSON.stringify({ error: { message: "Model not loaded: it must be" } });
+    simulator.addFault({ kind: "status", status: 400, body, on: { path: CHAT } });
+    const stream = clientOf(simulator.url).streamComplete({ prompt: "Hi", model: "talker" });
+    const events = stream[Symbol.asyncIterator]();
+    const reading = (async () => {
+      while ((await events.next()).done !== true) {
+        // To the end.
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "MODEL_NOT_LOADED" });
+    expect(stream.snapshot().attempts).toBe(2);
+  });
+});
+
+describe("a chat that was cancelled before it was sent", () => {
+  it("does not hold up unloading, since the service is not at it", { timeout: 5000 }, async () => {
+    const service = await core1Service({ models: ["talker-generic-cpu:1"] });
+    const client = clientOf(service.url);
+    await client.loadModel("talker-generic-cpu");
+    const controller = new AbortController();
+    const reading = (async () => {
+      const request = { prompt: "Hi", model: "talker-generic-cpu" };
+      for await (const event of client.streamComplete(request, { signal: controller.signal })) {
+        if (event.type === "status" && event.status === "running") controller.abort();
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(service.chats).toEqual([]);
+    // It would wait for ten seconds, which is more than this test may take.
+    expect(await client.unloadModel("talker-generic-cpu")).toMatchObject({ status: "unloaded" });
+  });
+});
