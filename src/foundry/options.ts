@@ -37,9 +37,3 @@ export interface FoundryClientOptions {
 export function normalizeEndpoint(endpoint: string): string {
   return endpoint.trim().replace(/\/+$/, "").replace(/\/v1$/i, "").replace(/\/+$/, "");
 }
-
-/** Whether an endpoint is this machine, so that its paths and process ids are ours to look at. */
-export function isLoopback(endpoint: string): boolean {
-  const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : "";
-  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
-}

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { FoundryError, toFoundryError } from "../errors.js";
-import { HttpTransport } from "../http/index.js";
+import { HttpTransport, isLoopback } from "../http/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import {
   type Call,
@@ -18,7 +18,7 @@ import {
   NO_DISK_FACTS,
   readDiskFacts,
 } from "./models/index.js";
-import { type FoundryClientOptions, isLoopback, normalizeEndpoint } from "./options.js";
+import { type FoundryClientOptions, normalizeEndpoint } from "./options.js";
 import { quickTimeout, timeoutOf, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
 

@@ -1,4 +1,5 @@
 import { FoundryError } from "../errors.js";
+import { inSeconds } from "../http/index.js";
 
 /** What to say of a time limit that passed, by what was waited for. */
 interface Wording {
@@ -6,8 +7,6 @@ interface Wording {
   readonly action: string;
   readonly retryable: boolean;
 }
-
-const inSeconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
 
 /** A load that took longer than its limit. It goes on without us, so that asking again can help. */
 export const loadTimeout = (model: string, limitMs: number): Wording => ({

@@ -140,7 +140,7 @@ export class Circuit {
         ? "one request is finding out right now whether it is back"
         : `it is asked again in ${inSeconds(waitMs)}`;
     return new FoundryError("CIRCUIT_OPEN", `${this.#baseUrl} failed repeatedly; ${when}.${why}`, {
-      action: "Check that the service is running, then try again.",
+      action: this.#lastFailure?.action ?? "Check that the service is running, then try again.",
       retryable: true,
       retryAfterMs: this.state === "half-open" ? this.#firstProbeMs : waitMs,
       ...(this.#lastFailure === null ? {} : { cause: this.#lastFailure }),

@@ -147,6 +147,18 @@ export function timeoutError(
   baseUrl: string,
   isRetryable: boolean,
 ): FoundryError {
+  if (phase === "connect" && baseUrl.startsWith("https:")) {
+    return new FoundryError(
+      "TIMEOUT",
+      `${baseUrl} did not greet a secure connection (https) within ${inSeconds(limitMs)}.`,
+      {
+        phase,
+        retryable: isRetryable,
+        action:
+          "Foundry Local speaks http: write http:// instead of https:// in the endpoint. If it is meant to be https, check that it is running.",
+      },
+    );
+  }
   return new FoundryError(
     "TIMEOUT",
     `${baseUrl} ${WAITED_FOR[phase]} within ${inSeconds(limitMs)}.`,

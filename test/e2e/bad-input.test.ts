@@ -201,7 +201,9 @@ describe("texts that are too much", () => {
   test("half a character is replaced, and the caller is told", async () => {
     const answer = await host.complete({ ...hello, prompt: "before \ud83d after" });
 
-    expect(answer.text).toBe(ANSWER);
+    expect(answer.result["text"]).toBe(ANSWER);
+    // A host that shows only the text shows it, too.
+    expect(answer.text).toMatch(/^Hello from a tiny model\.\nNote: .*Unicode/);
     expect(answer.result["warnings"]).toContainEqual(expect.stringContaining("Unicode"));
     const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
     expect(JSON.stringify(chat?.body)).toContain("before \ufffd after");

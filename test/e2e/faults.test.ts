@@ -163,7 +163,7 @@ describe("what breaks before the first token is tried again", () => {
     const { answer, times } = await asked(hello);
 
     expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
-    expect(answer.text).toContain("0.4 s");
+    expect(answer.text).toContain("400 ms");
     expect(times).toBe(1);
   });
 });

@@ -124,7 +124,10 @@ test("every result of every tool fits its outputSchema, successes and failures",
     expect(structuredContent, name).toBeDefined();
     expect(schemas.get(name)?.(structuredContent), name).toMatchObject({ valid: true });
     // The text reads well alone.
-    expect(content).toEqual([{ type: "text", text: expect.stringMatching(/\w/) }]);
+    const [answer, ...notes] = content;
+    expect(answer).toEqual({ type: "text", text: expect.stringMatching(/\w/) });
+    const note = { type: "text", text: expect.stringMatching(/^Note: \w/) };
+    expect(notes).toEqual(notes.map(() => note));
     if (isError) expect(content).toMatchObject([{ text: expect.stringMatching(/^[A-Z_]+: /) }]);
   }
   expect(results.map(([, { isError = false }]) => isError).filter(Boolean)).toHaveLength(2);

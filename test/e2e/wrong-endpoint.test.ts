@@ -92,7 +92,7 @@ describe("an endpoint that is not Foundry Local", () => {
     const health = await host.call("health_check");
 
     expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
-    expect(answer.text).toContain("within 0.5 s");
+    expect(answer.text).toContain("within 500 ms");
     expect(health).toMatchObject({ isError: false, result: { status: "unavailable" } });
   });
 

@@ -83,7 +83,7 @@ describe("loading a model", () => {
     const client = clientOf(simulator.url, { loadTimeoutMs: 100 });
     await expect(client.loadModel("talker")).rejects.toMatchObject({
       code: "TIMEOUT",
-      message: "talker-generic-cpu:1 was not loaded within 0.1 s; the service goes on loading it.",
+      message: "talker-generic-cpu:1 was not loaded within 100 ms; the service goes on loading it.",
       retryable: true,
     });
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);

@@ -44,7 +44,7 @@ describe("the limit for connecting", () => {
     await expect(transport.request(post())).rejects.toMatchObject({
       code: "TIMEOUT",
       phase: "connect",
-      message: `https://127.0.0.1:${port} did not accept a connection within 40 ms.`,
+      message: `https://127.0.0.1:${port} did not greet a secure connection (https) within 40 ms.`,
       attempts: 2,
     });
     expect(connections).toBe(2);
