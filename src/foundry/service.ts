@@ -155,8 +155,8 @@ export class Service {
   /** All models, freshly asked for, what is loaded included. */
   async listModels(call: Call): Promise<ModelListing> {
     const { dialect, modelCachePath } = await this.#connect(call.signal);
-    const [list, loaded, disk] = await Promise.all([
-      dialect.listModels(call),
+    const list = await dialect.listModels(call);
+    const [loaded, disk] = await Promise.all([
       dialect.loadedModels(call),
       this.#diskFacts(modelCachePath),
     ]);

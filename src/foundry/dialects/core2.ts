@@ -5,7 +5,7 @@ import { type Family, type KnownModel, parseModelId } from "../models/index.js";
 import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import type { Core2Version } from "./core2-versions.js";
-import type { Call, Dialect } from "./dialect.js";
+import type { Call, Dialect, ListedModel, LoadedModel } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
 
 export const core2StatusSchema = z.object({
@@ -55,15 +55,16 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     }
   };
 
+  // One family after the other: when the service is gone, requests side by side would use up the
+  // failures that the circuit allows before any of them is tried again.
   const loadedModels = async (call: Call) => {
-    const lists = await Promise.all(
-      families.map(async (family) => {
-        const path = `${prefixOf(family)}/models/loaded`;
-        const answer = await get(path, call, { doing: "other" });
-        return parseAnswer(answer, loadedIdsSchema, path).map((id) => ({ id, family }));
-      }),
-    );
-    return lists.flat();
+    const loaded: LoadedModel[] = [];
+    for (const family of families) {
+      const path = `${prefixOf(family)}/models/loaded`;
+      const answer = await get(path, call, { doing: "other" });
+      loaded.push(...parseAnswer(answer, loadedIdsSchema, path).map((id) => ({ id, family })));
+    }
+    return loaded;
   };
 
   return {
@@ -86,21 +87,21 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     },
 
     async listModels(call) {
-      const lists = await Promise.all(
-        families.map(async (family) => {
-          const path = `${prefixOf(family)}/v1/models`;
-          const answer = await get(path, call, { doing: "other" });
-          return parseAnswer(answer, modelListSchema, path).data.map(({ id }) => ({
-            id,
-            alias: null,
-            family,
-            // The public list is the whole catalog; a registered model lies on the disk already.
-            downloaded: family === "local" ? true : null,
-            contextLength: null,
-          }));
-        }),
-      );
-      return { models: lists.flat(), warning: null };
+      const models: ListedModel[] = [];
+      for (const family of families) {
+        const path = `${prefixOf(family)}/v1/models`;
+        const answer = await get(path, call, { doing: "other" });
+        const listed = parseAnswer(answer, modelListSchema, path).data.map(({ id }) => ({
+          id,
+          alias: null,
+          family,
+          // The public list is the whole catalog; a registered model lies on the disk already.
+          downloaded: family === "local" ? true : null,
+          contextLength: null,
+        }));
+        models.push(...listed);
+      }
+      return { models, warning: null };
     },
 
     loadedModels,
