@@ -2,9 +2,10 @@ import { FoundryError, toFoundryError } from "../errors.js";
 import type { CircuitState } from "../http/index.js";
 import type { Metrics, Totals } from "../metrics.js";
 import { type MachineMemory, machineMemory, processFigures } from "../platform/process-figures.js";
+import { isLate } from "./busy.js";
 import type { Call, Dialect, DialectName } from "./dialects/index.js";
 import type { ModelLoader } from "./loading.js";
-import { isLate, type ModelListing, type Service } from "./service.js";
+import type { ModelListing, Service } from "./service.js";
 
 /** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
 export interface Health {

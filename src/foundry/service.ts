@@ -1,8 +1,9 @@
 import { access } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
-import { FoundryError, toFoundryError } from "../errors.js";
+import { type FoundryError, toFoundryError } from "../errors.js";
 import { HttpTransport, isLoopback } from "../http/index.js";
 import { type Logger, silentLogger } from "../log.js";
+import { busy, isLate } from "./busy.js";
 import {
   type Call,
   type Dialect,
@@ -299,17 +300,3 @@ export class Service {
 
 const withSignal = (call: Call, signal: AbortSignal | undefined): Call =>
   signal === undefined ? call : { ...call, signal };
-
-/** Whether an error is how a load of somebody else looks from outside. */
-export const isLate = (dialect: Dialect, thrown: unknown): boolean =>
-  dialect.can.listsWaitForLoads &&
-  thrown instanceof FoundryError &&
-  thrown.code === "TIMEOUT" &&
-  thrown.phase !== "connect";
-
-const busy = (cause: unknown): FoundryError =>
-  new FoundryError("SERVICE_BUSY", "The service is busy, probably loading a model.", {
-    action: "Try again when it is loaded; health_check tells.",
-    retryable: true,
-    cause,
-  });

@@ -5,7 +5,7 @@ describe("plainWords", () => {
   it.each([
     [
       "a load that fails",
-      "Load failed: genai_model_instance.cc:204 fl::GenAIModelInstance::GenAIModelInstance(std::string, std::string, fl::GenAIConfig, fl::ExecutionProvider, fl::ILogger&) failed to load model broken-file-generic-cpu:1: Load model from /tmp/real/st/c2new/models/Example/broken-file-generic-cpu-1/v1/model.onnx failed:Protobuf parsing failed.",
+      "Load failed: genai_model_instance.cc:204 fl::GenAIModelInstance::GenAIModelInstance(std::string, std::string, fl::GenAIConfig, fl::ExecutionProvider, fl::ILogger&) failed to load model broken-file-generic-cpu:1: Load model from /var/lib/app/models/Example/broken-file-generic-cpu-1/v1/model.onnx failed:Protobuf parsing failed.",
       "Load failed: failed to load model broken-file-generic-cpu:1: Load model from model.onnx failed:Protobuf parsing failed.",
     ],
     [
