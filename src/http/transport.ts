@@ -210,7 +210,6 @@ async function refusal(
     method: spec.method,
     path: spec.path,
     status: head.status,
-    contentType,
     message: errorTextOf(location === undefined ? body : "", contentType, statusText),
     body,
     retryAfterMs: attempt.retryAfterMs,

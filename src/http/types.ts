@@ -19,7 +19,6 @@ export interface HttpFailure {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  readonly contentType: string;
   /** What the body says went wrong, by {@link errorTextOf}: never markup, at most 500 characters. */
   readonly message: string;
   /** The body, as far as it was read. For the log. */

@@ -186,7 +186,6 @@ describe("an answer that is not 2xx", () => {
       method: "POST",
       path: "/x",
       status: 418,
-      contentType: "text/plain",
       message: "teapot",
       body: "teapot",
       retryAfterMs: 7000,

@@ -23,7 +23,6 @@ const errorOf = (
       method: "GET",
       path: "/x",
       status,
-      contentType: "application/json",
       message,
       body: `body with ${message}`,
       retryAfterMs,

@@ -53,7 +53,6 @@ function refusals(): Refusal[] {
           const failure = {
             ...request,
             status,
-            contentType: "",
             message,
             body,
             retryAfterMs: null,
