@@ -9,7 +9,12 @@ export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
 export { FAULT_SYNTAX } from "./faults/fault-text.js";
 export type { ModelOptions, PromptSeen, Script, SimulatedModel } from "./models/model.js";
 export { SAMPLE_CATALOG } from "./models/sample-catalog.js";
-export { DIALECTS, type DialectName, type SimulatorOptions } from "./options.js";
+export {
+  type AnySwitches,
+  DIALECTS,
+  type DialectName,
+  type SimulatorOptions,
+} from "./options.js";
 export type { ReceivedRequest } from "./received.js";
 export type { Simulator } from "./simulator.js";
 export { C2_VERSIONS, NEWEST_C2, type Switches, switchesOf } from "./switches.js";

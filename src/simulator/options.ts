@@ -1,14 +1,19 @@
 import { z } from "zod";
+import type { Core1Switches } from "./dialects/c1/switches.js";
+import type { ServiceSwitches } from "./dialects/s/switches.js";
 import type { ModelOptions } from "./models/model.js";
 import type { Switches } from "./switches.js";
 
 /** The kinds of service that are simulated. */
-export const DIALECTS = ["C2", "openai"] as const;
+export const DIALECTS = ["S", "C1", "C2", "openai"] as const;
 export type DialectName = (typeof DIALECTS)[number];
+
+/** The switches of every dialect; each looks at its own. */
+export type AnySwitches = Switches & Core1Switches & ServiceSwitches;
 
 /** What {@link startSimulator} takes. Everything has a default. */
 export interface SimulatorOptions {
-  /** Default `"C2"`. `"openai"`: a plain OpenAI-compatible engine, all of whose models are loaded. */
+  /** Default `"C2"`. `"S"`: the service of the old CLI; `"C1"`: core 1.x. `"openai"`: a plain OpenAI-compatible engine, all of whose models are loaded. */
   readonly dialect?: DialectName;
   /** Of the core, for C2. Default: the newest that is simulated. */
   readonly version?: string;
@@ -25,7 +30,7 @@ export interface SimulatorOptions {
   /** How long a load takes, in milliseconds. Default 0. */
   readonly loadMs?: number;
   /** Single switches that differ from those of the version. */
-  readonly switches?: Partial<Switches>;
+  readonly switches?: Partial<AnySwitches>;
   /**
    * A directory to write the model cache's files to. Default: none are written, and the service
    * names a directory that does not exist.

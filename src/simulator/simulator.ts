@@ -1,14 +1,16 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { Clock } from "./clock.js";
+import { c1 } from "./dialects/c1/c1.js";
 import { c2 } from "./dialects/c2/c2.js";
 import type { Dialect, DialectContext } from "./dialects/dialect.js";
 import { openai } from "./dialects/openai/openai.js";
+import { s } from "./dialects/s/s.js";
 import { Engine } from "./engine/engine.js";
 import { Faults } from "./faults/armed.js";
 import type { Fault } from "./faults/fault.js";
 import { type SimulatedModel, toModel } from "./models/model.js";
-import { writeModelCache } from "./models/modelinfo-file.js";
+import { removeModelFolder, writeModelCache, writeModelFolder } from "./models/modelinfo-file.js";
 import { SAMPLE_CATALOG } from "./models/sample-catalog.js";
 import { ModelStore } from "./models/store.js";
 import { checkedOptions, type DialectName, type SimulatorOptions } from "./options.js";
@@ -18,6 +20,8 @@ import { NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 import { serveConnection } from "./wire/connection.js";
 
 const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>> = {
+  S: s,
+  C1: c1,
   C2: c2,
   openai,
 };
@@ -45,6 +49,7 @@ export class Simulator {
   readonly #engine: Engine;
   readonly #dialect: Dialect;
   readonly #host: string;
+  readonly #modelCachePath: string | null;
   #server: Server | null = null;
   /** When the port is free again after the service ended by itself. */
   #closed: Promise<void> = Promise.resolve();
@@ -63,12 +68,14 @@ export class Simulator {
       served.map((model) => (plain ? { ...model, loaded: true } : model)),
     );
     this.#engine = new Engine(this.#store, this.#clock, this.#log, checked);
+    this.#modelCachePath = checked.modelCachePath ?? null;
     if (checked.modelCachePath !== undefined) {
       writeModelCache(checked.modelCachePath, models, this.switches.localCatalogFamily);
     }
     const context: DialectContext = {
       engine: this.#engine,
       switches: this.switches,
+      changedSwitches: checked.switches ?? {},
       url: () => this.url,
       modelCachePath: checked.modelCachePath ?? join("/nonexistent", ".foundry", "cache", "models"),
       apiKey: checked.apiKey ?? null,
@@ -122,6 +129,16 @@ export class Simulator {
   /** Puts a model into memory or out of it, at once, whatever uses it. */
   setLoaded(id: string, loaded: boolean): void {
     this.#store.setLoaded(id, loaded);
+    this.#log.changed();
+  }
+
+  /** A model was downloaded, or its files were removed, by other means than the service. */
+  setDownloaded(id: string, downloaded: boolean): void {
+    const model = this.#store.setDownloaded(id, downloaded);
+    if (this.#modelCachePath !== null) {
+      if (downloaded) writeModelFolder(this.#modelCachePath, model);
+      else removeModelFolder(this.#modelCachePath, model);
+    }
     this.#log.changed();
   }
 

@@ -4,7 +4,7 @@ import type { HttpTransport } from "../../http/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat, wholeChat } from "./chat-stream.js";
-import type { Call, ChatRequest, Dialect } from "./dialect.js";
+import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import {
   about,
   downloadAdvice,
@@ -61,6 +61,8 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       refusesUnloadInUse: false,
       listsWaitForLoads: false,
       contextLimit: "max_length",
+      download: false,
+      forceUnload: false,
     },
 
     async status(call) {
@@ -102,6 +104,8 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       await get(pathOf("unload", model.id), call, about("unload", model));
       return "unloaded";
     },
+
+    download: noDownload,
 
     async chat(request, call) {
       try {

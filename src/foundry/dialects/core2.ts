@@ -5,7 +5,13 @@ import { type Family, type KnownModel, parseModelId } from "../models/index.js";
 import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import type { Core2Version } from "./core2-versions.js";
-import type { Call, Dialect, ListedModel, LoadedModel } from "./dialect.js";
+import {
+  type Call,
+  type Dialect,
+  type ListedModel,
+  type LoadedModel,
+  noDownload,
+} from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
 
 export const core2StatusSchema = z.object({
@@ -78,6 +84,8 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       refusesUnloadInUse: true,
       listsWaitForLoads: true,
       contextLimit: version.contextLimit,
+      download: false,
+      forceUnload: false,
     },
 
     async status(call) {
@@ -119,6 +127,8 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       const answer = await byName("unload", model, namesFor(model, model.id), call);
       return parseAnswer(answer, unloadStatusSchema, "/models/unload").status;
     },
+
+    download: noDownload,
 
     chat: (request, call) =>
       openChat(

@@ -1,6 +1,6 @@
 import { FoundryError } from "../../errors.js";
 import type { PhaseLimits } from "../../http/index.js";
-import type { Family, KnownModel } from "../models/index.js";
+import type { Family, KnownModel, ModelInfo } from "../models/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the
@@ -26,7 +26,24 @@ export interface ListedModel {
   /** Whether being listed means being downloaded: on C1 it does, on C2 it says nothing. */
   readonly downloaded: boolean | null;
   readonly contextLength: number | null;
+  /** What else its list says of it; S says most. */
+  readonly details?: ModelDetails;
 }
+
+/** Members as in `ModelInfo`; what is absent or `null` nobody said. */
+export type ModelDetails = Partial<
+  Pick<
+    ModelInfo,
+    | "sizeMb"
+    | "device"
+    | "executionProvider"
+    | "task"
+    | "maxOutputTokens"
+    | "toolCalling"
+    | "vision"
+    | "license"
+  >
+>;
 
 export interface LoadedModel {
   readonly id: string;
@@ -95,6 +112,24 @@ export interface Abilities {
   readonly listsWaitForLoads: boolean;
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */
   readonly contextLimit: "max_length" | "context_length";
+  /** It downloads models over HTTP; elsewhere the command line does. */
+  readonly download: boolean;
+  /** Unloading can be forced on a model in use. */
+  readonly forceUnload: boolean;
+}
+
+/** What only some services heed when they load; `undefined` leaves it to them. */
+export interface LoadSettings {
+  /** Seconds without use after which the service unloads the model by itself. */
+  readonly idleSeconds?: number | undefined;
+}
+
+export interface DownloadCall {
+  readonly signal: AbortSignal;
+  /** Longest silence without progress, in milliseconds. */
+  readonly stallMs: number;
+  /** Told 0 to 100, never less than before; `null` while nothing is told. */
+  readonly onPercent: (percent: number | null) => void;
 }
 
 /** One way of speaking to a server. Methods throw `FoundryError`. */
@@ -111,10 +146,23 @@ export interface Dialect {
   /** `null` where the server does not tell. */
   loadedModels(call: Call): Promise<readonly LoadedModel[] | null>;
   /** Returns when the model is in memory. `typed` is what the user asked for. */
-  load(model: KnownModel, typed: string, call: Call): Promise<"loaded" | "already_loaded">;
-  unload(model: KnownModel, call: Call): Promise<"unloaded" | "not_loaded">;
+  load(
+    model: KnownModel,
+    typed: string,
+    call: Call,
+    settings?: LoadSettings,
+  ): Promise<"loaded" | "already_loaded">;
+  /** `force` only where it can be forced. */
+  unload(model: KnownModel, call: Call, force?: boolean): Promise<"unloaded" | "not_loaded">;
+  /** Only where it downloads over HTTP. Resolves when the service says that it has the model. */
+  download(model: KnownModel, call: DownloadCall): Promise<void>;
   /** Resolves with the first token, so that what comes before it could still be retried. */
   chat(request: ChatRequest, call: Call): Promise<ChatStream>;
+}
+
+/** `download` of a dialect that does not. Whoever calls looks at `can` first. */
+export async function noDownload(): Promise<never> {
+  throw unsupported("this service does not download models over HTTP", "load_model");
 }
 
 /** The error of a method that a dialect declares it does not have. */

@@ -1,7 +1,7 @@
 import type { HttpTransport } from "../../http/index.js";
 import { modelListSchema, parseAnswer } from "./answers.js";
 import { openChat } from "./chat-stream.js";
-import { type Dialect, unsupported } from "./dialect.js";
+import { type Dialect, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
 
 /**
@@ -21,6 +21,8 @@ export function openaiDialect(transport: HttpTransport): Dialect {
       refusesUnloadInUse: true,
       listsWaitForLoads: false,
       contextLimit: "context_length",
+      download: false,
+      forceUnload: false,
     },
 
     async status(call) {
@@ -58,6 +60,8 @@ export function openaiDialect(transport: HttpTransport): Dialect {
     async unload(model) {
       throw unsupported(`${title} decides by itself how long ${model.id} stays`, "complete");
     },
+
+    download: noDownload,
 
     chat: (request, call) => openChat(transport, request, { path: "/v1/chat/completions" }, call),
   };

@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.js";
+import type { AnySwitches } from "../options.js";
 import type { ReceivedRequest } from "../received.js";
 import type { Switches } from "../switches.js";
 import type { RequestHead } from "../wire/head.js";
@@ -21,7 +22,10 @@ export interface DialectRequest {
 /** What a dialect is made from. */
 export interface DialectContext {
   readonly engine: Engine;
+  /** Of C2, by its version. */
   readonly switches: Switches;
+  /** What was asked to differ, for the dialects without versions. */
+  readonly changedSwitches: Partial<AnySwitches>;
   /** The address it answers at, as it says itself. */
   readonly url: () => string;
   readonly modelCachePath: string;

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SimulatedModel } from "./model.js";
 
@@ -32,14 +32,23 @@ export function writeModelCache(
     });
   }
   for (const model of models.filter(({ downloaded }) => downloaded)) {
-    const directory = join(root, model.directory);
-    mkdirSync(directory, { recursive: true });
-    writeJson(join(directory, "inference_model.json"), { Name: model.id, PromptTemplate: null });
-    writeJson(join(directory, "genai_config.json"), {
-      model: { context_length: model.contextLength },
-      search: { max_length: model.contextLength },
-    });
+    writeModelFolder(root, model);
   }
+}
+
+/** The two files that make a folder count as a downloaded model. */
+export function writeModelFolder(root: string, model: SimulatedModel): void {
+  const directory = join(root, model.directory);
+  mkdirSync(directory, { recursive: true });
+  writeJson(join(directory, "inference_model.json"), { Name: model.id, PromptTemplate: null });
+  writeJson(join(directory, "genai_config.json"), {
+    model: { context_length: model.contextLength },
+    search: { max_length: model.contextLength },
+  });
+}
+
+export function removeModelFolder(root: string, model: SimulatedModel): void {
+  rmSync(join(root, model.directory), { recursive: true, force: true });
 }
 
 function modelInfo(model: SimulatedModel, properties: boolean): Record<string, unknown> {

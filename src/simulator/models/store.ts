@@ -84,6 +84,15 @@ export class ModelStore {
     else this.#loaded.delete(id);
   }
 
+  /** Returns the model as it is now. */
+  setDownloaded(id: string, downloaded: boolean): SimulatedModel {
+    const model = this.#byId.get(id);
+    if (model === undefined) throw new Error(`there is no model ${id}`);
+    const changed = { ...model, downloaded };
+    this.#byId.set(id, changed);
+    return changed;
+  }
+
   /** Generations and kept conversations that hold a model in memory. */
   sessions(id: string): number {
     return this.#sessions.get(id) ?? 0;

@@ -1,0 +1,7 @@
+export {
+  type CliCall,
+  type CliGeneration,
+  type CliReport,
+  type FoundryCli,
+  findFoundryCli,
+} from "./foundry-cli.js";

@@ -1,0 +1,1 @@
+export { type DownloadContext, type DownloadOptions, ModelDownloader } from "./downloader.js";
