@@ -42,6 +42,16 @@ export function decimalNumber(allowed: string, fits: (value: number) => boolean)
 const wholeNumber = (allowed: { min: number; max: number }) =>
   number(`a whole number from ${allowed.min} to ${allowed.max}`, allowed, true);
 
+const yesOrNo = (text: string): boolean | string => {
+  const word = text.toLowerCase();
+  return word === "true" || word === "1" ? true : word === "false" || word === "0" ? false : word;
+};
+const boolean = z.string().transform(yesOrNo).pipe(z.boolean("true or false"));
+const booleanOrAuto = z
+  .string()
+  .transform(yesOrNo)
+  .pipe(z.union([z.boolean(), z.literal("auto")], "true, false or auto"));
+
 const headersSchema = z.string().transform((text, context) => {
   const parsed = z.record(z.string(), z.string()).safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
@@ -67,8 +77,23 @@ const ENDPOINT_ALLOWED =
 const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
-    "none",
-    "base URL of the service; with or without /v1 or a slash",
+    "found",
+    "base URL of the service; with or without /v1 or a slash. Then it is used and nothing else",
+  ),
+  FOUNDRY_AUTOSTART: setting(
+    boolean,
+    "true",
+    "start Foundry Local when it is installed but not running",
+  ),
+  FOUNDRY_EMBEDDED: setting(
+    booleanOrAuto,
+    "auto",
+    "run the core of the npm package foundry-local-sdk in a process of ours: true in place of any other service, auto where there is no other",
+  ),
+  FOUNDRY_CLI: setting(
+    z.string(),
+    "found",
+    "path of Foundry Local's command line, where it is neither on PATH nor where installers put it",
   ),
   FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token, for engines that want one"),
   FOUNDRY_HEADERS: setting(headersSchema, "none", "extra headers of each request, as JSON"),
@@ -155,6 +180,30 @@ export function readSettings(
     settings[name] = parsed.data;
   }
   return settings;
+}
+
+/** A setting as it is in force, and where it came from. */
+export interface SettingInForce {
+  readonly name: SettingName;
+  /** As it was written; of a secret only that there is one. */
+  readonly value: string;
+  readonly source: "flag" | "environment" | "default";
+}
+
+/** Every setting as {@link readSettings} understands it, for a person who wonders. */
+export function settingsInForce(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): SettingInForce[] {
+  const given = parseFlags(flags);
+  return SETTING_NAMES.map((name) => {
+    const flag = given[flagOf(name)];
+    const isFlag = typeof flag === "string" && flag.trim() !== "";
+    const raw = (typeof flag === "string" ? flag : environment[name])?.trim() ?? "";
+    if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
+    const value = isSecret(name, raw) ? "(hidden)" : raw;
+    return { name, value, source: isFlag ? "flag" : "environment" };
+  });
 }
 
 function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {

@@ -25,6 +25,7 @@ export {
   type Device,
   type DialectName,
   type FinishReason,
+  type FoundBy,
   FoundryClient,
   type FoundryClientOptions,
   type Health,
@@ -34,6 +35,8 @@ export {
   type LoadResult,
   type ModelInfo,
   type ModelListResult,
+  type News,
+  type UnloadOptions,
   type UnloadResult,
 } from "./foundry/index.js";
 export type { Logger } from "./log.js";

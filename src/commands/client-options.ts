@@ -7,6 +7,9 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
   const { FOUNDRY_RETRIES: retries } = settings;
   return {
     endpoint: settings.FOUNDRY_ENDPOINT,
+    autostart: settings.FOUNDRY_AUTOSTART,
+    embedded: settings.FOUNDRY_EMBEDDED,
+    cliPath: settings.FOUNDRY_CLI,
     apiKey: settings.FOUNDRY_API_KEY,
     headers: settings.FOUNDRY_HEADERS,
     model: settings.FOUNDRY_MODEL,

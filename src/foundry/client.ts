@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { parseArguments } from "../arguments.js";
-import { closedError, FoundryError, toFoundryError } from "../errors.js";
+import { closedError, type FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { Metrics } from "../metrics.js";
+import type { Machine } from "../platform/machine.js";
 import type { Completion, CompletionEvent } from "./completion/completion.js";
 import { prepareMessages } from "./completion/messages.js";
 import { CompletionProgress } from "./completion/progress.js";
@@ -10,21 +11,35 @@ import type { CompletionRequest } from "./completion/request.js";
 import { completionFields, completionRequestSchema } from "./completion/request-schema.js";
 import { runCompletion } from "./completion/run.js";
 import { CompletionStream } from "./completion/stream.js";
+import { type Connection, CurrentService } from "./current-service.js";
 import { checkHealth, type Health } from "./health.js";
-import { ModelLoader } from "./loading.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
+import type { News } from "./news.js";
 import type { FoundryClientOptions } from "./options.js";
-import { Service } from "./service.js";
 
 /** What every method takes besides its own arguments. */
 export interface CallOptions {
   /** Aborting it ends the call at once with the error `CANCELLED`. */
   readonly signal?: AbortSignal | undefined;
+  /** Told what a call waits for before its own work: the service being found or started, a download. */
+  readonly onNews?: ((news: News) => void) | undefined;
 }
 
 export interface LoadOptions extends CallOptions {
   /** Load the variant for this device. Default: the variant that is ready, or the service's choice. */
   readonly device?: Device | undefined;
+  /** Download the model first if it is not there: gigabytes. Default `false`. */
+  readonly download?: boolean | undefined;
+  /**
+   * Seconds without use after which the service unloads it. Only the service of the old command line
+   * knows that; its default is 600. Others keep a model until it is unloaded.
+   */
+  readonly idleSeconds?: number | undefined;
+}
+
+export interface UnloadOptions extends CallOptions {
+  /** Unload it although it is in use, where the service can be told to. Default `false`. */
+  readonly force?: boolean | undefined;
 }
 
 export interface LoadResult {
@@ -48,12 +63,14 @@ export interface ModelListResult {
 }
 
 /**
- * A client of Foundry Local, whichever server answers at the endpoint. Every method rejects with a
- * {@link FoundryError}; the codes named below are those that are particular to it, and all can also
- * meet `SERVICE_UNREACHABLE`, `CIRCUIT_OPEN`, `NOT_FOUNDRY`, `TIMEOUT`, `CANCELLED`, `CLIENT_CLOSED`.
+ * A client of Foundry Local, whichever of its servers answers. Without an endpoint it finds the one of
+ * this machine when it is first needed, starts it where it is only installed, and follows it when it
+ * moves. Every method rejects with a {@link FoundryError}; the codes named below are those that are
+ * particular to it, and all can also meet `NO_ENDPOINT`, `SERVICE_UNREACHABLE`, `CIRCUIT_OPEN`,
+ * `NOT_FOUNDRY`, `TIMEOUT`, `CANCELLED`, `CLIENT_CLOSED`.
  *
  * @example
- * const client = new FoundryClient({ endpoint: "http://127.0.0.1:5273" });
+ * const client = new FoundryClient();
  * const { text } = await client.complete({ prompt: "Why is the sky blue?" });
  * await client.close();
  */
@@ -61,15 +78,14 @@ export class FoundryClient {
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
   readonly #metrics = new Metrics();
-  readonly #service: Service | null;
-  readonly #loader: ModelLoader | null;
+  readonly #current: CurrentService;
   readonly #closing = new AbortController();
 
-  constructor(options: FoundryClientOptions = {}) {
+  /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
+  constructor(options: FoundryClientOptions = {}, machine?: Machine) {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
-    this.#service = options.endpoint === undefined ? null : new Service(options.endpoint, options);
-    this.#loader = this.#service === null ? null : new ModelLoader(this.#service, options.model);
+    this.#current = new CurrentService(options, machine);
   }
 
   /**
@@ -105,7 +121,8 @@ export class FoundryClient {
     progress.warnings.push(...warnings);
     const run = (signal: AbortSignal): AsyncGenerator<CompletionEvent, void> =>
       runCompletion(checked, messages, progress, {
-        ...this.#parts(),
+        current: this.#current,
+        tell: options.onNews,
         maxTokens: this.#options.maxTokens ?? 1024,
         stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
         now,
@@ -123,8 +140,9 @@ export class FoundryClient {
    * @throws FoundryError `INVALID_RESPONSE` when it does not answer what Foundry Local answers.
    */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
-    const { service } = this.#parts();
-    const { models, warning } = await this.#noted(service.listAvailable(options.signal));
+    const { models, warning } = await this.#with(options, ({ service }) =>
+      service.listAvailable(options.signal),
+    );
     return { models, warning, defaultModel: this.#defaultAmong(models) };
   }
 
@@ -132,18 +150,25 @@ export class FoundryClient {
    * Loads a model by alias, name or id. Waits until it is in memory, at most `loadTimeoutMs`. Giving
    * up does not stop the service from loading it.
    *
+   * With `download` it is downloaded first where it is missing, which has no time limit but that of
+   * standing still (`downloadStallMs`).
+   *
    * @throws FoundryError `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`,
-   *   `UNSUPPORTED_BY_SERVER` where the service loads models by itself.
+   *   `DOWNLOAD_FAILED`, `UNSUPPORTED_BY_SERVER` where the service loads models by itself.
    */
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
-    const { loader } = this.#parts();
+    parseArguments(idleArgument, { idleSeconds: options.idleSeconds });
+    const { signal, device, download, onNews: tell } = options;
     const startedAt = performance.now();
-    const outcome = await this.#noted(
-      loader
-        .want(model, options.signal, options.device)
-        .then((wanted) => loader.load(wanted, options.signal)),
-    );
+    const outcome = await this.#with(options, async ({ loader, downloader }) => {
+      let wanted = await loader.want(model, signal, device);
+      if (download === true && wanted.model.downloaded !== true) {
+        await downloader.download(wanted.model, { signal, tell });
+        wanted = await loader.want(model, signal, device);
+      }
+      return loader.load(wanted, signal, { idleSeconds: options.idleSeconds });
+    });
     const elapsedMs = Math.round(performance.now() - startedAt);
     return { model: outcome.model.id, status: outcome.status, elapsedMs };
   }
@@ -153,21 +178,20 @@ export class FoundryClient {
    *
    * @throws FoundryError `MODEL_BUSY` while something uses it, `MODEL_NOT_FOUND`.
    */
-  async unloadModel(model: string, options: CallOptions = {}): Promise<UnloadResult> {
+  async unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     parseArguments(modelArgument, { model });
-    const { loader } = this.#parts();
-    const { model: wanted } = await this.#noted(loader.want(model, options.signal));
-    const status = await this.#noted(loader.unload(wanted, options.signal));
-    return { model: wanted.id, status };
+    const { signal, force = false } = options;
+    return this.#with(options, async ({ loader }) => {
+      const { model: wanted } = await loader.want(model, signal);
+      return { model: wanted.id, status: await loader.unload(wanted, signal, force) };
+    });
   }
 
   /** How the service is. Never rejects: what is wrong stands in `problems`, each with its fix. */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
     return checkHealth({
-      service: this.#service,
-      loader: this.#loader,
+      current: this.#current,
       metrics: this.#metrics,
-      noEndpoint: noEndpointError(),
       timeoutMs: this.#options.timeoutMs ?? 30_000,
       signal: options.signal,
     });
@@ -176,12 +200,7 @@ export class FoundryClient {
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#service?.close();
-  }
-
-  #parts(): { service: Service; loader: ModelLoader } {
-    if (this.#service === null || this.#loader === null) throw noEndpointError();
-    return { service: this.#service, loader: this.#loader };
+    await this.#current.close();
   }
 
   #defaultAmong(models: readonly KnownModel[]): string | null {
@@ -196,16 +215,26 @@ export class FoundryClient {
     }
   }
 
-  /** Lets the service know what went wrong, since it may have become another one. */
-  async #noted<T>(work: Promise<T>): Promise<T> {
+  /** Does something with the service in use, wherever it is now. */
+  async #with<T>(
+    { signal, onNews: tell }: CallOptions,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closing.signal.aborted) throw closedError();
+    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
     try {
-      return await work;
+      return await this.#current.use({ signal: AbortSignal.any(signals), tell }, work);
     } catch (thrown) {
-      const error = toFoundryError(thrown);
-      this.#service?.noteError(error);
+      const error = this.#asEnded(toFoundryError(thrown), signal);
       this.#log.debug({ code: error.code, detail: error.detail }, error.message);
       throw error;
     }
+  }
+
+  /** Closing and the caller's own signal both end a call; only the latter is a cancellation. */
+  #asEnded(error: FoundryError, signal: AbortSignal | undefined): FoundryError {
+    const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
+    return isOurs && error.code === "CANCELLED" ? closedError() : error;
   }
 
   async *#counted(
@@ -221,9 +250,7 @@ export class FoundryClient {
     } catch (error) {
       // Nobody is there any more to be told.
       if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
-      // Both end a call by its signal; only the caller's own is a cancellation.
-      const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
-      throw isOurs && toFoundryError(error).code === "CANCELLED" ? closedError() : error;
+      throw this.#asEnded(toFoundryError(error), signal);
     } finally {
       // It failed before it began: no endpoint is set.
       if (!progress.hasEnded) progress.end("failed");
@@ -237,10 +264,9 @@ export class FoundryClient {
 
 /** A name, and nothing else: callers in JavaScript are not stopped by types. */
 const modelArgument = z.object({ model: completionFields.model });
-
-function noEndpointError(): FoundryError {
-  return new FoundryError("NO_ENDPOINT", "No endpoint of Foundry Local is set.", {
-    action:
-      "Start Foundry Local (`foundry server start`), then give its address, which `foundry server status` prints as Web URLs: the setting FOUNDRY_ENDPOINT of the server, the option `endpoint` of the library.",
-  });
-}
+const idleArgument = z.object({
+  idleSeconds: z
+    .int("a whole number of seconds, 1 or more")
+    .min(1, "a whole number of seconds, 1 or more")
+    .optional(),
+});

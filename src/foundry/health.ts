@@ -3,7 +3,9 @@ import type { CircuitState } from "../http/index.js";
 import type { Metrics, Totals } from "../metrics.js";
 import { type MachineMemory, machineMemory, processFigures } from "../platform/process-figures.js";
 import { isLate } from "./busy.js";
+import { type Connection, type CurrentService, nothingFound } from "./current-service.js";
 import type { Call, Dialect, DialectName } from "./dialects/index.js";
+import type { FoundBy } from "./discovery/index.js";
 import type { ModelLoader } from "./loading.js";
 import type { ModelListing, Service } from "./service.js";
 
@@ -15,8 +17,8 @@ export interface Health {
   readonly dialect: DialectName | null;
   /** The same for people, such as `Foundry Local core 2.1 or later`. */
   readonly service: string | null;
-  /** How the endpoint was found: `set` by the user. */
-  readonly foundBy: string | null;
+  /** How the endpoint was found; `set` by the user, for one. */
+  readonly foundBy: FoundBy | null;
   /** Ids of the models in memory; `null` where the service does not tell, or is too busy to. */
   readonly loadedModels: readonly string[] | null;
   /** Whether it is loading a model, by all one can tell. */
@@ -50,10 +52,8 @@ const LIST_MS = 2000;
 
 /** @internal */
 export interface HealthContext {
-  readonly service: Service | null;
-  readonly loader: ModelLoader | null;
+  readonly current: CurrentService;
   readonly metrics: Metrics;
-  readonly noEndpoint: FoundryError;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -63,13 +63,34 @@ export interface HealthContext {
  * @internal
  */
 export async function checkHealth(context: HealthContext): Promise<Health> {
-  const { service, metrics, timeoutMs, signal } = context;
+  const { current, metrics, timeoutMs, signal } = context;
+  const call = callWithin(Math.min(LIVENESS_MS, timeoutMs), signal);
+  let connection: Connection | null;
+  let live: Live | FoundryError | null = null;
+  try {
+    connection = await current.look(signal);
+    if (connection !== null) live = await look(connection.service, call);
+    if (
+      connection !== null &&
+      live instanceof FoundryError &&
+      current.noteDeath(connection, live)
+    ) {
+      // It moved, or ended: where is it now?
+      connection = await current.look(signal);
+      live = connection === null ? null : await look(connection.service, call);
+    }
+  } catch (thrown) {
+    // Looking for it was cut short.
+    connection = null;
+    live = toFoundryError(thrown);
+  }
+  const service = connection?.service ?? null;
   const unknown: Health = {
     status: "unavailable",
     endpoint: service?.endpoint ?? null,
     dialect: null,
     service: null,
-    foundBy: service === null ? null : "set",
+    foundBy: connection?.foundBy ?? null,
     loadedModels: null,
     busy: null,
     memory: null,
@@ -82,13 +103,14 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     totals: metrics.totals,
     problems: [],
   };
-  if (service === null) return { ...unknown, problems: [problemOf(context.noEndpoint)] };
-  const live = await look(service, callWithin(Math.min(LIVENESS_MS, timeoutMs), signal));
   if (live instanceof FoundryError) return { ...unknown, problems: [problemOf(live)] };
-
+  if (service === null || connection === null || live === null) {
+    return { ...unknown, problems: [problemOf(current.lastSearch?.error ?? nothingFound())] };
+  }
+  const { loader } = connection;
   const { dialect, pid, latencyMs } = live;
   const isHere = await service.isOnThisDisk();
-  const isLoading = context.loader?.isLoading === true;
+  const { isLoading } = loader;
   const [listing, figures] = await Promise.all([
     // While a load of ours runs, the answer is known, and the question would only wait.
     isLoading ? null : list(service, callWithin(Math.min(LIST_MS, timeoutMs), signal)),
@@ -97,7 +119,7 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
     ...(isBusy ? [] : problemsOf(listing)),
-    ...defaultProblems(context.loader, listing),
+    ...defaultProblems(loader, listing),
     ...circuitProblems(service),
   ];
   return {
@@ -187,10 +209,10 @@ function problemsOf(listing: ModelListing | FoundryError | null): HealthProblem[
 }
 
 function defaultProblems(
-  loader: ModelLoader | null,
+  loader: ModelLoader,
   listing: ModelListing | FoundryError | null,
 ): HealthProblem[] {
-  if (loader === null || listing === null || listing instanceof FoundryError) return [];
+  if (listing === null || listing instanceof FoundryError) return [];
   const problem = listing.models.length === 0 ? null : loader.defaultProblem(listing.models);
   return problem === null ? [] : [problemOf(problem)];
 }

@@ -4,6 +4,7 @@ export {
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
+  type UnloadOptions,
   type UnloadResult,
 } from "./client.js";
 export {
@@ -19,6 +20,8 @@ export type { CompletionRequest } from "./completion/request.js";
 export { completionFields, promptProblem } from "./completion/request-schema.js";
 export type { CompletionStream } from "./completion/stream.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
+export { FOUND_BY, type FoundBy } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health.js";
 export { canChat, DEFAULT_MODEL, type Device, type ModelInfo } from "./models/index.js";
+export type { News } from "./news.js";
 export type { FoundryClientOptions } from "./options.js";

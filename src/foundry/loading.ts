@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
+import type { LoadSettings } from "./dialects/index.js";
 import type { Device, KnownModel } from "./models/index.js";
 import {
   canChat,
@@ -109,11 +110,15 @@ export class ModelLoader {
    *
    * @throws FoundryError `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`, `TIMEOUT` …
    */
-  async load({ model, typed }: Wanted, signal?: AbortSignal): Promise<LoadOutcome> {
+  async load(
+    { model, typed }: Wanted,
+    signal?: AbortSignal,
+    settings: LoadSettings = {},
+  ): Promise<LoadOutcome> {
     const key = `${model.family}/${model.id}`;
     let load = this.#loads.get(key);
     if (load === undefined) {
-      load = this.#load(model, typed).finally(() => this.#loads.delete(key));
+      load = this.#load(model, typed, settings).finally(() => this.#loads.delete(key));
       // Those who wait see the failure; when all have given up, it is nobody's.
       load.catch(() => {});
       this.#loads.set(key, load);
@@ -127,10 +132,15 @@ export class ModelLoader {
    *
    * @throws FoundryError `MODEL_BUSY`, also from services that refuse by themselves.
    */
-  async unload(model: KnownModel, signal?: AbortSignal): Promise<"unloaded" | "not_loaded"> {
+  async unload(
+    model: KnownModel,
+    signal?: AbortSignal,
+    force = false,
+  ): Promise<"unloaded" | "not_loaded"> {
     const service = this.#service;
     const dialect = await service.dialect(signal);
-    if (!dialect.can.refusesUnloadInUse) {
+    const isForced = force && dialect.can.forceUnload;
+    if (!dialect.can.refusesUnloadInUse && !isForced) {
       await this.#restOf(model, signal);
       const running = service.uses.running(model);
       if (running > 0) throw inUse(model, running);
@@ -138,7 +148,7 @@ export class ModelLoader {
     try {
       // A completion that begins now would begin on a model that is being taken away.
       return await service.uses.reserve(model, () =>
-        dialect.unload(model, service.patient(signal)),
+        dialect.unload(model, service.patient(signal), isForced),
       );
     } finally {
       service.forgetModels();
@@ -160,11 +170,11 @@ export class ModelLoader {
     }
   }
 
-  async #load(model: KnownModel, typed: string): Promise<LoadOutcome> {
+  async #load(model: KnownModel, typed: string, settings: LoadSettings): Promise<LoadOutcome> {
     const service = this.#service;
     const dialect = await service.dialect();
     try {
-      const status = await dialect.load(model, typed, service.patient());
+      const status = await dialect.load(model, typed, service.patient(), settings);
       const { models } = await service.listModels(service.patient());
       return { model: loadedAs(model, typed, models), status };
     } catch (thrown) {

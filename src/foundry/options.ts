@@ -1,10 +1,25 @@
 import type { CircuitOptions, RetryOptions } from "../http/index.js";
 import type { Logger } from "../log.js";
 
-/** How to reach a service, and how patient to be with it. All but `endpoint` have defaults. */
+/** How to reach a service, and how patient to be with it. All have defaults. */
 export interface FoundryClientOptions {
-  /** Base URL of the service, with or without `/v1` or a slash, such as `http://127.0.0.1:5273`. */
+  /**
+   * Base URL of the service, with or without `/v1` or a slash, such as `http://127.0.0.1:5273`; it
+   * is used and nothing else. Default: the Foundry Local of this machine is found, and found again
+   * when it moves.
+   */
   readonly endpoint?: string | undefined;
+  /** Start Foundry Local when it is installed but not running. Default `true`. */
+  readonly autostart?: boolean | undefined;
+  /**
+   * Run the core in a process of ours, with the npm package `foundry-local-sdk` beside this one:
+   * `true` in place of any other service, `false` never, `"auto"` (default) where there is no other.
+   */
+  readonly embedded?: boolean | "auto" | undefined;
+  /** Path of Foundry Local's command line. Default: found on PATH and where installers put it. */
+  readonly cliPath?: string | undefined;
+  /** Longest time a download may go without progress, in milliseconds. Default 300 000. */
+  readonly downloadStallMs?: number | undefined;
   /** Sent as a bearer token. Default: none. */
   readonly apiKey?: string | undefined;
   /** Sent with every request. Default: none. */

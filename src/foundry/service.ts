@@ -75,7 +75,8 @@ export class Service {
   #listingAsked: Promise<ModelListing> | null = null;
   #listing: { readonly value: ModelListing; readonly at: number } | null = null;
 
-  constructor(endpoint: string, options: FoundryClientOptions) {
+  /** @param isFollowed Whether somebody above finds it again when nothing listens here any more. */
+  constructor(endpoint: string, options: FoundryClientOptions, isFollowed = false) {
     this.endpoint = normalizeEndpoint(endpoint);
     this.isOnThisMachine = isLoopback(this.endpoint);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
@@ -87,6 +88,7 @@ export class Service {
       baseUrl: this.endpoint,
       headers: { ...options.headers, ...authorization },
       log: this.#log,
+      retriesRefusals: !isFollowed,
       ...(options.retry === undefined ? {} : { retry: options.retry }),
       ...(options.circuit === undefined ? {} : { circuit: options.circuit }),
     });
@@ -108,6 +110,12 @@ export class Service {
   /** The dialect if it is known already, without asking. */
   get knownDialect(): Promise<Dialect> | null {
     return this.#connected?.then(({ dialect }) => dialect) ?? null;
+  }
+
+  /** Whether another server, or another version, answers here than did before. */
+  async hasChanged(before: Dialect, call: Call): Promise<boolean> {
+    const { dialect } = await this.lookOnce(call);
+    return dialect.name !== before.name || dialect.version !== before.version;
   }
 
   /** Looks at the service once, past retries and circuit breaker, as a health check wants. */

@@ -56,6 +56,12 @@ export function networkError(thrown: unknown, at: Break): FoundryError {
   return new FoundryError("SERVICE_UNREACHABLE", message, { ...details, action, retryable: true });
 }
 
+/** Whether nobody took the connection: nothing listens there, or it is not reached in time. */
+export function isRefused(error: FoundryError): boolean {
+  if (error.code === "TIMEOUT") return error.phase === "connect";
+  return error.code === "SERVICE_UNREACHABLE" && codeOf(error.cause) === "ECONNREFUSED";
+}
+
 /** Not the end in the middle of a head: so ends a service that dies. */
 function isNotHttp(thrown: unknown, code: string): boolean {
   if (code === "UND_ERR_HEADERS_OVERFLOW") return true;

@@ -1,5 +1,6 @@
 export { isLoopback } from "./endpoint.js";
 export { errorTextOf } from "./error-text.js";
-export { inSeconds } from "./failure.js";
+export { inSeconds, isRefused } from "./failure.js";
+export { pauseMs } from "./resilience.js";
 export { HttpTransport } from "./transport.js";
 export type * from "./types.js";

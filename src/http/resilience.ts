@@ -1,5 +1,6 @@
 import { FoundryError, toFoundryError } from "../errors.js";
 import type { CallScope } from "./call-scope.js";
+import { isRefused } from "./failure.js";
 import type { HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
@@ -78,6 +79,8 @@ interface Call {
   /** `false`: one attempt. */
   readonly retry: boolean;
   readonly scope: CallScope;
+  /** Default `true`. */
+  readonly retriesRefusals?: boolean;
 }
 
 /**
@@ -92,7 +95,7 @@ export async function withRetries<T>(
   options: RetryOptions,
   makeAttempt: (attempt: Attempt) => Promise<T>,
 ): Promise<T> {
-  const { scope, retry, method, isStream } = call;
+  const { scope, retry, method, isStream, retriesRefusals = true } = call;
   const most = retry ? 1 + (options.retries ?? RETRIES) : 1;
   let last: FoundryError | null = null;
   for (let number = 1; ; number += 1) {
@@ -106,6 +109,7 @@ export async function withRetries<T>(
       if (error.code === "CIRCUIT_OPEN" && last !== null) throw last;
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
       last = error;
+      if (!retriesRefusals && isRefused(error)) throw error;
       if (number >= most || !isRetried(error, attempt)) throw error;
       wantedMs = attempt.retryAfterMs ?? error.retryAfterMs;
     }

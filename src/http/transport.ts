@@ -51,6 +51,7 @@ export class HttpTransport {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #maxBodyBytes: number;
   readonly #retry: RetryOptions;
+  readonly #retriesRefusals: boolean;
   readonly #log: Logger;
   readonly #connections: Connections;
   readonly #circuit: Circuit;
@@ -63,6 +64,7 @@ export class HttpTransport {
     this.#headers = checkedHeaders(options.headers ?? {});
     this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
     this.#retry = options.retry ?? {};
+    this.#retriesRefusals = options.retriesRefusals ?? true;
     this.#log = options.log ?? silentLogger;
     this.#connections = new Connections(this.#endpoint.origin, options.connectMs ?? CONNECT_MS);
     this.#circuit = new Circuit(this.baseUrl, isLoopback(this.baseUrl), options.circuit);
@@ -71,6 +73,11 @@ export class HttpTransport {
   /** The circuit breaker as it stands. `nextProbeInMs` is `null` while it is closed. */
   get circuit(): { readonly state: CircuitState; readonly nextProbeInMs: number | null } {
     return { state: this.#circuit.state, nextProbeInMs: this.#circuit.nextProbeInMs };
+  }
+
+  /** Whether no call is on its way. */
+  get isIdle(): boolean {
+    return this.#calls.size === 0;
   }
 
   /** Sends a request and reads the whole answer. */
@@ -152,7 +159,8 @@ export class HttpTransport {
   #attempts<T>(call: Call, makeAttempt: (attempt: Attempt) => Promise<T>): Promise<T> {
     const { spec, scope, isStream } = call;
     const { method, path } = spec;
-    const policy = { method, isStream, scope, retry: spec.retry !== false };
+    const retriesRefusals = this.#retriesRefusals;
+    const policy = { method, isStream, scope, retry: spec.retry !== false, retriesRefusals };
     return withRetries(policy, this.#retry, async (attempt) => {
       const begin = performance.now();
       const fields = () => {

@@ -118,6 +118,11 @@ export interface TransportOptions {
   /** Largest body that is read, in bytes. Default 32 MiB. */
   readonly maxBodyBytes?: number;
   readonly retry?: RetryOptions;
+  /**
+   * Default `true`. `false` where somebody above looks for where the service is now, instead of
+   * knocking again where nobody is.
+   */
+  readonly retriesRefusals?: boolean;
   readonly circuit?: CircuitOptions;
   readonly log?: Logger;
 }

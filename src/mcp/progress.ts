@@ -1,10 +1,14 @@
+import type { News } from "../foundry/index.js";
+
 /**
  * Progress of one call, told to a caller who asked for it. `progress` counts tokens. A message with a
  * whole number is new text of the model; one with a fraction is a sign of life in our words, such as
  * "Loading phi-4-mini, 12 s". The protocol wants every number to be greater than the one before.
+ * While a model is downloaded `progress` is its percentage and `total` says so.
  */
 export interface ProgressUpdate {
   readonly progress: number;
+  readonly total?: number;
   readonly message: string;
 }
 
@@ -42,6 +46,9 @@ export class ProgressReporter {
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
+  #waitsFor: string | null = null;
+  /** How far a download of this call is. */
+  #percent: number | null = null;
   #waitingSince = 0;
   #lastProgress = 0;
   #lastSentAt: number;
@@ -61,6 +68,28 @@ export class ProgressReporter {
     if (this.#isIdle()) return;
     this.#status = `${what}…`;
     this.#wait((seconds) => `${what}, ${seconds} s`);
+    this.#work();
+  }
+
+  /**
+   * What is waited for before the work itself. A download tells how far it is; when it has reached
+   * its end, `afterwards` is what is waited for.
+   */
+  news({ message, percent }: News, afterwards?: string): void {
+    if (this.#isIdle()) return;
+    if (percent === 100 && afterwards !== undefined) {
+      this.waiting(afterwards);
+      return;
+    }
+    // The last hundredth is left for what comes after the download.
+    if (percent !== null) this.#percent = Math.max(this.#percent ?? 0, Math.min(percent, 99));
+    const words = percent === null ? message : `${message}, ${percent.toFixed(1)} %`;
+    if (this.#waitsFor === words) return;
+    const isNew = this.#waitsFor?.startsWith(message) !== true;
+    this.#waitsFor = words;
+    this.#status = words;
+    if (isNew) this.#waitingSince = this.#clock.now();
+    this.#words = (seconds) => `${words}, ${seconds} s`;
     this.#work();
   }
 
@@ -115,7 +144,10 @@ export class ProgressReporter {
     const message = this.#status ?? this.#words?.(seconds);
     this.#status = null;
     if (message === undefined) return;
-    this.#deliver(Math.max(this.#tokens, this.#lastProgress) + FRACTION, message);
+    const done = Math.max(this.#tokens, this.#percent ?? 0);
+    // A percentage is told as it is; without a new one the number only has to grow.
+    const isNew = this.#percent !== null && done > this.#lastProgress;
+    this.#deliver(isNew ? done : Math.max(done, this.#lastProgress) + FRACTION, message);
   }
 
   #deliver(progress: number, message: string): void {
@@ -126,7 +158,11 @@ export class ProgressReporter {
       this.#isSending = false;
     };
     // A caller who has gone needs no progress, and its call ends by its own signal.
-    this.#send?.({ progress: Number(this.#lastProgress.toFixed(3)), message }).then(sent, sent);
+    const total = this.#percent === null ? {} : { total: 100 };
+    this.#send?.({ progress: Number(this.#lastProgress.toFixed(3)), ...total, message }).then(
+      sent,
+      sent,
+    );
   }
 }
 

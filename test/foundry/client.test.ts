@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/foundry/index.js";
 import { askedOf, clientOf, simulate } from "./fixtures.js";
 
@@ -117,8 +120,11 @@ describe("FoundryClient", () => {
     expect(askedOf(simulator, CHAT)[0]?.body).toMatchObject({ messages: [{ content: prompt }] });
   });
 
-  it("without an endpoint says how to get one, whatever is asked", async () => {
-    const client = new FoundryClient();
+  it("where there is no Foundry Local says how to get one, whatever is asked", async () => {
+    const home = await mkdtemp(join(tmpdir(), "foundry-local-mcp-nobody-"));
+    onTestFinished(() => rm(home, { recursive: true }));
+    const machine = { platform: "linux", arch: "x64", environment: { PATH: home }, home } as const;
+    const client = new FoundryClient({ embedded: false }, machine);
     const error = { code: "NO_ENDPOINT", action: expect.stringContaining("FOUNDRY_ENDPOINT") };
     await expect(client.listModels()).rejects.toMatchObject(error);
     await expect(client.loadModel("phi-4")).rejects.toMatchObject(error);
@@ -127,7 +133,8 @@ describe("FoundryClient", () => {
     expect(await client.healthCheck()).toMatchObject({
       status: "unavailable",
       endpoint: null,
-      problems: [{ what: "No endpoint of Foundry Local is set." }],
+      foundBy: null,
+      problems: [{ what: expect.stringContaining("Foundry Local"), fix: expect.any(String) }],
     });
     await client.close();
   });

@@ -1,8 +1,10 @@
 import { cancelledError, type FoundryError, toFoundryError } from "../../errors.js";
+import type { CurrentService } from "../current-service.js";
 import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, Wanted } from "../loading.js";
 import type { ModelUse } from "../model-uses.js";
 import type { KnownModel } from "../models/index.js";
+import type { TellNews } from "../news.js";
 import type { Service } from "../service.js";
 import type { CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
@@ -10,12 +12,19 @@ import type { CompletionRequest } from "./request.js";
 
 /** What a run works with. */
 export interface RunContext {
-  readonly service: Service;
-  readonly loader: ModelLoader;
+  readonly current: CurrentService;
+  /** Told what is waited for before the completion itself. */
+  readonly tell?: TellNews | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
   readonly signal: AbortSignal;
+}
+
+/** The same with the service it was found to run on. */
+export interface RunOnService extends RunContext {
+  readonly service: Service;
+  readonly loader: ModelLoader;
 }
 
 export interface OpenedChat {
@@ -27,7 +36,7 @@ export interface OpenedChat {
 export async function* loadTold(
   wanted: Wanted,
   progress: CompletionProgress,
-  context: RunContext,
+  context: RunOnService,
 ): AsyncGenerator<CompletionEvent, KnownModel> {
   progress.status = "loading";
   progress.model = wanted.model.id;
@@ -53,7 +62,7 @@ export async function* openWithRemedies(
   messages: readonly ChatMessage[],
   wanted: Wanted,
   progress: CompletionProgress,
-  context: RunContext,
+  context: RunOnService,
 ): AsyncGenerator<CompletionEvent, OpenedChat> {
   const dialect = await context.service.dialect(context.signal);
   let { model } = wanted;
@@ -95,7 +104,7 @@ export async function* openWithRemedies(
   }
 }
 
-async function beginUse(model: KnownModel, { service, signal }: RunContext): Promise<ModelUse> {
+async function beginUse(model: KnownModel, { service, signal }: RunOnService): Promise<ModelUse> {
   const use = await service.uses.begin(model, signal);
   if (!signal.aborted) return use;
   // Nothing was sent, so the service is not at it and nobody has to wait for it.

@@ -1,9 +1,16 @@
 import { FoundryError, toFoundryError } from "../../errors.js";
+import type { Tries } from "../current-service.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading.js";
 import { stallTimeout, worded } from "../timeouts.js";
 import type { CompletionEvent, CompletionStatus } from "./completion.js";
-import { loadTold, type OpenedChat, openWithRemedies, type RunContext } from "./opening.js";
+import {
+  loadTold,
+  type OpenedChat,
+  openWithRemedies,
+  type RunContext,
+  type RunOnService,
+} from "./opening.js";
 import type { CompletionProgress } from "./progress.js";
 import type { CompletionRequest } from "./request.js";
 import { StopCutter } from "./stop-strings.js";
@@ -19,30 +26,61 @@ export async function* runCompletion(
   progress: CompletionProgress,
   context: RunContext,
 ): AsyncGenerator<CompletionEvent, void> {
+  const tries: Tries = { count: 0 };
+  const { current, signal, tell } = context;
+  const warnings = [...progress.warnings];
   try {
-    const dialect = await context.service.dialect(context.signal);
-    const wanted = await context.loader.want(request.model, context.signal);
-    if (wanted.reason !== null) progress.warnings.push(wanted.reason);
-    assertCanChat(wanted.model);
-    const needsLoad = dialect.can.load && wanted.model.loaded !== true;
-    const model = needsLoad ? yield* loadTold(wanted, progress, context) : wanted.model;
-    const ready = { ...wanted, model };
-    // Nothing may be told between the two: a reader who leaves there would leave the stream open.
-    const opened = yield* openWithRemedies(request, messages, ready, progress, context);
-    yield* receive(request, opened, dialect, progress);
-    warnAboutEmptiness(progress);
-    progress.end("completed");
-    yield { type: "completed", completion: progress.snapshot() };
-  } catch (thrown) {
-    const error = await explained(toFoundryError(thrown), progress, context);
-    if (!progress.wasAsked) progress.attempts = error.attempts;
-    progress.end(statusAfter(error, progress));
-    context.service.noteError(error);
-    throw error;
+    for (;;) {
+      const connection = await current.connection({ signal, tell }).catch((thrown: unknown) => {
+        const error = toFoundryError(thrown);
+        progress.attempts = error.attempts;
+        progress.end(statusAfter(error, progress));
+        throw error;
+      });
+      const onService: RunOnService = { ...context, ...connection };
+      try {
+        yield* runOnce(request, messages, progress, onService);
+        return;
+      } catch (thrown) {
+        const error = await explained(toFoundryError(thrown), progress, onService);
+        if (!progress.wasAsked) progress.attempts = error.attempts;
+        // After the first token nothing is ever sent again.
+        const again =
+          (await current.isWorthAnotherTry(connection, error, tries, signal)) &&
+          !progress.hasStarted;
+        if (!again) {
+          progress.end(statusAfter(error, progress));
+          throw error;
+        }
+        progress.warnings.splice(0, progress.warnings.length, ...warnings);
+      }
+    }
   } finally {
     // The reader left in the middle.
     if (!progress.hasEnded) progress.end("cancelled");
   }
+}
+
+/** The completion on one service. */
+async function* runOnce(
+  request: CompletionRequest,
+  messages: readonly ChatMessage[],
+  progress: CompletionProgress,
+  context: RunOnService,
+): AsyncGenerator<CompletionEvent, void> {
+  const dialect = await context.service.dialect(context.signal);
+  const wanted = await context.loader.want(request.model, context.signal);
+  if (wanted.reason !== null) progress.warnings.push(wanted.reason);
+  assertCanChat(wanted.model);
+  const needsLoad = dialect.can.load && wanted.model.loaded !== true;
+  const model = needsLoad ? yield* loadTold(wanted, progress, context) : wanted.model;
+  const ready = { ...wanted, model };
+  // Nothing may be told between the two: a reader who leaves there would leave the stream open.
+  const opened = yield* openWithRemedies(request, messages, ready, progress, context);
+  yield* receive(request, opened, dialect, progress);
+  warnAboutEmptiness(progress);
+  progress.end("completed");
+  yield { type: "completed", completion: progress.snapshot() };
 }
 
 async function* receive(
@@ -144,7 +182,7 @@ function statusAfter(error: FoundryError, progress: CompletionProgress): Complet
 async function explained(
   error: FoundryError,
   progress: CompletionProgress,
-  context: RunContext,
+  context: RunOnService,
 ): Promise<FoundryError> {
   if (error.code === "TIMEOUT" && progress.status === "running") {
     const { model, hasStarted } = progress;

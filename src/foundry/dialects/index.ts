@@ -10,6 +10,7 @@ export {
   type FinishReason,
   type ListedModel,
   type LoadedModel,
+  type LoadSettings,
   type ModelList,
   type ServiceStatus,
   type TokenCounts,

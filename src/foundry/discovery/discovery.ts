@@ -35,6 +35,11 @@ export class Discovery {
     throw new Error("being built");
   }
 
+  /** What the last search came to; `null` before the first. */
+  get lastSearch(): Search | null {
+    return null;
+  }
+
   /** The command line, looked for once and again when it was missing. */
   async cli(): Promise<FoundryCli | null> {
     throw new Error("being built");

@@ -77,7 +77,7 @@ export const complete = defineTool({
   async handle({ max_tokens, top_p, ...rest }, { client, signal, progress }) {
     const stream = client.streamComplete(
       { ...rest, maxTokens: max_tokens, topP: top_p },
-      { signal },
+      { signal, onNews: (news) => progress.news(news) },
     );
     progress.waiting("Asking Foundry Local");
     try {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DIALECT_NAMES, type Health } from "../../foundry/index.js";
+import { DIALECT_NAMES, FOUND_BY, type Health } from "../../foundry/index.js";
 import { defineTool } from "../tool.js";
 
 export const healthCheck = defineTool({
@@ -12,7 +12,7 @@ export const healthCheck = defineTool({
     status: z.enum(["healthy", "degraded", "unavailable"]),
     endpoint: z.string().nullable(),
     dialect: z.enum(DIALECT_NAMES).nullable(),
-    found_by: z.string().nullable(),
+    found_by: z.enum(FOUND_BY).nullable(),
     loaded_models: z.array(z.string()).nullable(),
     busy: z.boolean().nullable().describe("Loading a model"),
     memory: z

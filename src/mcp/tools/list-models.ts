@@ -47,8 +47,11 @@ export const listModels = defineTool({
   }),
   effect: "reads",
 
-  async handle({ filter = "downloaded", search, task, limit = DEFAULT_LIMIT }, { client, signal }) {
-    const listed = await client.listModels({ signal });
+  async handle(
+    { filter = "downloaded", search, task, limit = DEFAULT_LIMIT },
+    { client, signal, progress },
+  ) {
+    const listed = await client.listModels({ signal, onNews: (news) => progress.news(news) });
     const fitting = listed.models.filter(
       (model) => passes(model, filter) && isFound(model, search) && isFor(model, task),
     );

@@ -9,6 +9,10 @@ export const unloadModel = defineTool({
     "Frees the memory of a loaded model; its files stay, and the next use loads it again. Refused while it answers.",
   arguments: z.strictObject({
     model: completionFields.model.describe("Alias, name or id from list_models"),
+    force: z
+      .boolean("true or false")
+      .describe("Also while it answers, where the service can; breaks those answers off")
+      .optional(),
   }),
   result: z.object({
     model: z.string().describe("Exact id"),
@@ -16,9 +20,13 @@ export const unloadModel = defineTool({
   }),
   effect: "changes",
 
-  async handle({ model }, { client, signal, progress }) {
+  async handle({ model, force }, { client, signal, progress }) {
     progress.waiting(`Unloading ${model}`);
-    const result = await client.unloadModel(model, { signal });
+    const result = await client.unloadModel(model, {
+      signal,
+      force,
+      onNews: (news) => progress.news(news),
+    });
     return {
       text:
         result.status === "unloaded"

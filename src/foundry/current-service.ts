@@ -1,0 +1,257 @@
+import { setTimeout } from "node:timers/promises";
+import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
+import { isRefused, pauseMs } from "../http/index.js";
+import { type Machine, thisMachine } from "../platform/machine.js";
+import { findFoundryCli } from "./cli/index.js";
+import type { Dialect } from "./dialects/index.js";
+import { Discovery, type FoundBy, type Search } from "./discovery/index.js";
+import { ModelDownloader } from "./downloads/index.js";
+import { ModelLoader } from "./loading.js";
+import type { TellNews } from "./news.js";
+import type { FoundryClientOptions } from "./options.js";
+import { Service } from "./service.js";
+import { untilAborted } from "./until-aborted.js";
+
+/** A service that was found, and what belongs to it. */
+export interface Connection {
+  readonly service: Service;
+  readonly loader: ModelLoader;
+  readonly downloader: ModelDownloader;
+  readonly foundBy: FoundBy;
+}
+
+export interface Asking {
+  readonly signal?: AbortSignal | undefined;
+  readonly tell?: TellNews | undefined;
+}
+
+/** One call as it is tried with one connection after the other. */
+export interface Tries {
+  /** How often it was taken up anew. */
+  count: number;
+}
+
+/** Pauses before a service that was just lost is looked for again, which may be about to come back. */
+const LOOKS_AGAIN_AFTER_MS = [1100, 1500];
+
+/** Answers that another server than the one we think of would give, with a status. */
+const OF_ANOTHER_SERVER = new Set([
+  "UNSUPPORTED_BY_SERVER",
+  "MODEL_NOT_FOUND",
+  "MODEL_NOT_CACHED",
+  "LOAD_FAILED",
+  "INVALID_RESPONSE",
+]);
+
+/** A look at what answers, to see whether it still is the same, takes no longer. */
+const LOOK_MS = 5000;
+
+/**
+ * Which service is used now. A set endpoint is used and nothing else; without one the service of this
+ * machine is found when it is first needed, and found again, once for all who wait, when nothing
+ * listens where it was.
+ */
+export class CurrentService {
+  readonly #options: FoundryClientOptions;
+  readonly #machine: Machine;
+  readonly #discovery: Discovery | null;
+  readonly #left: Service[] = [];
+  #current: Connection | null = null;
+  #finding: Promise<Connection> | null = null;
+  /** Whether there was a service that has gone, so that it may be about to come back. */
+  #wasLost = false;
+  #tellers = new Set<TellNews>();
+
+  /** @param machine Where to look; this one but in tests. */
+  constructor(options: FoundryClientOptions, machine: Machine = thisMachine()) {
+    this.#options = options;
+    this.#machine = machine;
+    if (options.endpoint !== undefined) {
+      this.#discovery = null;
+      this.#current = this.#connectionTo(options.endpoint, "set");
+      return;
+    }
+    this.#discovery = new Discovery({
+      machine,
+      autostart: options.autostart ?? true,
+      embedded: options.embedded ?? "auto",
+      cliPath: options.cliPath,
+      log: options.log,
+    });
+  }
+
+  /** The connection in use, if there is one, without any search. */
+  get known(): Connection | null {
+    return this.#current;
+  }
+
+  /** What the last search came to; `null` where none was needed yet, or an endpoint is set. */
+  get lastSearch(): Search | null {
+    return this.#discovery?.lastSearch ?? null;
+  }
+
+  /**
+   * The connection in use, found first where there is none.
+   *
+   * @throws FoundryError `NO_ENDPOINT` with all that was tried.
+   */
+  async connection({ signal, tell }: Asking = {}): Promise<Connection> {
+    if (this.#current !== null) return this.#current;
+    if (tell !== undefined) this.#tellers.add(tell);
+    try {
+      // One search for all who wait; each of them only stops waiting.
+      this.#finding ??= this.#find().finally(() => {
+        this.#finding = null;
+      });
+      return await untilAborted(this.#finding, signal);
+    } finally {
+      if (tell !== undefined) this.#tellers.delete(tell);
+    }
+  }
+
+  /** Looks without starting anything, for a health check. `null` where nothing is found. */
+  async look(signal?: AbortSignal): Promise<Connection | null> {
+    if (this.#current !== null || this.#discovery === null) return this.#current;
+    const search = await this.#discovery.search({ signal, mayStart: false });
+    return search.found === null ? null : this.#use(search.found.endpoint, search.found.foundBy);
+  }
+
+  /**
+   * Does something with the service in use; once more with what is found then, when nobody listens
+   * any more where it was, or another server answers there than did before.
+   */
+  async use<T>(asking: Asking, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const tries: Tries = { count: 0 };
+    for (;;) {
+      const connection = await this.connection(asking);
+      try {
+        return await work(connection);
+      } catch (thrown) {
+        const error = toFoundryError(thrown);
+        if (!(await this.isWorthAnotherTry(connection, error, tries, asking.signal))) throw error;
+      }
+    }
+  }
+
+  /**
+   * Takes note of a failure and decides whether the same is to be done again from the beginning. The
+   * retries of single requests are below, and none of what is decided here was retried there.
+   */
+  async isWorthAnotherTry(
+    connection: Connection,
+    error: FoundryError,
+    tries: Tries,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const before = await connection.service.knownDialect?.catch(() => null);
+    connection.service.noteError(error);
+    const retries = this.#options.retry?.retries ?? 3;
+    const isGone = this.noteDeath(connection, error);
+    if (!isGone && error.code === "SERVER_CRASHED" && this.#discovery !== null) {
+      // Its death was seen; what it died of is not sent again.
+      this.#lose(connection);
+      return false;
+    }
+    if (signal?.aborted === true || tries.count >= retries) return false;
+    if (!isGone && !(await this.#isAnotherServer(connection, before ?? null, error))) return false;
+    tries.count += 1;
+    // Not before the first: what is found then was just seen alive.
+    if (tries.count > 1) await pause(pauseMs(tries.count, null, this.#options.retry ?? {}), signal);
+    return true;
+  }
+
+  /** Whether an error says that the service is gone from where it was; then it is forgotten. */
+  noteDeath(connection: Connection, error: FoundryError): boolean {
+    const isGone = this.#discovery !== null && (isRefused(error) || error.code === "CIRCUIT_OPEN");
+    if (isGone) this.#lose(connection);
+    return isGone;
+  }
+
+  async close(): Promise<void> {
+    const services = [...this.#left, ...(this.#current === null ? [] : [this.#current.service])];
+    await Promise.all([...services.map((service) => service.close()), this.#discovery?.close()]);
+  }
+
+  async #isAnotherServer(
+    { service }: Connection,
+    before: Dialect | null,
+    error: FoundryError,
+  ): Promise<boolean> {
+    if (before === null || error.status === null || !OF_ANOTHER_SERVER.has(error.code))
+      return false;
+    try {
+      return await service.hasChanged(before, { limits: { wholeMs: LOOK_MS } });
+    } catch {
+      // It does not answer now; what it said before is all there is to tell.
+      return false;
+    }
+  }
+
+  #lose(connection: Connection): void {
+    if (this.#current !== connection) return;
+    this.#current = null;
+    this.#wasLost = true;
+    // Streams that still run on it go on.
+    this.#left.push(connection.service);
+    for (const service of this.#left.filter(({ transport }) => transport.isIdle)) {
+      this.#left.splice(this.#left.indexOf(service), 1);
+      void service.close();
+    }
+  }
+
+  async #find(): Promise<Connection> {
+    const discovery = this.#discovery;
+    // With an endpoint that is set there always is a connection.
+    if (discovery === null) throw new Error("an endpoint is set, so nothing is searched for");
+    const pauses = this.#wasLost ? [...LOOKS_AGAIN_AFTER_MS] : [];
+    this.#wasLost = false;
+    const tell: TellNews = (news) => {
+      for (const teller of this.#tellers) teller(news);
+    };
+    tell({ step: "finding", message: "Looking for Foundry Local", percent: null });
+    for (;;) {
+      const { found, error } = await discovery.search({ tell });
+      if (found !== null) return this.#use(found.endpoint, found.foundBy);
+      const again = pauses.shift();
+      if (again === undefined) throw error ?? nothingFound();
+      await setTimeout(again, undefined, { ref: false });
+    }
+  }
+
+  #use(endpoint: string, foundBy: FoundBy): Connection {
+    // Somebody else may have found it meanwhile.
+    if (this.#current?.service.endpoint === endpoint) return this.#current;
+    if (this.#current !== null) this.#lose(this.#current);
+    this.#current = this.#connectionTo(endpoint, foundBy);
+    return this.#current;
+  }
+
+  #connectionTo(endpoint: string, foundBy: FoundBy): Connection {
+    const service = new Service(endpoint, this.#options, this.#discovery !== null);
+    return {
+      service,
+      foundBy,
+      loader: new ModelLoader(service, this.#options.model),
+      downloader: new ModelDownloader({
+        service,
+        // A download goes to the models of this machine, whoever told where the service is.
+        cli: () => findFoundryCli(this.#machine, this.#options.cliPath),
+      }),
+    };
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    throw cancelledError();
+  }
+}
+
+/** For the case that a search ends without a word. */
+export const nothingFound = (): FoundryError =>
+  new FoundryError("NO_ENDPOINT", "No Foundry Local was found.", {
+    action: "Start it, or set FOUNDRY_ENDPOINT.",
+    retryable: true,
+  });
