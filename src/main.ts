@@ -8,12 +8,15 @@ type Command = (args: readonly string[]) => Promise<number>;
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./commands/serve.js")).serve],
   ["demo", async () => (await import("./commands/demo.js")).demo],
+  ["doctor", async () => (await import("./commands/doctor.js")).doctor],
   ["simulate", async () => (await import("./commands/simulate.js")).simulate],
   ["--help", async () => (await import("./commands/help.js")).help],
   ["-h", async () => (await import("./commands/help.js")).help],
   ["--version", async () => (await import("./commands/help.js")).version],
   ["-v", async () => (await import("./commands/help.js")).version],
 ]);
+
+const HELP_OF_THEIR_OWN: ReadonlySet<string> = new Set(["simulate", "doctor"]);
 
 /** A mistake in how it was started, as opposed to 1, a failure. */
 const MISUSED = 2;
@@ -25,8 +28,8 @@ async function run(args: readonly string[]): Promise<number> {
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
   const named = isNamed ? first : "serve";
-  // Only simulate has a help of its own.
-  const asksForHelp = named !== "simulate" && args.some((arg) => arg === "--help" || arg === "-h");
+  // Some have a help of their own.
+  const asksForHelp = !HELP_OF_THEIR_OWN.has(named) && args.some((arg) => arg === "--help" || arg === "-h");
   const name = asksForHelp ? "--help" : named;
   const load = COMMANDS.get(name);
   if (load === undefined) {

@@ -5,6 +5,10 @@ export interface Screen {
   faint(line: string): void;
   good(line: string): void;
   bad(text: string): void;
+  /** That all in all it does not work. */
+  verdict(line: string): void;
+  /** Takes a status line away. */
+  clear(): void;
   /** A line that the next output replaces. On anything but a terminal it is left out. */
   status(line: string): void;
   /** A piece of a text that comes bit by bit. */
@@ -41,6 +45,8 @@ export function terminalScreen(
     faint: (text) => line(paint(2, text)),
     good: (text) => write(`\n${paint(32, text)}\n`),
     bad: (text) => write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(text)}\n`),
+    verdict: (text) => write(`\n${paint(31, text)}\n`),
+    clear: () => write(""),
     status: (text) => {
       if (!isTerminal || !isAtLineStart) return;
       write(`${INDENT}${paint(2, text)}`);

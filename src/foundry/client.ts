@@ -4,6 +4,7 @@ import { closedError, type FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { Metrics } from "../metrics.js";
 import type { Machine } from "../platform/machine.js";
+import type { CliGeneration } from "./cli/index.js";
 import type { Completion, CompletionEvent } from "./completion/completion.js";
 import { prepareMessages } from "./completion/messages.js";
 import { CompletionProgress } from "./completion/progress.js";
@@ -12,6 +13,7 @@ import { completionFields, completionRequestSchema } from "./completion/request-
 import { runCompletion } from "./completion/run.js";
 import { CompletionStream } from "./completion/stream.js";
 import { type Connection, CurrentService } from "./current-service.js";
+import type { Trial } from "./discovery/index.js";
 import { checkHealth, type Health } from "./health.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
 import type { News } from "./news.js";
@@ -52,6 +54,18 @@ export interface LoadResult {
 export interface UnloadResult {
   readonly model: string;
   readonly status: "unloaded" | "not_loaded";
+}
+
+/** @internal */
+export interface Diagnosis {
+  readonly health: Health;
+  /** What was tried to find the service, in order; empty where its endpoint is set. */
+  readonly trials: readonly Trial[];
+  readonly commandLine: {
+    readonly path: string;
+    readonly generation: CliGeneration | null;
+    readonly version: string | null;
+  } | null;
 }
 
 export interface ModelListResult {
@@ -195,6 +209,27 @@ export class FoundryClient {
       timeoutMs: this.#options.timeoutMs ?? 30_000,
       signal: options.signal,
     });
+  }
+
+  /**
+   * How the service is, how it was looked for, and which command line is here: for `doctor`.
+   * @internal
+   */
+  async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
+    const health = await this.healthCheck(options);
+    const commandLine = await this.#current.commandLine();
+    return {
+      health,
+      trials: this.#current.lastSearch?.trials ?? [],
+      commandLine:
+        commandLine === null
+          ? null
+          : {
+              path: commandLine.path,
+              generation: commandLine.generation,
+              version: await commandLine.version({ signal: options.signal }),
+            },
+    };
   }
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */

@@ -2,10 +2,11 @@ import { setTimeout } from "node:timers/promises";
 import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
 import { isRefused, pauseMs } from "../http/index.js";
 import { type Machine, thisMachine } from "../platform/machine.js";
-import { findFoundryCli } from "./cli/index.js";
+import { type FoundryCli, findFoundryCli } from "./cli/index.js";
 import type { Dialect } from "./dialects/index.js";
 import { Discovery, type FoundBy, type Search } from "./discovery/index.js";
 import { ModelDownloader } from "./downloads/index.js";
+import { type HealthProblem, movedProblem, oldAgentProblem } from "./health-problems.js";
 import { ModelLoader } from "./loading.js";
 import type { TellNews } from "./news.js";
 import type { FoundryClientOptions } from "./options.js";
@@ -71,12 +72,9 @@ export class CurrentService {
       this.#current = this.#connectionTo(options.endpoint, "set");
       return;
     }
-    this.#discovery = new Discovery({
-      machine,
+    this.#discovery = this.#discoveryFor({
       autostart: options.autostart ?? true,
       embedded: options.embedded ?? "auto",
-      cliPath: options.cliPath,
-      log: options.log,
     });
   }
 
@@ -167,6 +165,30 @@ export class CurrentService {
     return isGone;
   }
 
+  /** What else of Foundry Local is on this machine and stands in the way of this connection. */
+  async neighbours({ service }: Connection, { name }: Dialect): Promise<HealthProblem[]> {
+    if (name !== "S" || !service.isOnThisMachine) return [];
+    const commandLine = await this.commandLine();
+    if (commandLine?.generation !== "server") return [];
+    return [oldAgentProblem(service.endpoint, commandLine.statusCommand)];
+  }
+
+  /** Foundry Local's command line on this machine. */
+  async commandLine(): Promise<FoundryCli | null> {
+    if (this.#discovery !== null) return this.#discovery.cli();
+    return findFoundryCli(this.#machine, this.#options.cliPath);
+  }
+
+  /** Where the service is, when nobody listens at an endpoint of this machine that was set. */
+  async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<HealthProblem[]> {
+    if (this.#discovery !== null || !service.isOnThisMachine) return [];
+    const { found } = await this.#discoveryFor({ autostart: false, embedded: false }).search({
+      signal,
+      mayStart: false,
+    });
+    return found === null ? [] : [movedProblem(service.endpoint, found.endpoint)];
+  }
+
   async close(): Promise<void> {
     const services = [...this.#left, ...(this.#current === null ? [] : [this.#current.service])];
     await Promise.all([...services.map((service) => service.close()), this.#discovery?.close()]);
@@ -185,6 +207,11 @@ export class CurrentService {
       // It does not answer now; what it said before is all there is to tell.
       return false;
     }
+  }
+
+  #discoveryFor(may: { autostart: boolean; embedded: boolean | "auto" }): Discovery {
+    const { cliPath, log } = this.#options;
+    return new Discovery({ machine: this.#machine, ...may, cliPath, log });
   }
 
   #lose(connection: Connection): void {
@@ -235,7 +262,7 @@ export class CurrentService {
       downloader: new ModelDownloader({
         service,
         // A download goes to the models of this machine, whoever told where the service is.
-        cli: () => findFoundryCli(this.#machine, this.#options.cliPath),
+        cli: () => this.commandLine(),
       }),
     };
   }

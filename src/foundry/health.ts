@@ -1,12 +1,20 @@
 import { FoundryError, toFoundryError } from "../errors.js";
-import type { CircuitState } from "../http/index.js";
+import { type CircuitState, isLoopback } from "../http/index.js";
 import type { Metrics, Totals } from "../metrics.js";
 import { type MachineMemory, machineMemory, processFigures } from "../platform/process-figures.js";
 import { isLate } from "./busy.js";
 import { type Connection, type CurrentService, nothingFound } from "./current-service.js";
 import type { Call, Dialect, DialectName } from "./dialects/index.js";
 import type { FoundBy } from "./discovery/index.js";
-import type { ModelLoader } from "./loading.js";
+import {
+  circuitProblems,
+  defaultProblems,
+  endpointAdvice,
+  type HealthProblem,
+  listingProblems,
+  narrowedAdvice,
+  problemOf,
+} from "./health-problems.js";
 import type { ModelListing, Service } from "./service.js";
 
 /** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
@@ -32,17 +40,13 @@ export interface Health {
   readonly circuit: { readonly state: CircuitState; readonly nextProbeInMs: number | null } | null;
   readonly queue: { readonly running: number; readonly waiting: number };
   readonly totals: Totals;
+  /** What is wrong, and what might be: advice alone leaves the status `healthy`. */
   readonly problems: readonly HealthProblem[];
 }
 
 export interface HealthMemory extends MachineMemory {
   /** Of the service's process, models included. */
   readonly processMb: number | null;
-}
-
-export interface HealthProblem {
-  readonly what: string;
-  readonly fix: string;
 }
 
 /** A liveness question is answered in milliseconds or not at all. */
@@ -103,7 +107,10 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     totals: metrics.totals,
     problems: [],
   };
-  if (live instanceof FoundryError) return { ...unknown, problems: [problemOf(live)] };
+  if (live instanceof FoundryError) {
+    const elsewhere = connection === null ? [] : await current.elsewhere(connection, signal);
+    return { ...unknown, problems: [problemOf(live), ...elsewhere] };
+  }
   if (service === null || connection === null || live === null) {
     return { ...unknown, problems: [problemOf(current.lastSearch?.error ?? nothingFound())] };
   }
@@ -118,9 +125,14 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
   ]);
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy ? [] : problemsOf(listing)),
+    ...(isBusy || listing === null ? [] : listingProblems(listing)),
     ...defaultProblems(loader, listing),
     ...circuitProblems(service),
+    ...(await current.neighbours(connection, dialect)),
+  ];
+  const advice = [
+    ...endpointAdvice(service.endpoint, isLoopback(service.endpoint)),
+    ...narrowedAdvice(dialect, service.endpoint, listing),
   ];
   return {
     ...unknown,
@@ -136,7 +148,7 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
     pid,
     latencyMs,
     circuit: service.transport.circuit,
-    problems,
+    problems: [...problems, ...advice],
   };
 }
 
@@ -183,59 +195,10 @@ function looksBusy(dialect: Dialect, listing: ModelListing | FoundryError | null
   return listing !== null && dialect.can.listsWaitForLoads && !listing.isLoadedKnown;
 }
 
-function problemsOf(listing: ModelListing | FoundryError | null): HealthProblem[] {
-  if (listing === null) return [];
-  if (listing instanceof FoundryError) return [problemOf(listing)];
-  const { models, warning } = listing;
-  const problems: HealthProblem[] = [];
-  if (warning !== null) {
-    problems.push({
-      what: warning,
-      fix: "Check the network connection; models that are loaded or downloaded can still be used.",
-    });
-  }
-  if (models.length === 0) {
-    problems.push({
-      what: "The service lists no models.",
-      fix: "Download one, for example with `foundry model download phi-4-mini`; if that is done, check the network, which the catalog needs.",
-    });
-  } else if (models.every((model) => model.downloaded === false)) {
-    problems.push({
-      what: "No model is downloaded.",
-      fix: "Download one, for example with `foundry model download phi-4-mini`.",
-    });
-  }
-  return problems;
-}
-
-function defaultProblems(
-  loader: ModelLoader,
-  listing: ModelListing | FoundryError | null,
-): HealthProblem[] {
-  if (listing === null || listing instanceof FoundryError) return [];
-  const problem = listing.models.length === 0 ? null : loader.defaultProblem(listing.models);
-  return problem === null ? [] : [problemOf(problem)];
-}
-
-function circuitProblems({ transport }: Service): HealthProblem[] {
-  if (transport.circuit.state === "closed") return [];
-  return [
-    {
-      what: "Recent requests failed one after the other, so new ones are refused until the next probe.",
-      fix: "The service answers again: call the tool once more.",
-    },
-  ];
-}
-
 function loadedIds(listing: ModelListing | FoundryError | null): string[] | null {
   if (listing === null || listing instanceof FoundryError || !listing.isLoadedKnown) return null;
   return listing.models.filter((model) => model.loaded === true).map((model) => model.id);
 }
-
-const problemOf = (error: FoundryError): HealthProblem => ({
-  what: error.message,
-  fix: error.action,
-});
 
 const callWithin = (wholeMs: number, signal: AbortSignal | undefined): Call =>
   signal === undefined ? { limits: { wholeMs } } : { limits: { wholeMs }, signal };

@@ -1,5 +1,6 @@
 export {
   type CallOptions,
+  type Diagnosis,
   FoundryClient,
   type LoadOptions,
   type LoadResult,
@@ -21,7 +22,8 @@ export { completionFields, promptProblem } from "./completion/request-schema.js"
 export type { CompletionStream } from "./completion/stream.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, type FoundBy } from "./discovery/index.js";
-export type { Health, HealthMemory, HealthProblem } from "./health.js";
+export type { Health, HealthMemory } from "./health.js";
+export type { HealthProblem } from "./health-problems.js";
 export { canChat, DEFAULT_MODEL, type Device, type ModelInfo } from "./models/index.js";
 export type { News } from "./news.js";
 export type { FoundryClientOptions } from "./options.js";

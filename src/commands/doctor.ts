@@ -1,0 +1,90 @@
+import { readSettings, settingsInForce } from "../config.js";
+import { type FoundryError, toFoundryError } from "../errors.js";
+import { FoundryClient, type ModelListResult } from "../foundry/index.js";
+import { createLogger } from "../log.js";
+import { onTermination } from "../platform/termination.js";
+import { VERSION } from "../version.js";
+import { clientOptions } from "./client-options.js";
+import { type CompletionReport, completionReport, reportOf } from "./doctor-report.js";
+import { showReport } from "./doctor-text.js";
+import { terminalScreen } from "./screen.js";
+
+const HELP = `Usage: foundry-local-mcp doctor [flags]
+
+Says what Foundry Local there is, how it was found, which models it has, whether and how fast it
+answers, what is wrong and what to do, and which settings are in force. Starts it and loads a model
+as the server would. Exit code 0 when it works, 1 when it does not.
+
+  --json            the report as JSON, for programs and for a bug report
+  --no-completion   load and ask no model
+
+Settings are those of the server, as environment variables or flags: see foundry-local-mcp --help.
+`;
+
+const PROMPT = "Say hello in five words.";
+const MAX_TOKENS = 48;
+
+/** Checks what the server would meet on this machine, for the person in front of it. */
+export async function doctor(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const flags = args.filter((arg) => arg !== "--json" && arg !== "--no-completion");
+  const settings = readSettings(flags, process.env);
+  const ending = new AbortController();
+  onTermination(() => ending.abort());
+  const { signal } = ending;
+  // The report itself says what is wrong; who wants the log besides asks for it.
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent");
+  const client = new FoundryClient(clientOptions(settings, log));
+  const waiting = terminalScreen(process.stderr, process.env);
+  const onNews = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);
+  try {
+    let list: ModelListResult | null = null;
+    let failure: FoundryError | null = null;
+    try {
+      list = await client.listModels({ signal, onNews });
+    } catch (thrown) {
+      failure = toFoundryError(thrown);
+    }
+    const asks = !args.includes("--no-completion") && list !== null;
+    const completion = asks ? await testCompletion(client, signal, onNews) : null;
+    const report = reportOf({
+      version: VERSION,
+      diagnosis: await client.diagnose({ signal }),
+      list,
+      completion,
+      failure,
+      settings: settingsInForce(flags, process.env),
+    });
+    waiting.clear();
+    if (args.includes("--json")) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else showReport(report, terminalScreen(process.stdout, process.env));
+    return report.ok ? 0 : 1;
+  } finally {
+    await client.close();
+  }
+}
+
+async function testCompletion(
+  client: FoundryClient,
+  signal: AbortSignal,
+  onNews: (news: { readonly message: string }) => void,
+): Promise<CompletionReport> {
+  onNews({ message: "Asking a model" });
+  const stream = client.streamComplete(
+    { prompt: PROMPT, maxTokens: MAX_TOKENS },
+    { signal, onNews },
+  );
+  try {
+    for await (const event of stream) {
+      if (event.type === "status" && event.status === "loading") {
+        onNews({ message: `Loading ${event.model}` });
+      }
+    }
+    return completionReport(stream.snapshot(), null);
+  } catch (thrown) {
+    return completionReport(stream.snapshot(), toFoundryError(thrown));
+  }
+}

@@ -1,0 +1,114 @@
+import { FoundryError } from "../errors.js";
+import type { Dialect } from "./dialects/index.js";
+import type { ModelLoader } from "./loading.js";
+import type { KnownModel } from "./models/index.js";
+import type { ModelListing, Service } from "./service.js";
+
+/**
+ * The situations that can be told from outside, each with what to do (docs/foundry-local.md,
+ * section 13).
+ */
+export interface HealthProblem {
+  readonly what: string;
+  readonly fix: string;
+}
+
+export const problemOf = (error: FoundryError): HealthProblem => ({
+  what: error.message,
+  fix: error.action,
+});
+
+/** What a list of models shows. */
+export function listingProblems(listing: ModelListing | FoundryError): HealthProblem[] {
+  if (listing instanceof FoundryError) return [problemOf(listing)];
+  const { models, warning } = listing;
+  const problems: HealthProblem[] = [];
+  if (warning !== null) {
+    problems.push({
+      what: warning,
+      fix: "Check the network connection; models that are loaded or downloaded can still be used.",
+    });
+  }
+  if (models.length === 0) {
+    problems.push({
+      what: "The service lists no models.",
+      fix: "Download one: load_model with download, or for example `foundry model download phi-4-mini`. If that is done, check the network, which the catalog needs.",
+    });
+  } else if (models.every((model) => model.downloaded === false)) {
+    problems.push({
+      what: "No model is downloaded.",
+      fix: "Download one: load_model with download, or for example `foundry model download phi-4-mini`.",
+    });
+  }
+  return problems;
+}
+
+export function defaultProblems(
+  loader: ModelLoader,
+  listing: ModelListing | FoundryError | null,
+): HealthProblem[] {
+  if (listing === null || listing instanceof FoundryError) return [];
+  const problem = listing.models.length === 0 ? null : loader.defaultProblem(listing.models);
+  return problem === null ? [] : [problemOf(problem)];
+}
+
+export function circuitProblems({ transport }: Service): HealthProblem[] {
+  if (transport.circuit.state === "closed") return [];
+  return [
+    {
+      what: "Recent requests failed one after the other, so new ones are refused until the next probe.",
+      fix: "The service answers again: call the tool once more.",
+    },
+  ];
+}
+
+/** A service on another machine without TLS: prompts can be read on their way. */
+export function endpointAdvice(endpoint: string, isOnLoopback: boolean): HealthProblem[] {
+  if (isOnLoopback || !endpoint.startsWith("http:")) return [];
+  return [
+    {
+      what: `${endpoint} is another machine, and http sends prompts and answers there unencrypted.`,
+      fix: "Where the network is not yours alone, put a TLS proxy or an SSH tunnel in front of it: Foundry Local itself knows neither TLS nor passwords.",
+    },
+  ];
+}
+
+/** An old service and a new command line: after an update the old agent may have stayed (#146). */
+export function oldAgentProblem(endpoint: string, commandLine: string): HealthProblem {
+  return {
+    what: `${endpoint} is the service of an old Foundry Local (0.8 or before), while the command line that is installed is a newer one (${commandLine}): it was left running by an update, and keeps its port.`,
+    fix: "End the process Inference.Service.Agent, or restart the machine; the newer service is found then.",
+  };
+}
+
+/** A set endpoint where nobody listens, and where the service is instead. */
+export function movedProblem(set: string, found: string): HealthProblem {
+  return {
+    what: `Foundry Local runs at ${found} now, but FOUNDRY_ENDPOINT is set to ${set}: its port changes when it restarts.`,
+    fix: "Take FOUNDRY_ENDPOINT out of the settings, so that the service is found wherever it is.",
+  };
+}
+
+/** Ports that people pin, with `--port` or in a configuration. */
+const PINNED_PORTS: ReadonlySet<string> = new Set(["5272", "5273", "5764", "22334", "39839"]);
+
+/**
+ * A daemon of CLI 0.10 that was started with `--port` or `--idle-timeout` lists fewer variants
+ * (#1065). From outside that is a guess, and worded as one.
+ */
+export function narrowedAdvice(
+  dialect: Pick<Dialect, "name">,
+  endpoint: string,
+  listing: { readonly models: readonly KnownModel[] } | FoundryError | null,
+): HealthProblem[] {
+  if (dialect.name !== "C1" || listing === null || listing instanceof FoundryError) return [];
+  if (!PINNED_PORTS.has(new URL(endpoint).port)) return [];
+  const devices = new Set(listing.models.map(({ device }) => device));
+  if (listing.models.length === 0 || devices.has("gpu") || devices.has("npu")) return [];
+  return [
+    {
+      what: "Only models for the processor are listed. If this machine has a GPU or NPU, the fixed port may be the reason: started with --port or --idle-timeout, Foundry Local 0.10 lists fewer models.",
+      fix: "Start it without flags (`foundry server restart`); its new port is found by itself.",
+    },
+  ];
+}
