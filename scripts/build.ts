@@ -16,7 +16,12 @@ rmSync(dist, { recursive: true, force: true });
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ["src/main.ts", "src/index.ts"],
+  entryPoints: {
+    main: "src/main.ts",
+    index: "src/index.ts",
+    // The child process of `src/foundry/discovery/embedded/`.
+    embedded: "src/foundry/discovery/embedded/child.ts",
+  },
   outdir: "dist",
   bundle: true,
   // What executable and library share stands once, in chunks of its own.

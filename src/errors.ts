@@ -7,6 +7,7 @@
 /** Every code a {@link FoundryError} can carry, and what it stands for. */
 export const ERROR_CODES = {
   NO_ENDPOINT: "no endpoint is set and none was found",
+  EMBEDDED_FAILED: "the embedded service could not be started, or ended",
   SERVICE_UNREACHABLE: "nothing listens at the endpoint, or the connection broke before an answer",
   CIRCUIT_OPEN: "the endpoint failed repeatedly; it is not asked again until the next probe is due",
   NOT_FOUNDRY: "something answers at the endpoint, but nothing this client can talk to",
@@ -27,6 +28,8 @@ export const ERROR_CODES = {
   MODEL_BUSY: "the model cannot be unloaded while it is in use",
   MODEL_CANNOT_CHAT: "the model is for another task, such as embeddings",
   LOAD_FAILED: "the service could not load the model",
+  DOWNLOAD_FAILED: "the model could not be downloaded; what is there is kept",
+  DOWNLOAD_UNAVAILABLE: "there is no way to download the model from here; the action names another",
   EP_UNAVAILABLE: "the model needs an execution provider that is not registered",
   CONTEXT_LENGTH_EXCEEDED: "prompt and answer together do not fit the model's context",
   INVALID_REQUEST: "the service refused the request as malformed",

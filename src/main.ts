@@ -29,7 +29,8 @@ async function run(args: readonly string[]): Promise<number> {
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
   const named = isNamed ? first : "serve";
   // Some have a help of their own.
-  const asksForHelp = !HELP_OF_THEIR_OWN.has(named) && args.some((arg) => arg === "--help" || arg === "-h");
+  const asksForHelp =
+    !HELP_OF_THEIR_OWN.has(named) && args.some((arg) => arg === "--help" || arg === "-h");
   const name = asksForHelp ? "--help" : named;
   const load = COMMANDS.get(name);
   if (load === undefined) {

@@ -1,10 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
+
+const file = packageFile();
 
 /** The version of this package. */
 export const VERSION = z
   .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(packageFile(), "utf8"))).version;
+  .parse(JSON.parse(readFileSync(file, "utf8"))).version;
+
+/** Where this package is installed. */
+export const PACKAGE_FOLDER = fileURLToPath(new URL(".", file));
 
 /** The nearest package.json above this code, which is a module of `src/` or a chunk inside `dist/`. */
 function packageFile(): URL {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { decimalNumber, parsedFlags } from "../config.js";
@@ -9,10 +9,13 @@ import { onTermination } from "../platform/termination.js";
 import {
   C2_VERSIONS,
   DIALECTS,
+  type DialectName,
   FAULT_KINDS,
   FAULT_SYNTAX,
+  type FoundryCliStandIn,
   NEWEST_C2,
   type Simulator,
+  startFoundryCli,
   startSimulator,
 } from "../simulator/index.js";
 
@@ -25,8 +28,11 @@ Be a Foundry Local on a port of this machine: its routes, its errors, its timing
 The text is simulated and says so. The first line on stdout is the URL; ends at Ctrl-C or SIGTERM.
 
   --port N                 default 0: any that is free
-  --dialect D              ${DIALECTS.join(" or ")}; default C2, the open-source core
+  --dialect D              ${DIALECTS.join(" or ")}; default C2, the open-source core;
+                           S is the service of the old command line, C1 the core 1.x
   --version V              of C2: ${C2_VERSIONS.join(", ")}; default ${NEWEST_C2}
+  --cli DIR                puts a simulated foundry command line into DIR that starts, stops and
+                           describes this service: foundry service … with S, else foundry server …
   --tokens-per-second N    default ${LAPTOP.tokensPerSecond}; infinity is as fast as it goes
   --first-token-ms N       default ${LAPTOP.firstTokenMs}
   --load-ms N              how long a model takes to load; default ${LAPTOP.loadMs}
@@ -49,6 +55,7 @@ const flagsSchema = z.object({
     .default(LAPTOP.tokensPerSecond),
   "first-token-ms": milliseconds.default(LAPTOP.firstTokenMs),
   "load-ms": milliseconds.default(LAPTOP.loadMs),
+  cli: z.string().min(1, "a directory").optional(),
 });
 
 /** What the command writes to. */
@@ -83,12 +90,59 @@ export async function simulate(
 
 async function run(flags: Flags, modelCachePath: string, output: SimulateOutput): Promise<void> {
   const simulator = await started(flags, modelCachePath);
-  output.stdout.write(`${simulator.url}\n`);
-  output.stderr.write(
-    `This is a simulated ${flags.dialect === "C2" ? "Foundry Local" : "OpenAI-compatible engine"}: no model runs here. Ctrl-C ends it.\n`,
-  );
-  await new Promise<void>((resolve) => onTermination(() => resolve()));
-  await simulator.close();
+  try {
+    const cli = await commandLine(flags, simulator);
+    try {
+      output.stdout.write(`${simulator.url}\n`);
+      output.stderr.write(`${introduction(flags, cli)}\n`);
+      await new Promise<void>((ended) => onTermination(() => ended()));
+    } finally {
+      await cli?.close();
+    }
+  } finally {
+    await simulator.close();
+  }
+}
+
+const NAMES: Readonly<Record<DialectName, string>> = {
+  S: "Foundry Local as its old command line starts it (S)",
+  C1: "Foundry Local with core 1.x (C1)",
+  C2: "Foundry Local",
+  openai: "OpenAI-compatible engine",
+};
+
+function introduction({ dialect }: Flags, cli: FoundryCliStandIn | null): string {
+  const what = `This is a simulated ${NAMES[dialect]}: no model runs here. Ctrl-C ends it.`;
+  if (cli === null) return what;
+  const byVariable = `FOUNDRY_CLI="${cli.script}"`;
+  const onPath = process.platform === "win32" ? "" : `PATH="${cli.directory}:$PATH" or `;
+  return `${what}\nIts command line is used with ${onPath}${byVariable}.`;
+}
+
+/** The newer one's version tells which core it brings: 0.10 C1, from 0.11 on C2. */
+const CLI_OF = {
+  S: { generation: "service" },
+  C1: { generation: "server", version: "0.10.3" },
+  C2: { generation: "server", version: "0.13.0" },
+} as const;
+
+async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCliStandIn | null> {
+  if (flags.cli === undefined) return null;
+  if (flags.dialect === "openai") {
+    throw new FoundryError("INVALID_SETTING", "--cli does not go with --dialect openai.", {
+      action: "Leave one of them out: only Foundry Local has this command line.",
+    });
+  }
+  try {
+    const directory = resolve(flags.cli);
+    return await startFoundryCli({ ...CLI_OF[flags.dialect], directory, service });
+  } catch {
+    throw refused(
+      "--cli",
+      flags.cli,
+      "a directory that can be written to, without a foundry in it",
+    );
+  }
 }
 
 type Flags = z.output<typeof flagsSchema> & { readonly faults: readonly string[] };
@@ -114,6 +168,7 @@ const OPTIONS = {
   "tokens-per-second": text,
   "first-token-ms": text,
   "load-ms": text,
+  cli: text,
   fault: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
 } as const;

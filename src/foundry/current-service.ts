@@ -4,7 +4,7 @@ import { isRefused, pauseMs } from "../http/index.js";
 import { type Machine, thisMachine } from "../platform/machine.js";
 import { type FoundryCli, findFoundryCli } from "./cli/index.js";
 import type { Dialect } from "./dialects/index.js";
-import { Discovery, type FoundBy, type Search } from "./discovery/index.js";
+import { Discovery, EmbeddedService, type FoundBy, type Search } from "./discovery/index.js";
 import { ModelDownloader } from "./downloads/index.js";
 import { type HealthProblem, movedProblem, oldAgentProblem } from "./health-problems.js";
 import { ModelLoader } from "./loading.js";
@@ -55,6 +55,7 @@ const LOOK_MS = 5000;
 export class CurrentService {
   readonly #options: FoundryClientOptions;
   readonly #machine: Machine;
+  readonly #embedded: EmbeddedService;
   readonly #discovery: Discovery | null;
   readonly #left: Service[] = [];
   #current: Connection | null = null;
@@ -67,6 +68,9 @@ export class CurrentService {
   constructor(options: FoundryClientOptions, machine: Machine = thisMachine()) {
     this.#options = options;
     this.#machine = machine;
+    // The folder that a host starts us in may be anybody's project: only for who asked for it.
+    const directories = options.embedded === true ? ["."] : [];
+    this.#embedded = new EmbeddedService({ machine, log: options.log, directories });
     if (options.endpoint !== undefined) {
       this.#discovery = null;
       this.#current = this.#connectionTo(options.endpoint, "set");
@@ -182,10 +186,9 @@ export class CurrentService {
   /** Where the service is, when nobody listens at an endpoint of this machine that was set. */
   async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<HealthProblem[]> {
     if (this.#discovery !== null || !service.isOnThisMachine) return [];
-    const { found } = await this.#discoveryFor({ autostart: false, embedded: false }).search({
-      signal,
-      mayStart: false,
-    });
+    const discovery = this.#discoveryFor({ autostart: false, embedded: false });
+    const search = discovery.search({ signal, mayStart: false });
+    const { found } = await search.catch(() => ({ found: null }));
     return found === null ? [] : [movedProblem(service.endpoint, found.endpoint)];
   }
 
@@ -211,7 +214,8 @@ export class CurrentService {
 
   #discoveryFor(may: { autostart: boolean; embedded: boolean | "auto" }): Discovery {
     const { cliPath, log } = this.#options;
-    return new Discovery({ machine: this.#machine, ...may, cliPath, log });
+    const embeddedService = this.#embedded;
+    return new Discovery({ machine: this.#machine, ...may, cliPath, log, embeddedService });
   }
 
   #lose(connection: Connection): void {
@@ -254,16 +258,28 @@ export class CurrentService {
   }
 
   #connectionTo(endpoint: string, foundBy: FoundBy): Connection {
-    const service = new Service(endpoint, this.#options, this.#discovery !== null);
+    const { downloadStallMs } = this.#options;
+    const { apiKey: _key, headers: _headers, ...open } = this.#options;
+    // Foundry Local wants no key, so one is for the endpoint that was set with it, not for a found one.
+    const options = this.#discovery === null ? this.#options : open;
+    const service = new Service(endpoint, options, this.#discovery !== null);
     return {
       service,
       foundBy,
       loader: new ModelLoader(service, this.#options.model),
-      downloader: new ModelDownloader({
-        service,
-        // A download goes to the models of this machine, whoever told where the service is.
-        cli: () => this.commandLine(),
-      }),
+      downloader: new ModelDownloader(
+        {
+          service,
+          machine: this.#machine,
+          ...(foundBy === "embedded" ? { embedded: this.#embedded } : {}),
+          // A download goes to the models of this machine, whoever told where the service is.
+          cli: () => this.commandLine(),
+        },
+        {
+          log: this.#options.log,
+          ...(downloadStallMs === undefined ? {} : { limits: { stallMs: downloadStallMs } }),
+        },
+      ),
     };
   }
 }

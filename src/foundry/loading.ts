@@ -140,10 +140,13 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect(signal);
     const isForced = force && dialect.can.forceUnload;
-    if (!dialect.can.refusesUnloadInUse && !isForced) {
-      await this.#restOf(model, signal);
+    const { unloadInUse } = dialect.can;
+    // Where it is not known, our own completions would be the ones to break.
+    if (unloadInUse !== "refused" && !isForced) {
+      const consequence = unloadInUse === null ? MAY_BREAK : KILLS;
+      await this.#restOf(model, consequence, signal);
       const running = service.uses.running(model);
-      if (running > 0) throw inUse(model, running);
+      if (running > 0) throw inUse(model, running, consequence);
     }
     try {
       // A completion that begins now would begin on a model that is being taken away.
@@ -156,12 +159,16 @@ export class ModelLoader {
   }
 
   /** Waits until no generation that was left can be running on a model any more. */
-  async #restOf(model: KnownModel, signal: AbortSignal | undefined): Promise<void> {
+  async #restOf(
+    model: KnownModel,
+    consequence: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { uses } = this.#service;
     const until = performance.now() + LONGEST_REST_MS;
     // Another one may be left in the meantime.
     for (let ms = uses.restMs(model); ms > 0; ms = uses.restMs(model)) {
-      if (performance.now() + ms > until) throw mayBeInUse(model, ms);
+      if (performance.now() + ms > until) throw mayBeInUse(model, ms, consequence);
       try {
         await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
       } catch {
@@ -214,20 +221,23 @@ function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[
   );
 }
 
-function inUse(model: KnownModel, running: number): FoundryError {
+const KILLS = "this version of Foundry Local dies of that";
+const MAY_BREAK = "it might be broken off";
+
+function inUse(model: KnownModel, running: number, consequence: string): FoundryError {
   const completions = running === 1 ? "a completion is" : `${running} completions are`;
   return new FoundryError(
     "MODEL_BUSY",
-    `${model.id} was not unloaded: ${completions} running on it, and this version of Foundry Local dies of that.`,
+    `${model.id} was not unloaded: ${completions} running on it, and ${consequence}.`,
     { action: "Wait until they have ended, or cancel them, then try again.", retryable: true },
   );
 }
 
-function mayBeInUse(model: KnownModel, restMs: number): FoundryError {
+function mayBeInUse(model: KnownModel, restMs: number, consequence: string): FoundryError {
   const seconds = Math.ceil(restMs / 1000);
   return new FoundryError(
     "MODEL_BUSY",
-    `${model.id} was not unloaded: a slow completion on it was cancelled a moment ago and may still run, and this version of Foundry Local dies of that.`,
+    `${model.id} was not unloaded: a slow completion on it was cancelled a moment ago and may still run, and ${consequence}.`,
     { action: `Try again in ${seconds} s.`, retryable: true, retryAfterMs: restMs },
   );
 }

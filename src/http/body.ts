@@ -30,6 +30,26 @@ export async function readBody(
   return text + decoder.decode();
 }
 
+/** The body as text, piece by piece as it comes, invalid UTF-8 replaced. */
+export async function* readPieces(
+  exchange: Exchange,
+  onChunk: () => void,
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of exchange) {
+      onChunk();
+      const text = decoder.decode(chunk, { stream: true });
+      if (text !== "") yield text;
+    }
+    const rest = decoder.decode();
+    if (rest !== "") yield rest;
+  } finally {
+    // Does nothing to an answer that has ended.
+    exchange.abort(cancelledError());
+  }
+}
+
 /**
  * The body of an answer that is an error anyway: what can be had of it. Its end, its length and a
  * connection that breaks meanwhile change nothing about the status, which is what counts.

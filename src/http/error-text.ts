@@ -65,7 +65,8 @@ function frameworkMessage(text: string): string | null {
 
 /** The message of a JSON whose end never came. */
 function cutJsonMessage(text: string): string | null {
-  if (!/^\s*[{[]/.test(text)) return null;
+  // `[json.exception.type_error.302] type must be …` is text that begins with a bracket.
+  if (!/^\s*(?:\{|\[\s*(?:[[{"]|$))/.test(text)) return null;
   const raw = /"(?:message|error|detail|title)"\s*:\s*"((?:[^"\\]|\\.)*)/.exec(text)?.[1];
   if (raw === undefined) return "an answer that was cut off";
   try {

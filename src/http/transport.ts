@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { closedError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
-import { readBody, readFailureBody } from "./body.js";
+import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Circuit } from "./circuit.js";
 import { Connections } from "./connections.js";
@@ -19,6 +19,8 @@ import type {
   RequestSpec,
   RetryOptions,
   StreamSpec,
+  TextSpec,
+  TextStream,
   TransportOptions,
 } from "./types.js";
 import { checkedHeaders, checkHead, type WireRequest, wireRequest } from "./wire-request.js";
@@ -126,6 +128,30 @@ export class HttpTransport {
         stream.attempts = attempt.number;
         void exchange.over.then(() => scope.dispose());
         return stream;
+      });
+    } catch (thrown) {
+      scope.dispose();
+      throw thrown;
+    }
+  }
+
+  /**
+   * Sends a request and resolves when its answer begins; what breaks off after that is thrown while
+   * it is read. Leaving the loop early destroys the connection. Its length has no limit.
+   */
+  async text(spec: TextSpec): Promise<TextStream> {
+    const call = this.#open(spec, false);
+    const { scope } = call;
+    try {
+      return await this.#attempts(call, async (attempt) => {
+        const exchange = await this.#send(call, attempt);
+        const head = await exchange.head;
+        if (!isSuccess(head.status)) {
+          throw spec.toError(await refusal(call, attempt, exchange, head));
+        }
+        const pieces = readPieces(exchange, silenceWatch(call, exchange));
+        void exchange.over.then(() => scope.dispose());
+        return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
       });
     } catch (thrown) {
       scope.dispose();

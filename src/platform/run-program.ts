@@ -1,15 +1,28 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { Socket } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { onAbort } from "../abort.js";
+import { launchOf } from "./program-launch.js";
+import { ProgramOutput } from "./program-output.js";
+
 /** How a run of a program ended. */
 export type ProgramEnd =
   | { readonly kind: "exited"; readonly code: number | null; readonly signal: string | null }
-  /** It was ended by us, with all it had started that we know of. */
+  /** It was ended by us, or left where `atTimeout` says so. What it had started itself was not: that may be the user's service. */
   | { readonly kind: "timed_out" }
   | { readonly kind: "aborted" }
-  /** It could not be started at all: missing, not executable. */
+  /** It had said enough (`leaveWhen`) and still runs. Never without `leaveWhen`. */
+  | { readonly kind: "left" }
+  /** It could not be started at all: `reason` is a clause for people, without a path. */
   | { readonly kind: "not_started"; readonly reason: string };
 
 export interface ProgramRun {
   readonly end: ProgramEnd;
-  /** Decoded as UTF-8, whatever was not is replaced. */
+  /** Decoded as UTF-8, whatever was not is replaced. The middle of more than 1 MB is left out. */
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -19,13 +32,238 @@ export interface ProgramOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told what it writes, as it comes, stdout and stderr alike. */
   readonly onOutput?: ((text: string) => void) | undefined;
+  /** Its variables, to which those that ask for plain output are added. Default: our own. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** It, or what it starts, goes on when we end, and when a terminal ends all that runs in it. */
+  readonly outlivesUs?: boolean | undefined;
+  /** What becomes of it when its time is up. Default `end`. */
+  readonly atTimeout?: "end" | "leave" | undefined;
+  /** Asked after each output. From the first `true` on the program is left to itself. */
+  readonly leaveWhen?: ((soFar: Omit<ProgramRun, "end">) => boolean) | undefined;
 }
 
-/** Runs a program without a shell. Resolves when it has exited, though others may hold its pipes. */
+/** For a program that was asked to end, and again for one that was killed. */
+const GRACE_MS = 1000;
+/** After its exit, what it wrote may still be on its way. */
+const QUIET_MS = 50;
+/** For what others, who inherited its pipes, go on writing. */
+const LONGEST_DRAIN_MS = 500;
+/** A longer timer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs a program without a shell, in the user's home. Resolves when it has exited, though others may
+ * hold its pipes: the service that `foundry server start` leaves behind does. Rejects only with what
+ * `onOutput` or `leaveWhen` throw.
+ *
+ * @param file An absolute path. JavaScript files are run with the Node that runs us.
+ */
 export async function runProgram(
-  _file: string,
-  _args: readonly string[],
-  _options: ProgramOptions,
+  file: string,
+  args: readonly string[],
+  options: ProgramOptions,
 ): Promise<ProgramRun> {
-  throw new Error("being built");
+  const launch = launchOf(file, args, {
+    platform: process.platform,
+    node: process.execPath,
+    outlivesUs: options.outlivesUs ?? false,
+  });
+  if ("refused" in launch) return nothingRan({ kind: "not_started", reason: launch.refused });
+  if (options.signal?.aborted) return nothingRan({ kind: "aborted" });
+  let child: Child;
+  try {
+    child = spawn(launch.command, [...launch.args], {
+      cwd: neutralFolder(),
+      env: { ...(options.environment ?? process.env), ...PLAIN_OUTPUT },
+      stdio: ["ignore", "pipe", "pipe"],
+      windowsHide: true,
+      detached: launch.detached,
+    });
+  } catch (thrown) {
+    return nothingRan({ kind: "not_started", reason: reasonOf(thrown) });
+  }
+  if (child.pid !== undefined) return new RunningProgram(child, options).done;
+  // It may have no pipes then, whatever its type says.
+  const [error]: unknown[] = await once(child, "error");
+  return nothingRan({ kind: "not_started", reason: reasonOf(error) });
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+/** Colours and progress bars are for terminals; the last one is for .NET, which obeys nothing else. */
+const PLAIN_OUTPUT = {
+  NO_COLOR: "1",
+  TERM: "dumb",
+  DOTNET_SYSTEM_CONSOLE_ALLOW_ANSI_COLOR_REDIRECTION: "0",
+} as const;
+
+/** Not the folder that we were started in: a service would keep it from being moved or removed. */
+function neutralFolder(): string {
+  const home = os.homedir();
+  return existsSync(home) ? home : path.parse(process.execPath).root;
+}
+
+const nothingRan = (end: ProgramEnd): ProgramRun => ({ end, stdout: "", stderr: "" });
+
+function reasonOf(thrown: unknown): string {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : null;
+  switch (code) {
+    case "ENOENT":
+      return "there is no such file";
+    case "EACCES":
+    case "EPERM":
+      return "it may not be executed";
+    case "ENOEXEC":
+    case "UNKNOWN":
+      return "it is no program for this system";
+    default:
+      return typeof code === "string" ? `the system says ${code}` : "the system refuses it";
+  }
+}
+
+class RunningProgram {
+  readonly done: Promise<ProgramRun>;
+  readonly #child: Child;
+  readonly #options: ProgramOptions;
+  readonly #stdout = new ProgramOutput();
+  readonly #stderr = new ProgramOutput();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #stopListening = () => {};
+  #settle: (run: ProgramRun) => void = () => {};
+  #reject: (thrown: unknown) => void = () => {};
+  /** Why it is being ended by us, or how it ended itself. */
+  #end: ProgramEnd | null = null;
+  #exited = false;
+  #isDone = false;
+  /** Pieces of output so far, to see whether any came meanwhile. */
+  #pieces = 0;
+
+  constructor(child: Child, options: ProgramOptions) {
+    this.#child = child;
+    this.#options = options;
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = resolve;
+      this.#reject = reject;
+    });
+    // Of `kill`, which may fail; its limits end the wait all the same.
+    child.on("error", () => {});
+    this.#read(child.stdout, this.#stdout);
+    this.#read(child.stderr, this.#stderr);
+    child.once("exit", (code, signal) => this.#onExit(code, signal));
+    // Its exit, and nobody holds its pipes: all that was written has been read.
+    child.once("close", () => this.#finish());
+    this.#after(Math.min(options.timeoutMs, LONGEST_TIMER_MS), () => {
+      const end = { kind: "timed_out" } as const;
+      if (options.atTimeout !== "leave") this.#stop(end);
+      else if (this.#end === null) this.#leave(end);
+    });
+    if (options.signal !== undefined) {
+      this.#stopListening = onAbort(options.signal, () => this.#stop({ kind: "aborted" }));
+    }
+  }
+
+  #read(pipe: Readable, output: ProgramOutput): void {
+    pipe.on("error", () => {});
+    pipe.on("data", (bytes: Buffer) => this.#tell(output.add(bytes)));
+    pipe.once("end", () => this.#tell(output.end()));
+  }
+
+  #tell(text: string): void {
+    this.#pieces += 1;
+    if (this.#isDone || text === "") return;
+    const { onOutput, leaveWhen } = this.#options;
+    try {
+      onOutput?.(text);
+      if (this.#end === null && leaveWhen?.(this.#soFar())) this.#leave({ kind: "left" });
+    } catch (thrown) {
+      this.#child.kill("SIGKILL");
+      this.#fail(thrown);
+    }
+  }
+
+  #soFar(): Omit<ProgramRun, "end"> {
+    return { stdout: this.#stdout.text, stderr: this.#stderr.text };
+  }
+
+  #onExit(code: number | null, signal: string | null): void {
+    this.#exited = true;
+    this.#end ??= { kind: "exited", code, signal };
+    if (this.#isDone) {
+      this.#letGo();
+      return;
+    }
+    this.#after(LONGEST_DRAIN_MS, () => this.#finish());
+    this.#finishWhenQuiet();
+  }
+
+  /** Whoever inherited its pipes may hold them for days, so their end is not waited for. */
+  #finishWhenQuiet(): void {
+    const before = this.#pieces;
+    this.#after(QUIET_MS, () => {
+      // On a busy machine the timer is due before the pipes have been looked at.
+      setImmediate(() => {
+        if (this.#pieces === before) this.#finish();
+        else this.#finishWhenQuiet();
+      });
+    });
+  }
+
+  /** Ends the program, and nothing that it started. */
+  #stop(end: ProgramEnd): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#child.kill("SIGTERM");
+    this.#after(GRACE_MS, () => {
+      if (this.#exited) return;
+      this.#child.kill("SIGKILL");
+      this.#after(GRACE_MS, () => this.#finish());
+    });
+  }
+
+  /** It runs on. What it writes is read and dropped, so that it is never held up by a full pipe. */
+  #leave(end: ProgramEnd): void {
+    this.#end = end;
+    this.#conclude();
+    this.#child.unref();
+    for (const pipe of [this.#child.stdout, this.#child.stderr]) {
+      pipe.removeAllListeners("data").resume();
+      if (pipe instanceof Socket) pipe.unref();
+    }
+  }
+
+  #finish(): void {
+    if (this.#isDone) return;
+    for (const output of [this.#stdout, this.#stderr]) this.#tell(output.end());
+    this.#conclude();
+    this.#letGo();
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#isDone) return;
+    this.#reject(thrown);
+    this.#conclude();
+    this.#letGo();
+  }
+
+  #conclude(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#stopListening();
+    this.#settle({ end: this.#end ?? { kind: "timed_out" }, ...this.#soFar() });
+  }
+
+  #letGo(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+    this.#child.unref();
+  }
+
+  #after(milliseconds: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, milliseconds);
+    this.#timers.add(timer);
+  }
 }

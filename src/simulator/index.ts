@@ -5,6 +5,14 @@
 import type { SimulatorOptions } from "./options.js";
 import { Simulator } from "./simulator.js";
 
+export {
+  type FoundryCliOptions,
+  type FoundryCliStandIn,
+  type FoundryCliSwitches,
+  type OutputEncoding,
+  type OutputNoise,
+  startFoundryCli,
+} from "./cli/index.js";
 export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
 export { FAULT_SYNTAX } from "./faults/fault-text.js";
 export type { ModelOptions, PromptSeen, Script, SimulatedModel } from "./models/model.js";

@@ -29,6 +29,8 @@ export interface SimulatorOptions {
   readonly firstTokenMs?: number;
   /** How long a load takes, in milliseconds. Default 0. */
   readonly loadMs?: number;
+  /** `"S"` only: how long the download of a model takes, in milliseconds, whatever its size. Default 0. */
+  readonly downloadMs?: number;
   /** Single switches that differ from those of the version. */
   readonly switches?: Partial<AnySwitches>;
   /**
@@ -49,6 +51,7 @@ const optionsSchema = z.strictObject({
   tokensPerSecond: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
   firstTokenMs: z.number().min(0).default(0),
   loadMs: z.number().min(0).default(0),
+  downloadMs: z.number().min(0).default(0),
   switches: z.record(z.string(), z.unknown()).optional(),
   modelCachePath: z.string().optional(),
   apiKey: z.string().optional(),

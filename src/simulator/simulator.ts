@@ -70,15 +70,17 @@ export class Simulator {
     this.#engine = new Engine(this.#store, this.#clock, this.#log, checked);
     this.#modelCachePath = checked.modelCachePath ?? null;
     if (checked.modelCachePath !== undefined) {
-      writeModelCache(checked.modelCachePath, models, this.switches.localCatalogFamily);
+      const properties = checked.dialect === "C2" && this.switches.localCatalogFamily;
+      writeModelCache(checked.modelCachePath, models, properties);
     }
     const context: DialectContext = {
       engine: this.#engine,
       switches: this.switches,
       changedSwitches: checked.switches ?? {},
       url: () => this.url,
-      modelCachePath: checked.modelCachePath ?? join("/nonexistent", ".foundry", "cache", "models"),
+      modelCachePath: this.modelCachePath,
       apiKey: checked.apiKey ?? null,
+      setDownloaded: (id, downloaded) => this.setDownloaded(id, downloaded),
       die: (how) => this.#die(how),
     };
     this.#dialect = MAKERS[checked.dialect](context);
@@ -92,6 +94,11 @@ export class Simulator {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** What it names as its model cache. Nothing is there unless the options named it. */
+  get modelCachePath(): string {
+    return this.#modelCachePath ?? join("/nonexistent", ".foundry", "cache", "models");
   }
 
   /** Whether it accepts connections. */

@@ -43,9 +43,9 @@ const MODELS: Readonly<Record<Role, ModelOptions>> = {
   notCached: { id: "not-here-generic-cpu:2", downloaded: false },
 };
 
-/** The service of a version of C2, or a plain OpenAI-compatible engine. */
+/** C1, the service of a version of C2, or a plain OpenAI-compatible engine. */
 export async function simulatorTarget(
-  service: { dialect: "C2"; version: string } | { dialect: "openai" },
+  service: { dialect: "C1" } | { dialect: "C2"; version: string } | { dialect: "openai" },
 ): Promise<Target> {
   const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-e2e-"));
   const simulator = await startSimulator({
@@ -54,7 +54,9 @@ export async function simulatorTarget(
     modelCachePath,
   });
   const { switches, url: endpoint } = simulator;
-  const isCore = service.dialect === "C2";
+  const isCore1 = service.dialect === "C1";
+  const isCore2 = service.dialect === "C2";
+  const isCore = isCore1 || isCore2;
   const modelOf = (role: Role): TargetModel => {
     const found = simulator.models.find(({ id }) => id === MODELS[role].id);
     if (found !== undefined) return found;
@@ -68,11 +70,11 @@ export async function simulatorTarget(
     models: byRole(modelOf),
     can: {
       load: isCore,
-      loadOlderVersion: !isCore,
-      stopWhenLeft: !isCore || switches.cancelOnDisconnect === "stream",
-      nameFailures: true,
-      tellThoughts: !isCore || switches.reasoning === "reasoning_content",
-      tellBusy: isCore,
+      loadOlderVersion: !isCore2,
+      stopWhenLeft: !isCore2 || switches.cancelOnDisconnect === "stream",
+      nameFailures: !isCore1,
+      tellThoughts: !isCore2 || switches.reasoning === "reasoning_content",
+      tellBusy: isCore2,
       tellTasks: isCore,
     },
     close: async () => {

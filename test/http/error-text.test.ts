@@ -59,6 +59,8 @@ describe("the text of an error", () => {
     expect(errorTextOf("top_p must be between 0.0 and 1.0", "text/plain", "x")).toBe(
       "top_p must be between 0.0 and 1.0",
     );
+    const bracketed = "[json.exception.type_error.302] type must be string, but is array";
+    expect(errorTextOf(bracketed, "text/plain", "x")).toBe(bracketed);
     expect(errorTextOf("  a\r\n\tb\u0000c\u001b[31m  ", "text/plain", "x")).toBe("a b c [31m");
   });
 

@@ -82,6 +82,7 @@ describe("the package", () => {
         "mcp.json.example",
         "dist/main.js",
         "dist/index.js",
+        "dist/embedded.js",
         "dist/types/index.d.ts",
         "dist/THIRD-PARTY-LICENSES.txt",
         "docs/architecture.md",
@@ -91,7 +92,7 @@ describe("the package", () => {
 
   test("holds nothing else", () => {
     const known =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.md|dist\/(main|index)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.md|dist\/(main|index|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     // A server over stdio and its client: no more than that should ever weigh.

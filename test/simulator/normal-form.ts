@@ -12,9 +12,9 @@ export interface NormalForm {
 
 /**
  * `"shape"`: of JSON only the keys and types, of a stream only the sequence of such shapes, of a
- * connection that nobody took only that nobody did.
+ * connection that nobody took only that nobody did. `"any order"`: the list that the body is, sorted.
  */
-export type Closeness = "exact" | "shape";
+export type Closeness = "exact" | "any order" | "shape";
 
 export function normalRecorded({ response }: RecordedExchange, closeness: Closeness): NormalForm {
   const { status, reason, headers = [], connection } = response;
@@ -40,6 +40,11 @@ const ending = (connection: string | undefined, closeness: Closeness): string | 
     ? "nobody there"
     : connection;
 
+const VOLATILE_HEADERS: Readonly<Record<string, string>> = {
+  "Content-Length": "(length)",
+  Date: "(date)",
+};
+
 type Headers = readonly (readonly [string, string])[];
 
 function normal(
@@ -48,15 +53,14 @@ function normal(
   headers: Headers,
   connection: string | undefined,
 ) {
-  const length = (name: string, value: string) => (name === "Content-Length" ? "(length)" : value);
-  const lines = headers.map(([name, value]) => `${name}: ${length(name, value)}`);
+  const lines = headers.map(([name, value]) => `${name}: ${VOLATILE_HEADERS[name] ?? value}`);
   return { status, reason, headers: lines.sort(), connection };
 }
 
 function body(text: string, headers: Headers, closeness: Closeness): unknown {
-  const content = closeness === "exact" ? (value: unknown) => value : shapeOf;
+  const content = CONTENT[closeness];
   const type = headers.find(([name]) => name === "Content-Type")?.[1];
-  if (type === "application/json") return content(stable(JSON.parse(text)));
+  if (/^application\/json\b/.test(type ?? "")) return content(stable(JSON.parse(text)));
   if (type !== "text/event-stream") return text;
   return (
     text
@@ -70,12 +74,23 @@ function body(text: string, headers: Headers, closeness: Closeness): unknown {
   );
 }
 
+const CONTENT: Readonly<Record<Closeness, (value: unknown) => unknown>> = {
+  exact: (value) => value,
+  "any order": (value) => (Array.isArray(value) ? [...value].sort() : value),
+  shape: shapeOf,
+};
+
 const VOLATILE: Readonly<Record<string, unknown>> = {
+  CreatedAt: "(time)",
+  Endpoints: "(url)",
+  ModelDirPath: "(path)",
   created: "(time)",
   created_at: "(time)",
   endpoints: "(url)",
   modelCachePath: "(path)",
+  modelDirPath: "(path)",
   pid: "(pid)",
+  tool_call_id: "(id)",
 };
 const RANDOM_ID = /^(chatcmpl-|resp_|msg_|fc_|rs_|call_)[0-9A-Za-z]+$/;
 
@@ -87,6 +102,8 @@ function stable(value: unknown): unknown {
     Object.entries(value).map(([key, member]) => {
       if (key === "embedding" && Array.isArray(member)) return [key, member.length];
       const time = /^(completed|failed)_at$/.test(key) && member !== null;
+      // 1.x gives a call nine letters and digits.
+      if (key === "id" && /^[0-9A-Za-z]{9}$/.test(String(member))) return [key, "(id)"];
       return [key, time ? "(time)" : (VOLATILE[key] ?? stable(member))];
     }),
   );

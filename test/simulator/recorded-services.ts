@@ -1,11 +1,16 @@
 import type { ModelOptions, SimulatorOptions } from "../../src/simulator/index.js";
+import { SERVICE_0_8 } from "./recorded-service-0.8.js";
 
 /** A recording, the service it was made from, and where only the shape can be the same. */
 export interface RecordedService {
   readonly file: string;
   readonly options: SimulatorOptions;
+  /** The exchanges that it gave, where the file has those of several. */
+  readonly only?: readonly string[];
   /** Exchange names, each with the reason. */
   readonly onlyShape: Readonly<Record<string, string>>;
+  /** Lists that come in an order without a rule, each with the reason. */
+  readonly anyOrder?: Readonly<Record<string, string>>;
   /** Exchanges that are left out, each with the reason. */
   readonly leftOut: Readonly<Record<string, string>>;
 }
@@ -139,7 +144,39 @@ function madeModels(registers: boolean): readonly ModelOptions[] {
   ];
 }
 
+/** In the order in which that service found their folders. */
+const CORE_1_FOUND = [
+  "calls-tool",
+  "two-versions-generic-cpu:1",
+  "broken-file",
+  "slow-talk",
+  "tiny-talk",
+  "Endless-Talk",
+  "tiny-embed",
+  "fails-midway",
+  "My_Own",
+  "two-versions-generic-cpu:2",
+  "slow-load",
+  "small-context",
+  "thinks-first",
+  "not-here",
+];
+
+/** The same as 1.2.4 knows them: a model in no catalog has its name as alias, and no publisher. */
+function core1Models(): readonly ModelOptions[] {
+  const created = Date.parse("2026-06-01T00:00:00Z") / 1000;
+  const models = madeModels(false).map((model) => ({
+    ...model,
+    ...(model.publisher === "system" ? { publisher: "" } : { created }),
+    // It finishes the token it is at when its client leaves, and dies of an unload until then.
+    ...(model.firstTokenMs !== undefined && { firstTokenMs: 200 }),
+  }));
+  return CORE_1_FOUND.flatMap((start) => models.filter(({ id }) => id.startsWith(start)));
+}
+
 const CLOSING = "the port closes a moment later: reset or refused is a race, on the real one too";
+
+const LOADED_ORDER = "one of two versions stands elsewhere than among the models, by no rule seen";
 
 export const RECORDED_SERVICES: readonly RecordedService[] = [
   {
@@ -168,4 +205,20 @@ export const RECORDED_SERVICES: readonly RecordedService[] = [
     },
     leftOut: {},
   },
+  {
+    file: "core-1.json",
+    options: { dialect: "C1", models: core1Models() },
+    onlyShape: {
+      "tool-call-required": "completion_tokens counts a call that is spelled out byte by byte",
+      "chat-temperature-negative": "the noise that a negative temperature draws",
+      "status-after-embeddings-with-chat-model": CLOSING,
+    },
+    anyOrder: {
+      "loaded-during-load": LOADED_ORDER,
+      "loaded-after-load": LOADED_ORDER,
+      "loaded-after-left-load": LOADED_ORDER,
+    },
+    leftOut: {},
+  },
+  ...SERVICE_0_8,
 ];

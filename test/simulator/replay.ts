@@ -36,12 +36,18 @@ export async function replay(
   const exchangeNamed = (name: string | undefined) => exchanges.find((e) => e.name === name);
   for (const exchange of exchanges) {
     if (answers.has(exchange.name)) continue;
-    const company = exchange.when === undefined ? [] : duringLoad(exchanges);
+    const group = duringLoad(exchanges);
+    const company = group.includes(exchange) ? group : [];
     const earlier = exchangeNamed(BEGINS_BEFORE[exchange.name]);
     if (earlier !== undefined) {
       const running = simulator.generating;
       void begin(earlier);
-      await simulator.waitFor((s) => s.generating > running);
+      // What was written before it broke off.
+      const isCut = earlier.response.connection !== undefined;
+      const written = isCut ? (earlier.response.events?.length ?? 0) : 0;
+      await simulator.waitFor(
+        (s) => s.generating > running && (s.requests.at(-1)?.tokensGenerated ?? 0) >= written,
+      );
     }
     if (company.length > 0) {
       await Promise.all(company.map((member) => begin(member)));
@@ -58,11 +64,11 @@ export async function replay(
   return new Map(await Promise.all(settled));
 }
 
-/** The load first, then what was asked while it ran. */
+/** The load, which stands just before, and what was asked while it ran. */
 function duringLoad(exchanges: readonly RecordedExchange[]): RecordedExchange[] {
   const marked = exchanges.map(({ when }) => when !== undefined);
-  const group = exchanges.slice(marked.indexOf(true), marked.lastIndexOf(true) + 1);
-  return [...group].sort((a, b) => Number(a.when !== undefined) - Number(b.when !== undefined));
+  const first = marked.indexOf(true);
+  return first < 1 ? [] : exchanges.slice(first - 1, marked.lastIndexOf(true) + 1);
 }
 
 async function refresh(simulator: Simulator): Promise<void> {

@@ -1,3 +1,8 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { simulate } from "../../src/commands/simulate.js";
 import { get } from "./ask.js";
@@ -33,17 +38,67 @@ describe("foundry-local-mcp simulate", () => {
     expect((await get(url, "/status")).connection).toBe("ECONNREFUSED");
   });
 
+  const lines: ["S" | "C1" | "C2", string[], string][] = [
+    ["S", ["service", "status"], "🟢 Model management service is running on HERE/openai/status\n"],
+    ["C1", ["server", "status"], "Web URLs HERE\n"],
+    ["C2", ["server", "status"], "Web URLs HERE\n"],
+  ];
+
+  it.each(lines)(
+    "puts the command line of %s into a directory, and takes it away",
+    async (...row) => {
+      const [dialect, args, expected] = row;
+      const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+      const { written, output } = collected();
+      const ended = simulate(["--dialect", dialect, "--cli", directory], output);
+      const url = await firstLine(written);
+      const script = /FOUNDRY_CLI="(.*)"/.exec(written.stderr)?.[1] ?? "";
+      const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
+      process.emit("SIGTERM", "SIGTERM");
+      await ended;
+      const left = await readdir(directory);
+      await rm(directory, { recursive: true });
+      expect(stdout).toContain(expected.replace("HERE", url));
+      expect(written.stderr).toContain("simulated Foundry Local");
+      expect(script).toBe(join(directory, "foundry.mjs"));
+      expect(left).toEqual([]);
+    },
+  );
+
+  it("leaves a real command line alone", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+    await writeFile(join(directory, "foundry.mjs"), "the real one");
+    const refused = simulate(["--cli", directory], collected().output);
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_SETTING",
+      message: `--cli is ${JSON.stringify(directory)}.`,
+      action: "Allowed: a directory that can be written to, without a foundry in it.",
+    });
+    expect(await readFile(join(directory, "foundry.mjs"), "utf8")).toBe("the real one");
+    await rm(directory, { recursive: true });
+  });
+
+  it("has no command line for what is no Foundry Local", async () => {
+    const refused = simulate(["--dialect", "openai", "--cli", "unused"], collected().output);
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_SETTING",
+      message: "--cli does not go with --dialect openai.",
+    });
+  });
+
   it("explains itself with --help", async () => {
     const { written, output } = collected();
     expect(await simulate(["--help"], output)).toBe(0);
     expect(written.stdout).toContain("--tokens-per-second");
     expect(written.stdout).toContain("error-event");
+    expect(written.stdout).toContain("S or C1 or C2 or openai");
+    expect(written.stdout).toContain("--cli DIR");
   });
 
   const wrong: [string[], string, string][] = [
     [["--port", "70000"], '--port is "70000".', "Allowed: a whole number from 0 to 65535."],
     [["--port", "x"], '--port is "x".', "Allowed: a whole number from 0 to 65535."],
-    [["--dialect", "S"], '--dialect is "S".', "Allowed: one of C2, openai."],
+    [["--dialect", "C3"], '--dialect is "C3".', "Allowed: one of S, C1, C2, openai."],
     [["--version", "9"], '--version is "9".', "Allowed: one of 2.0.0, 2.0.1, 2.1.0, 2.2.1."],
     [
       ["--tokens-per-second", "0"],

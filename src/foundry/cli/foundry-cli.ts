@@ -1,5 +1,7 @@
+import { executableCandidates, firstExecutable, pathAsTyped } from "../../platform/executables.js";
 import type { Machine } from "../../platform/machine.js";
 import type { ProgramRun } from "../../platform/run-program.js";
+import { InstalledCli } from "./installed-cli.js";
 
 /** `service`: CLI 0.2 to 0.8 (`foundry service …`); `server`: 0.10 and later (`foundry server …`). */
 export type CliGeneration = "service" | "server";
@@ -26,7 +28,11 @@ export interface FoundryCli {
   /** The command that asks for the state, for people: `foundry server status`. */
   readonly statusCommand: string;
   readonly startCommand: string;
-  /** Asks `foundry server status -o json`; when that command is unknown, `foundry service status`. */
+  /**
+   * Asks `foundry server status -o json`; when that command is unknown, `foundry service status`.
+   *
+   * @throws FoundryError `CANCELLED` when the signal is aborted; so do `start` and `version`.
+   */
   status(call?: CliCall): Promise<CliReport>;
   /** Starts the service; resolves when the command has ended or said where it listens. */
   start(call?: CliCall): Promise<CliReport>;
@@ -42,11 +48,19 @@ export interface FoundryCli {
 /**
  * The command line of this machine, or `null` where there is none.
  *
- * @param configured A path that the user set; used instead of any search.
+ * @param configured What the user set. A path is used instead of any search and is not checked: what
+ *   is wrong with it shows in what its commands report. A mere name is looked for as `foundry` is,
+ *   never in the folder we are in.
  */
 export async function findFoundryCli(
-  _machine: Machine,
-  _configured?: string,
+  machine: Machine,
+  configured = "foundry",
 ): Promise<FoundryCli | null> {
-  throw new Error("being built");
+  const path = /[\\/]/.test(configured)
+    ? pathAsTyped(configured, machine)
+    : await firstExecutable(
+        executableCandidates(configured.replace(/\.(?:exe|com)$/i, ""), machine),
+        machine.platform,
+      );
+  return path === null ? null : new InstalledCli(path, machine.environment);
 }

@@ -66,6 +66,10 @@ type News = ChatEvent | { readonly type: "broken_off"; readonly said: string };
 export interface ChatQuirks {
   readonly path: string;
   readonly headLimitBytes?: number;
+  /** It says "stop" also where the limit cut the answer off (#217). */
+  readonly mistakesLimitForStop?: boolean;
+  /** It may know a seed by this name alone. */
+  readonly namesSeedRandomSeed?: boolean;
 }
 
 /** Asks for a chat and resolves with its first token. */
@@ -79,7 +83,7 @@ export async function openChat(
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
-    body: bodyOf(request),
+    body: { ...bodyOf(request), ...randomSeedOf(request, quirks) },
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
     toError: (failure) => errorOfFailure(failure, subject),
@@ -88,7 +92,7 @@ export async function openChat(
       event.data.trim() !== "[DONE]" &&
       eventsOf(event, subject, parseChunk(event)).some((news) => news.type !== "usage"),
   });
-  const events = read(stream, subject);
+  const events = read(stream, subject, { ...quirks, maxTokens: request.maxTokens });
   // An empty stream fails here, while the caller can still do something about it.
   const first = await events.next();
   return { attempts: stream.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
@@ -153,28 +157,47 @@ function bodyOf(request: ChatRequest) {
   };
 }
 
+const randomSeedOf = ({ seed }: ChatRequest, { namesSeedRandomSeed }: ChatQuirks) =>
+  seed === undefined || namesSeedRandomSeed !== true ? {} : { random_seed: seed };
+
 async function* read(
   stream: AsyncIterable<StreamEvent>,
   subject: Subject,
+  {
+    maxTokens,
+    mistakesLimitForStop = false,
+  }: Pick<ChatQuirks, "mistakesLimitForStop"> & {
+    readonly maxTokens: number;
+  },
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
+  /** Tokens at least: a piece is one or several. */
+  let pieces = 0;
+  /** Where nobody says it, or nobody who is to be believed: it was cut off if it is as long as allowed. */
+  const stop = (): ChatEvent => ({
+    type: "finish",
+    reason: pieces >= maxTokens ? "length" : "stop",
+  });
   /** The first event that is no part of an answer. */
   let stranger: StreamEvent | null = null;
   let isAnswered = false;
   for await (const event of stream) {
     if (event.data.trim() === "[DONE]") {
       // Services of 2025 never send a finish_reason (#299, #399): a proper end is a stop.
-      if (!finished) yield { type: "finish", reason: "stop" };
+      if (!finished) yield stop();
       return;
     }
     const chunk = parseChunk(event);
     if (isAnswer(chunk)) isAnswered = true;
     else stranger ??= event;
-    for (const news of eventsOf(event, subject, chunk)) {
+    const all = eventsOf(event, subject, chunk);
+    if (all.some(({ type }) => type === "text" || type === "reasoning")) pieces += 1;
+    for (const news of all) {
       // C1 sends "stop" after "tool_calls": the first word counts.
       if (news.type === "finish" && finished) continue;
       finished ||= news.type === "finish";
-      yield told(news);
+      const isDoubtful = mistakesLimitForStop && news.type === "finish" && news.reason === "stop";
+      yield isDoubtful ? stop() : told(news);
     }
   }
   if (finished) return;

@@ -58,7 +58,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       load: true,
       listsOnlyDownloaded: true,
       stopsOnDisconnect: true,
-      refusesUnloadInUse: false,
+      unloadInUse: "kills_service",
       listsWaitForLoads: false,
       contextLimit: "max_length",
       download: false,

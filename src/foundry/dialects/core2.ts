@@ -81,7 +81,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       load: true,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: version.stopsOnDisconnect,
-      refusesUnloadInUse: true,
+      unloadInUse: "refused",
       listsWaitForLoads: true,
       contextLimit: version.contextLimit,
       download: false,

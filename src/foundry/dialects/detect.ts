@@ -6,6 +6,7 @@ import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES } from "./core2.js";
 import { probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect } from "./dialect.js";
 import { openaiDialect } from "./openai.js";
+import { serviceDialect, serviceStatusSchema } from "./service.js";
 
 /**
  * Finds out which server answers, by questions that change nothing (docs/foundry-local.md,
@@ -32,7 +33,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
   if (core1StatusSchema.safeParse(jsonOf(status)).success) return core1Dialect(transport);
 
   const oldStatus = await ask("/openai/status");
-  if (isOldService(oldStatus)) throw oldServiceError(transport.baseUrl);
+  if (isOldService(oldStatus)) return serviceDialect(transport);
 
   const loaded = await ask("/models/loaded");
   if (loaded.status === 200 && loadedIdsSchema.safeParse(jsonOf(loaded)).success) {
@@ -57,20 +58,8 @@ function wasCut(error: unknown): boolean {
 const isOatpp = (answer: HttpAnswer): boolean =>
   (answer.headers["server"] ?? "").toLowerCase().startsWith("oatpp");
 
-/** The service of the old CLI; some revisions write `ModelDirPath`. */
-function isOldService(answer: HttpAnswer): boolean {
-  const body = jsonOf(answer);
-  if (answer.status !== 200 || typeof body !== "object" || body === null) return false;
-  return Object.keys(body).some((key) => key.toLowerCase() === "modeldirpath");
-}
-
-function oldServiceError(baseUrl: string): FoundryError {
-  return new FoundryError(
-    "UNSUPPORTED_BY_SERVER",
-    `${baseUrl} is the service of Foundry Local's old command line (0.8 or before), which this version does not speak.`,
-    { action: "Update Foundry Local (CLI 0.10 or later) and point FOUNDRY_ENDPOINT at it." },
-  );
-}
+const isOldService = (answer: HttpAnswer): boolean =>
+  answer.status === 200 && serviceStatusSchema.safeParse(jsonOf(answer)).success;
 
 function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
   if (models.status === 401 || models.status === 403) {

@@ -106,8 +106,8 @@ export interface Abilities {
   readonly listsOnlyDownloaded: boolean;
   /** Closing a stream stops the generation; where it is `false`, the device works on. */
   readonly stopsOnDisconnect: boolean | null;
-  /** Unloading a model under a running generation is refused; where `false`, it kills the service. */
-  readonly refusesUnloadInUse: boolean;
+  /** What comes of unloading a model under a running generation; `null`: not known. */
+  readonly unloadInUse: "refused" | "kills_service" | null;
   /** Lists of models wait for a running load, which is how a load of somebody else is noticed. */
   readonly listsWaitForLoads: boolean;
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */

@@ -1,6 +1,7 @@
 import { type ErrorCode, FoundryError, type FoundryErrorOptions } from "../../errors.js";
 import type { HttpFailure } from "../../http/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
+import { downloadFailed } from "./download-failed.js";
 import { plainWords } from "./plain-words.js";
 
 /**
@@ -11,7 +12,7 @@ import { plainWords } from "./plain-words.js";
 
 /** What a request was about, as far as it helps to word its failure. */
 export interface Subject {
-  readonly doing: "chat" | "load" | "unload" | "other";
+  readonly doing: "chat" | "load" | "unload" | "download" | "other";
   /** The model's exact id. */
   readonly model?: string;
   /** What people call it. */
@@ -21,13 +22,43 @@ export interface Subject {
 interface Rule {
   readonly words: RegExp;
   readonly code: ErrorCode;
-  readonly say: (model: string, shortName: string) => { message: string; action: string };
+  readonly say: (
+    model: string,
+    shortName: string,
+    said: string,
+  ) => { message: string; action: string };
   /** Where these words mean something else. */
   readonly except?: Subject["doing"];
 }
 
 /** The first rule that fits decides; more special ones stand before more general ones. */
 const RULES: readonly Rule[] = [
+  {
+    words: /which is not registered|DownloadAndRegisterEps/i,
+    code: "EP_UNAVAILABLE",
+    say: (model) => ({
+      message: `${model} needs an execution provider that is not installed here.`,
+      action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
+    }),
+  },
+  {
+    // S, also to a chat, for which it loads by itself. A model newer than its runtime (#706).
+    words: /failed loading model[\s\S]*unknown value/i,
+    code: "LOAD_FAILED",
+    say: (model, _shortName, said) => ({
+      message: `The service could not load ${model}. It said: ${said}`,
+      action:
+        "The model is probably newer than the service: update Foundry Local, or choose another.",
+    }),
+  },
+  {
+    words: /failed loading model/i,
+    code: "LOAD_FAILED",
+    say: (model, _shortName, said) => ({
+      message: `The service could not load ${model}. It said: ${said}`,
+      action: LOAD_ADVICE,
+    }),
+  },
   {
     words: /model not cached|must be downloaded before/i,
     code: "MODEL_NOT_CACHED",
@@ -64,14 +95,6 @@ const RULES: readonly Rule[] = [
     }),
   },
   {
-    words: /which is not registered|DownloadAndRegisterEps/i,
-    code: "EP_UNAVAILABLE",
-    say: (model) => ({
-      message: `${model} needs an execution provider that is not installed here.`,
-      action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
-    }),
-  },
-  {
     words: /cannot unload model|session\(s\) still using/i,
     code: "MODEL_BUSY",
     say: (model) => ({
@@ -92,6 +115,9 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
 /** What to do about a model that is not downloaded, which is never done unasked: it is gigabytes. */
 export const downloadAdvice = (shortName: string): string =>
   `Download it first, for example with \`foundry model download ${shortName}\`, or choose a downloaded model from list_models.`;
+
+const LOAD_ADVICE =
+  "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
 
 /** Mistakes of the caller that older services answer with a 500 (docs/foundry-local.md, section 5). */
 const CALLERS_MISTAKE =
@@ -164,7 +190,7 @@ function errorOfMessage(
   }
   const rule = RULES.find(({ words, except }) => except !== subject.doing && words.test(message));
   if (rule !== undefined) {
-    const { message: what, action } = rule.say(model, subject.shortName ?? model);
+    const { message: what, action } = rule.say(model, subject.shortName ?? model, said);
     return new FoundryError(rule.code, what, {
       ...options,
       action,
@@ -230,9 +256,11 @@ function byStatus(
   if (doing === "load") {
     return new FoundryError("LOAD_FAILED", `The service could not load ${model}. ${quoted}`, {
       ...options,
-      action:
-        "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.",
+      action: LOAD_ADVICE,
     });
+  }
+  if (doing === "download") {
+    return downloadFailed(model, quoted, null, options);
   }
   if (status < 500 || CALLERS_MISTAKE.test(said)) {
     return new FoundryError("INVALID_REQUEST", `The service refused the request. ${quoted}`, {

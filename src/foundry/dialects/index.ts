@@ -16,3 +16,4 @@ export {
   type TokenCounts,
 } from "./dialect.js";
 export { overflowOf } from "./failures.js";
+export { plainWords } from "./plain-words.js";

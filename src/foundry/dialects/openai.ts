@@ -18,7 +18,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
       load: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
-      refusesUnloadInUse: true,
+      unloadInUse: "refused",
       listsWaitForLoads: false,
       contextLimit: "context_length",
       download: false,

@@ -1,8 +1,14 @@
+import { cancelledError, closedError, toFoundryError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { Machine } from "../../platform/machine.js";
-import type { FoundryCli } from "../cli/index.js";
-import type { TellNews } from "../news.js";
-import type { Search } from "./found.js";
+import { type FoundryCli, findFoundryCli } from "../cli/index.js";
+import type { News, TellNews } from "../news.js";
+import { untilAborted } from "../until-aborted.js";
+import { candidateOf } from "./candidate.js";
+import { EmbeddedService } from "./embedded/index.js";
+import type { Found, Search } from "./found.js";
+import { searchOnce } from "./search.js";
+import { TIMING, type Timing } from "./timing.js";
 
 export interface DiscoveryOptions {
   readonly machine: Machine;
@@ -17,6 +23,10 @@ export interface DiscoveryOptions {
   /** Ports that are tried blindly, last. Default: those of `docs/foundry-local.md`, section 12. */
   readonly knownPorts?: readonly number[];
   readonly log?: Logger | undefined;
+  /** The service in a process of ours; `close()` ends it. Default: one with its own defaults. */
+  readonly embeddedService?: EmbeddedService;
+  /** How patient it is, and its clock. For tests. */
+  readonly timing?: Partial<Timing>;
 }
 
 export interface SearchOptions {
@@ -26,25 +36,172 @@ export interface SearchOptions {
   readonly mayStart?: boolean;
 }
 
+/** Of editor extensions and old documents, an old pin, samples, and two popular pins. */
+const KNOWN_PORTS = [5272, 5273, 5764, 39839, 22334];
+
+/** A cold start was seen to take 30 seconds. */
+const START_TIMEOUT_MS = 60_000;
+
+/** A search that is on its way, and who waits for it. */
+interface Running {
+  readonly mayStart: boolean;
+  readonly search: Promise<Search>;
+  readonly tellers: Set<TellNews>;
+  news: News | null;
+}
+
 /** Finds the service of this machine. */
 export class Discovery {
-  constructor(readonly options: DiscoveryOptions) {}
+  readonly #timing: Timing;
+  readonly #embedded: EmbeddedService;
+  readonly #closing = new AbortController();
+  #running: Running | null = null;
+  #lastUrl: string | null = null;
+  #lastSearch: Search | null = null;
+  #failure: { readonly search: Search; readonly mayStart: boolean; readonly at: number } | null =
+    null;
+  #cli: Promise<FoundryCli | null> | null = null;
 
-  /** Looks everywhere, once for all who ask at the same time. Never rejects but for an abort. */
-  async search(_options: SearchOptions = {}): Promise<Search> {
-    throw new Error("being built");
+  constructor(readonly options: DiscoveryOptions) {
+    this.#timing = { ...TIMING, ...options.timing };
+    const { machine, log, embeddedService } = options;
+    this.#embedded = embeddedService ?? new EmbeddedService({ machine, log });
+  }
+
+  /**
+   * Looks everywhere, once for all who ask at the same time; each of them only stops waiting. Never
+   * rejects but for an abort, or for `close()`.
+   */
+  async search({ signal, tell, mayStart = true }: SearchOptions = {}): Promise<Search> {
+    if (signal?.aborted === true) throw cancelledError();
+    // Without anything that may be started, looking is all there is.
+    const wantsStart = mayStart && (this.options.autostart || this.options.embedded !== false);
+    for (;;) {
+      if (this.#closing.signal.aborted) throw closedError();
+      const kept = this.#keptFailure(wantsStart);
+      if (kept !== null) return kept;
+      const running = this.#running ?? this.#begin(wantsStart);
+      const search = await follow(running, signal, tell);
+      if (search.found !== null || running.mayStart || !wantsStart) return search;
+    }
   }
 
   /** What the last search came to; `null` before the first. */
   get lastSearch(): Search | null {
-    return null;
+    return this.#lastSearch;
+  }
+
+  /** Notes where the service was seen alive, to be tried there first. */
+  remember(endpoint: string): void {
+    const { url, fault } = candidateOf(endpoint);
+    if (fault !== null) return;
+    this.#lastUrl = url;
+    this.#failure = null;
   }
 
   /** The command line, looked for once and again when it was missing. */
   async cli(): Promise<FoundryCli | null> {
-    throw new Error("being built");
+    this.#cli ??= this.#findCli();
+    return this.#cli;
   }
 
   /** Ends what it started for us: the embedded service. Never a service of the machine's. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#embedded.close();
+  }
+
+  async #findCli(): Promise<FoundryCli | null> {
+    let cli: FoundryCli | null = null;
+    try {
+      cli = await findFoundryCli(this.options.machine, this.options.cliPath);
+      return cli;
+    } finally {
+      if (cli === null) this.#cli = null;
+    }
+  }
+
+  /** Twenty calls that fail together must not start twenty command lines one after the other. */
+  #keptFailure(wantsStart: boolean): Search | null {
+    if (this.#failure === null) return null;
+    const { search, mayStart, at } = this.#failure;
+    const isFresh = this.#timing.now() - at < this.#timing.failureKeptMs;
+    return isFresh && (mayStart || !wantsStart) ? search : null;
+  }
+
+  #begin(mayStart: boolean): Running {
+    const running: Running = {
+      mayStart,
+      tellers: new Set(),
+      news: null,
+      search: this.#searchOnce(mayStart, (news) => {
+        running.news = news;
+        // Of a copy: whoever comes meanwhile is told on coming.
+        for (const each of [...running.tellers]) each(news);
+      }),
+    };
+    this.#running = running;
+    // All who wait may have left.
+    running.search.catch(() => {});
+    return running;
+  }
+
+  async #searchOnce(mayStart: boolean, tell: TellNews): Promise<Search> {
+    const { machine, autostart, embedded, log, cliPath } = this.options;
+    const { signal } = this.#closing;
+    const begin = this.#timing.now();
+    let search: Search;
+    try {
+      search = await searchOnce({
+        machine,
+        autostart,
+        embedded,
+        log,
+        signal,
+        mayStart,
+        tell,
+        last: this.#last(),
+        knownPorts: this.options.knownPorts ?? KNOWN_PORTS,
+        cli: () => this.cli(),
+        isCliSet: cliPath !== undefined,
+        timing: this.#timing,
+        embeddedService: this.#embedded,
+        startTimeoutMs: this.options.startTimeoutMs ?? START_TIMEOUT_MS,
+      });
+    } catch (thrown) {
+      search = { found: null, trials: [], error: toFoundryError(thrown) };
+    } finally {
+      this.#running = null;
+    }
+    if (signal.aborted) throw closedError();
+    const ms = Math.round(this.#timing.now() - begin);
+    log?.info({ found: search.found, trials: search.trials, ms }, "looked for Foundry Local");
+    this.#lastSearch = search;
+    if (search.found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
+    else this.remember(search.found.endpoint);
+    return search;
+  }
+
+  #last(): Found | null {
+    const endpoint = this.#lastUrl;
+    if (endpoint === null) return null;
+    const isEmbedded = endpoint === this.#embedded.endpoint;
+    return { endpoint, foundBy: isEmbedded ? "embedded" : "last_url" };
+  }
+}
+
+async function follow(
+  running: Running,
+  signal: AbortSignal | undefined,
+  tell: TellNews | undefined,
+): Promise<Search> {
+  // A function of its own: two who wait may have handed in the same.
+  const teller: TellNews = (news) => tell?.(news);
+  running.tellers.add(teller);
+  if (running.news !== null) teller(running.news);
+  try {
+    return await untilAborted(running.search, signal);
+  } finally {
+    running.tellers.delete(teller);
+  }
 }

@@ -1,1 +1,3 @@
-export { type DownloadContext, type DownloadOptions, ModelDownloader } from "./downloader.js";
+export { type DownloaderOptions, type DownloadOptions, ModelDownloader } from "./downloader.js";
+export type { DownloadLimits } from "./limits.js";
+export type { DownloadContext, EmbeddedDownloads } from "./ways.js";

@@ -80,9 +80,12 @@ export function mergeModels(sources: Sources): KnownModel[] {
 }
 
 /** C1 lists names without versions, once per version: the disk and the loaded list know which. */
-function idsOf(listed: ListedModel, { disk, loaded }: Sources): string[] {
+function idsOf(listed: ListedModel, sources: Sources): string[] {
+  const { disk, loaded, listsOnlyDownloaded } = sources;
   const { name, version } = parseModelId(listed.id);
-  if (version !== null || listed.downloaded !== true) return [listed.id];
+  // S before 0.7 lists names too, and knows its models by no other.
+  const isExact = version !== null || !listsOnlyDownloaded;
+  if (isExact || listed.downloaded !== true) return [listed.id];
   const candidates = [
     ...(loaded ?? []).map((model) => model.id),
     ...(disk.folders?.keys() ?? []),
@@ -106,8 +109,10 @@ function describe(
   const folder = disk.folders?.get(id);
   const loaded =
     sources.loaded?.some((model) => model.id === id && model.family === family) ?? null;
-  const isDownloaded =
-    loaded === true || family === "local" || folder !== undefined || listed?.downloaded === true;
+  const onDisk = folder !== undefined ? true : disk.folders === null ? null : false;
+  // What the service says of itself outranks what its folders look like.
+  const downloaded = loaded === true || family === "local" ? true : (listed?.downloaded ?? onDisk);
+  const details = listed?.details;
   const enforced =
     sources.contextLimit === "context_length"
       ? (folder?.contextLength ?? folder?.maxLength)
@@ -119,21 +124,22 @@ function describe(
     name: parts.name,
     version: parts.version,
     alias: facts?.alias ?? listed?.alias ?? aliasFromId,
-    downloaded: isDownloaded ? true : disk.folders === null ? null : false,
+    downloaded,
     loaded,
-    sizeMb: facts?.sizeMb ?? null,
-    device: facts?.device ?? parts.device,
-    executionProvider: facts?.executionProvider ?? parts.executionProvider,
-    task: facts?.task ?? null,
+    sizeMb: details?.sizeMb ?? facts?.sizeMb ?? null,
+    device: details?.device ?? facts?.device ?? parts.device,
+    executionProvider:
+      details?.executionProvider ?? facts?.executionProvider ?? parts.executionProvider,
+    task: details?.task ?? facts?.task ?? null,
     contextLength:
       sources.learnedContext.get(id) ??
       enforced ??
       listed?.contextLength ??
       facts?.contextLength ??
       null,
-    maxOutputTokens: facts?.maxOutputTokens ?? null,
-    toolCalling: facts?.toolCalling ?? null,
-    vision: facts?.vision ?? null,
-    license: facts?.license ?? null,
+    maxOutputTokens: details?.maxOutputTokens ?? facts?.maxOutputTokens ?? null,
+    toolCalling: details?.toolCalling ?? facts?.toolCalling ?? null,
+    vision: details?.vision ?? facts?.vision ?? null,
+    license: details?.license ?? facts?.license ?? null,
   };
 }

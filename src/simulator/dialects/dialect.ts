@@ -31,6 +31,8 @@ export interface DialectContext {
   readonly modelCachePath: string;
   /** `null`: none is asked for. */
   readonly apiKey: string | null;
+  /** A download ended, or files were removed: in the lists and, where one is kept, in the model cache. */
+  readonly setDownloaded: (id: string, downloaded: boolean) => void;
   /** Ends the service: a crash breaks every connection, a shutdown lets running answers finish. */
   readonly die: (how: "crash" | "shutdown") => void;
 }

@@ -11,6 +11,7 @@ export interface Speeds {
   readonly tokensPerSecond: number;
   readonly firstTokenMs: number;
   readonly loadMs: number;
+  readonly downloadMs: number;
 }
 
 /** What every dialect works with: the models, their loads and their generations. */

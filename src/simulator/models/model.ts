@@ -62,6 +62,7 @@ const modelSchema = z.strictObject({
   tokensPerSecond: z.number().positive().optional(),
   firstTokenMs: z.number().min(0).optional(),
   loadMs: z.number().min(0).optional(),
+  downloadMs: z.number().min(0).optional(),
   /** How its prompts are counted: a token a word piece, or a token a byte with `role:` before each. */
   tokenizer: z.enum(["pieces", "bytes"]).default("pieces"),
   /** Tokens that the chat template adds to a prompt counted in pieces. */

@@ -107,6 +107,12 @@ const ENTRIES: readonly Entry[] = [
     more: { ...TOOLS, contextLength: 32_768 },
   },
   {
+    alias: "qwen2.5-0.5b",
+    base: "qwen2.5-0.5b-instruct",
+    variants: [["openvino-npu:3", 0.52]],
+    more: { ...TOOLS, contextLength: 4224, advertisedContextLength: 32_768 },
+  },
+  {
     alias: "qwen2.5-1.5b",
     base: "qwen2.5-1.5b-instruct",
     variants: [
@@ -179,6 +185,16 @@ const ENTRIES: readonly Entry[] = [
     base: "gemma-4-e2b-it",
     variants: [["generic-gpu:2", null]],
     more: { task: "vision-language-chat", advertisedContextLength: 131_072 },
+  },
+  {
+    alias: "qwen3.5-4b",
+    base: "qwen3.5-4b",
+    variants: [
+      ["cuda-gpu:2", 5.36],
+      ["generic-gpu:2", 5.36],
+      ["generic-cpu:2", 4.28],
+    ],
+    more: { ...TOOLS, task: "vision-language-chat", contextLength: 32_768 },
   },
   {
     alias: "qwen3-embedding-0.6b",

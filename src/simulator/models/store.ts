@@ -17,7 +17,7 @@ function rank(model: SimulatedModel): number {
   return generic ? 5 : 6;
 }
 
-function bestFirst(a: SimulatedModel, b: SimulatedModel): number {
+export function bestFirst(a: SimulatedModel, b: SimulatedModel): number {
   return (
     rank(a) - rank(b) ||
     b.version - a.version ||

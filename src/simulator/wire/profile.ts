@@ -25,6 +25,8 @@ export interface WholeAnswer {
   /** `null`: none is sent. */
   readonly contentType: string | null;
   readonly headers?: Headers;
+  /** How its length is told, where not by a Content-Length: by its one chunk, or not at all (to HEAD). */
+  readonly framing?: "chunked" | "none";
   /** Close the connection afterwards, whatever the client asked for. */
   readonly close?: boolean;
 }

@@ -6,7 +6,8 @@ export type Part =
   | { readonly kind: "whole"; readonly answer: WholeAnswer }
   | { readonly kind: "start"; readonly contentType: string | null }
   | { readonly kind: "bytes"; readonly bytes: Buffer; readonly event: boolean }
-  | { readonly kind: "end" };
+  | { readonly kind: "end" }
+  | { readonly kind: "cut" };
 
 /** Hands a part on to the wire. */
 export type Send = (part: Part) => Promise<void>;
@@ -53,10 +54,10 @@ export class Reply {
     this.#give({ kind: "whole", answer });
   }
 
-  /** Sends the status and headers of a stream. */
-  start(): void {
+  /** Sends the status and headers of a stream. Default type: that of the profile. */
+  start(contentType: string | null = null): void {
     this.options.onStatus(200);
-    this.#give({ kind: "start", contentType: null });
+    this.#give({ kind: "start", contentType });
   }
 
   event(text: string): void {
@@ -70,6 +71,11 @@ export class Reply {
 
   end(): void {
     this.#give({ kind: "end" });
+  }
+
+  /** Ends the connection in the middle of a stream, after what was sent, without its last chunk. */
+  cut(): void {
+    this.#give({ kind: "cut" });
   }
 
   /** The connection is gone, or a fault ended it: nothing more can be sent. */
@@ -96,7 +102,10 @@ export class Reply {
         this.#closes ||= part.answer.close ?? false;
         const headers = this.options.profile.wholeHeaders(part.answer, body.length, this.#closes);
         this.options.wire.head(part.answer.status, headers);
-        this.options.wire.raw(body);
+        if (part.answer.framing === "chunked") {
+          this.options.wire.chunk(body);
+          this.options.wire.lastChunk();
+        } else this.options.wire.raw(body);
         this.#finish(true);
         break;
       }
@@ -116,6 +125,11 @@ export class Reply {
         break;
       case "end":
         this.options.wire.lastChunk();
+        this.#finish(true);
+        break;
+      case "cut":
+        this.#closes = true;
+        this.options.wire.close();
         this.#finish(true);
         break;
     }

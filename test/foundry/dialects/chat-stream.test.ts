@@ -172,6 +172,20 @@ describe("openChat", () => {
     ]);
   });
 
+  it("takes an end without finish_reason for the limit where the answer is as long as allowed", async () => {
+    const body = data(...Array.from({ length: 64 }, () => text("a")), "[DONE]");
+    expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "length" });
+  });
+
+  it("believes a told stop, unless the service is known to mistake the limit for it (#217)", async () => {
+    const stop = { choices: [{ delta: {}, finish_reason: "stop" }] };
+    const body = data(...Array.from({ length: 64 }, () => text("a")), stop, "[DONE]");
+    const ends = { type: "finish" } as const;
+    expect((await read(body)).at(-1)).toEqual({ ...ends, reason: "stop" });
+    const doubted = await read(body, { mistakesLimitForStop: true });
+    expect(doubted.at(-1)).toEqual({ ...ends, reason: "length" });
+  });
+
   it("takes a finish_reason without [DONE] for a proper end", async () => {
     const body = data(text("a"), { choices: [{ delta: {}, finish_reason: "stop" }] });
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "stop" });

@@ -73,15 +73,18 @@ describe("detectDialect", () => {
   });
 
   it.each(["modelDirPath", "ModelDirPath"])(
-    "refuses the service of the old command line, known by %s, and says what to do",
+    "knows S, the service of the old command line, by %s",
     async (member) => {
-      const { url } = await serviceWith({
+      const { url, asked } = await serviceWith({
         "/openai/status": [200, JSON.stringify({ Endpoints: [], [member]: "C:\\models" })],
       });
-      await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
-        code: "UNSUPPORTED_BY_SERVER",
-        action: expect.stringContaining("Update Foundry Local"),
+      expect(await detectDialect(transportTo(url), CALL)).toMatchObject({
+        name: "S",
+        title: "Foundry Local service (CLI 0.8 or before)",
+        version: null,
+        can: { download: true, forceUnload: true },
       });
+      expect(asked).toEqual(["GET /status", "GET /openai/status"]);
     },
   );
 

@@ -10,6 +10,7 @@ import {
 const CHAT: Subject = { doing: "chat", model: "tiny-talk-generic-cpu:1" };
 const LOAD: Subject = { doing: "load", model: "tiny-talk-generic-cpu:1" };
 const UNLOAD: Subject = { doing: "unload", model: "tiny-talk-generic-cpu:1" };
+const DOWNLOAD: Subject = { doing: "download", model: "tiny-talk-generic-cpu:1" };
 const OTHER: Subject = { doing: "other" };
 
 const errorOf = (
@@ -53,6 +54,31 @@ describe("errorOfFailure", () => {
       CHAT,
       "MODEL_NOT_FOUND",
     ],
+    [
+      "S: a model newer than its runtime",
+      500,
+      'Failed loading model x:1 Error parsing /c/genai_config.json: Unknown value "spatial_merge_size"',
+      CHAT,
+      "LOAD_FAILED",
+    ],
+    ["S: a failed load", 500, "Failed loading model x:1 a.dll is not loaded", LOAD, "LOAD_FAILED"],
+    ["S: a failed load for a chat", 500, "Failed loading model x:1", CHAT, "LOAD_FAILED"],
+    [
+      "S: a missing execution provider",
+      500,
+      "Failed loading model x:1 it needs QNN, which is not registered",
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
+      "S: an argument out of range",
+      500,
+      "top_p must be between 0.0 and 1.0",
+      CHAT,
+      "INVALID_REQUEST",
+    ],
+    ["S: a refused download", 500, "no region", DOWNLOAD, "DOWNLOAD_FAILED"],
+    ["a download where there is none", 404, "", DOWNLOAD, "UNSUPPORTED_BY_SERVER"],
     [
       "S: an unknown model",
       400,

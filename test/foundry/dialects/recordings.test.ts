@@ -69,8 +69,8 @@ function refusals(): Refusal[] {
 }
 
 function doingOf(path: string): Subject["doing"] {
-  if (path.includes("/models/load/")) return "load";
-  if (path.includes("/models/unload/")) return "unload";
+  if (/\/(models|openai)\/load\//.test(path)) return "load";
+  if (/\/(models|openai)\/unload\//.test(path)) return "unload";
   return path.includes("/chat/") ? "chat" : "other";
 }
 

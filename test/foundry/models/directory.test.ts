@@ -156,6 +156,43 @@ describe("mergeModels", () => {
     expect(contextOf({ learnedContext: new Map([["a:1", 4096]]) }, 8192)).toBe(4096);
   });
 
+  it("takes the service's word on what is not downloaded, whatever its folders look like", async () => {
+    await download("a:1", 4096, 4096);
+    const disk = await readDiskFacts(cache, silentLogger);
+    const downloadedOf = (downloaded: boolean | null, loaded: readonly string[] = []) =>
+      mergeModels(
+        sources({
+          listed: [listed("a:1", { downloaded })],
+          loaded: loaded.map((id) => ({ id, family: "public" })),
+          disk,
+        }),
+      )[0]?.downloaded;
+    expect(downloadedOf(false)).toBe(false);
+    expect(downloadedOf(null)).toBe(true);
+    expect(downloadedOf(false, ["a:1"])).toBe(true);
+  });
+
+  it("takes what the service says of a model over what lies beside it", async () => {
+    await write("foundry.modelinfo.json", {
+      models: [{ id: "a-generic-gpu:1", task: "old", fileSizeMb: 1, license: "MIT" }],
+    });
+    const disk = await readDiskFacts(cache, silentLogger);
+    const details = {
+      sizeMb: 2,
+      device: "npu",
+      executionProvider: "QNNExecutionProvider",
+      task: "chat-completion",
+      maxOutputTokens: 8,
+      toolCalling: false,
+      vision: true,
+      license: null,
+    } as const;
+    const [model] = mergeModels(
+      sources({ listed: [listed("a-generic-gpu:1", { details })], disk }),
+    );
+    expect(model).toMatchObject({ ...details, license: "MIT" });
+  });
+
   it("finds the limits of a registered model where its registration says it lies", async () => {
     await write("elsewhere/genai_config.json", { model: { context_length: 512 } });
     await write("cache/foundry.local.modelinfo.json", {
@@ -172,6 +209,7 @@ describe("mergeModels", () => {
   });
 
   describe("for C1, which lists what is downloaded by name, once per version", () => {
+    const ofCore1 = (more: Partial<Sources>) => sources({ listsOnlyDownloaded: true, ...more });
     const twice = [
       listed("two-generic-cpu", { alias: "two", downloaded: true }),
       listed("two-generic-cpu", { alias: "two", downloaded: true }),
@@ -181,7 +219,7 @@ describe("mergeModels", () => {
       await download("two-generic-cpu:2", 512, 512);
       await download("two-generic-cpu:3", 512, 512);
       const disk = await readDiskFacts(cache, silentLogger);
-      const models = mergeModels(sources({ listed: twice, disk }));
+      const models = mergeModels(ofCore1({ listed: twice, disk }));
       expect(models.map(({ id, alias }) => [id, alias])).toEqual([
         ["two-generic-cpu:3", "two"],
         ["two-generic-cpu:2", "two"],
@@ -190,12 +228,12 @@ describe("mergeModels", () => {
 
     it("learns them from the loaded list where there is no disk", () => {
       const loaded = [{ id: "two-generic-cpu:2", family: "public" as const }];
-      const models = mergeModels(sources({ listed: twice, loaded }));
+      const models = mergeModels(ofCore1({ listed: twice, loaded }));
       expect(models.map(({ id }) => id)).toEqual(["two-generic-cpu:2"]);
     });
 
     it("keeps the name where nothing tells the version", () => {
-      const models = mergeModels(sources({ listed: twice }));
+      const models = mergeModels(ofCore1({ listed: twice }));
       expect(models).toMatchObject([{ id: "two-generic-cpu", version: null, downloaded: true }]);
     });
 
@@ -205,12 +243,22 @@ describe("mergeModels", () => {
       });
       await download("two-generic-cpu:2", 512, 512);
       const disk = await readDiskFacts(cache, silentLogger);
-      const models = mergeModels(sources({ listed: twice, disk, listsOnlyDownloaded: true }));
+      const models = mergeModels(ofCore1({ listed: twice, disk }));
       expect(models.map(({ id, downloaded }) => [id, downloaded])).toEqual([
         ["two-generic-cpu:2", true],
         ["cloud-generic-cpu:1", false],
       ]);
     });
+  });
+
+  it("keeps the names of S before 0.7, which knows its models by no other", async () => {
+    await download("two-generic-cpu:2", 512, 512);
+    const disk = await readDiskFacts(cache, silentLogger);
+    const loaded = [{ id: "two-generic-cpu", family: "public" as const }];
+    const models = mergeModels(
+      sources({ listed: [listed("two-generic-cpu", { downloaded: true })], loaded, disk }),
+    );
+    expect(models).toMatchObject([{ id: "two-generic-cpu", downloaded: true, loaded: true }]);
   });
 
   it("does not add what the catalog file has to a list that is the catalog", async () => {

@@ -1,10 +1,98 @@
+import type { WholeAnswer } from "../../wire/profile.js";
 import type { Dialect, DialectContext } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
+import { chatCompletions } from "./chat.js";
+import type { Core1, Handler } from "./core1.js";
+import { embeddings } from "./embeddings.js";
+import { Core1Error, empty } from "./errors.js";
+import { Memory, ProcessDied } from "./memory.js";
+import { getModel, listLoaded, listModels, load, status, unload } from "./model-routes.js";
+import { responseRoutes } from "./responses.js";
+import { CORE1_SWITCHES } from "./switches.js";
 
-/** The closed core 1.x with its web service. */
-export function c1(_context: DialectContext): Dialect {
+interface Route {
+  readonly method: string;
+  /** `*` is any one segment. */
+  readonly segments: readonly string[];
+  readonly handler: Handler;
+}
+
+/** The closed core 1.x with its web service, as 1.2.4 is. */
+export function c1(context: DialectContext): Dialect {
+  const switches = { ...CORE1_SWITCHES, ...context.changedSwitches };
+  const core: Core1 = { context, switches, memory: new Memory(context) };
+  const routes = routesOf(core);
   return {
     profile: KESTREL,
-    answer: async ({ reply }) => reply.whole({ status: 404, body: "", contentType: null }),
+    answer: async (request) => {
+      const { method, target } = request.head;
+      // What nobody looks at is read all the same: the next request begins behind it.
+      const body = await request.readBody();
+      const path = segmentsOf(target);
+      const here = routes.filter(({ segments }) => matches(segments, path));
+      const route = here.find((known) => known.method === method);
+      if (route === undefined) {
+        request.reply.whole(noRoute(here, method));
+        return;
+      }
+      const name = path[route.segments.indexOf("*")] ?? "";
+      try {
+        await route.handler({ core, request, body, name });
+      } catch (error) {
+        if (error instanceof Core1Error) request.reply.whole(error.answer());
+        else if (!(error instanceof ProcessDied)) throw error;
+      }
+    },
+  };
+}
+
+function routesOf({ switches }: Core1): Route[] {
+  const routes: (readonly [string, string, Handler])[] = [
+    ["GET", "models/loaded", listLoaded],
+    ["GET", "models/load/*", load],
+    ["GET", "models/unload/*", unload],
+    ["GET", "v1/models", listModels],
+    ["GET", "v1/models/*", getModel],
+    ["POST", "v1/chat/completions", chatCompletions],
+    ["POST", "v1/embeddings", embeddings],
+    ...responseRoutes(),
+  ];
+  if (switches.statusRoute) routes.push(["GET", "status", status]);
+  return routes.map(([method, path, handler]) => ({ method, segments: path.split("/"), handler }));
+}
+
+/** Decoded; one slash at the end does not count. */
+function segmentsOf(target: string): string[] {
+  const path = (target.split("?")[0] ?? "").replace(/^\//, "").replace(/\/$/, "");
+  return path.split("/").map(decoded);
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** Whatever the case of the words; a name stands for itself. */
+function matches(segments: readonly string[], path: readonly string[]): boolean {
+  return (
+    segments.length === path.length &&
+    segments.every((known, index) => {
+      const found = path[index] ?? "";
+      return known === "*" ? found !== "" : found.toLowerCase() === known;
+    })
+  );
+}
+
+/** 405 with the methods that there are, where only the method is wrong. */
+function noRoute(here: readonly Route[], method: string): WholeAnswer {
+  if (here.length === 0) return empty(404);
+  const allowed = here.map((route) => route.method).sort();
+  return {
+    ...empty(405),
+    headers: [["Allow", allowed.join(", ")]],
+    ...(method === "HEAD" && { framing: "none" }),
   };
 }

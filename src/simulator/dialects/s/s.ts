@@ -1,10 +1,84 @@
-import type { Dialect, DialectContext } from "../dialect.js";
+import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
+import { empty, ServiceError } from "./answers.js";
+import { catalog } from "./catalog.js";
+import { chatCompletions } from "./chat.js";
+import { download } from "./download.js";
+import { getGpuDevice, setGpuDevice } from "./gpu-device.js";
+import { listDownloaded, listForOpenAI, listLoaded } from "./lists.js";
+import { load, unload, unloadAll } from "./loading.js";
+import { Service } from "./service.js";
+import { status } from "./status.js";
+import { countTokens } from "./token-count.js";
+
+/** `name` is the last part of the path, decoded, where the route has one. */
+type Handler = (service: Service, request: DialectRequest, name: string) => Promise<void>;
+
+interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: RegExp;
+  readonly handler: Handler;
+}
+
+const route = (method: Route["method"], path: string, handler: Handler): Route => ({
+  method,
+  // ASP.NET minds neither case nor a slash at the end.
+  path: new RegExp(`^${path.replace("{name}", "([^/]+)")}/?$`, "i"),
+  handler,
+});
+
+const ROUTES: readonly Route[] = [
+  route("GET", "/openai/status", status),
+  route("GET", "/foundry/list", catalog),
+  route("GET", "/openai/models", listDownloaded),
+  route("GET", "/openai/loadedmodels", listLoaded),
+  route("GET", "/openai/load/{name}", load),
+  route("GET", "/openai/unload/{name}", unload),
+  route("GET", "/openai/unloadall", unloadAll),
+  route("GET", "/openai/getgpudevice", getGpuDevice),
+  route("GET", "/openai/setgpudevice/{name}", setGpuDevice),
+  route("POST", "/openai/download", download),
+  route("GET", "/v1/models", listForOpenAI),
+  route("POST", "/v1/chat/completions", chatCompletions),
+  route("POST", "/v1/chat/completions/tokenizer/encode/count", countTokens),
+];
 
 /** The closed service of the old command line. */
-export function s(_context: DialectContext): Dialect {
+export function s(context: DialectContext): Dialect {
+  const service = new Service(context);
   return {
     profile: KESTREL,
-    answer: async ({ reply }) => reply.whole({ status: 404, body: "", contentType: null }),
+    answer: async (request) => {
+      try {
+        await answer(service, request);
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        request.reply.whole(error.answer());
+      }
+    },
   };
+}
+
+async function answer(service: Service, request: DialectRequest): Promise<void> {
+  const { method, target } = request.head;
+  const path = target.split("?")[0] ?? target;
+  const matching = ROUTES.filter((route) => route.path.test(path));
+  const found = matching.find((route) => route.method === method);
+  if (found !== undefined) {
+    await found.handler(service, request, decoded(found.path.exec(path)?.[1] ?? ""));
+    return;
+  }
+  if (method === "POST") await request.readBody();
+  const [other] = matching;
+  if (other === undefined) throw new ServiceError(404, "");
+  request.reply.whole({ ...empty(405), headers: [["Allow", other.method]] });
+}
+
+/** What is no percent-encoding stays as it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

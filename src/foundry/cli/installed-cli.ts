@@ -1,0 +1,146 @@
+import { cancelledError } from "../../errors.js";
+import type { Machine } from "../../platform/machine.js";
+import {
+  type ProgramEnd,
+  type ProgramOptions,
+  type ProgramRun,
+  runProgram,
+} from "../../platform/run-program.js";
+import { type CliAnswer, readAnswer, readSoFar, readVersion } from "./cli-output.js";
+import type { CliCall, CliGeneration, CliReport, FoundryCli } from "./foundry-cli.js";
+
+type Verb = "status" | "start";
+
+const STATUS_MS = 10_000;
+const VERSION_MS = 10_000;
+/** A cold start takes up to half a minute: docs/foundry-local.md, section 12. */
+const START_MS = 60_000;
+
+/** One question, and what came of it. */
+interface Asked {
+  readonly answer: CliAnswer;
+  readonly end: ProgramEnd;
+  readonly timeoutMs: number;
+}
+
+/** The command line at a path. Which generation it is shows when it is first asked. */
+export class InstalledCli implements FoundryCli {
+  #generation: CliGeneration | null = null;
+
+  constructor(
+    readonly path: string,
+    private readonly environment: Machine["environment"],
+  ) {}
+
+  get generation(): CliGeneration | null {
+    return this.#generation;
+  }
+
+  get statusCommand(): string {
+    return `foundry ${this.#generation ?? "server"} status`;
+  }
+
+  get startCommand(): string {
+    return `foundry ${this.#generation ?? "server"} start`;
+  }
+
+  status(call: CliCall = {}): Promise<CliReport> {
+    return this.#report("status", call);
+  }
+
+  start(call: CliCall = {}): Promise<CliReport> {
+    return this.#report("start", call);
+  }
+
+  async version(call: CliCall = {}): Promise<string | null> {
+    const run = await this.run(["--version"], { timeoutMs: VERSION_MS, ...call });
+    throwIfAborted(run.end);
+    return run.end.kind === "exited" && run.end.code === 0 ? readVersion(run) : null;
+  }
+
+  run(
+    args: readonly string[],
+    options: CliCall & { readonly onOutput?: (text: string) => void },
+  ): Promise<ProgramRun> {
+    return this.#run(args, { ...options, timeoutMs: options.timeoutMs ?? STATUS_MS });
+  }
+
+  #run(args: readonly string[], options: ProgramOptions): Promise<ProgramRun> {
+    const { environment } = this;
+    // Any command may start the service, which is the user's and not ours.
+    return runProgram(this.path, args, { ...options, environment, outlivesUs: true });
+  }
+
+  /**
+   * Asks in the words of one generation and, where those are unknown, of the other. While neither
+   * has answered, anything of no use may say that they are unknown: in the user's language, or with a
+   * page of help.
+   */
+  async #report(verb: Verb, call: CliCall): Promise<CliReport> {
+    const known = this.#generation;
+    const first = known ?? "server";
+    const asked = await this.#ask(first, verb, call);
+    const isFirstUnknown = asked.answer.kind === "unknown_command";
+    if (!isFirstUnknown && !(known === null && endedWithoutAnswer(asked))) {
+      return this.#conclude(first, asked);
+    }
+    const second = first === "server" ? "service" : "server";
+    const askedOther = await this.#ask(second, verb, call);
+    const isSecondUnknown = askedOther.answer.kind === "unknown_command";
+    if (isFirstUnknown) this.#generation = isSecondUnknown ? null : second;
+    else if (isSecondUnknown) this.#generation = first;
+    if (isFirstUnknown && isSecondUnknown) {
+      return { kind: "failed", what: "is unknown to the program of that name" };
+    }
+    const isFirst = isSecondUnknown || (!isFirstUnknown && endedWithoutAnswer(askedOther));
+    return isFirst ? this.#conclude(first, asked) : this.#conclude(second, askedOther);
+  }
+
+  #conclude(generation: CliGeneration, { answer, end, timeoutMs }: Asked): CliReport {
+    if (answer.kind === "report" || answer.kind === "broken") this.#generation = generation;
+    if (answer.kind === "report") return answer.report;
+    if (answer.kind === "broken") return { kind: "failed", what: answer.what };
+    return { kind: "failed", what: failureOf(end, timeoutMs) };
+  }
+
+  async #ask(generation: CliGeneration, verb: Verb, call: CliCall): Promise<Asked> {
+    // The older one has no JSON. No other options: with some the newer one finds fewer models (#1065).
+    if (generation === "service") return this.#askOnce([generation, verb], call);
+    const asked = await this.#askOnce([generation, verb, "-o", "json"], call);
+    if (asked.answer.kind !== "unknown_option") return asked;
+    return this.#askOnce([generation, verb], call);
+  }
+
+  async #askOnce(args: readonly string[], { signal, timeoutMs: given }: CliCall): Promise<Asked> {
+    const starts = args.includes("start");
+    const timeoutMs = given ?? (starts ? START_MS : STATUS_MS);
+    const run = await this.#run(args, {
+      timeoutMs,
+      signal,
+      // A first start may fetch what it needs for minutes: ended then, it would begin anew each time.
+      atTimeout: starts ? "leave" : "end",
+      // Some versions go on after the service is up; ended then, it might take the service along.
+      leaveWhen: starts ? (soFar) => isRunning(readSoFar(soFar)) : undefined,
+    });
+    throwIfAborted(run.end);
+    return { answer: readAnswer(run), end: run.end, timeoutMs };
+  }
+}
+
+const isRunning = (answer: CliAnswer): boolean =>
+  answer.kind === "report" && answer.report.kind === "running";
+
+const endedWithoutAnswer = ({ answer, end }: Asked): boolean =>
+  answer.kind === "unusable" && end.kind === "exited";
+
+function throwIfAborted(end: ProgramEnd): void {
+  if (end.kind === "aborted") throw cancelledError();
+}
+
+function failureOf(end: ProgramEnd, timeoutMs: number): string {
+  if (end.kind === "timed_out") return `did not answer within ${timeoutMs / 1000} s`;
+  if (end.kind === "not_started") return `could not be started: ${end.reason}`;
+  if (end.kind === "exited" && end.signal !== null) return `was ended by ${end.signal}`;
+  if (end.kind === "exited" && end.code !== 0) return `ended with exit code ${end.code}`;
+  return "answered nothing that tells where the service is";
+}

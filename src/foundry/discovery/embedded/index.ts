@@ -1,0 +1,1 @@
+export { EmbeddedService, type EmbeddedServiceOptions } from "./embedded-service.js";

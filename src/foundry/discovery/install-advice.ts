@@ -1,0 +1,54 @@
+import type { Machine } from "../../platform/machine.js";
+
+export interface InstallFacts {
+  /** Whether the settings let us host the core with the SDK beside us. */
+  readonly mayEmbed: boolean;
+}
+
+/** Its install script fetches what is native, and npm runs such scripts only when told to. */
+export const INSTALL_SDK =
+  "npm install -g --allow-scripts=foundry-local-sdk foundry-local-mcp foundry-local-sdk";
+
+const ELSEWHERE =
+  "set FOUNDRY_ENDPOINT to the address of a Foundry Local or of any OpenAI-compatible engine";
+
+const START = "start it with `foundry server start` (before CLI 0.10: `foundry service start`)";
+
+/**
+ * How to come by a Foundry Local on this machine: which there are for which system is told in
+ * docs/foundry-local.md, sections 1 and 12.
+ */
+export function installAdvice(machine: Machine, facts: InstallFacts): string {
+  return `${installation(machine, facts)}${wslHint(machine)}`;
+}
+
+function installation({ platform, arch }: Machine, { mayEmbed }: InstallFacts): string {
+  const isKnownProcessor = arch === "x64" || arch === "arm64";
+  const setting = mayEmbed ? "" : " and set FOUNDRY_EMBEDDED to auto";
+  const embed = `install the SDK beside this server with \`${INSTALL_SDK}\`${setting}`;
+  if (platform === "win32" && isKnownProcessor) {
+    return `Install Foundry Local with \`winget install Microsoft.FoundryLocal\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
+  }
+  if (platform === "darwin" && arch === "x64") {
+    // An x64 Node on an Apple chip cannot tell, so both are told.
+    return `Foundry Local does not run on Macs with an Intel processor: ${ELSEWHERE}. On a Mac with an Apple chip, whose Node is built for Intel here, install it with \`${BREW}\` and ${START}.`;
+  }
+  if (platform === "darwin") {
+    return `Install Foundry Local with \`${BREW}\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
+  }
+  if (platform === "linux" && isKnownProcessor) {
+    // The old service was never built for it.
+    return `Quickest is to ${embed}. Or unpack the Linux archive of Foundry Local's command line (0.11 or later) and run \`foundry server start\`; or ${ELSEWHERE}.`;
+  }
+  return `There is no Foundry Local for this system (${platform}, ${arch}): ${ELSEWHERE}.`;
+}
+
+const BREW = "brew tap microsoft/foundrylocal && brew install foundrylocal";
+
+/** What is easily missed inside WSL, as a further sentence; empty elsewhere. */
+export function wslHint({ platform, environment }: Machine): string {
+  const isWsl = platform === "linux" && (environment["WSL_DISTRO_NAME"] ?? "") !== "";
+  return isWsl
+    ? " This is WSL: a Foundry Local of Windows is reached from here only with mirrored networking (networkingMode=mirrored in .wslconfig); then set FOUNDRY_ENDPOINT to the address that `foundry server status` prints on Windows."
+    : "";
+}

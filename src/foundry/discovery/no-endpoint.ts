@@ -1,0 +1,137 @@
+import { FoundryError } from "../../errors.js";
+import type { Machine } from "../../platform/machine.js";
+import type { FoundryCli } from "../cli/index.js";
+import { inCode, restartCommand } from "./command-text.js";
+import type { Trial } from "./found.js";
+import { INSTALL_SDK, type InstallFacts, installAdvice, wslHint } from "./install-advice.js";
+
+/** Why nothing was found, as far as it can be told. */
+export type Situation =
+  | { readonly kind: "no_cli" }
+  | { readonly kind: "not_running"; readonly cli: FoundryCli; readonly willStart: boolean }
+  | { readonly kind: "start_failed"; readonly cli: FoundryCli }
+  | { readonly kind: "start_late"; readonly cli: FoundryCli }
+  /** `willRestart` as `willStart`: only looking was wanted, and the next call does more. */
+  | { readonly kind: "dead_listener"; readonly cli: FoundryCli; readonly willRestart: boolean }
+  | { readonly kind: "silent"; readonly cli: FoundryCli }
+  | { readonly kind: "cli_failed"; readonly cli: FoundryCli }
+  | { readonly kind: "embedded_missing" }
+  | { readonly kind: "embedded_later" }
+  | { readonly kind: "embedded_failed"; readonly error: FoundryError };
+
+export interface Facts extends InstallFacts {
+  /** Whether the path of the command line was set by the user. */
+  readonly isCliSet: boolean;
+}
+
+interface Words {
+  readonly headline: string;
+  readonly action: string;
+  readonly retryable: boolean;
+}
+
+const OR_SET = "or set FOUNDRY_ENDPOINT to where it listens";
+
+/** The error of a search that found nothing: what is the matter, what was tried, what to do. */
+export function noEndpointError(
+  situation: Situation,
+  trials: readonly Trial[],
+  machine: Machine,
+  facts: Facts,
+): FoundryError {
+  const { headline, action, retryable } = wordsFor(situation, machine, facts);
+  const tried = trials.map(({ what, outcome }) => `${what}: ${outcome}`).join("; ");
+  const message = tried === "" ? `${headline}.` : `${headline}. Tried: ${tried}.`;
+  const hint = action.includes(wslHint(machine)) ? "" : wslHint(machine);
+  return new FoundryError("NO_ENDPOINT", message, {
+    action: action + hint,
+    retryable,
+    ...(situation.kind === "embedded_failed" ? causeOf(situation.error) : {}),
+  });
+}
+
+const causeOf = (error: FoundryError) => ({
+  cause: error,
+  ...(error.detail === null ? {} : { detail: error.detail }),
+});
+
+function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
+  switch (situation.kind) {
+    case "no_cli":
+      return {
+        headline: "No Foundry Local was found, and its command line is not installed",
+        action: installAdvice(machine, facts),
+        retryable: false,
+      };
+    case "not_running": {
+      const command = inCode(situation.cli.startCommand);
+      return {
+        headline: "Foundry Local is installed, but not running",
+        action: situation.willStart
+          ? `Nothing to do: the next call that needs it starts it. To start it now, run ${command}.`
+          : `Start it with ${command}, let this server do so (FOUNDRY_AUTOSTART=true), ${OR_SET}.`,
+        retryable: situation.willStart,
+      };
+    }
+    case "start_failed":
+      return {
+        headline: "Foundry Local could not be started",
+        // #146: an agent that was stopped, or of the version before, may live on and hold its port.
+        action: `Run ${inCode(situation.cli.startCommand)} in a terminal to see what keeps it from starting; where it is an address in use, end the old Inference.Service.Agent that holds it.`,
+        retryable: false,
+      };
+    case "start_late":
+      return {
+        headline: "Foundry Local was started, but does not answer yet",
+        action: `Try again in a minute: a first start can take long. If it stays so, run ${inCode(situation.cli.statusCommand)} in a terminal, ${OR_SET}.`,
+        retryable: true,
+      };
+    case "dead_listener": {
+      const command = inCode(restartCommand(situation.cli));
+      return {
+        headline: "Foundry Local says that it runs, but nothing listens where it says",
+        action: situation.willRestart
+          ? `Nothing to do: the next call that needs it restarts it. To do so now, run ${command}.`
+          : `Restart it with ${command}, ${OR_SET}.`,
+        retryable: situation.willRestart,
+      };
+    }
+    case "silent":
+      return {
+        headline: "Foundry Local runs, but does not answer as it should",
+        action: `Try again in a moment; if it stays so, restart it with ${inCode(restartCommand(situation.cli))}.`,
+        retryable: true,
+      };
+    case "cli_failed": {
+      // It has not answered in the words of either generation.
+      const otherProgram =
+        situation.cli.generation === null
+          ? ` If the program of that name is not Foundry Local's: ${installAdvice(machine, facts)}`
+          : "";
+      const check = facts.isCliSet ? "Check the path in FOUNDRY_CLI. " : "";
+      return {
+        headline: "Foundry Local's command line does not tell whether it runs",
+        action: `${check}Try again; if it stays so, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local, ${OR_SET}.${otherProgram}`,
+        retryable: true,
+      };
+    }
+    case "embedded_later":
+      return {
+        headline:
+          "No Foundry Local is running; foundry-local-sdk is there to run it in this server",
+        action: "Nothing to do: the next call that needs it starts it.",
+        retryable: true,
+      };
+    case "embedded_missing":
+      return {
+        headline:
+          "Foundry Local is set to run in this server, but foundry-local-sdk is not installed",
+        action: `Install it with ${inCode(INSTALL_SDK)}, or set FOUNDRY_EMBEDDED to auto to use another Foundry Local.`,
+        retryable: false,
+      };
+    case "embedded_failed": {
+      const { action, retryable } = situation.error;
+      return { headline: "Foundry Local could not be run in this server", action, retryable };
+    }
+  }
+}

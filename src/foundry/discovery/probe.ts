@@ -1,0 +1,93 @@
+import { toFoundryError } from "../../errors.js";
+import { HttpTransport, inSeconds, isRefused } from "../../http/index.js";
+import type { Logger } from "../../log.js";
+import { type DialectName, detectDialect } from "../dialects/index.js";
+
+/**
+ * What is at an address: a Foundry Local; nothing that takes connections; something that takes them
+ * and does not answer as a service that lives; something else altogether.
+ */
+export interface Probed {
+  readonly is: "foundry" | "nothing" | "silent" | "other";
+  /** Which service it is; `null` where it is none of Foundry Local. */
+  readonly dialect: DialectName | null;
+  /** A clause for people: `nothing listens there`. */
+  readonly outcome: string;
+}
+
+const notFoundry = (is: "nothing" | "silent" | "other", outcome: string): Probed => ({
+  is,
+  dialect: null,
+  outcome,
+});
+
+const STRANGER = notFoundry("other", "what answers there is not Foundry Local");
+
+export interface ProbeLimits {
+  /** In all, in milliseconds. */
+  readonly wholeMs: number;
+  readonly signal: AbortSignal;
+  readonly log?: Logger | undefined;
+}
+
+const CONNECT_MS = 2_000;
+
+/**
+ * Asks an address who is there, by questions that change nothing. Nothing of the user's settings is
+ * sent along: whoever listens on a guessed port must not learn a key. Never rejects.
+ */
+export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits): Promise<Probed> {
+  const tooLate = AbortSignal.timeout(wholeMs);
+  // Less than the whole: a connection that nobody takes is to be told from a silence.
+  const connectMs = Math.min(CONNECT_MS, wholeMs / 2);
+  const transport = new HttpTransport({ baseUrl: url, connectMs, ...(log && { log }) });
+  try {
+    const dialect = await detectDialect(transport, {
+      limits: {},
+      signal: AbortSignal.any([tooLate, signal]),
+      retry: false,
+    });
+    if (dialect.name === "openai") return STRANGER;
+    return { is: "foundry", dialect: dialect.name, outcome: `${dialect.title} answers there` };
+  } catch (thrown) {
+    const error = toFoundryError(thrown);
+    if (isRefused(error)) return notFoundry("nothing", "nothing listens there");
+    switch (error.code) {
+      case "CANCELLED":
+        return notFoundry(
+          "silent",
+          tooLate.aborted
+            ? `what listens there did not answer within ${inSeconds(wholeMs)}`
+            : "nothing had answered there by then",
+        );
+      case "SERVICE_ERROR":
+      case "SERVICE_BUSY":
+        return notFoundry("silent", "what answers there answers only with errors");
+      case "SERVICE_UNREACHABLE":
+        return notFoundry("silent", "what listens there breaks off without an answer");
+      default:
+        return STRANGER;
+    }
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Probes of one search: an address that is told twice is asked once. */
+export class Probes {
+  readonly #known = new Map<string, Promise<Probed>>();
+
+  constructor(
+    readonly signal: AbortSignal,
+    readonly log: Logger | undefined,
+  ) {}
+
+  of(url: string, wholeMs: number): Promise<Probed> {
+    let known = this.#known.get(url);
+    if (known === undefined) {
+      known = probe(url, { wholeMs, signal: this.signal, log: this.log });
+      this.#known.set(url, known);
+    }
+    return known;
+  }
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import os from "node:os";
+import { join } from "node:path";
+import { isProcessAlive } from "../../platform/process-alive.js";
+
+/**
+ * A claim to something that only one process of this user may do at a time: a file of its own in a
+ * directory that all of them look at. Whoever puts a claim there and then sees no other has it; who
+ * sees another takes his own away and tries again later. Two who do so at the same time cannot both
+ * miss the other's, and as no name is used twice, removing what a dead process left behind cannot hit
+ * a new claim, as it can with one lock file that is taken over.
+ */
+export interface Claim {
+  /** Lets others have it. Never rejects. */
+  release(): Promise<void>;
+}
+
+/** How often the file of a claim is touched, in milliseconds. */
+const SIGN_OF_LIFE_MS = 2000;
+
+/** A claim of a process of which nothing is known is dead when it was not touched for so many looks … */
+const SILENT_LOOKS = 30;
+/** … at least so far apart, in milliseconds. Counted rather than timed, since a machine may sleep. */
+const LOOK_MS = 1000;
+
+interface Seen {
+  readonly touched: number;
+  readonly looks: number;
+  readonly at: number;
+}
+
+/** Those who claim one thing, as one of them sees it. */
+export class Claims {
+  readonly #directory: string;
+  readonly #host = os.hostname();
+  #seen = new Map<string, Seen>();
+
+  readonly #lookMs: number;
+
+  /** @param lookMs Shorter in tests alone. */
+  constructor(directory: string, lookMs = LOOK_MS) {
+    this.#directory = directory;
+    this.#lookMs = lookMs;
+  }
+
+  /**
+   * Tries once.
+   *
+   * @returns the claim, or `null` while another process has it.
+   * @throws what the file system says when the directory cannot be written.
+   */
+  async tryClaim(): Promise<Claim | null> {
+    await mkdir(this.#directory, { recursive: true });
+    if (await this.#isClaimed(null)) return null;
+    const name = `${randomUUID()}.claim`;
+    const path = join(this.#directory, name);
+    const remove = () => rmSync(path, { force: true });
+    process.on("exit", remove);
+    const release = async (): Promise<void> => {
+      process.off("exit", remove);
+      // What cannot be removed is dead when this process is.
+      await rm(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => {});
+    };
+    try {
+      await writeFile(path, JSON.stringify({ pid: process.pid, host: this.#host }), { flag: "wx" });
+      if (await this.#isClaimed(name)) {
+        await release();
+        return null;
+      }
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    const signs = setInterval(() => {
+      const now = new Date();
+      utimes(path, now, now).catch(() => {});
+    }, SIGN_OF_LIFE_MS).unref();
+    return {
+      release: () => {
+        clearInterval(signs);
+        return release();
+      },
+    };
+  }
+
+  /** Whether another claim than `own` lives. Removes those that are dead. */
+  async #isClaimed(own: string | null): Promise<boolean> {
+    const names = (await readdir(this.#directory)).filter(
+      (name) => name.endsWith(".claim") && name !== own,
+    );
+    const lives = await Promise.all(names.map((name) => this.#isAlive(name)));
+    this.#seen = new Map([...this.#seen].filter(([name]) => names.includes(name)));
+    return lives.includes(true);
+  }
+
+  async #isAlive(name: string): Promise<boolean> {
+    const path = join(this.#directory, name);
+    const [touched, owner] = await Promise.all([
+      stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => null,
+      ),
+      readFile(path, "utf8").then(ownerFrom, () => null),
+    ]);
+    // It was taken away just now.
+    if (touched === null) return false;
+    if (owner?.host === this.#host && !isProcessAlive(owner.pid)) {
+      await rm(path, { force: true }).catch(() => {});
+      return false;
+    }
+    // A process id may be somebody else's by now, and those of other machines and containers that
+    // share this home mean nothing here: then only its signs of life tell.
+    const now = performance.now();
+    const before = this.#seen.get(name);
+    if (before === undefined || before.touched !== touched) {
+      this.#seen.set(name, { touched, looks: 0, at: now });
+      return true;
+    }
+    if (now - before.at < this.#lookMs) return true;
+    this.#seen.set(name, { touched, looks: before.looks + 1, at: now });
+    if (before.looks + 1 < SILENT_LOOKS) return true;
+    await rm(path, { force: true }).catch(() => {});
+    return false;
+  }
+}
+
+/** Not yet written, or not ours: then its signs of life tell. */
+function ownerFrom(text: string): { readonly pid: number; readonly host: string } | null {
+  const [, pid, host] = /^\{"pid":(\d+),"host":"(.*)"\}$/.exec(text) ?? [];
+  return pid === undefined || host === undefined ? null : { pid: Number(pid), host };
+}

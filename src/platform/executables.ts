@@ -1,0 +1,107 @@
+import { constants } from "node:fs";
+import { access, lstat, stat } from "node:fs/promises";
+import path from "node:path";
+import type { Machine } from "./machine.js";
+
+/**
+ * Where a program of this name would be, likeliest first: the folders of PATH, then those that
+ * programs are installed into and that a host started from a desktop often lacks in its PATH.
+ *
+ * Our own rather than the package `which`, which asks `process.platform`, looks into relative
+ * entries and, on Windows, into the current folder first: a project's folder could plant a program.
+ */
+export function executableCandidates(name: string, machine: Machine): string[] {
+  return machine.platform === "win32"
+    ? windowsCandidates(name, machine)
+    : posixCandidates(name, machine);
+}
+
+/** The first of them that is there and may be executed; `null` where none is. */
+export async function firstExecutable(
+  candidates: readonly string[],
+  platform: NodeJS.Platform,
+): Promise<string | null> {
+  for (const candidate of candidates) {
+    if (await (platform === "win32" ? isThere(candidate) : isExecutable(candidate))) {
+      return candidate;
+    }
+  }
+  return null;
+}
+
+/** A path as people write it into settings, where no shell replaces the `~` for them. */
+export function pathAsTyped(typed: string, { platform, home }: Machine): string {
+  const { join, resolve } = platform === "win32" ? path.win32 : path.posix;
+  return /^~[\\/]/.test(typed) ? join(home, typed.slice(2)) : resolve(typed);
+}
+
+function posixCandidates(name: string, { platform, environment, home }: Machine): string[] {
+  const { join, isAbsolute } = path.posix;
+  const usual =
+    platform === "darwin"
+      ? // Homebrew on Apple silicon; Homebrew on Intel, and installers.
+        ["/opt/homebrew/bin", "/usr/local/bin"]
+      : // Unpacked for all users; for one; Homebrew on Linux.
+        ["/usr/local/bin", join(home, ".local", "bin"), "/home/linuxbrew/.linuxbrew/bin"];
+  const folders = [...(environment["PATH"] ?? "").split(":"), ...usual];
+  // An empty entry means the current folder.
+  const paths = folders.filter((folder) => isAbsolute(folder)).map((folder) => join(folder, name));
+  return [...new Set(paths)];
+}
+
+function windowsCandidates(name: string, { environment }: Machine): string[] {
+  const { join } = path.win32;
+  const local = variable(environment, "LOCALAPPDATA");
+  // The aliases of installed packages, and the links that winget makes.
+  const usual =
+    local === undefined
+      ? []
+      : [join(local, "Microsoft", "WindowsApps"), join(local, "Microsoft", "WinGet", "Links")];
+  const folders = [...windowsPathEntries(variable(environment, "PATH") ?? ""), ...usual];
+  const endings = windowsEndings(variable(environment, "PATHEXT") ?? "");
+  const paths = folders
+    .filter(isOnADrive)
+    .flatMap((folder) => endings.map((ending) => join(folder, `${name}${ending}`)));
+  const seen = new Map(paths.map((each) => [each.toLowerCase(), each]));
+  return [...seen.values()];
+}
+
+/** Windows takes `Path` and `PATH` for the same, a copy of its variables does not. */
+function variable(environment: Machine["environment"], name: string): string | undefined {
+  const key = Object.keys(environment).find((each) => each.toUpperCase() === name);
+  return key === undefined ? undefined : environment[key];
+}
+
+/** Entries may be quoted, and quoted ones may hold the semicolon that parts them. */
+function windowsPathEntries(value: string): string[] {
+  const entries = value.match(/(?:"[^"]*"?|[^;"])+/g) ?? [];
+  return entries.map((entry) => entry.replaceAll('"', "").trim());
+}
+
+/** Of what Windows takes for a program only what runs without a shell. */
+function windowsEndings(pathExt: string): string[] {
+  const listed = pathExt.toLowerCase().split(";");
+  const endings = listed.filter((ending) => ending === ".exe" || ending === ".com");
+  return endings.length === 0 ? [".exe"] : [...new Set(endings)];
+}
+
+/** Not on a share of another machine, which holds up a search for half a minute when it is away. */
+const isOnADrive = (folder: string): boolean => /^[a-z]:[\\/]/i.test(folder);
+
+async function isExecutable(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Aliases in WindowsApps can be started but not followed: only a look at themselves succeeds. */
+async function isThere(file: string): Promise<boolean> {
+  try {
+    return !(await lstat(file)).isDirectory();
+  } catch {
+    return false;
+  }
+}

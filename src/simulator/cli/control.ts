@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { z } from "zod";
+
+/** A program whose connection ends does so at once, unless somebody has stopped it. */
+const LAST_MOMENTS_MS = 1000;
+
+const helloSchema = z.object({
+  token: z.string(),
+  pid: z.number().int(),
+  argv: z.array(z.string()),
+  holds: z.boolean(),
+});
+
+type Message =
+  | { readonly act: "write"; readonly stream: 0 | 1; readonly base64: string }
+  | { readonly act: "exit"; readonly code: number }
+  | { readonly act: "kill" }
+  | { readonly act: "ignoreTermination" }
+  | { readonly act: "hold"; readonly milliseconds: number };
+
+/** One process of the stand-in, as long as it lives. */
+export class StandInProcess {
+  readonly argv: readonly string[];
+  readonly pid: number;
+  readonly #socket: Socket;
+  readonly #gone = new AbortController();
+
+  constructor(socket: Socket, argv: readonly string[], pid: number) {
+    this.argv = argv;
+    this.pid = pid;
+    this.#socket = socket;
+    socket.once("close", () => this.#gone.abort());
+  }
+
+  /** Aborted when it has ended, by whomever. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  tell(message: Message): void {
+    if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
+  }
+}
+
+/** Where the stand-ins ask what they are to do. */
+export class ControlServer {
+  readonly token = randomUUID();
+  readonly #server: Server;
+  readonly #sockets = new Map<Socket, number | null>();
+  readonly #onCall: (process: StandInProcess) => void;
+  readonly #onEnd: () => void;
+
+  constructor(onCall: (process: StandInProcess) => void, onEnd: () => void) {
+    this.#onCall = onCall;
+    this.#onEnd = onEnd;
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Resolves with the port. */
+  async listen(): Promise<number> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    return address.port;
+  }
+
+  /** Processes that live, those that only hold pipes included. */
+  get processes(): number {
+    return this.#sockets.size;
+  }
+
+  /** Ends every process and resolves when they have ended. */
+  async close(): Promise<void> {
+    this.#server.close();
+    await Promise.all([...this.#sockets.keys()].map((socket) => this.#end(socket)));
+  }
+
+  async #end(socket: Socket): Promise<void> {
+    // Not `once` of node:events, which would fail of a connection that is reset instead.
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.end();
+    const late = setTimeout(() => {
+      const pid = this.#sockets.get(socket);
+      if (typeof pid === "number") kill(pid);
+      socket.destroy();
+    }, LAST_MOMENTS_MS);
+    await closed;
+    clearTimeout(late);
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.set(socket, null);
+    // A broken connection is noticed by its close.
+    socket.on("error", () => {});
+    socket.on("end", () => socket.end());
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      this.#onEnd();
+    });
+    let received = "";
+    socket.setEncoding("utf8");
+    const read = (text: string) => {
+      received += text;
+      const end = received.indexOf("\n");
+      if (end < 0) return;
+      socket.off("data", read);
+      socket.resume();
+      this.#greet(socket, received.slice(0, end));
+    };
+    socket.on("data", read);
+  }
+
+  #greet(socket: Socket, line: string): void {
+    const hello = helloSchema.safeParse(parsed(line));
+    if (!hello.success || hello.data.token !== this.token) {
+      socket.destroy();
+      return;
+    }
+    const { argv, pid, holds } = hello.data;
+    this.#sockets.set(socket, pid);
+    if (!holds) this.#onCall(new StandInProcess(socket, argv, pid));
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,37 @@
+import type { OutputEncoding } from "./switches.js";
+
+/** The upper half of the code page of Western European consoles. */
+const CP850 =
+  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0";
+/** Of Windows; above these it is Latin-1. Node's own decoder takes all of it for Latin-1 in some versions. */
+const CP1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
+const BEYOND_ASCII = /[^\0-\x7f]/gu;
+
+/** A text as the bytes that arrive. `first`: nothing was written before it. */
+export function encoded(text: string, encoding: OutputEncoding, first = true): Buffer {
+  switch (encoding) {
+    case "utf8":
+      return Buffer.from(text);
+    case "cp1252_mojibake":
+      return misread(text, CP1252);
+    case "cp850_mojibake":
+      return misread(text, CP850);
+    case "question_marks":
+      // One for each UTF-16 unit, as .NET does.
+      return Buffer.from(text.replace(BEYOND_ASCII, (character) => "?".repeat(character.length)));
+    case "invalid_bytes":
+      return Buffer.concat([...text].map((character) => cut(Buffer.from(character))));
+    case "utf16":
+      return Buffer.from(first ? `\ufeff${text}` : text, "utf16le");
+  }
+}
+
+/** @param upper the characters from 0x80 on. */
+function misread(text: string, upper: string): Buffer {
+  const characters = [...Buffer.from(text)].map((byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : (upper[byte - 0x80] ?? String.fromCharCode(byte)),
+  );
+  return Buffer.from(characters.join(""));
+}
+
+const cut = (bytes: Buffer) => (bytes.length === 1 ? bytes : bytes.subarray(0, -1));

@@ -1,0 +1,2 @@
+export { type FoundryCliOptions, FoundryCliStandIn, startFoundryCli } from "./stand-in.js";
+export type { FoundryCliSwitches, OutputEncoding, OutputNoise } from "./switches.js";

@@ -1,0 +1,243 @@
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../clock.js";
+import type { Simulator } from "../simulator.js";
+import type { FoundryCliSwitches } from "./switches.js";
+
+/** Of ONNX Runtime, as `daemon.json` names it. */
+const ORT_VERSION = "1.26.0";
+/** Not registered for anything, below what systems give out, and no port that clients refuse to ask. */
+const DEAD_URL = "http://127.0.0.1:4";
+/** What the older service took when nothing else was said (#146). */
+const OLD_DEFAULT_PORT = 5273;
+
+/** What the command line says of the service, true or not. */
+export type Report =
+  | { readonly kind: "ready"; readonly url: string; readonly startedAt: Date }
+  | { readonly kind: "initializing" }
+  /** With the address that stayed behind, if it shows one. */
+  | { readonly kind: "stopped"; readonly staleUrl: string | null }
+  | { readonly kind: "unreachable" };
+
+export type Started =
+  | { readonly kind: "started" | "already"; readonly url: string }
+  | { readonly kind: "port_in_use"; readonly url: string }
+  | { readonly kind: "failed" };
+
+export interface InstallationOptions {
+  readonly service: Simulator | (() => Promise<Simulator>);
+  readonly version: string;
+  /** Where `.foundry` is; `null`: nothing is written. */
+  readonly home: string | null;
+  /** The newer generation leaves a file that says where its service is. */
+  readonly writesDaemonFile: boolean;
+  readonly clock: Clock;
+  readonly switches: () => FoundryCliSwitches;
+  /** After something that a switch stands for has been put right. */
+  readonly change: (changes: Partial<FoundryCliSwitches>) => void;
+}
+
+/** Foundry Local as it is installed: the service that the commands drive, and what they remember. */
+export class Installation {
+  readonly version: string;
+  readonly home: string | null;
+  /** How far downloads came that were left, in percent. */
+  readonly partial = new Map<string, number>();
+  /** `null`: another one at each start. */
+  port: number | null = null;
+  readonly #options: InstallationOptions;
+  #simulator: Simulator | null;
+  #made: Promise<Simulator> | null = null;
+  #startedAt = new Date();
+  /** It came up without a listener. */
+  #dead = false;
+  /** It listens, though it was stopped. */
+  #orphaned = false;
+  /** Its address was told, and it will listen. */
+  #coming = false;
+  #stops = 0;
+  #lag = 0;
+  #starting: Promise<Started> | null = null;
+  readonly #lines: string[] = [];
+
+  constructor(options: InstallationOptions) {
+    this.#options = options;
+    this.version = options.version;
+    this.home = options.home;
+    this.#simulator = typeof options.service === "function" ? null : options.service;
+    if (this.#listens) this.#record();
+  }
+
+  get switches(): FoundryCliSwitches {
+    return this.#options.switches();
+  }
+
+  /** It is said to be ready, and nothing listens where it is said to be. */
+  get dead(): boolean {
+    return this.#dead || this.switches.status === "dead_listener";
+  }
+
+  get pid(): number {
+    return this.switches.pid ?? process.pid;
+  }
+
+  /** Made, though not started, if there is none yet. */
+  simulator(): Promise<Simulator> {
+    this.#made ??= this.#make();
+    return this.#made;
+  }
+
+  /** What a question for the state is answered with; counts as one. */
+  report(): Report {
+    const { status } = this.switches;
+    const lastUrl = this.#simulator?.url ?? null;
+    if (status === "broken_ipc") return { kind: "unreachable" };
+    if (status === "says_stopped") return { kind: "stopped", staleUrl: lastUrl };
+    if (this.#lag > 0) {
+      this.#lag -= 1;
+      return { kind: "stopped", staleUrl: null };
+    }
+    if (status === "dead_listener") {
+      const url = this.#listens || lastUrl === null ? DEAD_URL : lastUrl;
+      return { kind: "ready", url, startedAt: this.#startedAt };
+    }
+    if (this.#dead) return { kind: "ready", url: DEAD_URL, startedAt: this.#startedAt };
+    if (this.#starting !== null || this.#coming) return { kind: "initializing" };
+    if (!this.#listens || this.#orphaned) return { kind: "stopped", staleUrl: null };
+    return { kind: "ready", url: lastUrl ?? DEAD_URL, startedAt: this.#startedAt };
+  }
+
+  /** All who start it while it starts share one start. It goes on when the command is killed. */
+  start(port: number | null = this.port): Promise<Started> {
+    this.#starting ??= this.#start(port).finally(() => {
+      this.#starting = null;
+    });
+    return this.#starting;
+  }
+
+  async stop(): Promise<void> {
+    const { stop, daemonFileAfterStop, status } = this.switches;
+    // Both are gone after a restart.
+    if (status === "dead_listener" || status === "broken_ipc") {
+      this.#options.change({ status: "truth" });
+    }
+    this.#dead = false;
+    this.#lag = 0;
+    this.#coming = false;
+    this.#stops += 1;
+    this.#log("stopping");
+    if (daemonFileAfterStop === "removed") this.#removeDaemonFile();
+    this.#orphaned = stop === "leaves_service" && this.#listens;
+    if (stop === "works") await this.#simulator?.stop();
+  }
+
+  /** What was made for it is closed; what was handed to it is not. */
+  async close(): Promise<void> {
+    if (typeof this.#options.service === "function") await (await this.#made)?.close();
+  }
+
+  get logLines(): readonly string[] {
+    return this.#lines;
+  }
+
+  get #listens(): boolean {
+    return this.#simulator?.listening ?? false;
+  }
+
+  async #make(): Promise<Simulator> {
+    const { service } = this.#options;
+    if (typeof service !== "function") return service;
+    const simulator = await service();
+    // It runs from its first start on, not from its making.
+    await simulator.stop();
+    this.#simulator = simulator;
+    return simulator;
+  }
+
+  async #start(port: number | null): Promise<Started> {
+    const { start, startMs, startReturns } = this.switches;
+    const simulator = await this.simulator();
+    // Only a restart helps: to the command line all is well.
+    if (this.dead) return { kind: "already", url: DEAD_URL };
+    if (this.#listens && !this.#orphaned) {
+      return { kind: "already", url: simulator.url };
+    }
+    const wanted = `http://127.0.0.1:${port ?? OLD_DEFAULT_PORT}`;
+    if (start === "port_in_use") return { kind: "port_in_use", url: wanted };
+    if (start === "fails") return { kind: "failed" };
+    if (this.#orphaned) {
+      // Where the new one gets another port, the old one would go on beside it; here it moves.
+      if (port !== null && port === simulator.port) return { kind: "port_in_use", url: wanted };
+      await simulator.stop();
+      this.#orphaned = false;
+    }
+    if (startReturns === "when_listening") await this.#options.clock.sleep(startMs);
+    if (start === "comes_up_dead") {
+      await simulator.stop();
+      this.#dead = true;
+      return this.#up(DEAD_URL);
+    }
+    try {
+      await simulator.start(port ?? 0);
+    } catch (error) {
+      if (isPortInUse(error)) return { kind: "port_in_use", url: wanted };
+      throw error;
+    }
+    if (startReturns === "at_once") await this.#listenLater(simulator, startMs);
+    return this.#up(simulator.url);
+  }
+
+  /** The address is told before anything listens there. */
+  async #listenLater(simulator: Simulator, afterMs: number): Promise<void> {
+    const { port } = simulator;
+    await simulator.stop();
+    this.#coming = true;
+    const stops = this.#stops;
+    this.#options.clock
+      .sleep(afterMs)
+      .then(async () => {
+        if (stops === this.#stops) await simulator.start(port);
+      })
+      // Closed, or started by other means meanwhile.
+      .catch(() => {})
+      .finally(() => {
+        if (stops === this.#stops) this.#coming = false;
+      });
+  }
+
+  #up(url: string): Started {
+    this.#startedAt = new Date();
+    this.#lag = this.switches.statusLagCalls;
+    this.#record(url);
+    return { kind: "started", url };
+  }
+
+  #record(url = this.#simulator?.url ?? DEAD_URL): void {
+    this.#log(`listening on ${url}`);
+    if (this.home === null || !this.#options.writesDaemonFile) return;
+    mkdirSync(join(this.home, ".foundry"), { recursive: true });
+    const content = {
+      web_urls: [url],
+      pid: this.pid,
+      daemon_version: this.version,
+      ort_version: ORT_VERSION,
+    };
+    writeFileSync(join(this.home, ".foundry", "daemon.json"), `${JSON.stringify(content)}\n`);
+  }
+
+  #removeDaemonFile(): void {
+    if (this.home !== null) rmSync(join(this.home, ".foundry", "daemon.json"), { force: true });
+  }
+
+  #log(what: string): void {
+    const line = `${new Date().toISOString()} [INF] ${what}`;
+    this.#lines.push(line);
+    if (this.home === null) return;
+    const folder = join(this.home, ".foundry", "logs");
+    mkdirSync(folder, { recursive: true });
+    appendFileSync(join(folder, "foundry.log"), `${line}\n`);
+  }
+}
+
+const isPortInUse = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "EADDRINUSE";

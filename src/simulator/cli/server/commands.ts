@@ -1,0 +1,65 @@
+import type { Call } from "../call.js";
+import type { Command } from "../command.js";
+import type { Installation } from "../installation.js";
+import * as daemon from "./daemon.js";
+import * as models from "./models.js";
+import * as settings from "./settings.js";
+
+/**
+ * The command line from 0.10 on. What was seen (`docs/foundry-local.md`): the JSON of `server status`,
+ * `server start`, `cache location`, `config show`, `model list` and `model info`, the text of
+ * `server status`, the table of variants (#995), and the refusal of what it does not know with exit
+ * code 2. The words and exit codes of everything else are ASSUMED, above all those of downloads.
+ *
+ * @returns the exit code.
+ */
+export async function serverCommand(call: Call, installation: Installation): Promise<number> {
+  if (call.argv.length === 1 && call.has("version")) {
+    call.print(installation.version);
+    return 0;
+  }
+  const command = COMMANDS.get(call.command);
+  if (command === undefined) return misused(call, installation);
+  return await command(call, installation);
+}
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  Object.entries<Command>({
+    "server start": daemon.start,
+    "server stop": daemon.stop,
+    "server restart": daemon.restart,
+    "server status": daemon.status,
+    "server logs": daemon.logs,
+    status: daemon.overview,
+    "model list": models.list,
+    "model info": models.describe,
+    "model show": models.describe,
+    "model download": models.downloadModel,
+    "model load": models.load,
+    "model unload": models.unload,
+    "cache location": settings.cacheLocation,
+    "cache list": models.listCache,
+    "config show": settings.showConfig,
+    "config set": settings.setConfig,
+    "config reset": settings.resetConfig,
+  }),
+);
+
+/** Both ways in which it was seen. */
+function misused(call: Call, installation: Installation): number {
+  const groups = new Set([...COMMANDS.keys()].map((command) => command.split(" ")[0]));
+  const [group, inner] = call.words;
+  const unknown = (groups.has(group) ? inner : group) ?? call.argv[0] ?? "";
+  if (installation.switches.unknownCommand === "did_you_mean") {
+    call.complain(
+      `Unknown command: '${unknown}'`,
+      ...(unknown === "service" ? ["Did you mean 'server'?"] : []),
+    );
+  } else {
+    call.complain(
+      `● error: Unrecognized command or argument '${unknown}'.`,
+      "Hint: Run 'foundry --help' to see usage.",
+    );
+  }
+  return 2;
+}

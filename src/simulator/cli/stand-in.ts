@@ -1,0 +1,220 @@
+import { EventEmitter, once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Clock } from "../clock.js";
+import type { Simulator } from "../simulator.js";
+import { Call } from "./call.js";
+import { ControlServer, type StandInProcess } from "./control.js";
+import { Installation } from "./installation.js";
+import { noiseAfter, noiseBefore } from "./noise.js";
+import { type ProgramFile, programFiles, removeProgram, writeProgram } from "./program.js";
+import { serverCommand } from "./server/commands.js";
+import { serviceCommand } from "./service/commands.js";
+import { type CallTrouble, type FoundryCliSwitches, troubleOf, WELL } from "./switches.js";
+
+/** What {@link startFoundryCli} takes. */
+export interface FoundryCliOptions {
+  /** `service`: 0.2 to 0.8, `foundry service …`. `server`: 0.10 and later, `foundry server …`. */
+  readonly generation: "service" | "server";
+  /** What `--version` prints. Default: one of its generation. */
+  readonly version?: string;
+  /** Where the program goes; made if it is not there. Default: a new temporary directory. */
+  readonly directory?: string;
+  /**
+   * The directory in which `.foundry` is: `server` writes `daemon.json` there, and both a log.
+   * Default: nothing is written.
+   */
+  readonly home?: string;
+  /**
+   * The service that it starts and stops, listening already or not; or what makes one when it is
+   * first needed, which is then closed with the stand-in.
+   */
+  readonly service: Simulator | (() => Promise<Simulator>);
+  /** Default: all is well. */
+  readonly switches?: Partial<FoundryCliSwitches>;
+}
+
+const VERSIONS = { service: "0.8.113+70167233c5", server: "0.10.3" } as const;
+const COMMANDS = { service: serviceCommand, server: serverCommand } as const;
+/** 128 and SIGABRT, as a shell would say of .NET's end. */
+const CRASHED = 134;
+const CRASH = [
+  "Unhandled exception. System.InvalidOperationException: Sequence contains no elements",
+  "   at System.Linq.ThrowHelper.ThrowNoElementsException() + 0x34",
+  "   at Microsoft.AI.Foundry.Local.Program.<Main>d__0.MoveNext() + 0x2a8",
+  "Aborted (core dumped)",
+];
+const WAIT_MS = 10_000;
+
+/** A `foundry` that can be started like the real one. */
+export class FoundryCliStandIn {
+  readonly directory: string;
+  /** What would be found on PATH; on Windows the script, since nothing stands in for an .exe. */
+  readonly path: string;
+  /** Can be started with Node on every platform. */
+  readonly script: string;
+  readonly home: string | null;
+  readonly #calls: (readonly string[])[] = [];
+  readonly #changes = new EventEmitter();
+  readonly #clock: Clock;
+  readonly #control: ControlServer;
+  readonly #installation: Installation;
+  readonly #generation: FoundryCliOptions["generation"];
+  readonly #files: readonly ProgramFile[];
+  readonly #ownsDirectory: boolean;
+  #switches: FoundryCliSwitches;
+
+  private constructor(parts: Parts) {
+    const { options, directory, files } = parts;
+    this.#clock = parts.clock;
+    this.#control = parts.control;
+    this.#generation = options.generation;
+    this.#files = files;
+    this.#ownsDirectory = options.directory === undefined;
+    this.#switches = { ...WELL, ...options.switches };
+    this.directory = directory;
+    this.path = files[0]?.path ?? "";
+    this.script = files.at(-1)?.path ?? "";
+    this.home = options.home ?? null;
+    this.#installation = new Installation({
+      service: options.service,
+      version: options.version ?? VERSIONS[options.generation],
+      home: this.home,
+      writesDaemonFile: options.generation === "server",
+      clock: this.#clock,
+      switches: () => this.#switches,
+      change: (changes) => this.set(changes),
+    });
+  }
+
+  /** @internal */
+  static async start(options: FoundryCliOptions): Promise<FoundryCliStandIn> {
+    let standIn: FoundryCliStandIn | null = null;
+    const control = new ControlServer(
+      (process) => standIn?.serve(process),
+      () => standIn?.changed(),
+    );
+    const port = await control.listen();
+    try {
+      const directory =
+        options.directory ?? (await mkdtemp(join(tmpdir(), "foundry-local-mcp-cli-")));
+      const place = { platform: process.platform, directory, node: process.execPath };
+      const files = programFiles(place, port, control.token);
+      await writeProgram(directory, files);
+      standIn = new FoundryCliStandIn({ options, directory, files, control, clock: new Clock() });
+      return standIn;
+    } catch (error) {
+      await control.close();
+      throw error;
+    }
+  }
+
+  /** The arguments of each call so far. */
+  get calls(): readonly (readonly string[])[] {
+    return this.#calls;
+  }
+
+  /** Processes of it that live now, those that only keep pipes open included. */
+  get processes(): number {
+    return this.#control.processes;
+  }
+
+  /** Changes how it behaves from now on; what is not named stays. */
+  set(changes: Partial<FoundryCliSwitches>): void {
+    this.#switches = { ...this.#switches, ...changes };
+  }
+
+  /**
+   * Resolves when the predicate is true, asked again whenever a process comes or goes.
+   *
+   * @param timeoutMs rejects after that; default 10 000.
+   */
+  async waitFor(
+    predicate: (standIn: FoundryCliStandIn) => boolean,
+    timeoutMs: number = WAIT_MS,
+  ): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    while (!predicate(this)) await once(this.#changes, "changed", { signal });
+  }
+
+  /** Ends every process of it that lives, and takes its files away. */
+  async close(): Promise<void> {
+    this.#clock.close();
+    await this.#control.close();
+    await this.#installation.close();
+    await removeProgram(this.#files);
+    if (this.#ownsDirectory) await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  changed(): void {
+    this.#changes.emit("changed");
+  }
+
+  /** @internal */
+  serve(process: StandInProcess): void {
+    this.#calls.push(process.argv);
+    this.changed();
+    this.#answer(process).catch((error: unknown) => {
+      // Its process has ended, or all does; anything else is a defect and must be seen.
+      if (process.gone.aborted || this.#clock.signal.aborted) return;
+      const text = `the stand-in failed: ${error instanceof Error ? error.stack : String(error)}\n`;
+      process.tell({ act: "write", stream: 1, base64: Buffer.from(text).toString("base64") });
+      process.tell({ act: "exit", code: 70 });
+    });
+  }
+
+  async #answer(process: StandInProcess): Promise<void> {
+    const trouble = troubleOf(this.#switches, process.argv);
+    const call = new Call(process, trouble);
+    if (trouble.ignoresTermination) process.tell({ act: "ignoreTermination" });
+    if (trouble.delayMs > 0) await call.sleep(trouble.delayMs);
+    if (trouble.ends === "hangs_silently") return;
+    const code = (await this.#carriedOut(call, trouble)) ?? CRASHED;
+    if (trouble.ends === "killed") process.tell({ act: "kill" });
+    else if (trouble.ends !== "hangs_after_output") {
+      process.tell({ act: "exit", code: trouble.exitCode ?? code });
+    }
+  }
+
+  /** The exit code, or `null` when it went to pieces before anything was done. */
+  async #carriedOut(call: Call, trouble: CallTrouble): Promise<number | null> {
+    if (trouble.ends === "killed") return null;
+    if (trouble.ends === "crashes") {
+      call.complain(...CRASH);
+      return null;
+    }
+    call.write(noiseBefore(trouble.noise));
+    const code = await COMMANDS[this.#generation](call, this.#installation);
+    call.write(noiseAfter(trouble.noise));
+    return code;
+  }
+}
+
+interface Parts {
+  readonly options: FoundryCliOptions;
+  readonly directory: string;
+  readonly files: readonly ProgramFile[];
+  readonly control: ControlServer;
+  readonly clock: Clock;
+}
+
+/**
+ * Puts a `foundry` into a directory that behaves like Foundry Local's command line and drives a
+ * simulated service.
+ *
+ * @example
+ * await using cli = await startFoundryCli({
+ *   generation: "server",
+ *   service: () => startSimulator({ dialect: "C1" }),
+ * });
+ * // spawn(cli.path, ["server", "status", "-o", "json"])
+ */
+export function startFoundryCli(options: FoundryCliOptions): Promise<FoundryCliStandIn> {
+  return FoundryCliStandIn.start(options);
+}

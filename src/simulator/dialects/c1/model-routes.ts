@@ -1,0 +1,99 @@
+import type { SimulatedModel } from "../../models/model.js";
+import type { Call, Core1 } from "./core1.js";
+import { Core1Error, empty, json } from "./errors.js";
+import { modelNamed } from "./lookup.js";
+import { toJson } from "./system-text-json.js";
+
+/** What every object of the service's OpenAI library says of itself. */
+export const BETALGO = { IsDelta: false, Successful: true, HttpStatusCode: 0 } as const;
+
+/** `GET /status`: no process id. */
+export async function status({ core, request }: Call): Promise<void> {
+  const { url, modelCachePath } = core.context;
+  request.reply.whole(
+    json({
+      endpoints: [url()],
+      modelDirPath: modelCachePath,
+      pipeName: null,
+      isAutoRegistrationResolved: true,
+      autoRegistrationStatus: "No EP bootstrappers configured.",
+    }),
+  );
+}
+
+/** `GET /models/loaded`: the one answer without a length. */
+export async function listLoaded({ core, request }: Call): Promise<void> {
+  const { store } = core.context.engine;
+  const ids = store.all.map(({ id }) => id).filter((id) => store.isLoaded(id));
+  const contentType = "application/json; charset=utf-8";
+  request.reply.whole({ status: 200, body: toJson(ids), contentType, framing: "chunked" });
+}
+
+/** `GET /models/load/{x}`: every failure is the same empty 500. */
+export async function load({ core, request, name }: Call): Promise<void> {
+  const model = isOffline(core) ? null : modelNamed(core, name);
+  const loaded = model !== null && (await core.memory.load(model));
+  request.reply.whole(empty(loaded ? 200 : 500));
+}
+
+/** `GET /models/unload/{x}`: a success, loaded or not, known or not. */
+export async function unload({ core, request, name }: Call): Promise<void> {
+  if (isOffline(core)) {
+    request.reply.whole(empty(500));
+    return;
+  }
+  const model = modelNamed(core, name);
+  request.reply.whole(empty(200));
+  if (model !== null) core.memory.unload(model);
+}
+
+/** `GET /v1/models`: what is downloaded, each version by its bare name. */
+export async function listModels({ core, request }: Call): Promise<void> {
+  const data = listedModels(core).map((model) => modelObject(core, model));
+  request.reply.whole(json({ data, ...BETALGO, object: "list" }));
+}
+
+/** `GET /v1/models/{name}`: by bare name alone. */
+export async function getModel({ core, request, name }: Call): Promise<void> {
+  const found = listedModels(core).find((model) => listedId(core, model) === name);
+  if (found === undefined) {
+    throw new Core1Error(404, `The model '${name}' does not exist`, "model_not_found");
+  }
+  request.reply.whole(json(modelObject(core, found)));
+}
+
+function listedModels(core: Core1): readonly SimulatedModel[] {
+  if (isOffline(core)) {
+    throw new Core1Error(
+      500,
+      "Failed to retrieve model list: Catalog request failed across 7 region(s): the catalog cannot be reached",
+    );
+  }
+  const { store } = core.context.engine;
+  const isListed = ({ id, downloaded }: SimulatedModel): boolean =>
+    core.switches.modelList === "loaded" ? store.isLoaded(id) : downloaded;
+  return store.all.filter(isListed);
+}
+
+const isOffline = ({ switches }: Core1): boolean => switches.catalogAccess === "unreachable";
+
+const listedId = ({ switches }: Core1, { id, name }: SimulatedModel): string =>
+  switches.listedIds === "id" ? id : name;
+
+function modelObject(core: Core1, model: SimulatedModel) {
+  return {
+    id: listedId(core, model),
+    owned_by: model.publisher,
+    permission: [],
+    created: model.created,
+    CreatedTime: dateText(model.created),
+    parent: model.alias,
+    ...BETALGO,
+    object: "model",
+  };
+}
+
+/** Seconds since 1970 as .NET writes a moment. */
+export function dateText(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}+00:00`;
+}

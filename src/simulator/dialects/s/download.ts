@@ -1,0 +1,121 @@
+import { z } from "zod";
+import type { SimulatedModel } from "../../models/model.js";
+import type { DialectRequest } from "../dialect.js";
+import { lastLine, progressLine, stepsOf } from "./download-lines.js";
+import { readJson } from "./request.js";
+import type { Service } from "./service.js";
+
+const downloadSchema = z.looseObject({
+  model: z.looseObject({
+    Name: z.string(),
+    Uri: z.string(),
+    /** The catalog's with `Local` behind it. */
+    ProviderType: z.string().regex(/Local$/),
+  }),
+  /** Without it the progress goes into a named pipe. */
+  IgnorePipeReport: z.boolean().optional(),
+});
+
+const TYPE = "text/plain; charset=utf-8";
+const LOOK_EVERY_MS = 10;
+
+/** How a download ended, for its last line. `"broken"`: there is none. */
+type End = { readonly error: string | null } | "broken";
+
+/** `POST /openai/download`: progress while it runs, and a line of JSON at its end. */
+export async function download(service: Service, request: DialectRequest): Promise<void> {
+  const body = await readJson(request, downloadSchema, 400);
+  const { Name, Uri } = body.model;
+  const model = service.models.find(
+    (known) => known.id === Name || uriOf(known) === Uri || service.idOf(known) === Name,
+  );
+  request.reply.start(TYPE);
+  const says = body.IgnorePipeReport === true;
+  await finish(service, request, await end(service, request, model ?? null, Name, says));
+}
+
+export function uriOf(model: SimulatedModel): string {
+  return `azureml://registries/azureml/models/${model.name}/versions/${model.version}`;
+}
+
+/** The words of the refusals are made up: nobody wrote down the real ones. */
+async function end(
+  service: Service,
+  request: DialectRequest,
+  model: SimulatedModel | null,
+  name: string,
+  says: boolean,
+): Promise<End> {
+  const { downloads, switches } = service;
+  if (model === null) return { error: `Model ${name} was not found in the catalog.` };
+  if (model.downloaded) return { error: null };
+  if (downloads.isRunning(model.id) && switches.secondDownload === "refused") {
+    return { error: `Model ${name} is being downloaded already.` };
+  }
+  downloads.begin(model.id);
+  try {
+    return await run(service, request, model, says);
+  } finally {
+    downloads.end(model.id);
+    service.engine.log.changed();
+  }
+}
+
+/** Goes on where an earlier one ended, and goes on when the client has gone. */
+async function run(
+  service: Service,
+  request: DialectRequest,
+  model: SimulatedModel,
+  says: boolean,
+): Promise<End> {
+  const { downloads, switches, engine } = service;
+  const wholeMs = model.downloadMs ?? engine.speeds.downloadMs;
+  let percent = downloads.percentOf(model.id);
+  for (const step of stepsOf(model)) {
+    if (step.percent <= percent) continue;
+    const trouble = switches.downloadTrouble;
+    if (trouble !== null && step.percent > trouble.atPercent && downloads.firstTrouble(model.id)) {
+      if (trouble.kind === "fails") return { error: "The download failed." };
+      if (trouble.kind === "stalls") await untilGone(service, request);
+      return "broken";
+    }
+    await engine.clock.sleep((wholeMs * (step.percent - percent)) / 100);
+    if (isOver(service, request)) return "broken";
+    percent = step.percent;
+    downloads.reached(model.id, percent);
+    if (says) request.reply.event(progressLine(step, switches.downloadLines));
+    engine.log.changed();
+    await engine.clock.yield();
+  }
+  downloads.complete(model.id);
+  service.context.setDownloaded(model.id, true);
+  return { error: null };
+}
+
+/** The process died, or a client left that this revision listens to. */
+function isOver({ switches }: Service, request: DialectRequest): boolean {
+  if (request.record.endedBy === "died") return true;
+  return switches.downloadOnDisconnect === "stops" && request.clientClosed();
+}
+
+async function untilGone({ engine }: Service, request: DialectRequest): Promise<void> {
+  while (!request.clientClosed()) await engine.clock.sleep(LOOK_EVERY_MS);
+}
+
+async function finish(
+  { switches, engine }: Service,
+  { reply }: DialectRequest,
+  end: End,
+): Promise<void> {
+  if (end === "broken" || switches.downloadEnd === "none") {
+    reply.cut();
+    return;
+  }
+  const line = lastLine(end.error, switches.downloadEnd);
+  const cuts = switches.downloadEndSplit ? [0, 1, 9, line.length] : [0, line.length];
+  for (const [index, from] of cuts.slice(0, -1).entries()) {
+    if (index > 0) await engine.clock.sleep(LOOK_EVERY_MS);
+    reply.event(line.slice(from, cuts[index + 1]));
+  }
+  reply.end();
+}

@@ -1,0 +1,58 @@
+import type { SimulatedModel } from "../../models/model.js";
+import type { DialectRequest } from "../dialect.js";
+import { dotnetTime, json, ServiceError } from "./answers.js";
+import type { Service } from "./service.js";
+
+/** What a model may write, where it says nothing itself: 4096 of 32768, 16384 of 131072. */
+const OUTPUT_SHARE = 8;
+
+/** `GET /openai/models`: what is downloaded, also what no catalog names. */
+export async function listDownloaded(service: Service, { reply }: DialectRequest): Promise<void> {
+  await patient(service);
+  reply.whole(json(service.downloaded.map((model) => service.idOf(model))));
+}
+
+/** `GET /openai/loadedmodels`. */
+export async function listLoaded(service: Service, { reply }: DialectRequest): Promise<void> {
+  await patient(service);
+  reply.whole(json(loaded(service).map((model) => service.idOf(model))));
+}
+
+/** `GET /v1/models`. */
+export async function listForOpenAI(service: Service, { reply }: DialectRequest): Promise<void> {
+  const { openaiModels } = service.switches;
+  if (openaiModels === "absent") throw new ServiceError(404, "");
+  await patient(service);
+  const listed = openaiModels === "downloaded" ? service.downloaded : loaded(service);
+  const data = listed.map((model) => element(service, model));
+  reply.whole(json({ data, ...BETALGO, object: "list" }));
+}
+
+/** Members that the library behind S and C1 adds to every object of OpenAI's. */
+export const BETALGO = { IsDelta: false, Successful: true, HttpStatusCode: 0 };
+
+function element(service: Service, model: SimulatedModel): object {
+  const context = model.advertisedContextLength ?? model.contextLength;
+  const maxOutputTokens = model.maxOutputTokens ?? Math.floor(context / OUTPUT_SHARE);
+  return {
+    vision: model.task.includes("vision"),
+    toolCalling: model.toolCalling,
+    maxInputTokens: context - maxOutputTokens,
+    maxOutputTokens,
+    id: service.idOf(model),
+    owned_by: model.publisher,
+    permission: [],
+    created: model.created,
+    CreatedTime: dotnetTime(model.created),
+    ...BETALGO,
+    object: "model",
+  };
+}
+
+function loaded({ models, engine }: Service): readonly SimulatedModel[] {
+  return models.filter(({ id }) => engine.store.isLoaded(id));
+}
+
+async function patient({ switches, engine }: Service): Promise<void> {
+  if (switches.listsWait) await engine.loadLock.run(() => {});
+}

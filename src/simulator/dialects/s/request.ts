@@ -1,0 +1,44 @@
+import type { z } from "zod";
+import type { DialectRequest } from "../dialect.js";
+import { ServiceError } from "./answers.js";
+
+/** The body as it should be. @throws {ServiceError} with this status and no words when it is not. */
+export async function readJson<S extends z.ZodType>(
+  request: DialectRequest,
+  schema: S,
+  status: 400 | 500,
+): Promise<z.output<S>> {
+  const parsed = schema.safeParse(parsedJson(await request.readBody()));
+  if (parsed.success) return parsed.data;
+  throw new ServiceError(status, "");
+}
+
+function parsedJson(bytes: Buffer | null): unknown {
+  try {
+    return JSON.parse(bytes?.toString() ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The query of a request's target. */
+export function queryOf(target: string): URLSearchParams {
+  const at = target.indexOf("?");
+  return new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
+}
+
+/** Whole seconds; `null` where none are given. @throws {ServiceError} 400 for what is no number. */
+export function secondsIn(query: URLSearchParams, name: string): number | null {
+  const given = query.get(name);
+  if (given === null || given === "") return null;
+  if (!/^-?\d+$/.test(given)) throw new ServiceError(400, "");
+  return Number(given);
+}
+
+/** @throws {ServiceError} 400 for what is neither `true` nor `false`, in whatever case. */
+export function flagIn(query: URLSearchParams, name: string, otherwise: boolean): boolean {
+  const given = query.get(name)?.toLowerCase();
+  if (given === undefined || given === "") return otherwise;
+  if (given !== "true" && given !== "false") throw new ServiceError(400, "");
+  return given === "true";
+}

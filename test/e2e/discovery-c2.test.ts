@@ -1,0 +1,3 @@
+import { describeDiscovery } from "./discovery.js";
+
+describeDiscovery({ dialect: "C2", generation: "server" });

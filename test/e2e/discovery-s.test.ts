@@ -1,0 +1,3 @@
+import { describeDiscovery } from "./discovery.js";
+
+describeDiscovery({ dialect: "S", generation: "service" });

@@ -1,0 +1,182 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type FoundryCliSwitches, startSimulator } from "../../src/simulator/index.js";
+import { FoundryMachine, INSTALLATIONS, type Installation } from "./foundry-machine.js";
+import type { Host, ProgressNote } from "./host.js";
+import { ANSWER, ENDLESS, MODELS, PROMPT_ANSWER } from "./simulated.js";
+
+export const ask = (host: Host) => host.call("complete", { prompt: "Hello", model: PROMPT_ANSWER });
+
+export const health = async (host: Host) => (await host.call("health_check")).result;
+
+/** What holds for every service with its command line, while the user has set nothing. */
+export function describeDiscovery(installed: Installation): void {
+  describe(`with nothing set, ${installed.dialect} and its command line`, () =>
+    promises(installed));
+}
+
+function promises(installed: Installation): void {
+  const { dialect, generation } = installed;
+  const statusOf = generation === "service" ? "service_status" : "server_status";
+  const startWords = `${generation} start`;
+
+  it("finds the service that runs", async () => {
+    const machine = await FoundryMachine.start(installed);
+    const host = await machine.host();
+    expect((await ask(host)).text).toBe(ANSWER);
+    expect(await health(host)).toMatchObject({
+      status: "healthy",
+      dialect,
+      endpoint: machine.simulator.url,
+      found_by: statusOf,
+    });
+  });
+
+  it("starts the service that does not run, and tells so", async () => {
+    const machine = await FoundryMachine.start({ ...installed, isRunning: false });
+    const host = await machine.host();
+    expect(await health(host)).toMatchObject({ status: "unavailable", endpoint: null });
+    const notes: ProgressNote[] = [];
+    const answer = await host.call(
+      "complete",
+      { prompt: "Hello", model: PROMPT_ANSWER },
+      { onProgress: (note) => notes.push(note) },
+    );
+    expect(answer.text).toBe(ANSWER);
+    expect(notes.map(({ message }) => message).join("\n")).toContain(`foundry ${startWords}`);
+    expect(machine.cli?.calls.filter((argv) => argv.join(" ").startsWith(startWords))).toHaveLength(
+      1,
+    );
+  });
+
+  it("starts it once for all who ask at the same time", async () => {
+    const machine = await FoundryMachine.start({
+      ...installed,
+      isRunning: false,
+      switches: { startMs: 500 },
+    });
+    const host = await machine.host();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => ask(host)));
+    expect(answers.map(({ text }) => text)).toEqual(Array.from({ length: 8 }, () => ANSWER));
+    expect(machine.cli?.calls.filter((argv) => argv.join(" ").startsWith(startWords))).toHaveLength(
+      1,
+    );
+  });
+
+  it("waits for a service that says nothing of itself right after its start", async () => {
+    const machine = await FoundryMachine.start({
+      ...installed,
+      isRunning: false,
+      switches: { startMs: 800, startReturns: "at_once", statusLagCalls: 2 },
+    });
+    expect((await ask(await machine.host())).text).toBe(ANSWER);
+  });
+
+  it("without autostart says that it does not run, and finds it when the user has started it", async () => {
+    const machine = await FoundryMachine.start({ ...installed, isRunning: false });
+    const host = await machine.host({ FOUNDRY_AUTOSTART: "false" });
+    const before = await ask(host);
+    expect(before).toMatchObject({ isError: true, code: "NO_ENDPOINT" });
+    expect(before.text).toContain(`foundry ${startWords}`);
+    await machine.simulator.start(0);
+    // A search that found nothing answers for a second.
+    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+    expect(machine.cli?.calls.filter((argv) => argv.join(" ").startsWith(startWords))).toEqual([]);
+  });
+
+  it("follows it to another port while completions run", async () => {
+    const machine = await FoundryMachine.start(installed);
+    const { simulator } = machine;
+    const host = await machine.host();
+    const running = Array.from({ length: 3 }, () =>
+      host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 40 }),
+    );
+    await simulator.waitFor(
+      ({ requests }) => requests.filter(({ tokensSent }) => tokensSent > 1).length >= 1,
+    );
+    const before = simulator.url;
+    await machine.restartElsewhere();
+    expect(simulator.url).not.toBe(before);
+    expect((await ask(host)).text).toBe(ANSWER);
+    expect(await health(host)).toMatchObject({ status: "healthy", endpoint: simulator.url });
+    for (const { isError, result } of await Promise.all(running)) {
+      // One that had begun keeps its text and is not told to be whole; one that had not is asked again.
+      expect(result["status"]).toBe(isError ? "interrupted" : "completed");
+      expect(result["text"]).not.toBe("");
+    }
+  });
+
+  it("is known again when another server takes its place", async () => {
+    const machine = await FoundryMachine.start(installed);
+    const host = await machine.host();
+    expect((await ask(host)).text).toBe(ANSWER);
+    const { port } = machine.simulator;
+    await machine.simulator.stop();
+    for (const other of INSTALLATIONS.filter((each) => each.dialect !== dialect)) {
+      const simulator = await startSimulator({ dialect: other.dialect, models: MODELS, port });
+      onTestFinished(() => simulator.close());
+      expect((await ask(host)).text).toBe(ANSWER);
+      expect(await health(host)).toMatchObject({ dialect: other.dialect });
+      await simulator.close();
+    }
+  });
+
+  const troubles: readonly [string, Partial<FoundryCliSwitches>][] = [
+    ["noise around what it prints", { noise: ["banner", "progress", "log_lines"] }],
+    ["mojibake", { encoding: "cp1252_mojibake" }],
+    ["bytes that are no UTF-8", { encoding: "invalid_bytes" }],
+    ["question marks for what the console lacks", { encoding: "question_marks" }],
+  ];
+  it.each(troubles)("understands its command line through %s", async (_name, switches) => {
+    const machine = await FoundryMachine.start({ ...installed, isRunning: false, switches });
+    const host = await machine.host();
+    expect((await ask(host)).text).toBe(ANSWER);
+    await machine.restartElsewhere();
+    expect((await ask(host)).text).toBe(ANSWER);
+  });
+
+  it("does not wait for pipes that the started service keeps open", async () => {
+    const machine = await FoundryMachine.start({
+      ...installed,
+      isRunning: false,
+      switches: { startHoldsPipesMs: 60_000 },
+    });
+    expect((await ask(await machine.host())).text).toBe(ANSWER);
+  });
+
+  it("says so when its command line crashes, and works as soon as it does not", async () => {
+    const machine = await FoundryMachine.start({ ...installed, switches: { ends: "crashes" } });
+    await machine.forgetDaemon();
+    const host = await machine.host();
+    const failed = await ask(host);
+    expect(failed).toMatchObject({ isError: true, code: "NO_ENDPOINT" });
+    expect(failed.text).toContain("exit code 134");
+    expect(failed.text).not.toContain("InvalidOperationException");
+    machine.cli?.set({ ends: "normally" });
+    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+  });
+
+  it("says so when its command line hangs, within its bound", async () => {
+    const machine = await FoundryMachine.start({
+      ...installed,
+      switches: { ends: "hangs_silently" },
+    });
+    await machine.forgetDaemon();
+    const host = await machine.host();
+    const failed = await ask(host);
+    expect(failed).toMatchObject({ isError: true, code: "NO_ENDPOINT" });
+    expect(failed.text).toMatch(/did not answer|had not answered/);
+    machine.cli?.set({ ends: "normally" });
+    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+  });
+
+  it("says what a start failed of", async () => {
+    const machine = await FoundryMachine.start({
+      ...installed,
+      isRunning: false,
+      switches: { start: "port_in_use" },
+    });
+    const failed = await ask(await machine.host());
+    expect(failed).toMatchObject({ isError: true, code: "NO_ENDPOINT" });
+    expect(failed.text).toContain("Inference.Service.Agent");
+  });
+}

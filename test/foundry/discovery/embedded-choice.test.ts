@@ -1,0 +1,96 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { EmbeddedService } from "../../../src/foundry/discovery/embedded/index.js";
+import { simulate } from "../fixtures.js";
+import { Installation, running, STOPPED } from "./installation.js";
+
+/** A service with an SDK beside it that cannot start: enough to see when it would be. */
+async function unableService(installation: Installation): Promise<EmbeddedService> {
+  const sdk = join(installation.home, "node_modules", "foundry-local-sdk");
+  await mkdir(sdk, { recursive: true });
+  await writeFile(
+    join(sdk, "package.json"),
+    JSON.stringify({ name: "foundry-local-sdk", version: "1.2.3", main: "index.js" }),
+  );
+  const childFile = join(installation.home, "child.mjs");
+  await writeFile(childFile, "process.exit(3);\n");
+  const { machine, home } = installation;
+  return new EmbeddedService({ machine, directories: [home], childFile });
+}
+
+describe("the service in a process of ours", () => {
+  it("takes the place of all others when it is wanted so", async () => {
+    const other = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(other.url) } });
+    const embeddedService = await unableService(installation);
+    const discovery = installation.discovery({ embedded: true, embeddedService });
+
+    const { found, error, trials } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error?.code).toBe("NO_ENDPOINT");
+    expect(error?.message).toContain("could not be run in this server");
+    expect(error?.cause).toMatchObject({ code: "EMBEDDED_FAILED" });
+    expect(trials).toHaveLength(1);
+    expect(await installation.runsOf("server status")).toBe(0);
+    expect(other.requests).toEqual([]);
+  });
+
+  it("is not tried where another one answers", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+    const embeddedService = await unableService(installation);
+    const discovery = installation.discovery({ embedded: "auto", embeddedService });
+
+    expect((await discovery.search()).found?.endpoint).toBe(url);
+  });
+
+  it("is tried last, which is told", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: STOPPED } });
+    const embeddedService = await unableService(installation);
+    const discovery = installation.discovery({
+      autostart: false,
+      embedded: "auto",
+      embeddedService,
+    });
+    const told: string[] = [];
+
+    const { trials } = await discovery.search({ tell: ({ message }) => told.push(message) });
+
+    expect(told).toEqual(["Starting Foundry Local in this server, with foundry-local-sdk"]);
+    expect(trials.at(-1)).toMatchObject({
+      what: "foundry-local-sdk",
+      outcome: expect.stringContaining("could not be run: "),
+    });
+  });
+
+  it("is not started by a look, which says that it would be", async () => {
+    const installation = await Installation.make();
+    const embeddedService = await unableService(installation);
+    const discovery = installation.discovery({
+      cliPath: undefined,
+      embedded: "auto",
+      embeddedService,
+    });
+
+    const { error, trials } = await discovery.search({ mayStart: false });
+
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
+    expect(error?.action).toContain("the next call that needs it starts it");
+    expect(trials.at(-1)?.outcome).toContain("is installed beside this server");
+  });
+
+  it("is said to be missing where it is wanted and not installed", async () => {
+    const installation = await Installation.make();
+
+    const { error } = await installation.discovery({ embedded: true }).search();
+
+    expect(error?.message).toContain("foundry-local-sdk is not installed");
+    expect(error?.action).toContain("npm install");
+    expect(error?.retryable).toBe(false);
+  });
+});

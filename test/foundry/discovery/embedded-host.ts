@@ -1,0 +1,25 @@
+/** A process that starts the embedded service and does not close it. */
+import { EmbeddedService } from "../../../src/foundry/discovery/embedded/index.js";
+
+const [home = "", folder = "", childFile = "", failing = ""] = process.argv.slice(2);
+const silent = () => {};
+const service = new EmbeddedService({
+  machine: {
+    platform: process.platform,
+    arch: process.arch,
+    home,
+    environment: { ...process.env, STAND_IN_SDK: failing },
+  },
+  directories: [folder],
+  childFile,
+  log: {
+    trace: silent,
+    debug: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
+    info: silent,
+    warn: silent,
+    error: silent,
+  },
+});
+// It lives until its input ends and holds on to nothing else.
+process.stdin.resume();
+await service.start();

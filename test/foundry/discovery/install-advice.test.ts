@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { installAdvice } from "../../../src/foundry/discovery/install-advice.js";
+import type { Machine } from "../../../src/platform/machine.js";
+
+const machine = (
+  platform: NodeJS.Platform,
+  arch: string,
+  environment: Machine["environment"] = {},
+): Machine => ({ platform, arch, environment, home: "/home/somebody" });
+
+const advice = (where: Machine, mayEmbed = true): string => installAdvice(where, { mayEmbed });
+
+describe("how to come by a Foundry Local", () => {
+  it.each(["x64", "arm64"])("is winget on Windows %s", (arch) => {
+    expect(advice(machine("win32", arch))).toMatch(
+      /^Install Foundry Local with `winget install Microsoft\.FoundryLocal` and start it with `foundry server start`/,
+    );
+  });
+
+  it("is brew on a Mac with an Apple chip", () => {
+    expect(advice(machine("darwin", "arm64"))).toMatch(
+      /^Install Foundry Local with `brew tap microsoft\/foundrylocal && brew install foundrylocal`/,
+    );
+  });
+
+  it("is another engine on an Intel Mac, and brew if it only looks like one", () => {
+    const text = advice(machine("darwin", "x64"));
+
+    expect(text).toMatch(
+      /^Foundry Local does not run on Macs with an Intel processor: set FOUNDRY_/,
+    );
+    expect(text).toContain("On a Mac with an Apple chip");
+    expect(text).not.toContain("npm install");
+  });
+
+  it("is the SDK or the newer command line on Linux, never the old service", () => {
+    const text = advice(machine("linux", "x64"));
+
+    expect(text).toMatch(/^Quickest is to install the SDK beside this server with `npm install /);
+    expect(text).toContain("0.11 or later");
+    expect(text).not.toContain("service start");
+  });
+
+  it("names the setting where it keeps the SDK from being used", () => {
+    expect(advice(machine("linux", "x64"), false)).toContain("set FOUNDRY_EMBEDDED to auto");
+    expect(advice(machine("linux", "x64"), true)).not.toContain("FOUNDRY_EMBEDDED");
+  });
+
+  it.each([
+    ["freebsd", "x64"],
+    ["linux", "riscv64"],
+    ["win32", "ia32"],
+  ] as const)("is an engine elsewhere on %s %s", (platform, arch) => {
+    expect(advice(machine(platform, arch))).toMatch(/^There is no Foundry Local for this system/);
+  });
+
+  it("tells inside WSL how a service of Windows is reached", () => {
+    const inside = { WSL_DISTRO_NAME: "Ubuntu" };
+
+    expect(advice(machine("linux", "x64", inside))).toContain("networkingMode=mirrored");
+    expect(advice(machine("linux", "x64"))).not.toContain("WSL");
+    // Windows itself hands the variable on to what WSL starts there.
+    expect(advice(machine("win32", "x64", inside))).not.toContain("WSL");
+  });
+
+  it("always names FOUNDRY_ENDPOINT", () => {
+    for (const platform of ["win32", "darwin", "linux", "freebsd"] as const) {
+      expect(advice(machine(platform, "x64"))).toContain("FOUNDRY_ENDPOINT");
+    }
+  });
+});

@@ -1,0 +1,111 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { Discovery, type DiscoveryOptions } from "../../../src/foundry/discovery/index.js";
+import type { Machine } from "../../../src/platform/machine.js";
+
+/** What one command of the stand-in does, such as `server status`. */
+export interface Command {
+  readonly prints?: string;
+  /** What it prints the first few times, one after the other. */
+  readonly printsAtFirst?: readonly string[];
+  readonly exitCode?: number;
+  /** It never ends by itself. */
+  readonly hangs?: boolean;
+  /** From then on, the commands that it names do this instead. */
+  readonly afterwards?: Readonly<Record<string, Command>>;
+}
+
+/** An own home, with a command line in it if wished. Both go with the test. */
+export class Installation {
+  private constructor(readonly home: string) {}
+
+  static async make(): Promise<Installation> {
+    const home = await mkdtemp(join(tmpdir(), "home-"));
+    onTestFinished(() => rm(home, { recursive: true, force: true }));
+    return new Installation(home);
+  }
+
+  get machine(): Machine {
+    // A PATH with nothing in it: what this machine has is nobody's business here.
+    return { platform: process.platform, arch: "x64", environment: { PATH: "" }, home: this.home };
+  }
+
+  get cliPath(): string {
+    return join(this.home, "foundry.mjs");
+  }
+
+  /** Writes a command line that does what it is told, command by command. */
+  async install(commands: Readonly<Record<string, Command>>): Promise<void> {
+    await writeFile(join(this.home, "commands.json"), JSON.stringify(commands));
+    await writeFile(this.cliPath, PROGRAM);
+  }
+
+  async writeDaemonFile(content: object | string): Promise<void> {
+    await mkdir(join(this.home, ".foundry"), { recursive: true });
+    const text = typeof content === "string" ? content : JSON.stringify(content);
+    await writeFile(join(this.home, ".foundry", "daemon.json"), text);
+  }
+
+  /** How often a command was run, each beginning with `command`. */
+  async runsOf(command: string): Promise<number> {
+    const log = await readFile(join(this.home, "runs.log"), "utf8").catch(() => "");
+    return log.split("\n").filter((line) => line.startsWith(command)).length;
+  }
+
+  /** Looks with this home's command line, nowhere else, and without long waits. */
+  discovery(options: Partial<DiscoveryOptions> = {}): Discovery {
+    const discovery = new Discovery({
+      machine: this.machine,
+      autostart: true,
+      embedded: false,
+      cliPath: this.cliPath,
+      knownPorts: [],
+      startTimeoutMs: 10_000,
+      ...options,
+      timing: {
+        pollMs: 20,
+        deadMs: 50,
+        afterFailureMs: 10_000,
+        failureKeptMs: 0,
+        ...options.timing,
+      },
+    });
+    onTestFinished(() => discovery.close());
+    return discovery;
+  }
+}
+
+const PROGRAM = `
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+const file = (name) => new URL(name, import.meta.url);
+const args = process.argv.slice(2);
+appendFileSync(file("runs.log"), args.join(" ") + "\\n");
+const commands = JSON.parse(readFileSync(file("commands.json"), "utf8"));
+const name = args.slice(0, 2).join(" ");
+const command = commands[name];
+if (command === undefined) {
+  console.error("Unrecognized command or argument '" + args[0] + "'.");
+  process.exit(2);
+}
+const [first, ...rest] = command.printsAtFirst ?? [];
+if (first !== undefined) commands[name] = { ...command, printsAtFirst: rest };
+Object.assign(commands, command.afterwards);
+if (first !== undefined || command.afterwards !== undefined) {
+  writeFileSync(file("commands.json"), JSON.stringify(commands));
+}
+const text = first ?? command.prints;
+if (text !== undefined) console.log(text);
+if (command.hangs) setInterval(() => {}, 1000);
+else process.exitCode = command.exitCode ?? 0;
+`;
+
+/** What \`foundry server status -o json\` prints of a service that runs. */
+export const running = (url: string): string =>
+  JSON.stringify({ running: true, state: "ready", pid: 1, webUrls: [url] });
+
+export const STOPPED = JSON.stringify({ running: false, state: "not_running" });
+
+/** A process id that is given to nobody: beyond what systems give out. */
+export const DEAD_PID = 2 ** 30;

@@ -1,0 +1,77 @@
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { probe } from "../../../src/foundry/discovery/probe.js";
+import { DIALECTS } from "../../../src/simulator/index.js";
+import { deadUrl, simulate } from "../fixtures.js";
+
+const never = new AbortController().signal;
+const ask = (url: string, wholeMs = 5000) => probe(url, { wholeMs, signal: never });
+
+/** Something that listens and does with a connection what it is told. */
+async function listener(onConnection: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    onConnection(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return `http://127.0.0.1:${address.port}`;
+}
+
+describe("a probe", () => {
+  it.each(DIALECTS.filter((dialect) => dialect !== "openai"))("knows %s", async (dialect) => {
+    const { url } = await simulate({ dialect });
+
+    expect(await ask(url)).toMatchObject({ is: "foundry", dialect });
+  });
+
+  it("tells another engine from Foundry Local", async () => {
+    const { url } = await simulate({ dialect: "openai" });
+
+    expect(await ask(url)).toMatchObject({ is: "other", dialect: null });
+  });
+
+  it("tells that nothing listens", async () => {
+    expect(await ask(await deadUrl())).toMatchObject({
+      is: "nothing",
+      outcome: "nothing listens there",
+    });
+  });
+
+  it("does not wait for what never answers", async () => {
+    const url = await listener(() => {});
+
+    expect(await ask(url, 100)).toMatchObject({
+      is: "silent",
+      outcome: expect.stringContaining("did not answer within 100 ms"),
+    });
+  });
+
+  it("tells of what closes every connection", async () => {
+    const url = await listener((socket) => socket.destroy());
+
+    expect(await ask(url)).toMatchObject({ is: "silent" });
+  });
+
+  it("takes what speaks no HTTP for something else", async () => {
+    const url = await listener((socket) => socket.end("220 mail.example.com ready\r\n"));
+
+    expect(await ask(url)).toMatchObject({ is: "other" });
+  });
+
+  it("tells of what answers nothing but errors", async () => {
+    const head = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    const url = await listener((socket) => socket.on("data", () => socket.write(head)));
+
+    expect(await ask(url)).toMatchObject({ is: "silent" });
+  });
+});

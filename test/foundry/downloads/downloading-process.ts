@@ -1,0 +1,19 @@
+import { Turns } from "../../../src/foundry/downloads/turn.js";
+
+/**
+ * A process that downloads, as far as others can see: `node --import tsx downloading-process.ts <home>
+ * <end>`. Says `waiting` and `has it`; when its stdin ends it lets go, or exits as it is.
+ */
+const [home = "", end] = process.argv.slice(2);
+const say = (word: string) => process.stdout.write(`${word}\n`);
+const turns = new Turns({ platform: process.platform, home });
+await turns.take(
+  new AbortController().signal,
+  () => say("waiting"),
+  async () => {
+    say("has it");
+    process.stdin.resume();
+    await new Promise((resolve) => process.stdin.once("end", resolve));
+    if (end === "exits") process.exit(0);
+  },
+);

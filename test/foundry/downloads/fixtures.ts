@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
+import { type DownloadLimits, ModelDownloader } from "../../../src/foundry/downloads/index.js";
+import type { EmbeddedDownloads } from "../../../src/foundry/downloads/ways.js";
+import type { KnownModel } from "../../../src/foundry/models/index.js";
+import type { News } from "../../../src/foundry/news.js";
+import { Service } from "../../../src/foundry/service.js";
+import { type Machine, thisMachine } from "../../../src/platform/machine.js";
+import {
+  type FoundryCliOptions,
+  type FoundryCliStandIn,
+  startFoundryCli,
+} from "../../../src/simulator/cli/index.js";
+import type { Simulator } from "../../../src/simulator/index.js";
+
+export const MISSING = {
+  id: "walker-generic-cpu:1",
+  alias: "walker",
+  sizeMb: 2662,
+  downloaded: false,
+};
+export const ANOTHER = { id: "runner-generic-cpu:2", alias: "runner", downloaded: false };
+
+/** Quick enough for tests, with an end that none of them waits for. */
+export const QUICK = { pollMs: 20, settleMs: 3000, graceMs: 200, stallMs: 20_000 };
+
+/** A machine like this one with a home of its own, so that its downloads wait for no others. */
+export async function machine(): Promise<Machine> {
+  const home = await mkdtemp(join(tmpdir(), "home-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  return { ...thisMachine(), home };
+}
+
+export async function standIn(
+  service: Simulator,
+  switches: NonNullable<FoundryCliOptions["switches"]> = {},
+  generation: FoundryCliOptions["generation"] = "server",
+): Promise<FoundryCliStandIn> {
+  const cli = await startFoundryCli({ generation, service, switches });
+  onTestFinished(() => cli.close());
+  return cli;
+}
+
+export const cliAt = (path: string): Promise<FoundryCli | null> =>
+  findFoundryCli(thisMachine(), path);
+
+export function serviceAt(url: string): Service {
+  const service = new Service(url, { retry: { retries: 0 } });
+  onTestFinished(() => service.close());
+  return service;
+}
+
+interface Parts {
+  readonly url: string;
+  readonly cli?: Pick<FoundryCliStandIn, "path"> | null;
+  readonly limits?: Partial<DownloadLimits>;
+  readonly machine?: Machine;
+  readonly embedded?: EmbeddedDownloads;
+}
+
+export async function downloaderFor(parts: Parts): Promise<ModelDownloader> {
+  const { cli = null, embedded } = parts;
+  return new ModelDownloader(
+    {
+      service: serviceAt(parts.url),
+      cli: async () => (cli === null ? null : cliAt(cli.path)),
+      machine: parts.machine ?? (await machine()),
+      embedded,
+    },
+    { limits: { ...QUICK, ...parts.limits } },
+  );
+}
+
+/** The model of this id as the downloader's service lists it now. */
+export async function known(
+  { context: { service } }: ModelDownloader,
+  id: string = MISSING.id,
+): Promise<KnownModel> {
+  const { models } = await service.listModels(service.patient());
+  const model = models.find((listed) => listed.id === id);
+  if (model === undefined) throw new Error(`there is no ${id}`);
+  return model;
+}
+
+/** Collects what is told. */
+export function listener(): { readonly news: News[]; readonly tell: (news: News) => void } {
+  const news: News[] = [];
+  return { news, tell: (each) => news.push(each) };
+}

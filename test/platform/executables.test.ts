@@ -1,0 +1,168 @@
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  executableCandidates,
+  firstExecutable,
+  pathAsTyped,
+} from "../../src/platform/executables.js";
+import type { Machine } from "../../src/platform/machine.js";
+import { ProgramFolder } from "./program-folder.js";
+
+const HOMES = { win32: "C:\\Users\\ada", darwin: "/Users/ada", linux: "/home/ada" } as const;
+
+const machine = (
+  platform: keyof typeof HOMES,
+  environment: Machine["environment"] = {},
+): Machine => ({ platform, arch: "x64", environment, home: HOMES[platform] });
+
+describe("where a program would be on Linux", () => {
+  const USUAL = [
+    "/usr/local/bin/foundry",
+    "/home/ada/.local/bin/foundry",
+    "/home/linuxbrew/.linuxbrew/bin/foundry",
+  ];
+
+  it("is the folders of PATH in their order, then the usual ones", () => {
+    const found = executableCandidates("foundry", machine("linux", { PATH: "/opt/a:/usr/bin" }));
+    expect(found).toEqual(["/opt/a/foundry", "/usr/bin/foundry", ...USUAL]);
+  });
+
+  it("is the usual folders where there is no PATH", () => {
+    expect(executableCandidates("foundry", machine("linux"))).toEqual(USUAL);
+  });
+
+  it("is never the folder we are in, nor one beside it", () => {
+    const PATH = ".::bin:./bin:../bin:~/bin:/usr/bin:";
+    const found = executableCandidates("foundry", machine("linux", { PATH }));
+    expect(found).toEqual(["/usr/bin/foundry", ...USUAL]);
+  });
+
+  it("names each place once", () => {
+    const PATH = "/usr/local/bin:/usr/bin:/usr/bin/";
+    const found = executableCandidates("foundry", machine("linux", { PATH }));
+    expect(found).toEqual(["/usr/local/bin/foundry", "/usr/bin/foundry", ...USUAL.slice(1)]);
+  });
+
+  it("is told by PATH alone, in capitals", () => {
+    expect(executableCandidates("foundry", machine("linux", { Path: "/opt/a" }))).toEqual(USUAL);
+  });
+});
+
+describe("where a program would be on macOS", () => {
+  it("is Homebrew's folders too, which programs with a window lack in PATH", () => {
+    const found = executableCandidates("foundry", machine("darwin", { PATH: "/usr/bin:/bin" }));
+    expect(found).toEqual([
+      "/usr/bin/foundry",
+      "/bin/foundry",
+      "/opt/homebrew/bin/foundry",
+      "/usr/local/bin/foundry",
+    ]);
+  });
+});
+
+describe("where a program would be on Windows", () => {
+  const LOCALAPPDATA = "C:\\Users\\ada\\AppData\\Local";
+  const USUAL = [
+    `${LOCALAPPDATA}\\Microsoft\\WindowsApps\\foundry.exe`,
+    `${LOCALAPPDATA}\\Microsoft\\WinGet\\Links\\foundry.exe`,
+  ];
+
+  it("is the folders of PATH, the aliases of packages, and winget's links", () => {
+    const Path = "C:\\Windows\\system32;D:/tools";
+    const found = executableCandidates("foundry", machine("win32", { Path, LOCALAPPDATA }));
+    expect(found).toEqual([
+      "C:\\Windows\\system32\\foundry.exe",
+      "D:\\tools\\foundry.exe",
+      ...USUAL,
+    ]);
+  });
+
+  it.each(["PATH", "Path", "path"])("reads the variable as %s", (name) => {
+    const found = executableCandidates("foundry", machine("win32", { [name]: "C:\\a" }));
+    expect(found).toEqual(["C:\\a\\foundry.exe"]);
+  });
+
+  it("takes quotes off, with the semicolon that may be within", () => {
+    const Path = '"C:\\Program Files\\a;b";C:\\c;"C:\\d"';
+    expect(executableCandidates("foundry", machine("win32", { Path }))).toEqual([
+      "C:\\Program Files\\a;b\\foundry.exe",
+      "C:\\c\\foundry.exe",
+      "C:\\d\\foundry.exe",
+    ]);
+  });
+
+  it("is never the folder we are in, the drive we are on, or another machine", () => {
+    const Path = ".;;bin;\\bin;C:bin;\\\\server\\share;%TOOLS%;C:\\a; ;";
+    const found = executableCandidates("foundry", machine("win32", { Path }));
+    expect(found).toEqual(["C:\\a\\foundry.exe"]);
+  });
+
+  it("has only the endings that run without a shell, in the user's order", () => {
+    const PATHEXT = ".COM;.EXE;.BAT;.CMD;.JS";
+    expect(executableCandidates("foundry", machine("win32", { Path: "C:\\a", PATHEXT }))).toEqual([
+      "C:\\a\\foundry.com",
+      "C:\\a\\foundry.exe",
+    ]);
+    expect(
+      executableCandidates("foundry", machine("win32", { Path: "C:\\a", PATHEXT: ".BAT" })),
+    ).toEqual(["C:\\a\\foundry.exe"]);
+  });
+
+  it("names each place once, however it is written", () => {
+    const Path = `${LOCALAPPDATA.toUpperCase()}\\Microsoft\\WindowsApps;C:\\a;c:\\A\\`;
+    const found = executableCandidates("foundry", machine("win32", { Path, LOCALAPPDATA }));
+    expect(found.map((each) => each.toLowerCase())).toEqual([
+      USUAL[0]?.toLowerCase(),
+      "c:\\a\\foundry.exe",
+      USUAL[1]?.toLowerCase(),
+    ]);
+  });
+});
+
+describe("the first that is there", () => {
+  let programs: ProgramFolder;
+  beforeEach(async () => {
+    programs = await ProgramFolder.make();
+  });
+  afterEach(() => programs.remove());
+
+  it.skipIf(process.platform === "win32")("may be executed", async () => {
+    const plain = join(programs.path, "plain");
+    await writeFile(plain, "");
+    await chmod(plain, 0o644);
+    const folder = join(programs.path, "folder");
+    await mkdir(folder);
+    const broken = join(programs.path, "broken");
+    await symlink("nowhere", broken);
+    const good = await programs.executable("foundry", "");
+    const link = join(programs.path, "link");
+    await symlink(good, link);
+    const missing = join(programs.path, "missing");
+
+    expect(await firstExecutable([missing, plain, folder, broken, link, good], "linux")).toBe(link);
+    expect(await firstExecutable([missing, plain, folder, broken], "darwin")).toBeNull();
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "may be an alias that cannot be followed on Windows",
+    async () => {
+      const alias = join(programs.path, "foundry.exe");
+      await symlink("nowhere", alias);
+      expect(await firstExecutable([programs.path, alias], "win32")).toBe(alias);
+      expect(await firstExecutable([join(programs.path, "missing.exe")], "win32")).toBeNull();
+    },
+  );
+});
+
+describe("a path as typed", () => {
+  it("may begin with the home", () => {
+    expect(pathAsTyped("~/bin/foundry", machine("linux"))).toBe("/home/ada/bin/foundry");
+    expect(pathAsTyped("~\\foundry.exe", machine("win32"))).toBe("C:\\Users\\ada\\foundry.exe");
+  });
+
+  it("is kept where it is whole", () => {
+    expect(pathAsTyped("/opt/foundry", machine("darwin"))).toBe("/opt/foundry");
+    expect(pathAsTyped("D:\\foundry.exe", machine("win32"))).toBe("D:\\foundry.exe");
+  });
+});

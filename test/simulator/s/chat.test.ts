@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { chat, contentOf, dataOf, jsonOf, MODEL } from "../ask.js";
+import { startService, TALKER } from "./start.js";
+
+const ENDLESS = { id: MODEL, script: { text: "word ", forever: true } };
+const TOOLS = [
+  {
+    type: "function",
+    function: { name: "get_weather", parameters: { type: "object", properties: { city: {} } } },
+  },
+];
+
+describe("a chat of S", () => {
+  it("loads its model by itself", async () => {
+    await using simulator = await startService();
+    expect(jsonOf(await chat(simulator.url))).toMatchObject({
+      choices: [{ message: { content: "one two three" }, finish_reason: "stop" }],
+    });
+    expect(simulator.loaded).toEqual([MODEL]);
+  });
+
+  it("does not do so where the switch says no", async () => {
+    await using simulator = await startService({ switches: { loadsForChat: false } });
+    expect((await chat(simulator.url)).status).toBe(400);
+  });
+
+  it("repeats itself in every chunk and never says why it ended", async () => {
+    await using simulator = await startService();
+    const events = dataOf(await chat(simulator.url, { stream: true, max_tokens: 2 }));
+    const said = (content: string) => ({ role: "assistant", content, tool_calls: [] });
+    expect(events).toHaveLength(3);
+    expect(events[0]).toMatchObject({
+      id: "chat.id.1",
+      choices: [{ delta: said("one"), message: said("one") }],
+    });
+    expect(events[2]).toBe("[DONE]");
+    expect(JSON.stringify(events)).not.toMatch(/finish_reason|usage/);
+    expect(simulator.requests[0]).toMatchObject({ tokensGenerated: 2, tokensSent: 2 });
+  });
+
+  it("says why, and how much it was, where the switches say so", async () => {
+    const switches = { streamFinish: "given", streamUsage: true } as const;
+    await using simulator = await startService({ switches });
+    const events = dataOf(await chat(simulator.url, { stream: true, max_tokens: 2 }));
+    expect(events.at(-2)).toMatchObject({
+      choices: [{ finish_reason: "length" }],
+      usage: { completion_tokens: 2 },
+    });
+  });
+
+  it("calls an answer that its own limit cut a proper end", async () => {
+    await using simulator = await startService({
+      models: [{ ...ENDLESS, contextLength: 4096 }],
+      switches: { usage: "given" },
+    });
+    expect(jsonOf(await chat(simulator.url))).toMatchObject({
+      choices: [{ finish_reason: "stop" }],
+      usage: { completion_tokens: 2048 },
+    });
+  });
+
+  it("answers one after the other, unless the switch says otherwise", async () => {
+    for (const oneAtATime of [true, false]) {
+      await using simulator = await startService({
+        tokensPerSecond: 50,
+        models: [ENDLESS],
+        switches: { oneAtATime },
+      });
+      const both = [1, 2].map(() => chat(simulator.url, { max_tokens: 8 }));
+      await simulator.waitFor((s) => s.generating > 0 && s.requests.length === 2);
+      if (!oneAtATime) await simulator.waitFor((s) => s.generating === 2);
+      await Promise.all(both);
+      if (!oneAtATime) continue;
+      const times = simulator.requests.map(({ closedAt }) => closedAt ?? 0);
+      expect(Math.abs((times[0] ?? 0) - (times[1] ?? 0))).toBeGreaterThan(100);
+    }
+  });
+
+  it.each([
+    [false, 20],
+    [true, null],
+  ] as const)("with a listener that leaves, stopping %s", async (disconnectStops, made) => {
+    await using simulator = await startService({
+      models: [ENDLESS],
+      tokensPerSecond: 50,
+      switches: { disconnectStops },
+    });
+    await chat(simulator.url, { stream: true, max_tokens: 20 }, { leaveAfterChunks: 2 });
+    const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
+    await simulator.waitFor((s) => s.generating === 0);
+    expect(request.endedBy).toBe("client-gone");
+    if (made === null) expect(request.tokensGenerated).toBeLessThan(20);
+    else expect(request).toMatchObject({ tokensGenerated: made });
+    expect(request.tokensSent).toBeLessThan(20);
+  });
+
+  it("fails with words, or without, before it begins, and is cut off afterwards", async () => {
+    const models = [{ ...TALKER, script: { failAfterTokens: 0, failure: "bad allocation" } }];
+    for (const [errorBody, chunks] of [
+      ["text", ["bad allocation"]],
+      ["empty", []],
+    ] as const) {
+      await using simulator = await startService({ models, switches: { errorBody } });
+      for (const stream of [true, false]) {
+        expect(await chat(simulator.url, { stream })).toMatchObject({ status: 500, chunks });
+      }
+    }
+    const later = [{ ...TALKER, script: { text: "one two three", failAfterTokens: 1 } }];
+    await using simulator = await startService({ models: later });
+    const answer = await chat(simulator.url, { stream: true });
+    expect(dataOf(answer)).toHaveLength(1);
+    expect(answer.connection).toBe("closed by the service before the end of its answer");
+  });
+
+  it("refuses what does not fit the context, and arguments of another type", async () => {
+    await using simulator = await startService();
+    const long = await chat(simulator.url, { max_tokens: 5000 });
+    expect(long.status).toBe(500);
+    expect(long.chunks.join("")).toContain("maximum context length of 4096 tokens");
+    for (const wrong of [{ temperature: "hot" }, { messages: "Hi" }, { max_tokens: 0.5 }]) {
+      expect(await chat(simulator.url, wrong)).toMatchObject({ status: 500, chunks: [] });
+    }
+  });
+
+  it("leaves thoughts in the text", async () => {
+    const markers = { reasoningMarkers: { start: "<think>", end: "</think>" } };
+    const models = [{ ...TALKER, ...markers, script: { think: "Hm.", text: "Yes." } }];
+    await using simulator = await startService({ models });
+    expect(contentOf(await chat(simulator.url))).toContain("<think>Hm.</think>Yes.");
+  });
+
+  it("leaves calls of tools in the text as well, or takes them apart", async () => {
+    const messages = [{ role: "user", content: "Please get_weather" }];
+    const models = [{ id: MODEL, toolCalling: true }];
+    await using text = await startService({ models });
+    const asText = await chat(text.url, { messages, tools: TOOLS });
+    expect(contentOf(asText)).toContain('<tool_call>\n{"name":"get_weather"');
+    for (const [callArguments, given] of [
+      ["text", '{"city":"simulated"}'],
+      ["object", { city: "simulated" }],
+    ] as const) {
+      const switches = { serviceToolCalls: "structured", callArguments } as const;
+      await using structured = await startService({ models, switches });
+      expect(jsonOf(await chat(structured.url, { messages, tools: TOOLS }))).toMatchObject({
+        choices: [
+          {
+            message: { tool_calls: [{ function: { name: "get_weather", arguments: given } }] },
+            finish_reason: "tool_calls",
+          },
+        ],
+      });
+    }
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import { chat, contentOf, get, jsonOf, MODEL } from "../ask.js";
+import { startService, TALKER } from "./start.js";
+
+const LOAD = `/openai/load/${MODEL}`;
+const ENDLESS = { id: MODEL, script: { text: "word ", forever: true } };
+
+describe("a load of S", () => {
+  it("blocks until the model is in memory, and says nothing then", async () => {
+    await using simulator = await startService({ loadMs: 400 });
+    const load = get(simulator.url, LOAD);
+    await simulator.waitFor((s) => s.requests.length === 1);
+    expect((await get(simulator.url, "/openai/status")).status).toBe(200);
+    expect(jsonOf(await get(simulator.url, "/openai/loadedmodels"))).toEqual([]);
+    expect(await load).toMatchObject({ status: 200, chunks: [] });
+    expect(jsonOf(await get(simulator.url, "/openai/loadedmodels"))).toEqual([MODEL]);
+  });
+
+  it("is waited for by the lists where the switch says so", async () => {
+    await using simulator = await startService({ loadMs: 150, switches: { listsWait: true } });
+    const load = get(simulator.url, LOAD);
+    await simulator.waitFor((s) => s.requests.length === 1);
+    expect(jsonOf(await get(simulator.url, "/openai/loadedmodels"))).toEqual([MODEL]);
+    await load;
+  });
+
+  it("goes on when the client gives up", async () => {
+    await using simulator = await startService({ loadMs: 400 });
+    await get(simulator.url, LOAD, { leaveAfterMilliseconds: 30 });
+    expect(simulator.loaded).toEqual([]);
+    await simulator.waitFor((s) => s.loaded.includes(MODEL));
+  });
+
+  it.each([400, 404, 500] as const)("answers %i for what is not downloaded", async (status) => {
+    const models = [{ ...TALKER, downloaded: false }];
+    const switches = { missingModelStatus: status };
+    await using simulator = await startService({ models, switches });
+    for (const name of [MODEL, "never-heard-of:1"]) {
+      const answer = await get(simulator.url, `/openai/load/${name}`);
+      expect(answer).toMatchObject({
+        status,
+        chunks: [`No OpenAIService provider found for modelName:${name}`],
+      });
+    }
+  });
+
+  it("takes no alias and no other case unless the switch says so", async () => {
+    for (const [takesAlias, status] of [
+      [false, 400],
+      [true, 200],
+    ] as const) {
+      await using simulator = await startService({ switches: { takesAlias } });
+      expect((await get(simulator.url, "/openai/load/talker")).status).toBe(status);
+      expect((await get(simulator.url, LOAD.toUpperCase())).status).toBe(400);
+    }
+  });
+
+  it("does not understand a time that is no number", async () => {
+    await using simulator = await startService();
+    expect((await get(simulator.url, `${LOAD}?ttl=soon`)).status).toBe(400);
+    expect(simulator.loaded).toEqual([]);
+  });
+});
+
+describe("a model that nobody uses", () => {
+  it("is unloaded when its time is over", async () => {
+    await using simulator = await startService({ switches: { idleSeconds: 0.3 } });
+    await get(simulator.url, LOAD);
+    expect(simulator.loaded).toEqual([MODEL]);
+    await simulator.waitFor((s) => s.loaded.length === 0);
+  });
+
+  it("stays where the load asks for that, until another use names a time", async () => {
+    await using simulator = await startService({ switches: { idleSeconds: 0.05 } });
+    await get(simulator.url, `${LOAD}?unload=false`);
+    await expect(simulator.waitFor((s) => s.loaded.length === 0, 200)).rejects.toThrow();
+    await chat(simulator.url, { ttl: 0.05 });
+    await simulator.waitFor((s) => s.loaded.length === 0);
+  });
+
+  it("has the time that its load names", async () => {
+    await using simulator = await startService({ switches: { idleSeconds: 0.05 } });
+    await get(simulator.url, `${LOAD}?ttl=600&unload=false`);
+    await expect(simulator.waitFor((s) => s.loaded.length === 0, 200)).rejects.toThrow();
+  });
+
+  it("is not unloaded while it generates", async () => {
+    await using simulator = await startService({
+      models: [ENDLESS],
+      tokensPerSecond: 50,
+      switches: { idleSeconds: 0.15 },
+    });
+    const answer = await chat(simulator.url, { max_tokens: 15 });
+    expect(contentOf(answer)).toContain("word word");
+    expect(simulator.loaded).toEqual([MODEL]);
+    await simulator.waitFor((s) => s.loaded.length === 0);
+  });
+});
+
+describe("an unload of S", () => {
+  it("is refused while the model generates, unless it is forced, which cuts the answer", async () => {
+    await using simulator = await startService({ models: [ENDLESS], tokensPerSecond: 50 });
+    const answer = chat(simulator.url, { stream: true });
+    await simulator.waitFor((s) => s.generating === 1);
+    expect((await get(simulator.url, `/openai/unload/${MODEL}`)).status).toBe(500);
+    await get(simulator.url, "/openai/unloadall");
+    expect(simulator.loaded).toEqual([MODEL]);
+    expect((await get(simulator.url, `/openai/unload/${MODEL}?force=true`)).status).toBe(200);
+    expect(simulator.loaded).toEqual([]);
+    expect((await answer).connection).toBe("closed by the service before the end of its answer");
+  });
+
+  it.each([200, 404] as const)("answers %i for what is not loaded", async (notLoadedStatus) => {
+    await using simulator = await startService({ switches: { notLoadedStatus } });
+    const answer = await get(simulator.url, `/openai/unload/${MODEL}?force=false`);
+    expect(answer).toMatchObject({ status: notLoadedStatus, chunks: [] });
+  });
+});
+
+it("remembers the graphics device it is told, if it is a number", async () => {
+  await using simulator = await startService();
+  expect((await get(simulator.url, "/openai/setgpudevice/2")).status).toBe(200);
+  expect((await get(simulator.url, "/openai/setgpudevice/two")).status).toBe(400);
+  expect(jsonOf(await get(simulator.url, "/openai/getgpudevice"))).toBe(2);
+});
