@@ -37,6 +37,11 @@ describe("readSettings", () => {
     ["FOUNDRY_RETRIES", "0", 0],
     ["FOUNDRY_RETRIES", "20", 20],
     ["FOUNDRY_MAX_TOKENS", "1000000", 1_000_000],
+    ["FOUNDRY_AUTOSTART", "FALSE", false],
+    ["FOUNDRY_AUTOSTART", "1", true],
+    ["FOUNDRY_EMBEDDED", "Auto", "auto"],
+    ["FOUNDRY_EMBEDDED", "true", true],
+    ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
     ["FOUNDRY_LOG_LEVEL", "INFO", "info"],
     ["FOUNDRY_LOG_LEVEL", "Silent", "silent"],
   ])("reads %s=%s", (name, raw, value) => {
@@ -44,9 +49,12 @@ describe("readSettings", () => {
   });
 
   it.each([
-    ["FOUNDRY_ENDPOINT", "127.0.0.1:5273", URL_ALLOWED, "none"],
-    ["FOUNDRY_ENDPOINT", "localhost", URL_ALLOWED, "none"],
-    ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "none"],
+    ["FOUNDRY_ENDPOINT", "127.0.0.1:5273", URL_ALLOWED, "found"],
+    ["FOUNDRY_ENDPOINT", "localhost", URL_ALLOWED, "found"],
+    ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "found"],
+    ["FOUNDRY_AUTOSTART", "yes", "true or false", "true"],
+    ["FOUNDRY_AUTOSTART", "auto", "true or false", "true"],
+    ["FOUNDRY_EMBEDDED", "maybe", "true, false or auto", "auto"],
     ["FOUNDRY_TIMEOUT", "0", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_TIMEOUT", "3600.1", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_TIMEOUT", "30s", "a number of seconds from 0.1 to 3600", "30"],
@@ -95,7 +103,7 @@ describe("readSettings", () => {
       expect.objectContaining({
         code: "INVALID_SETTING",
         message: "FOUNDRY_ENDPOINT is (hidden), which does not fit.",
-        action: `Set it to ${URL_ALLOWED}, or leave it out (default: none).`,
+        action: `Set it to ${URL_ALLOWED}, or leave it out (default: found).`,
       }),
     );
   });
@@ -145,7 +153,7 @@ describe("readSettings", () => {
       expect.objectContaining({
         code: "INVALID_SETTING",
         message: expect.stringContaining(problem),
-        action: expect.stringContaining("--endpoint, --api-key, --headers, --model"),
+        action: expect.stringContaining("--endpoint, --autostart, --embedded, --cli, --api-key, --headers, --model"),
       }),
     );
   });

@@ -1,6 +1,5 @@
 export {
   type CallOptions,
-  type Diagnosis,
   FoundryClient,
   type LoadOptions,
   type LoadResult,
@@ -8,6 +7,8 @@ export {
   type UnloadOptions,
   type UnloadResult,
 } from "./client.js";
+/** @internal For `doctor`. */
+export type { Diagnosis } from "./client.js";
 export {
   COMPLETION_STATUSES,
   type Completion,

@@ -5,7 +5,10 @@ import { simulated } from "./simulated.js";
 
 /** Every setting there is, with its default. */
 const SETTINGS: Settings = {
-  FOUNDRY_ENDPOINT: "none",
+  FOUNDRY_ENDPOINT: "found",
+  FOUNDRY_AUTOSTART: "true",
+  FOUNDRY_EMBEDDED: "auto",
+  FOUNDRY_CLI: "found",
   FOUNDRY_API_KEY: "none",
   FOUNDRY_HEADERS: "none",
   FOUNDRY_MODEL: "phi-4-mini",
@@ -33,7 +36,7 @@ test.for(["--help", "-h"])("%s shows every setting with its flag and default", a
   }
   const shown = [...stdout.matchAll(/^ +(FOUNDRY_\w+), --/gm)].map(([, name]) => name);
   expect(shown.sort()).toEqual(Object.keys(SETTINGS).sort());
-  for (const command of ["serve", "demo", "simulate"]) expect(stdout).toContain(`  ${command}`);
+  for (const command of ["serve", "demo", "doctor", "simulate"]) expect(stdout).toContain(`  ${command}`);
 });
 
 test.for(["--version", "-v"])("%s shows the package's version", async (flag) => {
@@ -47,7 +50,7 @@ test("an unknown command names those there are", async () => {
 
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain('"sevre"');
-  for (const command of ["serve", "demo", "simulate"]) expect(stderr).toContain(command);
+  for (const command of ["serve", "demo", "doctor", "simulate"]) expect(stderr).toContain(command);
 });
 
 test("simulate prints its URL, serves there, and ends when it is asked to", async () => {
