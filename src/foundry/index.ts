@@ -1,3 +1,5 @@
+/** @internal For `doctor`. */
+export type { Diagnosis } from "./client.js";
 export {
   type CallOptions,
   FoundryClient,
@@ -7,8 +9,6 @@ export {
   type UnloadOptions,
   type UnloadResult,
 } from "./client.js";
-/** @internal For `doctor`. */
-export type { Diagnosis } from "./client.js";
 export {
   COMPLETION_STATUSES,
   type Completion,
