@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { FoundryError } from "./errors.js";
+import { jsonFrom } from "./json.js";
 import { LOG_LEVELS } from "./log.js";
 
 /**
@@ -53,7 +54,7 @@ const booleanOrAuto = z
   .pipe(z.union([z.boolean(), z.literal("auto")], "true, false or auto"));
 
 const headersSchema = z.string().transform((text, context) => {
-  const parsed = z.record(z.string(), z.string()).safeParse(parseJson(text));
+  const parsed = z.record(z.string(), z.string()).safeParse(jsonFrom(text));
   if (parsed.success) return parsed.data;
   context.issues.push({
     code: "custom",
@@ -62,14 +63,6 @@ const headersSchema = z.string().transform((text, context) => {
   });
   return z.NEVER;
 });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const ENDPOINT_ALLOWED =
   "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
@@ -116,6 +109,11 @@ const SETTINGS = {
     seconds({ min: 0.1, max: 86_400 }),
     "900",
     "longest load of a model, in seconds",
+  ),
+  FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
+    seconds({ min: 0.1, max: 86_400 }),
+    "300",
+    "longest time in seconds that a download may stand still; it has no other limit",
   ),
   FOUNDRY_RETRIES: setting(
     wholeNumber({ min: 0, max: 20 }),
@@ -182,12 +180,14 @@ export function readSettings(
   return settings;
 }
 
+export const SETTING_SOURCES = ["flag", "environment", "default"] as const;
+
 /** A setting as it is in force, and where it came from. */
 export interface SettingInForce {
   readonly name: SettingName;
   /** As it was written; of a secret only that there is one. */
   readonly value: string;
-  readonly source: "flag" | "environment" | "default";
+  readonly source: (typeof SETTING_SOURCES)[number];
 }
 
 /** Every setting as {@link readSettings} understands it, for a person who wonders. */
@@ -235,11 +235,18 @@ export function parsedFlags<T>(parse: () => { readonly values: T }, action: stri
   }
 }
 
+const SECRETS: ReadonlySet<string> = new Set<SettingName>(["FOUNDRY_API_KEY", "FOUNDRY_HEADERS"]);
+
+/** Variables as other programs may have them, which we start: without what is meant for a service. */
+export function withoutSecrets(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)));
+}
+
 /** Of an address, what is not allowed in it: passwords and keys stand there. */
 const isSecret = (name: SettingName, raw: string): boolean =>
-  name === "FOUNDRY_API_KEY" ||
-  name === "FOUNDRY_HEADERS" ||
-  (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
+  SECRETS.has(name) || (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
 
 /**
  * Why a text cannot be an endpoint, or `null` if it can. THE rule: the settings ask it at the start,

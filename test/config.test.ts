@@ -9,6 +9,7 @@ const NAMES = [
   "FOUNDRY_TIMEOUT",
   "FOUNDRY_STALL_TIMEOUT",
   "FOUNDRY_LOAD_TIMEOUT",
+  "FOUNDRY_DOWNLOAD_STALL_TIMEOUT",
   "FOUNDRY_RETRIES",
   "FOUNDRY_MAX_TOKENS",
   "FOUNDRY_LOG_LEVEL",
@@ -34,6 +35,7 @@ describe("readSettings", () => {
     ["FOUNDRY_TIMEOUT", "3600", 3600],
     ["FOUNDRY_STALL_TIMEOUT", "86400", 86400],
     ["FOUNDRY_LOAD_TIMEOUT", "0.1", 0.1],
+    ["FOUNDRY_DOWNLOAD_STALL_TIMEOUT", "86400", 86_400],
     ["FOUNDRY_RETRIES", "0", 0],
     ["FOUNDRY_RETRIES", "20", 20],
     ["FOUNDRY_MAX_TOKENS", "1000000", 1_000_000],
@@ -65,6 +67,7 @@ describe("readSettings", () => {
     ["FOUNDRY_TIMEOUT", "NaN", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_STALL_TIMEOUT", "five", "a number of seconds from 0.1 to 86400", "300"],
     ["FOUNDRY_LOAD_TIMEOUT", "1,5", "a number of seconds from 0.1 to 86400", "900"],
+    ["FOUNDRY_DOWNLOAD_STALL_TIMEOUT", "0", "a number of seconds from 0.1 to 86400", "300"],
     ["FOUNDRY_RETRIES", "2.5", "a whole number from 0 to 20", "3"],
     ["FOUNDRY_RETRIES", "21", "a whole number from 0 to 20", "3"],
     ["FOUNDRY_MAX_TOKENS", "0", "a whole number from 1 to 1000000", "1024"],
@@ -153,7 +156,9 @@ describe("readSettings", () => {
       expect.objectContaining({
         code: "INVALID_SETTING",
         message: expect.stringContaining(problem),
-        action: expect.stringContaining("--endpoint, --autostart, --embedded, --cli, --api-key, --headers, --model"),
+        action: expect.stringContaining(
+          "--endpoint, --autostart, --embedded, --cli, --api-key, --headers, --model",
+        ),
       }),
     );
   });

@@ -17,6 +17,7 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     timeoutMs: inMs(settings.FOUNDRY_TIMEOUT),
     stallTimeoutMs: inMs(settings.FOUNDRY_STALL_TIMEOUT),
     loadTimeoutMs: inMs(settings.FOUNDRY_LOAD_TIMEOUT),
+    downloadStallMs: inMs(settings.FOUNDRY_DOWNLOAD_STALL_TIMEOUT),
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,
   };

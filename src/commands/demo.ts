@@ -5,7 +5,7 @@ import { z } from "zod";
 import { readSettings } from "../config.js";
 import { LocalServer, type ToolOutcome } from "../mcp/index.js";
 import { onTermination } from "../platform/termination.js";
-import { startSimulator } from "../simulator/index.js";
+import { startFoundryCli, startSimulator } from "../simulator/index.js";
 import { type Screen, terminalScreen } from "./screen.js";
 
 const PROMPT = "In two sentences: what is good about a language model on one's own machine?";
@@ -18,56 +18,103 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
 
 /**
  * Shows what the server does: as a host would, starts it and goes through health, models, a load and a
- * completion. On a simulated Foundry Local, or on the one at FOUNDRY_ENDPOINT.
+ * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
 export async function demo(flags: readonly string[]): Promise<number> {
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
-  const atEnd: (() => Promise<void>)[] = [];
-  const end = async (): Promise<void> => {
-    for (const step of atEnd.splice(0).reverse()) await step().catch(() => {});
+  const atEnd: (() => Promise<unknown>)[] = [];
+  let ending = Promise.resolve();
+  const end = (): Promise<void> => {
+    // After an interruption both it and the end of all below come here, and wait for the same.
+    ending = ending.then(async () => {
+      for (const step of atEnd.splice(0).reverse()) await step().catch(() => {});
+    });
+    return ending;
   };
-  let isInterrupted = false;
+  const interruption = new AbortController();
+  const { signal } = interruption;
+  let isReady = false;
   onTermination(() => {
-    isInterrupted = true;
-    void end();
+    interruption.abort();
+    // What is just being made would be made in a folder that is gone; it is ended once it is made.
+    if (isReady) void end();
   });
+  const keep: Keep = (part, close) => {
+    atEnd.push(() => close(part));
+    // What came up after the interruption is ended as well.
+    signal.throwIfAborted();
+    return part;
+  };
   try {
-    let endpoint = settings.FOUNDRY_ENDPOINT;
+    const endpoint = settings.FOUNDRY_ENDPOINT;
+    const place = endpoint === undefined ? await simulatedFoundry(keep) : HERE;
+    isReady = true;
     if (endpoint === undefined) {
-      const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));
-      atEnd.push(() => rm(modelCachePath, { recursive: true, force: true }));
-      const simulator = await startSimulator({ ...LAPTOP, modelCachePath });
-      atEnd.push(() => simulator.close());
-      endpoint = simulator.url;
       screen.say(
-        "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local.",
-        "Everything else is real: the server, the protocol, the HTTP in between.",
+        "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its",
+        "command line. The server has to find it, as it would find yours, and all else is real.",
       );
     } else {
       screen.say(`This demo runs on the service at ${endpoint}.`);
     }
-    const server = await LocalServer.start({
-      args: [...process.execArgv, mainFile(), ...flags],
-      env: {
-        ...environment(),
-        FOUNDRY_ENDPOINT: endpoint,
-        // The server's log would stand in the middle of the demo; who wants it asks for it.
-        FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
-      },
-    });
-    atEnd.push(() => server.close());
+    const server = keep(
+      await LocalServer.start({
+        args: [...process.execArgv, mainFile(), ...flags, ...place.flags],
+        env: {
+          ...environment(),
+          ...place.environment,
+          // The server's log would stand in the middle of the demo; who wants it asks for it.
+          FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
+        },
+      }),
+      (started) => started.close(),
+    );
     await show(server, screen);
     screen.good("That was all. To use it, add the server to your MCP host: see the README.");
     return 0;
   } catch (thrown) {
-    if (isInterrupted) return INTERRUPTED;
+    if (signal.aborted) return INTERRUPTED;
     if (!(thrown instanceof StepFailed)) throw thrown;
     screen.bad(thrown.message);
     return 1;
   } finally {
     await end();
   }
+}
+
+/** Takes note of how a part is ended when all is over. */
+type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
+
+/** Where the server is started: what it is told of, besides what the user set. */
+interface Place {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const HERE: Place = { flags: [], environment: {} };
+
+/**
+ * A machine with a Foundry Local that runs, in small. Nothing of the real one is touched: the home is a
+ * temporary one, and of a command line that says where its service is no other place is believed. A
+ * stopped one would not do: before the server starts it, it looks at the ports that real ones often have.
+ */
+async function simulatedFoundry(keep: Keep): Promise<Place> {
+  const temporary = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));
+  const home = keep(temporary, (path) => rm(path, { recursive: true, force: true }));
+  const modelCachePath = join(home, ".foundry", "cache", "models");
+  const simulator = await startSimulator({ ...LAPTOP, modelCachePath });
+  keep(simulator, (service) => service.close());
+  const directory = join(home, "bin");
+  const cli = keep(
+    await startFoundryCli({ generation: "server", home, directory, service: simulator }),
+    (standIn) => standIn.close(),
+  );
+  // As flags, which outrank what the user has set; Windows starts the script with Node like all others.
+  return {
+    flags: ["--cli", cli.script, "--embedded", "false"],
+    environment: { HOME: home, USERPROFILE: home },
+  };
 }
 
 /** A step of the demo that did not work; its message is the tool's own explanation. */

@@ -1,5 +1,5 @@
-import { readSettings, settingsInForce } from "../config.js";
-import { type FoundryError, toFoundryError } from "../errors.js";
+import { readSettings, type Settings, settingsInForce } from "../config.js";
+import { FoundryError, toFoundryError } from "../errors.js";
 import { FoundryClient, type ModelListResult } from "../foundry/index.js";
 import { createLogger } from "../log.js";
 import { onTermination } from "../platform/termination.js";
@@ -12,17 +12,24 @@ import { terminalScreen } from "./screen.js";
 const HELP = `Usage: foundry-local-mcp doctor [flags]
 
 Says what Foundry Local there is, how it was found, which models it has, whether and how fast it
-answers, what is wrong and what to do, and which settings are in force. Starts it and loads a model
-as the server would. Exit code 0 when it works, 1 when it does not.
+answers, what is wrong and what to do, and which settings are in force. Like the server it starts
+Foundry Local where it does not run (not with FOUNDRY_AUTOSTART=false), and loads a model.
+Exit code 0 when it works, 1 when it does not, 2 for a setting that does not fit.
 
-  --json            the report as JSON, for programs and for a bug report
+  --json            the report as one JSON document and nothing else, for programs and bug reports;
+                    its members stay as they are, others may be added
   --no-completion   load and ask no model
 
 Settings are those of the server, as environment variables or flags: see foundry-local-mcp --help.
 `;
 
+const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion"]);
+
 const PROMPT = "Say hello in five words.";
 const MAX_TOKENS = 48;
+
+/** What a shell expects of a command that Ctrl+C ended. */
+const INTERRUPTED = 130;
 
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
@@ -30,8 +37,8 @@ export async function doctor(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const flags = args.filter((arg) => arg !== "--json" && arg !== "--no-completion");
-  const settings = readSettings(flags, process.env);
+  const flags = args.filter((arg) => !OWN_FLAGS.has(arg));
+  const settings = settingsFrom(flags);
   const ending = new AbortController();
   onTermination(() => ending.abort());
   const { signal } = ending;
@@ -41,6 +48,11 @@ export async function doctor(args: readonly string[]): Promise<number> {
   const waiting = terminalScreen(process.stderr, process.env);
   const onNews = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);
   try {
+    const interrupted = () => {
+      waiting.clear();
+      waiting.say("Ended before it was done.");
+      return INTERRUPTED;
+    };
     let list: ModelListResult | null = null;
     let failure: FoundryError | null = null;
     try {
@@ -50,9 +62,15 @@ export async function doctor(args: readonly string[]): Promise<number> {
     }
     const asks = !args.includes("--no-completion") && list !== null;
     const completion = asks ? await testCompletion(client, signal, onNews) : null;
+    if (signal.aborted) return interrupted();
+    const diagnosis = await client.diagnose({ signal }).catch((thrown: unknown) => {
+      if (signal.aborted) return null;
+      throw thrown;
+    });
+    if (diagnosis === null || signal.aborted) return interrupted();
     const report = reportOf({
       version: VERSION,
-      diagnosis: await client.diagnose({ signal }),
+      diagnosis,
       list,
       completion,
       failure,
@@ -64,6 +82,18 @@ export async function doctor(args: readonly string[]): Promise<number> {
     return report.ok ? 0 : 1;
   } finally {
     await client.close();
+  }
+}
+
+function settingsFrom(flags: readonly string[]): Settings {
+  try {
+    return readSettings(flags, process.env);
+  } catch (thrown) {
+    const { code, message, action } = toFoundryError(thrown);
+    // Only of a flag that nobody knows: then these two may have been meant.
+    if (!message.includes("Unknown option")) throw thrown;
+    const own = [...OWN_FLAGS].join(", ");
+    throw new FoundryError(code, message, { action: `${action} Of doctor itself: ${own}.` });
   }
 }
 

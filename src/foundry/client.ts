@@ -13,7 +13,7 @@ import { completionFields, completionRequestSchema } from "./completion/request-
 import { runCompletion } from "./completion/run.js";
 import { CompletionStream } from "./completion/stream.js";
 import { type Connection, CurrentService } from "./current-service.js";
-import type { Trial } from "./discovery/index.js";
+import { type Trial, withoutTrials } from "./discovery/index.js";
 import { checkHealth, type Health } from "./health.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
 import type { News } from "./news.js";
@@ -61,6 +61,8 @@ export interface Diagnosis {
   readonly health: Health;
   /** What was tried to find the service, in order; empty where its endpoint is set. */
   readonly trials: readonly Trial[];
+  /** How long that took, a start of the service included; `null` where nothing was searched for. */
+  readonly searchMs: number | null;
   readonly commandLine: {
     readonly path: string;
     readonly generation: CliGeneration | null;
@@ -75,6 +77,9 @@ export interface ModelListResult {
   /** What is missing from the list and why. */
   readonly warning: string | null;
 }
+
+/** A command line that works answers that in much less; one that hangs has cost time already. */
+const VERSION_MS = 4000;
 
 /**
  * A client of Foundry Local, whichever of its servers answers. Without an endpoint it finds the one of
@@ -154,8 +159,8 @@ export class FoundryClient {
    * @throws FoundryError `INVALID_RESPONSE` when it does not answer what Foundry Local answers.
    */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
-    const { models, warning } = await this.#with(options, ({ service }) =>
-      service.listAvailable(options.signal),
+    const { models, warning } = await this.#with(options, ({ service }, signal) =>
+      service.listAvailable(signal),
     );
     return { models, warning, defaultModel: this.#defaultAmong(models) };
   }
@@ -173,9 +178,9 @@ export class FoundryClient {
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
     parseArguments(idleArgument, { idleSeconds: options.idleSeconds });
-    const { signal, device, download, onNews: tell } = options;
+    const { device, download, onNews: tell } = options;
     const startedAt = performance.now();
-    const outcome = await this.#with(options, async ({ loader, downloader }) => {
+    const outcome = await this.#with(options, async ({ loader, downloader }, signal) => {
       let wanted = await loader.want(model, signal, device);
       if (download === true && wanted.model.downloaded !== true) {
         await downloader.download(wanted.model, { signal, tell });
@@ -194,8 +199,8 @@ export class FoundryClient {
    */
   async unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     parseArguments(modelArgument, { model });
-    const { signal, force = false } = options;
-    return this.#with(options, async ({ loader }) => {
+    const { force = false } = options;
+    return this.#with(options, async ({ loader }, signal) => {
       const { model: wanted } = await loader.want(model, signal);
       return { model: wanted.id, status: await loader.unload(wanted, signal, force) };
     });
@@ -207,7 +212,7 @@ export class FoundryClient {
       current: this.#current,
       metrics: this.#metrics,
       timeoutMs: this.#options.timeoutMs ?? 30_000,
-      signal: options.signal,
+      signal: this.#endOf(options.signal),
     });
   }
 
@@ -218,16 +223,22 @@ export class FoundryClient {
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.healthCheck(options);
     const commandLine = await this.#current.commandLine();
+    const signal = this.#endOf(options.signal);
     return {
-      health,
+      // The trials stand beside them.
+      health: {
+        ...health,
+        problems: health.problems.map(({ what, fix }) => ({ what: withoutTrials(what), fix })),
+      },
       trials: this.#current.lastSearch?.trials ?? [],
+      searchMs: this.#current.lastSearchMs,
       commandLine:
         commandLine === null
           ? null
           : {
               path: commandLine.path,
               generation: commandLine.generation,
-              version: await commandLine.version({ signal: options.signal }),
+              version: await commandLine.version({ signal, timeoutMs: VERSION_MS }),
             },
     };
   }
@@ -253,17 +264,21 @@ export class FoundryClient {
   /** Does something with the service in use, wherever it is now. */
   async #with<T>(
     { signal, onNews: tell }: CallOptions,
-    work: (connection: Connection) => Promise<T>,
+    work: (connection: Connection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
-    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    const end = this.#endOf(signal);
     try {
-      return await this.#current.use({ signal: AbortSignal.any(signals), tell }, work);
+      return await this.#current.use({ signal: end, tell }, (connection) => work(connection, end));
     } catch (thrown) {
       const error = this.#asEnded(toFoundryError(thrown), signal);
       this.#log.debug({ code: error.code, detail: error.detail }, error.message);
       throw error;
     }
+  }
+
+  #endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, ...signals.filter((each) => each !== undefined)]);
   }
 
   /** Closing and the caller's own signal both end a call; only the latter is a cancellation. */
@@ -278,10 +293,9 @@ export class FoundryClient {
     leaving: AbortSignal,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<CompletionEvent, void> {
-    const signals = [this.#closing.signal, leaving, ...(signal === undefined ? [] : [signal])];
     this.#metrics.began();
     try {
-      yield* run(AbortSignal.any(signals));
+      yield* run(this.#endOf(leaving, signal));
     } catch (error) {
       // Nobody is there any more to be told.
       if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;

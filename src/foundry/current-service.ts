@@ -1,14 +1,16 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
+import { withoutSecrets } from "../config.js";
+import { cancelledError, closedError, FoundryError, toFoundryError } from "../errors.js";
 import { isRefused, pauseMs } from "../http/index.js";
 import { type Machine, thisMachine } from "../platform/machine.js";
 import { type FoundryCli, findFoundryCli } from "./cli/index.js";
 import type { Dialect } from "./dialects/index.js";
 import { Discovery, EmbeddedService, type FoundBy, type Search } from "./discovery/index.js";
 import { ModelDownloader } from "./downloads/index.js";
-import { type HealthProblem, movedProblem, oldAgentProblem } from "./health-problems.js";
+import { type HealthProblem, oldAgentProblem } from "./health-problems.js";
 import { ModelLoader } from "./loading.js";
-import type { TellNews } from "./news.js";
+import { LostConnections } from "./lost-connections.js";
+import { Audience, type TellNews } from "./news.js";
 import type { FoundryClientOptions } from "./options.js";
 import { Service } from "./service.js";
 import { untilAborted } from "./until-aborted.js";
@@ -30,10 +32,14 @@ export interface Asking {
 export interface Tries {
   /** How often it was taken up anew. */
   count: number;
+  /** The service's count of changes when this try began. */
+  changes: number;
 }
 
 /** Pauses before a service that was just lost is looked for again, which may be about to come back. */
 const LOOKS_AGAIN_AFTER_MS = [1100, 1500];
+/** A search that took longer has started something or waited for somebody, and is not repeated. */
+const QUICK_SEARCH_MS = 5000;
 
 /** Answers that another server than the one we think of would give, with a status. */
 const OF_ANOTHER_SERVER = new Set([
@@ -57,15 +63,16 @@ export class CurrentService {
   readonly #machine: Machine;
   readonly #embedded: EmbeddedService;
   readonly #discovery: Discovery | null;
-  readonly #left: Service[] = [];
+  readonly #closing = new AbortController();
+  readonly #lost = new LostConnections();
   #current: Connection | null = null;
-  #finding: Promise<Connection> | null = null;
+  #finding: { readonly search: Promise<Connection>; readonly audience: Audience } | null = null;
   /** Whether there was a service that has gone, so that it may be about to come back. */
   #wasLost = false;
-  #tellers = new Set<TellNews>();
+  #elsewhere: Discovery | null = null;
 
   /** @param machine Where to look; this one but in tests. */
-  constructor(options: FoundryClientOptions, machine: Machine = thisMachine()) {
+  constructor(options: FoundryClientOptions, machine: Machine = safeMachine()) {
     this.#options = options;
     this.#machine = machine;
     // The folder that a host starts us in may be anybody's project: only for who asked for it.
@@ -92,6 +99,15 @@ export class CurrentService {
     return this.#discovery?.lastSearch ?? null;
   }
 
+  get lastSearchMs(): number | null {
+    return this.#discovery?.lastSearchMs ?? null;
+  }
+
+  /** Why there is no service, after a look that found none. */
+  get whyNothing(): FoundryError {
+    return this.#discovery?.whyNothing ?? nothingFound();
+  }
+
   /**
    * The connection in use, found first where there is none.
    *
@@ -99,15 +115,18 @@ export class CurrentService {
    */
   async connection({ signal, tell }: Asking = {}): Promise<Connection> {
     if (this.#current !== null) return this.#current;
-    if (tell !== undefined) this.#tellers.add(tell);
+    if (signal?.aborted === true) throw cancelledError();
+    // One search for all who wait; each of them only stops waiting.
+    this.#finding ??= this.#beginFinding();
+    const { search, audience } = this.#finding;
+    const leave = audience.join(tell);
     try {
-      // One search for all who wait; each of them only stops waiting.
-      this.#finding ??= this.#find().finally(() => {
-        this.#finding = null;
-      });
-      return await untilAborted(this.#finding, signal);
+      const connection = await untilAborted(search, signal);
+      const message = `Found Foundry Local at ${connection.service.endpoint}`;
+      tell?.({ step: "found", message, percent: null });
+      return connection;
     } finally {
-      if (tell !== undefined) this.#tellers.delete(tell);
+      leave();
     }
   }
 
@@ -123,11 +142,14 @@ export class CurrentService {
    * any more where it was, or another server answers there than did before.
    */
   async use<T>(asking: Asking, work: (connection: Connection) => Promise<T>): Promise<T> {
-    const tries: Tries = { count: 0 };
+    const tries: Tries = { count: 0, changes: 0 };
     for (;;) {
       const connection = await this.connection(asking);
+      tries.changes = connection.service.changes;
       try {
-        return await work(connection);
+        const result = await work(connection);
+        if (!(await this.#changedMeanwhile(connection, tries, asking.signal))) return result;
+        tries.count += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
         if (!(await this.isWorthAnotherTry(connection, error, tries, asking.signal))) throw error;
@@ -145,7 +167,6 @@ export class CurrentService {
     tries: Tries,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const before = await connection.service.knownDialect?.catch(() => null);
     connection.service.noteError(error);
     const retries = this.#options.retry?.retries ?? 3;
     const isGone = this.noteDeath(connection, error);
@@ -155,7 +176,9 @@ export class CurrentService {
       return false;
     }
     if (signal?.aborted === true || tries.count >= retries) return false;
-    if (!isGone && !(await this.#isAnotherServer(connection, before ?? null, error))) return false;
+    if (!isGone && !(await this.#isAnotherServer(connection, tries.changes, error, signal))) {
+      return false;
+    }
     tries.count += 1;
     // Not before the first: what is found then was just seen alive.
     if (tries.count > 1) await pause(pauseMs(tries.count, null, this.#options.retry ?? {}), signal);
@@ -174,7 +197,7 @@ export class CurrentService {
     if (name !== "S" || !service.isOnThisMachine) return [];
     const commandLine = await this.commandLine();
     if (commandLine?.generation !== "server") return [];
-    return [oldAgentProblem(service.endpoint, commandLine.statusCommand)];
+    return [oldAgentProblem(service.endpoint)];
   }
 
   /** Foundry Local's command line on this machine. */
@@ -183,29 +206,51 @@ export class CurrentService {
     return findFoundryCli(this.#machine, this.#options.cliPath);
   }
 
-  /** Where the service is, when nobody listens at an endpoint of this machine that was set. */
-  async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<HealthProblem[]> {
-    if (this.#discovery !== null || !service.isOnThisMachine) return [];
-    const discovery = this.#discoveryFor({ autostart: false, embedded: false });
-    const search = discovery.search({ signal, mayStart: false });
+  /** Where the service is, when it does not answer at an endpoint of this machine that was set. */
+  async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<string | null> {
+    if (this.#discovery !== null || !service.isOnThisMachine) return null;
+    this.#elsewhere ??= this.#discoveryFor({ autostart: false, embedded: false });
+    const search = this.#elsewhere.search({ signal, mayStart: false });
     const { found } = await search.catch(() => ({ found: null }));
-    return found === null ? [] : [movedProblem(service.endpoint, found.endpoint)];
+    // At the same host and port it has not moved: the address is wrong in another way, such as https.
+    const isThere = found !== null && hostOf(found.endpoint) === hostOf(service.endpoint);
+    return found === null || isThere ? null : found.endpoint;
   }
 
   async close(): Promise<void> {
-    const services = [...this.#left, ...(this.#current === null ? [] : [this.#current.service])];
-    await Promise.all([...services.map((service) => service.close()), this.#discovery?.close()]);
+    this.#closing.abort();
+    const connections = [...this.#lost.all, ...(this.#current === null ? [] : [this.#current])];
+    await Promise.all([
+      ...connections.map(({ service }) => service.close()),
+      this.#discovery?.close(),
+      this.#elsewhere?.close(),
+    ]);
+  }
+
+  /** Whether another server took the place of the one that was asked, so that its answers were misread. */
+  async #changedMeanwhile(
+    { service }: Connection,
+    { count, changes }: Tries,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    if (!service.mayHaveChanged || count >= (this.#options.retry?.retries ?? 3)) return false;
+    await service.dialect(signal).catch(() => null);
+    return service.changes !== changes;
   }
 
   async #isAnotherServer(
     { service }: Connection,
-    before: Dialect | null,
+    changesBefore: number,
     error: FoundryError,
+    signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    if (before === null || error.status === null || !OF_ANOTHER_SERVER.has(error.code))
-      return false;
+    if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
+    // Another call may have noticed it already.
+    if (service.changes !== changesBefore) return true;
     try {
-      return await service.hasChanged(before, { limits: { wholeMs: LOOK_MS } });
+      const limits = { wholeMs: LOOK_MS };
+      await service.lookOnce(signal === undefined ? { limits } : { limits, signal });
+      return service.changes !== changesBefore;
     } catch {
       // It does not answer now; what it said before is all there is to tell.
       return false;
@@ -222,38 +267,44 @@ export class CurrentService {
     if (this.#current !== connection) return;
     this.#current = null;
     this.#wasLost = true;
-    // Streams that still run on it go on.
-    this.#left.push(connection.service);
-    for (const service of this.#left.filter(({ transport }) => transport.isIdle)) {
-      this.#left.splice(this.#left.indexOf(service), 1);
-      void service.close();
-    }
+    this.#lost.add(connection);
   }
 
-  async #find(): Promise<Connection> {
+  #beginFinding() {
+    const audience = new Audience();
+    const search = this.#find((news) => audience.tell(news)).finally(() => {
+      this.#finding = null;
+    });
+    return { search, audience };
+  }
+
+  async #find(tell: TellNews): Promise<Connection> {
     const discovery = this.#discovery;
     // With an endpoint that is set there always is a connection.
     if (discovery === null) throw new Error("an endpoint is set, so nothing is searched for");
     const pauses = this.#wasLost ? [...LOOKS_AGAIN_AFTER_MS] : [];
     this.#wasLost = false;
-    const tell: TellNews = (news) => {
-      for (const teller of this.#tellers) teller(news);
-    };
     tell({ step: "finding", message: "Looking for Foundry Local", percent: null });
     for (;;) {
+      const begin = performance.now();
       const { found, error } = await discovery.search({ tell });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
-      const again = pauses.shift();
+      const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
+      const again = wasQuick ? pauses.shift() : undefined;
       if (again === undefined) throw error ?? nothingFound();
-      await setTimeout(again, undefined, { ref: false });
+      // Holds the process: somebody waits, perhaps a script that has nothing else to do.
+      await setTimeout(again, undefined, { signal: this.#closing.signal }).catch(() => {
+        throw closedError();
+      });
     }
   }
 
   #use(endpoint: string, foundBy: FoundBy): Connection {
+    if (this.#closing.signal.aborted) throw closedError();
     // Somebody else may have found it meanwhile.
     if (this.#current?.service.endpoint === endpoint) return this.#current;
     if (this.#current !== null) this.#lose(this.#current);
-    this.#current = this.#connectionTo(endpoint, foundBy);
+    this.#current = this.#lost.takeUpAgain(endpoint) ?? this.#connectionTo(endpoint, foundBy);
     return this.#current;
   }
 
@@ -292,9 +343,18 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   }
 }
 
+const hostOf = (endpoint: string): string =>
+  URL.canParse(endpoint) ? new URL(endpoint).host : endpoint;
+
 /** For the case that a search ends without a word. */
 export const nothingFound = (): FoundryError =>
   new FoundryError("NO_ENDPOINT", "No Foundry Local was found.", {
     action: "Start it, or set FOUNDRY_ENDPOINT.",
     retryable: true,
   });
+
+/** Programs that we start learn nothing of what is meant for a service. */
+function safeMachine(): Machine {
+  const machine = thisMachine();
+  return { ...machine, environment: withoutSecrets(machine.environment) };
+}

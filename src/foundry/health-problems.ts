@@ -1,5 +1,5 @@
 import { FoundryError } from "../errors.js";
-import type { Dialect } from "./dialects/index.js";
+import type { Dialect, DialectName } from "./dialects/index.js";
 import type { ModelLoader } from "./loading.js";
 import type { KnownModel } from "./models/index.js";
 import type { ModelListing, Service } from "./service.js";
@@ -18,8 +18,14 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
   fix: error.action,
 });
 
+const DOWNLOAD_ONE =
+  "Download one, for example with `foundry model download phi-4-mini`, or with load_model and download: true";
+
 /** What a list of models shows. */
-export function listingProblems(listing: ModelListing | FoundryError): HealthProblem[] {
+export function listingProblems(
+  dialect: DialectName,
+  listing: Pick<ModelListing, "models" | "warning"> | FoundryError,
+): HealthProblem[] {
   if (listing instanceof FoundryError) return [problemOf(listing)];
   const { models, warning } = listing;
   const problems: HealthProblem[] = [];
@@ -32,12 +38,15 @@ export function listingProblems(listing: ModelListing | FoundryError): HealthPro
   if (models.length === 0) {
     problems.push({
       what: "The service lists no models.",
-      fix: "Download one: load_model with download, or for example `foundry model download phi-4-mini`. If that is done, check the network, which the catalog needs.",
+      fix:
+        dialect === "openai"
+          ? "Load a model in that engine, or let it serve one."
+          : `${DOWNLOAD_ONE}. If that is done, check the network, which the catalog needs, and restart the service.`,
     });
   } else if (models.every((model) => model.downloaded === false)) {
     problems.push({
       what: "No model is downloaded.",
-      fix: "Download one: load_model with download, or for example `foundry model download phi-4-mini`.",
+      fix: `${DOWNLOAD_ONE}.`,
     });
   }
   return problems;
@@ -74,18 +83,18 @@ export function endpointAdvice(endpoint: string, isOnLoopback: boolean): HealthP
 }
 
 /** An old service and a new command line: after an update the old agent may have stayed (#146). */
-export function oldAgentProblem(endpoint: string, commandLine: string): HealthProblem {
+export function oldAgentProblem(endpoint: string): HealthProblem {
   return {
-    what: `${endpoint} is the service of an old Foundry Local (0.8 or before), while the command line that is installed is a newer one (${commandLine}): it was left running by an update, and keeps its port.`,
-    fix: "End the process Inference.Service.Agent, or restart the machine; the newer service is found then.",
+    what: `${endpoint} is the service of an old Foundry Local (0.8 or before), though a newer one is installed: an update left it running, or it is an editor extension's.`,
+    fix: "It can be used. For the newer one, end the process Inference.Service.Agent or restart the machine; the next call finds or starts it.",
   };
 }
 
-/** A set endpoint where nobody listens, and where the service is instead. */
-export function movedProblem(set: string, found: string): HealthProblem {
+/** A set endpoint that does not answer as it should, and where the service is instead. */
+export function movedProblem(error: FoundryError, found: string): HealthProblem {
   return {
-    what: `Foundry Local runs at ${found} now, but FOUNDRY_ENDPOINT is set to ${set}: its port changes when it restarts.`,
-    fix: "Take FOUNDRY_ENDPOINT out of the settings, so that the service is found wherever it is.",
+    what: `${error.message} That is what FOUNDRY_ENDPOINT is set to, but Foundry Local runs at ${found} now: its port changes when it restarts.`,
+    fix: "Take FOUNDRY_ENDPOINT out of the settings, so that the service is found wherever it is, or set it to the new address; then restart this server.",
   };
 }
 

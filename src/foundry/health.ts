@@ -3,7 +3,7 @@ import { type CircuitState, isLoopback } from "../http/index.js";
 import type { Metrics, Totals } from "../metrics.js";
 import { type MachineMemory, machineMemory, processFigures } from "../platform/process-figures.js";
 import { isLate } from "./busy.js";
-import { type Connection, type CurrentService, nothingFound } from "./current-service.js";
+import type { Connection, CurrentService } from "./current-service.js";
 import type { Call, Dialect, DialectName } from "./dialects/index.js";
 import type { FoundBy } from "./discovery/index.js";
 import {
@@ -12,10 +12,12 @@ import {
   endpointAdvice,
   type HealthProblem,
   listingProblems,
+  movedProblem,
   narrowedAdvice,
   problemOf,
 } from "./health-problems.js";
 import type { ModelListing, Service } from "./service.js";
+import { untilAborted } from "./until-aborted.js";
 
 /** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
 export interface Health {
@@ -53,6 +55,8 @@ export interface HealthMemory extends MachineMemory {
 const LIVENESS_MS = 5000;
 /** Lists wait for a running load; a health check does not wait with them. */
 const LIST_MS = 2000;
+/** Where the service is instead of at a set endpoint is worth a short search: about as long as that. */
+const ELSEWHERE_MS = 5000;
 
 /** @internal */
 export interface HealthContext {
@@ -63,60 +67,40 @@ export interface HealthContext {
 }
 
 /**
- * Looks at a service without changing it. Never throws: what goes wrong is in `problems`.
+ * Looks at a service without changing or starting anything. Never throws: what goes wrong is in
+ * `problems`.
  * @internal
  */
 export async function checkHealth(context: HealthContext): Promise<Health> {
-  const { current, metrics, timeoutMs, signal } = context;
-  const call = callWithin(Math.min(LIVENESS_MS, timeoutMs), signal);
-  let connection: Connection | null;
-  let live: Live | FoundryError | null = null;
   try {
-    connection = await current.look(signal);
-    if (connection !== null) live = await look(connection.service, call);
-    if (
-      connection !== null &&
-      live instanceof FoundryError &&
-      current.noteDeath(connection, live)
-    ) {
-      // It moved, or ended: where is it now?
-      connection = await current.look(signal);
-      live = connection === null ? null : await look(connection.service, call);
-    }
+    return await examine(context);
   } catch (thrown) {
-    // Looking for it was cut short.
-    connection = null;
-    live = toFoundryError(thrown);
+    return { ...unknownOf(null, context.metrics), problems: [problemOf(toFoundryError(thrown))] };
   }
-  const service = connection?.service ?? null;
-  const unknown: Health = {
-    status: "unavailable",
-    endpoint: service?.endpoint ?? null,
-    dialect: null,
-    service: null,
-    foundBy: connection?.foundBy ?? null,
-    loadedModels: null,
-    busy: null,
-    memory: null,
-    uptimeSeconds: null,
-    pid: null,
-    version: null,
-    latencyMs: null,
-    circuit: service?.transport.circuit ?? null,
-    queue: { running: metrics.running, waiting: 0 },
-    totals: metrics.totals,
-    problems: [],
-  };
+}
+
+async function examine({ current, metrics, timeoutMs, signal }: HealthContext): Promise<Health> {
+  const call = callWithin(Math.min(LIVENESS_MS, timeoutMs), signal);
+  let connection = await current.look(signal);
+  let live = connection === null ? null : await look(connection.service, call);
+  if (connection !== null && live instanceof FoundryError && current.noteDeath(connection, live)) {
+    // It moved, or ended: where is it now?
+    connection = await current.look(signal);
+    live = connection === null ? null : await look(connection.service, call);
+  }
+  const unknown = unknownOf(connection, metrics);
+  if (connection === null || live === null) {
+    return { ...unknown, problems: [problemOf(current.whyNothing)] };
+  }
   if (live instanceof FoundryError) {
-    const elsewhere = connection === null ? [] : await current.elsewhere(connection, signal);
-    return { ...unknown, problems: [problemOf(live), ...elsewhere] };
+    const elsewhere = await current.elsewhere(connection, within(ELSEWHERE_MS, signal));
+    const problem = elsewhere === null ? problemOf(live) : movedProblem(live, elsewhere);
+    return { ...unknown, problems: [problem] };
   }
-  if (service === null || connection === null || live === null) {
-    return { ...unknown, problems: [problemOf(current.lastSearch?.error ?? nothingFound())] };
-  }
-  const { loader } = connection;
+  const { loader, service } = connection;
   const { dialect, pid, latencyMs } = live;
-  const isHere = await service.isOnThisDisk();
+  // It may be lost at this very moment, which the next question shows.
+  const isHere = await service.isOnThisDisk(signal).catch(() => false);
   const { isLoading } = loader;
   const [listing, figures] = await Promise.all([
     // While a load of ours runs, the answer is known, and the question would only wait.
@@ -125,7 +109,7 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
   ]);
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy || listing === null ? [] : listingProblems(listing)),
+    ...(isBusy || listing === null ? [] : listingProblems(dialect.name, listing)),
     ...defaultProblems(loader, listing),
     ...circuitProblems(service),
     ...(await current.neighbours(connection, dialect)),
@@ -152,6 +136,26 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
   };
 }
 
+/** What is known of a service that does not answer, and of none at all. */
+const unknownOf = (connection: Connection | null, metrics: Metrics): Health => ({
+  status: "unavailable",
+  endpoint: connection?.service.endpoint ?? null,
+  dialect: null,
+  service: null,
+  foundBy: connection?.foundBy ?? null,
+  loadedModels: null,
+  busy: null,
+  memory: null,
+  uptimeSeconds: null,
+  pid: null,
+  version: null,
+  latencyMs: null,
+  circuit: connection?.service.transport.circuit ?? null,
+  queue: { running: metrics.running, waiting: 0 },
+  totals: metrics.totals,
+  problems: [],
+});
+
 interface Live {
   readonly dialect: Dialect;
   readonly pid: number | null;
@@ -159,7 +163,7 @@ interface Live {
 }
 
 /** Asks the cheap question first; a service that no longer answers it as before is looked at anew. */
-async function look(service: Service, call: Call): Promise<Live | FoundryError> {
+async function look(service: Service, call: BoundedCall): Promise<Live | FoundryError> {
   const question = { ...call, retry: false };
   const timed = async (dialect: Dialect): Promise<Live> => {
     const startedAt = performance.now();
@@ -167,9 +171,13 @@ async function look(service: Service, call: Call): Promise<Live | FoundryError> 
     return { dialect, pid, latencyMs: Math.round((performance.now() - startedAt) * 10) / 10 };
   };
   try {
-    const known = await service.knownDialect;
+    const asked = service.knownDialect;
+    // It may be on its way for another call, which is more patient than this one.
+    const known = asked && (await untilAborted(asked, within(call.limits.wholeMs, call.signal)));
     if (known !== null) return await timed(known);
-  } catch {
+  } catch (error) {
+    const isSilent = error instanceof FoundryError && error.code === "TIMEOUT";
+    if (isSilent || call.signal?.aborted === true) return toFoundryError(error);
     // Another service may answer there now: find out below, which also words what is wrong.
   }
   try {
@@ -200,5 +208,10 @@ function loadedIds(listing: ModelListing | FoundryError | null): string[] | null
   return listing.models.filter((model) => model.loaded === true).map((model) => model.id);
 }
 
-const callWithin = (wholeMs: number, signal: AbortSignal | undefined): Call =>
+type BoundedCall = Call & { readonly limits: { readonly wholeMs: number } };
+
+const callWithin = (wholeMs: number, signal: AbortSignal | undefined): BoundedCall =>
   signal === undefined ? { limits: { wholeMs } } : { limits: { wholeMs }, signal };
+
+const within = (ms: number, signal: AbortSignal | undefined): AbortSignal =>
+  AbortSignal.any([AbortSignal.timeout(ms), ...(signal === undefined ? [] : [signal])]);

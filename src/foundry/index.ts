@@ -22,7 +22,7 @@ export type { CompletionRequest } from "./completion/request.js";
 export { completionFields, promptProblem } from "./completion/request-schema.js";
 export type { CompletionStream } from "./completion/stream.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
-export { FOUND_BY, type FoundBy } from "./discovery/index.js";
+export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutTrials } from "./discovery/index.js";
 export type { Health, HealthMemory } from "./health.js";
 export type { HealthProblem } from "./health-problems.js";
 export { canChat, DEFAULT_MODEL, type Device, type ModelInfo } from "./models/index.js";

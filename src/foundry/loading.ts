@@ -100,7 +100,7 @@ export class ModelLoader {
       "MODEL_NOT_CACHED",
       `The default model that is set, "${name}", is not downloaded.`,
       {
-        action: `Download it, for example with \`foundry model download ${shortName(model)}\`, or set FOUNDRY_MODEL to a downloaded one.`,
+        action: `Download it, with load_model and download: true or with \`foundry model download ${shortName(model)}\`, or set FOUNDRY_MODEL to a downloaded one.`,
       },
     );
   }
@@ -181,9 +181,14 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect();
     try {
-      const status = await dialect.load(model, typed, service.patient(), settings);
-      const { models } = await service.listModels(service.patient());
-      return { model: loadedAs(model, typed, models), status };
+      for (let isAgain = false; ; isAgain = true) {
+        const status = await dialect.load(model, typed, service.patient(), settings);
+        const { models } = await service.listModels(service.patient());
+        const loaded = loadedAs(model, typed, models);
+        if (loaded !== null) return { model: loaded, status };
+        // Between the two the service may have been restarted, or somebody else unloaded it.
+        if (isAgain) throw notListed(model);
+      }
     } catch (thrown) {
       throw worded(toFoundryError(thrown), () => loadTimeout(model.id, service.loadTimeoutMs));
     } finally {
@@ -198,7 +203,11 @@ const nearest = (name: string, models: readonly KnownModel[]): string => {
 };
 
 /** What is in memory after a load: the model itself, or the sibling that its alias stands for. */
-function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[]): KnownModel {
+function loadedAs(
+  model: KnownModel,
+  typed: string,
+  models: readonly KnownModel[],
+): KnownModel | null {
   const loaded = models.filter((candidate) => candidate.loaded === true);
   const exact = loaded.find(({ id, family }) => id === model.id && family === model.family);
   if (exact !== undefined) return exact;
@@ -214,12 +223,15 @@ function loadedAs(model: KnownModel, typed: string, models: readonly KnownModel[
       { action: `Use ${sibling.id}, which is loaded now.` },
     );
   }
-  throw new FoundryError(
+  return null;
+}
+
+const notListed = (model: KnownModel): FoundryError =>
+  new FoundryError(
     "LOAD_FAILED",
     `The service said that ${model.id} was loaded, but does not list it among the loaded models.`,
     { action: "Try again; restart the service if it stays so.", retryable: true },
   );
-}
 
 const KILLS = "this version of Foundry Local dies of that";
 const MAY_BREAK = "it might be broken off";

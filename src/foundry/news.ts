@@ -1,6 +1,7 @@
 /** What a call is at before its own work can begin, for people who wait for it. */
 export interface News {
-  readonly step: "finding" | "starting" | "downloading";
+  /** `found` ends `finding` and `starting`: the call's own work begins. */
+  readonly step: "finding" | "starting" | "found" | "downloading";
   /** A sentence without a full stop, such as `Starting Foundry Local with foundry server start`. */
   readonly message: string;
   /** Of a download, as far as it is told; `null` otherwise. Never falls. */
@@ -8,3 +9,34 @@ export interface News {
 }
 
 export type TellNews = (news: News) => void;
+
+/** Those who wait for one work that all of them share, and what they have been told of it. */
+export class Audience {
+  readonly #tellers = new Set<TellNews>();
+  #latest: News | null = null;
+
+  get size(): number {
+    return this.#tellers.size;
+  }
+
+  get latest(): News | null {
+    return this.#latest;
+  }
+
+  /** Tells whoever comes what the others know already. Returns what ends it. */
+  join(tell: TellNews | undefined): () => void {
+    // A function of its own for each, since two may be told through the same one.
+    const teller: TellNews = (news) => tell?.(news);
+    this.#tellers.add(teller);
+    if (this.#latest !== null) teller(this.#latest);
+    return () => {
+      this.#tellers.delete(teller);
+    };
+  }
+
+  tell(news: News): void {
+    this.#latest = news;
+    // Of a copy: whoever comes meanwhile is told on coming.
+    for (const teller of [...this.#tellers]) teller(news);
+  }
+}

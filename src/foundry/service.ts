@@ -69,6 +69,10 @@ export class Service {
   readonly #log: Logger;
   readonly #learnedContext = new Map<string, number>();
   #connected: Promise<Connected> | null = null;
+  #lastDialect: Dialect | null = null;
+  /** Those of the transport when it was last looked at. */
+  #dropsAtLook = 0;
+  #changes = 0;
   /** A question about loaded models that is not answered yet. */
   #loadedAsked: Promise<readonly LoadedModel[] | null> | null = null;
   #lastList: ModelList | null = null;
@@ -76,7 +80,11 @@ export class Service {
   #listing: { readonly value: ModelListing; readonly at: number } | null = null;
 
   /** @param isFollowed Whether somebody above finds it again when nothing listens here any more. */
-  constructor(endpoint: string, options: FoundryClientOptions, isFollowed = false) {
+  constructor(
+    endpoint: string,
+    options: FoundryClientOptions,
+    readonly isFollowed = false,
+  ) {
     this.endpoint = normalizeEndpoint(endpoint);
     this.isOnThisMachine = isLoopback(this.endpoint);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
@@ -109,18 +117,27 @@ export class Service {
 
   /** The dialect if it is known already, without asking. */
   get knownDialect(): Promise<Dialect> | null {
+    if (this.mayHaveChanged) return null;
     return this.#connected?.then(({ dialect }) => dialect) ?? null;
   }
 
-  /** Whether another server, or another version, answers here than did before. */
-  async hasChanged(before: Dialect, call: Call): Promise<boolean> {
-    const { dialect } = await this.lookOnce(call);
-    return dialect.name !== before.name || dialect.version !== before.version;
+  /** Whether connections ended since it was looked at, as they do when it is another one now. */
+  get mayHaveChanged(): boolean {
+    return this.transport.drops !== this.#dropsAtLook;
+  }
+
+  /** How often another server, or another version, was seen here than before. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Looks at the service once, past retries and circuit breaker, as a health check wants. */
-  async lookOnce(call: Call): Promise<Connected> {
-    const connected = await this.#look({ ...call, retry: false });
+  async lookOnce({ limits, signal }: Call): Promise<Connected> {
+    const totalMs = limits.wholeMs ?? this.#timeoutMs;
+    // It is up to seven questions, each of which may be left without an answer.
+    const connected = await this.#within(totalMs, signal, (end) =>
+      this.#look({ limits, signal: end, retry: false }),
+    );
     this.#connected = Promise.resolve(connected);
     return connected;
   }
@@ -205,6 +222,7 @@ export class Service {
   }
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
+    if (this.mayHaveChanged) this.#connected = null;
     // One look for all who wait; so it takes none of their signals, each only stops waiting.
     this.#connected ??= this.#withinTimeout(undefined, (call) => this.#look(call)).catch(
       (error: unknown) => {
@@ -216,8 +234,15 @@ export class Service {
   }
 
   async #look(call: Call): Promise<Connected> {
+    this.#dropsAtLook = this.transport.drops;
     const dialect = await detectDialect(this.transport, call);
     const { modelCachePath } = await dialect.status(call);
+    const last = this.#lastDialect;
+    if (last !== null && (dialect.name !== last.name || dialect.version !== last.version)) {
+      this.#changes += 1;
+      this.forgetModels();
+    }
+    this.#lastDialect = dialect;
     this.#lastList = null;
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath };
@@ -231,15 +256,23 @@ export class Service {
     signal: AbortSignal | undefined,
     question: (call: Call) => Promise<T>,
   ): Promise<T> {
-    const total = AbortSignal.timeout(this.#timeoutMs);
     const limits = { firstByteMs: Math.ceil(this.#timeoutMs / 3), wholeMs: this.#timeoutMs };
+    return this.#within(this.#timeoutMs, signal, (end) => question({ limits, signal: end }));
+  }
+
+  /** Within so long in all, however many requests it takes. */
+  async #within<T>(
+    totalMs: number,
+    signal: AbortSignal | undefined,
+    question: (end: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const total = AbortSignal.timeout(totalMs);
     try {
-      const signals = signal === undefined ? [total] : [signal, total];
-      return await question({ limits, signal: AbortSignal.any(signals) });
+      return await question(signal === undefined ? total : AbortSignal.any([signal, total]));
     } catch (thrown) {
       const error = toFoundryError(thrown);
       const ranOut = error.code === "CANCELLED" && total.aborted && signal?.aborted !== true;
-      const wording = () => quickTimeout(this.endpoint, this.#timeoutMs);
+      const wording = () => quickTimeout(this.endpoint, totalMs);
       throw ranOut ? timeoutOf(wording()) : worded(error, wording);
     }
   }
@@ -269,8 +302,8 @@ export class Service {
    * Whether the service runs here, on this disk. A loopback address alone does not say so: it may be
    * the end of a tunnel to a container or to another machine, whose process ids mean nothing here.
    */
-  async isOnThisDisk(): Promise<boolean> {
-    const { modelCachePath } = await this.#connect();
+  async isOnThisDisk(signal?: AbortSignal): Promise<boolean> {
+    const { modelCachePath } = await this.#connect(signal);
     if (modelCachePath === null || !this.isOnThisMachine) return false;
     return access(modelCachePath).then(
       () => true,

@@ -25,19 +25,29 @@ export class Connections {
   readonly #connectMs: number;
   /** The last one used is the next one used: it is the least likely to have been dropped. */
   readonly #idle: Connection[] = [];
+  #drops = 0;
 
   constructor(origin: string, connectMs: number) {
     this.#origin = origin;
     this.#connectMs = connectMs;
   }
 
+  /** How often the other side ended a connection: whoever answers next may be somebody else. */
+  get drops(): number {
+    return this.#drops;
+  }
+
   take(): Connection {
-    return this.#idle.pop() ?? new Connection(this.#origin, this.#connectMs);
+    return this.#idle.pop() ?? new Connection(this.#origin, this.#connectMs, this.#dropped);
   }
 
   giveBack(connection: Connection): void {
     this.#idle.push(connection);
   }
+
+  readonly #dropped = (): void => {
+    this.#drops += 1;
+  };
 
   /** Those that are in use are ended by who uses them. */
   close(): void {
@@ -50,14 +60,14 @@ export class Connection {
   readonly client: Client;
   #opening: Socket | null = null;
 
-  constructor(origin: string, connectMs: number) {
+  constructor(origin: string, connectMs: number, onDropped: () => void) {
     this.client = new Client(origin, {
       pipelining: 1,
       // Loads and generations are silent for longer than the five minutes of undici's defaults.
       headersTimeout: 0,
       bodyTimeout: 0,
       // Our own, since undici's connect limit is up to half a second late above one second.
-      connect: (options, callback) => this.#open(connectMs, options, callback),
+      connect: (options, callback) => this.#open(connectMs, options, callback, onDropped),
     });
   }
 
@@ -72,6 +82,7 @@ export class Connection {
     connectMs: number,
     options: buildConnector.Options,
     callback: buildConnector.Callback,
+    onDropped: () => void,
   ): void {
     const isTls = options.protocol === "https:";
     const socket = isTls ? openTls(options) : openTcp(options);
@@ -84,7 +95,14 @@ export class Connection {
       return true;
     };
     socket.once(isTls ? "secureConnect" : "connect", () => {
-      if (settle()) callback(null, socket);
+      if (!settle()) return;
+      let isDropped = false;
+      const dropped = (): void => {
+        if (!isDropped) onDropped();
+        isDropped = true;
+      };
+      socket.once("end", dropped).once("error", dropped);
+      callback(null, socket);
     });
     // Stays for the life of the socket: one without any error listener would end the process.
     socket.on("error", (error) => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonFrom } from "../json.js";
 
 const MAX_CHARACTERS = 500;
 /** Enough to find the message in, and a bound on what the expressions below have to search. */
@@ -44,12 +45,8 @@ function htmlTitle(page: string): string {
 }
 
 function jsonMessage(body: string): string | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return null;
-  }
+  const value = jsonFrom(body);
+  if (value === undefined) return null;
   const parsed = errorBody.safeParse(value);
   if (parsed.success) return parsed.data;
   // Valid, but without a message: `{}` and `null` say nothing, the rest is better than nothing.

@@ -1,4 +1,5 @@
 import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
+import { jsonFrom } from "../json.js";
 import { readBody } from "./body.js";
 import type { CallScope } from "./call-scope.js";
 import { isHtml } from "./error-text.js";
@@ -112,17 +113,8 @@ async function* eventsOf(source: StreamSource): AsyncGenerator<StreamEvent, void
   }
   const body = await readBody(exchange, maxBytes, () => {});
   // An engine that does not stream answers in one piece, which reads as a stream of one event.
-  if (!isJson(body)) throw invalidStream(baseUrl, kindOf(body, contentType));
+  if (jsonFrom(body) === undefined) throw invalidStream(baseUrl, kindOf(body, contentType));
   yield { data: body, event: null };
-}
-
-function isJson(body: string): boolean {
-  try {
-    JSON.parse(body);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function kindOf(body: string, contentType: string): string {

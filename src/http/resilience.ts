@@ -105,8 +105,13 @@ export async function withRetries<T>(
       return await makeAttempt(attempt);
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      // The circuit opened between two attempts: what failed is the answer, not that we know it.
-      if (error.code === "CIRCUIT_OPEN" && last !== null) throw last;
+      if (error.code === "CIRCUIT_OPEN" && last !== null) {
+        error.attempts = last.attempts;
+        // Others saw that it is gone: whoever follows it is to look for it now.
+        if (!retriesRefusals && last.code === "SERVICE_UNREACHABLE") throw error;
+        // The circuit opened between two attempts: what failed is the answer, not that we know it.
+        throw last;
+      }
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;

@@ -1,5 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { FoundryError } from "../errors.js";
+import { jsonFrom } from "../json.js";
 import type { StreamEvent } from "./types.js";
 
 /**
@@ -44,13 +45,7 @@ export async function* readEvents(
 }
 
 function isWhole(data: string): boolean {
-  if (data.trim() === "[DONE]") return true;
-  try {
-    JSON.parse(data);
-    return true;
-  } catch {
-    return false;
-  }
+  return data.trim() === "[DONE]" || jsonFrom(data) !== undefined;
 }
 
 function eventTooLarge(maxCharacters: number): FoundryError {

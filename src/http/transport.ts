@@ -77,6 +77,11 @@ export class HttpTransport {
     return { state: this.#circuit.state, nextProbeInMs: this.#circuit.nextProbeInMs };
   }
 
+  /** How often the endpoint ended a connection: whoever answers next may be somebody else. */
+  get drops(): number {
+    return this.#connections.drops;
+  }
+
   /** Whether no call is on its way. */
   get isIdle(): boolean {
     return this.#calls.size === 0;

@@ -46,6 +46,7 @@ export class ProgressReporter {
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
+  /** The news that is waited on now, as it is told; `null` while something else is. */
   #waitsFor: string | null = null;
   /** How far a download of this call is. */
   #percent: number | null = null;
@@ -67,17 +68,18 @@ export class ProgressReporter {
   waiting(what: string): void {
     if (this.#isIdle()) return;
     this.#status = `${what}…`;
+    this.#waitsFor = null;
     this.#wait((seconds) => `${what}, ${seconds} s`);
     this.#work();
   }
 
   /**
    * What is waited for before the work itself. A download tells how far it is; when it has reached
-   * its end, `afterwards` is what is waited for.
+   * its end, or the service is found, `afterwards` is what is waited for.
    */
-  news({ message, percent }: News, afterwards?: string): void {
+  news({ step, message, percent }: News, afterwards?: string): void {
     if (this.#isIdle()) return;
-    if (percent === 100 && afterwards !== undefined) {
+    if ((percent === 100 || step === "found") && afterwards !== undefined) {
       this.waiting(afterwards);
       return;
     }
@@ -97,6 +99,7 @@ export class ProgressReporter {
   token(newText: string): void {
     if (this.#isIdle()) return;
     this.#tokens += 1;
+    this.#waitsFor = null;
     this.#newText += newText;
     this.#status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
     this.#wait((seconds) => `Waiting for the next token, ${seconds} s`);

@@ -12,7 +12,7 @@ import { ProgramOutput } from "./program-output.js";
 /** How a run of a program ended. */
 export type ProgramEnd =
   | { readonly kind: "exited"; readonly code: number | null; readonly signal: string | null }
-  /** It was ended by us, or left where `atTimeout` says so. What it had started itself was not: that may be the user's service. */
+  /** It was ended by us, or left as `whenOver` says. What it had started itself was not: that may be the user's service. */
   | { readonly kind: "timed_out" }
   | { readonly kind: "aborted" }
   /** It had said enough (`leaveWhen`) and still runs. Never without `leaveWhen`. */
@@ -36,8 +36,8 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** It, or what it starts, goes on when we end, and when a terminal ends all that runs in it. */
   readonly outlivesUs?: boolean | undefined;
-  /** What becomes of it when its time is up. Default `end`. */
-  readonly atTimeout?: "end" | "leave" | undefined;
+  /** What becomes of it when its time is up, or its signal is aborted. Default `end`. */
+  readonly whenOver?: "end" | "leave" | undefined;
   /** Asked after each output. From the first `true` on the program is left to itself. */
   readonly leaveWhen?: ((soFar: Omit<ProgramRun, "end">) => boolean) | undefined;
 }
@@ -152,13 +152,13 @@ class RunningProgram {
     child.once("exit", (code, signal) => this.#onExit(code, signal));
     // Its exit, and nobody holds its pipes: all that was written has been read.
     child.once("close", () => this.#finish());
-    this.#after(Math.min(options.timeoutMs, LONGEST_TIMER_MS), () => {
-      const end = { kind: "timed_out" } as const;
-      if (options.atTimeout !== "leave") this.#stop(end);
+    const over = (end: ProgramEnd): void => {
+      if (options.whenOver !== "leave") this.#stop(end);
       else if (this.#end === null) this.#leave(end);
-    });
+    };
+    this.#after(Math.min(options.timeoutMs, LONGEST_TIMER_MS), () => over({ kind: "timed_out" }));
     if (options.signal !== undefined) {
-      this.#stopListening = onAbort(options.signal, () => this.#stop({ kind: "aborted" }));
+      this.#stopListening = onAbort(options.signal, () => over({ kind: "aborted" }));
     }
   }
 

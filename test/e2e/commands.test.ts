@@ -1,3 +1,7 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { Executable, MAIN, run, type Settings } from "./executable.js";
@@ -15,6 +19,7 @@ const SETTINGS: Settings = {
   FOUNDRY_TIMEOUT: "30",
   FOUNDRY_STALL_TIMEOUT: "300",
   FOUNDRY_LOAD_TIMEOUT: "900",
+  FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "300",
   FOUNDRY_RETRIES: "3",
   FOUNDRY_MAX_TOKENS: "1024",
   FOUNDRY_LOG_LEVEL: "info",
@@ -36,7 +41,8 @@ test.for(["--help", "-h"])("%s shows every setting with its flag and default", a
   }
   const shown = [...stdout.matchAll(/^ +(FOUNDRY_\w+), --/gm)].map(([, name]) => name);
   expect(shown.sort()).toEqual(Object.keys(SETTINGS).sort());
-  for (const command of ["serve", "demo", "doctor", "simulate"]) expect(stdout).toContain(`  ${command}`);
+  for (const command of ["serve", "demo", "doctor", "simulate"])
+    expect(stdout).toContain(`  ${command}`);
 });
 
 test.for(["--version", "-v"])("%s shows the package's version", async (flag) => {
@@ -89,6 +95,8 @@ test("demo goes through the main job with nothing but Node, and streams a comple
 
   expect(code).toBe(0);
   expect(demo.stdout).toContain("simulated Foundry Local");
+  // It was found as a user's own would be.
+  expect(demo.stdout).toContain("Found by: `foundry server status`");
   for (const step of ["health_check", "list_models", "load_model", "complete"]) {
     expect(demo.stdout).toContain(step);
   }
@@ -98,6 +106,55 @@ test("demo goes through the main job with nothing but Node, and streams a comple
   expect(demo.stdout).toMatch(/\d+ tokens.*a second/);
   expect(demo.stderr).toBe("");
 });
+
+/** A folder for all that is temporary, so that what is left behind is seen. */
+async function temporaryFolder(): Promise<{ path: string; settings: Settings }> {
+  const path = await mkdtemp(join(tmpdir(), "demo-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return { path, settings: { TMPDIR: path, TEMP: path, TMP: path } };
+}
+
+test("demo leaves what the user has alone, and nothing behind", async () => {
+  const { path, settings } = await temporaryFolder();
+  const users = await simulated();
+  const home = join(path, "home");
+  await mkdir(join(home, ".foundry"), { recursive: true });
+  const daemon = JSON.stringify({ web_urls: [users.url], pid: process.pid });
+  await writeFile(join(home, ".foundry", "daemon.json"), daemon);
+
+  const { code, stderr } = await run(["demo"], {
+    ...settings,
+    HOME: home,
+    USERPROFILE: home,
+    FOUNDRY_CLI: join(path, "foundry"),
+    FOUNDRY_EMBEDDED: "true",
+  });
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(users.requests).toEqual([]);
+  expect(await readdir(path)).toEqual(["home"]);
+});
+
+test.skipIf(process.platform === "win32").for(["at once", "while it loads"])(
+  "demo that is interrupted %s leaves nothing behind",
+  async (when) => {
+    const { path, settings } = await temporaryFolder();
+    const demo = started(["demo"], settings);
+    if (when === "at once") {
+      while ((await readdir(path)).length === 0) await setTimeout(2);
+    } else {
+      await demo.when("a load", () => (demo.stdout.includes("load_model  ") ? true : undefined));
+    }
+
+    demo.signal("SIGINT");
+    const { code } = await demo.ended;
+
+    expect({ code, stderr: demo.stderr }).toEqual({ code: 130, stderr: "" });
+    expect(await readdir(path)).toEqual([]);
+    // Nobody of its process group lives on.
+    expect(() => process.kill(-demo.pid, 0)).toThrow("ESRCH");
+  },
+);
 
 test("demo uses the service at FOUNDRY_ENDPOINT where that is set", async () => {
   const simulator = await simulated();

@@ -15,6 +15,8 @@ export interface Answer {
 
 export interface ProgressNote {
   readonly progress: number;
+  /** What `progress` will be at the end, where that is told. */
+  readonly total?: number;
   readonly message: string;
 }
 
@@ -72,7 +74,8 @@ export class Host {
         timeout: PATIENCE_MS,
         ...(signal && { signal }),
         ...(onProgress && {
-          onprogress: ({ progress, message }) => onProgress({ progress, message: message ?? "" }),
+          onprogress: ({ progress, total, message = "" }) =>
+            onProgress({ progress, message, ...(total !== undefined && { total }) }),
         }),
       },
     );

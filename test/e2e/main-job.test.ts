@@ -11,6 +11,7 @@ describeMainJob(`a simulated C2 ${NEWEST_C2}`, () =>
 describeMainJob(`a simulated C2 ${OLDEST_C2}`, () =>
   simulatorTarget({ dialect: "C2", version: OLDEST_C2 }),
 );
+describeMainJob("a simulated S", () => simulatorTarget({ dialect: "S" }));
 describeMainJob("a simulated C1", () => simulatorTarget({ dialect: "C1" }));
 describeMainJob("a simulated OpenAI-compatible engine", () =>
   simulatorTarget({ dialect: "openai" }),

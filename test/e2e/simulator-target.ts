@@ -43,9 +43,13 @@ const MODELS: Readonly<Record<Role, ModelOptions>> = {
   notCached: { id: "not-here-generic-cpu:2", downloaded: false },
 };
 
-/** C1, the service of a version of C2, or a plain OpenAI-compatible engine. */
+/** S, C1, the service of a version of C2, or a plain OpenAI-compatible engine. */
 export async function simulatorTarget(
-  service: { dialect: "C1" } | { dialect: "C2"; version: string } | { dialect: "openai" },
+  service:
+    | { dialect: "S" }
+    | { dialect: "C1" }
+    | { dialect: "C2"; version: string }
+    | { dialect: "openai" },
 ): Promise<Target> {
   const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-e2e-"));
   const simulator = await startSimulator({
@@ -54,9 +58,9 @@ export async function simulatorTarget(
     modelCachePath,
   });
   const { switches, url: endpoint } = simulator;
-  const isCore1 = service.dialect === "C1";
+  const isService = service.dialect === "S";
   const isCore2 = service.dialect === "C2";
-  const isCore = isCore1 || isCore2;
+  const isFoundry = service.dialect !== "openai";
   const modelOf = (role: Role): TargetModel => {
     const found = simulator.models.find(({ id }) => id === MODELS[role].id);
     if (found !== undefined) return found;
@@ -69,13 +73,14 @@ export async function simulatorTarget(
     endpoint,
     models: byRole(modelOf),
     can: {
-      load: isCore,
+      load: isFoundry,
       loadOlderVersion: !isCore2,
-      stopWhenLeft: !isCore2 || switches.cancelOnDisconnect === "stream",
-      nameFailures: !isCore1,
+      stopWhenLeft: !isService && (!isCore2 || switches.cancelOnDisconnect === "stream"),
+      nameFailures: isCore2 || !isFoundry,
+      countTokens: !isService,
       tellThoughts: !isCore2 || switches.reasoning === "reasoning_content",
       tellBusy: isCore2,
-      tellTasks: isCore,
+      tellTasks: isFoundry,
     },
     close: async () => {
       await simulator.close();

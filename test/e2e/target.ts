@@ -33,6 +33,8 @@ export interface Abilities {
   readonly stopWhenLeft: boolean;
   /** Say in a stream that the model failed, rather than just end it. */
   readonly nameFailures: boolean;
+  /** Tell how many tokens a streamed answer has. */
+  readonly countTokens: boolean;
   /** Tell what a model thought. */
   readonly tellThoughts: boolean;
   /** Show from outside that nothing is being loaded. */
@@ -43,7 +45,7 @@ export interface Abilities {
 
 /** A service that the main job is done on. */
 export interface Target {
-  readonly dialect: "C1" | "C2" | "openai";
+  readonly dialect: "S" | "C1" | "C2" | "openai";
   readonly endpoint: string;
   readonly models: Readonly<Record<Role, TargetModel>>;
   readonly can: Abilities;

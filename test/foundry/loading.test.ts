@@ -32,6 +32,31 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
+  const unkeptPromise = {
+    kind: "status",
+    status: 200,
+    body: '{"status":"loaded"}',
+    contentType: "application/json",
+    on: { path: "/models/load/*" },
+  } as const;
+
+  it("is done again when the model is gone before it was seen in memory", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault({ ...unkeptPromise, times: 1 });
+    const { status } = await clientOf(simulator.url).loadModel("talker");
+    expect([status, simulator.loaded]).toEqual(["loaded", ["talker-generic-cpu:1"]]);
+  });
+
+  it("says so when the model never shows in memory", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault(unkeptPromise);
+    await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject({
+      code: "LOAD_FAILED",
+      message: expect.stringContaining("does not list it among the loaded models"),
+    });
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(2);
+  });
+
   it("fails for all who share it, and can be tried anew", async () => {
     const simulator = await simulate({ models: [talker] });
     const body = '{"error":{"message":"Load failed: no room"}}';

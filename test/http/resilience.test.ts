@@ -227,6 +227,30 @@ describe("a call with retries", () => {
     await told;
   });
 
+  it("reports the open circuit to whoever follows an endpoint that others saw go away", async () => {
+    const { call } = setup();
+    const followed = { ...call, retriesRefusals: false };
+    const result = withRetries(followed, { retries: 5 }, async ({ number }) => {
+      throw failure(number < 3 ? "SERVICE_UNREACHABLE" : "CIRCUIT_OPEN");
+    });
+    const told = expect(result).rejects.toMatchObject({ code: "CIRCUIT_OPEN", attempts: 2 });
+    await vi.runAllTimersAsync();
+    await told;
+  });
+
+  it("reports what it answered itself also to whoever follows an endpoint", async () => {
+    const { call } = setup();
+    const followed = { ...call, retriesRefusals: false };
+    const result = withRetries(followed, { retries: 5 }, async (attempt) => {
+      if (attempt.number > 2) throw failure("CIRCUIT_OPEN");
+      attempt.status = 503;
+      throw failure("SERVICE_BUSY");
+    });
+    const told = expect(result).rejects.toMatchObject({ code: "SERVICE_BUSY", attempts: 2 });
+    await vi.runAllTimersAsync();
+    await told;
+  });
+
   it("says of an open circuit that nothing was sent", async () => {
     const { call } = setup();
     const result = withRetries(call, {}, async () => {

@@ -96,6 +96,37 @@ describe("the progress of a call", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("tells news again that came before something else was waited for", async () => {
+    const { sent, progress } = recorded();
+    const finding = {
+      step: "finding",
+      message: "Looking for Foundry Local",
+      percent: null,
+    } as const;
+    progress.news(finding);
+    progress.waiting("Loading phi-4-mini");
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.news(finding);
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.finish();
+    expect(sent.at(-1)?.message).toContain("Looking for Foundry Local");
+  });
+
+  it("goes on to what the call is about once the service is found", async () => {
+    const { sent, progress } = recorded();
+    const waiting = "Loading phi-4-mini";
+    progress.waiting(waiting);
+    progress.news(
+      { step: "finding", message: "Looking for Foundry Local", percent: null },
+      waiting,
+    );
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.news({ step: "found", message: "Found Foundry Local", percent: null }, waiting);
+    await vi.advanceTimersByTimeAsync(2500);
+    progress.finish();
+    expect(sent.at(-1)?.message).toMatch(/^Loading phi-4-mini, \d s$/);
+  });
+
   it("does nothing for a caller who did not ask", () => {
     const progress = new ProgressReporter(null);
     progress.waiting("Loading phi-4-mini");

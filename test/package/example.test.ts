@@ -13,7 +13,6 @@ const example = z.strictObject({
     z.strictObject({
       command: z.string(),
       args: z.array(z.string()),
-      env: z.record(z.string(), z.string()),
     }),
   ),
 });
@@ -27,16 +26,16 @@ test("mcp.json.example starts the server, once the path in it is one's own", asy
   const simulator = await startSimulator();
   onTestFinished(() => simulator.close());
 
-  for (const { command, args, env } of Object.values(mcpServers)) {
+  for (const { command, args } of Object.values(mcpServers)) {
     const client = new Client({ name: "example", version: "1" });
     onTestFinished(() => client.close());
-    expect(env["FOUNDRY_ENDPOINT"]).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
 
     await client.connect(
       new StdioClientTransport({
         command,
         args: args.map((arg) => arg.replace("/path/to/foundry-local-mcp/", root)),
-        env: { ...env, FOUNDRY_ENDPOINT: simulator.url, FOUNDRY_LOG_LEVEL: "warn" },
+        // The example needs none; a test must not find the developer's own Foundry Local.
+        env: { FOUNDRY_ENDPOINT: simulator.url, FOUNDRY_LOG_LEVEL: "warn" },
       }),
     );
     const answer = await client.callTool({ name: "health_check", arguments: {} });

@@ -149,6 +149,23 @@ test("npx of the tarball starts the server in an empty folder", async () => {
   }
 }, 60_000);
 
+test.each(["demo", "doctor"])(
+  "%s of the tarball runs in an empty folder",
+  async (command) => {
+    const cwd = await emptyFolder(command);
+    const running = exec("npx", ["--yes", `--package=${tarball}`, "foundry-local-mcp", command], {
+      cwd,
+      env: { ...environment, ...(command === "doctor" ? { FOUNDRY_ENDPOINT: simulator.url } : {}) },
+      ...shell,
+    });
+
+    const { stdout } = await running;
+
+    expect(stdout).toContain(command === "demo" ? "simulated text" : "It works.");
+  },
+  60_000,
+);
+
 describe("the library", () => {
   let project: string;
 

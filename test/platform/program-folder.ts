@@ -29,13 +29,3 @@ export class ProgramFolder {
     return rm(this.path, { recursive: true, force: true });
   }
 }
-
-/** Whether a process of ours still is there. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

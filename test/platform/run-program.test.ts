@@ -4,8 +4,9 @@ import os from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { isProcessAlive } from "../../src/platform/process-alive.js";
 import { type ProgramOptions, runProgram } from "../../src/platform/run-program.js";
-import { isAlive, ProgramFolder } from "./program-folder.js";
+import { ProgramFolder } from "./program-folder.js";
 
 const onWindows = process.platform === "win32";
 
@@ -22,7 +23,7 @@ beforeEach(async () => {
   pidsToEnd = [];
 });
 afterEach(async () => {
-  for (const pid of pidsToEnd) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  for (const pid of pidsToEnd) if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
   await programs.remove();
 });
 
@@ -98,7 +99,7 @@ describe("a program that leaves another one behind", () => {
   it("has ended when it has exited, though the other one holds its pipes", async () => {
     const ended = await run(GRANDCHILD);
     expect(ended.end).toEqual(exited(0));
-    expect(isAlive(pidIn(ended.stdout))).toBe(true);
+    expect(isProcessAlive(pidIn(ended.stdout))).toBe(true);
   });
 
   it("has ended though the other one never stops writing", async () => {
@@ -116,7 +117,7 @@ describe("a program that leaves another one behind", () => {
       onOutput: () => abort.abort(),
     });
     expect(ended.end).toEqual({ kind: "aborted" });
-    expect(isAlive(pidIn(ended.stdout))).toBe(true);
+    expect(isProcessAlive(pidIn(ended.stdout))).toBe(true);
   });
 });
 
@@ -126,7 +127,7 @@ describe("a program that does not end", () => {
   it("is ended when its time is up, and what it wrote is kept", async () => {
     const ended = await run(HANGS, { timeoutMs: 3000 });
     expect(ended.end).toEqual({ kind: "timed_out" });
-    expect(isAlive(pidIn(ended.stdout))).toBe(false);
+    expect(isProcessAlive(pidIn(ended.stdout))).toBe(false);
   });
 
   it.skipIf(onWindows)("is ended though it will not be asked to", async () => {
@@ -136,14 +137,14 @@ describe("a program that does not end", () => {
       onOutput: () => abort.abort(),
     });
     expect(ended.end).toEqual({ kind: "aborted" });
-    expect(isAlive(pidIn(ended.stdout))).toBe(false);
+    expect(isProcessAlive(pidIn(ended.stdout))).toBe(false);
   });
 
   it("is ended when the caller aborts", async () => {
     const abort = new AbortController();
     const ended = await run(HANGS, { signal: abort.signal, onOutput: () => abort.abort() });
     expect(ended.end).toEqual({ kind: "aborted" });
-    expect(isAlive(pidIn(ended.stdout))).toBe(false);
+    expect(isProcessAlive(pidIn(ended.stdout))).toBe(false);
   });
 
   it("is not started for a caller who has aborted already", async () => {
@@ -173,7 +174,7 @@ describe("a program that is left once it has said enough", () => {
     );
     expect(ended.end).toEqual({ kind: "left" });
     const pid = pidIn(ended.stdout);
-    await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000 });
+    await vi.waitFor(() => expect(isProcessAlive(pid)).toBe(false), { timeout: 10_000 });
     expect(await readFile(done, "utf8")).toBe("yes");
   });
 
@@ -191,7 +192,7 @@ describe("a program that is left once it has said enough", () => {
     );
     const ended = await runProgram(fileURLToPath(TSX), [starter], { timeoutMs: 20_000 });
     expect(ended.end).toEqual(exited(0));
-    expect(isAlive(pidIn(ended.stdout))).toBe(true);
+    expect(isProcessAlive(pidIn(ended.stdout))).toBe(true);
   });
 });
 
@@ -270,7 +271,7 @@ describe("a listener that throws", () => {
     });
     await expect(running).rejects.toThrow("of the listener");
     const pid = pidIn(text);
-    await vi.waitFor(() => expect(isAlive(pid)).toBe(false));
+    await vi.waitFor(() => expect(isProcessAlive(pid)).toBe(false));
   });
 });
 

@@ -33,6 +33,7 @@ function targetOf({ dialect, sdkVersion, url, models }: RealService): Target {
       loadOlderVersion: isCore1,
       stopWhenLeft: !is20,
       nameFailures: !isCore1,
+      countTokens: true,
       tellThoughts: !is20,
       tellBusy: !isCore1,
       tellTasks: true,

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
-import { jsonFrom } from "../json.js";
+import { jsonFrom } from "../../json.js";
+import { plainWords } from "../dialects/index.js";
 import { urlsIn } from "./cli-urls.js";
 import type { CliReport } from "./foundry-cli.js";
 
@@ -48,6 +49,19 @@ const plain = (text: string): string => stripVTControlCharacters(text.slice(-LON
 
 const wholeWordsOf = (text: string): string =>
   text.slice(0, Math.max(...[" ", "\t", "\n"].map((space) => text.lastIndexOf(space))) + 1);
+
+const COMPLAINT = /^\W*(?:error|exception|fatal)(?: \(\d+\))?: *(\S.*)$/im;
+const LONGEST_COMPLAINT = 160;
+
+/** What it complained of, as a clause without paths; `null` where it made no complaint. */
+export function readComplaint({ stdout, stderr }: CliText): string | null {
+  const said = COMPLAINT.exec(plain(stderr)) ?? COMPLAINT.exec(plain(stdout));
+  const words = plainWords(said?.[1] ?? "")
+    .slice(0, LONGEST_COMPLAINT)
+    .toWellFormed()
+    .replace(/^[^\p{L}\p{N}'([]+|[\s.!]+$/gu, "");
+  return words === "" ? null : words;
+}
 
 /** `0.8.113+70167233c5` as `0.8.113`, whatever is written around it; `null` where there is none. */
 export function readVersion(written: CliText): string | null {

@@ -6,10 +6,10 @@ import {
   type ProgramRun,
   runProgram,
 } from "../../platform/run-program.js";
-import { type CliAnswer, readAnswer, readSoFar, readVersion } from "./cli-output.js";
+import { type CliAnswer, readAnswer, readComplaint, readSoFar, readVersion } from "./cli-output.js";
 import type { CliCall, CliGeneration, CliReport, FoundryCli } from "./foundry-cli.js";
 
-type Verb = "status" | "start";
+type Verb = "status" | "start" | "restart";
 
 const STATUS_MS = 10_000;
 const VERSION_MS = 10_000;
@@ -20,6 +20,8 @@ const START_MS = 60_000;
 interface Asked {
   readonly answer: CliAnswer;
   readonly end: ProgramEnd;
+  /** Its complaint, where it made one. */
+  readonly said: string | null;
   readonly timeoutMs: number;
 }
 
@@ -44,12 +46,20 @@ export class InstalledCli implements FoundryCli {
     return `foundry ${this.#generation ?? "server"} start`;
   }
 
+  get restartCommand(): string {
+    return `foundry ${this.#generation ?? "server"} restart`;
+  }
+
   status(call: CliCall = {}): Promise<CliReport> {
     return this.#report("status", call);
   }
 
   start(call: CliCall = {}): Promise<CliReport> {
     return this.#report("start", call);
+  }
+
+  restart(call: CliCall = {}): Promise<CliReport> {
+    return this.#report("restart", call);
   }
 
   async version(call: CliCall = {}): Promise<string | null> {
@@ -82,7 +92,7 @@ export class InstalledCli implements FoundryCli {
     const asked = await this.#ask(first, verb, call);
     const isFirstUnknown = asked.answer.kind === "unknown_command";
     if (!isFirstUnknown && !(known === null && endedWithoutAnswer(asked))) {
-      return this.#conclude(first, asked);
+      return this.#conclude(first, verb, asked);
     }
     const second = first === "server" ? "service" : "server";
     const askedOther = await this.#ask(second, verb, call);
@@ -93,37 +103,49 @@ export class InstalledCli implements FoundryCli {
       return { kind: "failed", what: "is unknown to the program of that name" };
     }
     const isFirst = isSecondUnknown || (!isFirstUnknown && endedWithoutAnswer(askedOther));
-    return isFirst ? this.#conclude(first, asked) : this.#conclude(second, askedOther);
+    return isFirst ? this.#conclude(first, verb, asked) : this.#conclude(second, verb, askedOther);
   }
 
-  #conclude(generation: CliGeneration, { answer, end, timeoutMs }: Asked): CliReport {
+  #conclude(
+    generation: CliGeneration,
+    verb: Verb,
+    { answer, end, said, timeoutMs }: Asked,
+  ): CliReport {
     if (answer.kind === "report" || answer.kind === "broken") this.#generation = generation;
     if (answer.kind === "report") return answer.report;
     if (answer.kind === "broken") return { kind: "failed", what: answer.what };
-    return { kind: "failed", what: failureOf(end, timeoutMs) };
+    // It was content; in which words does not matter, since the status tells the rest.
+    if (verb !== "status" && end.kind === "exited" && end.code === 0) {
+      return { kind: "running", urls: [], pid: null };
+    }
+    return { kind: "failed", what: failureOf(end, said, timeoutMs) };
   }
 
   async #ask(generation: CliGeneration, verb: Verb, call: CliCall): Promise<Asked> {
     // The older one has no JSON. No other options: with some the newer one finds fewer models (#1065).
-    if (generation === "service") return this.#askOnce([generation, verb], call);
-    const asked = await this.#askOnce([generation, verb, "-o", "json"], call);
+    if (generation === "service") return this.#askOnce([generation, verb], verb, call);
+    const asked = await this.#askOnce([generation, verb, "-o", "json"], verb, call);
     if (asked.answer.kind !== "unknown_option") return asked;
-    return this.#askOnce([generation, verb], call);
+    return this.#askOnce([generation, verb], verb, call);
   }
 
-  async #askOnce(args: readonly string[], { signal, timeoutMs: given }: CliCall): Promise<Asked> {
-    const starts = args.includes("start");
+  async #askOnce(
+    args: readonly string[],
+    verb: Verb,
+    { signal, timeoutMs: given }: CliCall,
+  ): Promise<Asked> {
+    const starts = verb !== "status";
     const timeoutMs = given ?? (starts ? START_MS : STATUS_MS);
     const run = await this.#run(args, {
       timeoutMs,
       signal,
       // A first start may fetch what it needs for minutes: ended then, it would begin anew each time.
-      atTimeout: starts ? "leave" : "end",
+      whenOver: starts ? "leave" : "end",
       // Some versions go on after the service is up; ended then, it might take the service along.
       leaveWhen: starts ? (soFar) => isRunning(readSoFar(soFar)) : undefined,
     });
     throwIfAborted(run.end);
-    return { answer: readAnswer(run), end: run.end, timeoutMs };
+    return { answer: readAnswer(run), end: run.end, said: readComplaint(run), timeoutMs };
   }
 }
 
@@ -137,10 +159,12 @@ function throwIfAborted(end: ProgramEnd): void {
   if (end.kind === "aborted") throw cancelledError();
 }
 
-function failureOf(end: ProgramEnd, timeoutMs: number): string {
+function failureOf(end: ProgramEnd, said: string | null, timeoutMs: number): string {
   if (end.kind === "timed_out") return `did not answer within ${timeoutMs / 1000} s`;
   if (end.kind === "not_started") return `could not be started: ${end.reason}`;
   if (end.kind === "exited" && end.signal !== null) return `was ended by ${end.signal}`;
-  if (end.kind === "exited" && end.code !== 0) return `ended with exit code ${end.code}`;
+  if (end.kind === "exited" && end.code !== 0) {
+    return `ended with exit code ${end.code}${said === null ? "" : ` and said "${said}"`}`;
+  }
   return "answered nothing that tells where the service is";
 }

@@ -1,4 +1,5 @@
-import { cancelledError, type FoundryError, toFoundryError } from "../../errors.js";
+import { cancelledError, FoundryError, toFoundryError } from "../../errors.js";
+import { isRefused } from "../../http/index.js";
 import type { CurrentService } from "../current-service.js";
 import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, Wanted } from "../loading.js";
@@ -85,6 +86,11 @@ export async function* openWithRemedies(
       use.end(LEAVES_IT_AT_WORK.has(error.code) ? "left" : "finished");
       sends += error.attempts;
       progress.attempts = sends;
+      if (brokeOffAndIsGone(error)) {
+        progress.deaths += 1;
+        // A restart is worth one more try; who dies of a prompt twice dies of it again (#818).
+        if (progress.deaths > 1) throw diedOf(model, error);
+      }
       const room = roomAfter(error);
       progress.inputTokens ??= overflowOf(error)?.input ?? null;
       if (room !== null) context.service.learnContext(model.id, room.limit);
@@ -114,6 +120,23 @@ async function beginUse(model: KnownModel, { service, signal }: RunOnService): P
 
 /** Ends of a request after which the service may still be at it: all others are its own answers. */
 const LEAVES_IT_AT_WORK = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
+
+/** Whether an attempt was taken and broke off before nobody was there: refusals alone are not repeated. */
+const brokeOffAndIsGone = (error: FoundryError): boolean =>
+  isRefused(error) ? error.attempts > 1 : error.code === "CIRCUIT_OPEN" && error.attempts > 0;
+
+function diedOf({ id }: KnownModel, cause: FoundryError): FoundryError {
+  const error = new FoundryError(
+    "SERVER_CRASHED",
+    `The service died of this request to ${id} twice, so it is not sent again.`,
+    {
+      action: "Try a shorter prompt, another variant or another model.",
+      cause,
+    },
+  );
+  error.attempts = cause.attempts;
+  return error;
+}
 
 /** How many tokens an overflow leaves for the answer, where the service gave its figures. */
 function roomAfter(error: FoundryError): { tokens: number; limit: number } | null {

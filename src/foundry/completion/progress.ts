@@ -18,6 +18,8 @@ export class CompletionProgress {
   /** As the service counted the prompt when it refused it. */
   inputTokens: number | null = null;
   attempts = 1;
+  /** How often a service broke off on this and was gone. */
+  deaths = 0;
   readonly warnings: string[] = [];
   readonly #now: () => number;
   readonly #inputCharacters: number;

@@ -26,7 +26,7 @@ export async function* runCompletion(
   progress: CompletionProgress,
   context: RunContext,
 ): AsyncGenerator<CompletionEvent, void> {
-  const tries: Tries = { count: 0 };
+  const tries: Tries = { count: 0, changes: 0 };
   const { current, signal, tell } = context;
   const warnings = [...progress.warnings];
   try {
@@ -37,6 +37,7 @@ export async function* runCompletion(
         progress.end(statusAfter(error, progress));
         throw error;
       });
+      tries.changes = connection.service.changes;
       const onService: RunOnService = { ...context, ...connection };
       try {
         yield* runOnce(request, messages, progress, onService);
@@ -204,7 +205,7 @@ async function explained(
   // On core 1.x this is also how a model that fails looks (docs/foundry-local.md, section 10).
   return broke(
     "STREAM_INTERRUPTED",
-    "The answer broke off, although the service is still there: the connection was cut, or the model failed.",
+    "The answer broke off, though a service answers there: the connection was cut, the service was restarted, or the model failed.",
     error,
     ["Try again; if it breaks off at the same place, use another model or a shorter prompt."],
   );

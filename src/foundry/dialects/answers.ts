@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpAnswer } from "../../http/index.js";
-import { jsonFrom } from "../json.js";
+import { jsonFrom } from "../../json.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
 export const jsonOf = (answer: HttpAnswer): unknown => jsonFrom(answer.body);

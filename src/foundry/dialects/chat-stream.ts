@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import { errorTextOf, type HttpTransport, type StreamEvent } from "../../http/index.js";
-import { jsonFrom } from "../json.js";
+import { jsonFrom } from "../../json.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, FinishReason } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
 import { plainWords } from "./plain-words.js";

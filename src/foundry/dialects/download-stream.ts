@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { jsonFrom } from "../json.js";
+import { jsonFrom } from "../../json.js";
 
 /**
  * What S answers to a download, while it comes: lines such as `Total 76.268% Downloading v3/model.onnx`

@@ -89,9 +89,9 @@ const RULES: readonly Rule[] = [
   {
     words: /no openaiservice provider found/i,
     code: "MODEL_NOT_CACHED",
-    say: (model) => ({
+    say: (model, shortName) => ({
       message: `${model} is not downloaded, or the service does not know it.`,
-      action: "Choose a downloaded model from list_models.",
+      action: downloadAdvice(shortName),
     }),
   },
   {
@@ -114,7 +114,7 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
 
 /** What to do about a model that is not downloaded, which is never done unasked: it is gigabytes. */
 export const downloadAdvice = (shortName: string): string =>
-  `Download it first, for example with \`foundry model download ${shortName}\`, or choose a downloaded model from list_models.`;
+  `Download it first, with load_model and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from list_models.`;
 
 const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

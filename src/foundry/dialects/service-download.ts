@@ -1,4 +1,5 @@
-import { FoundryError, toFoundryError } from "../../errors.js";
+import { setTimeout } from "node:timers/promises";
+import { cancelledError, FoundryError, toFoundryError } from "../../errors.js";
 import { type HttpTransport, inSeconds } from "../../http/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Call, DownloadCall } from "./dialect.js";
@@ -17,6 +18,8 @@ export interface DownloadSource {
 
 /** For the question about downloaded models before and after. */
 const QUICK_MS = 30_000;
+/** How often a download that somebody else has begun is asked for again. */
+const ASK_AGAIN_MS = 1000;
 
 /**
  * `POST /openai/download` of S. The answer is progress over hours and one word at the end; its end
@@ -41,20 +44,32 @@ export async function downloadFromService(
   const entry = await catalog.find(model.id, signal);
   if (entry === null) throw notInCatalog(model);
 
-  const answer = new DownloadAnswer();
-  const { percent, problem } = await receive(transport, model, entry, call, answer);
-  if (problem === null || (await isCached().catch(unlessOver))) {
-    if (percent !== 100) onPercent(100);
-    return;
+  const until = performance.now() + call.stallMs;
+  for (;;) {
+    const received = await receive(transport, model, entry, call, new DownloadAnswer());
+    const { percent, problem, isElsewhere } = received;
+    if (problem === null || (await isCached().catch(unlessOver))) {
+      if (percent !== 100) onPercent(100);
+      return;
+    }
+    // One that was cancelled may go on without us (#365), and tells nobody how far it is.
+    if (!isElsewhere || performance.now() + ASK_AGAIN_MS > until) throw problem;
+    await setTimeout(ASK_AGAIN_MS, undefined, { signal }).catch(() => {
+      throw cancelledError();
+    });
   }
-  throw problem;
 }
 
 interface Received {
   readonly percent: number | null;
   /** `null` where the service said that all is well. */
   readonly problem: FoundryError | null;
+  /** Somebody else is at it, so that it was not begun for us. */
+  readonly isElsewhere: boolean;
 }
+
+/** Nobody wrote down the words of S for it. */
+const IS_ELSEWHERE = /already (?:being )?download(?:ing)?\b|downloaded already|in progress/i;
 
 async function receive(
   transport: HttpTransport,
@@ -68,6 +83,7 @@ async function receive(
     return {
       percent: answer.percent,
       problem: downloadFailed(model.id, why, answer.percent, options),
+      isElsewhere: false,
     };
   };
   let isTaken = false;
@@ -107,18 +123,22 @@ async function receive(
       return failed(stalledFor(stallMs), error);
     }
     // Refused, or never begun: that is worded already, and is not about the download.
-    if (!isTaken) return { percent: null, problem: error };
+    if (!isTaken) return { percent: null, problem: error, isElsewhere: false };
     return failed("The connection to the service broke off.", error);
   }
   if (answer.result === null) {
     return failed("The service ended its answer without saying that the download is complete.");
   }
-  if (answer.result.success) return { percent: answer.percent, problem: null };
+  const { percent } = answer;
+  if (answer.result.success) return { percent, problem: null, isElsewhere: false };
   const { error } = answer.result;
   const words = plainWords(error ?? "");
-  const { percent } = answer;
+  if (percent === null && IS_ELSEWHERE.test(words)) {
+    return { percent, problem: elsewhere(model, words), isElsewhere: true };
+  }
   const why = words === "" ? "The service gave no reason." : `It said: ${words}`;
-  return { percent, problem: downloadFailed(model.id, why, percent, detailOf(error)) };
+  const problem = downloadFailed(model.id, why, percent, detailOf(error));
+  return { percent, problem, isElsewhere: false };
 }
 
 /** The members that Microsoft's own client sends, by the names that it gives them. */
@@ -146,6 +166,16 @@ function unlessOver(thrown: unknown): false {
   if (thrown instanceof FoundryError && isOver(thrown)) throw thrown;
   return false;
 }
+
+const elsewhere = (model: KnownModel, words: string): FoundryError =>
+  new FoundryError(
+    "DOWNLOAD_FAILED",
+    `${model.id} was not downloaded by this call, since the service is at it already. It said: ${words}`,
+    {
+      action: "Wait until list_models shows it as downloaded, then call load_model again.",
+      retryable: true,
+    },
+  );
 
 const notInCatalog = (model: KnownModel): FoundryError =>
   new FoundryError(

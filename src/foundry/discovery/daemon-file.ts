@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { jsonFrom } from "../../json.js";
 import type { Machine } from "../../platform/machine.js";
-import { jsonFrom } from "../json.js";
+import { NOTHING_THERE } from "./found.js";
 
 /** What the daemon of the newer command line leaves in its file about itself. */
 export interface DaemonFile {
@@ -30,7 +31,7 @@ export async function readDaemonFile(machine: Machine): Promise<DaemonFile | str
     text = await readFile(join(machine.home, ".foundry", "daemon.json"), "utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : null;
-    return code === "ENOENT" || code === "ENOTDIR" ? "is not there" : "cannot be read";
+    return code === "ENOENT" || code === "ENOTDIR" ? NOTHING_THERE.daemonFile : "cannot be read";
   }
   const parsed = daemonFileSchema.safeParse(jsonFrom(text.replace(/^\uFEFF/, "")));
   if (!parsed.success) return "is damaged";

@@ -1,8 +1,8 @@
-import { cancelledError, closedError, toFoundryError } from "../../errors.js";
+import { cancelledError, closedError, FoundryError, toFoundryError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { Machine } from "../../platform/machine.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
-import type { News, TellNews } from "../news.js";
+import { Audience, type TellNews } from "../news.js";
 import { untilAborted } from "../until-aborted.js";
 import { candidateOf } from "./candidate.js";
 import { EmbeddedService } from "./embedded/index.js";
@@ -46,8 +46,7 @@ const START_TIMEOUT_MS = 60_000;
 interface Running {
   readonly mayStart: boolean;
   readonly search: Promise<Search>;
-  readonly tellers: Set<TellNews>;
-  news: News | null;
+  readonly audience: Audience;
 }
 
 /** Finds the service of this machine. */
@@ -58,9 +57,11 @@ export class Discovery {
   #running: Running | null = null;
   #lastUrl: string | null = null;
   #lastSearch: Search | null = null;
+  #lastSearchMs: number | null = null;
+  #startFailure: FoundryError | null = null;
   #failure: { readonly search: Search; readonly mayStart: boolean; readonly at: number } | null =
     null;
-  #cli: Promise<FoundryCli | null> | null = null;
+  #cli: FoundryCli | null = null;
 
   constructor(readonly options: DiscoveryOptions) {
     this.#timing = { ...TIMING, ...options.timing };
@@ -81,6 +82,8 @@ export class Discovery {
       const kept = this.#keptFailure(wantsStart);
       if (kept !== null) return kept;
       const running = this.#running ?? this.#begin(wantsStart);
+      // Who only looks does not wait for a start, which takes a minute and more.
+      if (!wantsStart && running.mayStart) return this.#peek(running, signal, tell);
       const search = await follow(running, signal, tell);
       if (search.found !== null || running.mayStart || !wantsStart) return search;
     }
@@ -91,17 +94,36 @@ export class Discovery {
     return this.#lastSearch;
   }
 
+  /** How long the last search took, what it started included, in milliseconds. */
+  get lastSearchMs(): number | null {
+    return this.#lastSearchMs;
+  }
+
+  /**
+   * Why there is nothing, as the last search saw it. One that only looked says that the next call will
+   * start it; where the last start failed, that is what is to be told.
+   */
+  get whyNothing(): FoundryError | null {
+    if (this.#running?.mayStart === true) return underWay(this.#running);
+    const { start, error = null } = this.#lastSearch ?? {};
+    return start === "next" ? (this.#startFailure ?? error) : error;
+  }
+
   /** Notes where the service was seen alive, to be tried there first. */
   remember(endpoint: string): void {
     const { url, fault } = candidateOf(endpoint);
     if (fault !== null) return;
     this.#lastUrl = url;
     this.#failure = null;
+    this.#startFailure = null;
   }
 
-  /** The command line, looked for once and again when it was missing. */
+  /** The command line as it is installed now; the same one as long as it is in the same place. */
   async cli(): Promise<FoundryCli | null> {
-    this.#cli ??= this.#findCli();
+    const { machine, cliPath } = this.options;
+    const found = await findFoundryCli(machine, cliPath);
+    // What one has been asked tells its generation; an update may have put another in its place.
+    if (found === null || found.path !== this.#cli?.path) this.#cli = found;
     return this.#cli;
   }
 
@@ -109,16 +131,6 @@ export class Discovery {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#embedded.close();
-  }
-
-  async #findCli(): Promise<FoundryCli | null> {
-    let cli: FoundryCli | null = null;
-    try {
-      cli = await findFoundryCli(this.options.machine, this.options.cliPath);
-      return cli;
-    } finally {
-      if (cli === null) this.#cli = null;
-    }
   }
 
   /** Twenty calls that fail together must not start twenty command lines one after the other. */
@@ -129,17 +141,26 @@ export class Discovery {
     return isFresh && (mayStart || !wantsStart) ? search : null;
   }
 
+  async #peek(
+    running: Running,
+    signal: AbortSignal | undefined,
+    tell: TellNews | undefined,
+  ): Promise<Search> {
+    const patience = AbortSignal.timeout(this.#timing.lookMs);
+    const end = signal === undefined ? patience : AbortSignal.any([signal, patience]);
+    try {
+      return await follow(running, end, tell);
+    } catch (error) {
+      if (!patience.aborted || signal?.aborted === true || this.#closing.signal.aborted)
+        throw error;
+      return { found: null, trials: [], error: underWay(running) };
+    }
+  }
+
   #begin(mayStart: boolean): Running {
-    const running: Running = {
-      mayStart,
-      tellers: new Set(),
-      news: null,
-      search: this.#searchOnce(mayStart, (news) => {
-        running.news = news;
-        // Of a copy: whoever comes meanwhile is told on coming.
-        for (const each of [...running.tellers]) each(news);
-      }),
-    };
+    const audience = new Audience();
+    const search = this.#searchOnce(mayStart, (news) => audience.tell(news));
+    const running = { mayStart, search, audience };
     this.#running = running;
     // All who wait may have left.
     running.search.catch(() => {});
@@ -177,6 +198,8 @@ export class Discovery {
     const ms = Math.round(this.#timing.now() - begin);
     log?.info({ found: search.found, trials: search.trials, ms }, "looked for Foundry Local");
     this.#lastSearch = search;
+    this.#lastSearchMs = ms;
+    if (search.start === "failed") this.#startFailure = search.error;
     if (search.found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
     else this.remember(search.found.endpoint);
     return search;
@@ -190,18 +213,22 @@ export class Discovery {
   }
 }
 
+const underWay = ({ audience: { latest } }: Running): FoundryError =>
+  new FoundryError(
+    "NO_ENDPOINT",
+    `Foundry Local is not up yet. Under way: ${latest?.message ?? "looking for it"}.`,
+    { action: "Ask again in a moment.", retryable: true },
+  );
+
 async function follow(
   running: Running,
   signal: AbortSignal | undefined,
   tell: TellNews | undefined,
 ): Promise<Search> {
-  // A function of its own: two who wait may have handed in the same.
-  const teller: TellNews = (news) => tell?.(news);
-  running.tellers.add(teller);
-  if (running.news !== null) teller(running.news);
+  const leave = running.audience.join(tell);
   try {
     return await untilAborted(running.search, signal);
   } finally {
-    running.tellers.delete(teller);
+    leave();
   }
 }

@@ -13,12 +13,31 @@ export const FOUND_BY = [
 ] as const;
 export type FoundBy = (typeof FOUND_BY)[number];
 
+/** Each in words that follow "found by". */
+export const FOUND_BY_WORDS: Readonly<Record<FoundBy, string>> = {
+  set: "FOUNDRY_ENDPOINT",
+  last_url: "the address it had before",
+  server_status: "`foundry server status`",
+  service_status: "`foundry service status`",
+  daemon_file: "its own file, .foundry/daemon.json",
+  known_port: "a port it often has",
+  started: "starting it",
+  embedded: "running foundry-local-sdk in this server",
+};
+
 /** A service that answered a probe. */
 export interface Found {
   /** Base URL without slash and `/v1`. */
   readonly endpoint: string;
   readonly foundBy: FoundBy;
 }
+
+/** Outcomes of places where there mostly is nothing, which is worth no word in a message. */
+export const NOTHING_THERE = {
+  commandLine: "is not installed, or not where it could be found",
+  daemonFile: "is not there",
+  ports: "nothing listens there",
+} as const;
 
 /** One thing that was tried, and what came of it, for the error and for `doctor`. */
 export interface Trial {
@@ -29,9 +48,17 @@ export interface Trial {
   readonly ok: boolean;
 }
 
+/** In a message, before what was tried. */
+export const TRIED = " Tried: ";
+
+/** For who shows beside it what was tried. */
+export const withoutTrials = (message: string): string => message.split(TRIED)[0] ?? message;
+
 export interface Search {
   readonly found: Found | null;
   readonly trials: readonly Trial[];
   /** Why there is nothing, as the error to throw; `null` when something was found. */
   readonly error: FoundryError | null;
+  /** Where nothing was found: whether starting it `failed`, or is left to the `next` call that needs it. */
+  readonly start?: "failed" | "next";
 }

@@ -1,3 +1,11 @@
 export { Discovery, type DiscoveryOptions, type SearchOptions } from "./discovery.js";
 export { EmbeddedService } from "./embedded/index.js";
-export { FOUND_BY, type Found, type FoundBy, type Search, type Trial } from "./found.js";
+export {
+  FOUND_BY,
+  FOUND_BY_WORDS,
+  type Found,
+  type FoundBy,
+  type Search,
+  type Trial,
+  withoutTrials,
+} from "./found.js";

@@ -6,8 +6,7 @@ export interface InstallFacts {
 }
 
 /** Its install script fetches what is native, and npm runs such scripts only when told to. */
-export const INSTALL_SDK =
-  "npm install -g --allow-scripts=foundry-local-sdk foundry-local-mcp foundry-local-sdk";
+export const INSTALL_SDK = "npm install -g --allow-scripts=foundry-local-sdk foundry-local-sdk";
 
 const ELSEWHERE =
   "set FOUNDRY_ENDPOINT to the address of a Foundry Local or of any OpenAI-compatible engine";
@@ -25,7 +24,7 @@ export function installAdvice(machine: Machine, facts: InstallFacts): string {
 function installation({ platform, arch }: Machine, { mayEmbed }: InstallFacts): string {
   const isKnownProcessor = arch === "x64" || arch === "arm64";
   const setting = mayEmbed ? "" : " and set FOUNDRY_EMBEDDED to auto";
-  const embed = `install the SDK beside this server with \`${INSTALL_SDK}\`${setting}`;
+  const embed = `install the SDK beside this server, with \`${INSTALL_SDK}\` where that is installed globally${setting}`;
   if (platform === "win32" && isKnownProcessor) {
     return `Install Foundry Local with \`winget install Microsoft.FoundryLocal\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
   }

@@ -7,7 +7,7 @@ import { untilAborted } from "../until-aborted.js";
 import { candidatesOf } from "./candidate.js";
 import { inCode, withoutStop } from "./command-text.js";
 import { readDaemonFile } from "./daemon-file.js";
-import type { Found, FoundBy, Trial } from "./found.js";
+import { type Found, type FoundBy, NOTHING_THERE, type Trial } from "./found.js";
 import { type Probed, Probes } from "./probe.js";
 import type { Timing } from "./timing.js";
 
@@ -126,7 +126,7 @@ class Looking {
       const cli = await untilAborted(this.#where.cli(), this.#signal);
       this.#cli = cli;
       if (cli === null) {
-        note(place, "is not installed, or not where it could be found", null);
+        note(place, NOTHING_THERE.commandLine, null);
         return null;
       }
       this.#cliState = { kind: "failed" };
@@ -199,8 +199,8 @@ class Looking {
     return this.#at(`${name} ${knownPorts.join(", ")}`, async (place) => {
       const urls = knownPorts.map((port) => `http://127.0.0.1:${port}`);
       const probed = await this.#probeAll(urls, timing.portMs);
-      const answering = probed.filter(({ is }) => is !== "nothing");
-      if (answering.length === 0) note(place, "nothing listens there", null);
+      const answering = probed.filter(({ is }) => is !== "nothing" && is !== "unreached");
+      if (answering.length === 0) note(place, NOTHING_THERE.ports, null);
       for (const each of answering) {
         const { url, outcome } = each;
         const isLeftOver = each.dialect === "S" && this.#cli?.generation === "server";

@@ -1,8 +1,8 @@
 import { FoundryError } from "../../errors.js";
 import type { Machine } from "../../platform/machine.js";
 import type { FoundryCli } from "../cli/index.js";
-import { inCode, restartCommand } from "./command-text.js";
-import type { Trial } from "./found.js";
+import { inCode } from "./command-text.js";
+import { NOTHING_THERE, TRIED, type Trial } from "./found.js";
 import { INSTALL_SDK, type InstallFacts, installAdvice, wslHint } from "./install-advice.js";
 
 /** Why nothing was found, as far as it can be told. */
@@ -40,14 +40,23 @@ export function noEndpointError(
   facts: Facts,
 ): FoundryError {
   const { headline, action, retryable } = wordsFor(situation, machine, facts);
-  const tried = trials.map(({ what, outcome }) => `${what}: ${outcome}`).join("; ");
-  const message = tried === "" ? `${headline}.` : `${headline}. Tried: ${tried}.`;
+  const tried = trials.filter((trial) => tellsMore(trial, situation));
+  const list = tried.map(({ what, outcome }) => `${what}: ${outcome}`).join("; ");
+  const message = list === "" ? `${headline}.` : `${headline}.${TRIED}${list}.`;
   const hint = action.includes(wslHint(machine)) ? "" : wslHint(machine);
   return new FoundryError("NO_ENDPOINT", message, {
     action: action + hint,
     retryable,
     ...(situation.kind === "embedded_failed" ? causeOf(situation.error) : {}),
   });
+}
+
+const MOSTLY_NOTHING: ReadonlySet<string> = new Set(Object.values(NOTHING_THERE));
+
+/** It is read by agents, whose context is short: what the headline says already is not repeated. */
+function tellsMore({ what, outcome }: Trial, situation: Situation): boolean {
+  if (MOSTLY_NOTHING.has(outcome)) return false;
+  return situation.kind !== "not_running" || what !== inCode(situation.cli.statusCommand);
 }
 
 const causeOf = (error: FoundryError) => ({
@@ -87,7 +96,7 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
         retryable: true,
       };
     case "dead_listener": {
-      const command = inCode(restartCommand(situation.cli));
+      const command = inCode(situation.cli.restartCommand);
       return {
         headline: "Foundry Local says that it runs, but nothing listens where it says",
         action: situation.willRestart
@@ -99,19 +108,21 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
     case "silent":
       return {
         headline: "Foundry Local runs, but does not answer as it should",
-        action: `Try again in a moment; if it stays so, restart it with ${inCode(restartCommand(situation.cli))}.`,
+        action: `Try again in a moment; if it stays so, restart it with ${inCode(situation.cli.restartCommand)}.`,
         retryable: true,
       };
     case "cli_failed": {
+      const restart =
+        situation.cli.generation === null ? "" : ` with ${inCode(situation.cli.restartCommand)}`;
       // It has not answered in the words of either generation.
       const otherProgram =
         situation.cli.generation === null
           ? ` If the program of that name is not Foundry Local's: ${installAdvice(machine, facts)}`
-          : "";
+          : " You can also set FOUNDRY_ENDPOINT to where it listens.";
       const check = facts.isCliSet ? "Check the path in FOUNDRY_CLI. " : "";
       return {
         headline: "Foundry Local's command line does not tell whether it runs",
-        action: `${check}Try again; if it stays so, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local, ${OR_SET}.${otherProgram}`,
+        action: `${check}Try again; if it stays so, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local${restart}.${otherProgram}`,
         retryable: true,
       };
     }

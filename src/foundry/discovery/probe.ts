@@ -4,18 +4,19 @@ import type { Logger } from "../../log.js";
 import { type DialectName, detectDialect } from "../dialects/index.js";
 
 /**
- * What is at an address: a Foundry Local; nothing that takes connections; something that takes them
- * and does not answer as a service that lives; something else altogether.
+ * What is at an address: a Foundry Local; nothing, for certain; nothing that took the connection in
+ * time, which a service with all hands full may not do; something that takes it and does not answer
+ * as a service that lives; something else altogether.
  */
 export interface Probed {
-  readonly is: "foundry" | "nothing" | "silent" | "other";
+  readonly is: "foundry" | "nothing" | "unreached" | "silent" | "other";
   /** Which service it is; `null` where it is none of Foundry Local. */
   readonly dialect: DialectName | null;
   /** A clause for people: `nothing listens there`. */
   readonly outcome: string;
 }
 
-const notFoundry = (is: "nothing" | "silent" | "other", outcome: string): Probed => ({
+const notFoundry = (is: Exclude<Probed["is"], "foundry">, outcome: string): Probed => ({
   is,
   dialect: null,
   outcome,
@@ -30,7 +31,10 @@ export interface ProbeLimits {
   readonly log?: Logger | undefined;
 }
 
-const CONNECT_MS = 2_000;
+/** Windows tries a refused connection again for two seconds before it says so. */
+const CONNECT_MS = 3_500;
+/** Less than the whole: a connection that nobody takes is to be told from a silence. */
+const CONNECT_SHARE = 0.7;
 
 /**
  * Asks an address who is there, by questions that change nothing. Nothing of the user's settings is
@@ -38,8 +42,7 @@ const CONNECT_MS = 2_000;
  */
 export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits): Promise<Probed> {
   const tooLate = AbortSignal.timeout(wholeMs);
-  // Less than the whole: a connection that nobody takes is to be told from a silence.
-  const connectMs = Math.min(CONNECT_MS, wholeMs / 2);
+  const connectMs = Math.min(CONNECT_MS, wholeMs * CONNECT_SHARE);
   const transport = new HttpTransport({ baseUrl: url, connectMs, ...(log && { log }) });
   try {
     const dialect = await detectDialect(transport, {
@@ -51,7 +54,11 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
     return { is: "foundry", dialect: dialect.name, outcome: `${dialect.title} answers there` };
   } catch (thrown) {
     const error = toFoundryError(thrown);
-    if (isRefused(error)) return notFoundry("nothing", "nothing listens there");
+    if (isRefused(error)) {
+      return error.code === "TIMEOUT"
+        ? notFoundry("unreached", `nothing took a connection there within ${inSeconds(connectMs)}`)
+        : notFoundry("nothing", "nothing listens there");
+    }
     switch (error.code) {
       case "CANCELLED":
         return notFoundry(
@@ -73,9 +80,14 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
   }
 }
 
+const isSettled = ({ is }: Probed): boolean => is !== "silent" && is !== "unreached";
+
 /** Probes of one search: an address that is told twice is asked once. */
 export class Probes {
-  readonly #known = new Map<string, Promise<Probed>>();
+  readonly #known = new Map<
+    string,
+    { readonly wholeMs: number; readonly probed: Promise<Probed> }
+  >();
 
   constructor(
     readonly signal: AbortSignal,
@@ -83,11 +95,12 @@ export class Probes {
   ) {}
 
   of(url: string, wholeMs: number): Promise<Probed> {
-    let known = this.#known.get(url);
-    if (known === undefined) {
-      known = probe(url, { wholeMs, signal: this.signal, log: this.log });
-      this.#known.set(url, known);
-    }
-    return known;
+    const known = this.#known.get(url);
+    if (known !== undefined && known.wholeMs >= wholeMs) return known.probed;
+    const ask = () => probe(url, { wholeMs, signal: this.signal, log: this.log });
+    // Somebody had less patience with it: only what came of that in time is good for others.
+    const probed = known?.probed.then((before) => (isSettled(before) ? before : ask())) ?? ask();
+    this.#known.set(url, { wholeMs, probed });
+    return probed;
   }
 }

@@ -158,5 +158,24 @@ const success = (found: Found, trials: readonly Trial[]): Search => ({
 
 function failure(context: SearchContext, situation: Situation, trials: readonly Trial[]): Search {
   const facts = { mayEmbed: context.embedded !== false, isCliSet: context.isCliSet };
-  return { found: null, trials, error: noEndpointError(situation, trials, context.machine, facts) };
+  const error = noEndpointError(situation, trials, context.machine, facts);
+  const start = startIn(situation);
+  return { found: null, trials, error, ...(start === null ? {} : { start }) };
+}
+
+function startIn(situation: Situation): "failed" | "next" | null {
+  switch (situation.kind) {
+    case "start_failed":
+    case "start_late":
+    case "embedded_failed":
+      return "failed";
+    case "not_running":
+      return situation.willStart ? "next" : null;
+    case "dead_listener":
+      return situation.willRestart ? "next" : null;
+    case "embedded_later":
+      return "next";
+    default:
+      return null;
+  }
 }

@@ -6,7 +6,7 @@ import { isProcessAlive } from "../../platform/process-alive.js";
 import type { CliReport, FoundryCli } from "../cli/index.js";
 import type { TellNews } from "../news.js";
 import { candidatesOf } from "./candidate.js";
-import { inCode, restartCommand, withoutStop } from "./command-text.js";
+import { inCode, withoutStop } from "./command-text.js";
 import { readDaemonFile } from "./daemon-file.js";
 import type { Found, Trial } from "./found.js";
 import { probe } from "./probe.js";
@@ -40,7 +40,7 @@ const LATER_MS = 1_000;
 export async function start(context: StartContext): Promise<Started> {
   const { cli, limitMs } = context;
   // Without flags: with a port or an idle limit, some models go missing (#1065).
-  const command = () => cli.start({ timeoutMs: limitMs + LATER_MS });
+  const command = (signal: AbortSignal) => cli.start({ timeoutMs: limitMs + LATER_MS, signal });
   return bringUp(context, "Starting", cli.startCommand, command);
 }
 
@@ -49,44 +49,43 @@ export async function start(context: StartContext): Promise<Started> {
  * given a moment before it is restarted, once.
  */
 export async function revive(context: StartContext): Promise<Started> {
-  const { cli, limitMs, timing } = context;
+  const { cli, limitMs, timing, signal, log } = context;
   const late = await waitUntilUp(context, timing.deadMs, null);
+  const what = inCode(cli.statusCommand);
   if (late.endpoint !== null) {
     const foundBy = cli.generation === "service" ? "service_status" : "server_status";
     const outcome = `a moment later ${late.outcome} at ${late.endpoint}`;
     return {
       found: { endpoint: late.endpoint, foundBy },
-      trial: { what: inCode(cli.statusCommand), outcome, ok: true },
+      trial: { what, outcome, ok: true },
       trouble: null,
     };
   }
-  const command = async (): Promise<CliReport> => {
-    const { end } = await cli.run([cli.generation ?? "server", "restart"], {
-      timeoutMs: limitMs + LATER_MS,
-    });
-    if (end.kind === "exited" && end.code === 0) return { kind: "running", urls: [], pid: null };
-    const what =
-      end.kind === "exited"
-        ? `ended with exit code ${end.code}`
-        : end.kind === "not_started"
-          ? `could not be started: ${end.reason}`
-          : "did not end in time";
-    return { kind: "failed", what };
-  };
-  return bringUp(context, "Restarting", restartCommand(cli), command);
+  // It may listen by now and be slow to answer: then a restart would end what it is at.
+  const probing = late.urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log }));
+  const answering = (await Promise.all(probing)).find(({ is }) => is !== "nothing");
+  if (answering !== undefined) {
+    const outcome = `a moment later ${answering.outcome}`;
+    return { found: null, trial: { what, outcome, ok: false }, trouble: "late" };
+  }
+  const command = (signal: AbortSignal) => cli.restart({ timeoutMs: limitMs + LATER_MS, signal });
+  return bringUp(context, "Restarting", cli.restartCommand, command);
 }
 
 async function bringUp(
   context: StartContext,
   verb: "Starting" | "Restarting",
   commandText: string,
-  command: () => Promise<CliReport>,
+  command: (signal: AbortSignal) => Promise<CliReport>,
 ): Promise<Started> {
   const { limitMs, tell, log } = context;
   const what = inCode(commandText);
   tell({ step: "starting", message: `${verb} Foundry Local with ${what}`, percent: null });
   log?.info({ command: commandText }, "starting Foundry Local");
-  const up = await waitUntilUp(context, limitMs, command());
+  // Left when nobody waits for it any more, so that a script that has done its work can end.
+  const left = new AbortController();
+  const running = command(AbortSignal.any([context.signal, left.signal]));
+  const up = await waitUntilUp(context, limitMs, running).finally(() => left.abort());
   if (up.endpoint !== null) {
     const trial = { what, outcome: `was run, and ${up.outcome} at ${up.endpoint}`, ok: true };
     const found: Found = { endpoint: up.endpoint, foundBy: "started" };
@@ -106,7 +105,9 @@ interface Up {
   readonly outcome: string;
   /** Why the command failed, where it did. */
   readonly failure: string | null;
-  /** Where it was last said to be, nothing listened. */
+  /** Where it was last said to be. */
+  readonly urls: readonly string[];
+  /** Nothing listened there. */
   readonly isDead: boolean;
   /** The command has ended well, and still it is said not to run. */
   readonly hasDied: boolean;
@@ -135,6 +136,7 @@ async function waitUntilUp(
   let contentAt = timing.now();
   let isAsking = false;
   let isDead = false;
+  let urls: readonly string[] = [];
   let hasEnded = false;
   let saysStopped = false;
 
@@ -172,7 +174,8 @@ async function waitUntilUp(
       if (!isAsking) askStatus();
       await timing.pause(timing.pollMs, signal).catch(() => {});
       const told = [...ofCommand, ...ofStatus, ...(await ofDaemonFile(machine))];
-      const probing = candidatesOf(told).urls.map(async (url) => {
+      urls = candidatesOf(told).urls;
+      const probing = urls.map(async (url) => {
         const probed = await probe(url, { wholeMs: timing.probeMs, signal, log });
         return { url, ...probed };
       });
@@ -180,7 +183,7 @@ async function waitUntilUp(
       const good = probed.find(({ is }) => is === "foundry");
       if (good !== undefined) {
         const outcome = good.outcome.replace(/ there$/, "");
-        return { endpoint: good.url, outcome, failure: null, isDead: false, hasDied: false };
+        return { endpoint: good.url, outcome, failure: null, urls, isDead: false, hasDied: false };
       }
       // What is cut short by the end of the time says nothing.
       if (!signal.aborted) isDead = probed.length > 0 && probed.every(({ is }) => is === "nothing");
@@ -190,7 +193,7 @@ async function waitUntilUp(
     }
     // The command was content, and the service died on what it needs, its port for one (#146).
     const hasDied = failure === null && hasEnded && saysStopped;
-    return { endpoint: null, outcome: "", failure, isDead: isDead && !hasDied, hasDied };
+    return { endpoint: null, outcome: "", failure, urls, isDead: isDead && !hasDied, hasDied };
   } finally {
     over.abort();
   }

@@ -1,8 +1,8 @@
 import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { jsonFrom } from "../../json.js";
 import type { FoundryCli } from "../cli/index.js";
-import { jsonFrom } from "../json.js";
 
 const TOLD_WITHIN_MS = 30_000;
 

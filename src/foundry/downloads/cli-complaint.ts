@@ -1,15 +1,16 @@
 import { plainWords } from "../dialects/index.js";
+import type { DownloadFault } from "../download-advice.js";
 import { linesOf, percentOf } from "./download-output.js";
 
 /** Why the command line ended without the model, as far as its words tell. */
 export interface Complaint {
-  readonly reason: "unknown_command" | "network" | "disk_full" | "not_in_catalog" | "unknown";
+  readonly reason: DownloadFault;
   /** Its words as a clause without a full stop, without paths and stacks; `null` where it said none. */
   readonly clause: string | null;
 }
 
 /** In this order: a registry that cannot be reached is not a model that is missing there. */
-const REASONS: readonly (readonly [Complaint["reason"], RegExp])[] = [
+const REASONS: readonly (readonly [DownloadFault, RegExp])[] = [
   ["unknown_command", /unrecognized (?:command|argument)|unknown (?:command|option)\b/i],
   [
     "disk_full",

@@ -1,7 +1,7 @@
 import { FoundryError } from "../../errors.js";
 import { type Logger, silentLogger } from "../../log.js";
 import type { KnownModel } from "../models/index.js";
-import type { News, TellNews } from "../news.js";
+import { Audience, type TellNews } from "../news.js";
 import { untilAborted } from "../until-aborted.js";
 import { cancelled, type Stage } from "./failures.js";
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./limits.js";
@@ -96,8 +96,7 @@ class SharedDownload {
   stage: Stage = "waiting";
   readonly outcome: Promise<Outcome>;
   readonly #controller = new AbortController();
-  readonly #waiting = new Set<TellNews>();
-  #news: News | null = null;
+  readonly #waiting = new Audience();
 
   constructor(work: (download: SharedDownload) => Promise<Outcome>) {
     this.outcome = work(this);
@@ -109,25 +108,22 @@ class SharedDownload {
 
   /** Tells all who wait, unless it is what they know. */
   tell(message: string, percent: number | null): void {
-    const before = this.#news?.message === message ? this.#news.percent : null;
+    const { latest } = this.#waiting;
+    const before = latest?.message === message ? latest.percent : null;
     const highest = percent === null ? before : Math.max(Math.min(percent, 100), before ?? 0);
-    if (this.#news?.message === message && highest === before) return;
-    this.#news = { step: "downloading", message, percent: highest };
-    for (const tell of this.#waiting) tell(this.#news);
+    if (latest?.message === message && highest === before) return;
+    this.#waiting.tell({ step: "downloading", message, percent: highest });
   }
 
   async join(signal: AbortSignal | undefined, tell: TellNews | undefined): Promise<Outcome> {
-    // A function of its own for each, since two may be told through the same one.
-    const teller: TellNews = (news) => tell?.(news);
-    this.#waiting.add(teller);
-    if (this.#news !== null) teller(this.#news);
+    const leave = this.#waiting.join(tell);
     try {
       return await untilAborted(this.outcome, signal);
     } catch (error) {
       if (!signal?.aborted || !(error instanceof FoundryError)) throw error;
       throw cancelled(this.#waiting.size > 1 ? "shared" : this.stage);
     } finally {
-      this.#waiting.delete(teller);
+      leave();
       if (this.#waiting.size === 0) this.#controller.abort();
     }
   }

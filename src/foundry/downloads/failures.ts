@@ -1,9 +1,8 @@
 import { FoundryError } from "../../errors.js";
 import { inSeconds } from "../../http/index.js";
+import { becauseOf, DOWNLOAD_ADVICE, KEPT } from "../download-advice.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import type { Complaint } from "./cli-complaint.js";
-
-const KEPT = "What is there is kept, and calling again goes on from there";
 
 const at = (percent: number | null): string =>
   percent === null ? "" : ` at ${Math.floor(percent)} %`;
@@ -17,37 +16,8 @@ export const stalled = (
   new FoundryError(
     "DOWNLOAD_FAILED",
     `The download of ${id} stood still for ${inSeconds(stallMs)}${at(percent)} and was given up.`,
-    { action: `Check the network, then try again. ${KEPT}.`, retryable: true },
+    { action: `Check the network, then try again. ${KEPT}`, retryable: true },
   );
-
-const ADVICE: Record<
-  Complaint["reason"],
-  { readonly action: string; readonly retryable: boolean }
-> = {
-  unknown_command: {
-    action: "Upgrade Foundry Local's command line, or download the model by what its help says.",
-    retryable: false,
-  },
-  network: {
-    action: `Check the network, and the proxy where there is one, then try again. ${KEPT}.`,
-    retryable: true,
-  },
-  disk_full: { action: `Free disk space, then try again. ${KEPT}.`, retryable: false },
-  not_in_catalog: {
-    action:
-      "Choose another model from list_models; the catalog differs between versions of Foundry Local.",
-    retryable: false,
-  },
-  unknown: { action: `Try again. ${KEPT}.`, retryable: true },
-};
-
-const REASONS: Record<Complaint["reason"], string> = {
-  unknown_command: ": the command line does not take that command",
-  network: ": the network or the model registry failed",
-  disk_full: ": the disk is full",
-  not_in_catalog: ": the command line's catalog does not have it",
-  unknown: "",
-};
 
 /** The command line gave up. */
 export function gaveUp(
@@ -56,11 +26,12 @@ export function gaveUp(
   { reason, clause }: Complaint,
   detail: string,
 ): FoundryError {
+  const because = becauseOf(reason, "the command line's");
   const said = clause === null ? "" : ` It said: ${clause}.`;
   return new FoundryError(
     "DOWNLOAD_FAILED",
-    `${id} was not downloaded${REASONS[reason]}; foundry model download gave up${at(percent)}.${said}`,
-    { ...ADVICE[reason], detail },
+    `${id} was not downloaded${because}; foundry model download gave up${at(percent)}.${said}`,
+    { ...DOWNLOAD_ADVICE[reason], detail },
   );
 }
 
@@ -139,9 +110,9 @@ const AFTER_CANCEL: Record<Stage, string> = {
   waiting: "Nothing to do: the download had not begun.",
   shared: "Nothing to do: others wait for the same download, so it goes on.",
   // Closing the connection stops no download on S (#365), and the newer command line leaves it to its daemon.
-  service: `The service may go on with the download by itself; list_models shows when it is complete. ${KEPT}.`,
-  daemon: `The download was ended, though Foundry Local may go on with it by itself. ${KEPT}.`,
-  embedded: `The download was ended. ${KEPT}.`,
+  service: `The service may go on with the download by itself; list_models shows when it is complete. ${KEPT}`,
+  daemon: `The download was ended, though Foundry Local may go on with it by itself. ${KEPT}`,
+  embedded: `The download was ended. ${KEPT}`,
 };
 
 export const cancelled = (stage: Stage): FoundryError =>

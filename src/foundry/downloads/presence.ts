@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError } from "../../errors.js";
+import { cancelledError, toFoundryError } from "../../errors.js";
+import { isRefused } from "../../http/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service.js";
 import { notListed } from "./failures.js";
@@ -45,7 +46,7 @@ export async function untilListed(
   for (;;) {
     const isOver = performance.now() >= until;
     const answer = await isDownloaded(service, model, signal).catch((error: unknown) => {
-      if (isOver || signal.aborted) throw error;
+      if (isOver || signal.aborted || hasMoved(service, error)) throw error;
       return false;
     });
     // Where nobody can tell, the word of whoever downloaded it has to do.
@@ -55,4 +56,10 @@ export async function untilListed(
       throw cancelledError();
     });
   }
+}
+
+/** Whoever follows the service finds it again, and the model with it. */
+function hasMoved({ isFollowed }: Service, thrown: unknown): boolean {
+  const error = toFoundryError(thrown);
+  return isFollowed && (isRefused(error) || error.code === "CIRCUIT_OPEN");
 }

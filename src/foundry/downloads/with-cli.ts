@@ -32,12 +32,12 @@ export interface CliDownload {
  * @throws FoundryError `DOWNLOAD_FAILED`, `CANCELLED`.
  */
 export async function downloadWithCli(model: KnownModel, download: CliDownload): Promise<void> {
-  const { cli, limits, signal, onPercent } = download;
+  const { service, cli, limits, signal, onPercent } = download;
   const progress = new CliProgress();
   const stall = new Stall(limits.stallMs);
   const complete = new AbortController();
   const over = new AbortController();
-  const watched = { movedAt: performance.now() };
+  const watched = { movedAt: performance.now(), progress };
   const moved = (): void => {
     watched.movedAt = performance.now();
     stall.moved();
@@ -64,7 +64,10 @@ export async function downloadWithCli(model: KnownModel, download: CliDownload):
   }
   if (signal.aborted) throw cancelledError();
   if (complete.signal.aborted) return;
-  if (stall.isStalled) throw stalled(model, limits.stallMs, progress.percent);
+  if (stall.isStalled) {
+    if (await isWhole(model, service, progress, signal)) return;
+    throw stalled(model, limits.stallMs, progress.percent);
+  }
   await judge(model, run, progress.percent, download);
 }
 
@@ -98,7 +101,7 @@ async function judge(
 async function untilComplete(
   model: KnownModel,
   { service, cache, limits }: CliDownload,
-  watched: { readonly movedAt: number },
+  watched: { readonly movedAt: number; readonly progress: CliProgress },
   moved: () => void,
   over: AbortSignal,
 ): Promise<boolean> {
@@ -112,7 +115,17 @@ async function untilComplete(
     files = now;
     // While anything moves, a model that is listed is one whose small files came first.
     if (performance.now() - watched.movedAt < limits.settleMs) continue;
-    const isThere = await isDownloaded(service, model, over).catch(() => null);
-    if (isThere === true && !over.aborted) return true;
+    if ((await isWhole(model, service, watched.progress, over)) && !over.aborted) return true;
   }
+}
+
+/** Whether the service has the model, and the command has not said that a part of it is missing. */
+async function isWhole(
+  model: KnownModel,
+  service: Service,
+  { percent }: CliProgress,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (percent !== null && percent < 100) return false;
+  return (await isDownloaded(service, model, signal).catch(() => null)) === true;
 }

@@ -40,7 +40,7 @@ export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
     return instead(first, preferred, "it is the first model that the service lists");
   }
   throw new FoundryError("MODEL_NOT_CACHED", "No model that can chat is downloaded.", {
-    action: `Download one, for example with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
+    action: `Download one, with load_model and download: true or with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
   });
 }
 

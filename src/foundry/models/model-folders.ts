@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { jsonFrom } from "../json.js";
+import { jsonFrom } from "../../json.js";
 
 /**
  * Which models are downloaded, and the context each really gets, read from the folders of the model

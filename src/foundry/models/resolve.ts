@@ -5,7 +5,8 @@ import { parseModelId, shortName } from "./model-id.js";
 
 /**
  * From what a person types (alias, name or id, in any case) to the model they mean. Among several
- * variants the loaded one wins, then the downloaded one, then the service's own order.
+ * variants the loaded one wins, then the downloaded one, then the service's own order; among versions
+ * of the same variant that are equally ready, the newest.
  *
  * @throws FoundryError `MODEL_NOT_FOUND`, naming the three nearest that exist.
  * @example
@@ -52,7 +53,11 @@ function readiest(variants: readonly KnownModel[]): KnownModel | undefined {
   const readiness = (model: KnownModel): number =>
     model.loaded === true ? 2 : model.downloaded === true ? 1 : 0;
   // Sorting is stable, so that equals keep the service's order.
-  return [...variants].sort((a, b) => readiness(b) - readiness(a))[0];
+  const [best] = [...variants].sort((a, b) => readiness(b) - readiness(a));
+  // S lists the versions of a variant in any order.
+  return variants
+    .filter((model) => model.name === best?.name && readiness(model) === readiness(best))
+    .sort((a, b) => (b.version ?? 0) - (a.version ?? 0))[0];
 }
 
 function notFound(typed: string, models: readonly KnownModel[]): FoundryError {
@@ -60,7 +65,7 @@ function notFound(typed: string, models: readonly KnownModel[]): FoundryError {
   return new FoundryError("MODEL_NOT_FOUND", `There is no model "${shown(typed)}".`, {
     action:
       near.length === 0
-        ? "The service lists no model at all. Download one first, for example with `foundry model download phi-4-mini`."
+        ? "The service lists no model at all: its catalog may be out of reach, so check the network. Where Foundry Local's command line is installed, `foundry model download phi-4-mini` gets one."
         : `Did you mean ${near.map((name) => `"${name}"`).join(", ")}? list_models shows all.`,
   });
 }

@@ -19,6 +19,8 @@ const FINISH_REASONS = [
   "content_filter",
 ] as const satisfies readonly FinishReason[];
 
+const ASKING = "Asking Foundry Local";
+
 export const complete = defineTool({
   name: "complete",
   title: "Complete with a local model",
@@ -77,9 +79,9 @@ export const complete = defineTool({
   async handle({ max_tokens, top_p, ...rest }, { client, signal, progress }) {
     const stream = client.streamComplete(
       { ...rest, maxTokens: max_tokens, topP: top_p },
-      { signal, onNews: (news) => progress.news(news) },
+      { signal, onNews: (news) => progress.news(news, ASKING) },
     );
-    progress.waiting("Asking Foundry Local");
+    progress.waiting(ASKING);
     try {
       for await (const event of stream) tell(event, progress);
     } catch (thrown) {

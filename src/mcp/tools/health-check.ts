@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DIALECT_NAMES, FOUND_BY, type Health } from "../../foundry/index.js";
+import { DIALECT_NAMES, FOUND_BY, FOUND_BY_WORDS, type Health } from "../../foundry/index.js";
 import { defineTool } from "../tool.js";
 
 export const healthCheck = defineTool({
@@ -49,6 +49,9 @@ function textOf(health: Health): string {
   const where = health.endpoint === null ? "" : ` at ${health.endpoint}`;
   const facts = [
     fact("Service", health.service),
+    health.foundBy === null
+      ? null
+      : fact(health.foundBy === "set" ? "Set by" : "Found by", FOUND_BY_WORDS[health.foundBy]),
     fact("Answered in", health.latencyMs === null ? null : `${health.latencyMs} ms`),
     fact("Loaded models", loadedModels(health)),
     fact("Memory", memory(health)),

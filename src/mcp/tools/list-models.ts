@@ -51,7 +51,10 @@ export const listModels = defineTool({
     { filter = "downloaded", search, task, limit = DEFAULT_LIMIT },
     { client, signal, progress },
   ) {
-    const listed = await client.listModels({ signal, onNews: (news) => progress.news(news) });
+    const listed = await client.listModels({
+      signal,
+      onNews: (news) => progress.news(news, "Reading the list of models"),
+    });
     const fitting = listed.models.filter(
       (model) => passes(model, filter) && isFound(model, search) && isFor(model, task),
     );

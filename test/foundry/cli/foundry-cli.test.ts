@@ -1,9 +1,10 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
 import { thisMachine } from "../../../src/platform/machine.js";
-import { isAlive, ProgramFolder } from "../../platform/program-folder.js";
+import { isProcessAlive } from "../../../src/platform/process-alive.js";
+import { ProgramFolder } from "../../platform/program-folder.js";
 
 let programs: ProgramFolder;
 let pidsToEnd: number[];
@@ -12,7 +13,9 @@ beforeEach(async () => {
   pidsToEnd = [];
 });
 afterEach(async () => {
-  for (const pid of pidsToEnd) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  const hanging = await readFile(join(programs.path, "hanging"), "utf8").catch(() => "");
+  pidsToEnd.push(...hanging.split("\n").filter(Boolean).map(Number));
+  for (const pid of pidsToEnd) if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
   await programs.remove();
 });
 
@@ -51,7 +54,8 @@ const NEW_STATUS = "server status -o json";
 const NEW_START = "server start -o json";
 const READY = '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"]}';
 const OLD_READY = "🟢 Model management service is running on http://127.0.0.1:54657/openai/status";
-const HANG = "setInterval(() => {}, 1000);";
+/** Commands that start something are left to themselves, so that it has to say what is to be ended. */
+const HANG = `appendFileSync(new URL("hanging", import.meta.url), process.pid + "\\n"); setInterval(() => {}, 1000);`;
 
 describe("asking for the state", () => {
   it("is done in the newer words first, and their generation is remembered", async () => {
@@ -230,7 +234,7 @@ describe("starting the service", () => {
     const report = await cli.start();
     const pid = report.kind === "running" ? (report.pid ?? 0) : 0;
     pidsToEnd.push(pid);
-    expect(isAlive(pid)).toBe(true);
+    expect(isProcessAlive(pid)).toBe(true);
   });
 
   it("is over once the address is told, and a command that goes on is not ended", async () => {
@@ -241,7 +245,7 @@ describe("starting the service", () => {
     const pid = report.kind === "running" ? (report.pid ?? 0) : 0;
     pidsToEnd.push(pid);
     expect(report).toMatchObject({ kind: "running", urls: ["http://127.0.0.1:64646"] });
-    expect(isAlive(pid)).toBe(true);
+    expect(isProcessAlive(pid)).toBe(true);
   });
 
   it("says why it failed, in the words of the generation that knows the command", async () => {
@@ -251,12 +255,44 @@ describe("starting the service", () => {
     expect(await cli.start()).toEqual({ kind: "failed", what: "ended with exit code 1" });
   });
 
-  it("says that nothing was told where the command ends without a word", async () => {
-    const cli = await cliThat({ [NEW_START]: say("Server started.") });
+  it("has gone well, though nothing is told, where the command was content", async () => {
+    const cli = await cliThat({ [NEW_START]: say("Serveur démarré.") });
+    expect(await cli.start()).toEqual({ kind: "running", urls: [], pid: null });
+  });
+
+  it("says what the command complained of, without paths", async () => {
+    const cli = await cliThat({
+      [NEW_START]: `console.error("● error: Could not read /home/ada/.foundry/config.json."); process.exitCode = 1;`,
+    });
     expect(await cli.start()).toEqual({
       kind: "failed",
-      what: "answered nothing that tells where the service is",
+      what: 'ended with exit code 1 and said "Could not read config.json"',
     });
+  });
+
+  it.each(["start", "restart"] as const)("goes on when who asked for a %s leaves", async (verb) => {
+    const cli = await cliThat({ [`server ${verb} -o json`]: HANG });
+    const leaving = new AbortController();
+    const report = cli[verb]({ signal: leaving.signal });
+    const hanging = join(programs.path, "hanging");
+    await vi.waitFor(() => readFile(hanging, "utf8"), { timeout: 10_000 });
+
+    leaving.abort();
+
+    await expect(report).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(isProcessAlive(Number(await readFile(hanging, "utf8")))).toBe(true);
+  });
+});
+
+describe("starting the service anew", () => {
+  it("is done in the words of its generation", async () => {
+    const cli = await cliThat({
+      "service restart": say(
+        "🔴 Service is stopped.\n🟢 Service is Started on http://127.0.0.1:64646/, PID 17!",
+      ),
+    });
+    expect(await cli.restart()).toMatchObject({ urls: ["http://127.0.0.1:64646"] });
+    expect(cli.restartCommand).toBe("foundry service restart");
   });
 });
 

@@ -105,17 +105,19 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
 
   it("says that it cannot reach the service", async () => {
     const { cli } = await installed(generation, { status: "broken_ipc" });
-    // The newer one's words for it have not been seen anywhere.
+    // The newer one's words for it have not been seen anywhere, so they are passed on.
     const what =
       generation === "service"
         ? "says that it cannot reach its own service"
-        : "ended with exit code 1";
+        : 'ended with exit code 1 and said "The daemon could not be reached"';
     expect(await cli.status()).toEqual({ kind: "failed", what });
   });
 
   it("says that it failed to start the service", async () => {
     const { cli } = await installed(generation, { start: "fails" });
-    expect(await cli.start()).toEqual({ kind: "failed", what: "ended with exit code 1" });
+    const said = generation === "service" ? "Failed to start service" : "The server did not start";
+    const what = `ended with exit code 1 and said "${said}"`;
+    expect(await cli.start()).toEqual({ kind: "failed", what });
   });
 
   it("names the address that a stopped service had", async () => {

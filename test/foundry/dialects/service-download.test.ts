@@ -157,6 +157,29 @@ describe("a download by the old service", () => {
     await expect(run()).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
+  const REFUSED = `{"success":false,"error":"Model ${ID} is being downloaded already."}`;
+
+  it("that the service is at already is waited for", async () => {
+    const { run, percents, service } = await downloading((response, cached) => {
+      cached.push(...(times(service.asked, "/openai/download") > 1 ? [ID] : []));
+      response.end(REFUSED);
+    });
+    await run();
+    expect(percents).toEqual([100]);
+    expect(times(service.asked, "/openai/download")).toBe(2);
+  });
+
+  it("that the service is at already says so when that takes too long", async () => {
+    const { run, service } = await downloading((response) => response.end(REFUSED), 500);
+    await expect(run()).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      retryable: true,
+      message: expect.stringContaining("since the service is at it already"),
+      action: expect.stringContaining("list_models"),
+    });
+    expect(times(service.asked, "/openai/download")).toBe(1);
+  });
+
   it("is not possible for what no catalog has", async () => {
     const service = await oldService({ "/foundry/list": { json: [catalogEntry("other:1")] } });
     const call = { signal: new AbortController().signal, stallMs: 1000, onPercent: () => {} };

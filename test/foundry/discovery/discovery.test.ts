@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Search } from "../../../src/foundry/discovery/index.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
@@ -53,6 +54,31 @@ describe("searches at the same time", () => {
 
     expect(told).toEqual(["first", "late"]);
     expect(await installation.runsOf("server start")).toBe(1);
+  });
+
+  it("of which one only looks do not let it wait for a start", async () => {
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { hangs: true },
+    });
+    const discovery = installation.discovery({ timing: { lookMs: 300 } });
+    let look: Promise<Search> | null = null;
+    const start = discovery.search({
+      tell: () => {
+        look ??= discovery.search({ mayStart: false });
+      },
+    });
+    await expect.poll(() => look, { timeout: 5000 }).not.toBeNull();
+
+    const { found, error } = await (look ?? start);
+
+    expect(found).toBeNull();
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
+    expect(error?.message).toContain("Under way: Starting Foundry Local");
+    expect(discovery.whyNothing?.message).toBe(error?.message);
+    await discovery.close();
+    await expect(start).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
   });
 
   it("of which one may start are not answered by one that only looks", async () => {

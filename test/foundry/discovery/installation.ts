@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Discovery, type DiscoveryOptions } from "../../../src/foundry/discovery/index.js";
 import type { Machine } from "../../../src/platform/machine.js";
+import { isProcessAlive } from "../../../src/platform/process-alive.js";
 
 /** What one command of the stand-in does, such as `server status`. */
 export interface Command {
@@ -23,8 +24,12 @@ export class Installation {
 
   static async make(): Promise<Installation> {
     const home = await mkdtemp(join(tmpdir(), "home-"));
-    onTestFinished(() => rm(home, { recursive: true, force: true }));
-    return new Installation(home);
+    const installation = new Installation(home);
+    onTestFinished(async () => {
+      await installation.#endAll();
+      await rm(home, { recursive: true, force: true });
+    });
+    return installation;
   }
 
   get machine(): Machine {
@@ -52,6 +57,14 @@ export class Installation {
   async runsOf(command: string): Promise<number> {
     const log = await readFile(join(this.home, "runs.log"), "utf8").catch(() => "");
     return log.split("\n").filter((line) => line.startsWith(command)).length;
+  }
+
+  /** Commands that start something are left to themselves, so those that hang would stay. */
+  async #endAll(): Promise<void> {
+    const hanging = await readFile(join(this.home, "hanging.log"), "utf8").catch(() => "");
+    for (const pid of hanging.split("\n").map(Number)) {
+      if (pid > 0 && isProcessAlive(pid)) process.kill(pid, "SIGKILL");
+    }
   }
 
   /** Looks with this home's command line, nowhere else, and without long waits. */
@@ -97,7 +110,10 @@ if (first !== undefined || command.afterwards !== undefined) {
 }
 const text = first ?? command.prints;
 if (text !== undefined) console.log(text);
-if (command.hangs) setInterval(() => {}, 1000);
+if (command.hangs) {
+  appendFileSync(file("hanging.log"), process.pid + "\\n");
+  setInterval(() => {}, 1000);
+}
 else process.exitCode = command.exitCode ?? 0;
 `;
 

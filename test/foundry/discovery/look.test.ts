@@ -241,7 +241,7 @@ describe("a command line that hangs", () => {
 });
 
 describe("what it says when there is nothing", () => {
-  it("lists what was tried, and how to install it", async () => {
+  it("says so in a sentence, and how to install it; what was tried is told beside it", async () => {
     const dead = portOf(await deadUrl());
     const installation = await Installation.make();
     const machine = { ...installation.machine, platform: "linux" as const };
@@ -252,8 +252,17 @@ describe("what it says when there is nothing", () => {
     expect(found).toBeNull();
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: false });
     expect(error?.message).toBe(
-      `No Foundry Local was found, and its command line is not installed. Tried: \`foundry\`: is not installed, or not where it could be found; daemon.json: is not there; the known port ${dead}: nothing listens there.`,
+      "No Foundry Local was found, and its command line is not installed.",
     );
+    expect(discovery.lastSearch?.trials).toEqual([
+      {
+        what: "`foundry`",
+        outcome: "is not installed, or not where it could be found",
+        ok: false,
+      },
+      { what: "daemon.json", outcome: "is not there", ok: false },
+      { what: `the known port ${dead}`, outcome: "nothing listens there", ok: false },
+    ]);
     expect(error?.action).toContain("npm install -g");
     expect(discovery.lastSearch?.error).toBe(error);
   });

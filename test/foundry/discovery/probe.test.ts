@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { probe } from "../../../src/foundry/discovery/probe.js";
+import { Probes, probe } from "../../../src/foundry/discovery/probe.js";
 import { DIALECTS } from "../../../src/simulator/index.js";
 import { deadUrl, simulate } from "../fixtures.js";
 
@@ -54,6 +54,32 @@ describe("a probe", () => {
       is: "silent",
       outcome: expect.stringContaining("did not answer within 100 ms"),
     });
+  });
+
+  it("does not take a connection that is not taken in time for nobody's", async () => {
+    // A greeting that never comes, since a connection of this machine always stands at once.
+    const url = (await listener(() => {})).replace("http:", "https:");
+
+    expect(await ask(url, 200)).toMatchObject({ is: "unreached" });
+  });
+
+  it("asks again, with patience, what did not answer somebody who had little", async () => {
+    let asked = 0;
+    const url = await listener((socket) => {
+      asked += 1;
+      if (asked > 1) socket.destroy();
+    });
+    const probes = new Probes(never, undefined);
+
+    const [short, long, same] = await Promise.all([
+      probes.of(url, 100),
+      probes.of(url, 5000),
+      probes.of(url, 5000),
+    ]);
+
+    expect(short.outcome).toContain("within 100 ms");
+    expect(long.outcome).toContain("breaks off");
+    expect(same).toBe(long);
   });
 
   it("tells of what closes every connection", async () => {

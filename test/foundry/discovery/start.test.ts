@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { News } from "../../../src/foundry/news.js";
 import { deadUrl, simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
@@ -149,6 +151,31 @@ describe("a service that says it runs where nothing listens", () => {
     const { found } = await discovery.search();
 
     expect(found).toEqual({ endpoint: url, foundBy: "server_status" });
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+
+  it("is not restarted when it listens by now and is slow to answer", async () => {
+    const url = await deadUrl();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+    const server = createServer(() => {});
+    onTestFinished(() => {
+      server.close();
+    });
+    const pollMs = 21;
+    const pause = async (ms: number) => {
+      await setTimeout(Math.min(ms, 300));
+      if (ms === pollMs && !server.listening) server.listen(Number(new URL(url).port), "127.0.0.1");
+    };
+    const discovery = installation.discovery({
+      timing: { pause, pollMs, deadMs: 400, probeMs: 300 },
+    });
+
+    const { found, error } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error?.message).toContain("a moment later what listens there did not answer");
+    expect(error?.retryable).toBe(true);
     expect(await installation.runsOf("server restart")).toBe(0);
   });
 

@@ -77,6 +77,27 @@ describe("a download through the command line", () => {
     await cli.waitFor(({ processes }) => processes === 0);
   });
 
+  it("is over, too, when nothing moves because nothing is left to come", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadHangsAfter: true });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 500 } });
+    expect(await downloader.download(await known(downloader))).toBe("downloaded");
+  });
+
+  it("that stands still in its middle is not over, though the service lists the model", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadStall: { at: 40 } });
+    const limits = { settleMs: 100, stallMs: 1000 };
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits });
+    const model = await known(downloader);
+    // Its small files came first.
+    const tell = ({ percent }: News) => percent === 40 && simulator.setDownloaded(model.id, true);
+    await expect(downloader.download(model, { tell })).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("stood still for 1 s at 40 %"),
+    });
+  });
+
   it("that stands still is given up with what it came to, and goes on from there", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });

@@ -42,12 +42,22 @@ describe("resolveModel", () => {
     expect(resolveModel("phi-4-mini", ready(undefined, undefined)).id).toBe(first);
   });
 
-  it("takes the first of several versions of a name", () => {
+  it("takes the newest of several versions of a name, in whichever order they are listed", () => {
     const models = [
       knownModel("two-versions-generic-cpu:2"),
+      knownModel("two-versions-generic-cpu:10"),
       knownModel("two-versions-generic-cpu:1"),
     ];
-    expect(resolveModel("two-versions-generic-cpu", models).version).toBe(2);
+    expect(resolveModel("two-versions-generic-cpu", models).version).toBe(10);
+    expect(resolveModel("two-versions-generic-cpu", models.toReversed()).version).toBe(10);
+  });
+
+  it("takes an older version that is readier than the newest", () => {
+    const models = [
+      knownModel("two-versions-generic-cpu:1", { downloaded: true }),
+      knownModel("two-versions-generic-cpu:2", { downloaded: false }),
+    ];
+    expect(resolveModel("two-versions-generic-cpu", models).version).toBe(1);
   });
 
   it("reads a word as an id before it reads it as an alias of another model", () => {

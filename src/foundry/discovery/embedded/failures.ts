@@ -1,4 +1,5 @@
 import { FoundryError } from "../../../errors.js";
+import { becauseOf, DOWNLOAD_ADVICE, type DownloadFault } from "../../download-advice.js";
 import { SDK_NAME } from "./find-sdk.js";
 
 /** The oldest version whose manager has all that is used: `docs/foundry-local.md`, section 12. */
@@ -85,7 +86,7 @@ const NO_OPENSSL = /No usable version of libssl was found/;
 export const notInstalled = (): FoundryError =>
   failure({
     message: `The npm package ${SDK_NAME} is not installed beside foundry-local-mcp.`,
-    action: `Install it there: \`npm install -g --allow-scripts=${SDK_NAME} foundry-local-mcp ${SDK_NAME}\`.`,
+    action: `Install it there; for a server that is installed globally: \`npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}\`.`,
   });
 
 export function tooOld(version: string): FoundryError | null {
@@ -148,38 +149,17 @@ export const nowhere = (output: string): FoundryError =>
     output,
   );
 
-const KEPT = "What is there is kept, and calling again goes on from there.";
-
-const DOWNLOAD_MEANINGS: readonly (readonly [RegExp, Meaning, boolean])[] = [
-  [
-    /no space left|not enough (?:disk )?space|disk (?:is )?full/i,
-    { message: ": the disk is full", action: `Free disk space, then try again. ${KEPT}` },
-    false,
-  ],
-  [
-    /HttpRequestException|SocketException|Catalog request failed|timed? ?out/i,
-    {
-      message: ": the network or the model registry failed",
-      action: `Check the network, and the proxy where there is one, then try again. ${KEPT}`,
-    },
-    true,
-  ],
-  [
-    /^\w+: Model variant with ID .* not found/,
-    {
-      message: ": the embedded Foundry Local's catalog does not have it",
-      action: "Choose another model from list_models.",
-    },
-    false,
-  ],
+const DOWNLOAD_FAULTS: readonly (readonly [RegExp, DownloadFault])[] = [
+  [/no space left|not enough (?:disk )?space|disk (?:is )?full/i, "disk_full"],
+  [/HttpRequestException|SocketException|Catalog request failed|timed? ?out/i, "network"],
+  [/^\w+: Model variant with ID .* not found/, "not_in_catalog"],
 ];
 
 export function notDownloaded(id: string, words: string): FoundryError {
-  const [, meaning, retryable = true] =
-    DOWNLOAD_MEANINGS.find(([pattern]) => pattern.test(words)) ?? [];
-  return new FoundryError("DOWNLOAD_FAILED", `${id} was not downloaded${meaning?.message ?? ""}.`, {
-    action: meaning?.action ?? `Try again. ${KEPT}`,
-    retryable,
+  const [, fault] = DOWNLOAD_FAULTS.find(([pattern]) => pattern.test(words)) ?? [];
+  const because = becauseOf(fault ?? "unknown", "the embedded Foundry Local's");
+  return new FoundryError("DOWNLOAD_FAILED", `${id} was not downloaded${because}.`, {
+    ...DOWNLOAD_ADVICE[fault ?? "unknown"],
     detail: words,
   });
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
+import { jsonFrom } from "../../../json.js";
 
 export const SDK_NAME = "foundry-local-sdk";
 
@@ -50,19 +51,11 @@ async function readSdk(folder: string): Promise<InstalledSdk | null> {
   } catch {
     return null;
   }
-  const parsed = manifestSchema.safeParse(json(text));
+  const parsed = manifestSchema.safeParse(jsonFrom(text));
   if (!parsed.success) return null;
   const { version, main, exports } = parsed.data;
   const path = (exports === undefined ? null : mainOf(exports)) ?? main ?? "index.js";
   return { version, entry: pathToFileURL(join(folder, path)).href };
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 /** The target of `exports` that `import` takes on Node: the first condition that holds. */

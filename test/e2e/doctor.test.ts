@@ -1,0 +1,288 @@
+import { expect, onTestFinished, test } from "vitest";
+import { type DoctorReport, doctorReportSchema } from "../../src/commands/doctor-report.js";
+import { Executable, run, type Settings } from "./executable.js";
+import { FoundryMachine, INSTALLATIONS, type MachineOptions } from "./foundry-machine.js";
+import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
+
+/** No SDK that may lie beside the package is started. */
+const ALONE: Settings = { FOUNDRY_EMBEDDED: "false" };
+
+const C1: MachineOptions = { dialect: "C1", generation: "server" };
+const NOTHING: MachineOptions = { dialect: "C1", generation: null, isRunning: false };
+
+async function doctorOn(machine: FoundryMachine, set: Settings = {}, flags: string[] = []) {
+  return run(["doctor", ...flags], machine.settings({ ...ALONE, ...set }));
+}
+
+/** What `--json` printed: one document and nothing besides. */
+async function reportOn(machine: FoundryMachine, set: Settings = {}, flags: string[] = []) {
+  const { code, stdout } = await doctorOn(machine, set, ["--json", ...flags]);
+  const report: DoctorReport = doctorReportSchema.strict().parse(JSON.parse(stdout));
+  expect(code).toBe(report.ok ? 0 : 1);
+  return report;
+}
+
+/** How often a text stands in another. */
+const timesIn = (text: string, part: string): number => text.split(part).length - 1;
+
+test.for(INSTALLATIONS)("doctor finds $dialect, asks it, and is content", async (installed) => {
+  const models = [{ id: PROMPT_ANSWER, script: { text: ANSWER } }];
+  const machine = await FoundryMachine.start({ ...installed, simulator: { models } });
+
+  const report = await reportOn(machine);
+
+  expect(report).toMatchObject({
+    format: 1,
+    ok: true,
+    status: "healthy",
+    endpoint: machine.simulator.url,
+    found_by: installed.generation === "service" ? "service_status" : "server_status",
+    search_ms: expect.any(Number),
+    dialect: installed.dialect,
+    command_line: {
+      generation: installed.generation,
+      version: installed.generation === "service" ? "0.8.113" : "0.10.3",
+    },
+    models: { listed: 1, downloaded: 1, default: PROMPT_ANSWER },
+    completion: { ok: true, model: PROMPT_ANSWER, text: ANSWER, error: null },
+    problems: [],
+  });
+});
+
+test("doctor tells a person the same, in lines that a program can search", async () => {
+  const machine = await FoundryMachine.start(C1);
+
+  const { code, stdout, stderr } = await doctorOn(machine);
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^ {2}Running at +http:\/\/127\.0\.0\.1:\d+$/m);
+  expect(stdout).toMatch(/^ {2}Found by +`foundry server status`, in \d.*s$/m);
+  expect(stdout).toMatch(/^ {2}Command line +0\.10\.3 at .*foundry/m);
+  expect(stdout).toMatch(/^ {2}Listed +2 \(2 downloaded\)$/m);
+  expect(stdout).toMatch(/^ {2}Answer +"Hello from a tiny model\."$/m);
+  expect(stdout).toMatch(/\nIt works\.\n$/);
+  // No colours, no status lines: this is not a terminal.
+  expect(stdout).not.toContain("\u001b");
+});
+
+test("doctor starts a service that does not run, as the server would, and says so", async () => {
+  const machine = await FoundryMachine.start({ ...C1, isRunning: false });
+
+  const { code, stdout } = await doctorOn(machine, {}, ["--no-completion"]);
+
+  expect(code).toBe(0);
+  expect(stdout).toContain("`foundry server status`: says that it is not running");
+  expect(stdout).toMatch(/^ {2}Found by +starting it, in /m);
+  expect(stdout).not.toContain("Test completion");
+  expect(stdout).toMatch(/\nIt answers; no model was asked\.\n$/);
+});
+
+interface Trouble {
+  readonly what: string;
+  readonly machine: MachineOptions;
+  readonly set?: Settings;
+  /** What the one problem says, and what is to be done. */
+  readonly says: string;
+  readonly fix: string;
+  /** Default 1. */
+  readonly code?: number;
+}
+
+const MODELS_MISSING = [{ id: PROMPT_ANSWER, downloaded: false }];
+
+const TROUBLES: readonly Trouble[] = [
+  {
+    what: "nothing is installed",
+    machine: NOTHING,
+    says: "No Foundry Local was found, and its command line is not installed.",
+    fix: "FOUNDRY_ENDPOINT",
+  },
+  {
+    what: "it does not run and may not be started",
+    machine: { ...C1, isRunning: false },
+    set: { FOUNDRY_AUTOSTART: "false" },
+    says: "Foundry Local is installed, but not running.",
+    fix: "`foundry server start`",
+  },
+  {
+    what: "its listener is dead and it may not be restarted",
+    machine: { ...C1, isRunning: false, switches: { status: "dead_listener" } },
+    set: { FOUNDRY_AUTOSTART: "false" },
+    says: "Foundry Local says that it runs, but nothing listens where it says.",
+    fix: "`foundry server restart`",
+  },
+  {
+    what: "it cannot be started (#146)",
+    machine: { ...C1, isRunning: false, switches: { start: "port_in_use" } },
+    says: "Foundry Local could not be started.",
+    fix: "Inference.Service.Agent",
+  },
+  {
+    what: "the command line has lost its service (#286, #405)",
+    machine: { ...C1, isRunning: false, switches: { status: "broken_ipc" } },
+    says: "Foundry Local's command line does not tell whether it runs.",
+    fix: "restart Foundry Local",
+  },
+  {
+    what: "the catalog is empty",
+    machine: { ...C1, simulator: { models: [] } },
+    says: "The service lists no models.",
+    fix: "`foundry model download phi-4-mini`",
+  },
+  {
+    what: "no model is downloaded",
+    machine: { dialect: "C2", generation: "server", simulator: { models: MODELS_MISSING } },
+    says: "No model is downloaded.",
+    fix: "`foundry model download phi-4-mini`",
+  },
+  {
+    what: "the default model that is set is not there",
+    machine: C1,
+    set: { FOUNDRY_MODEL: "nonsense" },
+    says: 'The default model that is set, "nonsense", is not among the service\'s models.',
+    fix: "FOUNDRY_MODEL",
+  },
+  {
+    what: "an old agent answers beside a new command line (#146)",
+    machine: { dialect: "S", generation: "server", switches: { status: "says_stopped" } },
+    says: "is the service of an old Foundry Local",
+    fix: "Inference.Service.Agent",
+    code: 0,
+  },
+  {
+    what: "FOUNDRY_ENDPOINT is stale (#884, #933)",
+    machine: C1,
+    set: { FOUNDRY_ENDPOINT: "http://127.0.0.1:9", FOUNDRY_RETRIES: "0" },
+    says: "Nothing listens at http://127.0.0.1:9.",
+    fix: "Take FOUNDRY_ENDPOINT out of the settings",
+  },
+];
+
+test.for(TROUBLES)("doctor tells once that $what, and what to do", async (trouble) => {
+  const machine = await FoundryMachine.start(trouble.machine);
+
+  const { code, stdout, stderr } = await doctorOn(machine, trouble.set);
+
+  expect({ code, stderr }).toEqual({ code: trouble.code ?? 1, stderr: "" });
+  expect(timesIn(stdout, trouble.says)).toBe(1);
+  expect(timesIn(stdout, "  => ")).toBe(1);
+  expect(stdout.split("  => ")[1]).toContain(trouble.fix);
+  expect(stdout).toContain("\nA problem\n");
+  // What was tried is a list above, and not a sentence in the problem as well.
+  expect(stdout).not.toContain("Tried:");
+});
+
+test("doctor says where FOUNDRY_ENDPOINT should lead", async () => {
+  const machine = await FoundryMachine.start(C1);
+
+  const { problems } = await reportOn(machine, {
+    FOUNDRY_ENDPOINT: "http://127.0.0.1:9",
+    FOUNDRY_RETRIES: "0",
+  });
+
+  expect(problems).toEqual([
+    { what: expect.stringContaining(machine.simulator.url), fix: expect.any(String) },
+  ]);
+});
+
+test("doctor says that a completion failed, and why", async () => {
+  const models = [{ id: "sick:1", loaded: true, script: { text: "a b c", failAfterTokens: 1 } }];
+  const machine = await FoundryMachine.start({ ...C1, simulator: { models } });
+
+  const report = await reportOn(machine);
+
+  expect(report).toMatchObject({
+    ok: false,
+    status: "healthy",
+    completion: { ok: false, error: { code: expect.any(String) } },
+  });
+  expect(report.problems).toEqual([
+    { what: report.completion?.error?.what, fix: report.completion?.error?.fix },
+  ]);
+});
+
+test("doctor claims to know nothing of another engine that it does not tell", async () => {
+  const engine = await simulated({ dialect: "openai" });
+  const machine = await FoundryMachine.start(NOTHING);
+
+  const report = await reportOn(machine, { FOUNDRY_ENDPOINT: engine.url });
+
+  expect(report).toMatchObject({
+    ok: true,
+    found_by: "set",
+    search_ms: null,
+    tried: [],
+    dialect: "openai",
+    pid: null,
+    memory: null,
+    models: { downloaded: null, loaded: null },
+    completion: { ok: true },
+  });
+});
+
+test("doctor says which settings are in force and where from, and keeps secrets", async () => {
+  const machine = await FoundryMachine.start(C1);
+  const set = {
+    FOUNDRY_API_KEY: "sk-hush",
+    FOUNDRY_HEADERS: '{"X-Team":"hush"}',
+    FOUNDRY_RETRIES: "1",
+  };
+
+  const { stdout } = await doctorOn(machine, set, ["--no-completion", "--timeout", "7"]);
+  const { settings } = await reportOn(machine, set, ["--no-completion", "--timeout", "7"]);
+
+  expect(stdout).not.toContain("hush");
+  expect(stdout).toMatch(/^ {2}FOUNDRY_TIMEOUT +7 \(flag\)$/m);
+  expect(stdout).toMatch(/^ {2}FOUNDRY_RETRIES +1 \(environment\)$/m);
+  expect(stdout).toMatch(/^ {2}FOUNDRY_API_KEY +\(hidden\) \(environment\)$/m);
+  expect(stdout).toMatch(/^ {2}Default: .*FOUNDRY_MODEL phi-4-mini/m);
+  expect(JSON.stringify(settings)).not.toContain("hush");
+  expect(settings).toContainEqual({ name: "FOUNDRY_TIMEOUT", value: "7", source: "flag" });
+});
+
+test("doctor refuses a setting that does not fit with 2, and prints nothing else", async () => {
+  const { code, stdout, stderr } = await run(["doctor", "--json"], { FOUNDRY_RETRIES: "many" });
+
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("FOUNDRY_RETRIES");
+});
+
+test("doctor refuses a flag that there is not, and names its own", async () => {
+  const { code, stdout, stderr } = await run(["doctor", "--jsno"]);
+
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("--jsno");
+  expect(stderr).toContain("--json");
+  expect(stderr).toContain("--no-completion");
+});
+
+test("doctor --help says what it does and what its exit codes mean", async () => {
+  const { code, stdout } = await run(["doctor", "--help"]);
+
+  expect(code).toBe(0);
+  for (const word of ["--json", "--no-completion", "Exit code 0", "FOUNDRY_AUTOSTART"]) {
+    expect(stdout).toContain(word);
+  }
+});
+
+test("doctor that is interrupted ends at once, without half a report", async () => {
+  const machine = await FoundryMachine.start({
+    ...C1,
+    simulator: { models: [{ id: ENDLESS }], loadMs: 600_000 },
+  });
+  const doctor = new Executable(["doctor", "--json"], machine.settings(ALONE));
+  onTestFinished(() => doctor.destroy());
+  await machine.simulator.waitFor(({ requests }) =>
+    requests.some(({ path }) => path.startsWith("/models/load/")),
+  );
+
+  doctor.signal("SIGINT");
+  const { code } = await doctor.ended;
+
+  expect(doctor.stdout).toBe("");
+  // Windows knows no signals: there it is just gone.
+  if (process.platform !== "win32") {
+    expect(code).toBe(130);
+    expect(doctor.stderr).toBe("  Ended before it was done.\n");
+  }
+});

@@ -1,0 +1,3 @@
+import { describeDownloadThroughCli } from "./download-cli.js";
+
+describeDownloadThroughCli("C2");

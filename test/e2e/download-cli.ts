@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import {
+  assertRises,
+  assertUsable,
+  BIG,
+  download,
+  downloadUnderWay,
+  machineToDownloadOn,
+  OTHER,
+  toldDownload,
+} from "./download.js";
+import type { FoundryMachine, Installation } from "./foundry-machine.js";
+
+const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "1.5" };
+
+const downloadsOf = ({ cli }: FoundryMachine) =>
+  (cli?.calls ?? []).filter((argv) => argv.join(" ").startsWith("model download"));
+
+/** What holds where the command line downloads for the service. */
+export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
+  const installed = { dialect, generation: "server" } as const satisfies Installation;
+
+  describe(`a download through the command line for ${dialect}`, () => {
+    it("tells how far it is, and ends with the model in memory", async () => {
+      const machine = await machineToDownloadOn(installed);
+      const host = await machine.host();
+
+      const { answer, notes } = await toldDownload(host);
+
+      expect(answer).toMatchObject({
+        isError: false,
+        result: { model: BIG, status: "loaded", percent: 100 },
+      });
+      assertRises(notes);
+      await assertUsable(host, machine.simulator);
+    });
+
+    it("that is drawn nowhere is a download all the same", async () => {
+      const machine = await machineToDownloadOn({
+        ...installed,
+        switches: { downloadStyle: "silent" },
+      });
+      const host = await machine.host();
+
+      const { answer, notes, percents } = await toldDownload(host);
+
+      expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+      expect(notes.map(({ message }) => message).join("\n")).toContain(`Downloading ${BIG}`);
+      expect(percents).toEqual([]);
+      await assertUsable(host, machine.simulator);
+    });
+
+    it.each([false, true])(
+      "that stands still says so and how far it was, and goes on from there (wheel turning: %s)",
+      async (spins) => {
+        const machine = await machineToDownloadOn({
+          ...installed,
+          switches: { downloadStall: { at: 40, spins } },
+        });
+        const host = await machine.host(IMPATIENT);
+
+        const stalled = await download(host);
+        machine.cli?.set({ downloadStall: null });
+        const { answer, percents } = await toldDownload(host);
+
+        expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
+        expect(stalled.text).toContain("stood still for 1.5 s at 40 %");
+        expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+        expect(percents[0]).toBeGreaterThanOrEqual(40);
+        await assertUsable(host, machine.simulator);
+      },
+    );
+
+    it("that fails says why, and goes on from there when asked again", async () => {
+      const machine = await machineToDownloadOn({
+        ...installed,
+        switches: { downloadFailure: { at: 40, text: "There is not enough space on the disk." } },
+      });
+      const host = await machine.host();
+
+      const failed = await download(host);
+      machine.cli?.set({ downloadFailure: null });
+      const { answer, percents } = await toldDownload(host);
+
+      expect(failed).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
+      expect(failed.text).toContain("the disk is full");
+      expect(failed.text).toContain("at 40 %");
+      expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+      expect(percents[0]).toBeGreaterThanOrEqual(40);
+    });
+
+    it("is over when the model is there, though the command hangs", async () => {
+      const machine = await machineToDownloadOn({
+        ...installed,
+        switches: { downloadHangsAfter: true },
+      });
+      const host = await machine.host({ FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "3" });
+
+      const { answer } = await toldDownload(host);
+
+      expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+      await assertUsable(host, machine.simulator);
+    });
+
+    it("that is cancelled ends, and the next call goes on from there", async () => {
+      const machine = await machineToDownloadOn(installed);
+      const host = await machine.host();
+      const cancel = new AbortController();
+      const { answer } = await downloadUnderWay(host, BIG, cancel.signal);
+
+      cancel.abort();
+      await expect(answer).rejects.toThrow();
+      const next = await toldDownload(host);
+
+      expect(next.answer).toMatchObject({ isError: false, result: { model: BIG } });
+      expect(next.percents[0]).toBeGreaterThanOrEqual(4);
+      await assertUsable(host, machine.simulator);
+    });
+
+    it("of one model waits for that of another, and says so", async () => {
+      const machine = await machineToDownloadOn(installed);
+      const host = await machine.host();
+      const first = await downloadUnderWay(host);
+
+      const second = await toldDownload(host, OTHER);
+
+      expect((await first.answer).isError).toBe(false);
+      expect(second.answer).toMatchObject({ isError: false, result: { model: OTHER } });
+      expect(second.notes.map(({ message }) => message).join("\n")).toContain(
+        "Waiting for another download",
+      );
+    });
+
+    it("that two hosts want at once is done once", async () => {
+      const machine = await machineToDownloadOn(installed);
+      const [one, two] = await Promise.all([machine.host(), machine.host()]);
+
+      const answers = await Promise.all([download(one), download(two)]);
+
+      for (const answer of answers) {
+        expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+      }
+      expect(downloadsOf(machine)).toHaveLength(1);
+      await assertUsable(two, machine.simulator);
+    });
+
+    it("ends with the model in memory, though the service moved meanwhile", async () => {
+      const machine = await machineToDownloadOn(installed);
+      const host = await machine.host();
+      const { answer } = await downloadUnderWay(host);
+
+      await machine.restartElsewhere();
+
+      expect(await answer).toMatchObject({ isError: false, result: { model: BIG } });
+      await assertUsable(host, machine.simulator);
+    });
+
+    it("without a command line says that it takes one", async () => {
+      const machine = await machineToDownloadOn({ ...installed, generation: null });
+      const host = await machine.host({ FOUNDRY_ENDPOINT: machine.simulator.url });
+
+      const answer = await download(host);
+
+      expect(answer).toMatchObject({ isError: true, code: "DOWNLOAD_UNAVAILABLE" });
+      expect(answer.text).toContain("the command line of Foundry Local was not found");
+      expect(answer.text).toContain("FOUNDRY_CLI");
+    });
+
+    it("is not begun by a completion, which says how to get the model", async () => {
+      const machine = await machineToDownloadOn(installed);
+      const host = await machine.host();
+
+      const answer = await host.complete({ prompt: "Hello", model: BIG });
+
+      expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_CACHED" });
+      expect(answer.text).toMatch(/load_model.*download/s);
+      expect(downloadsOf(machine)).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,94 @@
+import { expect } from "vitest";
+import type { Simulator } from "../../src/simulator/index.js";
+import { FoundryMachine, type MachineOptions } from "./foundry-machine.js";
+import type { Answer, CallSettings, Host, ProgressNote } from "./host.js";
+import { MODELS } from "./simulated.js";
+
+export const BIG = "big-model-generic-cpu:3";
+export const BIG_SAYS = "I am big, and I am here.";
+export const OTHER = "other-model-generic-cpu:1";
+
+/** Two gigabytes, which come in a second. */
+const DOWNLOADABLE = { sizeMb: 2048, downloaded: false, downloadMs: 1000 };
+
+/** A machine on which two models can be downloaded. */
+export function machineToDownloadOn({
+  simulator = {},
+  switches = {},
+  ...options
+}: MachineOptions): Promise<FoundryMachine> {
+  const models = [
+    ...MODELS,
+    { id: BIG, ...DOWNLOADABLE, script: { text: BIG_SAYS } },
+    { id: OTHER, ...DOWNLOADABLE },
+  ];
+  return FoundryMachine.start({
+    ...options,
+    simulator: { models, ...simulator },
+    switches: { downloadMs: DOWNLOADABLE.downloadMs, ...switches },
+  });
+}
+
+export const download = (
+  host: Host,
+  model: string = BIG,
+  settings?: CallSettings,
+): Promise<Answer> => host.call("load_model", { model, download: true }, settings);
+
+/** A download, and what was told of it. */
+export async function toldDownload(host: Host, model: string = BIG) {
+  const notes: ProgressNote[] = [];
+  const answer = await download(host, model, { onProgress: (note) => notes.push(note) });
+  return { answer, notes, percents: percentsOf(notes) };
+}
+
+/** The percentages that were told in words. */
+export const percentsOf = (notes: readonly ProgressNote[]): number[] =>
+  notes.flatMap(({ message }) => {
+    const [, percent] = /Downloading .*?, ([\d.]+) %/.exec(message) ?? [];
+    return percent === undefined ? [] : [Number(percent)];
+  });
+
+/** A download that has begun to come. */
+export async function downloadUnderWay(host: Host, model: string = BIG, signal?: AbortSignal) {
+  let begun = (): void => {};
+  const hasBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const notes: ProgressNote[] = [];
+  const answer = download(host, model, {
+    ...(signal && { signal }),
+    onProgress: (note) => {
+      notes.push(note);
+      if ((percentsOf([note])[0] ?? 0) >= 5) begun();
+    },
+  });
+  answer.catch(() => {});
+  await Promise.race([hasBegun, answer]);
+  return { answer, notes };
+}
+
+/** The model is listed as downloaded and loaded, and answers. */
+export async function assertUsable(host: Host, simulator: Simulator): Promise<void> {
+  const { result } = await host.call("list_models", { limit: 100 });
+  expect(result["models"]).toContainEqual(
+    expect.objectContaining({ id: BIG, downloaded: true, loaded: true }),
+  );
+  expect(simulator.loaded).toContain(BIG);
+  expect((await host.complete({ prompt: "Are you there?", model: BIG })).text).toBe(BIG_SAYS);
+}
+
+/** Progress only rises, says of how much it is, and never that it is over before it is. */
+export function assertRises(notes: readonly ProgressNote[]): void {
+  const told = notes.filter(({ message }) => /Downloading .* %/.test(message));
+  expect(told.length).toBeGreaterThan(2);
+  for (const { total, progress } of told) {
+    expect(total).toBe(100);
+    expect(progress).toBeLessThan(100);
+  }
+  const numbers = notes.map(({ progress }) => progress);
+  expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+  expect(new Set(numbers).size).toBe(numbers.length);
+  const percents = percentsOf(notes);
+  expect(percents).toEqual([...percents].sort((a, b) => a - b));
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import { InstalledCli } from "../../../src/foundry/cli/installed-cli.js";
+import { type Trial, withoutTrials } from "../../../src/foundry/discovery/found.js";
+import { noEndpointError, type Situation } from "../../../src/foundry/discovery/no-endpoint.js";
+import type { Machine } from "../../../src/platform/machine.js";
+
+const PLATFORMS = ["win32", "darwin", "linux"] as const;
+const cli = new InstalledCli("/somewhere/foundry", {});
+
+const machine = (platform: NodeJS.Platform): Machine => ({
+  platform,
+  arch: "arm64",
+  environment: {},
+  home: "/home/somebody",
+});
+
+const status = (outcome: string): Trial => ({
+  what: "`foundry server status`",
+  outcome,
+  ok: false,
+});
+
+/** Where there mostly is nothing. */
+const ELSEWHERE: readonly Trial[] = [
+  { what: "daemon.json", outcome: "is not there", ok: false },
+  {
+    what: "the known ports 5272, 5273, 5764, 39839, 22334",
+    outcome: "nothing listens there",
+    ok: false,
+  },
+];
+
+const SITUATIONS: readonly (readonly [Situation, Trial])[] = [
+  [
+    { kind: "no_cli" },
+    { what: "`foundry`", outcome: "is not installed, or not where it could be found", ok: false },
+  ],
+  [{ kind: "not_running", cli, willStart: true }, status("says that it is not running")],
+  [{ kind: "not_running", cli, willStart: false }, status("says that it is not running")],
+  [
+    { kind: "start_failed", cli },
+    { what: "`foundry server start`", outcome: "was run, but ended with exit code 1", ok: false },
+  ],
+  [
+    { kind: "start_late", cli },
+    {
+      what: "`foundry server start`",
+      outcome: "was run, but no service answered within 60 s",
+      ok: false,
+    },
+  ],
+  [
+    { kind: "dead_listener", cli, willRestart: false },
+    status("says that it runs at http://127.0.0.1:52364, but nothing listens there"),
+  ],
+  [
+    { kind: "silent", cli },
+    status(
+      "says that it runs at http://127.0.0.1:52364, but what listens there did not answer within 5 s",
+    ),
+  ],
+  [{ kind: "embedded_later" }, status("says that it is not running")],
+  [{ kind: "embedded_missing" }, status("says that it is not running")],
+];
+
+const errorOf = (situation: Situation, trials: readonly Trial[], platform: NodeJS.Platform) =>
+  noEndpointError(situation, trials, machine(platform), { mayEmbed: true, isCliSet: false });
+
+describe("the error of a search that found nothing", () => {
+  it.each(PLATFORMS)("is short enough for an agent's context in every situation on %s", (on) => {
+    for (const [situation, trial] of SITUATIONS) {
+      const { message, action } = errorOf(situation, [trial, ...ELSEWHERE], on);
+
+      expect(`${message} ${action}`.length, situation.kind).toBeLessThanOrEqual(600);
+    }
+  });
+
+  it("leaves out where there mostly is nothing, and what its headline says already", () => {
+    const stopped = status("says that it is not running");
+    const situation: Situation = { kind: "not_running", cli, willStart: false };
+
+    expect(errorOf(situation, [stopped, ...ELSEWHERE], "linux").message).toBe(
+      "Foundry Local is installed, but not running.",
+    );
+  });
+
+  it("tells what was tried where that tells more", () => {
+    const said = status("ended with exit code 1");
+    const stale: Trial = {
+      what: "daemon.json",
+      outcome: "is stale: the process that it names has ended",
+      ok: false,
+    };
+
+    const { message } = errorOf({ kind: "cli_failed", cli }, [said, stale], "win32");
+
+    expect(message).toContain(
+      "Tried: `foundry server status`: ended with exit code 1; daemon.json: is stale",
+    );
+    expect(withoutTrials(message)).toBe(
+      "Foundry Local's command line does not tell whether it runs.",
+    );
+  });
+});
