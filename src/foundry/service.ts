@@ -43,6 +43,8 @@ export interface ModelListing {
 
 interface Connected {
   readonly dialect: Dialect;
+  /** Those of the transport when it began to be looked at. */
+  readonly dropsBefore: number;
   readonly modelCachePath: string | null;
 }
 
@@ -139,6 +141,8 @@ export class Service {
       this.#look({ limits, signal: end, retry: false }),
     );
     this.#connected = Promise.resolve(connected);
+    // Another look may have begun later, and seen more.
+    this.#dropsAtLook = connected.dropsBefore;
     return connected;
   }
 
@@ -223,6 +227,7 @@ export class Service {
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
     if (this.mayHaveChanged) this.#connected = null;
+    if (this.#connected === null) this.#dropsAtLook = this.transport.drops;
     // One look for all who wait; so it takes none of their signals, each only stops waiting.
     this.#connected ??= this.#withinTimeout(undefined, (call) => this.#look(call)).catch(
       (error: unknown) => {
@@ -234,7 +239,7 @@ export class Service {
   }
 
   async #look(call: Call): Promise<Connected> {
-    this.#dropsAtLook = this.transport.drops;
+    const dropsBefore = this.transport.drops;
     const dialect = await detectDialect(this.transport, call);
     const { modelCachePath } = await dialect.status(call);
     const last = this.#lastDialect;
@@ -245,7 +250,7 @@ export class Service {
     this.#lastDialect = dialect;
     this.#lastList = null;
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
-    return { dialect, modelCachePath };
+    return { dialect, modelCachePath, dropsBefore };
   }
 
   /**

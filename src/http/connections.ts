@@ -32,7 +32,7 @@ export class Connections {
     this.#connectMs = connectMs;
   }
 
-  /** How often the other side ended a connection: whoever answers next may be somebody else. */
+  /** How often the other side ended a connection unasked: whoever answers next may be somebody else. */
   get drops(): number {
     return this.#drops;
   }
@@ -58,6 +58,8 @@ export class Connections {
 /** A place for one request at a time. Connects when it is used, and again when it was dropped. */
 export class Connection {
   readonly client: Client;
+  /** The other side has said that it ends this connection with its answer. */
+  isEnding = false;
   #opening: Socket | null = null;
 
   constructor(origin: string, connectMs: number, onDropped: () => void) {
@@ -96,9 +98,10 @@ export class Connection {
     };
     socket.once(isTls ? "secureConnect" : "connect", () => {
       if (!settle()) return;
+      this.isEnding = false;
       let isDropped = false;
       const dropped = (): void => {
-        if (!isDropped) onDropped();
+        if (!isDropped && !this.isEnding) onDropped();
         isDropped = true;
       };
       socket.once("end", dropped).once("error", dropped);

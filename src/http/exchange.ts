@@ -84,6 +84,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
           this.#status = status;
           if (!options.isStream) this.relax();
           const answer = { status, statusText: statusText ?? "", headers: joined(headers) };
+          this.#connection.isEnding = /\bclose\b/i.test(answer.headers["connection"] ?? "");
           options.onHead(answer);
           head.resolve(answer);
         },

@@ -77,7 +77,7 @@ export class HttpTransport {
     return { state: this.#circuit.state, nextProbeInMs: this.#circuit.nextProbeInMs };
   }
 
-  /** How often the endpoint ended a connection: whoever answers next may be somebody else. */
+  /** How often the endpoint ended a connection unasked: whoever answers next may be somebody else. */
   get drops(): number {
     return this.#connections.drops;
   }

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import {
   type FoundryCliStandIn,
@@ -82,7 +83,11 @@ export class ServiceLife {
     const { home } = machine;
     const services = [await commanded(first, machine.simulator, home)];
     for (const other of others) {
-      const simulator = await startSimulator({ dialect: other.dialect, models: MODELS });
+      const simulator = await startSimulator({
+        dialect: other.dialect,
+        models: MODELS,
+        modelCachePath: join(home, other.dialect),
+      });
       onTestFinished(() => simulator.close());
       await simulator.stop();
       services.push(await commanded(other, simulator, home));
@@ -117,7 +122,7 @@ export class ServiceLife {
     this.#turn = chance.oneOf(this.services.length);
     await this.#install();
     const { simulator } = this.now;
-    if (this.autostart) await simulator.waitFor(({ listening }) => listening, LONGEST_START_MS);
+    if (this.autostart) await this.#isStarted(simulator);
     else await simulator.start(chance.oneOf(3) === 0 ? port : 0);
     this.#arrived();
   }
@@ -129,6 +134,22 @@ export class ServiceLife {
 
   staysBetween(from: number, to: number): Stay[] {
     return this.stays.filter((stay) => stay.from <= to && stay.to >= from);
+  }
+
+  /** Waits until it was started. The command line of the one before may have been at it, too. */
+  async #isStarted(awaited: Simulator): Promise<void> {
+    const since = this.stays.at(-1)?.to ?? 0;
+    while (!awaited.listening) {
+      for (const { simulator, dialect } of this.services) {
+        if (simulator === awaited || !simulator.listening) continue;
+        const stay = { url: simulator.url, dialect, from: since, to: Infinity };
+        this.stays.push(stay);
+        await simulator.stop();
+        stay.to = performance.now();
+      }
+      if (performance.now() - since > LONGEST_START_MS) throw new Error("nobody started it");
+      await delay(20);
+    }
   }
 
   #arrived(): void {

@@ -185,4 +185,41 @@ describe("another server where one was", () => {
 
     expect(names).toEqual(["S", "S"]);
   });
+
+  it("is noticed, too, when it understands what the one before was to be asked", async () => {
+    const before = await simulate({ dialect: "C1" });
+    const { current } = await machineOf(before.url);
+    const { service } = await current.connection();
+    await service.listModels(service.patient());
+
+    await before.close();
+    await simulate({ dialect: "C2", port: before.port });
+    const ids = await current.use({}, async ({ service: used }) => {
+      const { models } = await used.listModels(used.patient());
+      return models.filter(({ downloaded }) => downloaded === true).map(({ id }) => id);
+    });
+
+    expect(ids.length).toBeGreaterThan(0);
+    for (const id of ids) expect(id).toMatch(/:\d+$/);
+    expect((await service.dialect()).name).toBe("C2");
+  });
+
+  it("is noticed when it takes the place of the other between two requests", async () => {
+    const before = await simulate({ dialect: "C1" });
+    const { current } = await machineOf(before.url);
+    let isFirst = true;
+
+    const name = await current.use({}, async ({ service }) => {
+      const dialect = await service.dialect();
+      if (isFirst) {
+        isFirst = false;
+        await before.close();
+        await simulate({ dialect: "C2", port: before.port });
+        await dialect.listModels({ limits: {} });
+      }
+      return dialect.name;
+    });
+
+    expect(name).toBe("C2");
+  });
 });

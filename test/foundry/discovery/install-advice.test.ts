@@ -36,7 +36,7 @@ describe("how to come by a Foundry Local", () => {
   it("is the SDK or the newer command line on Linux, never the old service", () => {
     const text = advice(machine("linux", "x64"));
 
-    expect(text).toMatch(/^Quickest is to install the SDK beside this server with `npm install /);
+    expect(text).toMatch(/^Quickest is to install the SDK beside this server, with `npm install /);
     expect(text).toContain("0.11 or later");
     expect(text).not.toContain("service start");
   });

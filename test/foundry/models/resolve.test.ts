@@ -101,7 +101,7 @@ describe("resolveModel", () => {
     expect(() => resolveModel("phi-4", [])).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_FOUND",
-        action: expect.stringContaining("Download one first"),
+        action: expect.stringContaining("foundry model download"),
       }),
     );
   });
