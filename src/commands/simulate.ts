@@ -10,17 +10,19 @@ import {
   C2_VERSIONS,
   DIALECTS,
   type DialectName,
-  FAULT_KINDS,
+  FAULT_SETTINGS,
   FAULT_SYNTAX,
   type FoundryCliStandIn,
   NEWEST_C2,
+  SAMPLE_CATALOG,
   type Simulator,
+  StandInInUse,
   startFoundryCli,
   startSimulator,
 } from "../simulator/index.js";
 
 /** A laptop, roughly. */
-const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000 };
+const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadMs: 3000 };
 
 const HELP = `Usage: foundry-local-mcp simulate [flags]
 
@@ -36,9 +38,14 @@ The text is simulated and says so. The first line on stdout is the URL; ends at 
   --tokens-per-second N    default ${LAPTOP.tokensPerSecond}; infinity is as fast as it goes
   --first-token-ms N       default ${LAPTOP.firstTokenMs}
   --load-ms N              how long a model takes to load; default ${LAPTOP.loadMs}
+  --download-ms N          how long the download of a model takes; default ${LAPTOP.downloadMs}
+  --nothing-downloaded     no model is on the disk yet; else four are
   --fault F                may be given several times: ${FAULT_SYNTAX}
-                           kinds: ${wrapped(FAULT_KINDS, 66, " ".repeat(27))}
                            e.g. status,status=503,header=Retry-After:2,times=2,path=/v1/*
+
+Kinds of faults and their settings; those in brackets may be left out:
+
+${FAULT_SETTINGS.map(({ kind, settings }) => `  ${[kind.padEnd(20), ...settings].join(" ").trimEnd()}`).join("\n")}
 `;
 
 const milliseconds = decimalNumber("milliseconds, 0 or more", () => true);
@@ -55,6 +62,8 @@ const flagsSchema = z.object({
     .default(LAPTOP.tokensPerSecond),
   "first-token-ms": milliseconds.default(LAPTOP.firstTokenMs),
   "load-ms": milliseconds.default(LAPTOP.loadMs),
+  "download-ms": milliseconds.default(LAPTOP.downloadMs),
+  "nothing-downloaded": z.boolean().default(false),
   cli: z.string().min(1, "a directory").optional(),
 });
 
@@ -135,8 +144,16 @@ async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCli
   }
   try {
     const directory = resolve(flags.cli);
-    return await startFoundryCli({ ...CLI_OF[flags.dialect], directory, service });
-  } catch {
+    const switches = { downloadMs: flags["download-ms"] };
+    return await startFoundryCli({ ...CLI_OF[flags.dialect], directory, service, switches });
+  } catch (error) {
+    if (error instanceof StandInInUse) {
+      const where = JSON.stringify(flags.cli);
+      const message = `Another simulator's command line is in ${where} and still runs.`;
+      throw new FoundryError("INVALID_SETTING", message, {
+        action: "Name another directory with --cli, or end that simulator first.",
+      });
+    }
     throw refused(
       "--cli",
       flags.cli,
@@ -168,6 +185,8 @@ const OPTIONS = {
   "tokens-per-second": text,
   "first-token-ms": text,
   "load-ms": text,
+  "download-ms": text,
+  "nothing-downloaded": { type: "boolean" },
   cli: text,
   fault: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -183,6 +202,10 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
       tokensPerSecond: flags["tokens-per-second"],
       firstTokenMs: flags["first-token-ms"],
       loadMs: flags["load-ms"],
+      downloadMs: flags["download-ms"],
+      models: SAMPLE_CATALOG.map((model) =>
+        flags["nothing-downloaded"] ? { ...model, downloaded: false } : model,
+      ),
     });
     try {
       for (const fault of flags.faults) addFault(simulator, fault);
@@ -202,7 +225,10 @@ function addFault(simulator: Simulator, fault: string): void {
   try {
     simulator.addFault(fault);
   } catch (error) {
-    const why = error instanceof Error ? error.message.replace(/^fault: .*; allowed: /, "") : "";
+    const why =
+      error instanceof Error
+        ? error.message.replace(/^fault: .*; allowed: |^fault [^:]*: /, "")
+        : "";
     throw refused("--fault", fault, `${FAULT_SYNTAX}; ${why}`);
   }
 }
@@ -211,17 +237,4 @@ function refused(name: string, value: string, allowed: string): FoundryError {
   return new FoundryError("INVALID_SETTING", `${name} is ${JSON.stringify(value)}.`, {
     action: `Allowed: ${allowed}.`,
   });
-}
-
-function wrapped(words: readonly string[], width: number, indent: string): string {
-  const lines: string[] = [""];
-  for (const word of words) {
-    const line = lines.at(-1) ?? "";
-    if (line.length + word.length > width) lines.push(`${word}, `);
-    else lines.splice(-1, 1, `${line}${word}, `);
-  }
-  return lines
-    .map((line) => line.trimEnd())
-    .join(`\n${indent}`)
-    .replace(/,$/, "");
 }

@@ -14,10 +14,23 @@ export class Clock {
     return this.#closed.signal;
   }
 
-  /** Rejects with an `AbortError` once the simulator is closed. */
-  async sleep(milliseconds: number): Promise<void> {
-    if (milliseconds <= 0) return;
-    await delay(milliseconds, undefined, { signal: this.#closed.signal });
+  /**
+   * Rejects with an `AbortError` once the simulator is closed.
+   *
+   * @param cut ends the wait early, without an error.
+   */
+  async sleep(milliseconds: number, cut?: AbortSignal): Promise<void> {
+    if (milliseconds <= 0 || cut?.aborted) return;
+    if (cut === undefined) {
+      await delay(milliseconds, undefined, { signal: this.#closed.signal });
+      return;
+    }
+    const signal = AbortSignal.any([this.#closed.signal, cut]);
+    try {
+      await delay(milliseconds, undefined, { signal });
+    } catch (error) {
+      if (this.#closed.signal.aborted) throw error;
+    }
   }
 
   /** Lets everything else that is due run first. */

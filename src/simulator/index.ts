@@ -11,10 +11,12 @@ export {
   type FoundryCliSwitches,
   type OutputEncoding,
   type OutputNoise,
+  StandInInUse,
   startFoundryCli,
 } from "./cli/index.js";
 export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
 export { FAULT_SYNTAX } from "./faults/fault-text.js";
+export { FAULT_SETTINGS } from "./faults/settings.js";
 export type { ModelOptions, PromptSeen, Script, SimulatedModel } from "./models/model.js";
 export { SAMPLE_CATALOG } from "./models/sample-catalog.js";
 export {

@@ -27,6 +27,11 @@ const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>
 };
 /** A shutdown closes the port a moment later; who connects until then is reset. */
 const LAST_CONNECTIONS_MS = 100;
+/**
+ * Ports that people pin, where clients look by themselves: one that only wanted any free port must not
+ * be found there by somebody else's client. 39839 is among those that Linux gives out.
+ */
+const PINNED_PORTS: ReadonlySet<number> = new Set([5272, 5273, 5764, 22334, 39839]);
 /** Longest that {@link Simulator.waitFor} waits unless it is told otherwise. */
 const WAIT_MS = 10_000;
 
@@ -51,6 +56,8 @@ export class Simulator {
   readonly #host: string;
   readonly #modelCachePath: string | null;
   #server: Server | null = null;
+  /** It ended by itself, as a process does: its next start begins with an empty memory. */
+  #ended = false;
   /** When the port is free again after the service ended by itself. */
   #closed: Promise<void> = Promise.resolve();
   #port: number;
@@ -139,6 +146,11 @@ export class Simulator {
     this.#log.changed();
   }
 
+  /** What the end of a process takes with it: no model is loaded, and loads under way are abandoned. */
+  emptyMemory(): void {
+    this.#engine.emptyMemory();
+  }
+
   /** A model was downloaded, or its files were removed, by other means than the service. */
   setDownloaded(id: string, downloaded: boolean): void {
     const model = this.#store.setDownloaded(id, downloaded);
@@ -183,6 +195,20 @@ export class Simulator {
   async start(port: number = this.#port): Promise<void> {
     await this.#closed;
     if (this.#server !== null) throw new Error("the simulator is listening already");
+    let server = await this.#listen(port);
+    if (port === 0 && PINNED_PORTS.has(portOf(server))) {
+      // Taken before the other is given back, so that it is another one.
+      const taken = server;
+      server = await this.#listen(0);
+      taken.close();
+    }
+    this.#port = portOf(server);
+    if (this.#ended) this.emptyMemory();
+    this.#ended = false;
+    this.#server = server;
+  }
+
+  async #listen(port: number): Promise<Server> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
     );
@@ -190,12 +216,13 @@ export class Simulator {
       server.once("error", reject);
       server.listen(port, this.#host, resolve);
     });
-    const address = server.address();
-    if (address !== null && typeof address === "object") this.#port = address.port;
-    this.#server = server;
+    return server;
   }
 
-  /** Closes the port and breaks every connection; models stay loaded, and {@link start} starts it again. */
+  /**
+   * Closes the port and breaks every connection; {@link start} starts it again. Models stay loaded,
+   * as if only the network had gone: {@link emptyMemory} makes it the end of a process.
+   */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === null) return;
@@ -258,6 +285,7 @@ export class Simulator {
     const server = this.#server;
     if (server === null) return;
     this.#server = null;
+    this.#ended = true;
     if (how === "crash") this.#log.die();
     for (const socket of this.#sockets) {
       if (how === "crash") socket.destroy();
@@ -275,3 +303,9 @@ export class Simulator {
 
 const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown));
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("it does not listen");
+  return address.port;
+}

@@ -228,11 +228,19 @@ describe("which requests a fault meets", () => {
 describe("a fault that is none", () => {
   const wrong: [string, RegExp][] = [
     ["explode", /fault: "explode" is unknown; allowed: reset, close, /],
-    ["stall,afterEvents=-1", /fault stall:.*afterEvents/s],
-    ["stall,afterevents=1", /fault stall:.*Unrecognized key: "afterevents"/s],
-    ["status", /fault status:.*status/s],
-    ["reset,times=0", /fault reset:.*times/s],
-    ["reset,path=v1", /fault reset:.*path/s],
+    [
+      "stall,afterEvents=-1",
+      /^fault stall: the value of afterEvents does not fit; the settings of stall: \[afterEvents=N\] \[ms=N\]$/,
+    ],
+    [
+      "stall,afterevents=1",
+      /^fault stall: there is no setting afterevents; the settings of stall: /,
+    ],
+    ["status", /^fault status: the setting status is missing; .* status=200…599 \[body=TEXT\] /],
+    ["status,status=99", /^fault status: the value of status does not fit; /],
+    ["split,bytes=0+1", /^fault split: the value of bytes does not fit; .*: bytes=N\+N\+…$/],
+    ["reset,times=0", /^fault reset: the value of times does not fit; reset has no settings of /],
+    ["reset,path=v1", /^fault reset: the value of path does not fit; /],
     ["reset,now", /"now" is not SETTING=VALUE/],
   ];
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { simulate } from "../../src/commands/simulate.js";
-import { get } from "./ask.js";
+import { get, jsonOf } from "./ask.js";
 
 function collected() {
   const written = { stdout: "", stderr: "" };
@@ -78,6 +78,27 @@ describe("foundry-local-mcp simulate", () => {
     await rm(directory, { recursive: true });
   });
 
+  it("leaves the command line of another that still runs alone", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+    const first = collected();
+    const ended = simulate(["--cli", directory], first.output);
+    const url = await firstLine(first.written);
+    const second = simulate(["--cli", directory], collected().output);
+    await expect(second).rejects.toMatchObject({
+      code: "INVALID_SETTING",
+      message: `Another simulator's command line is in ${JSON.stringify(directory)} and still runs.`,
+      action: "Name another directory with --cli, or end that simulator first.",
+    });
+    const script = join(directory, "foundry.mjs");
+    const answer = await promisify(execFile)(process.execPath, [script, "server", "status"]);
+    process.emit("SIGTERM", "SIGTERM");
+    await ended;
+    const left = await readdir(directory);
+    await rm(directory, { recursive: true });
+    expect(answer.stdout).toContain(url);
+    expect(left).toEqual([]);
+  });
+
   it("has no command line for what is no Foundry Local", async () => {
     const refused = simulate(["--dialect", "openai", "--cli", "unused"], collected().output);
     await expect(refused).rejects.toMatchObject({
@@ -93,6 +114,21 @@ describe("foundry-local-mcp simulate", () => {
     expect(written.stdout).toContain("error-event");
     expect(written.stdout).toContain("S or C1 or C2 or openai");
     expect(written.stdout).toContain("--cli DIR");
+    expect(written.stdout).toMatch(/^ {2}stall +\[afterEvents=N\] \[ms=N\]$/m);
+    expect(written.stdout).toMatch(/^ {2}status +status=200…599 .*\[header=NAME:VALUE\]$/m);
+  });
+
+  it("begins without any model when it is told so", async () => {
+    const { written, output } = collected();
+    const ended = simulate(
+      ["--dialect", "S", "--nothing-downloaded", "--download-ms", "1"],
+      output,
+    );
+    const url = await firstLine(written);
+    const models = jsonOf(await get(url, "/openai/models"));
+    process.emit("SIGTERM", "SIGTERM");
+    await ended;
+    expect(models).toEqual([]);
   });
 
   const wrong: [string[], string, string][] = [
@@ -111,6 +147,12 @@ describe("foundry-local-mcp simulate", () => {
       '--fault is "explode".',
       "times=N][,method=M][,path=P]; reset, close, ",
     ],
+    [
+      ["--fault", "stall,after=2"],
+      '--fault is "stall,after=2".',
+      "there is no setting after; the settings of stall: [afterEvents=N] [ms=N].",
+    ],
+    [["--download-ms", "x"], '--download-ms is "x".', "Allowed: milliseconds, 0 or more."],
     [["--speed", "1"], "Unknown option '--speed'.", "See foundry-local-mcp simulate --help."],
   ];
 

@@ -1,11 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { z } from "zod";
 
 /** A program whose connection ends does so at once, unless somebody has stopped it. */
 const LAST_MOMENTS_MS = 1000;
 
+/** What a live one answers to who only asks whether it is there. */
+const HERE = "here";
+/** It answers over loopback, from this machine. */
+const ANSWER_WITHIN_MS = 2000;
+
+const questionSchema = z.object({ token: z.string(), asks: z.literal(HERE) });
 const helloSchema = z.object({
   token: z.string(),
   pid: z.number().int(),
@@ -114,7 +120,12 @@ export class ControlServer {
   }
 
   #greet(socket: Socket, line: string): void {
-    const hello = helloSchema.safeParse(parsed(line));
+    const said = parsed(line);
+    if (questionSchema.safeParse(said).data?.token === this.token) {
+      socket.end(`${HERE}\n`);
+      return;
+    }
+    const hello = helloSchema.safeParse(said);
     if (!hello.success || hello.data.token !== this.token) {
       socket.destroy();
       return;
@@ -123,6 +134,22 @@ export class ControlServer {
     this.#sockets.set(socket, pid);
     if (!holds) this.#onCall(new StandInProcess(socket, argv, pid));
   }
+}
+
+/** Whether the control server that gave out this token still answers at this port. */
+export async function stillAnswers(port: number, token: string): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const late = setTimeout(() => socket.destroy(), ANSWER_WITHIN_MS);
+  try {
+    socket.write(`${JSON.stringify({ token, asks: HERE })}\n`);
+    for await (const bytes of socket) return String(bytes).startsWith(HERE);
+  } catch {
+    // Nothing listens there, or something that knows nothing of this.
+  } finally {
+    clearTimeout(late);
+    socket.destroy();
+  }
+  return false;
 }
 
 function parsed(line: string): unknown {

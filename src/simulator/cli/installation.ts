@@ -128,7 +128,7 @@ export class Installation {
     this.#log("stopping");
     if (daemonFileAfterStop === "removed") this.#removeDaemonFile();
     this.#orphaned = stop === "leaves_service" && this.#listens;
-    if (stop === "works") await this.#simulator?.stop();
+    if (stop === "works" && this.#simulator !== null) await this.#end(this.#simulator);
   }
 
   /** What was made for it is closed; what was handed to it is not. */
@@ -168,12 +168,12 @@ export class Installation {
     if (this.#orphaned) {
       // Where the new one gets another port, the old one would go on beside it; here it moves.
       if (port !== null && port === simulator.port) return { kind: "port_in_use", url: wanted };
-      await simulator.stop();
+      await this.#end(simulator);
       this.#orphaned = false;
     }
     if (startReturns === "when_listening") await this.#options.clock.sleep(startMs);
     if (start === "comes_up_dead") {
-      await simulator.stop();
+      await this.#end(simulator);
       this.#dead = true;
       return this.#up(DEAD_URL);
     }
@@ -185,6 +185,12 @@ export class Installation {
     }
     if (startReturns === "at_once") await this.#listenLater(simulator, startMs);
     return this.#up(simulator.url);
+  }
+
+  /** A process that ends has nothing in memory when it starts again. */
+  async #end(simulator: Simulator): Promise<void> {
+    await simulator.stop();
+    simulator.emptyMemory();
   }
 
   /** The address is told before anything listens there. */

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { posix, win32 } from "node:path";
+import { stillAnswers } from "./control.js";
 
 /** Stands in every file, so that one that was left behind is known from a real command line. */
 const MARK =
@@ -103,7 +104,10 @@ export function programFiles(place: ProgramPlace, port: number, token: string): 
 
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** @throws when one of them is there and not a stand-in's. */
+/** Another simulator's stand-in is in the directory, and that simulator runs. */
+export class StandInInUse extends Error {}
+
+/** @throws when one of them is there and not a stand-in's, or that of a simulator that still runs. */
 export async function writeProgram(
   directory: string,
   files: readonly ProgramFile[],
@@ -114,6 +118,9 @@ export async function writeProgram(
     if (present !== null && !present.includes(MARK)) {
       throw new Error(`there is a ${path} that is not a stand-in`);
     }
+    if (present !== null && (await isInUse(present))) {
+      throw new StandInInUse(`the ${path} there is is that of a simulator that runs`);
+    }
   }
   for (const { path, text, executable } of files) {
     await writeFile(path, text);
@@ -121,8 +128,21 @@ export async function writeProgram(
   }
 }
 
+/** Only the script tells whose it is; the executable beside it goes with it. */
+async function isInUse(script: string): Promise<boolean> {
+  const port = /net\.connect\((\d+),/.exec(script)?.[1];
+  const token = /token: "([^"]*)"/.exec(script)?.[1];
+  if (port === undefined || token === undefined) return false;
+  return await stillAnswers(Number(port), token);
+}
+
+/** Takes away what is still as it was written: somebody else's may be there by now. */
 export async function removeProgram(files: readonly ProgramFile[]): Promise<void> {
-  for (const { path } of files) await rm(path, { force: true });
+  for (const { path, text } of files.toReversed()) {
+    const present = await readFile(path, "utf8").catch(unlessMissing);
+    if (present !== null && present !== text) return;
+    await rm(path, { force: true });
+  }
 }
 
 function unlessMissing(error: unknown): null {

@@ -23,6 +23,8 @@ export class Engine {
     local: new Mutex(),
   };
   #generating = 0;
+  /** Of the process: aborted when what was in its memory goes. */
+  #life = new AbortController();
 
   constructor(
     readonly store: ModelStore,
@@ -43,7 +45,9 @@ export class Engine {
 
   /** Puts a model into memory, in its time. Resolves to what the native engine says went wrong. */
   async load(model: SimulatedModel): Promise<string | null> {
-    await this.clock.sleep(model.loadMs ?? this.speeds.loadMs);
+    const life = this.#life.signal;
+    await this.clock.sleep(model.loadMs ?? this.speeds.loadMs, life);
+    if (life.aborted) return "The service ended while the model was being loaded.";
     if (model.loadError !== undefined) return model.loadError;
     this.store.setLoaded(model.id, true);
     this.log.changed();
@@ -52,6 +56,14 @@ export class Engine {
 
   unload(model: SimulatedModel): void {
     this.store.setLoaded(model.id, false);
+    this.log.changed();
+  }
+
+  /** Nothing is in memory any more, and no load that is under way comes to its end. */
+  emptyMemory(): void {
+    this.#life.abort();
+    this.#life = new AbortController();
+    for (const { id } of this.store.all) this.store.setLoaded(id, false);
     this.log.changed();
   }
 

@@ -137,7 +137,10 @@ describe("an embedding of C1", () => {
     const answer = await post(simulator, "/v1/embeddings", { model: TALKER.id, input: "x" });
     expect(answer.status).toBeUndefined();
     expect(simulator.listening).toBe(false);
+    const loadedBefore = [...simulator.loaded];
     await simulator.start();
+    expect(simulator.loaded).toEqual([]);
+    for (const id of loadedBefore) simulator.setLoaded(id, true);
     expect((await chat(simulator)).status).toBe(200);
   });
 });

@@ -6,7 +6,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { programFiles } from "../../../src/simulator/cli/program.js";
-import { type Simulator, startFoundryCli, startSimulator } from "../../../src/simulator/index.js";
+import {
+  type Simulator,
+  StandInInUse,
+  startFoundryCli,
+  startSimulator,
+} from "../../../src/simulator/index.js";
 import { run } from "./run.js";
 
 describe("the program of a stand-in", () => {
@@ -73,6 +78,18 @@ describe("the program of a stand-in", () => {
     await chmod(real, 0o600);
     await using cli = await startFoundryCli({ generation: "server", service, directory });
     expect((await run(cli, "--version")).code).toBe(0);
+  });
+
+  it("refuses the place of one whose simulator runs, and takes away only its own", async () => {
+    const directory = join(place, "shared");
+    const first = await startFoundryCli({ generation: "server", service, directory });
+    const refused = startFoundryCli({ generation: "server", service, directory });
+    await expect(refused).rejects.toThrow(StandInInUse);
+    expect((await run(first, "--version")).code).toBe(0);
+    await writeFile(first.script, "somebody else's");
+    await first.close();
+    expect(await readFile(first.script, "utf8")).toBe("somebody else's");
+    expect(existsSync(first.path)).toBe(true);
   });
 
   it("fails in words when its simulator has ended", async () => {

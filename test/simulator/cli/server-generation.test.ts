@@ -56,6 +56,33 @@ describe("the command line from 0.10 on", () => {
     expect(simulator.listening).toBe(false);
   });
 
+  it("has nothing in memory after a restart, and leaves a load that it interrupts", async () => {
+    const model = (id: string, loadMs: number) => ({ id, alias: id, loadMs });
+    await using service = await startSimulator({
+      models: [model("quick-generic-cpu:1", 0), model("slow-generic-cpu:1", 600)],
+    });
+    await using its = await startFoundryCli({ generation: "server", service });
+    await get(service.url, "/models/load/quick-generic-cpu:1");
+    const before = service.loaded;
+    const interrupted = get(service.url, "/models/load/slow-generic-cpu:1");
+    await service.waitFor(({ requests }) => requests.length === 2);
+    await run(its, "server", "restart");
+    await interrupted;
+    const after = service.loaded;
+    const again = await get(service.url, "/models/load/slow-generic-cpu:1");
+    expect(before).toEqual(["quick-generic-cpu:1"]);
+    expect(after).toEqual([]);
+    expect(again.status).toBe(200);
+    expect(service.loaded).toEqual(["slow-generic-cpu:1"]);
+  });
+
+  it("shows its commands when it is asked for help", async () => {
+    const help = await run(cli, "--help");
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain("Usage: foundry <command>");
+    expect(help.stdout).toContain("  model download\n");
+  });
+
   it("says the same in words", async () => {
     const down = await run(cli, "server", "status");
     await run(cli, "server", "start");

@@ -44,6 +44,13 @@ describe("the command line of 0.2 to 0.8", () => {
     expect(simulator.listening).toBe(false);
   });
 
+  it("has nothing in memory after a restart", async () => {
+    await run(cli, "model", "load", "qwen2.5-0.5b");
+    const before = simulator.loaded.length;
+    await run(cli, "service", "restart");
+    expect([before, simulator.loaded.length]).toEqual([1, 0]);
+  });
+
   it("tells of execution providers from 0.7 on only", async () => {
     await simulator.start();
     await using older = await startFoundryCli({

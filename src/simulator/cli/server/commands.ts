@@ -19,6 +19,7 @@ export async function serverCommand(call: Call, installation: Installation): Pro
     return 0;
   }
   const command = COMMANDS.get(call.command);
+  if (call.has("help") && (command !== undefined || call.words.length === 0)) return help(call);
   if (command === undefined) return misused(call, installation);
   return await command(call, installation);
 }
@@ -44,6 +45,22 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
     "config reset": settings.resetConfig,
   }),
 );
+
+/** The words are ASSUMED. */
+function help(call: Call): number {
+  call.print(
+    "Usage: foundry <command> [options]",
+    "",
+    "Commands:",
+    ...[...COMMANDS.keys()].map((command) => `  ${command}`),
+    "",
+    "Options:",
+    "  -o, --output json  Answer in JSON",
+    "  --version          Show the version",
+    "  -h, --help         Show this help",
+  );
+  return 0;
+}
 
 /** Both ways in which it was seen. */
 function misused(call: Call, installation: Installation): number {

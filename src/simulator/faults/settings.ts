@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { kinds } from "./kinds.js";
+
+/** A kind of fault with the settings that it takes, as a line of text names them. */
+export interface FaultSettings {
+  readonly kind: string;
+  /** `name=VALUE`; in brackets what has a default or may be left out. */
+  readonly settings: readonly string[];
+}
+
+/** For help texts and messages, read from the schemas themselves. */
+export const FAULT_SETTINGS: readonly FaultSettings[] = kinds.map(({ shape }) => ({
+  kind: shape.kind.value,
+  settings: Object.entries(shape)
+    .filter(([name]) => name !== "kind")
+    .map(([name, schema]) => settingText(name, schema)),
+}));
+
+/** Says of one kind what it takes. */
+export function settingsSentence(kind: string): string {
+  const settings = FAULT_SETTINGS.find((known) => known.kind === kind)?.settings ?? [];
+  return settings.length === 0
+    ? `${kind} has no settings of its own`
+    : `the settings of ${kind}: ${settings.join(" ")}`;
+}
+
+/** What is wrong, in words for who wrote the line. */
+export function problemText(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `there is no setting ${issue.keys.join(", ")}`;
+  // What stands in the line as `method=` or `path=` is held together in here as `on`.
+  const name = String(issue.path.find((part) => part !== "on") ?? "it");
+  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) {
+    return `the setting ${name} is missing`;
+  }
+  return `the value of ${name} does not fit`;
+}
+
+function settingText(name: string, schema: z.core.$ZodType): string {
+  const { inner, optional } = unwrapped(schema);
+  const value = valueText(inner);
+  const text = inner instanceof z.ZodRecord ? "header=NAME:VALUE" : `${name}=${value}`;
+  return optional ? `[${text}]` : text;
+}
+
+function unwrapped(schema: z.core.$ZodType): { inner: z.core.$ZodType; optional: boolean } {
+  const isWrapper =
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodNullable;
+  if (!isWrapper) return { inner: schema, optional: false };
+  const { inner } = unwrapped(schema.unwrap());
+  return { inner, optional: true };
+}
+
+function valueText(schema: z.core.$ZodType): string {
+  if (schema instanceof z.ZodBoolean) return "true|false";
+  if (schema instanceof z.ZodArray) return "N+N+…";
+  if (!(schema instanceof z.ZodNumber)) return "TEXT";
+  const { minValue, maxValue } = schema;
+  const isBounded = minValue !== null && maxValue !== null && maxValue < Number.MAX_SAFE_INTEGER;
+  return isBounded ? `${minValue}…${maxValue}` : "N";
+}
