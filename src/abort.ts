@@ -29,3 +29,28 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
     signal.removeEventListener("abort", forward);
   };
 }
+
+/** A signal that is aborted with the first of several, until it is let go. */
+export interface JoinedSignal {
+  readonly signal: AbortSignal;
+  readonly letGo: () => void;
+}
+
+/**
+ * In place of `AbortSignal.any` where one of the signals lives as long as the process: Node 20 keeps
+ * a reference in it for each signal that was ever made of it.
+ */
+export function joinedSignal(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
+  const controller = new AbortController();
+  const stops: (() => void)[] = [];
+  for (const each of signals) {
+    if (each === undefined) continue;
+    const abort = () => controller.abort(each.reason);
+    if (each.aborted) abort();
+    else stops.push(onAbort(each, abort));
+  }
+  const letGo = () => {
+    for (const stop of stops.splice(0)) stop();
+  };
+  return { signal: controller.signal, letGo };
+}

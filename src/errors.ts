@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   RESPONSE_TOO_LARGE: "the answer was larger than the limit",
   REQUEST_TOO_LARGE: "the request line and headers are longer than the service reads",
   TIMEOUT: "a time limit passed; `phase` says which",
+  QUEUE_FULL: "as many completions wait as may; `retryAfterMs` says when there may be room",
+  COMPLETION_NOT_FOUND: "no completion has this id, or it is not kept any more",
   CANCELLED: "the caller cancelled",
   CLIENT_CLOSED: "the client was closed",
   MODEL_NOT_FOUND: "no model has this alias, name or id",
@@ -27,6 +29,8 @@ export const ERROR_CODES = {
   MODEL_NOT_LOADED: "the model is downloaded but not in memory",
   MODEL_BUSY: "the model cannot be unloaded while it is in use",
   MODEL_CANNOT_CHAT: "the model is for another task, such as embeddings",
+  INSUFFICIENT_MEMORY: "the model does not fit into the memory that is free",
+  INSUFFICIENT_DISK: "the download does not fit onto the disk",
   LOAD_FAILED: "the service could not load the model",
   DOWNLOAD_FAILED: "the model could not be downloaded; what is there is kept",
   DOWNLOAD_UNAVAILABLE: "there is no way to download the model from here; the action names another",
@@ -85,6 +89,11 @@ export class FoundryError extends Error {
   readonly detail: string | null;
   /** How often the request was sent before this error was given up to. Set by the retry policy. */
   attempts = 1;
+  /**
+   * Whether no attempt got as far as sending anything: nobody listened. Set by the retry policy.
+   * @internal
+   */
+  neverSent = false;
 
   constructor(code: ErrorCode, message: string, options: FoundryErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { type JoinedSignal, joinedSignal } from "../abort.js";
 import { parseArguments } from "../arguments.js";
 import { closedError, type FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { Metrics } from "../metrics.js";
 import type { Machine } from "../platform/machine.js";
 import type { CliGeneration } from "./cli/index.js";
+import type { Admit } from "./completion/admission.js";
 import type { Completion, CompletionEvent } from "./completion/completion.js";
 import { prepareMessages } from "./completion/messages.js";
 import { CompletionProgress } from "./completion/progress.js";
@@ -27,11 +29,24 @@ export interface CallOptions {
   readonly onNews?: ((news: News) => void) | undefined;
 }
 
+/** What a layer above adds to a completion. */
+export interface StreamOptions extends CallOptions {
+  /** @internal By which it is known. Default: a new one. */
+  readonly id?: string | undefined;
+  /** @internal Asked before the model is loaded or used. */
+  readonly admit?: Admit | undefined;
+}
+
 export interface LoadOptions extends CallOptions {
   /** Load the variant for this device. Default: the variant that is ready, or the service's choice. */
   readonly device?: Device | undefined;
   /** Download the model first if it is not there: gigabytes. Default `false`. */
   readonly download?: boolean | undefined;
+  /**
+   * Go ahead although by the figures the model does not fit into the free memory, or its download onto
+   * the disk. Default `false`.
+   */
+  readonly force?: boolean | undefined;
   /**
    * Seconds without use after which the service unloads it. Only the service of the old command line
    * knows that; its default is 600. Others keep a model until it is unloaded.
@@ -49,6 +64,8 @@ export interface LoadResult {
   readonly model: string;
   readonly status: "loaded" | "already_loaded";
   readonly elapsedMs: number;
+  /** What was tight, each a sentence. */
+  readonly warnings: readonly string[];
 }
 
 export interface UnloadResult {
@@ -132,16 +149,17 @@ export class FoundryClient {
    *   if (event.type === "text") process.stdout.write(event.text);
    * }
    */
-  streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+  streamComplete(request: CompletionRequest, options: StreamOptions = {}): CompletionStream {
     const checked = parseArguments(completionRequestSchema, request);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
-    const progress = new CompletionProgress(characters, now);
+    const progress = new CompletionProgress(characters, now, options.id);
     progress.warnings.push(...warnings);
     const run = (signal: AbortSignal): AsyncGenerator<CompletionEvent, void> =>
       runCompletion(checked, messages, progress, {
         current: this.#current,
         tell: options.onNews,
+        admit: options.admit,
         maxTokens: this.#options.maxTokens ?? 1024,
         stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
         now,
@@ -173,23 +191,46 @@ export class FoundryClient {
    * standing still (`downloadStallMs`).
    *
    * @throws FoundryError `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`,
-   *   `DOWNLOAD_FAILED`, `UNSUPPORTED_BY_SERVER` where the service loads models by itself.
+   *   `INSUFFICIENT_MEMORY`, `INSUFFICIENT_DISK`, `DOWNLOAD_FAILED`, `UNSUPPORTED_BY_SERVER` where the
+   *   service loads models by itself.
    */
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
     parseArguments(idleArgument, { idleSeconds: options.idleSeconds });
-    const { device, download, onNews: tell } = options;
+    const { device, download, force = false, onNews: tell } = options;
     const startedAt = performance.now();
-    const outcome = await this.#with(options, async ({ loader, downloader }, signal) => {
-      let wanted = await loader.want(model, signal, device);
+    const warnings = new Set<string>();
+    const outcome = await this.#with(options, async ({ loader, downloader, room }, signal) => {
+      let wanted = await loader.want(model, signal, device, tell);
       if (download === true && wanted.model.downloaded !== true) {
+        if (wanted.model.downloaded === false) {
+          const tight = await room.assertDownloadable(wanted.model, force);
+          for (const warning of tight) warnings.add(warning);
+        }
         await downloader.download(wanted.model, { signal, tell });
         wanted = await loader.want(model, signal, device);
       }
-      return loader.load(wanted, signal, { idleSeconds: options.idleSeconds });
+      return loader.load(wanted, signal, { idleSeconds: options.idleSeconds, force, tell });
     });
+    for (const warning of outcome.warnings) warnings.add(warning);
     const elapsedMs = Math.round(performance.now() - startedAt);
-    return { model: outcome.model.id, status: outcome.status, elapsedMs };
+    return { model: outcome.model.id, status: outcome.status, elapsedMs, warnings: [...warnings] };
+  }
+
+  /**
+   * Which model a name stands for now.
+   * @internal
+   */
+  async whichModel(
+    model: string,
+    options: CallOptions & Pick<LoadOptions, "device"> = {},
+  ): Promise<KnownModel> {
+    parseArguments(modelArgument, { model });
+    const { signal, device, onNews } = options;
+    const wanted = await this.#with(options, ({ loader }) =>
+      loader.want(model, signal, device, onNews),
+    );
+    return wanted.model;
   }
 
   /**
@@ -206,14 +247,25 @@ export class FoundryClient {
     });
   }
 
+  /**
+   * Whether the service stops generating when a completion is left; `null`: not known.
+   * @internal
+   */
+  async stopsWhenLeft(): Promise<boolean | null> {
+    const dialect = await this.#current.known?.service.knownDialect?.catch(() => null);
+    return dialect?.can.stopsOnDisconnect ?? null;
+  }
+
   /** How the service is. Never rejects: what is wrong stands in `problems`, each with its fix. */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
-    return checkHealth({
-      current: this.#current,
-      metrics: this.#metrics,
-      timeoutMs: this.#options.timeoutMs ?? 30_000,
-      signal: this.#endOf(options.signal),
-    });
+    const { signal, letGo } = this.#endOf(options.signal);
+    try {
+      const timeoutMs = this.#options.timeoutMs ?? 30_000;
+      const context = { current: this.#current, metrics: this.#metrics, timeoutMs, signal };
+      return await checkHealth(context);
+    } finally {
+      letGo();
+    }
   }
 
   /**
@@ -223,7 +275,7 @@ export class FoundryClient {
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.healthCheck(options);
     const commandLine = await this.#current.commandLine();
-    const signal = this.#endOf(options.signal);
+    const { signal } = this.#endOf(options.signal);
     return {
       // The trials stand beside them.
       health: {
@@ -269,16 +321,20 @@ export class FoundryClient {
     if (this.#closing.signal.aborted) throw closedError();
     const end = this.#endOf(signal);
     try {
-      return await this.#current.use({ signal: end, tell }, (connection) => work(connection, end));
+      return await this.#current.use({ signal: end.signal, tell }, (connection) =>
+        work(connection, end.signal),
+      );
     } catch (thrown) {
       const error = this.#asEnded(toFoundryError(thrown), signal);
       this.#log.debug({ code: error.code, detail: error.detail }, error.message);
       throw error;
+    } finally {
+      end.letGo();
     }
   }
 
-  #endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
-    return AbortSignal.any([this.#closing.signal, ...signals.filter((each) => each !== undefined)]);
+  #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
+    return joinedSignal(this.#closing.signal, ...signals);
   }
 
   /** Closing and the caller's own signal both end a call; only the latter is a cancellation. */
@@ -294,13 +350,15 @@ export class FoundryClient {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<CompletionEvent, void> {
     this.#metrics.began();
+    const end = this.#endOf(leaving, signal);
     try {
-      yield* run(this.#endOf(leaving, signal));
+      yield* run(end.signal);
     } catch (error) {
       // Nobody is there any more to be told.
       if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
       throw this.#asEnded(toFoundryError(error), signal);
     } finally {
+      end.letGo();
       // It failed before it began: no endpoint is set.
       if (!progress.hasEnded) progress.end("failed");
       const { status, usage } = progress.snapshot();

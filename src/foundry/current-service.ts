@@ -12,6 +12,7 @@ import { ModelLoader } from "./loading.js";
 import { LostConnections } from "./lost-connections.js";
 import { Audience, type TellNews } from "./news.js";
 import type { FoundryClientOptions } from "./options.js";
+import { RoomCheck } from "./room-check.js";
 import { Service } from "./service.js";
 import { untilAborted } from "./until-aborted.js";
 
@@ -20,6 +21,7 @@ export interface Connection {
   readonly service: Service;
   readonly loader: ModelLoader;
   readonly downloader: ModelDownloader;
+  readonly room: RoomCheck;
   readonly foundBy: FoundBy;
 }
 
@@ -314,10 +316,12 @@ export class CurrentService {
     // Foundry Local wants no key, so one is for the endpoint that was set with it, not for a found one.
     const options = this.#discovery === null ? this.#options : open;
     const service = new Service(endpoint, options, this.#discovery !== null);
+    const room = new RoomCheck(service, this.#machine);
     return {
       service,
       foundBy,
-      loader: new ModelLoader(service, this.#options.model),
+      room,
+      loader: new ModelLoader(service, this.#options.model, room),
       downloader: new ModelDownloader(
         {
           service,

@@ -6,9 +6,11 @@ export {
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
+  type StreamOptions,
   type UnloadOptions,
   type UnloadResult,
 } from "./client.js";
+export type { Admit, Wish } from "./completion/admission.js";
 export {
   COMPLETION_STATUSES,
   type Completion,

@@ -1,6 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
 import type { LoadSettings } from "./dialects/index.js";
+import { LeftLoads } from "./left-loads.js";
+import { LoadTurns } from "./load-turns.js";
 import type { Device, KnownModel } from "./models/index.js";
 import {
   canChat,
@@ -10,9 +12,11 @@ import {
   resolveModel,
   shortName,
 } from "./models/index.js";
+import type { News, TellNews } from "./news.js";
+import { RoomCheck, warningsOf } from "./room-check.js";
 import type { Service } from "./service.js";
+import { SharedLoad } from "./shared-load.js";
 import { loadTimeout, worded } from "./timeouts.js";
-import { untilAborted } from "./until-aborted.js";
 
 /** How long an unload waits for a generation that was left, in milliseconds. */
 const LONGEST_REST_MS = 15_000;
@@ -21,6 +25,15 @@ export interface LoadOutcome {
   /** The model that is in memory now: where a version was left open, the one the service chose. */
   readonly model: KnownModel;
   readonly status: "loaded" | "already_loaded";
+  /** What was tight, each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+export interface LoadAsking extends LoadSettings {
+  /** Load it although by the figures it does not fit into memory. */
+  readonly force?: boolean | undefined;
+  /** Told that it waits for another load, and when its own begins. */
+  readonly tell?: TellNews | undefined;
 }
 
 export interface Wanted {
@@ -32,18 +45,23 @@ export interface Wanted {
 }
 
 /**
- * Which model is meant, and getting it into memory. A load is shared by all who want the same model,
- * and goes on when one of them gives up: no service stops a load that it has begun
+ * Which model is meant, and getting it into memory, one after the other. A load is shared by all who
+ * want the same model, and goes on when they give up: no service stops a load that it has begun
  * (docs/foundry-local.md, section 3).
  */
 export class ModelLoader {
   readonly #service: Service;
   readonly #defaultModel: string | undefined;
-  readonly #loads = new Map<string, Promise<LoadOutcome>>();
+  readonly #room: RoomCheck;
+  readonly #turns = new LoadTurns();
+  readonly #left: LeftLoads;
+  readonly #loads = new Map<string, SharedLoad<LoadOutcome>>();
 
-  constructor(service: Service, defaultModel: string | undefined) {
+  constructor(service: Service, defaultModel: string | undefined, room = new RoomCheck(service)) {
     this.#service = service;
     this.#defaultModel = defaultModel;
+    this.#room = room;
+    this.#left = new LeftLoads(service);
   }
 
   /** Whether a load of ours is running. */
@@ -52,7 +70,13 @@ export class ModelLoader {
   }
 
   /** The model that a name stands for, or the default; a name that is not found is looked up afresh. */
-  async want(typed: string | undefined, signal?: AbortSignal, device?: Device): Promise<Wanted> {
+  async want(
+    typed: string | undefined,
+    signal?: AbortSignal,
+    device?: Device,
+    tell?: TellNews,
+  ): Promise<Wanted> {
+    if (tell !== undefined) await this.#tellOfWaiting(tell, signal);
     const name = typed ?? this.#defaultModel;
     const choose = (models: readonly KnownModel[]): Wanted => {
       if (name !== undefined) {
@@ -106,24 +130,32 @@ export class ModelLoader {
   }
 
   /**
-   * Loads a model unless it is loaded.
+   * Loads a model unless it is loaded, when all loads before it have ended.
    *
-   * @throws FoundryError `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`, `TIMEOUT` …
+   * @throws FoundryError `MODEL_NOT_CACHED`, `INSUFFICIENT_MEMORY`, `LOAD_FAILED`, `EP_UNAVAILABLE`,
+   *   `TIMEOUT` …
    */
   async load(
     { model, typed }: Wanted,
     signal?: AbortSignal,
-    settings: LoadSettings = {},
+    { force, tell, ...settings }: LoadAsking = {},
   ): Promise<LoadOutcome> {
     const key = `${model.family}/${model.id}`;
     let load = this.#loads.get(key);
     if (load === undefined) {
-      load = this.#load(model, typed, settings).finally(() => this.#loads.delete(key));
-      // Those who wait see the failure; when all have given up, it is nobody's.
-      load.catch(() => {});
-      this.#loads.set(key, load);
+      const begun = new SharedLoad<LoadOutcome>((shared) =>
+        this.#inTurn(model, typed, settings, shared),
+      );
+      const forget = (): void => {
+        if (this.#loads.get(key) === begun) this.#loads.delete(key);
+      };
+      begun.outcome.then(forget, forget);
+      begun.signal.addEventListener("abort", forget, { once: true });
+      this.#loads.set(key, begun);
+      load = begun;
     }
-    return untilAborted(load, signal);
+    if (force === true) load.isForced = true;
+    return load.join(signal, tell);
   }
 
   /**
@@ -140,6 +172,11 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect(signal);
     const isForced = force && dialect.can.forceUnload;
+    if (force && !isForced) {
+      return this.unload(model, signal).catch((thrown: unknown) => {
+        throw inVain(toFoundryError(thrown));
+      });
+    }
     const { unloadInUse } = dialect.can;
     // Where it is not known, our own completions would be the ones to break.
     if (unloadInUse !== "refused" && !isForced) {
@@ -177,25 +214,77 @@ export class ModelLoader {
     }
   }
 
-  async #load(model: KnownModel, typed: string, settings: LoadSettings): Promise<LoadOutcome> {
+  /** Where lists wait for loads, a load of ours is what a name that is looked up now waits for. */
+  async #tellOfWaiting(tell: TellNews, signal: AbortSignal | undefined): Promise<void> {
+    const { loading } = this.#turns;
+    if (loading === null || this.#service.hasRecentModels) return;
+    const { can } = await this.#service.dialect(signal);
+    if (can.listsWaitForLoads) tell(waitingFor(loading));
+  }
+
+  #inTurn(
+    model: KnownModel,
+    typed: string,
+    settings: LoadSettings,
+    shared: SharedLoad<LoadOutcome>,
+  ): Promise<LoadOutcome> {
+    const wait = (before: string): void => shared.tell(waitingFor(before));
+    return this.#turns.take(model.id, shared.signal, wait, async () => {
+      shared.tell({ step: "loading", message: `Loading ${model.id}`, percent: null });
+      return this.#load(model, typed, settings, shared);
+    });
+  }
+
+  async #load(
+    model: KnownModel,
+    typed: string,
+    settings: LoadSettings,
+    shared: SharedLoad<LoadOutcome>,
+  ): Promise<LoadOutcome> {
     const service = this.#service;
     const dialect = await service.dialect();
     try {
+      if (this.#left.has(model)) await this.#left.ended(model, dialect, shared.signal);
+      const warnings = dialect.can.load ? await this.#roomFor(model, shared) : [];
+      shared.begin();
       for (let isAgain = false; ; isAgain = true) {
         const status = await dialect.load(model, typed, service.patient(), settings);
         const { models } = await service.listModels(service.patient());
         const loaded = loadedAs(model, typed, models);
-        if (loaded !== null) return { model: loaded, status };
+        if (loaded !== null) return { model: loaded, status, warnings };
         // Between the two the service may have been restarted, or somebody else unloaded it.
         if (isAgain) throw notListed(model);
       }
     } catch (thrown) {
-      throw worded(toFoundryError(thrown), () => loadTimeout(model.id, service.loadTimeoutMs));
+      const error = worded(toFoundryError(thrown), () =>
+        loadTimeout(model.id, service.loadTimeoutMs),
+      );
+      if (error.code === "TIMEOUT" && error.phase !== "connect") this.#left.note(model);
+      throw error;
     } finally {
       service.forgetModels();
     }
   }
+
+  /** What is tight. @throws FoundryError `INSUFFICIENT_MEMORY` */
+  async #roomFor(model: KnownModel, shared: SharedLoad<LoadOutcome>): Promise<string[]> {
+    if (model.loaded === true) return [];
+    const room = await this.#room.forLoad(model);
+    if (room.refusal !== null) {
+      // Since the list that the model is from, it may have been loaded: then it has its room already.
+      const { models } = await this.#service.listModels(this.#service.patient());
+      const now = models.find(({ id, family }) => id === model.id && family === model.family);
+      if (now?.loaded === true) return [];
+    }
+    return warningsOf(room, shared.isForced);
+  }
 }
+
+const waitingFor = (model: string): News => ({
+  step: "waiting",
+  message: `Waiting for the load of ${model}`,
+  percent: null,
+});
 
 const nearest = (name: string, models: readonly KnownModel[]): string => {
   const names = nearestNames(name, models).map((near) => `"${near}"`);
@@ -241,8 +330,27 @@ function inUse(model: KnownModel, running: number, consequence: string): Foundry
   return new FoundryError(
     "MODEL_BUSY",
     `${model.id} was not unloaded: ${completions} running on it, and ${consequence}.`,
-    { action: "Wait until they have ended, or cancel them, then try again.", retryable: true },
+    {
+      action: `Wait until ${running === 1 ? "it has ended, or cancel it" : "they have ended, or cancel them"}, then try again.`,
+      retryable: true,
+    },
   );
+}
+
+/** The same refusal for somebody who asked for force where there is none. */
+function inVain(error: FoundryError): FoundryError {
+  if (error.code !== "MODEL_BUSY") return error;
+  const { code, message, action, retryable, status, retryAfterMs, detail } = error;
+  const said = new FoundryError(code, message, {
+    action: `${action} force does nothing on this service.`,
+    retryable,
+    ...(status === null ? {} : { status }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(detail === null ? {} : { detail }),
+    cause: error,
+  });
+  said.attempts = error.attempts;
+  return said;
 }
 
 function mayBeInUse(model: KnownModel, restMs: number, consequence: string): FoundryError {

@@ -1,7 +1,7 @@
 /** What a call is at before its own work can begin, for people who wait for it. */
 export interface News {
   /** `found` ends `finding` and `starting`: the call's own work begins. */
-  readonly step: "finding" | "starting" | "found" | "downloading";
+  readonly step: "finding" | "starting" | "found" | "downloading" | "waiting" | "loading";
   /** A sentence without a full stop, such as `Starting Foundry Local with foundry server start`. */
   readonly message: string;
   /** Of a download, as far as it is told; `null` otherwise. Never falls. */

@@ -195,13 +195,17 @@ export class Service {
 
   /** All models, perhaps from a moment ago. */
   async recentModels(signal?: AbortSignal): Promise<ModelListing> {
-    const isRecent = this.#listing !== null && Date.now() - this.#listing.at < LISTING_AGE_MS;
-    if (isRecent && this.#listing !== null) return this.#listing.value;
+    if (this.hasRecentModels && this.#listing !== null) return this.#listing.value;
     // One question for all who ask at the same time, each of whom only stops waiting.
     this.#listingAsked ??= this.listModels(this.patient()).finally(() => {
       this.#listingAsked = null;
     });
     return untilAborted(this.#listingAsked, signal);
+  }
+
+  /** Whether a name can be resolved without asking. */
+  get hasRecentModels(): boolean {
+    return this.#listing !== null && Date.now() - this.#listing.at < LISTING_AGE_MS;
   }
 
   /** Remembers a limit that the service named when it refused a request. */
@@ -303,13 +307,19 @@ export class Service {
     }
   }
 
+  /** Where it says that its models lie, if its address is one of this machine. */
+  async modelCachePath(signal?: AbortSignal): Promise<string | null> {
+    const { modelCachePath } = await this.#connect(signal);
+    return this.isOnThisMachine ? modelCachePath : null;
+  }
+
   /**
    * Whether the service runs here, on this disk. A loopback address alone does not say so: it may be
    * the end of a tunnel to a container or to another machine, whose process ids mean nothing here.
    */
   async isOnThisDisk(signal?: AbortSignal): Promise<boolean> {
-    const { modelCachePath } = await this.#connect(signal);
-    if (modelCachePath === null || !this.isOnThisMachine) return false;
+    const modelCachePath = await this.modelCachePath(signal);
+    if (modelCachePath === null) return false;
     return access(modelCachePath).then(
       () => true,
       () => false,

@@ -1,4 +1,5 @@
 import os from "node:os";
+import type { MemoryFigures } from "./free-space.js";
 
 /**
  * What of a machine decides where things are and how programs are started. Handed on rather than
@@ -10,6 +11,10 @@ export interface Machine {
   /** The system's variables, such as PATH; settings of ours are config.ts's. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
+  /** Default: asked of the system. */
+  readonly memory?: (() => MemoryFigures) | undefined;
+  /** Free space of the disk that a folder lies on, in MB. Default: asked of the system. */
+  readonly freeDiskMb?: ((folder: string) => Promise<number | null>) | undefined;
 }
 
 export const thisMachine = (): Machine => ({

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
+import { type Machine, thisMachine } from "../../src/platform/machine.js";
 import {
   type Simulator,
   type SimulatorOptions,
@@ -20,13 +21,23 @@ export async function simulate(options: SimulatorOptions = {}): Promise<Simulato
   return simulator;
 }
 
+/** This machine with memory and disk enough for any model, however small it is. */
+export const roomyMachine = (): Machine => ({
+  ...thisMachine(),
+  memory: () => ({ totalMb: 1e6, freeMb: 1e6, isExact: true }),
+  freeDiskMb: async () => 1e6,
+});
+
 /** A client that retries quickly. It is closed with the test. */
-export function clientOf(url: string, options: FoundryClientOptions = {}): FoundryClient {
-  const client = new FoundryClient({
-    endpoint: url,
-    retry: { retries: 2, initialPauseMs: 1, maxPauseMs: 1 },
-    ...options,
-  });
+export function clientOf(
+  url: string,
+  options: FoundryClientOptions = {},
+  machine = roomyMachine(),
+): FoundryClient {
+  const client = new FoundryClient(
+    { endpoint: url, retry: { retries: 2, initialPauseMs: 1, maxPauseMs: 1 }, ...options },
+    machine,
+  );
   onTestFinished(() => client.close());
   return client;
 }

@@ -142,7 +142,7 @@ describe("loading a model", () => {
     });
     await expect(client.loadModel("talker", { device: "npu" })).rejects.toMatchObject({
       code: "MODEL_NOT_FOUND",
-      action: expect.stringContaining("gpu, cpu"),
+      action: expect.stringContaining("cpu, gpu"),
     });
   });
 

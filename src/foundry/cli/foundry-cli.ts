@@ -16,7 +16,12 @@ export type CliReport =
   /** URLs may have stayed behind from an earlier run; one report tells of a live one among them. */
   | { readonly kind: "stopped"; readonly urls: readonly string[] }
   /** It gave no usable answer; `what` says so in a clause for people, without paths or raw output. */
-  | { readonly kind: "failed"; readonly what: string };
+  | {
+      readonly kind: "failed";
+      readonly what: string;
+      /** `false` where the system could not start the program at all. */
+      readonly isStartable?: false;
+    };
 
 export interface CliCall {
   readonly signal?: AbortSignal | undefined;

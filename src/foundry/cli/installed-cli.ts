@@ -118,7 +118,8 @@ export class InstalledCli implements FoundryCli {
     if (verb !== "status" && end.kind === "exited" && end.code === 0) {
       return { kind: "running", urls: [], pid: null };
     }
-    return { kind: "failed", what: failureOf(end, said, timeoutMs) };
+    const what = failureOf(end, said, timeoutMs);
+    return { kind: "failed", what, ...(end.kind === "not_started" ? { isStartable: false } : {}) };
   }
 
   async #ask(generation: CliGeneration, verb: Verb, call: CliCall): Promise<Asked> {

@@ -7,6 +7,7 @@ import type { ModelUse } from "../model-uses.js";
 import type { KnownModel } from "../models/index.js";
 import type { TellNews } from "../news.js";
 import type { Service } from "../service.js";
+import type { Admit } from "./admission.js";
 import type { CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import type { CompletionRequest } from "./request.js";
@@ -14,6 +15,8 @@ import type { CompletionRequest } from "./request.js";
 /** What a run works with. */
 export interface RunContext {
   readonly current: CurrentService;
+  /** Asked before the model is loaded or used. Default: it may at once. */
+  readonly admit?: Admit | undefined;
   /** Told what is waited for before the completion itself. */
   readonly tell?: TellNews | undefined;
   readonly maxTokens: number;
@@ -43,8 +46,17 @@ export async function* loadTold(
   progress.model = wanted.model.id;
   yield { type: "status", status: "loading", model: wanted.model.id };
   const startedAt = context.now();
+  const { loader, signal, tell } = context;
+  let hasWaited = false;
+  const tellOfWaiting: TellNews = (news) => {
+    hasWaited ||= news.step === "waiting";
+    // That it is loading has been told already, unless something else was told since.
+    if (hasWaited) tell?.(news);
+  };
   try {
-    return (await context.loader.load(wanted, context.signal)).model;
+    const { model, warnings } = await loader.load(wanted, signal, { tell: tellOfWaiting });
+    progress.warnings.push(...warnings);
+    return model;
   } finally {
     progress.loadedIn(context.now() - startedAt);
   }

@@ -10,7 +10,6 @@ const SHORTEST_MEASURE_MS = 50;
 
 /** What a completion has come to: filled by its run, looked at by everybody else. */
 export class CompletionProgress {
-  readonly id = randomUUID();
   status: CompletionStatus = "queued";
   model: string | null = null;
   finishReason: FinishReason | null = null;
@@ -18,6 +17,8 @@ export class CompletionProgress {
   /** As the service counted the prompt when it refused it. */
   inputTokens: number | null = null;
   attempts = 1;
+  /** Whether the service may have had the prompt, so that sending it again would be a second run. */
+  mayHaveBeenSent = false;
   /** How often a service broke off on this and was gone. */
   deaths = 0;
   readonly warnings: string[] = [];
@@ -27,13 +28,19 @@ export class CompletionProgress {
   #text = "";
   #reasoning = "";
   #pieces = 0;
+  #queuedMs = 0;
   #loadMs = 0;
   #askedAt: number | null = null;
   #firstTokenAt: number | null = null;
   #lastTokenAt: number | null = null;
   #endedAt: number | null = null;
 
-  constructor(inputCharacters: number, now: () => number) {
+  /** @param id By which the completion is known; a new one by default. */
+  constructor(
+    inputCharacters: number,
+    now: () => number,
+    readonly id: string = randomUUID(),
+  ) {
     this.#inputCharacters = inputCharacters;
     this.#now = now;
     this.#startedAt = now();
@@ -55,6 +62,10 @@ export class CompletionProgress {
   asked(): void {
     this.status = "running";
     this.#askedAt = this.#now();
+  }
+
+  waitedInQueue(milliseconds: number): void {
+    this.#queuedMs += milliseconds;
   }
 
   loadedIn(milliseconds: number): void {
@@ -102,7 +113,7 @@ export class CompletionProgress {
         estimated: this.usage === null,
       },
       timing: {
-        queuedMs: 0,
+        queuedMs: Math.round(this.#queuedMs),
         loadMs: Math.round(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),

@@ -2,6 +2,7 @@ import { FoundryError, toFoundryError } from "../../errors.js";
 import type { Tries } from "../current-service.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading.js";
+import type { KnownModel } from "../models/index.js";
 import { stallTimeout, worded } from "../timeouts.js";
 import type { CompletionEvent, CompletionStatus } from "./completion.js";
 import {
@@ -43,7 +44,9 @@ export async function* runCompletion(
         yield* runOnce(request, messages, progress, onService);
         return;
       } catch (thrown) {
-        const error = await explained(toFoundryError(thrown), progress, onService);
+        const failure = toFoundryError(thrown);
+        progress.mayHaveBeenSent ||= progress.wasAsked && !failure.neverSent;
+        const error = await explained(failure, progress, onService, connection.foundBy === "set");
         if (!progress.wasAsked) progress.attempts = error.attempts;
         // After the first token nothing is ever sent again.
         const again =
@@ -70,18 +73,45 @@ async function* runOnce(
   context: RunOnService,
 ): AsyncGenerator<CompletionEvent, void> {
   const dialect = await context.service.dialect(context.signal);
-  const wanted = await context.loader.want(request.model, context.signal);
+  const { loader, signal, tell } = context;
+  const wanted = await loader.want(request.model, signal, undefined, tell);
   if (wanted.reason !== null) progress.warnings.push(wanted.reason);
   assertCanChat(wanted.model);
-  const needsLoad = dialect.can.load && wanted.model.loaded !== true;
-  const model = needsLoad ? yield* loadTold(wanted, progress, context) : wanted.model;
-  const ready = { ...wanted, model };
-  // Nothing may be told between the two: a reader who leaves there would leave the stream open.
-  const opened = yield* openWithRemedies(request, messages, ready, progress, context);
-  yield* receive(request, opened, dialect, progress);
+  const release = await admitted(wanted.model, dialect, progress, context);
+  try {
+    // What waited may have been loaded, or unloaded, meanwhile.
+    const current =
+      release === null ? wanted : await loader.want(request.model, signal, undefined, tell);
+    const needsLoad = dialect.can.load && current.model.loaded !== true;
+    const model = needsLoad ? yield* loadTold(current, progress, context) : current.model;
+    const ready = { ...current, model };
+    // Nothing may be told between the two: a reader who leaves there would leave the stream open.
+    const opened = yield* openWithRemedies(request, messages, ready, progress, context);
+    yield* receive(request, opened, dialect, progress);
+  } finally {
+    release?.();
+  }
   warnAboutEmptiness(progress);
   progress.end("completed");
   yield { type: "completed", completion: progress.snapshot() };
+}
+
+/** Waits until the model may be used; `null` where nobody has to be asked. */
+async function admitted(
+  model: KnownModel,
+  dialect: Dialect,
+  progress: CompletionProgress,
+  { admit, now, signal }: RunOnService,
+): Promise<(() => void) | null> {
+  if (admit === undefined) return null;
+  progress.status = "queued";
+  progress.model = model.id;
+  const startedAt = now();
+  try {
+    return await admit({ model: model.id, dialect: dialect.name, signal });
+  } finally {
+    progress.waitedInQueue(now() - startedAt);
+  }
 }
 
 async function* receive(
@@ -184,6 +214,7 @@ async function explained(
   error: FoundryError,
   progress: CompletionProgress,
   context: RunOnService,
+  isSet: boolean,
 ): Promise<FoundryError> {
   if (error.code === "TIMEOUT" && progress.status === "running") {
     const { model, hasStarted } = progress;
@@ -199,7 +230,7 @@ async function explained(
     if (toFoundryError(thrown).code !== "SERVICE_UNREACHABLE") return error;
     return broke("SERVER_CRASHED", "The service died while it generated.", error, [
       ...(progress.hasStarted ? ["The text so far is kept."] : []),
-      "Start the service again; a shorter prompt, another variant or another model may help if it dies again.",
+      `${isSet ? "Start the service again" : "Try again: it is found or, where that is allowed, started again by itself"}; a shorter prompt, another variant or another model may help if it dies again.`,
     ]);
   }
   // On core 1.x this is also how a model that fails looks (docs/foundry-local.md, section 10).

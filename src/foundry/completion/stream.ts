@@ -25,6 +25,14 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
     return this.#progress.snapshot();
   }
 
+  /**
+   * Whether the service may have had the prompt. Told after a failure.
+   * @internal
+   */
+  get mayHaveBeenSent(): boolean {
+    return this.#progress.mayHaveBeenSent;
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<CompletionEvent, void> {
     return {
       next: () => this.#events.next(),

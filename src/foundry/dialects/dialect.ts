@@ -162,12 +162,12 @@ export interface Dialect {
 
 /** `download` of a dialect that does not. Whoever calls looks at `can` first. */
 export async function noDownload(): Promise<never> {
-  throw unsupported("this service does not download models over HTTP", "load_model");
+  throw unsupported("this service does not download models over HTTP", "Call load_model directly.");
 }
 
 /** The error of a method that a dialect declares it does not have. */
-export function unsupported(reason: string, instead: string): FoundryError {
+export function unsupported(reason: string, action: string): FoundryError {
   return new FoundryError("UNSUPPORTED_BY_SERVER", `Not possible here: ${reason}.`, {
-    action: `Call ${instead} directly.`,
+    action,
   });
 }

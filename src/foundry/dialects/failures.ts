@@ -239,7 +239,7 @@ function byStatus(
       { ...rest, action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS." },
     );
   }
-  const quoted = NO_REASON.test(said) ? "It gave no reason." : `It said: ${said}`;
+  const quoted = NO_REASON.test(said) ? "The service gave no reason." : `It said: ${said}`;
   if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
     return new FoundryError("SERVICE_BUSY", `The service is busy (HTTP ${status}). ${quoted}`, {
       ...options,

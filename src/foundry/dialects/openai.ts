@@ -54,11 +54,17 @@ export function openaiDialect(transport: HttpTransport): Dialect {
     loadedModels: async () => null,
 
     async load(model) {
-      throw unsupported(`${title} loads ${model.id} by itself when it is asked for`, "complete");
+      throw unsupported(
+        `${title} loads ${model.id} by itself when it is asked for`,
+        "Call complete directly.",
+      );
     },
 
     async unload(model) {
-      throw unsupported(`${title} decides by itself how long ${model.id} stays`, "complete");
+      throw unsupported(
+        `${title} decides by itself how long ${model.id} stays`,
+        "Nothing to do; where it has to leave memory now, use that engine's own tools.",
+      );
     },
 
     download: noDownload,

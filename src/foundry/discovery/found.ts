@@ -37,6 +37,7 @@ export const NOTHING_THERE = {
   commandLine: "is not installed, or not where it could be found",
   daemonFile: "is not there",
   ports: "nothing listens there",
+  sdk: "is not installed beside this server",
 } as const;
 
 /** One thing that was tried, and what came of it, for the error and for `doctor`. */

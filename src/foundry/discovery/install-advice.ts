@@ -1,12 +1,13 @@
 import type { Machine } from "../../platform/machine.js";
+import { PACKAGE_FOLDER } from "../../version.js";
+import { sdkInstallation } from "./embedded/index.js";
 
 export interface InstallFacts {
   /** Whether the settings let us host the core with the SDK beside us. */
   readonly mayEmbed: boolean;
+  /** Where this package is, but in tests. */
+  readonly packageFolder?: string;
 }
-
-/** Its install script fetches what is native, and npm runs such scripts only when told to. */
-export const INSTALL_SDK = "npm install -g --allow-scripts=foundry-local-sdk foundry-local-sdk";
 
 const ELSEWHERE =
   "set FOUNDRY_ENDPOINT to the address of a Foundry Local or of any OpenAI-compatible engine";
@@ -21,10 +22,13 @@ export function installAdvice(machine: Machine, facts: InstallFacts): string {
   return `${installation(machine, facts)}${wslHint(machine)}`;
 }
 
-function installation({ platform, arch }: Machine, { mayEmbed }: InstallFacts): string {
+function installation(
+  { platform, arch }: Machine,
+  { mayEmbed, packageFolder = PACKAGE_FOLDER }: InstallFacts,
+): string {
   const isKnownProcessor = arch === "x64" || arch === "arm64";
   const setting = mayEmbed ? "" : " and set FOUNDRY_EMBEDDED to auto";
-  const embed = `install the SDK beside this server, with \`${INSTALL_SDK}\` where that is installed globally${setting}`;
+  const embed = `install the SDK beside this server, with ${sdkInstallation(packageFolder)}${setting}`;
   if (platform === "win32" && isKnownProcessor) {
     return `Install Foundry Local with \`winget install Microsoft.FoundryLocal\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
   }

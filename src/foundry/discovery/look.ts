@@ -32,6 +32,8 @@ export type CliState =
   /** It runs, and does not answer as a Foundry Local. */
   | { readonly kind: "silent" }
   | { readonly kind: "answers" }
+  /** There is no such program, or the system does not run it. */
+  | { readonly kind: "unstartable" }
   /** It gave no usable answer. */
   | { readonly kind: "failed" };
 
@@ -137,6 +139,7 @@ class Looking {
       place.what = inCode(cli.statusCommand);
       const foundBy = cli.generation === "service" ? "service_status" : "server_status";
       if (report.kind === "failed") {
+        if (report.isStartable === false) this.#cliState = { kind: "unstartable" };
         note(place, report.what, null);
         return null;
       }

@@ -1,20 +1,24 @@
 import { FoundryError } from "../../errors.js";
 import type { Machine } from "../../platform/machine.js";
+import { PACKAGE_FOLDER } from "../../version.js";
 import type { FoundryCli } from "../cli/index.js";
 import { inCode } from "./command-text.js";
+import { sdkInstallation } from "./embedded/index.js";
 import { NOTHING_THERE, TRIED, type Trial } from "./found.js";
-import { INSTALL_SDK, type InstallFacts, installAdvice, wslHint } from "./install-advice.js";
+import { type InstallFacts, installAdvice, wslHint } from "./install-advice.js";
 
 /** Why nothing was found, as far as it can be told. */
 export type Situation =
   | { readonly kind: "no_cli" }
   | { readonly kind: "not_running"; readonly cli: FoundryCli; readonly willStart: boolean }
-  | { readonly kind: "start_failed"; readonly cli: FoundryCli }
+  /** `command`: which failed, that starts or that restarts. */
+  | { readonly kind: "start_failed"; readonly cli: FoundryCli; readonly command: string }
   | { readonly kind: "start_late"; readonly cli: FoundryCli }
   /** `willRestart` as `willStart`: only looking was wanted, and the next call does more. */
   | { readonly kind: "dead_listener"; readonly cli: FoundryCli; readonly willRestart: boolean }
   | { readonly kind: "silent"; readonly cli: FoundryCli }
   | { readonly kind: "cli_failed"; readonly cli: FoundryCli }
+  | { readonly kind: "cli_unstartable" }
   | { readonly kind: "embedded_missing" }
   | { readonly kind: "embedded_later" }
   | { readonly kind: "embedded_failed"; readonly error: FoundryError };
@@ -84,9 +88,9 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
     }
     case "start_failed":
       return {
-        headline: "Foundry Local could not be started",
+        headline: `Foundry Local could not be ${situation.command === situation.cli.restartCommand ? "restarted" : "started"}`,
         // #146: an agent that was stopped, or of the version before, may live on and hold its port.
-        action: `Run ${inCode(situation.cli.startCommand)} in a terminal to see what keeps it from starting; where it is an address in use, end the old Inference.Service.Agent that holds it.`,
+        action: `Run ${inCode(situation.command)} in a terminal to see what keeps it from starting; where it is an address in use, end the old Inference.Service.Agent that holds it.`,
         retryable: false,
       };
     case "start_late":
@@ -117,7 +121,7 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
       // It has not answered in the words of either generation.
       const otherProgram =
         situation.cli.generation === null
-          ? ` If the program of that name is not Foundry Local's: ${installAdvice(machine, facts)}`
+          ? ` The program of that name may be another than Foundry Local's. ${installAdvice(machine, facts)}`
           : " You can also set FOUNDRY_ENDPOINT to where it listens.";
       const check = facts.isCliSet ? "Check the path in FOUNDRY_CLI. " : "";
       return {
@@ -126,18 +130,31 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
         retryable: true,
       };
     }
+    case "cli_unstartable":
+      return facts.isCliSet
+        ? {
+            headline: "The program that FOUNDRY_CLI is set to could not be started",
+            action:
+              "Set FOUNDRY_CLI to the path of Foundry Local's command line, or take it out, so that the command line is looked for; or set FOUNDRY_ENDPOINT to where Foundry Local listens.",
+            retryable: false,
+          }
+        : {
+            headline: "Foundry Local's command line was found, but could not be started",
+            action: `Install it anew, ${OR_SET}. ${installAdvice(machine, facts)}`,
+            retryable: false,
+          };
     case "embedded_later":
       return {
         headline:
           "No Foundry Local is running; foundry-local-sdk is there to run it in this server",
-        action: "Nothing to do: the next call that needs it starts it.",
+        action: "Nothing to do: the next call that needs it will try to start it.",
         retryable: true,
       };
     case "embedded_missing":
       return {
         headline:
           "Foundry Local is set to run in this server, but foundry-local-sdk is not installed",
-        action: `Install it with ${inCode(INSTALL_SDK)}, or set FOUNDRY_EMBEDDED to auto to use another Foundry Local.`,
+        action: `Install it with ${sdkInstallation(facts.packageFolder ?? PACKAGE_FOLDER)}; or set FOUNDRY_EMBEDDED to auto to use another Foundry Local.`,
         retryable: false,
       };
     case "embedded_failed": {

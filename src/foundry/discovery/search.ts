@@ -3,7 +3,7 @@ import type { FoundryCli } from "../cli/index.js";
 import type { TellNews } from "../news.js";
 import { withoutStop } from "./command-text.js";
 import type { EmbeddedService } from "./embedded/index.js";
-import type { Found, Search, Trial } from "./found.js";
+import { type Found, NOTHING_THERE, type Search, type Trial } from "./found.js";
 import { look, type Sight, type Where } from "./look.js";
 import { noEndpointError, type Situation } from "./no-endpoint.js";
 import { probe } from "./probe.js";
@@ -62,6 +62,8 @@ async function startOwn(context: SearchContext, sight: Sight): Promise<AfterStar
     }
     case "silent":
       return { started: null, situation: { kind: "silent", cli } };
+    case "unstartable":
+      return { started: null, situation: { kind: "cli_unstartable" } };
     default:
       return { started: null, situation: { kind: "cli_failed", cli } };
   }
@@ -69,7 +71,7 @@ async function startOwn(context: SearchContext, sight: Sight): Promise<AfterStar
 
 function afterStart(started: Started, cli: FoundryCli): Situation {
   if (started.trouble === "failed") {
-    return { kind: "start_failed", cli };
+    return { kind: "start_failed", cli, command: cli.startCommand };
   }
   return started.trouble === "dead"
     ? { kind: "dead_listener", cli, willRestart: true }
@@ -78,7 +80,9 @@ function afterStart(started: Started, cli: FoundryCli): Situation {
 
 /** It was just restarted, so to advise that would not help. */
 const afterRestart = (started: Started, cli: FoundryCli): Situation =>
-  started.trouble === "failed" ? afterStart(started, cli) : { kind: "start_late", cli };
+  started.trouble === "failed"
+    ? { kind: "start_failed", cli, command: cli.restartCommand }
+    : { kind: "start_late", cli };
 
 /** The service in a process of ours, where nothing else is there. */
 async function lastResort(
@@ -116,7 +120,7 @@ async function onlyEmbedded(context: SearchContext): Promise<Search> {
 }
 
 const SDK = "foundry-local-sdk";
-const SDK_MISSING: Trial = { what: SDK, outcome: "is not installed beside this server", ok: false };
+const SDK_MISSING: Trial = { what: SDK, outcome: NOTHING_THERE.sdk, ok: false };
 const SDK_THERE: Trial = {
   what: SDK,
   outcome: "is installed beside this server, and not running",

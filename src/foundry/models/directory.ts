@@ -55,7 +55,7 @@ export interface Sources {
 /**
  * One list of models out of all that is known: what the service lists, in its order; what is loaded
  * without being listed; and, where the service lists only what is downloaded, the rest of the
- * catalog behind it.
+ * catalog behind it. Where it lists the whole catalog, what is downloaded comes first all the same.
  */
 export function mergeModels(sources: Sources): KnownModel[] {
   const merged = new Map<string, KnownModel>();
@@ -76,8 +76,11 @@ export function mergeModels(sources: Sources): KnownModel[] {
       }
     }
   }
-  return [...merged.values()];
+  return [...merged.values()].sort((a, b) => readyFirst(a) - readyFirst(b));
 }
+
+/** What nobody knows of counts as there, as it does where models are listed. */
+const readyFirst = ({ downloaded }: KnownModel): number => (downloaded === false ? 1 : 0);
 
 /** C1 lists names without versions, once per version: the disk and the loaded list know which. */
 function idsOf(listed: ListedModel, sources: Sources): string[] {

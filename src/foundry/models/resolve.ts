@@ -38,6 +38,11 @@ function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
     (model: KnownModel) => model.id,
     (model: KnownModel) => model.name,
     (model: KnownModel) => model.alias,
+    // C1 lists bare names where nothing tells the version: the id of such a model is one of them.
+    (model: KnownModel) =>
+      model.version === null && /:\d+$/.test(word)
+        ? `${model.name}${/:\d+$/.exec(word)?.[0]}`
+        : null,
     // Where no source tells an alias, people type the part of the name that reads like one.
     (model: KnownModel) => parseModelId(model.id).base,
     (model: KnownModel) => parseModelId(model.id).likelyAlias,

@@ -182,7 +182,10 @@ describe("a command that gives no answer", () => {
 
   it("says so when it cannot be started", async () => {
     const cli = await findFoundryCli(thisMachine(), join(programs.path, "missing"));
-    expect(await cli?.status()).toEqual(failed("could not be started: there is no such file"));
+    expect(await cli?.status()).toEqual({
+      ...failed("could not be started: there is no such file"),
+      isStartable: false,
+    });
     expect(await cli?.version()).toBeNull();
   });
 
@@ -252,7 +255,10 @@ describe("starting the service", () => {
     const cli = await cliThat({
       [NEW_START]: `console.error("Failed to bind to address http://127.0.0.1:5273: address already in use."); process.exitCode = 1;`,
     });
-    expect(await cli.start()).toEqual({ kind: "failed", what: "ended with exit code 1" });
+    expect(await cli.start()).toEqual({
+      kind: "failed",
+      what: 'ended with exit code 1 and said "Failed to bind to address http://127.0.0.1:5273: address already in use"',
+    });
   });
 
   it("has gone well, though nothing is told, where the command was content", async () => {

@@ -407,7 +407,11 @@ describe("a stream that breaks", () => {
     const draining = drain(stream);
     await simulator.waitFor(() => stream.snapshot().text.length > 10);
     await simulator.stop();
-    expect((await draining).error).toMatchObject({ code: "SERVER_CRASHED" });
+    expect((await draining).error).toMatchObject({
+      code: "SERVER_CRASHED",
+      // Its address was set, so that nobody else looks for it or starts it.
+      action: expect.stringContaining("Start the service again"),
+    });
     expect(stream.snapshot()).toMatchObject({
       status: "interrupted",
       text: expect.stringMatching(/^And so on/),

@@ -222,6 +222,7 @@ describe("on core 1.x", () => {
         if (event.type !== "text") continue;
         await expect(client.unloadModel("a")).rejects.toMatchObject({
           code: "MODEL_BUSY",
+          action: "Wait until it has ended, or cancel it, then try again.",
           retryable: true,
         });
         break;

@@ -19,9 +19,9 @@ describe("on core 2.x", () => {
     expect(
       models.map(({ id, family, downloaded, loaded }) => [id, family, downloaded, loaded]),
     ).toEqual([
-      ["cloud-generic-cpu:1", "public", false, false],
       ["Talker-instruct-generic-cpu:2", "public", true, false],
       ["My_Own.Talker:7", "local", true, true],
+      ["cloud-generic-cpu:1", "public", false, false],
     ]);
     expect(warning).toBeNull();
   });
@@ -48,6 +48,7 @@ describe("on core 2.x", () => {
         model: talker.id,
         status: "loaded",
         elapsedMs: expect.any(Number),
+        warnings: [],
       });
       await client.complete({ prompt: "Hi", model: typed });
       expect(askedOf(simulator, "/models/load/").map(({ path }) => path)).toEqual([
@@ -198,6 +199,12 @@ describe("on core 2.x", () => {
       await expect(client.unloadModel("talker")).rejects.toMatchObject({
         code: "MODEL_BUSY",
         message: "Talker-instruct-generic-cpu:2 is in use, so it cannot be unloaded now.",
+        action: expect.not.stringContaining("force"),
+      });
+      await expect(client.unloadModel("talker", { force: true })).rejects.toMatchObject({
+        code: "MODEL_BUSY",
+        action: expect.stringContaining("force does nothing on this service"),
+        retryable: true,
       });
       break;
     }

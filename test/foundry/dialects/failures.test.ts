@@ -307,7 +307,7 @@ describe("errorOfStreamEvent", () => {
   it("says that no reason was given when none was", () => {
     const error = errorOfStreamEvent("", null, CHAT);
     expect(error.message).toBe(
-      "tiny-talk-generic-cpu:1 failed while generating. It gave no reason.",
+      "tiny-talk-generic-cpu:1 failed while generating. The service gave no reason.",
     );
   });
 });

@@ -80,7 +80,7 @@ describe("the service in a process of ours", () => {
     const { error, trials } = await discovery.search({ mayStart: false });
 
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
-    expect(error?.action).toContain("the next call that needs it starts it");
+    expect(error?.action).toContain("the next call that needs it will try to start it");
     expect(trials.at(-1)?.outcome).toContain("is installed beside this server");
   });
 

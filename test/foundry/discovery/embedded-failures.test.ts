@@ -89,11 +89,11 @@ describe("the end of its process", () => {
 
 describe("a version of the SDK", () => {
   test.each(["1.2.0", "1.2.3", "1.10.0", "2.0.1", "2.3.0-dev.1"])("%s will do", (version) => {
-    expect(tooOld(version)).toBeNull();
+    expect(tooOld(version, "/c")).toBeNull();
   });
 
   test.each(["0.5.0", "1.1.0"])("%s is too old", (version) => {
-    expect(tooOld(version)?.message).toContain(version);
+    expect(tooOld(version, "/c")?.message).toContain(version);
   });
 });
 

@@ -166,7 +166,8 @@ describe("an embedded service that does not start", () => {
     await expect(start).rejects.toMatchObject({
       code: "EMBEDDED_FAILED",
       message: "The npm package foundry-local-sdk is not installed beside foundry-local-mcp.",
-      action: expect.stringContaining("npm install -g"),
+      // The tests run in a clone.
+      action: expect.stringContaining("npm install --no-save --save-dev foundry-local-sdk"),
     });
   });
 

@@ -41,6 +41,27 @@ describe("how to come by a Foundry Local", () => {
     expect(text).not.toContain("service start");
   });
 
+  it.each([
+    "/usr/lib/node_modules/foundry-local-mcp/",
+    "C:\\Users\\u\\AppData\\Roaming\\npm\\node_modules\\foundry-local-mcp\\",
+  ])("is npm's own install of the SDK where this package is installed: %s", (packageFolder) => {
+    const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
+
+    expect(text).toContain("npm install -g --allow-scripts=foundry-local-sdk foundry-local-sdk");
+    expect(text).toContain("`npm install foundry-local-sdk` in the project");
+    expect(text.length).toBeLessThanOrEqual(530);
+  });
+
+  it.each(["/home/u/foundry-local-mcp/", "C:\\src\\foundry-local-mcp\\"])(
+    "is what puts the SDK into a clone: %s",
+    (packageFolder) => {
+      const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
+
+      expect(text).toContain("`npm install --no-save --save-dev foundry-local-sdk` in this server");
+      expect(text).not.toContain("npm install -g");
+    },
+  );
+
   it("names the setting where it keeps the SDK from being used", () => {
     expect(advice(machine("linux", "x64"), false)).toContain("set FOUNDRY_EMBEDDED to auto");
     expect(advice(machine("linux", "x64"), true)).not.toContain("FOUNDRY_EMBEDDED");

@@ -263,7 +263,7 @@ describe("what it says when there is nothing", () => {
       { what: "daemon.json", outcome: "is not there", ok: false },
       { what: `the known port ${dead}`, outcome: "nothing listens there", ok: false },
     ]);
-    expect(error?.action).toContain("npm install -g");
+    expect(error?.action).toContain("npm install --no-save --save-dev");
     expect(discovery.lastSearch?.error).toBe(error);
   });
 
@@ -273,7 +273,9 @@ describe("what it says when there is nothing", () => {
 
     const { error } = await installation.discovery().search();
 
-    expect(error?.action).toContain("If the program of that name is not Foundry Local's: ");
+    expect(error?.action).toContain(
+      "The program of that name may be another than Foundry Local's. ",
+    );
   });
 
   it("names a wrong path of the command line as what to look at", async () => {

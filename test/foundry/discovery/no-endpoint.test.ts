@@ -38,7 +38,7 @@ const SITUATIONS: readonly (readonly [Situation, Trial])[] = [
   [{ kind: "not_running", cli, willStart: true }, status("says that it is not running")],
   [{ kind: "not_running", cli, willStart: false }, status("says that it is not running")],
   [
-    { kind: "start_failed", cli },
+    { kind: "start_failed", cli, command: cli.startCommand },
     { what: "`foundry server start`", outcome: "was run, but ended with exit code 1", ok: false },
   ],
   [
@@ -81,6 +81,43 @@ describe("the error of a search that found nothing", () => {
 
     expect(errorOf(situation, [stopped, ...ELSEWHERE], "linux").message).toBe(
       "Foundry Local is installed, but not running.",
+    );
+  });
+
+  it("names the command that failed, a restart for one", () => {
+    const restart: Situation = { kind: "start_failed", cli, command: cli.restartCommand };
+
+    const { message, action } = errorOf(restart, [], "linux");
+
+    expect(message).toBe("Foundry Local could not be restarted.");
+    expect(action).toContain("Run `foundry server restart`");
+  });
+
+  it("says that FOUNDRY_CLI names no program that could be started", () => {
+    const trial = status("could not be started: there is no such program");
+    const facts = { mayEmbed: true, isCliSet: true };
+
+    const { message, action, retryable } = noEndpointError(
+      { kind: "cli_unstartable" },
+      [trial],
+      machine("linux"),
+      facts,
+    );
+
+    expect(message).toMatch(/^The program that FOUNDRY_CLI is set to could not be started\./);
+    expect(action).toMatch(/^Set FOUNDRY_CLI to the path/);
+    expect(retryable).toBe(false);
+  });
+
+  it("does not give the missing SDK as if it were the cause", () => {
+    const sdk: Trial = {
+      what: "foundry-local-sdk",
+      outcome: "is not installed beside this server",
+      ok: false,
+    };
+
+    expect(errorOf({ kind: "no_cli" }, [sdk, ...ELSEWHERE], "linux").message).toBe(
+      "No Foundry Local was found, and its command line is not installed.",
     );
   });
 

@@ -80,6 +80,20 @@ describe("mergeModels", () => {
     ]);
   });
 
+  it("puts what is downloaded first where the service lists its whole catalog", () => {
+    const models = mergeModels(
+      sources({
+        listed: [
+          listed("a:1", { downloaded: false }),
+          listed("b:1", { downloaded: true }),
+          listed("c:1", { downloaded: false }),
+          listed("d:1", { downloaded: true }),
+        ],
+      }),
+    );
+    expect(models.map(({ id }) => id)).toEqual(["b:1", "d:1", "a:1", "c:1"]);
+  });
+
   it("says of each model whether it is loaded, and that a loaded one is downloaded", () => {
     const models = mergeModels(
       sources({

@@ -116,8 +116,8 @@ export class EmbeddedService {
   async #begin(): Promise<Running> {
     const { machine, cacheDirectory, startTimeoutMs, childFile } = this.#options;
     const sdk = await findSdk(this.#folders);
-    if (sdk === null) throw notInstalled();
-    const outdated = tooOld(sdk.version);
+    if (sdk === null) throw notInstalled(PACKAGE_FOLDER);
+    const outdated = tooOld(sdk.version, PACKAGE_FOLDER);
     if (outdated !== null) throw outdated;
     const settings = {
       appName: APP_NAME,

@@ -1,6 +1,7 @@
 import { FoundryError } from "../../../errors.js";
 import { becauseOf, DOWNLOAD_ADVICE, type DownloadFault } from "../../download-advice.js";
 import { SDK_NAME } from "./find-sdk.js";
+import { sdkInstallation } from "./sdk-install.js";
 
 /** The oldest version whose manager has all that is used: `docs/foundry-local.md`, section 12. */
 const OLDEST = [1, 2] as const;
@@ -12,7 +13,7 @@ const ELSEWHERE = "or set FOUNDRY_ENDPOINT to a Foundry Local that runs elsewher
  * may have been told not to by `ignore-scripts`.
  */
 const RUN_SCRIPTS =
-  `Run \`npm rebuild ${SDK_NAME} --ignore-scripts=false\` where it is installed, which downloads them; ` +
+  `Run \`npm rebuild ${SDK_NAME} --ignore-scripts=false\` where it is installed, which downloads its native libraries; ` +
   `npm 12 and later want \`npm install-scripts approve ${SDK_NAME}\` before that. ` +
   `Installed globally: \`npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}\`.`;
 
@@ -83,18 +84,18 @@ const meaningOf = (words: string): Meaning | undefined =>
 /** .NET ends its process with this. Of a process that ended no other word is certain to be why. */
 const NO_OPENSSL = /No usable version of libssl was found/;
 
-export const notInstalled = (): FoundryError =>
+export const notInstalled = (packageFolder: string): FoundryError =>
   failure({
     message: `The npm package ${SDK_NAME} is not installed beside foundry-local-mcp.`,
-    action: `Install it there; for a server that is installed globally: \`npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}\`.`,
+    action: `Install it with ${sdkInstallation(packageFolder)}.`,
   });
 
-export function tooOld(version: string): FoundryError | null {
+export function tooOld(version: string, packageFolder: string): FoundryError | null {
   const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return null;
   return failure({
     message: `${SDK_NAME} ${version} is too old; ${OLDEST.join(".")} or newer is needed.`,
-    action: `Install a newer one in its place: \`npm install ${SDK_NAME}@latest\`.`,
+    action: `Install a newer one in its place, with ${sdkInstallation(packageFolder, "@latest")}.`,
   });
 }
 

@@ -1,0 +1,55 @@
+import { statfs } from "node:fs/promises";
+import os from "node:os";
+
+const MB = 1024 * 1024;
+
+/** The memory that a program may have here, in MB. */
+export interface MemoryFigures {
+  /** Of the machine, or of the container that this process is in. */
+  readonly totalMb: number;
+  readonly freeMb: number;
+  /** `false` where the system counts files that it merely keeps ready as used: more may be had. */
+  readonly isExact: boolean;
+}
+
+/** As the system tells, in bytes. */
+export interface MemoryTold {
+  readonly total: number;
+  readonly free: number;
+  /** What the container allows; 0, or more than there is, where there is none. */
+  readonly limit: number;
+  /** What is left of that. */
+  readonly available: number;
+}
+
+/**
+ * Linux and Windows tell what programs can still have; macOS, and the accounts of a container, count
+ * the cache of files as used.
+ */
+export function memoryFiguresFrom(
+  platform: NodeJS.Platform,
+  { total, free, limit, available }: MemoryTold,
+): MemoryFigures {
+  const isLimited = limit > 0 && limit < total;
+  return {
+    totalMb: Math.round((isLimited ? limit : total) / MB),
+    freeMb: Math.round((isLimited ? Math.max(0, Math.min(free, available)) : free) / MB),
+    isExact: !isLimited && (platform === "linux" || platform === "win32"),
+  };
+}
+
+export const memoryFigures = (): MemoryFigures =>
+  memoryFiguresFrom(process.platform, {
+    total: os.totalmem(),
+    free: os.freemem(),
+    limit: process.constrainedMemory(),
+    available: process.availableMemory(),
+  });
+
+/** `null` where the system does not tell. */
+export async function freeDiskMb(folder: string): Promise<number | null> {
+  return statfs(folder).then(
+    ({ bavail, bsize }) => Math.floor((bavail * bsize) / MB),
+    () => null,
+  );
+}
