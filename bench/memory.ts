@@ -1,0 +1,167 @@
+/**
+ * Measures that the server forgets what it no longer keeps: its heap after 10,000 completions is what
+ * it was after 1,000, within 10 %. Runs the built server as a host does, against the built simulator,
+ * each in a process of its own. Exit code 1 where it grew, or shrank, by more.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+const FIRST = 1000;
+const LAST = 10_000;
+const MOST_CHANGE = 0.1;
+/** At once, as from several hosts. */
+const CALLERS = 4;
+const MODEL = "qwen2.5-0.5b";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const PROBE = new URL("heap-probe.mjs", import.meta.url).href;
+
+/** The lines of MCP, as far as they are needed here. */
+class Host {
+  readonly #server: ChildProcess;
+  readonly #answers = new Map<number, (message: Message) => void>();
+  #lastId = 0;
+
+  constructor(server: ChildProcess) {
+    this.#server = server;
+    if (server.stdout === null) throw new Error("the server has no stdout");
+    createInterface({ input: server.stdout }).on("line", (line) => {
+      const message = messageSchema.parse(JSON.parse(line));
+      if (message.id === undefined) return;
+      this.#answers.get(message.id)?.(message);
+      this.#answers.delete(message.id);
+    });
+  }
+
+  async request(method: string, params: object): Promise<unknown> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const answer = new Promise<Message>((resolve) => this.#answers.set(id, resolve));
+    this.#send({ id, method, params });
+    const { result, error } = await answer;
+    if (error !== undefined) throw new Error(`${method}: ${JSON.stringify(error)}`);
+    return result;
+  }
+
+  async call(name: string, given: object) {
+    const result = await this.request("tools/call", { name, arguments: given });
+    const { isError, content, structuredContent } = toolResultSchema.parse(result);
+    if (isError) throw new Error(`${name}: ${JSON.stringify(content)}`);
+    return structuredContent;
+  }
+
+  notify(method: string): void {
+    this.#send({ method });
+  }
+
+  #send(message: object): void {
+    this.#server.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+  }
+}
+
+const messageSchema = z.looseObject({
+  id: z.number().optional(),
+  result: z.unknown().optional(),
+  error: z.unknown().optional(),
+});
+type Message = z.output<typeof messageSchema>;
+
+const toolResultSchema = z.looseObject({
+  isError: z.boolean().default(false),
+  content: z.unknown(),
+  structuredContent: z.looseObject({ completion_id: z.string().optional() }),
+});
+
+/** One completion, in one of the ways in which hosts ask for them. */
+async function completion(host: Host, number: number): Promise<void> {
+  const request = { model: MODEL, prompt: `Tell me something about ${number}.`, max_tokens: 20 };
+  if (number % 4 !== 0) {
+    await host.call("complete", request);
+    return;
+  }
+  const { completion_id } = await host.call("complete", { ...request, reply_within: 0 });
+  const uri = `foundry://completions/${completion_id}`;
+  await host.request("resources/subscribe", { uri });
+  await host.call("get_completion", { completion_ids: [completion_id], reply_within: 60 });
+  await host.request("resources/read", { uri });
+  if (number % 100 === 0) await host.request("resources/list", {});
+}
+
+async function completions(host: Host, from: number, to: number): Promise<void> {
+  let next = from;
+  const caller = async (): Promise<void> => {
+    while (next < to) {
+      next += 1;
+      await completion(host, next);
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+}
+
+async function heapOf(server: ChildProcess): Promise<number> {
+  server.send("heap");
+  const [bytes] = await once(server, "message");
+  return z.number().parse(bytes);
+}
+
+async function simulatorUrl(simulator: ChildProcess): Promise<string> {
+  if (simulator.stdout === null) throw new Error("the simulator has no stdout");
+  const [line] = await once(createInterface({ input: simulator.stdout }), "line");
+  return String(line);
+}
+
+const simulator = spawn(
+  process.execPath,
+  [MAIN, "simulate", "--tokens-per-second", "infinity", "--first-token-ms", "0", "--load-ms", "0"],
+  { stdio: ["ignore", "pipe", "ignore"] },
+);
+process.once("exit", () => simulator.kill());
+let server: ChildProcess | null = null;
+try {
+  server = spawn(process.execPath, ["--expose-gc", "--import", PROBE, MAIN], {
+    env: {
+      ...process.env,
+      FOUNDRY_ENDPOINT: await simulatorUrl(simulator),
+      FOUNDRY_LOG_LEVEL: "warn",
+    },
+    stdio: ["pipe", "pipe", "inherit", "ipc"],
+  });
+  server.once("exit", (code) => {
+    if (code === 0) return;
+    process.stderr.write(`the server ended with ${code}\n`);
+    process.exit(1);
+  });
+  const host = new Host(server);
+  await host.request("initialize", {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "bench", version: "1" },
+  });
+  host.notify("notifications/initialized");
+
+  const startedAt = performance.now();
+  await completions(host, 0, FIRST);
+  const first = await heapOf(server);
+  await completions(host, FIRST, LAST);
+  const last = await heapOf(server);
+
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  const ratio = last / first;
+  const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
+  const allowed = `${1 - MOST_CHANGE} to ${1 + MOST_CHANGE}`;
+  process.stdout.write(
+    [
+      `heap after ${FIRST} completions: ${megabytes(first)}`,
+      `heap after ${LAST} completions: ${megabytes(last)}`,
+      `ratio: ${ratio.toFixed(3)}, allowed: ${allowed}; ${seconds} s`,
+      "",
+    ].join("\n"),
+  );
+  process.exitCode = Math.abs(ratio - 1) <= MOST_CHANGE ? 0 : 1;
+} finally {
+  server?.stdin?.end();
+  simulator.kill();
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+
+export type IdKind = "completion" | "batch";
+
+const PREFIXES: Readonly<Record<IdKind, string>> = { completion: "c", batch: "b" };
+
+/** What an id that is not kept any more, or never was, turns out to be. */
+export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
+
+/**
+ * Ids such as `c-k3f9x2-17`: the kind, this run of the server, a number. What has become of one that
+ * is not kept any more can be told from it, with no list of all there ever were.
+ */
+export class Ids {
+  readonly #run = randomBytes(4).readUInt32BE().toString(36).padStart(7, "0").slice(-6);
+  readonly #last: Record<IdKind, number> = { completion: 0, batch: 0 };
+  /** Ids that callers chose, as long as they are kept. */
+  readonly #chosen = new Map<string, IdKind>();
+
+  next(kind: IdKind): string {
+    this.#last[kind] += 1;
+    return `${PREFIXES[kind]}-${this.#run}-${this.#last[kind]}`;
+  }
+
+  /** An id that a caller chose. */
+  claim(id: string, kind: IdKind): void {
+    this.#chosen.set(id, kind);
+  }
+
+  forget(id: string): void {
+    this.#chosen.delete(id);
+  }
+
+  standingOf(id: string, kind: IdKind): Standing {
+    const [, prefix, run, number] = /^([a-z])-([a-z0-9]{6})-([1-9]\d{0,14})$/.exec(id) ?? [];
+    if ((this.#chosen.get(id) ?? kind) !== kind) return "other_kind";
+    if (prefix === undefined) return "unknown";
+    if (prefix !== PREFIXES[kind]) {
+      return Object.values(PREFIXES).includes(prefix) ? "other_kind" : "unknown";
+    }
+    if (run !== this.#run) return "other_run";
+    return Number(number) <= this.#last[kind] ? "expired" : "unknown";
+  }
+}

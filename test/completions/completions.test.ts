@@ -1,0 +1,287 @@
+import { describe, expect, it } from "vitest";
+import { FOREVER, MODEL, talker } from "./fixtures.js";
+
+/** Slow enough to be looked at while it runs. */
+const SLOW = { tokensPerSecond: 50 };
+const asked = (prompt: string, temperature?: number) => ({ prompt, temperature, maxTokens: 3000 });
+
+describe("a completion with a life of its own", () => {
+  it("is started at once and waited for", async () => {
+    const { completions } = await talker({ text: "It is blue." });
+    const { state, joined } = completions.start({ prompt: "Why?" });
+    expect({ status: state.status, joined }).toEqual({ status: "queued", joined: false });
+    const ended = await completions.wait(state.id);
+    expect(ended).toMatchObject({ id: state.id, status: "completed", text: "It is blue." });
+    expect(ended.endedAt).not.toBeNull();
+    expect(completions.get(state.id)).toEqual(ended);
+  });
+
+  it("is looked at as it stands, without waiting", async () => {
+    const { completions, service } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go")).state;
+    await service.waitFor(({ generating }) => generating > 0);
+    await expect.poll(() => completions.get(id).text).toMatch(/^On and/);
+    const state = await completions.wait(id, { withinMs: 0 });
+    expect(state).toMatchObject({ status: "running", error: null, endedAt: null });
+  });
+
+  it("goes on when the waiting for it is over, and when the waiting is cancelled", async () => {
+    const { completions } = await talker({ text: "One two three four five six." }, SLOW);
+    const { id } = completions.start(asked("Count")).state;
+    expect((await completions.wait(id, { withinMs: 20 })).endedAt).toBeNull();
+    const leaving = new AbortController();
+    const left = completions.wait(id, { signal: leaving.signal });
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(await completions.wait(id)).toMatchObject({ text: "One two three four five six." });
+  });
+
+  it("is waited for by many calls under one signal without a warning of Node's", async () => {
+    const { completions } = await talker({ text: "One two three." }, SLOW);
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", note);
+    const { id } = completions.start({ prompt: "Count" }).state;
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 50 }, () => completions.wait(id, { signal })));
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
+  it("tells whoever waits all that happens, each time anew", async () => {
+    const { completions } = await talker({ text: "One two three." }, SLOW);
+    const { id } = completions.start({ prompt: "Count" }).state;
+    const texts = ["", ""];
+    const kinds = new Set<string>();
+    const waits = texts.map((_, index) =>
+      completions.wait(id, {
+        onEvent: (event) => {
+          kinds.add(event.type);
+          if (event.type === "text") texts[index] += event.text;
+        },
+      }),
+    );
+    expect(completions.watchersOf(id)).toBe(2);
+    await Promise.all(waits);
+    expect(texts).toEqual(["One two three.", "One two three."]);
+    expect([...kinds]).toEqual(["status", "text", "completed", "ended"]);
+    expect(completions.watchersOf(id)).toBe(0);
+  });
+
+  it("ends with its error and the text so far when the model fails", async () => {
+    const script = { text: "A long story about the sea.", failAfterTokens: 4 };
+    const { completions } = await talker(script);
+    const { id } = completions.start({ prompt: "Tell" }).state;
+    const ended = await completions.wait(id);
+    expect(ended).toMatchObject({
+      status: "failed",
+      text: expect.stringMatching(/^A long/),
+      error: { code: "INFERENCE_FAILED" },
+    });
+  });
+
+  it("is refused at once where the request is none", async () => {
+    const { completions } = await talker({ text: "Hello." });
+    expect(() => completions.start({ prompt: "Hi", temperature: 9 })).toThrow("temperature is 9");
+    expect(() => completions.start({})).toThrow("Neither prompt nor messages");
+    expect(completions.list()).toEqual([]);
+  });
+
+  it("is found in the list, the newest first", async () => {
+    const { completions } = await talker({ text: "Hello." });
+    const ids = ["a", "b"].map((prompt) => completions.start({ prompt }).state.id);
+    expect(completions.list().map(({ id }) => id)).toEqual(ids.reverse());
+  });
+
+  it("is not found when it is kept no longer, with what has become of it", async () => {
+    const { completions } = await talker({ text: "Hello." });
+    const { id } = completions.start({ prompt: "Hi" }).state;
+    const later = id.replace(/-1$/, "-9");
+    expect(() => completions.get(later)).toThrow(`There is no completion "${later}".`);
+    await expect(completions.wait("c-000000-1")).rejects.toThrow("earlier run of this server");
+    await expect(completions.cancel("b-000000-1")).rejects.toThrow("the id of a batch");
+  });
+});
+
+describe("the end of a completion by its callers", () => {
+  it("keeps the text so far of one that is cancelled, and says whether the device is free", async () => {
+    const { completions, service } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go")).state;
+    await expect.poll(() => completions.get(id).text).toMatch(/^On and/);
+    const { state, deviceBusy } = await completions.cancel(id);
+    expect(state).toMatchObject({ status: "cancelled", error: { code: "CANCELLED" } });
+    expect(state.text).toMatch(/^On and/);
+    expect(deviceBusy).toBe(false);
+    await service.waitFor(({ generating }) => generating === 0);
+  });
+
+  it("knows of a version that generates on to its token limit", async () => {
+    const { completions } = await talker(FOREVER, { ...SLOW, version: "2.0.1" });
+    const { id } = completions.start(asked("Go")).state;
+    await expect.poll(() => completions.get(id).text).not.toBe("");
+    expect((await completions.cancel(id)).deviceBusy).toBe(true);
+  });
+
+  it("leaves one that has ended as it is", async () => {
+    const { completions } = await talker({ text: "Done." });
+    const { id } = completions.start({ prompt: "Hi" }).state;
+    await completions.wait(id);
+    const { state, deviceBusy } = await completions.cancel(id);
+    expect(state).toMatchObject({ status: "completed", text: "Done.", error: null });
+    expect(deviceBusy).toBe(false);
+  });
+
+  it("never asks the service for one that is cancelled while it waits", async () => {
+    const { completions, chats } = await talker(FOREVER, SLOW);
+    const first = completions.start(asked("Go")).state.id;
+    await expect.poll(() => completions.get(first).status).toBe("running");
+    const second = completions.start(asked("Wait")).state.id;
+    await expect.poll(() => completions.get(second).place).toBe(1);
+    const { state, deviceBusy } = await completions.cancel(second);
+    expect(state).toMatchObject({ status: "cancelled", place: null });
+    expect(deviceBusy).toBe(false);
+    await completions.cancel(first);
+    expect(chats()).toHaveLength(1);
+  });
+
+  it("answers everybody when the client is closed", async () => {
+    const { client, completions } = await talker(FOREVER, SLOW);
+    const ids = ["a", "b", "c"].map((prompt) => completions.start(asked(prompt)).state.id);
+    const waits = ids.map((id) => completions.wait(id));
+    await expect.poll(() => completions.get(ids[0] ?? "").text).not.toBe("");
+    await client.close();
+    const states = await Promise.all(waits);
+    expect(states.map(({ status, error }) => [status, error?.code])).toEqual(
+      ids.map(() => ["cancelled", "CLIENT_CLOSED"]),
+    );
+    expect(states[0]?.text).toMatch(/^On/);
+    expect(() => completions.start({ prompt: "Hi" })).toThrow("The client was closed.");
+  });
+
+  it("goes on where it is the waiting that fails", async () => {
+    const { completions } = await talker({ text: "One two three." }, SLOW);
+    const { id } = completions.start({ prompt: "Count" }).state;
+    const waiting = completions.wait(id, {
+      onEvent: () => {
+        throw new Error("a defect of the watcher");
+      },
+    });
+    await expect(waiting).rejects.toThrow("a defect of the watcher");
+    expect(await completions.wait(id)).toMatchObject({ text: "One two three." });
+  });
+});
+
+describe("an identical completion", () => {
+  it("is a second one unless there is a reason to share", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const first = completions.start(asked("Go"));
+    const second = completions.start(asked("Go"));
+    expect(second.joined).toBe(false);
+    expect(second.state.id).not.toBe(first.state.id);
+  });
+
+  it("is shared at temperature 0 while it runs, and not afterwards", async () => {
+    const { completions, chats } = await talker({ text: "It is blue." }, SLOW);
+    const first = completions.start(asked("Why?", 0));
+    const second = completions.start(asked("Why?", 0));
+    expect(second).toMatchObject({ joined: true, state: { id: first.state.id } });
+    await completions.wait(first.state.id);
+    expect(completions.start(asked("Why?", 0)).joined).toBe(false);
+    await expect.poll(() => chats().length).toBe(2);
+  });
+
+  it("is not shared where anything differs, or where the caller wants its own", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    completions.start(asked("Go", 0));
+    expect(completions.start({ ...asked("Go", 0), seed: 1 }).joined).toBe(false);
+    expect(completions.start(asked("Stop", 0)).joined).toBe(false);
+    expect(completions.start(asked("Go", 0), { join: false }).joined).toBe(false);
+  });
+
+  it("takes over one that a host gave up, whatever its temperature, once", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go")).state;
+    completions.detach(id);
+    expect(completions.start(asked("Go"))).toMatchObject({ joined: true, state: { id } });
+    expect(completions.start(asked("Go")).joined).toBe(false);
+  });
+
+  it("takes over one that has ended since it was given up, unless somebody has read it", async () => {
+    const { completions } = await talker({ text: "It is blue." });
+    const given = (prompt: string) => {
+      const { id } = completions.start({ prompt }).state;
+      completions.detach(id);
+      return id;
+    };
+    const [unread, read] = [given("a"), given("b")];
+    await expect.poll(() => completions.list().every(({ endedAt }) => endedAt !== null)).toBe(true);
+    completions.get(read);
+    expect(completions.start({ prompt: "a" })).toMatchObject({
+      joined: true,
+      state: { id: unread },
+    });
+    expect(completions.start({ prompt: "b" }).joined).toBe(false);
+  });
+
+  it("does not take over one that failed or is being stopped", async () => {
+    const { completions } = await talker({ text: "A story.", failAfterTokens: 1 });
+    const { id } = completions.start({ prompt: "Tell" }).state;
+    completions.detach(id);
+    await expect.poll(() => completions.list()[0]?.status).toBe("failed");
+    expect(completions.start({ prompt: "Tell" }).joined).toBe(false);
+
+    const stopped = completions.start(asked("Go", 0)).state.id;
+    const cancelled = completions.cancel(stopped);
+    expect(completions.start(asked("Go", 0)).joined).toBe(false);
+    await cancelled;
+  });
+
+  it("is stopped by the last who gives it up, and by nobody before", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go", 0)).state;
+    completions.start(asked("Go", 0));
+    expect(completions.abandon(id)).toBe(false);
+    expect(completions.abandon(id)).toBe(true);
+    expect((await completions.wait(id)).status).toBe("cancelled");
+  });
+
+  it("is not stopped while somebody else waits for it", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go")).state;
+    const waiting = completions.wait(id, { withinMs: 100 });
+    expect(completions.abandon(id)).toBe(false);
+    expect((await waiting).status).not.toBe("cancelled");
+  });
+});
+
+describe("completions in the queue", () => {
+  it("know their place, and give it up to none", async () => {
+    const { completions, chats } = await talker({ text: "Short." }, { tokensPerSecond: 20 });
+    const ids = ["a", "b", "c"].map((prompt) => completions.start({ prompt }).state.id);
+    await expect.poll(() => ids.map((id) => completions.get(id).place)).toEqual([null, 1, 2]);
+    const states = await Promise.all(ids.map((id) => completions.wait(id)));
+    expect(states.map(({ text, place }) => [text, place])).toEqual(ids.map(() => ["Short.", null]));
+    const prompts = chats().map(({ body }) => /"content":"(.)"/.exec(JSON.stringify(body))?.[1]);
+    expect(prompts).toEqual(["a", "b", "c"]);
+  });
+
+  it("end with QUEUE_FULL where there is no room to wait", async () => {
+    const { completions } = await talker(FOREVER, SLOW, { queueLimit: 1 });
+    const ids = ["a", "b"].map((prompt) => completions.start(asked(prompt)).state.id);
+    await expect.poll(() => completions.get(ids[1] ?? "").place).toBe(1);
+    const refused = await completions.wait(completions.start(asked("c")).state.id);
+    expect(refused).toMatchObject({ status: "failed", error: { code: "QUEUE_FULL" } });
+  });
+
+  it("wait beside those of the library's complete(), in one queue", async () => {
+    const { client, completions } = await talker(FOREVER, SLOW);
+    const leaving = new AbortController();
+    const plain = client.complete({ ...asked("Go"), model: MODEL }, { signal: leaving.signal });
+    plain.catch(() => {});
+    await expect.poll(() => completions.queue.running).toBe(1);
+    const { id } = completions.start(asked("Wait")).state;
+    await expect.poll(() => completions.get(id).place).toBe(1);
+    leaving.abort();
+    await expect.poll(() => completions.get(id).status).toBe("running");
+  });
+});
