@@ -64,6 +64,10 @@ const headersSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** What becomes of a completion whose call is cancelled. */
+export const ON_CANCEL = ["auto", "stop", "detach"] as const;
+export type OnCancel = (typeof ON_CANCEL)[number];
+
 const ENDPOINT_ALLOWED =
   "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
 
@@ -109,6 +113,34 @@ const SETTINGS = {
     seconds({ min: 0.1, max: 86_400 }),
     "900",
     "longest load of a model, in seconds",
+  ),
+  FOUNDRY_REPLY_WITHIN: setting(
+    seconds({ min: 0, max: 3600 }),
+    "45",
+    "seconds after which a tool answers with what it has, below what hosts allow; the work goes on",
+  ),
+  FOUNDRY_ON_CANCEL: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
+    "auto",
+    "what becomes of a completion whose call the host cancels: stop, detach (it goes on), or auto: it goes on when the host had only run out of time",
+  ),
+  FOUNDRY_CONCURRENCY: setting(
+    z.union(
+      [z.literal("auto").transform(() => "auto" as const), wholeNumber({ min: 1, max: 64 })],
+      {
+        error: "a whole number from 1 to 64, or auto",
+      },
+    ),
+    "auto",
+    "generations at once per model; auto: 1 on services that work one off after the other, else 4",
+  ),
+  FOUNDRY_QUEUE: setting(
+    wholeNumber({ min: 0, max: 10_000 }),
+    "64",
+    "completions that may wait for their turn; one more is refused",
   ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
     seconds({ min: 0.1, max: 86_400 }),

@@ -1,5 +1,5 @@
+import type { FoundryClientOptions } from "../completions/index.js";
 import type { Settings } from "../config.js";
-import type { FoundryClientOptions } from "../foundry/index.js";
 import type { Logger } from "../log.js";
 
 /** Settings are in seconds and may be unset; the client's options are in milliseconds. */
@@ -17,6 +17,8 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     timeoutMs: inMs(settings.FOUNDRY_TIMEOUT),
     stallTimeoutMs: inMs(settings.FOUNDRY_STALL_TIMEOUT),
     loadTimeoutMs: inMs(settings.FOUNDRY_LOAD_TIMEOUT),
+    concurrency: settings.FOUNDRY_CONCURRENCY,
+    queueLimit: settings.FOUNDRY_QUEUE,
     downloadStallMs: inMs(settings.FOUNDRY_DOWNLOAD_STALL_TIMEOUT),
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,

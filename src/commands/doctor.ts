@@ -1,6 +1,7 @@
+import { FoundryClient } from "../completions/index.js";
 import { readSettings, type Settings, settingsInForce } from "../config.js";
 import { FoundryError, toFoundryError } from "../errors.js";
-import { FoundryClient, type ModelListResult } from "../foundry/index.js";
+import type { ModelListResult } from "../foundry/index.js";
 import { createLogger } from "../log.js";
 import { onTermination } from "../platform/termination.js";
 import { VERSION } from "../version.js";

@@ -1,7 +1,7 @@
-import { readSettings } from "../config.js";
-import { FoundryClient } from "../foundry/index.js";
+import { FoundryClient } from "../completions/index.js";
+import { readSettings, type Settings } from "../config.js";
 import { createLogger, type Logger } from "../log.js";
-import { serveOverStdio } from "../mcp/index.js";
+import { type CallPolicy, DEFAULT_CALL_POLICY, serveOverStdio } from "../mcp/index.js";
 import { onTermination } from "../platform/termination.js";
 import { clientOptions } from "./client-options.js";
 
@@ -21,6 +21,7 @@ export async function serve(flags: readonly string[]): Promise<number> {
   });
   await serveOverStdio(client, {
     log,
+    policy: policyOf(settings),
     input: process.stdin,
     output: process.stdout,
     signal: ending.signal,
@@ -28,6 +29,14 @@ export async function serve(flags: readonly string[]): Promise<number> {
   if (!ending.signal.aborted) log.info({}, "the host is gone");
   await client.close();
   return 0;
+}
+
+function policyOf(settings: Settings): CallPolicy {
+  const { FOUNDRY_REPLY_WITHIN: seconds, FOUNDRY_ON_CANCEL: onCancel } = settings;
+  return {
+    replyWithinMs: seconds === undefined ? DEFAULT_CALL_POLICY.replyWithinMs : seconds * 1000,
+    onCancel: onCancel ?? DEFAULT_CALL_POLICY.onCancel,
+  };
 }
 
 /**

@@ -98,6 +98,7 @@ export async function withRetries<T>(
   const { scope, retry, method, isStream, retriesRefusals = true } = call;
   const most = retry ? 1 + (options.retries ?? RETRIES) : 1;
   let last: FoundryError | null = null;
+  let wasSent = false;
   for (let number = 1; ; number += 1) {
     const attempt: Attempt = { number, method, isStream, status: null, retryAfterMs: null };
     let wantedMs: number | null;
@@ -113,6 +114,8 @@ export async function withRetries<T>(
         throw last;
       }
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
+      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isRefused(error);
+      error.neverSent = !wasSent;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
       if (number >= most || !isRetried(error, attempt)) throw error;

@@ -10,24 +10,30 @@ import {
   type Tool as ToolListing,
 } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
+import type { FoundryClient } from "../completions/index.js";
 import { toFoundryError } from "../errors.js";
-import type { FoundryClient } from "../foundry/index.js";
 import type { Logger } from "../log.js";
 import { annotationsOf } from "./annotations.js";
+import type { CallPolicy } from "./call-policy.js";
+import type { CallsInFlight } from "./calls-in-flight.js";
 import { failureText } from "./failure-text.js";
 import { jsonSchemaOf } from "./json-schema.js";
 import { ProgressReporter } from "./progress.js";
 import type { Tool, ToolAnswer } from "./tool.js";
 
+/** What all calls work with. */
+interface CallParts {
+  readonly client: FoundryClient;
+  readonly log: Logger;
+  readonly policy: CallPolicy;
+  readonly calls: CallsInFlight;
+}
+
 /**
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
  * arguments silently and answers wrong ones with the raw output of zod.
  */
-export function registerTools(
-  server: Server,
-  tools: readonly Tool[],
-  parts: { readonly client: FoundryClient; readonly log: Logger },
-): void {
+export function registerTools(server: Server, tools: readonly Tool[], parts: CallParts): void {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const listings = tools.map(listingOf);
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listings }));
@@ -42,7 +48,9 @@ export function registerTools(
     if (params.areArgumentsUnfit) {
       throw new McpError(ErrorCode.InvalidParams, "The arguments of a tool are a JSON object.");
     }
-    return callTool(tool, params.arguments, extra, parts);
+    const call = callTool(tool, params.arguments, extra, parts);
+    parts.calls.add(call);
+    return call;
   });
 }
 
@@ -80,13 +88,13 @@ async function callTool(
   tool: Tool,
   given: unknown,
   extra: Extra,
-  { client, log }: { readonly client: FoundryClient; readonly log: Logger },
+  { client, log, policy }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
   const progress = reporterFor(extra);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
-    .call(given, { client, signal: extra.signal, progress })
+    .call(given, { client, signal: extra.signal, progress, policy })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
     .finally(() => progress.finish());
 

@@ -19,10 +19,11 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
-const systemClock: Clock = {
+export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
+    // What is only told keeps no process alive.
+    const timer = setTimeout(callback, ms).unref();
     return () => clearTimeout(timer);
   },
 };
@@ -50,6 +51,8 @@ export class ProgressReporter {
   #waitsFor: string | null = null;
   /** How far a download of this call is. */
   #percent: number | null = null;
+  /** How many items this call is about; what is counted then are items. */
+  #items: number | null = null;
   #waitingSince = 0;
   #lastProgress = 0;
   #lastSentAt: number;
@@ -70,6 +73,15 @@ export class ProgressReporter {
     this.#status = `${what}…`;
     this.#waitsFor = null;
     this.#wait((seconds) => `${what}, ${seconds} s`);
+    this.#work();
+  }
+
+  /** The same in words of its own, which may count down. */
+  waitingInWords(words: Words): void {
+    if (this.#isIdle()) return;
+    this.#status = words(0);
+    this.#waitsFor = null;
+    this.#wait(words);
     this.#work();
   }
 
@@ -103,6 +115,16 @@ export class ProgressReporter {
     this.#newText += newText;
     this.#status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
     this.#wait((seconds) => `Waiting for the next token, ${seconds} s`);
+    this.#work();
+  }
+
+  /** So many of all items have come to their end; the words are asked for when they are told. */
+  items(done: number, total: number, words: () => string): void {
+    if (this.#isIdle()) return;
+    this.#tokens = done;
+    this.#items = total;
+    this.#status = words();
+    this.#wait((seconds) => `${words()}, ${seconds} s`);
     this.#work();
   }
 
@@ -147,9 +169,11 @@ export class ProgressReporter {
     const message = this.#status ?? this.#words?.(seconds);
     this.#status = null;
     if (message === undefined) return;
-    const done = Math.max(this.#tokens, this.#percent ?? 0);
+    const percent = this.#items === null ? this.#percent : null;
+    const done = Math.max(this.#tokens, percent ?? 0);
     // A percentage is told as it is; without a new one the number only has to grow.
-    const isNew = this.#percent !== null && done > this.#lastProgress;
+    const isCounted = percent !== null || this.#items !== null;
+    const isNew = isCounted && done > this.#lastProgress;
     this.#deliver(isNew ? done : Math.max(done, this.#lastProgress) + FRACTION, message);
   }
 
@@ -161,7 +185,8 @@ export class ProgressReporter {
       this.#isSending = false;
     };
     // A caller who has gone needs no progress, and its call ends by its own signal.
-    const total = this.#percent === null ? {} : { total: 100 };
+    const whole = this.#items ?? (this.#percent === null ? null : 100);
+    const total = whole === null ? {} : { total: whole };
     this.#send?.({ progress: Number(this.#lastProgress.toFixed(3)), ...total, message }).then(
       sent,
       sent,

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { parseArguments } from "../arguments.js";
+import type { FoundryClient } from "../completions/index.js";
 import type { FoundryError } from "../errors.js";
-import type { FoundryClient } from "../foundry/index.js";
+import type { CallPolicy } from "./call-policy.js";
 import type { ProgressReporter } from "./progress.js";
 
 /** What a tool does to the world; its annotations are derived from it. */
@@ -13,6 +14,7 @@ export interface ToolContext {
   /** Aborted when the caller cancels or is gone. */
   readonly signal: AbortSignal;
   readonly progress: ProgressReporter;
+  readonly policy: CallPolicy;
 }
 
 /** What came of a call: a success, or a failure that left something worth handing back. */

@@ -1,9 +1,21 @@
 import type { Tool } from "../tool.js";
+import { cancelCompletion } from "./cancel-completion.js";
 import { complete } from "./complete.js";
+import { completeBatch } from "./complete-batch.js";
+import { getCompletion } from "./get-completion.js";
 import { healthCheck } from "./health-check.js";
 import { listModels } from "./list-models.js";
 import { loadModel } from "./load-model.js";
 import { unloadModel } from "./unload-model.js";
 
 /** In the order in which hosts list them. */
-export const TOOLS: readonly Tool[] = [complete, listModels, loadModel, unloadModel, healthCheck];
+export const TOOLS: readonly Tool[] = [
+  complete,
+  getCompletion,
+  cancelCompletion,
+  completeBatch,
+  listModels,
+  loadModel,
+  unloadModel,
+  healthCheck,
+];

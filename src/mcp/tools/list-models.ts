@@ -137,7 +137,7 @@ function notes(
   const isUnclear = filter !== "loaded" && unknown > 0;
   return [
     ...(isUnclear
-      ? ["The service does not tell which of these are downloaded; loading one shows it."]
+      ? ["The service does not tell which of these are downloaded; using one shows it."]
       : []),
     ...(warning === null ? [] : [warning]),
   ];

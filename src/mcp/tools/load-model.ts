@@ -1,14 +1,19 @@
 import { z } from "zod";
+import type { LoadState } from "../../completions/index.js";
 import { completionFields, type Device, type News } from "../../foundry/index.js";
+import { cancellationOf } from "../call-policy.js";
+import type { ProgressReporter } from "../progress.js";
 import { defineTool } from "../tool.js";
+import { replyWithin, replyWithinMs } from "./reply-within.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
+const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
 
 export const loadModel = defineTool({
   name: "load_model",
   title: "Load a local model",
   description:
-    "Loads a model into memory, which takes seconds to minutes. complete does this by itself; use it to warm a model up, to choose its device, or, with download, to get a model that is not here yet: gigabytes, so ask the user first. Returns the model's exact id.",
+    "Loads a model into memory, which takes seconds to minutes. complete does this by itself; use it to warm a model up, to choose its device, or, with download, to get a model that is not here yet: gigabytes, so ask the user first. Returns the model's exact id; while status is loading or downloading, call it again with the same model to go on waiting.",
   arguments: z.strictObject({
     model: completionFields.model.describe("Alias, name or id from list_models"),
     device: z
@@ -16,30 +21,74 @@ export const loadModel = defineTool({
       .describe("Load the variant for it. Default: the one that is ready, or the service's choice")
       .optional(),
     download: z.boolean("true or false").describe("Download it first if it is not here").optional(),
+    force: z
+      .boolean("true or false")
+      .describe("Go ahead although memory or disk seem too small")
+      .optional(),
+    reply_within: replyWithin,
   }),
   result: z.object({
     model: z.string().describe("Exact id"),
-    status: z.enum(["loaded", "already_loaded"]),
+    status: z.enum(STATUSES),
     percent: z.number().nullable(),
     elapsed_ms: z.number(),
+    warnings: z.array(z.string()),
   }),
   effect: "changes",
 
-  async handle({ model, device, download }, { client, signal, progress }) {
+  async handle({ model, reply_within, ...wish }, { client: { loads }, signal, progress, policy }) {
     progress.waiting(`Loading ${model}`);
-    const onNews = (news: News) => progress.news(news, `Loading ${model}`);
-    const loaded = await client.loadModel(model, { signal, device, download, onNews });
+    const load = loads.start(model, wish);
+    const withinMs = replyWithinMs(reply_within, policy);
+    let state: LoadState;
+    try {
+      state = await loads.wait(load, { withinMs, signal, onNews: teller(progress) });
+    } catch (thrown) {
+      if (signal.aborted && cancellationOf(signal, policy.onCancel) === "stop") loads.stop(load);
+      throw thrown;
+    }
+    if (state.status === "failed") throw state.error;
+    const { status, percent, elapsedMs, warnings } = state;
     return {
-      text:
-        loaded.status === "already_loaded"
-          ? `${loaded.model} was loaded already.`
-          : `${loaded.model} is loaded; it took ${(loaded.elapsedMs / 1000).toFixed(1)} s.`,
+      text: textOf(state),
+      notes: warnings,
       result: {
-        model: loaded.model,
-        status: loaded.status,
-        percent: 100,
-        elapsed_ms: loaded.elapsedMs,
+        model: state.model,
+        status,
+        percent,
+        elapsed_ms: elapsedMs,
+        warnings: [...warnings],
       },
     };
   },
 });
+
+/** That it is loading has been said; it is said again only after something else. */
+function teller(progress: ProgressReporter): (news: News) => void {
+  let isElse = false;
+  return (news) => {
+    if (news.step !== "loading") {
+      isElse = true;
+      progress.news(news, "Loading it");
+    } else if (isElse) {
+      progress.waiting(news.message);
+    }
+  };
+}
+
+const GO_ON = "Call load_model again with the same model to go on waiting.";
+
+function textOf({ model, status, percent, elapsedMs, news }: LoadState): string {
+  const seconds = elapsedMs / 1000;
+  if (status === "already_loaded") return `${model} was loaded already.`;
+  if (status === "loaded") return `${model} is loaded; it took ${seconds.toFixed(1)} s.`;
+  const soFar = `after ${Math.round(seconds)} s`;
+  if (status === "downloading" && percent !== null) {
+    return `${model} is being downloaded: ${percent.toFixed(1)} % ${soFar}. ${GO_ON}`;
+  }
+  const isLoading = news === null || news === `Loading ${model}`;
+  const what = isLoading
+    ? `${model} is still loading ${soFar}`
+    : `${model} is not loaded yet ${soFar}. At it: ${news}`;
+  return `${what}. ${GO_ON}`;
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { type CompletionState, hasEnded } from "../../completions/index.js";
+import { defineTool } from "../tool.js";
+import { completionResult, resultOf, wholeOf } from "./completion-result.js";
+import { notesOn } from "./completion-words.js";
+
+export const cancelCompletion = defineTool({
+  name: "cancel_completion",
+  title: "Cancel a completion",
+  description:
+    "Stops a completion that waits or runs, and keeps its text so far. Says whether the device is free.",
+  arguments: z.strictObject({
+    completion_id: z.string("a completion_id").min(1, "a completion_id"),
+  }),
+  result: completionResult.extend({
+    device_busy: z
+      .boolean()
+      .nullable()
+      .describe("Whether the device goes on with it; null: not known"),
+  }),
+  effect: "changes",
+
+  async handle({ completion_id: id }, { client }) {
+    const hadEnded = hasEnded(client.completions.get(id));
+    const { state, deviceBusy } = await client.completions.cancel(id);
+    const excerpt = wholeOf(state);
+    const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
+    const text = excerpt.text === "" ? words : `${words} The text so far:\n\n${excerpt.text}`;
+    return {
+      text: hadEnded ? words : text,
+      notes: hadEnded ? [] : notesOn(state, excerpt),
+      result: { ...resultOf(state, excerpt), device_busy: deviceBusy },
+    };
+  },
+});
+
+const endedWords = ({ id, status }: CompletionState): string =>
+  `${id} had ended before, ${status}; there is nothing to cancel. get_completion returns its text.`;
+
+function cancelledWords(state: CompletionState, deviceBusy: boolean | null): string {
+  const { id, status, usage } = state;
+  if (!hasEnded(state)) return `${id} is being cancelled, and has not ended yet.`;
+  if (status !== "cancelled") return `${id} came to its own end meanwhile: ${status}.`;
+  const tokens = usage.outputTokens;
+  const after =
+    tokens === null
+      ? "before its first token"
+      : `after ${tokens} ${tokens === 1 ? "token" : "tokens"}`;
+  return `${id} was cancelled ${after}. ${deviceWords(deviceBusy)}`;
+}
+
+function deviceWords(busy: boolean | null): string {
+  if (busy === false) return "The device is free of it.";
+  return busy === true
+    ? "The device is busy with it for a while yet: this service cannot be told to stop."
+    : "Whether the device goes on with it is not known.";
+}

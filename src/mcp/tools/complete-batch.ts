@@ -1,0 +1,234 @@
+import { z } from "zod";
+import {
+  BATCH_ID,
+  BATCH_LIMIT,
+  type Batch,
+  type Batches,
+  lengthOf,
+} from "../../completions/index.js";
+import { cancelledError, FoundryError } from "../../errors.js";
+import { COMPLETION_STATUSES } from "../../foundry/index.js";
+import { cancellationOf } from "../call-policy.js";
+import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
+import { type BatchItems, entriesOf, keyOf, sharedSettings } from "./batch-requests.js";
+import {
+  type BatchPart,
+  batchNotes,
+  batchProgress,
+  batchText,
+  batchWarnings,
+} from "./batch-words.js";
+import { FINISH_REASONS, LONGEST_TEXT, nextFrom, wholeOf } from "./completion-result.js";
+import { replyWithin, replyWithinMs } from "./reply-within.js";
+
+const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
+const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";
+
+/** Each item is checked alone, since a bad one fails alone; hosts are told what fits all the same. */
+const items = (type: "string" | "object") =>
+  z.array(z.unknown().meta({ type }), SIZE).min(1, SIZE).max(BATCH_LIMIT, SIZE);
+
+const result = z.object({
+  batch_id: z.string(),
+  results: z.array(
+    z.object({
+      index: z.int().describe("In the input, from 0"),
+      completion_id: z.string(),
+      status: z.enum(COMPLETION_STATUSES),
+      text: z.string(),
+      next_from: z.int().nullable().describe("Where get_completion reads on; null: all is here"),
+      finish_reason: z.enum(FINISH_REASONS).nullable(),
+      model: z.string().nullable(),
+      usage: z.object({
+        input_tokens: z.int().nullable(),
+        output_tokens: z.int().nullable(),
+        estimated: z.boolean(),
+      }),
+      error: z
+        .object({
+          code: z.string(),
+          message: z.string(),
+          action: z.string(),
+          retryable: z.boolean(),
+        })
+        .optional(),
+    }),
+  ),
+  counts: z.record(z.enum(COMPLETION_STATUSES), z.int()),
+  pending: z.array(z.string()).describe("completion_ids of the results still to come"),
+  device_busy: z.boolean().nullable().optional(),
+  warnings: z.array(z.string()),
+});
+
+const argumentsSchema = z
+  .strictObject({
+    prompts: items("string").describe("Requests with the same settings").optional(),
+    requests: items("object")
+      .describe("Or whole ones: prompt or messages each, and settings that differ")
+      .optional(),
+    ...sharedSettings,
+    batch_id: z.string(NAME).regex(BATCH_ID, NAME).describe("Names it, or continues it").optional(),
+    cancel: z.boolean("true or false").describe("Stops the batch of batch_id").optional(),
+    reply_within: replyWithin,
+  })
+  .superRefine((given, context) => {
+    const problem = problemOf(given);
+    if (problem === null) return;
+    const [message, fix] = problem;
+    context.addIssue({ code: "custom", message, input: given, params: { fix } });
+  });
+
+type Given = z.output<typeof argumentsSchema>;
+
+export const completeBatch = defineTool({
+  name: "complete_batch",
+  title: "Complete many prompts with a local model",
+  description:
+    "Like complete, for up to 500 prompts or requests at once; one that fails fails alone. Returns within reply_within what is done, in the order of the input, and a batch_id: call again with that alone until pending is empty. Each call returns only results that no call before has returned.",
+  arguments: argumentsSchema,
+  result,
+  effect: "generates",
+
+  async handle({ reply_within, cancel, ...given }, context) {
+    const { client, signal, policy } = context;
+    if (cancel === true && given.batch_id !== undefined) {
+      const batch = client.batches.find(given.batch_id);
+      return answered(batch, { deviceBusy: await batch.cancel() });
+    }
+    const batch = batchOf(given, client.batches);
+    await waitFor(batch, replyWithinMs(reply_within, policy), context);
+    // Nobody would read the answer, and a result is given once.
+    if (signal.aborted) throw cancelledError();
+    return answered(batch);
+  },
+});
+
+function problemOf(
+  given: Pick<Given, "prompts" | "requests" | "batch_id" | "cancel">,
+): readonly [string, string] | null {
+  const { prompts, requests, batch_id, cancel } = given;
+  if (prompts !== undefined && requests !== undefined) {
+    return [
+      "Both prompts and requests came, but a batch takes one of them",
+      "Give either prompts, which share their settings, or requests, which have their own.",
+    ];
+  }
+  if (cancel === true && batch_id === undefined) {
+    return ["Which batch to cancel was not told", "Give its batch_id."];
+  }
+  if (prompts === undefined && requests === undefined && batch_id === undefined) {
+    return [
+      "None of prompts, requests and batch_id came, but one is needed",
+      "Give prompts or requests to start a batch, or batch_id to continue one.",
+    ];
+  }
+  return null;
+}
+
+/** The batch that is meant: a new one, one that goes on, or one that a host's timeout cut off. */
+function batchOf(
+  { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
+  batches: Batches,
+): Batch {
+  if (prompts === undefined && requests === undefined && id !== undefined) return batches.find(id);
+  const given: BatchItems = { prompts, requests, settings };
+  const key = keyOf(given);
+  const known = id === undefined ? batches.takeOver(key) : batches.get(id);
+  if (known === null) return batches.start(entriesOf(given), { id, key });
+  if (known.key === key) return known;
+  throw new FoundryError(
+    "INVALID_ARGUMENT",
+    `There is a batch ${JSON.stringify(known.id)} already, with other requests or settings.`,
+    { action: "Give batch_id alone to continue it, or another batch_id for a new one." },
+  );
+}
+
+async function waitFor(
+  batch: Batch,
+  withinMs: number,
+  { signal, progress, policy }: ToolContext,
+): Promise<void> {
+  const tell = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
+  const untell = batch.onChange(tell);
+  tell();
+  batch.isDetached = false;
+  try {
+    const isEnough = (): boolean => batch.readyLength >= LONGEST_TEXT;
+    await batch.wait({ withinMs, signal, isEnough });
+  } catch (thrown) {
+    if (signal.aborted) await leave(batch, cancellationOf(signal, policy.onCancel));
+    throw thrown;
+  } finally {
+    untell();
+  }
+}
+
+async function leave(batch: Batch, how: "stop" | "detach"): Promise<void> {
+  if (how === "detach") batch.isDetached = true;
+  // Another call that waits for it still wants it.
+  else if (!batch.isWatched) await batch.cancel();
+}
+
+function answered(
+  batch: Batch,
+  cancelled?: { readonly deviceBusy: boolean | null },
+): ToolAnswer<z.output<typeof result>> {
+  const parts = fittingParts(batch);
+  for (const { index } of parts) batch.take(index);
+  const busy = "The device may be busy for a while yet: it cannot be told to stop, or may not be.";
+  const warnings = batchWarnings(parts);
+  return {
+    text: batchText(batch, parts),
+    notes: [
+      ...(cancelled === undefined || cancelled.deviceBusy === false ? [] : [busy]),
+      ...batchNotes(batch, parts),
+      ...warnings,
+    ],
+    result: {
+      batch_id: batch.id,
+      results: parts.map(itemOf),
+      counts: batch.counts(),
+      pending: batch.pending,
+      ...(cancelled === undefined ? {} : { device_busy: cancelled.deviceBusy }),
+      warnings,
+    },
+  };
+}
+
+/** As many results as a host can take at once, one at least; the others come with the next call. */
+function fittingParts(batch: Batch): BatchPart[] {
+  const parts: BatchPart[] = [];
+  let length = 0;
+  for (const ready of batch.ready()) {
+    length += lengthOf(ready.state);
+    if (length > LONGEST_TEXT && parts.length > 0) break;
+    parts.push({ ...ready, excerpt: wholeOf(ready.state) });
+  }
+  return parts;
+}
+
+function itemOf({ index, state, excerpt }: BatchPart): z.output<typeof result>["results"][number] {
+  const { usage, error } = state;
+  return {
+    index,
+    completion_id: state.id,
+    status: state.status,
+    text: excerpt.text,
+    next_from: nextFrom(state, excerpt),
+    finish_reason: state.finishReason,
+    model: state.model,
+    usage: {
+      input_tokens: usage.inputTokens,
+      output_tokens: usage.outputTokens,
+      estimated: usage.estimated,
+    },
+    ...(error === null ? {} : { error: errorOf(error) }),
+  };
+}
+
+const errorOf = ({ code, message, action, retryable }: FoundryError) => ({
+  code,
+  message,
+  action,
+  retryable,
+});

@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { type CompletionState, type Completions, hasEnded } from "../../completions/index.js";
+import { FoundryError } from "../../errors.js";
+import { failureLine } from "../failure-text.js";
+import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
+import { tellEvent, tellState } from "./completion-progress.js";
+import { completionResult, LONGEST_TEXT, partOf, resultOf } from "./completion-result.js";
+import { answerOf, goesOnText, notesOn } from "./completion-words.js";
+import { latestCompletion, latestOf, latestText } from "./latest-completions.js";
+import { replyWithin, replyWithinMs } from "./reply-within.js";
+import { severalText } from "./several-completions.js";
+
+const MOST = 50;
+const IDS_ALLOWED = `1 to ${MOST} completion_ids`;
+const FROM_ALLOWED = "a whole number of characters, 0 or more";
+
+const result = z.object({
+  completions: z.array(completionResult),
+  errors: z
+    .array(z.object({ completion_id: z.string(), code: z.string(), message: z.string() }))
+    .describe("Of ids that are not kept"),
+  latest: z.array(latestCompletion).optional().describe("Without completion_ids"),
+});
+type Answer = ToolAnswer<z.output<typeof result>>;
+
+export const getCompletion = defineTool({
+  name: "get_completion",
+  title: "Get the rest of a completion",
+  description:
+    "Waits for completions that were not finished and returns their text, from an offset on so that nothing is read twice. Without completion_ids: lists the latest ones.",
+  arguments: z
+    .strictObject({
+      completion_ids: z
+        .array(z.string("a completion_id").min(1, "a completion_id"), IDS_ALLOWED)
+        .min(1, IDS_ALLOWED)
+        .max(MOST, IDS_ALLOWED)
+        .optional(),
+      from: z
+        .int(FROM_ALLOWED)
+        .min(0, FROM_ALLOWED)
+        .describe("Character offset, with one id")
+        .optional(),
+      reply_within: replyWithin,
+    })
+    .superRefine(({ completion_ids: ids = [], from }, context) => {
+      if (from === undefined || new Set(ids).size === 1) return;
+      context.addIssue({
+        code: "custom",
+        message: `from came with ${ids.length === 0 ? "no" : "several"} completion_ids, and goes with one`,
+        params: { fix: "Leave from out, or ask for one completion." },
+      });
+    }),
+  result,
+  effect: "reads",
+
+  async handle({ completion_ids, from = 0, reply_within }, context) {
+    const { completions } = context.client;
+    if (completion_ids === undefined) return listed(completions);
+    const ids = [...new Set(completion_ids)];
+    const withinMs = replyWithinMs(reply_within, context.policy);
+    const [only] = ids;
+    if (only !== undefined && ids.length === 1) return one(only, from, withinMs, context);
+    return several(ids, withinMs, context);
+  },
+});
+
+function listed(completions: Completions): Answer {
+  const latest = latestOf(completions.list());
+  return { text: latestText(latest), result: { completions: [], errors: [], latest } };
+}
+
+async function one(
+  id: string,
+  from: number,
+  withinMs: number,
+  { client, signal, progress }: ToolContext,
+): Promise<Answer> {
+  const before = client.completions.get(id);
+  // Refused at once, and not after the wait.
+  offsetIn(before, from);
+  tellState(before, progress);
+  const state = await client.completions.wait(id, {
+    withinMs,
+    signal,
+    onEvent: (event) => tellEvent(event, progress),
+  });
+  const excerpt = partOf(state, offsetIn(state, from), LONGEST_TEXT);
+  const turned = excerpt.from < from - 1 ? [TURNED_OUT_TO_BE_THINKING] : [];
+  const answer = {
+    notes: [...turned, ...notesOn(state, excerpt)],
+    result: { completions: [resultOf(state, excerpt)], errors: [] },
+  };
+  if (!hasEnded(state)) return { ...answer, text: goesOnText(state, excerpt) };
+  if (state.error !== null) return { ...answer, failure: state.error, textSoFar: excerpt.text };
+  if (excerpt.from > 0 && excerpt.text === "") {
+    return { ...answer, text: `(Finished: there is nothing after character ${excerpt.from}.)` };
+  }
+  return { ...answer, text: answerOf(state, excerpt) };
+}
+
+const TURNED_OUT_TO_BE_THINKING =
+  "What was read before turned out to be the model's thinking; this is the answer from its beginning.";
+
+/** Where to read from. A text can become shorter in one case: when it turns out to be thinking. */
+function offsetIn({ id, text, reasoning }: CompletionState, from: number): number {
+  if (from <= text.length) return from;
+  if (reasoning !== null && from <= reasoning.length + text.length) return 0;
+  throw new FoundryError(
+    "INVALID_ARGUMENT",
+    `from is ${from}, but the text of ${id} has ${text.length} characters.`,
+    { action: `Give from as a whole number from 0 to ${text.length}.` },
+  );
+}
+
+async function several(
+  ids: readonly string[],
+  withinMs: number,
+  { client, signal, progress }: ToolContext,
+): Promise<Answer> {
+  const { completions } = client;
+  const found = ids.map((id) => [id, looked(completions, id)] as const);
+  const missing = found.flatMap(([id, it]) =>
+    it instanceof FoundryError ? [{ id, error: it }] : [],
+  );
+  const errors = missing.map(({ id, error }) => ({
+    completion_id: id,
+    code: error.code,
+    message: error.message,
+  }));
+  const [first] = missing;
+  if (first !== undefined && missing.length === ids.length) {
+    const notes = missing.slice(1).map(({ error }) => failureLine(error));
+    return { failure: first.error, textSoFar: "", notes, result: { completions: [], errors } };
+  }
+  const kept = found.flatMap(([id, it]) => (it instanceof FoundryError ? [] : [id]));
+  progress.waiting(`Waiting for ${kept.length} completions`);
+  const states = await Promise.all(kept.map((id) => completions.wait(id, { withinMs, signal })));
+  const parts = shared(states);
+  return {
+    text: severalText(
+      parts,
+      missing.map(({ error }) => error),
+    ),
+    result: {
+      completions: parts.map(({ state, excerpt }) => resultOf(state, excerpt)),
+      errors,
+    },
+  };
+}
+
+/** Their texts, which come to one result together: what one leaves is there for those after it. */
+function shared(states: readonly CompletionState[]) {
+  let left = LONGEST_TEXT;
+  return states.map((state, index) => {
+    const excerpt = partOf(state, 0, Math.floor(left / (states.length - index)));
+    left -= excerpt.text.length;
+    return { state, excerpt };
+  });
+}
+
+function looked(completions: Completions, id: string): CompletionState | FoundryError {
+  try {
+    return completions.get(id);
+  } catch (thrown) {
+    if (thrown instanceof FoundryError) return thrown;
+    throw thrown;
+  }
+}
