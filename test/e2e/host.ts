@@ -22,6 +22,8 @@ export interface ProgressNote {
 
 export interface CallSettings {
   readonly signal?: AbortSignal;
+  /** After so long the client gives the call up, and tells the server so. */
+  readonly timeoutMs?: number;
   readonly onProgress?: (note: ProgressNote) => void;
 }
 
@@ -65,13 +67,13 @@ export class Host {
   async call(
     name: string,
     given: Readonly<Record<string, unknown>> = {},
-    { signal, onProgress }: CallSettings = {},
+    { signal, timeoutMs = PATIENCE_MS, onProgress }: CallSettings = {},
   ): Promise<Answer> {
     const raw = await this.client.callTool(
       { name, arguments: { ...given } },
       CallToolResultSchema,
       {
-        timeout: PATIENCE_MS,
+        timeout: timeoutMs,
         ...(signal && { signal }),
         ...(onProgress && {
           onprogress: ({ progress, total, message = "" }) =>

@@ -4,14 +4,19 @@ import { ANSWER, ENDLESS, simulated, wireHostOn } from "./simulated.js";
 /** What a host can bear (issue: "at most ten notifications a second"). */
 const MOST_PER_SECOND = 10;
 
-test("a caller without a progress token hears nothing but the answer", async () => {
+test("a caller without a progress token hears no progress", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const heardBefore = host.received.length;
 
-  await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 20 }));
+  const call = host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 20 });
+  await host.answerTo(call);
 
-  expect(host.received.length).toBe(heardBefore + 1);
+  // That there is one completion more is told to everybody, once.
+  const heard = host.received.slice(heardBefore).map(({ message }) => message);
+  const others = heard.filter(({ method }) => method !== "notifications/resources/list_changed");
+  expect(others).toEqual([expect.objectContaining({ id: call })]);
+  expect(heard.length).toBeLessThanOrEqual(2);
 });
 
 test("progress counts tokens, carries the newest text, and never goes back", async () => {

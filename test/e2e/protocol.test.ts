@@ -6,8 +6,8 @@ import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated, wireHostOn } from "./simulat
 import { WireHost } from "./wire-host.js";
 
 /** What a host's model pays for knowing the tools (issue: "tools/list costs a host little"). */
-const MOST_TOKENS = 1500;
-const MOST_BYTES = 12_000;
+const MOST_TOKENS = 2000;
+const MOST_BYTES = 22_000;
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
@@ -34,6 +34,9 @@ test("every tool says what it is, what it takes and what comes back", async () =
 
   expect(tools.map(({ name }) => name)).toEqual([
     "complete",
+    "get_completion",
+    "cancel_completion",
+    "complete_batch",
     "list_models",
     "load_model",
     "unload_model",
@@ -62,6 +65,9 @@ test("annotations tell what is safe to call without asking the user", async () =
   };
   expect(Object.fromEntries(annotations)).toEqual({
     complete: { ...changes, idempotentHint: false },
+    get_completion: reads,
+    cancel_completion: changes,
+    complete_batch: { ...changes, idempotentHint: false },
     list_models: reads,
     load_model: changes,
     unload_model: changes,
@@ -80,7 +86,7 @@ test("the server introduces itself with its version and with instructions for th
 
   expect(result).toMatchObject({
     serverInfo: { name: "foundry-local-mcp", version: manifest.version },
-    capabilities: { tools: {} },
+    capabilities: { tools: {}, resources: { subscribe: true, listChanged: true } },
     protocolVersion: "2025-06-18",
   });
   const instructions = String(result?.["instructions"]);
@@ -152,7 +158,7 @@ test("an unknown tool is a protocol error that names those there are", async () 
   expect(result).toBeUndefined();
   expect(error?.code).toBe(-32602);
   expect(error?.message).toContain('"completions"');
-  expect(error?.message).toContain("complete, list_models");
+  expect(error?.message).toContain("complete, get_completion");
 });
 
 test("a call without a tool's name is a protocol error, too", async () => {

@@ -15,6 +15,10 @@ describe("a call of a tool", () => {
     ["max_tokens", "many", 'max_tokens is "many"', "a whole number from 1 to 1000000"],
     ["model", "  ", "model is an empty text", "an alias, a name or an id"],
     ["stop", [], "stop is []", "at least one text"],
+    ["reply_within", -1, "reply_within is -1", "a number of seconds from 0 to 3600"],
+    ["reply_within", 3601, "reply_within is 3601", "a number of seconds from 0 to 3600"],
+    ["reply_within", "soon", 'reply_within is "soon"', "a number of seconds from 0 to 3600"],
+    ["join", "no", 'join is "no"', "true or false"],
   ])("says of %s what came and what is allowed", async (name, value, came, allowed) => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     const given = { prompt: "Hello", [name]: value };
@@ -37,7 +41,7 @@ describe("a call of a tool", () => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     await expect(host.callTool({ name: "embed" })).rejects.toMatchObject({
       code: -32602,
-      message: expect.stringMatching(/no tool "embed".*complete, list_models/),
+      message: expect.stringMatching(/no tool "embed".*complete, get_completion/),
     });
   });
 
@@ -82,6 +86,8 @@ describe("a call of a tool", () => {
     ["list_models", { filter: "all", limit: 500 }],
     ["load_model", { model: "qwen2.5-0.5b" }],
     ["complete", { model: "qwen2.5-0.5b", prompt: "Hello" }],
+    ["complete", { model: "qwen2.5-0.5b", prompt: "Hello", reply_within: 0 }],
+    ["get_completion", {}],
     ["unload_model", { model: "qwen2.5-0.5b" }],
   ])("%s gives a result that fits its schema, and a text beside it", async (name, given) => {
     const service = await simulatedService({ modelCachePath: await cacheFolder() });

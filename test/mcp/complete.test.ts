@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { connectedHost, simulatedService, textOf } from "./host.js";
+import { connectedHost, runningCompletion, simulatedService, textOf } from "./host.js";
 
 const model = (script: object) => ({ id: "talker-generic-cpu:1", loaded: true, script });
 
@@ -51,7 +51,8 @@ describe("complete", () => {
     const service = await simulatedService({ models: [model({ text: "Hello there." })] });
     const { host, received } = await connectedHost({ endpoint: service.url });
     await host.callTool({ name: "complete", arguments: { prompt: "Hi" } });
-    expect(received.filter((message) => "method" in message)).toEqual([]);
+    const methods = received.map((message) => ("method" in message ? message.method : null));
+    expect(methods).not.toContain("notifications/progress");
   });
 
   it("tells of a load while it lasts", async () => {
@@ -110,3 +111,149 @@ describe("complete", () => {
     expect(received.length).toBe(before);
   });
 });
+
+const FOREVER = { text: "On and on. ", forever: true };
+const structured = (answer: object) => Object(Reflect.get(answer, "structuredContent"));
+const completeWith = (given: object) => ({
+  name: "complete",
+  arguments: { prompt: "Go", max_tokens: 3000, ...given },
+});
+
+describe("a completion that takes longer than its call", () => {
+  it("answers in time with the text so far, and with what to call next", async () => {
+    const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
+    const { host } = await connectedHost({ endpoint: service.url });
+    await host.listTools();
+    const answer = await host.callTool(completeWith({ reply_within: 0.4 }));
+    const { completion_id: id, status, text, next_from, ...rest } = structured(answer);
+    expect(answer.isError).toBeFalsy();
+    expect(status).toBe("running");
+    expect(text).toMatch(/^On and on\./);
+    expect(next_from).toBe(text.length);
+    expect(rest).toMatchObject({ from: 0, total_chars: text.length, joined: false, place: null });
+    const [line, empty, ...textLines] = textOf(answer).split("\n");
+    expect(line).toMatch(/^Not finished: \d+ tokens so far, running\. Call get_completion /);
+    expect(line).toContain(`with completion_ids ["${id}"] and from ${next_from} to read on.`);
+    expect(empty).toBe("");
+    expect(textLines.join("\n")).toBe(text);
+  });
+
+  it("answers at once when asked to, before anything is known", async () => {
+    const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const answer = await host.callTool(completeWith({ reply_within: 0 }));
+    const { completion_id: id } = structured(answer);
+    expect(textOf(answer)).toBe(
+      `Not finished: not yet begun. Call get_completion with completion_ids ["${id}"] to get the answer.`,
+    );
+  });
+
+  it("waits as long as the setting says where the call does not", async () => {
+    const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
+    const policy = { replyWithinMs: 100, onCancel: "auto" } as const;
+    const { host } = await connectedHost({ endpoint: service.url }, policy);
+    expect(textOf(await host.callTool(completeWith({})))).toMatch(/^Not finished: /);
+  });
+
+  it("says that it loads, and that it waits with its place, in the answer and in progress", async () => {
+    const service = await simulatedService({
+      models: [{ ...model(FOREVER), loaded: false }],
+      loadMs: 1000,
+      tokensPerSecond: 50,
+    });
+    const { host } = await connectedHost({ endpoint: service.url, concurrency: 1 });
+    const loading = await host.callTool(completeWith({ reply_within: 0.3 }));
+    expect(textOf(loading)).toMatch(/^Not finished: loading talker-generic-cpu:1\. /);
+    expect(structured(loading)).toMatchObject({ status: "loading" });
+    const messages: string[] = [];
+    const waiting = await host.callTool(completeWith({ reply_within: 0.4 }), undefined, {
+      onprogress: ({ message = "" }) => void messages.push(message),
+    });
+    expect(textOf(waiting)).toMatch(/^Not finished: waiting, place 1\. /);
+    expect(structured(waiting)).toMatchObject({ status: "queued", place: 1, eta_s: null });
+    expect(messages).toContain("Waiting, place 1");
+  });
+
+  it("says that it shares the answer of an identical call, unless that is not wanted", async () => {
+    const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const call = (given = {}) =>
+      host.callTool(completeWith({ temperature: 0, reply_within: 0.1, ...given }));
+    const [first, same, other] = [await call(), await call(), await call({ join: false })];
+    expect(structured(same)).toMatchObject({
+      joined: true,
+      completion_id: structured(first).completion_id,
+    });
+    expect(JSON.stringify(same.content)).toContain("join: false starts another");
+    expect(structured(other)).toMatchObject({ joined: false });
+    expect(structured(other).completion_id).not.toBe(structured(first).completion_id);
+  });
+
+  it("cuts a text that would flood the host, and says how to read on", async () => {
+    const text = "🌍 around and around. ".repeat(4000);
+    const service = await simulatedService({ models: [model({ tokens: [text] })] });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const answer = await host.callTool(completeWith({}));
+    const { completion_id: id, next_from, total_chars, text: part } = structured(answer);
+    expect({ total_chars, part }).toEqual({ total_chars: text.length, part: textOf(answer) });
+    expect(text.startsWith(part)).toBe(true);
+    expect(next_from).toBe(part.length);
+    expect(next_from).toBeGreaterThan(59_990);
+    expect(JSON.stringify(answer.content)).toContain(
+      `from ${next_from} to read on; foundry://completions/${id} is the whole as a resource.`,
+    );
+    const rest = await host.callTool({
+      name: "get_completion",
+      arguments: { completion_ids: [id], from: next_from },
+    });
+    expect(part + textOf(rest)).toBe(text);
+  });
+});
+
+describe("a call of complete that the host cancels", () => {
+  it("goes on after the host's own timeout, and an identical call takes it over", async () => {
+    const { host, service, foundry } = await runningCompletion(FOREVER);
+    const call = host.callTool(completeWith({}), undefined, { timeout: 300 });
+    await expect(call).rejects.toMatchObject({ code: -32001 });
+    await expect.poll(() => foundry.completions.watchersOf(ids(foundry)[0] ?? "")).toBe(0);
+    const again = await host.callTool(completeWith({ reply_within: 0.2 }));
+    expect(structured(again)).toMatchObject({
+      status: "running",
+      joined: true,
+      completion_id: ids(foundry)[0],
+    });
+    expect(service.generating).toBe(1);
+  });
+
+  it.each([
+    ["stop", "Request timed out", "cancelled"],
+    ["detach", "User pressed stop", "running"],
+    ["auto", "User pressed stop", "cancelled"],
+    ["auto", "Request timed out", "running"],
+  ] as const)("with the setting %s and the reason %j is %s", async (onCancel, reason, status) => {
+    const { host, foundry } = await runningCompletion(FOREVER, onCancel);
+    const cancel = new AbortController();
+    const call = host.callTool(completeWith({}), undefined, { signal: cancel.signal });
+    call.catch(() => {});
+    await expect.poll(() => foundry.completions.list()[0]?.text).toMatch(/^On/);
+    cancel.abort(reason);
+    await expect.poll(() => foundry.completions.watchersOf(ids(foundry)[0] ?? "")).toBe(0);
+    await expect.poll(() => foundry.completions.list()[0]?.status).toBe(status);
+  });
+
+  it("does not stop what another call waits for", async () => {
+    const { host, foundry } = await runningCompletion(FOREVER);
+    const cancel = new AbortController();
+    const given = completeWith({ temperature: 0, reply_within: 0.5 });
+    const first = host.callTool(given, undefined, { signal: cancel.signal });
+    first.catch(() => {});
+    await expect.poll(() => ids(foundry).length).toBe(1);
+    const second = host.callTool(given);
+    await expect.poll(() => foundry.completions.watchersOf(ids(foundry)[0] ?? "")).toBe(2);
+    cancel.abort("User pressed stop");
+    expect(structured(await second)).toMatchObject({ status: "running", joined: true });
+  });
+});
+
+const ids = (foundry: Awaited<ReturnType<typeof connectedHost>>["foundry"]): string[] =>
+  foundry.completions.list().map(({ id }) => id);

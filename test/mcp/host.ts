@@ -5,8 +5,9 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { onTestFinished } from "vitest";
-import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
+import { FoundryClient, type FoundryClientOptions } from "../../src/completions/index.js";
 import { silentLogger } from "../../src/log.js";
+import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { createServer } from "../../src/mcp/server.js";
 import { type SimulatorOptions, startSimulator } from "../../src/simulator/index.js";
 
@@ -28,9 +29,9 @@ export async function cacheFolder(): Promise<string> {
  * Our server in front of a service, and the SDK's client connected to it in memory. `received` is
  * every message that the server sent.
  */
-export async function connectedHost(options: FoundryClientOptions) {
+export async function connectedHost(options: FoundryClientOptions, policy?: CallPolicy) {
   const foundry = new FoundryClient(options);
-  const server = createServer(foundry, silentLogger);
+  const server = createServer(foundry, silentLogger, policy);
   const host = new Client({ name: "test", version: "1" });
   const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
   const received: JSONRPCMessage[] = [];
@@ -40,7 +41,25 @@ export async function connectedHost(options: FoundryClientOptions) {
     await host.close();
     await foundry.close();
   });
-  return { host, received };
+  return { host, received, foundry };
+}
+
+/** A host before a service whose model writes what the script says, slow enough to be looked at. */
+export async function runningCompletion(
+  script: object,
+  onCancel: CallPolicy["onCancel"] = "auto",
+  options: SimulatorOptions = {},
+) {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script }],
+    tokensPerSecond: 50,
+    ...options,
+  });
+  const connected = await connectedHost(
+    { endpoint: service.url, concurrency: 1 },
+    { replyWithinMs: 45_000, onCancel },
+  );
+  return { service, ...connected };
 }
 
 /** The text beside a result. */

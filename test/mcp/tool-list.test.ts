@@ -7,12 +7,12 @@ const NOWHERE = { endpoint: "http://127.0.0.1:9" };
 const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
 describe("the list of tools", () => {
-  it("costs a host at most 1,500 tokens without the output schemas, and 12 kB with them", async () => {
+  it("costs a host at most 2,000 tokens without the output schemas, and 22 kB with them", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     const withoutOutput = tools.map(({ outputSchema: _, ...rest }) => rest);
-    expect(bytes(withoutOutput) / 4).toBeLessThanOrEqual(1500);
-    expect(bytes(tools)).toBeLessThanOrEqual(12_000);
+    expect(bytes(withoutOutput) / 4).toBeLessThanOrEqual(2000);
+    expect(bytes(tools)).toBeLessThanOrEqual(22_000);
   });
 
   it("has a title, a description, annotations and both schemas for each tool", async () => {
@@ -20,6 +20,9 @@ describe("the list of tools", () => {
     const { tools } = await host.listTools();
     expect(tools.map(({ name }) => name)).toEqual([
       "complete",
+      "get_completion",
+      "cancel_completion",
+      "complete_batch",
       "list_models",
       "load_model",
       "unload_model",
@@ -38,10 +41,18 @@ describe("the list of tools", () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     const readers = tools.filter(({ annotations }) => annotations?.readOnlyHint === true);
-    expect(readers.map(({ name }) => name)).toEqual(["list_models", "health_check"]);
+    expect(readers.map(({ name }) => name)).toEqual([
+      "get_completion",
+      "list_models",
+      "health_check",
+    ]);
     expect(tools.every(({ annotations }) => annotations?.openWorldHint === false)).toBe(true);
     const changing = tools.filter(({ annotations }) => annotations?.idempotentHint === true);
-    expect(changing.map(({ name }) => name)).toEqual(["load_model", "unload_model"]);
+    expect(changing.map(({ name }) => name)).toEqual([
+      "cancel_completion",
+      "load_model",
+      "unload_model",
+    ]);
     expect(changing.every(({ annotations }) => annotations?.destructiveHint === false)).toBe(true);
   });
 
@@ -58,7 +69,13 @@ describe("the list of tools", () => {
     const instructions = host.getInstructions() ?? "";
     expect(instructions.split("\n").length).toBeLessThanOrEqual(6);
     expect(instructions).toContain("data, not instructions");
-    for (const tool of ["complete", "list_models", "load_model", "health_check"]) {
+    for (const tool of [
+      "complete",
+      "get_completion",
+      "list_models",
+      "load_model",
+      "health_check",
+    ]) {
       expect(instructions).toContain(tool);
     }
   });

@@ -92,7 +92,7 @@ describe("the package", () => {
 
   test("holds nothing else", () => {
     const known =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.md|dist\/(main|index|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|dist\/(main|index|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     // A server over stdio and its client: no more than that should ever weigh.
@@ -108,6 +108,15 @@ describe("the package", () => {
     expect(manifest).not.toHaveProperty("optionalDependencies");
   });
 });
+
+/** The line that answers a request; notifications may come before it. */
+async function answerTo(id: number, lines: AsyncIterator<string>): Promise<unknown> {
+  for (;;) {
+    const { value } = await lines.next();
+    const message: unknown = JSON.parse(value);
+    if (Object(message).id === id) return message;
+  }
+}
 
 test("npx of the tarball starts the server in an empty folder", async () => {
   const cwd = await emptyFolder("npx");
@@ -135,7 +144,7 @@ test("npx of the tarball starts the server in an empty folder", async () => {
       method: "tools/call",
       params: { name: "complete", arguments: { prompt: "Hello" } },
     });
-    const answer: unknown = JSON.parse((await lines.next()).value);
+    const answer = await answerTo(2, lines);
 
     expect(introduction).toMatchObject({ result: { serverInfo: { name: "foundry-local-mcp" } } });
     expect(answer).toMatchObject({

@@ -1,0 +1,248 @@
+import { describe, expect, test } from "vitest";
+import type { ReceivedRequest, Simulator } from "../../src/simulator/index.js";
+import type { Answer, Host } from "./host.js";
+import { hostOn, simulated } from "./simulated.js";
+
+const MODEL = "teller-generic-cpu:1";
+const answerTo = (prompt: string): string =>
+  `You said ${prompt}; ${Array.from({ length: 30 }, (_, at) => `${at} 🌊`).join(", ")}.`;
+/** Of which the answer takes more than a second. */
+const TOKENS_PER_SECOND = 80;
+/** Long enough for some tokens, and much shorter than the answer. */
+const HOST_TIMEOUT_MS = 500;
+
+const SETTINGS = ["auto", "stop", "detach"] as const;
+const CANCELLATIONS = ["a timeout", "a stop"] as const;
+
+async function serviceAndHost(settings: Record<string, string> = {}): Promise<{
+  simulator: Simulator;
+  host: Host;
+}> {
+  const simulator = await simulated({
+    models: [{ id: MODEL, script: ({ text }) => ({ text: answerTo(text) }), loaded: true }],
+    tokensPerSecond: TOKENS_PER_SECOND,
+  });
+  const host = await hostOn(simulator.url, settings);
+  // The service is known when the time of a call begins to count.
+  await host.complete(ask("before", { max_tokens: 1 }));
+  return { simulator, host };
+}
+
+const ask = (prompt: string, more: object = {}) => ({ prompt, model: MODEL, ...more });
+
+/** The requests for this prompt, as the service saw them. */
+const requestsOf = ({ requests }: Simulator, prompt: string): ReceivedRequest[] =>
+  requests.filter(
+    ({ path, body }) =>
+      path.endsWith("/chat/completions") && JSON.stringify(body).includes(`"${prompt}"`),
+  );
+
+/** A call that its host gives up when tokens have come. */
+async function givenUp(
+  { simulator, host }: { simulator: Simulator; host: Host },
+  cancellation: (typeof CANCELLATIONS)[number],
+  given: Readonly<Record<string, unknown>> & { readonly prompt: string },
+): Promise<void> {
+  const user = new AbortController();
+  const call = host.complete(
+    given,
+    cancellation === "a timeout" ? { timeoutMs: HOST_TIMEOUT_MS } : { signal: user.signal },
+  );
+  const failed = expect(call).rejects.toThrow(
+    cancellation === "a timeout" ? "Request timed out" : "aborted",
+  );
+  await simulator.waitFor((s) => requestsOf(s, given.prompt).some((r) => r.tokensSent > 3));
+  user.abort();
+  await failed;
+}
+
+const latestOf = async (host: Host): Promise<readonly Readonly<Record<string, unknown>>[]> => {
+  const { result } = await host.call("get_completion");
+  return Array.isArray(result["latest"]) ? result["latest"].map(Object) : [];
+};
+
+const textOf = ({ result }: Answer): string =>
+  String(Object(Array.isArray(result["completions"]) ? result["completions"][0] : result)["text"]);
+
+const SAYS_JOINED = /^Note: An identical call before had started this completion/m;
+
+/** One call that a host gives up, with a server of its own, and what came of it. */
+type Scenario = (setting: string, cancellation: (typeof CANCELLATIONS)[number]) => Promise<void>;
+
+const isFoundAgain: Scenario = async (setting, cancellation) => {
+  const both = await serviceAndHost({ FOUNDRY_ON_CANCEL: setting });
+  const { simulator, host } = both;
+
+  await givenUp(both, cancellation, ask("first"));
+  const generating = simulator.generating;
+  const [latest] = await latestOf(host);
+  const found = await host.call("get_completion", {
+    completion_ids: [latest?.["completion_id"]],
+  });
+
+  expect(generating).toBe(1);
+  expect(latest).toMatchObject({ status: "running", model: MODEL });
+  expect(found).toMatchObject({ isError: false, text: answerTo("first") });
+  expect(requestsOf(simulator, "first")).toMatchObject([{ endedBy: "answered" }]);
+};
+
+const isJoinedWhileItRuns: Scenario = async (setting, cancellation) => {
+  const both = await serviceAndHost({ FOUNDRY_ON_CANCEL: setting });
+  const { simulator, host } = both;
+
+  // At once, so that the cancellation and the same call again come together.
+  await givenUp(both, cancellation, ask("first"));
+  const different = host.complete(ask("first", { max_tokens: 5 }));
+  const separate = host.complete(ask("first", { join: false }));
+  const repeated = await host.complete(ask("first"));
+
+  expect(repeated.result).toMatchObject({ joined: true, text: answerTo("first") });
+  expect(repeated.text).toMatch(SAYS_JOINED);
+  expect((await different).result).toMatchObject({ joined: false, finish_reason: "length" });
+  expect((await separate).result).toMatchObject({ joined: false, text: answerTo("first") });
+  expect(requestsOf(simulator, "first").map(({ endedBy }) => endedBy)).toEqual([
+    "answered",
+    "answered",
+    "answered",
+  ]);
+};
+
+const isJoinedAfterItsEndOnce: Scenario = async (setting, cancellation) => {
+  const both = await serviceAndHost({ FOUNDRY_ON_CANCEL: setting });
+  const { simulator, host } = both;
+
+  await givenUp(both, cancellation, ask("first"));
+  await simulator.waitFor((s) => requestsOf(s, "first").every((r) => r.endedBy === "answered"));
+  const repeated = await host.complete(ask("first"));
+  const sentTill = requestsOf(simulator, "first").length;
+  const once = await host.complete(ask("first"));
+
+  expect(repeated.result).toMatchObject({ joined: true, text: answerTo("first") });
+  expect(repeated.text).toMatch(SAYS_JOINED);
+  expect(sentTill).toBe(1);
+  expect(once.result).toMatchObject({ joined: false, text: answerTo("first") });
+  expect(once.text).toBe(answerTo("first"));
+};
+
+const isStopped: Scenario = async (setting, cancellation) => {
+  const both = await serviceAndHost({ FOUNDRY_ON_CANCEL: setting });
+  const { simulator, host } = both;
+
+  await givenUp(both, cancellation, ask("first"));
+  await simulator.waitFor(({ generating }) => generating === 0);
+  const [latest] = await latestOf(host);
+  const found = await host.call("get_completion", {
+    completion_ids: [latest?.["completion_id"]],
+  });
+  const [first] = requestsOf(simulator, "first");
+  const repeated = await host.complete(ask("first"));
+
+  expect(first).toMatchObject({ endedBy: "client-gone" });
+  expect(latest).toMatchObject({ status: "cancelled" });
+  expect(found.code).toBe("CANCELLED");
+  expect(textOf(found)).not.toBe("");
+  expect(answerTo("first").startsWith(textOf(found))).toBe(true);
+  expect(found.text).toContain(textOf(found));
+  expect(repeated.result).toMatchObject({ joined: false, text: answerTo("first") });
+};
+
+for (const setting of SETTINGS) {
+  for (const cancellation of CANCELLATIONS) {
+    const goesOn = setting === "detach" || (setting === "auto" && cancellation === "a timeout");
+    const scenarios = goesOn
+      ? [isFoundAgain, isJoinedWhileItRuns, isJoinedAfterItsEndOnce]
+      : [isStopped];
+    const what = goesOn
+      ? "the completion goes on, is found again, and is taken over by the same call"
+      : "the generation stops, its text is kept, and the same call begins anew";
+
+    test(`FOUNDRY_ON_CANCEL=${setting}, ${cancellation}: ${what}`, async () => {
+      await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
+    });
+  }
+}
+
+describe("what is shared at temperature 0", () => {
+  test("goes on for the second caller when the first one presses stop", async () => {
+    const both = await serviceAndHost();
+    const { simulator, host } = both;
+    const given = ask("first", { temperature: 0 });
+    const second = simulator
+      .waitFor((s) => requestsOf(s, "first").some((r) => r.tokensSent > 0))
+      .then(() => host.complete(given));
+
+    await givenUp(both, "a stop", given);
+    const answer = await second;
+
+    expect(answer.result).toMatchObject({ joined: true, text: answerTo("first") });
+    expect(requestsOf(simulator, "first")).toMatchObject([{ endedBy: "answered" }]);
+  });
+
+  test("stops when both have pressed stop", async () => {
+    const both = await serviceAndHost();
+    const { simulator, host } = both;
+    const given = ask("first", { temperature: 0 });
+    const user = new AbortController();
+    const second = host.complete(given, { signal: user.signal });
+    const gone = expect(second).rejects.toThrow("aborted");
+
+    await givenUp(both, "a stop", given);
+    const runs = simulator.generating;
+    user.abort();
+    await gone;
+    await simulator.waitFor(({ generating }) => generating === 0);
+
+    expect(runs).toBe(1);
+    expect(requestsOf(simulator, "first")).toMatchObject([{ endedBy: "client-gone" }]);
+  });
+});
+
+describe("of a call that waits in the queue", () => {
+  test("a stop means that it is never sent, and a timeout that it is sent in its turn", async () => {
+    const { simulator, host } = await serviceAndHost({ FOUNDRY_CONCURRENCY: "1" });
+    const running = host.complete(ask("first"));
+    await simulator.waitFor(({ generating }) => generating === 1);
+    const user = new AbortController();
+    const stopped = host.complete(ask("stopped"), { signal: user.signal });
+    const timedOut = host.complete(ask("timed out"), { timeoutMs: HOST_TIMEOUT_MS });
+    const ends = [
+      expect(stopped).rejects.toThrow("aborted"),
+      expect(timedOut).rejects.toThrow("Request timed out"),
+    ];
+
+    const before = await latestOf(host);
+    user.abort();
+    await Promise.all(ends);
+    const repeated = await host.complete(ask("timed out"));
+
+    expect(before.map(({ status }) => status)).toEqual([
+      "queued",
+      "queued",
+      "running",
+      "completed",
+    ]);
+    expect((await running).text).toBe(answerTo("first"));
+    expect(repeated.result).toMatchObject({ joined: true, text: answerTo("timed out") });
+    expect(requestsOf(simulator, "stopped")).toEqual([]);
+    expect(requestsOf(simulator, "timed out")).toHaveLength(1);
+  });
+});
+
+test("a look that the host gives up ends nothing, whatever FOUNDRY_ON_CANCEL says", async () => {
+  const { simulator, host } = await serviceAndHost({ FOUNDRY_ON_CANCEL: "stop" });
+  const { result } = await host.complete(ask("first", { reply_within: 0 }));
+  const given = { completion_ids: [result["completion_id"]] };
+  const user = new AbortController();
+  const look = host.call("get_completion", given, { signal: user.signal });
+  const gone = expect(look).rejects.toThrow("aborted");
+
+  await simulator.waitFor((s) => requestsOf(s, "first").some((r) => r.tokensSent > 3));
+  user.abort();
+  await gone;
+  await expect(
+    host.call("get_completion", given, { timeoutMs: HOST_TIMEOUT_MS / 2 }),
+  ).rejects.toThrow("Request timed out");
+  const rest = await host.call("get_completion", given);
+
+  expect(rest).toMatchObject({ isError: false, text: answerTo("first") });
+});

@@ -1,0 +1,330 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { FoundryClientOptions } from "../../src/completions/index.js";
+import type { CallPolicy } from "../../src/mcp/call-policy.js";
+import type { SimulatorOptions } from "../../src/simulator/index.js";
+import { connectedHost, simulatedService, textOf } from "./host.js";
+
+const echo = ({ text }: { readonly text: string }) => ({ text });
+const SOON = { timeout: 10_000 };
+const FOREVER = { text: "On and on. ", forever: true };
+const prompts = (count: number) => Array.from({ length: count }, (_, index) => `Item ${index}.`);
+
+const answerSchema = z.looseObject({
+  batch_id: z.string(),
+  results: z.array(
+    z.looseObject({
+      index: z.number(),
+      completion_id: z.string(),
+      status: z.string(),
+      text: z.string(),
+      next_from: z.number().nullable(),
+      error: z.looseObject({ code: z.string(), retryable: z.boolean() }).optional(),
+    }),
+  ),
+  counts: z.record(z.string(), z.number()),
+  pending: z.array(z.string()),
+  warnings: z.array(z.string()),
+});
+
+interface Setting {
+  readonly simulator?: SimulatorOptions;
+  readonly client?: FoundryClientOptions;
+  readonly policy?: CallPolicy;
+  readonly contextLength?: number;
+}
+
+/** A host in front of a service whose one model follows a script. */
+async function hostOf(script: object, setting: Setting = {}) {
+  const { simulator = {}, client = {}, policy, contextLength = 4096 } = setting;
+  const models = [{ id: "talker-generic-cpu:1", loaded: true, script, contextLength }];
+  const service = await simulatedService({ models, ...simulator });
+  const options = { endpoint: service.url, retry: { retries: 0 }, ...client };
+  const connected = await connectedHost(options, policy);
+  await connected.host.listTools();
+  const call = (given: Record<string, unknown>) =>
+    connected.host.callTool({ name: "complete_batch", arguments: given });
+  const batch = async (given: Record<string, unknown>) => {
+    const answer = await call(given);
+    return { text: textOf(answer), ...answerSchema.parse(answer.structuredContent) };
+  };
+  const chats = () => service.requests.filter(({ path }) => path === "/v1/chat/completions");
+  return { ...connected, service, call, batch, chats };
+}
+
+describe("complete_batch", () => {
+  it("returns all results in the order of the input when they come in time", async () => {
+    const { batch, chats } = await hostOf(echo);
+    const answer = await batch({ prompts: prompts(12), max_tokens: 50, system: "Be brief." });
+    expect(answer.results.map(({ index, text }) => [index, text])).toEqual(
+      prompts(12).map((prompt, index) => [index, prompt]),
+    );
+    expect(answer.counts).toMatchObject({ completed: 12, queued: 0, failed: 0 });
+    expect(answer.pending).toEqual([]);
+    expect(answer.text).toMatch(
+      /^Batch ".+": 12 of 12 done\. All results have been given\.\n\n\[0\]\nItem 0\./,
+    );
+    expect(chats()[0]?.body).toMatchObject({ messages: [{ content: "Be brief." }, {}] });
+  });
+
+  it("takes whole requests, whose own settings come before those that are shared", async () => {
+    const { batch, chats } = await hostOf(echo, { client: { concurrency: 1 } });
+    const messages = [{ role: "user", content: "Two." }];
+    await batch({
+      requests: [{ prompt: "One." }, { messages, max_tokens: 7 }],
+      max_tokens: 50,
+      temperature: 0,
+    });
+    expect(chats().map(({ body }) => body)).toMatchObject([
+      { max_tokens: 50, temperature: 0, messages: [{ content: "One." }] },
+      { max_tokens: 7, temperature: 0, messages: [{ content: "Two." }] },
+    ]);
+  });
+
+  it("lets a bad item fail alone, in words about this item", async () => {
+    const { batch, chats } = await hostOf(echo);
+    const answer = await batch({
+      requests: [{ prompt: "Good." }, { prompt: "" }, "text", { prompt: "x", colour: 1 }, {}],
+    });
+    expect(answer.results.map(({ status }) => status)).toEqual([
+      "completed",
+      ...Array.from({ length: 4 }, () => "failed"),
+    ]);
+    const { error } = answer.results[3] ?? {};
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", retryable: false });
+    expect(String(error?.["message"])).toContain('"colour"');
+    expect(answer.text).toContain("5 of 5 done, 4 failed");
+    expect(chats()).toHaveLength(1);
+    const texts = await batch({ prompts: ["Good.", 5, null] });
+    expect(texts.counts).toMatchObject({ completed: 1, failed: 2 });
+  });
+
+  it.each([
+    ["no prompts", { prompts: [] }, "1 to 500"],
+    ["501 prompts", { prompts: prompts(501) }, "1 to 500"],
+    ["501 requests", { requests: prompts(501).map((prompt) => ({ prompt })) }, "1 to 500"],
+    ["nothing", {}, "batch_id"],
+    ["both kinds", { prompts: ["a"], requests: [{ prompt: "a" }] }, "Both prompts and requests"],
+    ["an unfit setting", { prompts: ["a"], temperature: 9 }, "temperature"],
+    ["an unfit name", { prompts: ["a"], batch_id: "no spaces" }, "batch_id"],
+    ["a long name", { prompts: ["a"], batch_id: "x".repeat(65) }, "batch_id"],
+    ["a cancellation of nothing", { cancel: true }, "batch_id"],
+    ["too long a wait", { prompts: ["a"], reply_within: 3601 }, "reply_within"],
+  ])("is refused as a whole: %s", async (_what, given, named) => {
+    const { call, chats } = await hostOf(echo);
+    const answer = await call(given);
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toMatch(/^INVALID_ARGUMENT: /);
+    expect(textOf(answer)).toContain(named);
+    expect(chats()).toEqual([]);
+  });
+
+  it("answers at once when told to, and goes on with the batch_id alone", async () => {
+    const { batch, chats } = await hostOf(echo, {
+      simulator: { tokensPerSecond: 100 },
+      client: { concurrency: 1 },
+    });
+    const first = await batch({ prompts: prompts(5), reply_within: 0 });
+    expect(first.results).toEqual([]);
+    expect(first.pending).toHaveLength(5);
+    expect(first.text).toMatch(
+      /^Not finished: batch ".+", 0 of 5 done\. 5 results are still to come/,
+    );
+    expect(first.text).toContain(`call complete_batch with batch_id "${first.batch_id}"`);
+    const second = await batch({ batch_id: first.batch_id });
+    expect(second.results.map(({ completion_id }) => completion_id)).toEqual(first.pending);
+    const third = await batch({ batch_id: first.batch_id });
+    expect(third).toMatchObject({ results: [], pending: [], counts: { completed: 5 } });
+    expect(chats()).toHaveLength(5);
+  });
+
+  it("continues under a name of the caller's own, also with the same prompts, not with others", async () => {
+    const { batch, call, chats } = await hostOf(echo);
+    const given = { prompts: prompts(3), batch_id: "my.batch-1", seed: 4 };
+    expect((await batch(given)).results).toHaveLength(3);
+    expect(await batch(given)).toMatchObject({ batch_id: "my.batch-1", results: [], pending: [] });
+    const others = await call({ ...given, prompts: ["Another."] });
+    expect(textOf(others)).toMatch(/^INVALID_ARGUMENT: There is a batch "my.batch-1" already/);
+    const otherwise = await call({ ...given, seed: 5 });
+    expect(otherwise.isError).toBe(true);
+    expect(chats()).toHaveLength(3);
+  });
+
+  it("says what an id is that names no batch", async () => {
+    const { batch, call, host } = await hostOf(echo);
+    const { results, batch_id } = await batch({ prompts: ["One."], batch_id: "named" });
+    const completion = results[0]?.completion_id ?? "";
+    const unknown = textOf(await call({ batch_id: "never" }));
+    expect(unknown).toMatch(/^COMPLETION_NOT_FOUND: There is no batch "never"/);
+    expect(textOf(await call({ batch_id: completion }))).toContain("is the id of a completion");
+    expect(textOf(await call({ batch_id: completion, prompts: ["a"] }))).toContain(
+      "is the id of a completion",
+    );
+    expect(textOf(await call({ batch_id: "b-zzzzzz-1" }))).toContain("an earlier run");
+    const cancelled = await host.callTool({
+      name: "cancel_completion",
+      arguments: { completion_id: batch_id },
+    });
+    expect(textOf(cancelled)).toContain('"named" is the id of a batch, not of a completion');
+  });
+
+  it("does not flood the host: what exceeds 60,000 characters comes with the next calls", async () => {
+    const long = `${"word ".repeat(5000)}end.`;
+    const { batch } = await hostOf(() => ({ text: long }), { contextLength: 200_000 });
+    const first = await batch({ prompts: prompts(5), max_tokens: 100_000 });
+    expect(first.results.map(({ index }) => index)).toEqual([0, 1]);
+    expect(first.pending).toHaveLength(3);
+    expect(first.counts["completed"]).toBeGreaterThanOrEqual(2);
+    const second = await batch({ batch_id: first.batch_id });
+    expect(second.results.map(({ index }) => index)).toEqual([2, 3]);
+    const third = await batch({ batch_id: first.batch_id });
+    expect(third.results.map(({ text }) => text)).toEqual([long]);
+    expect(third.pending).toEqual([]);
+  });
+
+  it("cuts a single text that is longer than that, and says where to read on", async () => {
+    const long = `${"word ".repeat(13_000)}end.`;
+    const { batch, host } = await hostOf(() => ({ text: long }), { contextLength: 200_000 });
+    const { results } = await batch({ prompts: ["Go."], max_tokens: 100_000 });
+    const [part] = results;
+    expect(part?.text).toHaveLength(60_000);
+    expect(part?.next_from).toBe(60_000);
+    const rest = await host.callTool({
+      name: "get_completion",
+      arguments: { completion_ids: [part?.completion_id], from: part?.next_from },
+    });
+    const [read] = z
+      .looseObject({ completions: z.array(z.looseObject({ text: z.string() })) })
+      .parse(rest.structuredContent).completions;
+    expect(`${part?.text}${read?.text}`).toBe(long);
+  });
+
+  it("counts items in its progress", async () => {
+    const script = ({ text }: { readonly text: string }) =>
+      text === "Item 1." ? { text: "I fail.", failAfterTokens: 1 } : { text };
+    const { host } = await hostOf(script, {
+      simulator: { tokensPerSecond: 12 },
+      client: { concurrency: 1 },
+    });
+    const told: { progress: number; total?: number | undefined; message?: string | undefined }[] =
+      [];
+    await host.callTool({ name: "complete_batch", arguments: { prompts: prompts(5) } }, undefined, {
+      onprogress: (update) => void told.push(update),
+    });
+    expect(told.length).toBeGreaterThan(2);
+    expect(told.every(({ total }) => total === 5)).toBe(true);
+    expect(told.map(({ message }) => message)).toContain("3 of 5 done, 1 failed");
+    const numbers = told.map(({ progress }) => progress);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    expect(Math.max(...numbers)).toBeLessThan(6);
+  });
+
+  it("of 500 items of which every tenth fails, over ten calls, each result comes once and in its place", async () => {
+    const script = ({ text }: { readonly text: string }) => {
+      const index = Number(/\d+/.exec(text));
+      const answer = `${text} ${"and so on ".repeat(125)}`;
+      return index % 20 === 10 ? { text: answer, failAfterTokens: 5 } : { text: answer };
+    };
+    const { batch, chats } = await hostOf(script, { client: { concurrency: 4 } });
+    const items = prompts(500).map((prompt, index) => (index % 20 === 0 ? "" : prompt));
+    let answer = await batch({
+      prompts: items,
+      batch_id: "big",
+      max_tokens: 2000,
+      reply_within: 0,
+    });
+    const results = [...answer.results];
+    let calls = 1;
+    while (answer.pending.length > 0) {
+      answer = await batch({ batch_id: "big", reply_within: 20 });
+      const indexes = answer.results.map(({ index }) => index);
+      expect(indexes).toEqual([...indexes].sort((a, b) => a - b));
+      results.push(...answer.results);
+      calls += 1;
+    }
+    expect(calls).toBeGreaterThanOrEqual(10);
+    expect(calls).toBeLessThanOrEqual(20);
+    expect(new Set(results.map(({ index }) => index)).size).toBe(500);
+    expect(results).toHaveLength(500);
+    for (const { index, status, text, error } of results) {
+      if (index % 20 === 0) expect(error?.code).toBe("INVALID_ARGUMENT");
+      else if (index % 20 === 10)
+        expect([status, error?.code]).toEqual(["failed", "INFERENCE_FAILED"]);
+      else expect(text.startsWith(`Item ${index}. and so on`)).toBe(true);
+    }
+    expect(answer.counts).toMatchObject({ completed: 450, failed: 50 });
+    expect(chats()).toHaveLength(475);
+  });
+});
+
+describe("a batch that is cancelled", () => {
+  const running = async (policy: CallPolicy["onCancel"]) => {
+    const world = await hostOf(FOREVER, {
+      simulator: { tokensPerSecond: 100 },
+      client: { concurrency: 1 },
+      policy: { replyWithinMs: 45_000, onCancel: policy },
+    });
+    const cancel = new AbortController();
+    const given = { prompts: prompts(5), batch_id: "mine", max_tokens: 3000 };
+    const gone = world.host
+      .callTool({ name: "complete_batch", arguments: given }, undefined, { signal: cancel.signal })
+      .catch(() => "gone");
+    await world.service.waitFor(({ generating }) => generating === 1);
+    return { ...world, cancel, gone };
+  };
+
+  it.each([
+    ["auto", "the user pressed stop", "stop"],
+    ["auto", "McpError: MCP error -32001: Request timed out", "goes on"],
+    ["stop", "McpError: MCP error -32001: Request timed out", "stop"],
+    ["detach", "the user pressed stop", "goes on"],
+  ] as const)("under %s, for %j: %s", async (policy, reason, what) => {
+    const { cancel, gone, service, batch, chats } = await running(policy);
+    cancel.abort(reason);
+    expect(await gone).toBe("gone");
+    if (what === "stop") {
+      await service.waitFor(({ generating }) => generating === 0);
+      const { counts, results } = await batch({ batch_id: "mine" });
+      expect(counts).toMatchObject({ cancelled: 5 });
+      expect(results).toHaveLength(5);
+      expect(chats()).toHaveLength(1);
+    } else {
+      const { counts } = await batch({ batch_id: "mine", reply_within: 0 });
+      expect(counts).toMatchObject({ running: 1, queued: 4 });
+      await batch({ batch_id: "mine", cancel: true });
+    }
+  });
+
+  it("by its batch_id stops what runs, never starts the rest, and keeps the text", async () => {
+    const { batch, service, chats, foundry } = await hostOf(FOREVER, {
+      simulator: { tokensPerSecond: 100 },
+      client: { concurrency: 1 },
+    });
+    await batch({ prompts: prompts(5), batch_id: "mine", max_tokens: 3000, reply_within: 0 });
+    await expect.poll(() => foundry.completions.list().at(-1)?.text, SOON).toMatch(/^On and/);
+    const answer = await batch({ batch_id: "mine", cancel: true });
+    expect(answer).toMatchObject({ counts: { cancelled: 5 }, pending: [], device_busy: false });
+    expect(answer.results[0]?.text).toMatch(/^On and/);
+    expect(answer.text).toContain("5 cancelled");
+    await service.waitFor(({ generating }) => generating === 0);
+    expect(chats()).toHaveLength(1);
+  });
+
+  it("by an identical call without an id is taken over where a host's timeout had cut it off", async () => {
+    const { host, batch, service, chats } = await hostOf(echo, {
+      simulator: { tokensPerSecond: 40 },
+      client: { concurrency: 1 },
+    });
+    const cancel = new AbortController();
+    const given = { prompts: prompts(4) };
+    const gone = host
+      .callTool({ name: "complete_batch", arguments: given }, undefined, { signal: cancel.signal })
+      .catch(() => "gone");
+    await service.waitFor(({ generating }) => generating === 1);
+    cancel.abort("MCP error -32001: Request timed out");
+    await gone;
+    const answer = await batch(given);
+    expect(answer.results.map(({ text }) => text)).toEqual(given.prompts);
+    expect(chats()).toHaveLength(4);
+  });
+});

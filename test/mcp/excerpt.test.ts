@@ -1,0 +1,47 @@
+import { expect, it } from "vitest";
+import { excerptOf, headOf } from "../../src/mcp/tools/excerpt.js";
+
+const GLOBE = "🌍";
+
+it("gives a stretch of a text, and says whether there is more", () => {
+  const options = { longest: 4, isGrowing: false };
+  expect(excerptOf("abcdefgh", { ...options, from: 2 })).toEqual({
+    text: "cdef",
+    from: 2,
+    total: 8,
+    isCut: true,
+  });
+  expect(excerptOf("abcdefgh", { ...options, from: 4 })).toMatchObject({
+    text: "efgh",
+    isCut: false,
+  });
+  expect(excerptOf("abcdefgh", { ...options, from: 8 })).toMatchObject({ text: "", isCut: false });
+});
+
+it("cuts no character in half, wherever it begins and ends, and loses none", () => {
+  const whole = `a${GLOBE}${GLOBE}b${GLOBE}`;
+  for (const longest of [2, 3, 4]) {
+    let joined = "";
+    for (let from = 0; from < whole.length; ) {
+      const { text } = excerptOf(whole, { from, longest, isGrowing: false });
+      expect(text.isWellFormed()).toBe(true);
+      joined += text;
+      from += text.length;
+    }
+    expect(joined).toBe(whole);
+  }
+  expect(excerptOf(whole, { from: 2, longest: 9, isGrowing: false })).toMatchObject({
+    from: 1,
+    text: whole.slice(1),
+  });
+  expect(headOf(whole, 2)).toBe("a");
+});
+
+it("leaves half a character at the end of a growing text for the next time", () => {
+  const half = `ab${GLOBE.charAt(0)}`;
+  expect(excerptOf(half, { from: 0, longest: 9, isGrowing: true })).toMatchObject({
+    text: "ab",
+    isCut: false,
+  });
+  expect(excerptOf(`ab${GLOBE}`, { from: 2, longest: 9, isGrowing: true }).text).toBe(GLOBE);
+});

@@ -1,0 +1,201 @@
+import { describe, expect, it } from "vitest";
+import { runningCompletion, textOf } from "./host.js";
+
+const TEXT = "One two three four five six seven eight nine ten.";
+const FOREVER = { text: "On and on. ", forever: true };
+const structured = (answer: object) => Object(Reflect.get(answer, "structuredContent"));
+type Host = Awaited<ReturnType<typeof runningCompletion>>["host"];
+
+const get = (host: Host, given: object = {}) =>
+  host.callTool({ name: "get_completion", arguments: { ...given } });
+
+/** Asks for a completion and does not wait for it; returns its id. */
+async function started(host: Host, given: object = {}): Promise<string> {
+  const answer = await host.callTool({
+    name: "complete",
+    arguments: { prompt: "Go", max_tokens: 3000, reply_within: 0, ...given },
+  });
+  return structured(answer).completion_id;
+}
+
+describe("get_completion", () => {
+  it("waits for the end and returns the answer alone", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    await host.listTools();
+    const id = await started(host);
+    const answer = await get(host, { completion_ids: [id] });
+    expect(textOf(answer)).toBe(TEXT);
+    expect(structured(answer)).toMatchObject({
+      completions: [
+        { completion_id: id, status: "completed", from: 0, next_from: null, total_chars: 49 },
+      ],
+      errors: [],
+    });
+  });
+
+  it("returns each part once: joined, they are the text", async () => {
+    const text = `${TEXT} 🌍🌍 ${TEXT}`;
+    const { host } = await runningCompletion({ text }, "auto", { tokensPerSecond: 60 });
+    const id = await started(host);
+    let joined = "";
+    for (let from: number | null = 0; from !== null; ) {
+      const answer = await get(host, { completion_ids: [id], from, reply_within: 0.1 });
+      const [part] = structured(answer).completions;
+      expect(part).toMatchObject({ from: joined.length });
+      if (part.next_from !== null) {
+        expect(textOf(answer)).toMatch(/^Not finished: /);
+        expect(textOf(answer)).toContain(`["${id}"]`);
+      }
+      joined += part.text;
+      from = part.next_from;
+    }
+    expect(joined).toBe(text);
+  });
+
+  it("says that nothing is left where all was read", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const id = await started(host);
+    const answer = await get(host, { completion_ids: [id], from: 0 });
+    const rest = await get(host, { completion_ids: [id], from: TEXT.length });
+    expect(textOf(answer)).toBe(TEXT);
+    expect(textOf(rest)).toBe("(Finished: there is nothing after character 49.)");
+  });
+
+  it("tells progress to a host that asks for it, as complete does", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const id = await started(host);
+    let told = "";
+    await host.callTool(
+      { name: "get_completion", arguments: { completion_ids: [id] } },
+      undefined,
+      {
+        onprogress: ({ progress, message = "" }) => {
+          if (Number.isInteger(progress)) told += message;
+        },
+      },
+    );
+    expect(told).not.toBe("");
+    expect(TEXT.endsWith(told)).toBe(true);
+  });
+
+  it("refuses an offset beyond the end at once, and says how long the text is", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const id = await started(host);
+    await get(host, { completion_ids: [id] });
+    const answer = await get(host, { completion_ids: [id], from: 50 });
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toContain(
+      `INVALID_ARGUMENT: from is 50, but the text of ${id} has 49 characters.`,
+    );
+  });
+
+  it("goes back to the beginning where what was read turned out to be thinking", async () => {
+    // A model whose template opens the thought by itself only closes it.
+    const text = "I have to think about this for a while.\n</think>\n\nIt is blue.";
+    const { host, foundry } = await runningCompletion({ text });
+    const id = await started(host);
+    await expect.poll(() => foundry.completions.get(id).text.length).toBeGreaterThan(20);
+    const answer = await get(host, { completion_ids: [id], from: 20 });
+    expect(textOf(answer)).toBe("It is blue.");
+    expect(JSON.stringify(answer.content)).toContain("turned out to be the model's thinking");
+  });
+
+  it.each([
+    [{ completion_ids: [] }, "1 to 50 completion_ids"],
+    [{ completion_ids: Array.from({ length: 51 }, (_, n) => `c-${n}`) }, "1 to 50 completion_ids"],
+    [{ completion_ids: ["c-1"], from: -1 }, "a whole number of characters, 0 or more"],
+    [{ completion_ids: ["c-1"], from: 1.5 }, "a whole number of characters, 0 or more"],
+    [{ completion_ids: ["c-1", "c-2"], from: 1 }, "from came with several completion_ids"],
+    [{ from: 1 }, "from came with no completion_ids"],
+    [{ completion_ids: ["c-1"], reply_within: 4000 }, "from 0 to 3600"],
+  ])("refuses %j", async (given, said) => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const answer = await get(host, given);
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toMatch(/^INVALID_ARGUMENT: /);
+    expect(textOf(answer)).toContain(said);
+  });
+
+  it.each([
+    ["hello", 'There is no completion "hello".'],
+    ["c-000000-1", "from an earlier run of this server"],
+    ["b-000000-1", "the id of a batch"],
+  ])("says what is wrong with the id %s", async (id, said) => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const answer = await get(host, { completion_ids: [id] });
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toMatch(/^COMPLETION_NOT_FOUND: /);
+    expect(textOf(answer)).toContain(said);
+  });
+
+  it("is an error with the text so far where the completion failed", async () => {
+    const script = { text: TEXT, failAfterTokens: 4 };
+    const { host } = await runningCompletion(script);
+    await host.listTools();
+    const id = await started(host);
+    const answer = await get(host, { completion_ids: [id] });
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toMatch(/^INFERENCE_FAILED: (.|\n)*whole answer:\nOne two/);
+    expect(structured(answer).completions).toMatchObject([{ status: "failed" }]);
+  });
+});
+
+describe("get_completion for several", () => {
+  it("waits for all, tells each apart, and what is wrong with an id beside them", async () => {
+    const { host } = await runningCompletion({ text: "Short." });
+    await host.listTools();
+    const ids = [await started(host), await started(host, { prompt: "Another" })];
+    const answer = await get(host, { completion_ids: [...ids, "hello", ids[0]] });
+    expect(answer.isError).toBeFalsy();
+    expect(structured(answer)).toMatchObject({
+      completions: ids.map((id) => ({ completion_id: id, status: "completed", text: "Short." })),
+      errors: [{ completion_id: "hello", code: "COMPLETION_NOT_FOUND" }],
+    });
+    expect(textOf(answer)).toMatch(/^All 2 have ended\.\n\nCOMPLETION_NOT_FOUND: /);
+    for (const id of ids) expect(textOf(answer)).toContain(`${id}, completed:\nShort.`);
+  });
+
+  it("says which go on, and is an error only where none is known", async () => {
+    const { host } = await runningCompletion(FOREVER);
+    const ids = [await started(host), await started(host, { prompt: "Another" })];
+    const answer = await get(host, { completion_ids: ids, reply_within: 0.3 });
+    expect(textOf(answer)).toContain(
+      `Not finished: 2 of 2 go on. Call get_completion with completion_ids ${JSON.stringify(ids)}`,
+    );
+    expect(textOf(answer)).toContain(`${ids[1]}, waiting, place 1:`.replace(/:$/, ""));
+    const none = await get(host, { completion_ids: ["hello", "there"] });
+    expect(none.isError).toBe(true);
+    expect(structured(none)).toMatchObject({ completions: [], errors: [{}, {}] });
+  });
+
+  it("shares what fits one result among them", async () => {
+    const long = "Around and around. ".repeat(4000);
+    const { host } = await runningCompletion({ tokens: [long] });
+    const ids = [await started(host), await started(host, { prompt: "Another" })];
+    const answer = await get(host, { completion_ids: ids });
+    const texts: { text: string; next_from: number }[] = structured(answer).completions;
+    expect(texts.map(({ text }) => text.length)).toEqual([30_000, 30_000]);
+    expect(texts.map(({ next_from }) => next_from)).toEqual([30_000, 30_000]);
+    expect(textOf(answer)).toContain("from 30000 to read on");
+  });
+});
+
+describe("get_completion without ids", () => {
+  it("lists the latest, so that one whose id never reached the caller is found again", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    await host.listTools();
+    const id = await started(host);
+    await get(host, { completion_ids: [id] });
+    const answer = await get(host);
+    expect(structured(answer)).toMatchObject({
+      completions: [],
+      latest: [{ completion_id: id, status: "completed", total_chars: 49, beginning: TEXT }],
+    });
+    expect(textOf(answer)).toMatch(/^c-\w+-1: completed, talker-generic-cpu:1, \d+ s ago, 49 /);
+  });
+
+  it("says so where there are none", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    expect(textOf(await get(host))).toMatch(/^There are no completions/);
+  });
+});

@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js";
+
+const talker = { id: "talker-generic-cpu:1", alias: "talker" };
+const LOADS = "/models/load/";
+const GO_ON = "Call load_model again with the same model to go on waiting.";
+
+const call = (args: Record<string, unknown>) => ({ name: "load_model", arguments: args });
+
+const structured = (answer: object): object => Object(Reflect.get(answer, "structuredContent"));
+
+describe("load_model", () => {
+  it("answers when the model is in memory", async () => {
+    const service = await simulatedService({ models: [talker] });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const answer = await host.callTool(call({ model: "talker" }));
+    expect(structured(answer)).toEqual({
+      model: talker.id,
+      status: "loaded",
+      percent: 100,
+      elapsed_ms: expect.any(Number),
+      warnings: [],
+    });
+    expect(textOf(answer)).toMatch(/^talker-generic-cpu:1 is loaded; it took \d\.\d s\.$/);
+    const again = await host.callTool(call({ model: "talker" }));
+    expect(textOf(again)).toBe("talker-generic-cpu:1 was loaded already.");
+  });
+
+  it("answers within reply_within with how it stands, and goes on waiting when called again", async () => {
+    const modelCachePath = await cacheFolder();
+    const models = [{ ...talker, loadMs: 500 }];
+    const service = await simulatedService({ models, modelCachePath });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const first = await host.callTool(call({ model: "talker", reply_within: 0 }));
+    expect(structured(first)).toMatchObject({ status: "loading", percent: null });
+    expect(textOf(first)).toBe(`talker is still loading after 0 s. ${GO_ON}`);
+    await service.waitFor(({ requests }) => requests.some(({ path }) => path.startsWith(LOADS)));
+    const second = await host.callTool(call({ model: "talker", reply_within: 0.05 }));
+    expect(structured(second)).toMatchObject({ model: talker.id, status: "loading" });
+    const last = await host.callTool(call({ model: "talker" }));
+    expect(structured(last)).toMatchObject({ model: talker.id, status: "loaded", percent: 100 });
+    expect(service.requests.filter(({ path }) => path.startsWith(LOADS))).toHaveLength(1);
+  });
+
+  it("answers by the setting where the call does not say", async () => {
+    const service = await simulatedService({ models: [{ ...talker, loadMs: 60_000 }] });
+    const policy = { replyWithinMs: 30, onCancel: "auto" } as const;
+    const { host } = await connectedHost({ endpoint: service.url }, policy);
+    const answer = await host.callTool(call({ model: "talker" }));
+    expect(structured(answer)).toMatchObject({ status: "loading" });
+  });
+
+  it("says whose load it waits for", async () => {
+    const walker = { id: "walker-generic-cpu:1", alias: "walker", loadMs: 60_000 };
+    const service = await simulatedService({ dialect: "C1", models: [talker, walker] });
+    const { host, foundry } = await connectedHost({ endpoint: service.url });
+    await foundry.listModels();
+    await host.callTool(call({ model: "walker-generic-cpu", reply_within: 0.2 }));
+    const answer = await host.callTool(call({ model: "talker-generic-cpu", reply_within: 0.1 }));
+    expect(textOf(answer)).toMatch(
+      / is not loaded yet after 0 s\. At it: Waiting for the load of /,
+    );
+    expect(textOf(answer)).toContain(GO_ON);
+  });
+
+  it("lets a completion say whose load it waits for, and leave the device alone when cancelled", async () => {
+    const walker = { id: "walker-generic-cpu:1", alias: "walker", loadMs: 60_000 };
+    const service = await simulatedService({ dialect: "C1", models: [talker, walker] });
+    const { host, foundry } = await connectedHost({ endpoint: service.url });
+    await foundry.listModels();
+    await host.callTool(call({ model: "walker-generic-cpu", reply_within: 0.1 }));
+    const answer = await host.callTool({
+      name: "complete",
+      arguments: { prompt: "Hi", model: "talker-generic-cpu", reply_within: 0.2 },
+    });
+    expect(textOf(answer)).toMatch(/^Not finished: waiting for the load of walker-generic-cpu\. /);
+    expect(structured(answer)).toMatchObject({ status: "loading" });
+    const [completion_id] = /c-\w+-\d+/.exec(textOf(answer)) ?? [];
+    const cancelled = await host.callTool({
+      name: "cancel_completion",
+      arguments: { completion_id },
+    });
+    expect(structured(cancelled)).toMatchObject({ status: "cancelled", device_busy: false });
+  });
+
+  it("tells why a load failed that nobody waited for", async () => {
+    const broken = { ...talker, loadError: "No such operator." };
+    const modelCachePath = await cacheFolder();
+    const service = await simulatedService({ models: [broken], modelCachePath });
+    const { host, foundry } = await connectedHost({ endpoint: service.url });
+    await host.callTool(call({ model: "talker", reply_within: 0 }));
+    await foundry.loads.start("talker", {}).ended;
+    const answer = await host.callTool(call({ model: "talker" }));
+    expect(answer.isError).toBe(true);
+    expect(textOf(answer)).toMatch(/^LOAD_FAILED: /);
+    expect(service.requests.filter(({ path }) => path.startsWith(LOADS))).toHaveLength(1);
+  });
+
+  it("refuses what no memory holds, with the figures, and goes ahead when it is forced", async () => {
+    const giant = { ...talker, sizeMb: 1e9 };
+    const modelCachePath = await cacheFolder();
+    const service = await simulatedService({ models: [giant], modelCachePath });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const refused = await host.callTool(call({ model: "talker" }));
+    expect(refused.isError).toBe(true);
+    expect(textOf(refused)).toMatch(
+      /^INSUFFICIENT_MEMORY: talker-generic-cpu:1 takes 976562\.5 GB of memory at least, and there are \d+\.\d GB in all\./,
+    );
+    expect(textOf(refused)).toContain("force: true");
+    const forced = await host.callTool(call({ model: "talker", force: true }));
+    expect(structured(forced)).toMatchObject({
+      status: "loaded",
+      warnings: [expect.stringContaining("takes 976562.5 GB of memory")],
+    });
+  });
+
+  it("tells how far a download is, with words for what to do next", async () => {
+    const missing = { ...talker, downloaded: false };
+    const service = await simulatedService({
+      dialect: "S",
+      models: [missing],
+      downloadMs: 60_000,
+    });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const args = { model: "talker", download: true, reply_within: 0.3 };
+    const answer = await host.callTool(call(args));
+    expect(structured(answer)).toMatchObject({ model: talker.id, status: "downloading" });
+    expect(textOf(answer)).toContain(GO_ON);
+  });
+
+  it.each([
+    ["a download that the user stopped ends", "User pressed stop", true],
+    ["a download that outlived the host's patience goes on", "-32001: Request timed out", false],
+  ])("%s", async (_what, reason, ends) => {
+    const missing = { ...talker, downloaded: false };
+    const service = await simulatedService({ dialect: "S", models: [missing], downloadMs: 60_000 });
+    const { host, foundry } = await connectedHost({ endpoint: service.url });
+    const cancel = new AbortController();
+    const args = { model: "talker", download: true };
+    const calling = host
+      .callTool(call(args), undefined, { signal: cancel.signal })
+      .catch(() => "cancelled");
+    const download = await service.waitFor(({ requests }) =>
+      requests.find(({ path }) => path.startsWith("/openai/download")),
+    );
+    cancel.abort(reason);
+    expect(await calling).toBe("cancelled");
+    if (ends) {
+      await service.waitFor(() => download.endedBy === "client-gone");
+    } else {
+      const { loads } = foundry;
+      const state = await loads.wait(loads.start("talker", { download: true }), { withinMs: 50 });
+      expect([state.status, download.endedBy]).toEqual(["downloading", null]);
+    }
+  });
+
+  it.each([
+    ["reply_within", -1],
+    ["reply_within", 3601],
+    ["force", "yes"],
+  ])("refuses %s: %j", async (name, value) => {
+    const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
+    const answer = await host.callTool(call({ model: "talker", [name]: value }));
+    expect(textOf(answer)).toMatch(/^INVALID_ARGUMENT: /);
+    expect(textOf(answer)).toContain(name);
+  });
+});
