@@ -65,7 +65,7 @@ const headersSchema = z.string().transform((text, context) => {
 });
 
 /** What becomes of a completion whose call is cancelled. */
-export const ON_CANCEL = ["auto", "stop", "detach"] as const;
+const ON_CANCEL = ["auto", "stop", "detach"] as const;
 export type OnCancel = (typeof ON_CANCEL)[number];
 
 const ENDPOINT_ALLOWED =
@@ -135,7 +135,7 @@ const SETTINGS = {
       },
     ),
     "auto",
-    "generations at once per model; auto: 1 on services that work one off after the other, else 4",
+    "generations at once per model; auto: 1 on the old service and on core 1.x, else 4",
   ),
   FOUNDRY_QUEUE: setting(
     wholeNumber({ min: 0, max: 10_000 }),

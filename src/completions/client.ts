@@ -19,8 +19,8 @@ import { Loads } from "./loads.js";
 /** How to reach a service, how patient to be with it, and how much to ask of it at once. */
 export interface FoundryClientOptions extends ServiceOptions {
   /**
-   * Generations at once per model. Default `"auto"`: 1 on the services that work one off after the
-   * other, 4 on core 2.x and on other engines.
+   * Generations at once per model. Default `"auto"`: 1 on the old service and on core 1.x, 4 on
+   * core 2.x and on other engines.
    */
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait for their turn; one more is refused with `QUEUE_FULL`. Default 64. */

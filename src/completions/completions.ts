@@ -67,7 +67,7 @@ export interface Started {
   readonly joined: boolean;
 }
 
-/** A service that queues inside is given one at a time; others have a place for some. */
+/** S works one off after the other; C1 does not, but its streams only share the device, as do all. */
 const SLOTS = { S: 1, C1: 1, C2: 4, openai: 4 } as const;
 const QUEUE_LIMIT = 64;
 /** A completion that is stopped ends within moments; longer is not waited for. */

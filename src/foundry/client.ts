@@ -275,7 +275,9 @@ export class FoundryClient {
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.healthCheck(options);
     const commandLine = await this.#current.commandLine();
-    const { signal } = this.#endOf(options.signal);
+    const { signal, letGo } = this.#endOf(options.signal);
+    const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(letGo);
+    if (version === undefined) letGo();
     return {
       // The trials stand beside them.
       health: {
@@ -290,7 +292,7 @@ export class FoundryClient {
           : {
               path: commandLine.path,
               generation: commandLine.generation,
-              version: await commandLine.version({ signal, timeoutMs: VERSION_MS }),
+              version: (await version) ?? null,
             },
     };
   }

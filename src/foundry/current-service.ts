@@ -351,7 +351,7 @@ const hostOf = (endpoint: string): string =>
   URL.canParse(endpoint) ? new URL(endpoint).host : endpoint;
 
 /** For the case that a search ends without a word. */
-export const nothingFound = (): FoundryError =>
+const nothingFound = (): FoundryError =>
   new FoundryError("NO_ENDPOINT", "No Foundry Local was found.", {
     action: "Start it, or set FOUNDRY_ENDPOINT.",
     retryable: true,

@@ -27,6 +27,6 @@ export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/i
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutTrials } from "./discovery/index.js";
 export type { Health, HealthMemory } from "./health.js";
 export type { HealthProblem } from "./health-problems.js";
-export { canChat, DEFAULT_MODEL, type Device, type ModelInfo } from "./models/index.js";
+export type { Device, ModelInfo } from "./models/index.js";
 export type { News } from "./news.js";
 export type { FoundryClientOptions } from "./options.js";

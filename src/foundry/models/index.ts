@@ -1,4 +1,4 @@
-export { type ChosenModel, chooseDefaultModel, DEFAULT_MODEL } from "./default-model.js";
+export { chooseDefaultModel } from "./default-model.js";
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { canChat, type Device, type Family, type KnownModel, type ModelInfo } from "./model.js";
 export { deviceOf, parseModelId, shortName } from "./model-id.js";
