@@ -1,0 +1,35 @@
+/**
+ * Words that come from outside, made fit to be shown: in a tool's answer, in the log, on a terminal.
+ */
+
+/** At most `longest` UTF-16 code units of the beginning of a text; never half a surrogate pair. */
+export function truncate(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const isSplit = /[\ud800-\udbff]/.test(text.charAt(longest - 1));
+  return text.slice(0, isSplit ? longest - 1 : longest);
+}
+
+/**
+ * Characters that do something other than being read: C0 and C1 controls (ESC begins ANSI and OSC
+ * sequences), line and paragraph separators, and the marks that change the direction of a line.
+ */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+/g;
+
+/**
+ * One line of a text from outside, without anything that moves a cursor, colours a terminal, begins a
+ * new line or turns the direction of the text; at most `longest` UTF-16 code units.
+ *
+ * @example
+ * printable("phi\u001b[31m-4\nmini", 80); // "phi [31m-4 mini"
+ */
+export function printable(text: string, longest: number): string {
+  // Cut before it is searched; the rest could not be shown anyway.
+  const line = text
+    .slice(0, longest * 2)
+    .replace(UNPRINTABLE, " ")
+    .toWellFormed()
+    .trim();
+  return truncate(line, longest);
+}
