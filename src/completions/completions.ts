@@ -1,13 +1,19 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
 import { onAbort } from "../abort.js";
+import { parseArguments } from "../arguments.js";
 import { cancelledError, closedError, FoundryError, toFoundryError } from "../errors.js";
-import type {
-  Admit,
-  CompletionRequest,
-  CompletionStatus,
-  CompletionStream,
-  StreamOptions,
+import {
+  type Admit,
+  type CompletionRequest,
+  type CompletionStatus,
+  type CompletionStream,
+  listener,
+  optionsOf,
+  type StreamOptions,
+  signalOption,
+  withinMs,
 } from "../foundry/index.js";
 import { CompletionRun, type RunEvent } from "./completion-run.js";
 import type { CompletionState } from "./completion-state.js";
@@ -54,6 +60,12 @@ export interface WaitOptions {
   /** Told everything that happens meanwhile. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
+
+const startOptions = optionsOf({
+  caller: z.string("a text").optional(),
+  join: z.boolean("true or false").optional(),
+});
+const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
 
 export interface Cancelled {
   readonly state: CompletionState;
@@ -120,6 +132,7 @@ export class Completions {
    */
   start(request: CompletionRequest, options: StartOptions = {}): Started {
     if (this.#isClosed) throw closedError();
+    parseArguments(startOptions, options, { noun: "option" });
     const key = keyOf(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
@@ -222,6 +235,7 @@ export class Completions {
    */
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
+    parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onEvent } = options;
     if (signal?.aborted === true) throw cancelledError();
     if (run.hasEnded || withinMs === 0) return readBy(run);

@@ -1,7 +1,16 @@
 import { setTimeout } from "node:timers/promises";
 import { onAbort } from "../abort.js";
+import { parseArguments } from "../arguments.js";
 import { cancelledError } from "../errors.js";
-import type { ModelInfo, News } from "../foundry/index.js";
+import {
+  listener,
+  loadWishFields,
+  type ModelInfo,
+  type News,
+  optionsOf,
+  signalOption,
+  withinMs,
+} from "../foundry/index.js";
 import { type Loader, LoadRun, type LoadState, type LoadWish } from "./load-run.js";
 
 export interface LoadsOptions {
@@ -17,6 +26,9 @@ export interface LoadWaitOptions {
   /** Told what the load is at. */
   readonly onNews?: ((news: News) => void) | undefined;
 }
+
+const wishOptions = optionsOf(loadWishFields);
+const waitOptions = optionsOf({ withinMs, ...signalOption, onNews: listener.optional() });
 
 /** How long a failure is kept for whoever asks for the same again, unless somebody was told it. */
 const KEPT_MS = 5 * 60_000;
@@ -52,6 +64,7 @@ export class Loads {
    * @param model alias, name or id.
    */
   start(model: string, wish: LoadWish = {}): LoadRun {
+    parseArguments(wishOptions, wish, { noun: "option" });
     this.#prune();
     const question = questionOf(model, wish);
     const before = this.#asked.get(question);
@@ -74,6 +87,7 @@ export class Loads {
    * @throws FoundryError `CANCELLED` for the waiting.
    */
   async wait(load: LoadRun, options: LoadWaitOptions = {}): Promise<LoadState> {
+    parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onNews } = options;
     if (signal?.aborted === true) throw cancelledError();
     const unwatch = load.watch(onNews ?? (() => {}));

@@ -1,7 +1,4 @@
-import { execFile } from "node:child_process";
 import { getEventListeners } from "node:events";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
 import {
@@ -34,13 +31,6 @@ async function dataOf(stream: EventStream): Promise<string[]> {
 const SSE = { "Content-Type": "text/event-stream" };
 const CANCELLED = { code: "CANCELLED", message: "The call was cancelled." };
 
-/** How long it takes until this has failed. */
-async function untilRejected(promise: Promise<unknown>): Promise<number> {
-  const begin = performance.now();
-  await promise.catch(() => {});
-  return performance.now() - begin;
-}
-
 describe("the caller's abort", () => {
   it("that came before the call sends nothing", async () => {
     const onRequest = vi.fn();
@@ -64,7 +54,6 @@ describe("the caller's abort", () => {
     asked.catch(() => {});
     await connected.promise;
     caller.abort();
-    expect(await untilRejected(asked)).toBeLessThan(100);
     await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
     await vi.waitFor(() => expect(sockets.size).toBe(0));
   });
@@ -77,7 +66,6 @@ describe("the caller's abort", () => {
     asked.catch(() => {});
     await received.promise;
     caller.abort();
-    expect(await untilRejected(asked)).toBeLessThan(100);
     await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
     await vi.waitFor(() => expect(sockets.size).toBe(0));
   });
@@ -93,7 +81,6 @@ describe("the caller's abort", () => {
     asked.catch(() => {});
     await begun.promise;
     caller.abort();
-    expect(await untilRejected(asked)).toBeLessThan(100);
     await expect(asked).rejects.toMatchObject(CANCELLED);
     await vi.waitFor(() => expect(sockets.size).toBe(0));
   });
@@ -123,7 +110,6 @@ describe("the caller's abort", () => {
     asked.catch(() => {});
     await refused.promise;
     caller.abort();
-    expect(await untilRejected(asked)).toBeLessThan(100);
     await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
   });
 
@@ -271,46 +257,6 @@ describe("close()", () => {
     await Promise.all([transport.close(), transport.close()]);
     await transport.close();
   });
-});
-
-describe("a process", () => {
-  /** Runs a program that has `HttpTransport` and the URL of a server; fails unless it ends. */
-  async function run(baseUrl: string, program: string): Promise<string> {
-    const code = `
-      import { HttpTransport } from "./src/http/index.js";
-      const baseUrl = ${JSON.stringify(baseUrl)};
-      ${program}`;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ["--import", "tsx", "--input-type=module", "-e", code],
-      { cwd: fileURLToPath(new URL("../..", import.meta.url)), timeout: 20_000 },
-    );
-    return stdout.trim();
-  }
-
-  it("is not kept alive by an idle connection", async () => {
-    const { baseUrl } = await httpServer((_request, response) => response.end("x"));
-    const program = `
-      const transport = new HttpTransport({ baseUrl });
-      console.log((await transport.request({ method: "GET", path: "/", limits: {}, anyStatus: true })).body);`;
-    expect(await run(baseUrl, program)).toBe("x");
-  }, 30_000);
-
-  it("is not kept alive by anything after close(), and not ended early by a pause", async () => {
-    const { baseUrl } = await httpServer((request, response) => {
-      if (request.url === "/busy") response.writeHead(503, { "Retry-After": "60" }).end();
-    });
-    const program = `
-      const retry = { maxPauseMs: 60_000 };
-      const transport = new HttpTransport({ baseUrl, retry });
-      const limits = { firstByteMs: 60_000, silenceMs: 60_000, wholeMs: 60_000 };
-      const call = (path) => transport.request({ method: "GET", path, limits, anyStatus: true });
-      const calls = [call("/busy"), call("/silent")];
-      setTimeout(() => transport.close(), 500).unref();
-      const ended = await Promise.allSettled(calls);
-      console.log(ended.map(({ reason }) => reason.code).join());`;
-    expect(await run(baseUrl, program)).toBe("CLIENT_CLOSED,CLIENT_CLOSED");
-  }, 30_000);
 });
 
 describe("a failure that nobody waits for", () => {

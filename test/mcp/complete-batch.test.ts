@@ -219,14 +219,14 @@ describe("complete_batch", () => {
     expect(Math.max(...numbers)).toBeLessThan(6);
   });
 
-  it("of 500 items of which every tenth fails, over ten calls, each result comes once and in its place", async () => {
+  it("of 60 items of which every tenth fails, over many calls, each result comes once and in its place", async () => {
     const script = ({ text }: { readonly text: string }) => {
       const index = Number(/\d+/.exec(text));
-      const answer = `${text} ${"and so on ".repeat(125)}`;
+      const answer = `${text} ${"and-so-on-".repeat(1000)}`;
       return index % 20 === 10 ? { text: answer, failAfterTokens: 5 } : { text: answer };
     };
     const { batch, chats } = await hostOf(script, { client: { concurrency: 4 } });
-    const items = prompts(500).map((prompt, index) => (index % 20 === 0 ? "" : prompt));
+    const items = prompts(60).map((prompt, index) => (index % 20 === 0 ? "" : prompt));
     let answer = await batch({
       prompts: items,
       batch_id: "big",
@@ -242,18 +242,17 @@ describe("complete_batch", () => {
       results.push(...answer.results);
       calls += 1;
     }
-    expect(calls).toBeGreaterThanOrEqual(10);
-    expect(calls).toBeLessThanOrEqual(20);
-    expect(new Set(results.map(({ index }) => index)).size).toBe(500);
-    expect(results).toHaveLength(500);
+    expect(calls).toBeGreaterThanOrEqual(4);
+    expect(new Set(results.map(({ index }) => index)).size).toBe(60);
+    expect(results).toHaveLength(60);
     for (const { index, status, text, error } of results) {
       if (index % 20 === 0) expect(error?.code).toBe("INVALID_ARGUMENT");
       else if (index % 20 === 10)
         expect([status, error?.code]).toEqual(["failed", "INFERENCE_FAILED"]);
-      else expect(text.startsWith(`Item ${index}. and so on`)).toBe(true);
+      else expect(text.startsWith(`Item ${index}. and-so-on`)).toBe(true);
     }
-    expect(answer.counts).toMatchObject({ completed: 450, failed: 50 });
-    expect(chats()).toHaveLength(475);
+    expect(answer.counts).toMatchObject({ completed: 54, failed: 6 });
+    expect(chats()).toHaveLength(57);
   });
 });
 

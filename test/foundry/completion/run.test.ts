@@ -363,7 +363,7 @@ describe("cancelling", () => {
       text: expect.stringMatching(/^And so on\./),
     });
     await simulator.waitFor(({ generating }) => generating === 0);
-    expect(askedOf(simulator, CHAT)[0]?.endedBy).toBe("client-gone");
+    await simulator.waitFor(() => askedOf(simulator, CHAT)[0]?.endedBy === "client-gone");
   });
 
   it("is also what leaving the loop does", async () => {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { startSimulator } from "../../src/simulator/index.js";
-import { hostOn } from "./simulated.js";
+import { hostOn } from "../e2e/simulated.js";
 
 const answerSchema = z.object({
   results: z.array(

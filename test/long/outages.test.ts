@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Simulator } from "../../src/simulator/index.js";
+import { FoundryMachine } from "../e2e/foundry-machine.js";
+import type { Answer, Host } from "../e2e/host.js";
+import { hostOn, simulated, wireHostOn } from "../e2e/simulated.js";
 import { type Chance, seeded } from "./chance.js";
-import { FoundryMachine } from "./foundry-machine.js";
-import type { Answer, Host } from "./host.js";
-import { hostOn, simulated, wireHostOn } from "./simulated.js";
 
 /** By its alias: C1 lists no versions of what is not in memory. */
 const MODEL = "teller";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
+import type { Answer, Host } from "../e2e/host.js";
 import { answerTo, LOADS, SAYS, type ServiceLife } from "./chaos-life.js";
-import type { Answer, Host } from "./host.js";
 
 /** No call takes so long, whatever happens meanwhile. */
 const LONGEST_CALL_MS = 60_000;

@@ -1,5 +1,5 @@
+import { INSTALLATIONS as installations } from "../e2e/foundry-machine.js";
 import { chaos } from "./chaos.js";
-import { INSTALLATIONS as installations } from "./foundry-machine.js";
 
 chaos("another service takes its place fifty times", [
   { name: "started by hand", installations, autostart: false, restarts: 13, seed: 401 },

@@ -8,8 +8,8 @@ import {
   startFoundryCli,
   startSimulator,
 } from "../../src/simulator/index.js";
+import { FoundryMachine, type Installation } from "../e2e/foundry-machine.js";
 import type { Chance } from "./chance.js";
-import { FoundryMachine, type Installation } from "./foundry-machine.js";
 
 export interface Lives {
   /** What takes turns on the machine; mostly one. */
