@@ -138,7 +138,7 @@ describe("a health check", () => {
       "/status": { modelDirPath: "/nowhere" },
       "/models/loaded": [],
     });
-    const health = await clientOf(server.url, { timeoutMs: 300 }).healthCheck();
+    const health = await clientOf(server.url, { timeoutMs: 2000 }).healthCheck();
     expect(health).toMatchObject({ dialect: "C1", status: "degraded", busy: null });
     expect(health.problems).toHaveLength(1);
   });
@@ -157,7 +157,7 @@ describe("a health check", () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const loading = fetch(`${simulator.url}/models/load/talker`).catch(() => null);
     await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
-    const client = clientOf(simulator.url, { timeoutMs: 200 });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
     expect(await client.healthCheck()).toMatchObject({
       status: "healthy",
       dialect: "C2",

@@ -55,7 +55,7 @@ describe("the caller's abort", () => {
     await connected.promise;
     caller.abort();
     await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("ends a call that waits for its answer, and closes the connection", async () => {
@@ -67,7 +67,7 @@ describe("the caller's abort", () => {
     await received.promise;
     caller.abort();
     await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("ends a call in the middle of the body", async () => {
@@ -82,7 +82,7 @@ describe("the caller's abort", () => {
     await begun.promise;
     caller.abort();
     await expect(asked).rejects.toMatchObject(CANCELLED);
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("ends a call in the middle of the body of an error, as cancelled", async () => {
@@ -125,7 +125,7 @@ describe("the caller's abort", () => {
     await received.promise;
     caller.abort();
     await expect(asked).rejects.toMatchObject({ ...CANCELLED, attempts: 1 });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("ends a stream that is being read, also between two events that have come", async () => {
@@ -145,7 +145,7 @@ describe("the caller's abort", () => {
       await expect(reading).rejects.toMatchObject(CANCELLED);
       expect(read).toHaveLength(readBefore);
     }
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("ends a stream that has come completely but was not read yet", async () => {
@@ -166,7 +166,7 @@ describe("the caller's abort", () => {
     const caller = new AbortController();
     const stream = await transportTo(baseUrl).stream(streamOf({ signal: caller.signal }));
     caller.abort();
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
     await expect(dataOf(stream)).rejects.toMatchObject(CANCELLED);
   });
 });
@@ -187,7 +187,7 @@ describe("a signal that outlives many calls", () => {
     await transport.stream(streamOf({ path: "/stream", signal })); // comes whole, is never read
     const tooLong = get("/", { signal, headLimitBytes: 1 });
     await transport.request(tooLong).catch(() => {});
-    await vi.waitFor(() => expect(getEventListeners(signal, "abort")).toEqual([]));
+    await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
   });
 
   it("ends all calls that share it, and never has more than one listener", async () => {
@@ -234,7 +234,7 @@ describe("close()", () => {
     );
     await expect(dataOf(unread)).rejects.toMatchObject(CLOSED);
     await expect(transport.stream(streamOf())).rejects.toMatchObject(CLOSED);
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("ends a call that is still connecting, and its socket", async () => {
@@ -249,7 +249,7 @@ describe("close()", () => {
     await connected.promise;
     await transport.close();
     await expect(asked).rejects.toMatchObject(CLOSED);
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("may be called twice", async () => {
@@ -266,15 +266,18 @@ describe("a failure that nobody waits for", () => {
     onTestFinished(() => {
       process.off("unhandledRejection", unhandled);
     });
-    const { baseUrl } = await httpServer((_request, response) => {
+    const cuts: (() => void)[] = [];
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: 1\n\n");
-      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+      cuts.push(() => response.socket?.resetAndDestroy());
     });
     const transport = transportTo(baseUrl);
     await transport.stream(streamOf());
+    for (const cut of cuts) cut();
     const { signal } = new AbortController();
-    await transport.stream(streamOf({ signal, limits: { wholeMs: 5 } }));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await transport.stream(streamOf({ signal, limits: { wholeMs: 1500 } }));
+    // The first was reset, the second ran out of time.
+    await expect.poll(() => sockets.size).toBe(0);
     await transport.close();
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(unhandled).not.toHaveBeenCalled();

@@ -122,7 +122,7 @@ describe("a completion that takes longer than its call", () => {
     const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
     const { host } = await connectedHost({ endpoint: service.url });
     await host.listTools();
-    const answer = await host.callTool(completeWith({ reply_within: 0.4 }));
+    const answer = await host.callTool(completeWith({ reply_within: 2 }));
     const { completion_id: id, status, text, next_from, ...rest } = structured(answer);
     expect(answer.isError).toBeFalsy();
     expect(status).toBe("running");
@@ -156,15 +156,15 @@ describe("a completion that takes longer than its call", () => {
   it("says that it loads, and that it waits with its place, in the answer and in progress", async () => {
     const service = await simulatedService({
       models: [{ ...model(FOREVER), loaded: false }],
-      loadMs: 1000,
+      loadMs: 4000,
       tokensPerSecond: 50,
     });
     const { host } = await connectedHost({ endpoint: service.url, concurrency: 1 });
-    const loading = await host.callTool(completeWith({ reply_within: 0.3 }));
+    const loading = await host.callTool(completeWith({ reply_within: 1.5 }));
     expect(textOf(loading)).toMatch(/^Not finished: loading talker-generic-cpu:1\. /);
     expect(structured(loading)).toMatchObject({ status: "loading" });
     const messages: string[] = [];
-    const waiting = await host.callTool(completeWith({ reply_within: 0.4 }), undefined, {
+    const waiting = await host.callTool(completeWith({ reply_within: 2 }), undefined, {
       onprogress: ({ message = "" }) => void messages.push(message),
     });
     expect(textOf(waiting)).toMatch(/^Not finished: waiting, place 1\. /);

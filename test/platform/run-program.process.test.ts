@@ -271,7 +271,7 @@ describe("a listener that throws", () => {
     });
     await expect(running).rejects.toThrow("of the listener");
     const pid = pidIn(text);
-    await vi.waitFor(() => expect(isProcessAlive(pid)).toBe(false));
+    await expect.poll(() => isProcessAlive(pid)).toBe(false);
   });
 });
 

@@ -13,7 +13,7 @@ import { Wire } from "../../src/simulator/wire/wire.js";
 import { chat, MODEL } from "./ask.js";
 
 const SLOW = { id: MODEL, loaded: true, script: { text: "word ", forever: true } };
-const TOKENS = 30;
+const TOKENS = 100;
 
 async function leave(version: string, stream: boolean) {
   const simulator = await startSimulator({ version, models: [SLOW], tokensPerSecond: 40 });

@@ -449,7 +449,7 @@ describe("a stream that breaks", () => {
   it("falls silent for longer than allowed is interrupted, with the text kept", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "stall", afterEvents: 4, on: { path: CHAT } });
-    const client = clientOf(simulator.url, { stallTimeoutMs: 100 });
+    const client = clientOf(simulator.url, { stallTimeoutMs: 1500 });
     const stream = client.streamComplete({ prompt: "Hi", model: "endless", ...FOR_LONG });
     const { error } = await drain(stream);
     expect(error).toMatchObject({ code: "TIMEOUT", phase: "silence" });
@@ -462,7 +462,7 @@ describe("a stream that breaks", () => {
   it("never begins is interrupted after the same time, and not asked for again", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "hang", on: { path: CHAT } });
-    const client = clientOf(simulator.url, { stallTimeoutMs: 100 });
+    const client = clientOf(simulator.url, { stallTimeoutMs: 1500 });
     const stream = client.streamComplete({ prompt: "Hi", model: "endless", ...FOR_LONG });
     expect((await drain(stream)).error).toMatchObject({ code: "TIMEOUT", phase: "first_byte" });
     expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "" });

@@ -80,32 +80,32 @@ describe("a download through the command line", () => {
   it("is over, too, when nothing moves because nothing is left to come", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadHangsAfter: true });
-    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 500 } });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
     expect(await downloader.download(await known(downloader))).toBe("downloaded");
   });
 
   it("that stands still in its middle is not over, though the service lists the model", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
-    const limits = { settleMs: 100, stallMs: 1000 };
+    const limits = { settleMs: 100, stallMs: 5000 };
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
     // Its small files came first.
     const tell = ({ percent }: News) => percent === 40 && simulator.setDownloaded(model.id, true);
     await expect(downloader.download(model, { tell })).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: expect.stringContaining("stood still for 1 s at 40 %"),
+      message: expect.stringContaining("stood still for 5 s at 40 %"),
     });
   });
 
   it("that stands still is given up with what it came to, and goes on from there", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
-    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 1500 } });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
     const model = await known(downloader);
     await expect(downloader.download(model)).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: `The download of ${model.id} stood still for 1.5 s at 40 % and was given up.`,
+      message: `The download of ${model.id} stood still for 5 s at 40 % and was given up.`,
       action: expect.stringContaining("What is there is kept"),
       retryable: true,
     });
@@ -122,7 +122,7 @@ describe("a download through the command line", () => {
       downloadStyle: "spinner",
       downloadStall: { at: 12, spins: true },
     });
-    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 1500 } });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       message: expect.stringContaining("at 12 %"),

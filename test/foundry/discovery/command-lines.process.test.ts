@@ -60,7 +60,7 @@ describe.each(GENERATIONS)("with the command line of generation %s", (generation
   });
 
   it("a service that cannot be started is told with what can be done", async () => {
-    const { discovery } = await machineWith(generation, { start: "port_in_use" }, 1000);
+    const { discovery } = await machineWith(generation, { start: "port_in_use" }, 5000);
 
     const { found, error } = await discovery.search();
 

@@ -295,7 +295,7 @@ describe("a download", () => {
     );
 
     await expect(download).rejects.toMatchObject({ code: "CANCELLED" });
-    await vi.waitFor(() => expect(printed).toContain("the download was aborted"));
+    await expect.poll(() => printed).toContain("the download was aborted");
   });
 
   test("fails when the service is closed", async () => {

@@ -112,7 +112,7 @@ describe("a service that does not run", () => {
       "server start": { hangs: true },
     });
 
-    const { error } = await installation.discovery({ startTimeoutMs: 300 }).search();
+    const { error } = await installation.discovery({ startTimeoutMs: 4000 }).search();
 
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
     expect(error?.message).toContain("was started, but does not answer yet");
@@ -168,7 +168,7 @@ describe("a service that says it runs where nothing listens", () => {
       if (ms === pollMs && !server.listening) server.listen(Number(new URL(url).port), "127.0.0.1");
     };
     const discovery = installation.discovery({
-      timing: { pause, pollMs, deadMs: 400, probeMs: 300 },
+      timing: { pause, pollMs, deadMs: 4000, probeMs: 1500 },
     });
 
     const { found, error } = await discovery.search();
@@ -203,7 +203,7 @@ describe("a service that says it runs where nothing listens", () => {
       },
     });
 
-    const { error } = await installation.discovery({ startTimeoutMs: 1000 }).search();
+    const { error } = await installation.discovery({ startTimeoutMs: 5000 }).search();
 
     expect(error?.message).toContain("says that it runs, but nothing listens where it says");
     expect(error?.retryable).toBe(true);

@@ -62,7 +62,7 @@ describe("searches at the same time", () => {
       "server status": { prints: STOPPED },
       "server start": { hangs: true },
     });
-    const discovery = installation.discovery({ timing: { lookMs: 300 } });
+    const discovery = installation.discovery({ timing: { lookMs: 4000 } });
     let look: Promise<Search> | null = null;
     const start = discovery.search({
       tell: () => {

@@ -137,7 +137,7 @@ describe("asking for the state", () => {
 
   it("takes the answer of one that does not end", async () => {
     const cli = await cliThat({ [NEW_STATUS]: `${say(READY)} ${HANG}` });
-    expect(await cli.status({ timeoutMs: 3000 })).toMatchObject({ kind: "running" });
+    expect(await cli.status({ timeoutMs: 6000 })).toMatchObject({ kind: "running" });
   });
 });
 
