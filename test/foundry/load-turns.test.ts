@@ -124,7 +124,7 @@ describe("a load that took longer than we waited", () => {
       dialect,
       models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],
     });
-    const client = clientOf(simulator.url, { loadTimeoutMs: 10000 });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 2000 });
     await expect(client.loadModel("slow-generic-cpu:1")).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(await client.loadModel("slow-generic-cpu:1")).toMatchObject({
       status: "already_loaded",
