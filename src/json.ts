@@ -1,8 +1,60 @@
-/** What a text is as JSON, or `undefined` where it is none. */
+import { DEEPEST_JSON } from "./limits.js";
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** The value of a JSON text; `undefined` where it is none, or deeper than {@link DEEPEST_JSON}. */
 export function jsonFrom(text: string): unknown {
+  if (isTooDeep(text, DEEPEST_JSON)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether lists and objects are nested more than `most` levels deep in a JSON text. Linear, and without
+ * memory of its own, so that it can be asked before the text is parsed.
+ */
+export function isTooDeep(text: string, most: number): boolean {
+  return text.length > most && seekDepth(text, { at: 0, depth: 0 }, most + 1) !== -1;
+}
+
+/** The index behind the first bracket that makes the depth `wanted`; -1 where none does. */
+function seekDepth(
+  text: string,
+  from: { readonly at: number; readonly depth: number },
+  wanted: number,
+): number {
+  let { depth } = from;
+  for (let at = from.at; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+      if (at === -1) return -1;
+    } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      depth += 1;
+      if (depth === wanted) return at + 1;
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+      depth -= 1;
+      if (depth === wanted) return at + 1;
+    }
+  }
+  return -1;
+}
+
+/** The index of the quote that ends the string which begins at `start`; -1 where none does. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let first = at;
+    while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+    // An even number of backslashes escape each other, and not the quote.
+    if ((at - first) % 2 === 0) return at;
+  }
+  return -1;
 }

@@ -6,6 +6,14 @@
  * Sizes are bytes where bytes are counted, else UTF-16 code units; times are milliseconds.
  */
 
+// From anywhere: JSON.
+
+/**
+ * Levels of lists and objects in a JSON text. What we read has 10 at most; deeper ones exhaust the
+ * stack of whatever walks through them, and take 80 times their bytes in memory.
+ */
+export const DEEPEST_JSON = 100;
+
 // From the host: stdin.
 
 // To the host: stdout and stderr.
