@@ -25,6 +25,27 @@ export function isTooDeep(text: string, most: number): boolean {
   return text.length > most && seekDepth(text, { at: 0, depth: 0 }, most + 1) !== -1;
 }
 
+/**
+ * The same JSON text, in which `null` stands for each list and object that is nested more than `most`
+ * levels deep. So its beginning can be read and answered: nothing that deep is ever an argument that fits.
+ */
+export function withoutDepths(text: string, most: number): string {
+  const parts: string[] = [];
+  let at = 0;
+  let depth = 0;
+  for (;;) {
+    const inside = seekDepth(text, { at, depth }, most + 1);
+    if (inside === -1) return parts.length === 0 ? text : `${parts.join("")}${text.slice(at)}`;
+    parts.push(text.slice(at, inside - 1));
+    const behind = seekDepth(text, { at: inside, depth: most + 1 }, most);
+    // Never closed, so no JSON with it or without.
+    if (behind === -1) return parts.join("");
+    parts.push("null");
+    at = behind;
+    depth = most;
+  }
+}
+
 /** The index behind the first bracket that makes the depth `wanted`; -1 where none does. */
 function seekDepth(
   text: string,
