@@ -1,6 +1,7 @@
 import { DEEPEST_JSON } from "./limits.js";
 
 const QUOTE = 0x22;
+const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
@@ -44,6 +45,20 @@ export function withoutDepths(text: string, most: number): string {
     at = behind;
     depth = most;
   }
+}
+
+/** Whether a JSON text holds more than about `most` values. Each takes memory and time to be parsed. */
+export function hasMoreValues(text: string, most: number): boolean {
+  let left = most;
+  // A value takes two characters at least, with the comma behind it.
+  for (let at = text.length / 2 < most ? -1 : 0; at !== -1 && at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COMMA) left -= 1;
+    else if (code === QUOTE) at = endOfString(text, at);
+    if (left === 0) return true;
+    if (at === -1) return false;
+  }
+  return false;
 }
 
 /** The index behind the first bracket that makes the depth `wanted`; -1 where none does. */

@@ -18,6 +18,11 @@ export const DEEPEST_JSON = 100;
 
 /** Bytes of a line. A prompt of 5 MB is 30 MB when each character of it is escaped. */
 export const LONGEST_LINE = 64 * 1024 * 1024;
+/**
+ * Values in a line. A batch of 500 requests with 50 messages each has 100,000. A line of 64 MiB could
+ * have 30 million, which take 2 GB and seconds in which nothing else is done.
+ */
+export const MOST_VALUES = 500_000;
 /** Messages in one list, which is one line. Hosts send a handful; each is answered alone. */
 export const MOST_MESSAGES_IN_LIST = 100;
 /**

@@ -6,6 +6,7 @@ import {
   isJSONRPCRequest,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
   PingRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
@@ -14,11 +15,15 @@ import { truncate } from "../text.js";
 import { answerOf } from "./json-rpc.js";
 import { mistakeOf } from "./params-mistake.js";
 
-/** Requests whose params the SDK checks, in the raw output of zod. All others are checked by us. */
-const CHECKED_BY_SDK = new Map(
-  [InitializeRequestSchema, PingRequestSchema, ListToolsRequestSchema, CallToolRequestSchema].map(
-    (schema) => [String(schema.shape.method.value), schema] as const,
-  ),
+/** Requests whose params the SDK would refuse with the raw output of zod. All others are checked by us. */
+const CHECKED = new Map(
+  [
+    InitializeRequestSchema,
+    PingRequestSchema,
+    ListToolsRequestSchema,
+    CallToolRequestSchema,
+    ListResourceTemplatesRequestSchema,
+  ].map((schema) => [String(schema.shape.method.value), schema] as const),
 );
 
 /**
@@ -90,7 +95,7 @@ function withoutTask(request: JSONRPCRequest): JSONRPCRequest {
 
 function mistakeIn({ method, params }: JSONRPCRequest): string | null {
   const given = params === undefined ? { method } : { method, params };
-  const [issue] = CHECKED_BY_SDK.get(method)?.safeParse(given).error?.issues ?? [];
+  const [issue] = CHECKED.get(method)?.safeParse(given).error?.issues ?? [];
   return issue === undefined ? null : mistakeOf(issue);
 }
 

@@ -7,8 +7,8 @@ import {
   RequestIdSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
-import { withoutDepths } from "../json.js";
-import { DEEPEST_JSON, MOST_MESSAGES_IN_LIST } from "../limits.js";
+import { hasMoreValues, jsonFrom, withoutDepths } from "../json.js";
+import { DEEPEST_JSON, MOST_MESSAGES_IN_LIST, MOST_VALUES } from "../limits.js";
 import { mistakeOf } from "./params-mistake.js";
 
 /** Why something is not taken. With the id of what it answers, where that has one. */
@@ -30,6 +30,11 @@ export const answerOf = ({ code, message, id }: Refusal) => ({
 
 /** What a line says, one message after the other, so that there can be other work between two of them. */
 export function* readingsOf(line: string): Generator<Reading, void> {
+  if (hasMoreValues(line, MOST_VALUES)) {
+    const what = `The message has more than ${MOST_VALUES} values.`;
+    yield refused(ErrorCode.InvalidRequest, what, outerIdOf(line));
+    return;
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(withoutDepths(line, DEEPEST_JSON));
@@ -40,6 +45,13 @@ export function* readingsOf(line: string): Generator<Reading, void> {
   // Protocol version 2025-03-26 lets a client send several messages as a list.
   if (Array.isArray(parsed)) yield* readingsOfList(parsed);
   else yield readingOf(parsed);
+}
+
+/** The id of a message of which only the outermost level is looked at. */
+function outerIdOf(line: string): string | number | undefined {
+  const outer = withoutDepths(line, 1);
+  if (hasMoreValues(outer, MOST_MESSAGES_IN_LIST)) return undefined;
+  return withIdSchema.safeParse(jsonFrom(outer)).data?.id;
 }
 
 function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
