@@ -1,4 +1,4 @@
-import { DEEPEST_JSON } from "./limits.js";
+import { DEEPEST_JSON, MOST_VALUES } from "./limits.js";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -29,8 +29,9 @@ export function isTooDeep(text: string, most: number): boolean {
 /**
  * The same JSON text, in which `null` stands for each list and object that is nested more than `most`
  * levels deep. So its beginning can be read and answered: nothing that deep is ever an argument that fits.
+ * With more than `mostCuts` of them it ends there, and is no JSON.
  */
-export function withoutDepths(text: string, most: number): string {
+export function withoutDepths(text: string, most: number, mostCuts = MOST_VALUES): string {
   const parts: string[] = [];
   let at = 0;
   let depth = 0;
@@ -40,7 +41,7 @@ export function withoutDepths(text: string, most: number): string {
     parts.push(text.slice(at, inside - 1));
     const behind = seekDepth(text, { at: inside, depth: most + 1 }, most);
     // Never closed, so no JSON with it or without.
-    if (behind === -1) return parts.join("");
+    if (behind === -1 || parts.length > 2 * mostCuts) return parts.join("");
     parts.push("null");
     at = behind;
     depth = most;

@@ -32,6 +32,8 @@ export const MOST_MESSAGES_IN_LIST = 100;
 export const MOST_IN_FLIGHT = 1000;
 /** Code units of lines that wait for their turn; above it nothing is read. The end of stdin is seen up to here. */
 export const MOST_INPUT_WAITING = 1024 * 1024;
+/** What came before the end of stdin is still taken for so long: the host may only have closed its end. */
+export const LAST_LINES_MS = 1000;
 /** What a line that waits takes besides its text. */
 export const WAITING_LINE = 64;
 /** Elements of one list among the arguments of a tool. Each that does not fit is an object of the check. */
@@ -43,6 +45,9 @@ export const MOST_MISTAKES = 10;
 
 /** Bytes of answers that the host has not read; above it no request is begun and no progress sent. */
 export const MOST_OUTPUT_WAITING = 1024 * 1024;
+/** Refusals without an id in a period. Each is 50 times what it refuses, and no caller waits for it. */
+export const MOST_ANONYMOUS_REFUSALS = 1000;
+export const ANONYMOUS_PERIOD_MS = 10_000;
 /** Code units of a text about a failure. No reader needs more, and it may quote what came. */
 export const LONGEST_ERROR = 2000;
 /** Code units of a name or a value from a caller that is quoted back. */

@@ -47,10 +47,13 @@ export function* readingsOf(line: string): Generator<Reading, void> {
   else yield readingOf(parsed);
 }
 
+/** A message has four. */
+const MOST_MEMBERS = 10;
+
 /** The id of a message of which only the outermost level is looked at. */
 function outerIdOf(line: string): string | number | undefined {
-  const outer = withoutDepths(line, 1);
-  if (hasMoreValues(outer, MOST_MESSAGES_IN_LIST)) return undefined;
+  const outer = withoutDepths(line, 1, MOST_MEMBERS);
+  if (hasMoreValues(outer, MOST_MEMBERS)) return undefined;
   return withIdSchema.safeParse(jsonFrom(outer)).data?.id;
 }
 

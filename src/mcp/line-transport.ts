@@ -3,7 +3,10 @@ import { setImmediate } from "node:timers/promises";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import {
+  ANONYMOUS_PERIOD_MS,
+  LAST_LINES_MS,
   LONGEST_LINE,
+  MOST_ANONYMOUS_REFUSALS,
   MOST_IN_FLIGHT,
   MOST_INPUT_WAITING,
   MOST_OUTPUT_WAITING,
@@ -13,6 +16,7 @@ import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js"
 import { LineSplitter } from "./line-splitter.js";
 import { OpenRequests } from "./open-requests.js";
 import { lineOf } from "./output-line.js";
+import { RateLimit } from "./rate-limit.js";
 
 const TOO_LONG: Refusal = { code: ErrorCode.InvalidRequest, message: "The message is too long." };
 
@@ -30,6 +34,7 @@ export class LineTransport implements Transport {
   readonly #lines: LineSplitter;
   readonly #waiting = new InputQueue();
   readonly #open = new OpenRequests();
+  readonly #anonymous = new RateLimit(MOST_ANONYMOUS_REFUSALS, ANONYMOUS_PERIOD_MS);
   #isWorking = false;
   #hasEnded = false;
   #isClosed = false;
@@ -91,6 +96,7 @@ export class LineTransport implements Transport {
   readonly #onEnd = (): void => {
     this.#hasEnded = true;
     if (!this.#isWorking || !this.#hasRoom) void this.close();
+    else setTimeout(() => void this.close(), LAST_LINES_MS).unref();
   };
 
   readonly #onBreak = (error: Error): void => {
@@ -137,6 +143,8 @@ export class LineTransport implements Transport {
   #take(reading: Reading): void {
     if ("refusal" in reading) {
       this.onerror?.(new Error(reading.refusal.message));
+      // Without an id no caller waits for it.
+      if (reading.refusal.id === undefined && !this.#anonymous.take()) return;
       this.send(answerOf(reading.refusal)).catch(this.#onBreak);
       return;
     }

@@ -3,6 +3,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, it } from "vitest";
 import {
   DEEPEST_JSON,
+  MOST_ANONYMOUS_REFUSALS,
   MOST_IN_FLIGHT,
   MOST_INPUT_WAITING,
   MOST_MESSAGES_IN_LIST,
@@ -208,6 +209,22 @@ describe("a line that is odd", () => {
       { error: { code: -32600, message: expect.stringContaining("a list of 101 messages") } },
     ]);
     expect(received).toHaveLength(MOST_MESSAGES_IN_LIST);
+  });
+});
+
+describe("a flood of lines that have no id", () => {
+  it("is refused up to a number, since no caller waits, and the next request is answered", async () => {
+    const { input, output, received } = await started();
+    let text = "";
+    output.on("data", (chunk) => {
+      text += String(chunk);
+    });
+    for (let n = 0; n < MOST_ANONYMOUS_REFUSALS + 500; n++) input.write("5\n");
+    input.write(`{"id":"a"}\n${ping(1)}\n`);
+    while (received.length === 0) await settled();
+    const answers = text.trimEnd().split("\n");
+    expect(answers).toHaveLength(MOST_ANONYMOUS_REFUSALS + 1);
+    expect(JSON.parse(answers.at(-1) ?? "")).toMatchObject({ id: "a" });
   });
 });
 
