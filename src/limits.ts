@@ -6,9 +6,55 @@
  * Sizes are bytes where bytes are counted, else UTF-16 code units; times are milliseconds.
  */
 
+// From anywhere: JSON.
+
+/**
+ * Levels of lists and objects in a JSON text. What we read has 10 at most; deeper ones exhaust the
+ * stack of whatever walks through them, and take 80 times their bytes in memory.
+ */
+export const DEEPEST_JSON = 100;
+
 // From the host: stdin.
 
+/** Bytes of a line. A prompt of 5 MB is 30 MB when each character of it is escaped. */
+export const LONGEST_LINE = 64 * 1024 * 1024;
+/**
+ * Values in a line. A batch of 500 requests with 50 messages each has 100,000. A line of 64 MiB could
+ * have 30 million, which take 2 GB and seconds in which nothing else is done.
+ */
+export const MOST_VALUES = 500_000;
+/** Messages in one list, which is one line. Hosts send a handful; each is answered alone. */
+export const MOST_MESSAGES_IN_LIST = 100;
+/**
+ * Requests that are not answered yet; further input waits. All their answers may come in one moment,
+ * and then they all wait in memory for the host.
+ */
+export const MOST_IN_FLIGHT = 1000;
+/** Code units of lines that wait for their turn; above it nothing is read. The end of stdin is seen up to here. */
+export const MOST_INPUT_WAITING = 1024 * 1024;
+/** What came before the end of stdin is still taken for so long: the host may only have closed its end. */
+export const LAST_LINES_MS = 1000;
+/** What a line that waits takes besides its text. */
+export const WAITING_LINE = 64;
+/** Elements of one list among the arguments of a tool. Each that does not fit is an object of the check. */
+export const MOST_ELEMENTS = 10_000;
+/** Mistakes that one error names. Who makes more puts the first ones right first. */
+export const MOST_MISTAKES = 10;
+
 // To the host: stdout and stderr.
+
+/** Bytes of answers that the host has not read; above it no request is begun and no progress sent. */
+export const MOST_OUTPUT_WAITING = 1024 * 1024;
+/** Refusals without an id in a period. Each is 50 times what it refuses, and no caller waits for it. */
+export const MOST_ANONYMOUS_REFUSALS = 1000;
+export const ANONYMOUS_PERIOD_MS = 10_000;
+/** Code units of a text about a failure. No reader needs more, and it may quote what came. */
+export const LONGEST_ERROR = 2000;
+/** Code units of a name or a value from a caller that is quoted back. */
+export const LONGEST_QUOTE = 60;
+/** Errors of the protocol that are logged in a period; a flood of them must not flood the log. */
+export const MOST_ERRORS_LOGGED = 20;
+export const ERRORS_LOGGED_PERIOD_MS = 10_000;
 
 // From a service: bodies, streams, lists, errors.
 

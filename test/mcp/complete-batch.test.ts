@@ -10,6 +10,12 @@ const SOON = { timeout: 10_000 };
 const FOREVER = { text: "On and on. ", forever: true };
 const prompts = (count: number) => Array.from({ length: count }, (_, index) => `Item ${index}.`);
 
+const nested = (depth: number): unknown[] => {
+  let lists: unknown[] = [];
+  for (let level = 0; level < depth; level++) lists = [lists];
+  return lists;
+};
+
 const answerSchema = z.looseObject({
   batch_id: z.string(),
   results: z.array(
@@ -97,6 +103,30 @@ describe("complete_batch", () => {
     expect(chats()).toHaveLength(1);
     const texts = await batch({ prompts: ["Good.", 5, null] });
     expect(texts.counts).toMatchObject({ completed: 1, failed: 2 });
+  });
+
+  it.each<[string, unknown]>([
+    ["deep lists", nested(20_000)],
+    ["a prompt of deep lists", { prompt: nested(20_000) }],
+    ["a message with deep content", { messages: [{ role: "user", content: nested(20_000) }] }],
+    ["an unknown setting that is deep", { prompt: "x", more: nested(20_000) }],
+    ["many unknown settings", Object.fromEntries(prompts(20_000).map((name) => [name, 1]))],
+    ["a long unknown setting", { prompt: "x", ["x".repeat(1_000_000)]: 1 }],
+    ["more messages than may be", { messages: prompts(20_000) }],
+    ["many odd messages", { messages: prompts(9000) }],
+    ["a list", []],
+    ["a number", 5],
+    ["null", null],
+  ])("lets an item of %s fail alone, in few words", async (_, item) => {
+    const { batch } = await hostOf(echo);
+    const answer = await batch({ requests: [{ prompt: "Good." }, item, { prompt: "Fine." }] });
+    expect(answer.results.map(({ status }) => status)).toEqual([
+      "completed",
+      "failed",
+      "completed",
+    ]);
+    expect(answer.results[1]?.error).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(JSON.stringify(answer).length).toBeLessThan(8000);
   });
 
   it.each([
