@@ -2,11 +2,14 @@ import { setTimeout } from "node:timers/promises";
 import { onAbort } from "../abort.js";
 import { cancelledError } from "../errors.js";
 import type { ModelInfo, News } from "../foundry/index.js";
+import type { Logger } from "../log.js";
 import { type Loader, LoadRun, type LoadState, type LoadWish } from "./load-run.js";
 
 export interface LoadsOptions {
   /** Milliseconds that only grow. For tests. */
   readonly now?: (() => number) | undefined;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
 }
 
 export interface LoadWaitOptions {
@@ -35,6 +38,7 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 export class Loads {
   readonly #loader: Loader;
   readonly #now: () => number;
+  readonly #log: Logger | undefined;
   /** By what was typed and wished for: the same question is the same load before it is known of what. */
   readonly #asked = new Map<string, LoadRun>();
   /** By the model's id. */
@@ -43,6 +47,7 @@ export class Loads {
   constructor(loader: Loader, options: LoadsOptions = {}) {
     this.#loader = loader;
     this.#now = options.now ?? (() => performance.now());
+    this.#log = options.log;
   }
 
   /**
@@ -61,6 +66,7 @@ export class Loads {
       wish,
       loader: this.#loader,
       now: this.#now,
+      log: this.#log,
       sameAs: (known, own) => this.#sameAs(known, own),
     });
     this.#asked.set(question, run);

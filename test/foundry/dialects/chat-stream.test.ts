@@ -284,6 +284,7 @@ describe("openChat", () => {
       "[DONE]",
     );
     expect(await read(body)).toEqual([
+      { type: "usage", usage: null },
       { type: "text", text: "a" },
       { type: "finish", reason: "stop" },
     ]);
