@@ -82,6 +82,16 @@ describe("a stream", () => {
     expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
   });
 
+  it("keeps the latest of many events before its start, and its start", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      const many = Array.from({ length: 5000 }, (_, index) => `data: ${index}\n\n`);
+      response.end(`${many.join("")}data: token\n\ndata: after\n\n`);
+    });
+    const read = await dataOf(await transportTo(baseUrl).stream(streamOf()));
+    expect(read.length).toBeLessThan(100);
+    expect(read.slice(-3)).toEqual(["4999", "token", "after"]);
+  });
+
   it("that ends before its start is handed on as far as it went", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end('data: {"finish_reason":"stop"}\n\ndata: [DONE]');
