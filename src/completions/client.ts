@@ -58,13 +58,20 @@ export class FoundryClient extends ServiceClient {
         streamComplete: (request, given) => super.streamComplete(request, given),
         stopsWhenLeft: () => this.stopsWhenLeft(),
       },
-      { concurrency: options.concurrency, queueLimit: options.queueLimit },
+      {
+        concurrency: options.concurrency,
+        queueLimit: options.queueLimit,
+        log: options.log,
+      },
     );
     this.batches = new Batches(this.completions);
-    this.loads = new Loads({
-      whichModel: (model, given) => this.whichModel(model, given),
-      loadModel: (model, given) => this.loadModel(model, given),
-    });
+    this.loads = new Loads(
+      {
+        whichModel: (model, given) => this.whichModel(model, given),
+        loadModel: (model, given) => this.loadModel(model, given),
+      },
+      { log: options.log },
+    );
   }
 
   /**

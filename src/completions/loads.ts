@@ -11,11 +11,14 @@ import {
   signalOption,
   withinMs,
 } from "../foundry/index.js";
+import type { Logger } from "../log.js";
 import { type Loader, LoadRun, type LoadState, type LoadWish } from "./load-run.js";
 
 export interface LoadsOptions {
   /** Milliseconds that only grow. For tests. */
   readonly now?: (() => number) | undefined;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
 }
 
 export interface LoadWaitOptions {
@@ -47,6 +50,7 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 export class Loads {
   readonly #loader: Loader;
   readonly #now: () => number;
+  readonly #log: Logger | undefined;
   /** By what was typed and wished for: the same question is the same load before it is known of what. */
   readonly #asked = new Map<string, LoadRun>();
   /** By the model's id. */
@@ -55,6 +59,7 @@ export class Loads {
   constructor(loader: Loader, options: LoadsOptions = {}) {
     this.#loader = loader;
     this.#now = options.now ?? (() => performance.now());
+    this.#log = options.log;
   }
 
   /**
@@ -74,6 +79,7 @@ export class Loads {
       wish,
       loader: this.#loader,
       now: this.#now,
+      log: this.#log,
       sameAs: (known, own) => this.#sameAs(known, own),
     });
     this.#asked.set(question, run);

@@ -1,4 +1,6 @@
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
 import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
@@ -25,8 +27,21 @@ const SSE = { "Content-Type": "text/event-stream" };
 async function drip(response: ServerResponse, pauseMs: number, pieces: string[]): Promise<void> {
   for (const piece of pieces) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (response.destroyed) return;
     response.write(piece);
   }
+}
+
+function* endless(piece: string): Generator<string> {
+  for (;;) yield piece;
+}
+
+/** A service that sends the same at full speed for as long as it is read. */
+function floodOf(piece: string) {
+  return httpServer((_request, response) => {
+    response.writeHead(200, SSE);
+    pipeline(Readable.from(endless(piece)), response).catch(() => {});
+  });
 }
 
 describe("the limit for connecting", () => {
@@ -160,6 +175,48 @@ describe("the limit for silence", () => {
     })();
     await expect(reading).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence", attempts: 1 });
     expect(read).toEqual(["token"]);
+  });
+
+  it.each([
+    ["empty events", "data: {}\n\n"],
+    ["the role again and again", 'data: {"role":"assistant"}\n\n'],
+    ["counts", 'event: usage\ndata: {"usage":{"total":0}}\n\n'],
+    ["names without data, and comments", "event: ping\n\n: x\n\n"],
+    ["a line that never ends", "x"],
+  ])("is not restarted by %s, before the start or after it", async (_what, piece) => {
+    const { baseUrl } = await httpServer(async (request, response) => {
+      response.writeHead(200, SSE);
+      response.write("data: role\n\n");
+      if (request.url === "/started") response.write("data: token\n\n");
+      // Longer than the test is patient.
+      await drip(response, 20, Array(3000).fill(piece));
+    });
+    const error = { code: "TIMEOUT", phase: "silence" };
+    const limits = { silenceMs: 200 };
+    const transport = transportTo(baseUrl);
+    await expect(transport.stream(streamOf({ limits }))).rejects.toMatchObject(error);
+    const started = await transport.stream(streamOf({ limits, path: "/started" }));
+    await expect(dataOf(started)).rejects.toMatchObject(error);
+  });
+
+  it("passes also where empty events come without a pause, and other calls go on", async () => {
+    const { baseUrl } = await floodOf("data: {}\n\n".repeat(5000));
+    const began = performance.now();
+    const asked = transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1000 } }));
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 10);
+    await expect(asked).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence" });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+    expect(performance.now() - began).toBeLessThan(20_000);
+  });
+
+  it("is not needed for a stream of comments that is larger than any answer", async () => {
+    const { baseUrl, sockets } = await floodOf(`: ${"x".repeat(100_000)}\n\n`);
+    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+      code: "RESPONSE_TOO_LARGE",
+    });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
   });
 
   it("counts between the events before the start of a stream too", async () => {

@@ -73,13 +73,23 @@ describe("a stream", () => {
     expect(asked).toEqual(["token 1", "token 2"]);
   });
 
-  it("does not ask whether it has started once it has", async () => {
+  it("asks once of each event whether it is a part of the answer", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end("data: a\n\ndata: token\n\ndata: b\n\n");
     });
     const isStart = vi.fn(({ data }: StreamEvent) => data === "token");
     await dataOf(await transportTo(baseUrl).stream(streamOf({ isStart })));
-    expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token"]);
+    expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
+  });
+
+  it("keeps the latest of many events before its start, and its start", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      const many = Array.from({ length: 5000 }, (_, index) => `data: ${index}\n\n`);
+      response.end(`${many.join("")}data: token\n\ndata: after\n\n`);
+    });
+    const read = await dataOf(await transportTo(baseUrl).stream(streamOf()));
+    expect(read.length).toBeLessThan(100);
+    expect(read.slice(-3)).toEqual(["4999", "token", "after"]);
   });
 
   it("that ends before its start is handed on as far as it went", async () => {
