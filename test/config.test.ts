@@ -43,6 +43,8 @@ describe("readSettings", () => {
     ["FOUNDRY_AUTOSTART", "1", true],
     ["FOUNDRY_EMBEDDED", "Auto", "auto"],
     ["FOUNDRY_EMBEDDED", "true", true],
+    ["FOUNDRY_DISCOVERY", "Declared", "declared"],
+    ["FOUNDRY_DISCOVERY", "auto", "auto"],
     ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
     ["FOUNDRY_LOG_LEVEL", "INFO", "info"],
     ["FOUNDRY_LOG_LEVEL", "Silent", "silent"],
@@ -57,6 +59,7 @@ describe("readSettings", () => {
     ["FOUNDRY_AUTOSTART", "yes", "true or false", "true"],
     ["FOUNDRY_AUTOSTART", "auto", "true or false", "true"],
     ["FOUNDRY_EMBEDDED", "maybe", "true, false or auto", "auto"],
+    ["FOUNDRY_DISCOVERY", "none", "one of auto, declared", "auto"],
     ["FOUNDRY_TIMEOUT", "0", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_TIMEOUT", "3600.1", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_TIMEOUT", "30s", "a number of seconds from 0.1 to 3600", "30"],
@@ -157,7 +160,7 @@ describe("readSettings", () => {
         code: "INVALID_SETTING",
         message: expect.stringContaining(problem),
         action: expect.stringContaining(
-          "--endpoint, --autostart, --embedded, --cli, --api-key, --headers, --model",
+          "--endpoint, --discovery, --autostart, --embedded, --cli, --api-key, --headers, --model",
         ),
       }),
     );
