@@ -5,6 +5,7 @@ import os from "node:os";
 import { join } from "node:path";
 import { CLAIM_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
 import { makePrivateDirectory, ownUid } from "../../platform/own-directory.js";
+import { inPool } from "../../platform/pool.js";
 import { isProcessAlive } from "../../platform/process-alive.js";
 import { readSmallFile } from "../../platform/small-file.js";
 
@@ -89,7 +90,7 @@ export class Claims {
     }
     const signs = setInterval(() => {
       const now = new Date();
-      utimes(path, now, now).catch(() => {});
+      void inPool(() => utimes(path, now, now).catch(() => {}), SIGN_OF_LIFE_MS);
     }, SIGN_OF_LIFE_MS).unref();
     return {
       release: () => {
