@@ -75,11 +75,22 @@ const headersSchema = z.string().transform((text, context) => {
 const ON_CANCEL = ["auto", "stop", "detach"] as const;
 export type OnCancel = (typeof ON_CANCEL)[number];
 
+/** Where a service is looked for. */
+const DISCOVERY = ["auto", "declared"] as const;
+
 const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
     "found",
     "base URL of the service; with or without /v1 or a slash. Then it is used and nothing else",
+  ),
+  FOUNDRY_DISCOVERY: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(DISCOVERY, { error: `one of ${DISCOVERY.join(", ")}` })),
+    "auto",
+    "where it is found: declared only where its command line or its daemon's file says, auto also on ports that it often has, where a program of this user listens",
   ),
   FOUNDRY_AUTOSTART: setting(
     boolean,

@@ -35,6 +35,8 @@ describe("readSettings", () => {
     ["FOUNDRY_MAX_TOKENS", "1000000", 1_000_000],
     ["FOUNDRY_AUTOSTART", "FALSE", false],
     ["FOUNDRY_EMBEDDED", "Auto", "auto"],
+    ["FOUNDRY_DISCOVERY", "Declared", "declared"],
+    ["FOUNDRY_DISCOVERY", "auto", "auto"],
     ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
     ["FOUNDRY_LOG_LEVEL", "Silent", "silent"],
   ])("reads %s=%s", (name, raw, value) => {
@@ -46,6 +48,7 @@ describe("readSettings", () => {
     ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "found"],
     ["FOUNDRY_AUTOSTART", "yes", "true or false", "true"],
     ["FOUNDRY_EMBEDDED", "maybe", "true, false or auto", "auto"],
+    ["FOUNDRY_DISCOVERY", "none", "one of auto, declared", "auto"],
     ["FOUNDRY_TIMEOUT", "0", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_TIMEOUT", "3600.1", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_TIMEOUT", "0x1e", "a number of seconds from 0.1 to 3600", "30"],
@@ -142,7 +145,7 @@ describe("readSettings", () => {
         code: "INVALID_SETTING",
         message: expect.stringContaining(problem),
         action: expect.stringContaining(
-          "--endpoint, --autostart, --embedded, --cli, --api-key, --headers, --model",
+          "--endpoint, --discovery, --autostart, --embedded, --cli, --api-key, --headers, --model",
         ),
       }),
     );

@@ -2,6 +2,7 @@ import { FoundryClient } from "../completions/index.js";
 import { readSettings, type Settings } from "../config.js";
 import { createLogger, type Logger } from "../log.js";
 import { type CallPolicy, DEFAULT_CALL_POLICY, serveOverStdio } from "../mcp/index.js";
+import { endProcess } from "../platform/end-process.js";
 import { onTermination } from "../platform/termination.js";
 import { clientOptions } from "./client-options.js";
 
@@ -49,7 +50,8 @@ function surviveDefects(log: Logger): void {
   });
   process.on("uncaughtException", (error) => {
     log.error({ detail: detailOf(error) }, "an exception was not caught; the server ends");
-    process.exit(1);
+    process.exitCode = 1;
+    endProcess();
   });
 }
 

@@ -17,6 +17,11 @@ export interface FoundryClientOptions {
    * when it moves.
    */
   readonly endpoint?: string | undefined;
+  /**
+   * Where it is found: `"declared"` only where its command line or its daemon's file says that it is,
+   * `"auto"` (default) also on ports that it often has, if a program of this user listens there.
+   */
+  readonly discovery?: "auto" | "declared" | undefined;
   /** Start Foundry Local when it is installed but not running. Default `true`. */
   readonly autostart?: boolean | undefined;
   /**

@@ -42,8 +42,11 @@ export async function* runCompletion(
       });
       tries.changes = connection.service.changes;
       const onService: RunOnService = { ...context, ...connection };
+      const { guessWarning } = connection;
+      if (guessWarning !== null) progress.warnings.push(guessWarning);
       try {
         yield* runOnce(request, messages, progress, onService);
+        connection.guessWarning = null;
         return;
       } catch (thrown) {
         const failure = toFoundryError(thrown);

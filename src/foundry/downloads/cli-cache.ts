@@ -2,6 +2,8 @@ import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { jsonFrom } from "../../json.js";
+import { FILE_READ_MS } from "../../limits.js";
+import { inPool, LATE } from "../../platform/pool.js";
 import type { FoundryCli } from "../cli/index.js";
 
 const TOLD_WITHIN_MS = 30_000;
@@ -36,6 +38,9 @@ export async function isSameFolder(
   other: string,
   platform: NodeJS.Platform,
 ): Promise<boolean> {
-  const real = (folder: string): Promise<string> => realpath(folder).catch(() => folder);
+  const real = async (folder: string): Promise<string> => {
+    const found = await inPool(() => realpath(folder).catch(() => folder), FILE_READ_MS);
+    return found === LATE ? folder : found;
+  };
   return isSamePath(await real(one), await real(other), platform);
 }

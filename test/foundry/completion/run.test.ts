@@ -1,4 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
+import { runCompletion } from "../../../src/foundry/completion/run.js";
+import { CurrentService } from "../../../src/foundry/current-service.js";
+import { guessWarning } from "../../../src/foundry/discovery/index.js";
 import type { CompletionEvent, CompletionStream } from "../../../src/foundry/index.js";
 import { type Fault, startSimulator } from "../../../src/simulator/index.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
@@ -553,5 +557,28 @@ describe("twenty completions at once", () => {
       prompts.map((prompt) => `You said ${prompt}.`),
     );
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+});
+
+describe("the first answer of a service that was found by guessing", () => {
+  it("says so, and the next one does not", async () => {
+    const { url } = await simulate({ models: [loadedTalker] });
+    const current = new CurrentService({ endpoint: url });
+    onTestFinished(() => current.close());
+    const connection = await current.connection();
+    connection.guessWarning = guessWarning(url);
+    const complete = async () => {
+      const now = () => performance.now();
+      const progress = new CompletionProgress(2, now);
+      const { signal } = new AbortController();
+      const context = { current, maxTokens: 64, stallTimeoutMs: 60_000, now, signal };
+      const request = { prompt: "Hi", model: "talker" };
+      const messages = [{ role: "user", content: "Hi" }] as const;
+      for await (const _ of runCompletion(request, messages, progress, context));
+      return progress.warnings;
+    };
+
+    expect(await complete()).toEqual([expect.stringContaining("found by guessing")]);
+    expect(await complete()).toEqual([]);
   });
 });

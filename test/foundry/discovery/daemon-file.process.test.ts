@@ -1,4 +1,5 @@
-import { mkdir } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readDaemonFile } from "../../../src/foundry/discovery/daemon-file.js";
@@ -56,6 +57,34 @@ describe("daemon.json", () => {
     expect(await readDaemonFile(installation.machine)).toBe("is not there");
 
     await mkdir(join(installation.home, ".foundry", "daemon.json"), { recursive: true });
-    expect(await readDaemonFile(installation.machine)).toBe("cannot be read");
+    expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
+  });
+
+  it("is not read when it is larger than such a file ever is", async () => {
+    const content = { urls: ["http://127.0.0.1:1"], more: "x".repeat(64 * 1024) };
+    expect(await read(content)).toBe("cannot be read: it is too large");
+  });
+
+  it.skipIf(process.platform === "win32")("is not waited for when it is a pipe", async () => {
+    const installation = await Installation.make();
+    await mkdir(join(installation.home, ".foundry"));
+    execFileSync("mkfifo", [join(installation.home, ".foundry", "daemon.json")]);
+    expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
+  });
+
+  // Only root can give a file away.
+  it.skipIf(process.getuid?.() !== 0)("is not believed when it is another user's", async () => {
+    const installation = await Installation.make();
+    await installation.writeDaemonFile({ urls: ["http://127.0.0.1:1"] });
+    await chown(join(installation.home, ".foundry", "daemon.json"), 4711, 4711);
+    expect(await readDaemonFile(installation.machine)).toBe(
+      "is not believed: it belongs to another user",
+    );
+    expect(await readDaemonFile(installation.machine, 4711)).toMatchObject({ pid: null });
+  });
+
+  it("names no more addresses than are worth asking", async () => {
+    const urls = Array.from({ length: 1000 }, (_, index) => `http://127.0.0.1:${index + 1}`);
+    expect(await read({ urls })).toMatchObject({ urls: urls.slice(0, 8) });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ListenerOwner } from "../../../src/platform/listener-owner.js";
 import { startSimulator } from "../../../src/simulator/index.js";
 import { deadUrl, simulate } from "../fixtures.js";
 import { DEAD_PID, Installation, running, STOPPED } from "./installation.js";
@@ -69,6 +70,72 @@ describe("where a service is looked for", () => {
     const { found } = await discovery.search();
 
     expect(found).toEqual({ endpoint: url, foundBy: "known_port" });
+  });
+
+  it("is not used on a known port when the program there is another user's", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const discovery = installation.discovery({
+      knownPorts: [portOf(url)],
+      ownerOf: async () => "other",
+    });
+
+    const { found, trials } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(trials).toContainEqual({
+      what: url,
+      outcome: "what listens there is another user's, so it is not used",
+      ok: false,
+    });
+  });
+
+  it("is a guess on a known port when the system does not show whose program is there", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    let owner: ListenerOwner = "unknown";
+    const discovery = installation.discovery({
+      knownPorts: [portOf(url)],
+      ownerOf: async () => owner,
+    });
+
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
+    // It stays one when it is found where it was.
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
+    owner = "own";
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "last_url" });
+    owner = "other";
+    expect((await discovery.search()).found).toBeNull();
+  });
+
+  it("is this user's on a known port before it is a guess, whatever the order", async () => {
+    const guessed = await simulate();
+    const own = await simulate();
+    const installation = await Installation.make();
+    const discovery = installation.discovery({
+      knownPorts: [portOf(guessed.url), portOf(own.url)],
+      ownerOf: async (port) => (port === portOf(own.url) ? "own" : "unknown"),
+    });
+
+    const { found } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: own.url, foundBy: "known_port" });
+  });
+
+  it("is not looked for on known ports when only declared addresses are wanted", async () => {
+    const guessed = await simulate();
+    const installation = await Installation.make();
+    const options = { discovery: "declared", knownPorts: [portOf(guessed.url)] } as const;
+    const discovery = installation.discovery(options);
+    expect((await discovery.search()).found).toBeNull();
+    expect(guessed.requests).toEqual([]);
+
+    const declared = await simulate();
+    await installation.writeDaemonFile({ urls: [declared.url], pid: process.pid });
+    expect((await discovery.search()).found).toEqual({
+      endpoint: declared.url,
+      foundBy: "daemon_file",
+    });
   });
 
   it("believes the command line when two services answer, and names the other", async () => {
