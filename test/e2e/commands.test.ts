@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import { get, jsonOf } from "../simulator/ask.js";
 import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { simulated } from "./simulated.js";
 
@@ -70,13 +71,13 @@ test("simulate prints its URL, serves there, and ends when it is asked to", asyn
     () => /http:\/\/127\.0\.0\.1:\d+/.exec(simulator.stdout)?.[0],
   );
 
-  const status = await fetch(`${url}/status`);
-  const models = await fetch(`${url}/v1/models`);
+  const status = await get(url, "/status");
+  const models = await get(url, "/v1/models");
   simulator.signal("SIGTERM");
   const { code } = await simulator.ended;
 
   expect(status.status).toBe(200);
-  expect(await models.json()).toMatchObject({ object: "list" });
+  expect(jsonOf(models)).toMatchObject({ object: "list" });
   // Windows ends a process at once, whatever the signal.
   if (process.platform !== "win32") expect(code).toBe(0);
 });

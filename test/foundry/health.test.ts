@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/foundry/index.js";
+import { get } from "../simulator/ask.js";
 import { askedOf, clientOf, deadUrl, simulate } from "./fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
@@ -158,7 +159,7 @@ describe("a health check", () => {
 
   it("during a load of somebody else says busy after its own short wait", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
-    const loading = fetch(`${simulator.url}/models/load/talker`).catch(() => null);
+    const loading = get(simulator.url, "/models/load/talker");
     await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
     const client = clientOf(simulator.url, { timeoutMs: 200 });
     expect(await client.healthCheck()).toMatchObject({
