@@ -83,7 +83,7 @@ describe("foundry-local-mcp simulate", () => {
       const { written, output } = collected();
       const ended = simulate(["--dialect", dialect, "--cli", directory], output);
       const url = await firstLine(written);
-      const script = /FOUNDRY_CLI="(.*)"/.exec(written.stderr)?.[1] ?? "";
+      const script = join(directory, "foundry.mjs");
       const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
       process.emit("SIGTERM", "SIGTERM");
       await ended;
@@ -91,7 +91,7 @@ describe("foundry-local-mcp simulate", () => {
       await rm(directory, { recursive: true });
       expect(stdout).toContain(expected.replace("HERE", url));
       expect(written.stderr).toContain("simulated Foundry Local");
-      expect(script).toBe(join(directory, "foundry.mjs"));
+      expect(written.stderr).toContain(cliUse(process.platform, { directory, script }));
       expect(left).toEqual([]);
     },
   );
