@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { MOST_ANSWER_BYTES, MOST_OUTPUT_BYTES } from "../../src/limits.js";
 import { isProcessAlive } from "../../src/platform/process-alive.js";
 import { type ProgramOptions, runProgram } from "../../src/platform/run-program.js";
 import { ProgramFolder } from "./program-folder.js";
@@ -40,7 +41,11 @@ const exited = (code: number) => ({ kind: "exited", code, signal: null });
 /** Goes on for a minute, holding whatever pipes it was given. */
 const GRANDCHILD = `
   import { spawn } from "node:child_process";
-  const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], {
+    stdio: ["ignore", "inherit", "inherit"],
+    // A Node on Windows ends the children that it did not detach.
+    detached: process.platform === "win32",
+  });
   child.unref();
   console.log("started " + child.pid);
 `;
@@ -75,7 +80,7 @@ describe("a program that ends by itself", () => {
       `console.log(JSON.stringify([process.cwd(), process.env.NO_COLOR, process.env.TERM, process.env.OF_A_TEST]));`,
       { environment: { ...process.env, OF_A_TEST: "yes", TERM: "xterm" } },
     );
-    expect(JSON.parse(ended.stdout)).toEqual([os.homedir(), "1", "dumb", "yes"]);
+    expect(JSON.parse(ended.stdout)).toEqual([realpathSync(os.homedir()), "1", "dumb", "yes"]);
   });
 
   it("finds nothing on its stdin", async () => {
@@ -196,6 +201,17 @@ describe("a program that is left once it has said enough", () => {
   });
 });
 
+describe("a program that may be left, where it cannot be started", () => {
+  it("is told as such, though another program stands in between", async () => {
+    const run = await runProgram(join(programs.path, "missing.exe"), [], {
+      timeoutMs: 20_000,
+      outlivesUs: true,
+      whenOver: "leave",
+    });
+    expect(run.end).toEqual({ kind: "not_started", reason: "there is no such file" });
+  });
+});
+
 describe.skipIf(onWindows)("a program that outlives us", () => {
   const GROUP = `import { execFileSync } from "node:child_process";
     console.log(process.pid === Number(execFileSync("ps", ["-o", "pgid=", "-p", String(process.pid)])));`;
@@ -243,21 +259,24 @@ describe("a program that cannot be started", () => {
 });
 
 describe("a machine on which no more files can be opened", () => {
-  it.skipIf(!existsSync(PRLIMIT))("is told as a program that cannot be started", async () => {
-    const runner = new URL("../../src/platform/run-program.ts", import.meta.url).href;
-    const starter = await programs.script(
-      "starter",
-      `import { openSync } from "node:fs";
+  it.skipIf(onWindows || !existsSync(PRLIMIT))(
+    "is told as a program that cannot be started",
+    async () => {
+      const runner = new URL("../../src/platform/run-program.ts", import.meta.url).href;
+      const starter = await programs.script(
+        "starter",
+        `import { openSync } from "node:fs";
        const { runProgram } = await import(${JSON.stringify(runner)});
        const once = await runProgram(process.execPath, ["--version"], { timeoutMs: 20_000 });
        try { for (;;) openSync(process.execPath); } catch {}
        const { end } = await runProgram(process.execPath, ["--version"], { timeoutMs: 20_000 });
        process.stdout.write(once.end.kind + ", then " + end.kind);`,
-    );
-    const args = ["--nofile=200", process.execPath, fileURLToPath(TSX), starter];
-    const ended = await runProgram(PRLIMIT, args, { timeoutMs: 20_000 });
-    expect(ended.stdout).toBe("exited, then not_started");
-  });
+      );
+      const args = ["--nofile=200", process.execPath, fileURLToPath(TSX), starter];
+      const ended = await runProgram(PRLIMIT, args, { timeoutMs: 20_000 });
+      expect(ended.stdout).toBe("exited, then not_started");
+    },
+  );
 });
 
 describe("a listener that throws", () => {
@@ -318,4 +337,31 @@ describe("what it writes", () => {
     expect(ended.stdout).toMatch(/^beginning x+\n\(\d+ characters left out\)\nx+ end$/);
     expect(ended.stdout.length).toBeLessThan(2 * 1024 * 1024);
   });
+
+  it("costs next to nothing when it is a flood without a line break", async () => {
+    let heard = 0;
+    let asked = 0;
+    const before = process.memoryUsage().rss;
+    const ended = await run(
+      `const piece = "x".repeat(1024 * 1024);
+       for (let each = 0; each < ${onWindows ? 128 : 512}; each += 1) {
+         if (!process.stdout.write(piece)) await new Promise((go) => process.stdout.once("drain", go));
+       }`,
+      {
+        timeoutMs: 120_000,
+        onOutput: (text) => {
+          heard += text.length;
+        },
+        leaveWhen: () => {
+          asked += 1;
+          return false;
+        },
+      },
+    );
+    expect(ended.end).toEqual(exited(0));
+    expect(heard).toBeLessThanOrEqual(MOST_OUTPUT_BYTES);
+    expect(asked).toBeLessThanOrEqual(MOST_ANSWER_BYTES);
+    expect(ended.stdout.length).toBeLessThan(2 * 1024 * 1024);
+    expect(process.memoryUsage().rss - before).toBeLessThan(256 * 1024 * 1024);
+  }, 120_000);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { simulate } from "../../src/commands/simulate.js";
+import { allowedPort, cliUse, simulate } from "../../src/commands/simulate.js";
 import { get, jsonOf } from "./ask.js";
 
 function collected() {
@@ -21,6 +21,37 @@ async function firstLine(written: { readonly stdout: string }): Promise<string> 
   while (!written.stdout.includes("\n")) await new Promise((resolve) => setImmediate(resolve));
   return written.stdout.split("\n")[0] ?? "";
 }
+
+describe("how the simulated command line is used", () => {
+  const cli = { directory: "C:\\a b", script: "C:\\a b\\foundry.mjs" };
+
+  it("is said in the words of cmd and PowerShell on Windows", () => {
+    const words = cliUse("win32", cli);
+    expect(words).toContain('set "FOUNDRY_CLI=C:\\a b\\foundry.mjs"');
+    expect(words).toContain('$env:FOUNDRY_CLI = "C:\\a b\\foundry.mjs"');
+    expect(words).not.toContain("PATH=");
+  });
+
+  it.each(["linux", "darwin"] as const)("is said in the words of a shell on %s", (platform) => {
+    expect(cliUse(platform, { directory: "/tmp/a", script: "/tmp/a/foundry.mjs" })).toBe(
+      'Its command line is used with PATH="/tmp/a:$PATH" or FOUNDRY_CLI="/tmp/a/foundry.mjs".',
+    );
+  });
+});
+
+describe("a port that cannot be had", () => {
+  const failed = (code: string) => Object.assign(new Error(code), { code });
+
+  it.each([
+    ["EADDRINUSE", "linux", "a port that is free"],
+    ["EADDRINUSE", "win32", "a port that is free"],
+    ["EACCES", "win32", expect.stringContaining("excludedportrange")],
+    ["EACCES", "linux", expect.stringContaining("1024")],
+    ["EMFILE", "linux", null],
+  ] as const)("%s on %s is %s", (code, platform, allowed) => {
+    expect(allowedPort(failed(code), platform)).toEqual(allowed);
+  });
+});
 
 describe("foundry-local-mcp simulate", () => {
   it("prints its URL first, serves with its faults, and ends at SIGTERM", async () => {
@@ -52,7 +83,7 @@ describe("foundry-local-mcp simulate", () => {
       const { written, output } = collected();
       const ended = simulate(["--dialect", dialect, "--cli", directory], output);
       const url = await firstLine(written);
-      const script = /FOUNDRY_CLI="(.*)"/.exec(written.stderr)?.[1] ?? "";
+      const script = join(directory, "foundry.mjs");
       const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
       process.emit("SIGTERM", "SIGTERM");
       await ended;
@@ -60,7 +91,7 @@ describe("foundry-local-mcp simulate", () => {
       await rm(directory, { recursive: true });
       expect(stdout).toContain(expected.replace("HERE", url));
       expect(written.stderr).toContain("simulated Foundry Local");
-      expect(script).toBe(join(directory, "foundry.mjs"));
+      expect(written.stderr).toContain(cliUse(process.platform, { directory, script }));
       expect(left).toEqual([]);
     },
   );
