@@ -5,7 +5,7 @@
  */
 
 import { LONGEST_ERROR } from "./limits.js";
-import { truncate } from "./text.js";
+import { printable } from "./text.js";
 
 /** Every code a {@link FoundryError} can carry, and what it stands for. */
 export const ERROR_CODES = {
@@ -72,8 +72,8 @@ export interface FoundryErrorOptions {
 }
 
 /**
- * A failure with a code, in words for an agent and for a person. Its words are cut to a length that
- * can be shown, whatever they quote.
+ * A failure with a code, in words for an agent and for a person. Its words are one line each, without
+ * control characters and cut to a length that can be shown, whatever they quote.
  *
  * @example
  * try {
@@ -101,11 +101,11 @@ export class FoundryError extends Error {
 
   constructor(code: ErrorCode, message: string, options: FoundryErrorOptions) {
     super(
-      truncate(message, LONGEST_ERROR / 2),
+      printable(message, LONGEST_ERROR / 2),
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;
-    this.action = truncate(options.action, LONGEST_ERROR / 2);
+    this.action = printable(options.action, LONGEST_ERROR / 2);
     this.retryable = options.retryable ?? false;
     this.status = options.status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;

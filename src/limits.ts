@@ -84,6 +84,11 @@ export const MAX_TOKEN_COUNT = 100_000_000;
 /** Of a word that a service gives and nobody here knows, such as a finish reason. */
 export const MAX_UNKNOWN_WORD = 40;
 
+/** Of a service's words about a failure, what is searched; a page of HTML has its title by then. */
+export const SEARCHED_OF_BODY = 16_384;
+/** Of its message alone, what is searched for what it means; 300 characters of it are shown. */
+export const SEARCHED_OF_MESSAGE = 4000;
+
 // From programs that we start.
 
 /** A status, a complaint or a page of help is shorter; what a program writes later is another's log. */

@@ -1,6 +1,8 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
 import { unblock } from "./platform/unblocked-output.js";
+import { SecretMask } from "./secrets.js";
+import { escapeUnprintable } from "./text.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -164,15 +166,22 @@ class StderrLines {
 const isFull = (error: unknown): boolean =>
   error instanceof Error && "code" in error && /^(?:EAGAIN|EBUSY)$/.test(String(error.code));
 
+/** JSON escapes only C0 controls by itself; a terminal obeys some others, too. */
+const harmless = (line: string, secrets: SecretMask): string =>
+  `${escapeUnprintable(secrets.hide(line.trimEnd()))}\n`;
+
 /** One for the process, however many loggers there are: lines must not be cut by each other. */
 let stderrLines: StderrLines | null = null;
 
 /**
  * JSON lines on stderr. stdout belongs to the protocol, so there is no option to log there.
  * Never waits for stderr to be read, see {@link StderrLines}.
+ *
+ * @param secrets Hidden in each line, wherever they stand in it.
  */
-export function createLogger(level: LogLevel): Logger {
+export function createLogger(level: LogLevel, secrets = new SecretMask([])): Logger {
   stderrLines ??= new StderrLines();
+  const lines = stderrLines;
   return pino(
     {
       level,
@@ -182,7 +191,7 @@ export function createLogger(level: LogLevel): Logger {
         censor: "(secret)",
       },
     },
-    stderrLines,
+    { write: (line: string) => lines.write(harmless(line, secrets)) },
   );
 }
 

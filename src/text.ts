@@ -17,6 +17,23 @@ const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+/g;
 
+const KEPT = /[\t\r\n]/;
+
+/**
+ * The same text for a terminal, line breaks kept: without what moves a cursor, colours, sets a title or
+ * turns the direction of the text.
+ */
+export const withoutControls = (text: string): string =>
+  text.replace(UNPRINTABLE, (run) =>
+    [...run].map((each) => (KEPT.test(each) ? each : " ")).join(""),
+  );
+
+/** JSON with such characters written as escapes, so that it has the same meaning and does nothing else. */
+export const escapeUnprintable = (json: string): string =>
+  json.replace(UNPRINTABLE, (run) =>
+    [...run].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+
 /**
  * One line of a text from outside, without anything that moves a cursor, colours a terminal, begins a
  * new line or turns the direction of the text; at most `longest` UTF-16 code units.

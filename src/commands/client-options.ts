@@ -1,6 +1,7 @@
 import type { FoundryClientOptions } from "../completions/index.js";
 import type { Settings } from "../config.js";
 import type { Logger } from "../log.js";
+import { SecretMask } from "../secrets.js";
 
 /** Settings are in seconds and may be unset; the client's options are in milliseconds. */
 export function clientOptions(settings: Settings, log: Logger): FoundryClientOptions {
@@ -24,6 +25,14 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,
   };
+}
+
+/** What no text and no line of the log may show. */
+export function secretsOf({
+  FOUNDRY_API_KEY: key,
+  FOUNDRY_HEADERS: headers,
+}: Settings): SecretMask {
+  return SecretMask.ofHeaders({ ...headers, ...(key === undefined ? {} : { authorization: key }) });
 }
 
 const inMs = (seconds: number | undefined): number | undefined =>

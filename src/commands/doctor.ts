@@ -5,7 +5,7 @@ import type { ModelListResult } from "../foundry/index.js";
 import { createLogger } from "../log.js";
 import { onTermination } from "../platform/termination.js";
 import { VERSION } from "../version.js";
-import { clientOptions } from "./client-options.js";
+import { clientOptions, secretsOf } from "./client-options.js";
 import { type CompletionReport, completionReport, reportOf } from "./doctor-report.js";
 import { showReport } from "./doctor-text.js";
 import { terminalScreen } from "./screen.js";
@@ -44,7 +44,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
   onTermination(() => ending.abort());
   const { signal } = ending;
   // The report itself says what is wrong; who wants the log besides asks for it.
-  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent");
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent", secretsOf(settings));
   const client = new FoundryClient(clientOptions(settings, log));
   const waiting = terminalScreen(process.stderr, process.env);
   const onNews = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);

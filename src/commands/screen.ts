@@ -1,3 +1,4 @@
+import { withoutControls } from "../text.js";
 import { wrapped } from "./wrap.js";
 
 /** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
@@ -48,7 +49,9 @@ export function terminalScreen(
     output.write(`${hasStatus ? CLEAR_LINE : ""}${text}`);
     hasStatus = false;
   };
-  const indented = (text: string): string => text.replaceAll("\n", `\n${INDENT}`);
+  // What is shown comes from services and models, which must not steer the terminal.
+  const indented = (text: string): string =>
+    withoutControls(text).replaceAll("\r", " ").replaceAll("\n", `\n${INDENT}`);
   // What is no terminal may be searched line by line, so there each fact stays in one.
   const widest = isTerminal ? Math.min(output.columns || WIDEST, WIDEST) - INDENT.length : Infinity;
   const broken = (text: string, from = 0): string =>
@@ -67,13 +70,13 @@ export function terminalScreen(
       }
     },
     faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
-    good: (text) => write(`\n${paint(32, text)}\n`),
+    good: (text) => write(`\n${paint(32, withoutControls(text))}\n`),
     bad: (text) => write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(text)}\n`),
-    verdict: (text) => write(`\n${paint(31, text)}\n`),
+    verdict: (text) => write(`\n${paint(31, withoutControls(text))}\n`),
     clear: () => write(""),
     status: (text) => {
       if (!isTerminal || !isAtLineStart) return;
-      write(`${INDENT}${paint(2, text)}`);
+      write(`${INDENT}${paint(2, indented(text))}`);
       hasStatus = true;
     },
     stream: (piece) => {

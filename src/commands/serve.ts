@@ -5,7 +5,7 @@ import { type CallPolicy, DEFAULT_CALL_POLICY, serveOverStdio } from "../mcp/ind
 import { endProcess } from "../platform/end-process.js";
 import { onTermination } from "../platform/termination.js";
 import { unblock } from "../platform/unblocked-output.js";
-import { clientOptions } from "./client-options.js";
+import { clientOptions, secretsOf } from "./client-options.js";
 
 /**
  * Serves MCP over stdin and stdout until the host is gone or asks for the end; both are exit code 0.
@@ -13,7 +13,7 @@ import { clientOptions } from "./client-options.js";
  */
 export async function serve(flags: readonly string[]): Promise<number> {
   const settings = readSettings(flags, process.env);
-  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info");
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info", secretsOf(settings));
   surviveDefects(log);
   unblock(process.stdout);
   const client = new FoundryClient(clientOptions(settings, log));

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { jsonFrom } from "../json.js";
+import { SEARCHED_OF_BODY } from "../limits.js";
+import { printable } from "../text.js";
 
 const MAX_CHARACTERS = 500;
-/** Enough to find the message in, and a bound on what the expressions below have to search. */
-const SEARCHED_CHARACTERS = 16_384;
+
+/** More of them fill the line several times. */
+const MOST_DETAILS = 20;
 
 const said = z.string().trim().min(1);
 
@@ -14,7 +17,8 @@ const errorBody = z.union([
   z.object({ message: said }).transform((body) => body.message),
   z.object({ detail: said }).transform((body) => body.detail),
   z
-    .object({ detail: z.array(z.object({ msg: said })).min(1) })
+    .object({ detail: z.array(z.unknown()).transform((all) => all.slice(0, MOST_DETAILS)) })
+    .pipe(z.object({ detail: z.array(z.object({ msg: said })).min(1) }))
     .transform((body) => body.detail.map((each) => each.msg).join("; ")),
   z.object({ title: said }).transform((body) => body.title),
   said,
@@ -26,11 +30,12 @@ const errorBody = z.union([
  * @param statusText What to say when the body says nothing.
  */
 export function errorTextOf(body: string, contentType: string, statusText: string): string {
-  const start = body.slice(0, SEARCHED_CHARACTERS);
+  const start = body.slice(0, SEARCHED_OF_BODY);
   const text = isHtml(body, contentType)
     ? htmlTitle(start)
     : (jsonMessage(body) ?? frameworkMessage(start) ?? cutJsonMessage(start) ?? start);
-  return oneLine(withoutMarkup(text)) || oneLine(statusText) || "no message";
+  const shown = withoutMarkup(text.slice(0, SEARCHED_OF_BODY));
+  return oneLine(shown) || oneLine(statusText) || "no message";
 }
 
 /** Whether an answer is a page for a browser, whatever it calls itself. */
@@ -40,7 +45,7 @@ export function isHtml(body: string, contentType: string): boolean {
 }
 
 function htmlTitle(page: string): string {
-  const title = /<title[^>]*>([^<]*)/i.exec(page)?.[1]?.trim();
+  const title = /<title[^<>]*>([^<]*)/i.exec(page)?.[1]?.trim();
   return title || "an HTML page";
 }
 
@@ -50,7 +55,8 @@ function jsonMessage(body: string): string | null {
   const parsed = errorBody.safeParse(value);
   if (parsed.success) return parsed.data;
   // Valid, but without a message: `{}` and `null` say nothing, the rest is better than nothing.
-  return value === null || /^[\s{}[\]"]*$/.test(body) ? "" : body.slice(0, SEARCHED_CHARACTERS);
+  const isEmpty = value === null || /^[\s{}[\]"]*$/.test(body);
+  return isEmpty ? "" : body.slice(0, SEARCHED_OF_BODY);
 }
 
 /** oatpp writes `server=…\ncode=…\ndescription=…\nmessage=…`, the message last, of any length. */
@@ -81,10 +87,6 @@ function withoutMarkup(text: string): string {
   );
 }
 
-/** White space and control characters as single spaces, cut without halving a character. */
-function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const line = text.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
-  if (line.length <= MAX_CHARACTERS) return line;
-  return line.slice(0, MAX_CHARACTERS).replace(/[\ud800-\udbff]$/, "");
-}
+/** One line without control characters and without runs of blanks. */
+const oneLine = (text: string): string =>
+  printable(text.replace(/\s+/g, " ").trimStart(), MAX_CHARACTERS).replace(/ {2,}/g, " ");

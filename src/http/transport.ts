@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { closedError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
+import { SecretMask } from "../secrets.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Circuit } from "./circuit.js";
@@ -48,6 +49,8 @@ interface Call {
  */
 export class HttpTransport {
   readonly baseUrl: string;
+  /** What it sends with every request and no text may show; for the words of an answer. */
+  readonly secrets: SecretMask;
 
   readonly #endpoint: Endpoint;
   readonly #headers: Readonly<Record<string, string>>;
@@ -64,6 +67,7 @@ export class HttpTransport {
     this.#endpoint = parseEndpoint(options.baseUrl);
     this.baseUrl = this.#endpoint.baseUrl;
     this.#headers = checkedHeaders(options.headers ?? {});
+    this.secrets = SecretMask.ofHeaders(this.#headers);
     this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
     this.#retry = options.retry ?? {};
     this.#retriesRefusals = options.retriesRefusals ?? true;
@@ -95,7 +99,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status) && spec.anyStatus !== true) {
-          throw spec.toError(await refusal(call, attempt, exchange, head));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
         }
         const body = await readBody(exchange, this.#maxBodyBytes, silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
@@ -123,7 +127,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
         }
         const { limits } = spec;
         const maxBytes = this.#maxBodyBytes;
@@ -152,7 +156,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
         }
         const pieces = readPieces(exchange, silenceWatch(call, exchange));
         void exchange.over.then(() => scope.dispose());
@@ -236,9 +240,11 @@ async function refusal(
   attempt: Attempt,
   exchange: Exchange,
   head: Head,
+  secrets: SecretMask,
 ): Promise<HttpFailure> {
   const { spec } = call;
-  const body = await readFailureBody(exchange, silenceWatch(call, exchange));
+  // Services and proxies quote what they were sent, whatever the status.
+  const body = secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
   const contentType = head.headers["content-type"] ?? "";
   const { location } = head.headers;
   const statusText =
@@ -249,7 +255,9 @@ async function refusal(
     method: spec.method,
     path: spec.path,
     status: head.status,
-    message: errorTextOf(location === undefined ? body : "", contentType, statusText),
+    message: secrets.hide(
+      errorTextOf(location === undefined ? body : "", contentType, secrets.hide(statusText)),
+    ),
     body,
     retryAfterMs: attempt.retryAfterMs,
   };

@@ -50,15 +50,17 @@ const plain = (text: string): string => stripVTControlCharacters(text.slice(-LON
 const wholeWordsOf = (text: string): string =>
   text.slice(0, Math.max(...[" ", "\t", "\n"].map((space) => text.lastIndexOf(space))) + 1);
 
-const COMPLAINT = /^\W*(?:error|exception|fatal)(?: \(\d+\))?: *(\S.*)$/im;
+const COMPLAINT = /^[^\w\r\n]*(?:error|exception|fatal)(?: \(\d+\))?: *(\S.*)$/im;
 /** All that was written, with the program's name before it or not; a page of help is longer. */
-const ONLY_LINE = /^\s*(?:foundry: *)?(\S[^\r\n]*)\s*$/i;
+const ONLY_LINE = /^(?:foundry: *)?(\S[^\r\n]*)$/i;
 const LONGEST_COMPLAINT = 160;
 
 /** What it complained of, as a clause without paths; `null` where it made no complaint. */
 export function readComplaint({ stdout, stderr }: CliText): string | null {
   const said =
-    COMPLAINT.exec(plain(stderr)) ?? COMPLAINT.exec(plain(stdout)) ?? ONLY_LINE.exec(plain(stderr));
+    COMPLAINT.exec(plain(stderr)) ??
+    COMPLAINT.exec(plain(stdout)) ??
+    ONLY_LINE.exec(plain(stderr).trim());
   const words = plainWords(said?.[1] ?? "")
     .slice(0, LONGEST_COMPLAINT)
     .toWellFormed()

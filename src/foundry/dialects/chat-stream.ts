@@ -2,8 +2,9 @@ import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import { errorTextOf, type HttpTransport, type StreamEvent } from "../../http/index.js";
 import { jsonFrom } from "../../json.js";
-import { MAX_TOKEN_COUNT, MAX_UNKNOWN_WORD } from "../../limits.js";
-import { truncate } from "../../text.js";
+import { MAX_TOKEN_COUNT, MAX_UNKNOWN_WORD, SEARCHED_OF_BODY } from "../../limits.js";
+import type { SecretMask } from "../../secrets.js";
+import { printable } from "../../text.js";
 import { Allowance } from "./allowance.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, FinishReason } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
@@ -97,7 +98,7 @@ export async function openChat(
   call: Call,
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
-  const reader = new EventReader(subject);
+  const reader = new EventReader(subject, transport.secrets);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
@@ -148,9 +149,9 @@ export async function wholeChat(
     toError: (failure) => errorOfFailure(failure, subject),
   });
   const whole = { data: answer.body, event: null };
-  const chunk = parseChunk(whole);
-  const events = eventsOf(whole, subject, chunk);
-  if (!isAnswer(chunk)) throw noAnswer(whole);
+  const chunk = parseChunk(whole, transport.secrets);
+  const events = eventsOf(whole, chunk, subject, transport.secrets);
+  if (!isAnswer(chunk)) throw noAnswer(whole, transport.secrets);
   const allowance = new Allowance(request.maxTokens);
   return {
     attempts: answer.attempts,
@@ -170,18 +171,20 @@ interface ReadEvent {
 /** Reads each event once, though the transport asks for it as well as whoever reads the answer. */
 class EventReader {
   readonly #subject: Subject;
+  readonly #secrets: SecretMask;
   #event: StreamEvent | null = null;
   #read: ReadEvent | null = null;
   #hasEnded = false;
 
-  constructor(subject: Subject) {
+  constructor(subject: Subject, secrets: SecretMask) {
     this.#subject = subject;
+    this.#secrets = secrets;
   }
 
   read(event: StreamEvent): ReadEvent {
     if (this.#event === event && this.#read !== null) return this.#read;
-    const chunk = parseChunk(event);
-    const news = eventsOf(event, this.#subject, chunk);
+    const chunk = parseChunk(event, this.#secrets);
+    const news = eventsOf(event, chunk, this.#subject, this.#secrets);
     const isPart = news.some(
       ({ type }) => type === "text" || type === "reasoning" || (isEnd(type) && !this.#hasEnded),
     );
@@ -189,6 +192,10 @@ class EventReader {
     this.#event = event;
     this.#read = { chunk, news, isPart };
     return this.#read;
+  }
+
+  noAnswer(event: StreamEvent): FoundryError {
+    return noAnswer(event, this.#secrets);
   }
 }
 
@@ -254,7 +261,7 @@ async function* read(
   if (finished) return;
   throw isAnswered || stranger === null
     ? brokenOff("The stream ended before the answer did.")
-    : noAnswer(stranger);
+    : reader.noAnswer(stranger);
 }
 
 /** News as it is passed on. Throws where the service broke the answer off, after the text of it. */
@@ -270,13 +277,14 @@ const brokenOff = (what: string): FoundryError =>
   });
 
 /** What one event of the stream says. Throws for an error inside a 200. */
-function eventsOf(event: StreamEvent, subject: Subject, chunk: Chunk): News[] {
+function eventsOf(event: StreamEvent, chunk: Chunk, subject: Subject, secrets: SecretMask): News[] {
   if (chunk.error != null) {
     const { message, type } = errorSchema.parse(chunk.error) ?? {};
-    throw errorOfStreamEvent(message ?? "", type ?? null, subject, message || shown(event));
+    const said = secrets.hide((message ?? "").slice(0, SEARCHED_OF_BODY));
+    throw errorOfStreamEvent(said, type ?? null, subject, said || shown(event, secrets));
   }
   const hasWords = chunk.message != null || chunk.detail != null || chunk.object === "error";
-  if (hasWords && !isAnswer(chunk)) throw noAnswer(event);
+  if (hasWords && !isAnswer(chunk)) throw noAnswer(event, secrets);
   const news: News[] = [];
   const choice = chunk.choices;
   // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
@@ -288,35 +296,40 @@ function eventsOf(event: StreamEvent, subject: Subject, chunk: Chunk): News[] {
     // No prompt is without tokens.
     news.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
   }
-  if (choice?.finish_reason) news.push(endOf(choice.finish_reason));
+  if (choice?.finish_reason) news.push(endOf(choice.finish_reason, secrets));
   return news;
 }
 
-function endOf(said: string): News {
+function endOf(said: string, secrets: SecretMask): News {
   if (BREAK_OFFS.has(said)) return { type: "broken_off", said };
   const reason = FINISH_REASONS.get(said);
   if (reason !== undefined) return { type: "finish", reason };
-  return { type: "finish", reason: null, said: truncate(said, MAX_UNKNOWN_WORD) };
+  return {
+    type: "finish",
+    reason: null,
+    said: printable(secrets.hide(said.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD),
+  };
 }
 
 const isAnswer = ({ choices, usage }: Chunk): boolean =>
   choices !== undefined || usage !== undefined;
 
-const shown = ({ data }: StreamEvent): string => data.slice(0, 2000);
+const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
+  secrets.hide(data.slice(0, 2000));
 
-function noAnswer(event: StreamEvent): FoundryError {
-  const said = plainWords(errorTextOf(event.data, "application/json", "nothing"));
+function noAnswer(event: StreamEvent, secrets: SecretMask): FoundryError {
+  const said = plainWords(secrets.hide(errorTextOf(event.data, "application/json", "nothing")));
   return new FoundryError(
     "INVALID_RESPONSE",
     `The service answered with something else than a completion. It said: ${said}`,
     {
       action: "Change what it names, or check that FOUNDRY_ENDPOINT is the service itself.",
-      detail: shown(event),
+      detail: shown(event, secrets),
     },
   );
 }
 
-function parseChunk(event: StreamEvent): Chunk {
+function parseChunk(event: StreamEvent, secrets: SecretMask): Chunk {
   const chunk = chunkSchema.safeParse(jsonFrom(event.data));
   if (chunk.success) return chunk.data;
   throw new FoundryError(
@@ -325,7 +338,7 @@ function parseChunk(event: StreamEvent): Chunk {
     {
       action: "Try again; if it happens again, restart or update the service.",
       retryable: true,
-      detail: shown(event),
+      detail: shown(event, secrets),
     },
   );
 }

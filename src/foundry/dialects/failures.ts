@@ -1,5 +1,7 @@
 import { type ErrorCode, FoundryError, type FoundryErrorOptions } from "../../errors.js";
 import type { HttpFailure } from "../../http/index.js";
+import { SEARCHED_OF_MESSAGE } from "../../limits.js";
+import { truncate } from "../../text.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { downloadFailed } from "./download-failed.js";
 import { plainWords } from "./plain-words.js";
@@ -21,6 +23,8 @@ export interface Subject {
 
 interface Rule {
   readonly words: RegExp;
+  /** Other words that must be there, too. Not one expression: `.*` between them takes quadratic time. */
+  readonly also?: RegExp;
   readonly code: ErrorCode;
   readonly say: (
     model: string,
@@ -43,7 +47,8 @@ const RULES: readonly Rule[] = [
   },
   {
     // S, also to a chat, for which it loads by itself. A model newer than its runtime (#706).
-    words: /failed loading model[\s\S]*unknown value/i,
+    words: /failed loading model/i,
+    also: /unknown value/i,
     code: "LOAD_FAILED",
     say: (model, _shortName, said) => ({
       message: `The service could not load ${model}. It said: ${said}`,
@@ -123,14 +128,15 @@ const LOAD_ADVICE =
 const CALLERS_MISTAKE =
   /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported parameter|must be (a|an|at least|finite|in the range) /i;
 
+// Without a bound on what stands between, repeated beginnings take quadratic time.
 const OVERFLOW_FIGURES: readonly RegExp[] = [
-  /requires \d+ total tokens \((?<input>\d+) input \+ (?<output>\d+) output\).*maximum context length of (?<limit>\d+)/is,
-  /maximum context length is (?<limit>\d+) tokens.*\((?<input>\d+) in the messages, (?<output>\d+) in the completion\)/is,
-  /input_ids size \((?<input>\d+)\).*exceeds max length \((?<limit>\d+)\)/is,
+  /requires \d{1,12} total tokens \((?<input>\d{1,12}) input \+ (?<output>\d{1,12}) output\).{0,300}maximum context length of (?<limit>\d{1,12})/is,
+  /maximum context length is (?<limit>\d{1,12}) tokens.{0,300}\((?<input>\d{1,12}) in the messages, (?<output>\d{1,12}) in the completion\)/is,
+  /input_ids size \((?<input>\d{1,12})\).{0,300}exceeds max length \((?<limit>\d{1,12})\)/is,
 ];
 /** vLLM, llama.cpp and others word it in their own ways. */
 const OVERFLOW_WORDS =
-  /input_ids size[^.]*exceeds max length|maximum context length|context[ _](length|size|window)[^.]*(exceed|maximum|too (long|small))|exceeds?[^.]*context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
+  /input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](length|size|window)[^.]{0,200}(exceed|maximum|too (long|small))|exceeds?[^.]{0,200}context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
 
 /** How far a request overshot a context, in tokens; `null` where the service did not say. */
 export interface Overflow {
@@ -142,7 +148,7 @@ export interface Overflow {
 /** The figures in an overflow error, which are the only way to learn a limit from afar. */
 export function overflowOf(error: FoundryError): Overflow | null {
   if (error.code !== "CONTEXT_LENGTH_EXCEEDED") return null;
-  const figures = overflowFigures(error.detail ?? "");
+  const figures = overflowFigures(truncate(error.detail ?? "", SEARCHED_OF_MESSAGE));
   const figure = (name: string) => (figures?.[name] === undefined ? null : Number(figures[name]));
   return { input: figure("input"), output: figure("output"), limit: figure("limit") };
 }
@@ -176,19 +182,24 @@ export function errorOfStreamEvent(
   return errorOfMessage(message, subject, { status }, detail);
 }
 
+/** The one door for the words of a service: cut here, before anything searches them. */
 function errorOfMessage(
-  message: string,
+  whole: string,
   subject: Subject,
   given: { readonly status: number; readonly retryAfterMs?: number },
   detail: string,
 ): FoundryError {
   const options = { ...given, detail };
+  const message = truncate(whole, SEARCHED_OF_MESSAGE);
   const model = subject.model ?? "the model";
   const said = plainWords(message);
   if (overflowFigures(message) !== undefined || OVERFLOW_WORDS.test(message)) {
     return overflowError(message, model, options);
   }
-  const rule = RULES.find(({ words, except }) => except !== subject.doing && words.test(message));
+  const rule = RULES.find(
+    ({ words, also, except }) =>
+      except !== subject.doing && words.test(message) && also?.test(message) !== false,
+  );
   if (rule !== undefined) {
     const { message: what, action } = rule.say(model, subject.shortName ?? model, said);
     return new FoundryError(rule.code, what, {

@@ -131,13 +131,13 @@ async function receive(
   }
   const { percent } = answer;
   if (answer.result.success) return { percent, problem: null, isElsewhere: false };
-  const { error } = answer.result;
-  const words = plainWords(error ?? "");
+  const error = transport.secrets.hide(answer.result.error ?? "");
+  const words = plainWords(error);
   if (percent === null && IS_ELSEWHERE.test(words)) {
     return { percent, problem: elsewhere(model, words), isElsewhere: true };
   }
   const why = words === "" ? "The service gave no reason." : `It said: ${words}`;
-  const problem = downloadFailed(model.id, why, percent, detailOf(error));
+  const problem = downloadFailed(model.id, why, percent, detailOf(error || null));
   return { percent, problem, isElsewhere: false };
 }
 

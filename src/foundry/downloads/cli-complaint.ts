@@ -71,7 +71,13 @@ export function complaintOf(stdout: string, stderr: string): Complaint {
 const isWords = (line: string): boolean => percentOf(line) === null && /\p{L}{3}/u.test(line);
 
 /** The bar ends without a line break when the download breaks (#20). */
-const withoutProgress = (line: string): string => line.replace(/^.*\d ?%.*?\/s ?(?=[A-Z])/, "");
+function withoutProgress(line: string): string {
+  const speeds = [...line.matchAll(/\/s ?(?=[A-Z])/g)];
+  const bar = /^.*\d ?%/.exec(line.slice(0, speeds.at(-1)?.index ?? 0))?.[0].length;
+  if (bar === undefined) return line;
+  const speed = speeds.find(({ index }) => index >= bar);
+  return speed === undefined ? line : line.slice(speed.index + speed[0].length);
+}
 
 function clauseOf(line: string): string {
   let words = plainWords(line);

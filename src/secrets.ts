@@ -1,0 +1,89 @@
+/** What stands for a secret where one was quoted. */
+const HIDDEN = "(secret)";
+/** Shorter values, `local` for one, are words of many a message, and no secrets. */
+const SHORTEST_SECRET = 6;
+/** Header values that say nothing about the caller. */
+const PUBLIC_HEADERS = new Set(["accept", "accept-language", "content-type", "user-agent"]);
+
+/**
+ * Hides the credentials of one client in texts from outside: a service or a proxy may quote what was
+ * sent to it. Finds them as they are, percent-encoded, escaped for JSON and in base64.
+ *
+ * @example
+ * new SecretMask(["sk-0123456789"]).hide("bad token Bearer sk-0123456789"); // "bad token Bearer (secret)"
+ */
+export class SecretMask {
+  readonly #forms: readonly string[];
+  readonly #pattern: RegExp | null;
+
+  constructor(secrets: readonly string[]) {
+    const forms = new Set(
+      secrets.filter(({ length }) => length >= SHORTEST_SECRET).flatMap(formsOf),
+    );
+    // The longest first, so that no rest of a longer form stays.
+    this.#forms = [...forms].sort((one, other) => other.length - one.length);
+    const escaped = this.#forms.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+    this.#pattern = escaped.length === 0 ? null : new RegExp(escaped.join("|"), "g");
+  }
+
+  /** The values of request headers, each alone and without its scheme (`Bearer`). */
+  static ofHeaders(headers: Readonly<Record<string, string>>): SecretMask {
+    return new SecretMask(
+      Object.entries(headers)
+        .filter(([name]) => !PUBLIC_HEADERS.has(name.toLowerCase()))
+        .flatMap(([, value]) => [value.trim(), value.trim().replace(/^[A-Za-z]+\s+/, "")]),
+    );
+  }
+
+  /** The text with no secret in it, and without the beginning of one that was cut off at its end. */
+  hide(text: string): string {
+    if (this.#pattern === null) return text;
+    const hidden = text.replace(this.#pattern, HIDDEN);
+    const cut = Math.max(...this.#forms.map((form) => overlap(hidden, form)));
+    return cut < SHORTEST_SECRET ? hidden : `${hidden.slice(0, -cut)}${HIDDEN}`;
+  }
+
+  /** A value with no secret in any of its texts. For what is parsed, and so not nested deeply. */
+  hideIn(value: unknown): unknown {
+    if (typeof value === "string") return this.hide(value);
+    if (Array.isArray(value)) return value.map((each) => this.hideIn(each));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [key, this.hideIn(member)]),
+    );
+  }
+}
+
+/** How many characters at the end of a text are the beginning of `form`, but not all of it. */
+function overlap(text: string, form: string): number {
+  for (let length = form.length - 1; length >= SHORTEST_SECRET; length -= 1) {
+    if (text.endsWith(form.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+function formsOf(secret: string): string[] {
+  const encoded = encodeURIComponent(secret.toWellFormed());
+  const forms = [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    encoded,
+    encoded.replace(/%[0-9A-F]{2}/g, (hex) => hex.toLowerCase()),
+    encoded.replaceAll("%20", "+"),
+    encodeURI(secret.toWellFormed()),
+    ...base64FormsOf(secret),
+  ];
+  return forms.filter(({ length }) => length >= SHORTEST_SECRET);
+}
+
+/** The characters that base64 has for a secret, at each of the three places where it can begin. */
+function base64FormsOf(secret: string): string[] {
+  return [0, 1, 2].flatMap((before) => {
+    const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(secret)]);
+    // Characters that also depend on what stands before or behind are left out.
+    const first = Math.ceil((before * 8) / 6);
+    const last = Math.floor((bytes.length * 8) / 6);
+    const form = bytes.toString("base64").slice(first, last);
+    return [form, form.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}
