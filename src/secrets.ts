@@ -7,7 +7,8 @@ const PUBLIC_HEADERS = new Set(["accept", "accept-language", "content-type", "us
 
 /**
  * Hides the credentials of one client in texts from outside: a service or a proxy may quote what was
- * sent to it. Finds them as they are, percent-encoded, escaped for JSON and in base64.
+ * sent to it. Finds them as they are, percent-encoded, escaped for JSON and in base64,
+ * in upper and lower case.
  *
  * @example
  * new SecretMask(["sk-0123456789"]).hide("bad token Bearer sk-0123456789"); // "bad token Bearer (secret)"
@@ -23,7 +24,7 @@ export class SecretMask {
     // The longest first, so that no rest of a longer form stays.
     this.#forms = [...forms].sort((one, other) => other.length - one.length);
     const escaped = this.#forms.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
-    this.#pattern = escaped.length === 0 ? null : new RegExp(escaped.join("|"), "g");
+    this.#pattern = escaped.length === 0 ? null : new RegExp(escaped.join("|"), "gi");
   }
 
   /** The values of request headers, each alone and without its scheme (`Bearer`). */
@@ -68,7 +69,6 @@ function formsOf(secret: string): string[] {
     secret,
     JSON.stringify(secret).slice(1, -1),
     encoded,
-    encoded.replace(/%[0-9A-F]{2}/g, (hex) => hex.toLowerCase()),
     encoded.replaceAll("%20", "+"),
     encodeURI(secret.toWellFormed()),
     ...base64FormsOf(secret),

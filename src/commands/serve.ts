@@ -25,6 +25,7 @@ export async function serve(flags: readonly string[]): Promise<number> {
   await serveOverStdio(client, {
     log,
     policy: policyOf(settings),
+    secrets: secretsOf(settings),
     input: process.stdin,
     output: process.stdout,
     signal: ending.signal,

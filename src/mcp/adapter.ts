@@ -3,6 +3,7 @@ import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/proto
 import {
   CallToolRequestSchema,
   type CallToolResult,
+  CallToolResultSchema,
   ErrorCode,
   ListToolsRequestSchema,
   McpError,
@@ -14,6 +15,8 @@ import { quoted } from "../arguments.js";
 import type { FoundryClient } from "../completions/index.js";
 import { toFoundryError } from "../errors.js";
 import type { Logger } from "../log.js";
+import type { SecretMask } from "../secrets.js";
+import { withoutControls } from "../text.js";
 import { annotationsOf } from "./annotations.js";
 import type { CallPolicy } from "./call-policy.js";
 import type { CallsInFlight } from "./calls-in-flight.js";
@@ -29,6 +32,7 @@ interface CallParts {
   readonly policy: CallPolicy;
   readonly calls: CallsInFlight;
   readonly clock: Clock;
+  readonly secrets: SecretMask;
 }
 
 /**
@@ -71,7 +75,7 @@ async function callTool(
   tool: Tool,
   given: unknown,
   extra: Extra,
-  { client, log, policy, clock }: CallParts,
+  { client, log, policy, clock, secrets }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
   const progress = reporterFor(extra, clock);
@@ -90,7 +94,28 @@ async function callTool(
     // The message may quote an argument, which is nobody's business at this level.
     log.info({ ...fields, code: answer.failure.code }, "tool failed");
   }
-  return resultOf(answer);
+  const result = resultOf(answer);
+  // What a model wrote is handed on as it is.
+  return QUOTING_TOOLS.has(tool.name) ? result : harmless(result, secrets);
+}
+
+/** Their results hold text of a model; the words of errors in them are harmless already. */
+const QUOTING_TOOLS = new Set([
+  "complete",
+  "complete_batch",
+  "get_completion",
+  "cancel_completion",
+]);
+
+/** Names, versions and states of a service, without secrets; its text also without control characters. */
+function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
+  const { content, ...rest } = CallToolResultSchema.parse(secrets.hideIn(result));
+  return {
+    ...rest,
+    content: content.map((part) =>
+      part.type === "text" ? { ...part, text: withoutControls(part.text) } : part,
+    ),
+  };
 }
 
 type Failed = Pick<

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { FoundryClient } from "../completions/index.js";
 import type { Logger } from "../log.js";
+import type { SecretMask } from "../secrets.js";
 import type { CallPolicy } from "./call-policy.js";
 import { CallsInFlight } from "./calls-in-flight.js";
 import { LineTransport } from "./line-transport.js";
@@ -10,6 +11,8 @@ export interface ServeOptions {
   readonly log: Logger;
   /** Default: answer within 45 s; a cancelled call stops its work unless it timed out. */
   readonly policy?: CallPolicy | undefined;
+  /** Hidden in what a service says of itself and its models. */
+  readonly secrets?: SecretMask | undefined;
   readonly input: Readable;
   readonly output: Writable;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -25,7 +28,7 @@ const ANSWERS_MS = 500;
  */
 export async function serveOverStdio(client: FoundryClient, options: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
-  const server = createServer(client, options.log, options.policy, calls);
+  const server = createServer(client, options.log, options.policy, calls, options.secrets);
   const { onclose } = server;
   const closed = new Promise<void>((resolve) => {
     server.onclose = () => {

@@ -3,6 +3,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { FoundryClient } from "../completions/index.js";
 import { LONGEST_ERROR } from "../limits.js";
 import type { Logger } from "../log.js";
+import { SecretMask } from "../secrets.js";
 import { printable } from "../text.js";
 import { VERSION } from "../version.js";
 import { registerTools } from "./adapter.js";
@@ -28,6 +29,7 @@ export function createServer(
   log: Logger,
   policy: CallPolicy = DEFAULT_CALL_POLICY,
   calls = new CallsInFlight(),
+  secrets = new SecretMask([]),
 ): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
@@ -37,7 +39,7 @@ export function createServer(
   server.onerror = ({ message }) =>
     protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
   const clock = guardedClock(log);
-  registerTools(server, TOOLS, { client, log, policy, calls, clock });
+  registerTools(server, TOOLS, { client, log, policy, calls, clock, secrets });
   registerResources(server, client.completions, clock);
   return server;
 }

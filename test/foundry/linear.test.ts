@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { FoundryError } from "../../src/errors.js";
+import { readAnswer, readComplaint, readVersion } from "../../src/foundry/cli/cli-output.js";
+import { errorOfStreamEvent, overflowOf } from "../../src/foundry/dialects/failures.js";
+import { plainWords } from "../../src/foundry/dialects/plain-words.js";
+import { complaintOf } from "../../src/foundry/downloads/cli-complaint.js";
+import { errorTextOf } from "../../src/http/error-text.js";
+
+/** Each has the beginning of something that is looked for, over and over, and never its end. */
+const NEAR_MATCHES = [
+  "context length ",
+  "exceeds ",
+  "input_ids size (1) ",
+  "requires 1 total tokens (1 input + 1 output) ",
+  "maximum context length is 1 tokens ",
+  "failed loading model ",
+  "model not ",
+  "must be ",
+  "a.cc:1 ",
+  "a.cc:1 f(",
+  "a/",
+  "-",
+  "1",
+  " ",
+  "\n",
+  "(",
+  "((a)",
+  "C:\\a ",
+  " /a",
+  " /home/",
+  "<a ",
+  "<title ",
+  "<title",
+  '"message" : ',
+  '{"message":"\\',
+  "\\",
+  "code=1\nmessage=\n",
+  "1% ",
+  "1%/s ",
+  "/s A",
+  "error ",
+  "error: ",
+  "'",
+  "Unknown command: ",
+  "1.1.1-",
+  "1.1.1.",
+  "{",
+];
+
+const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] = [
+  ["plainWords", 4000, plainWords],
+  ["errorOfStreamEvent", 4000, (text) => errorOfStreamEvent(text, null, { doing: "chat" })],
+  [
+    "overflowOf",
+    4000,
+    (detail) =>
+      overflowOf(new FoundryError("CONTEXT_LENGTH_EXCEEDED", "x", { action: "x", detail })),
+  ],
+  ["errorTextOf", 16_384, (text) => errorTextOf(text, "text/plain", "x")],
+  ["errorTextOf, a page", 16_384, (text) => errorTextOf(text, "text/html", "x")],
+  ["errorTextOf, half a JSON", 16_384, (text) => errorTextOf(`{${text}`, "application/json", "x")],
+  ["complaintOf", 20_000, (text) => complaintOf(text, text)],
+  ["readComplaint", 64 * 1024, (text) => readComplaint({ stdout: text, stderr: `x${text}\nb` })],
+  ["readVersion", 64 * 1024, (text) => readVersion({ stdout: text, stderr: "" })],
+  ["readAnswer", 64 * 1024, (text) => readAnswer({ stdout: text, stderr: text })],
+];
+
+/** Processor time of one call, the least of several, in µs. */
+function costOf(work: (text: string) => unknown, text: string): number {
+  const once = () => {
+    const before = process.cpuUsage();
+    work(text);
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  once();
+  return Math.min(once(), once(), once());
+}
+
+/** Below it, clocks and the collector of garbage say more than the expressions. */
+const NOISE = 4000;
+
+describe.each(DOORS)("%s", (_name, bound, work) => {
+  it.each(NEAR_MATCHES)("takes linear time for repeated %j", (piece) => {
+    const of = (length: number) => piece.repeat(Math.ceil(length / piece.length)).slice(0, length);
+    const whole = costOf(work, of(bound));
+    const half = costOf(work, of(bound / 2));
+    expect(whole).toBeLessThan(Math.max(NOISE, half) * 3.5);
+    expect(whole).toBeLessThan(300_000);
+  });
+});
