@@ -1,0 +1,36 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { expect, it, onTestFinished } from "vitest";
+import { FoundryClient } from "../../src/completions/index.js";
+import { silentLogger } from "../../src/log.js";
+import { createServer } from "../../src/mcp/server.js";
+import { SecretMask } from "../../src/secrets.js";
+import { httpService } from "../foundry/dialects/http-service.js";
+
+const KEY = "sk-SECRET-0123456789";
+
+it.each(["list_models", "health_check", "load_model"])(
+  "%s shows neither the key nor control characters that a service puts into a name",
+  async (name) => {
+    const { url } = await httpService((request, response) => {
+      const isList = request.url === "/v1/models";
+      response.writeHead(isList ? 200 : 404, { "content-type": "application/json" });
+      const data = [{ id: `m-${KEY}`, object: "model", owned_by: `${KEY}\u001b[2J\u202e` }];
+      response.end(JSON.stringify(isList ? { object: "list", data } : { message: KEY }));
+    });
+    const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
+    const mask = new SecretMask([KEY]);
+    const server = createServer(foundry, silentLogger, undefined, undefined, mask);
+    const host = new Client({ name: "test", version: "1" });
+    const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
+    await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
+    onTestFinished(async () => {
+      await host.close();
+      await foundry.close();
+    });
+    const given = name === "load_model" ? { model: "m" } : {};
+    const answer = JSON.stringify(await host.callTool({ name, arguments: given }));
+    expect(answer).not.toContain(KEY);
+    expect(answer).not.toMatch(/\\u001b|\u202e/);
+  },
+);
