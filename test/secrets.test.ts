@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { terminalScreen } from "../src/commands/screen.js";
 import { toFoundryError } from "../src/errors.js";
 import { SecretMask } from "../src/secrets.js";
+import { escapeUnprintable } from "../src/text.js";
 import { httpService } from "./foundry/dialects/http-service.js";
 import { clientOf } from "./foundry/fixtures.js";
 
@@ -109,4 +111,22 @@ describe.each(CASES)("$dialect, $place", ({ dialect, place }) => {
     expect(error.code).not.toBe("INTERNAL");
     expect((user + system) / 1e6).toBeLessThan(3);
   });
+});
+
+it("a screen shows no control characters of what it is given, and keeps line breaks", () => {
+  let shown = "";
+  const screen = terminalScreen({ write: (text: string) => (shown += text) }, {});
+  screen.say(STEERING);
+  screen.bad(STEERING);
+  screen.table([["name", STEERING]]);
+  screen.stream(`${STEERING}\rover`);
+  expect(shown.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Zl}\u202e]/u);
+  expect(shown).toContain("\n  new line");
+});
+
+it("a line of the log has secrets hidden and other control characters escaped", () => {
+  const json = JSON.stringify({ said: `${KEY}\u009b2J\u202e` });
+  const line = escapeUnprintable(new SecretMask([KEY]).hide(json));
+  expect(line).toBe('{"said":"(secret)\\u009b2J\\u202e"}');
+  expect(JSON.parse(line)).toEqual({ said: "(secret)\u009b2J\u202e" });
 });
