@@ -58,6 +58,31 @@ export const ERRORS_LOGGED_PERIOD_MS = 10_000;
 
 // From a service: bodies, streams, lists, errors.
 
+/**
+ * Connections to one endpoint at once; further requests wait. C2 has a thread for each, and services
+ * were seen to cut those beyond 128, which other clients need some of.
+ */
+export const MOST_LONG_REQUESTS = 104;
+/** Of it apart from streams and loads, so that no short question waits for them. Each takes milliseconds. */
+export const MOST_SHORT_REQUESTS = 16;
+/** A request with a longer limit, or none, may be a load or a generation. */
+export const SHORT_REQUEST_MS = 60_000;
+/** A list: the catalog of 10,000 models has 5 MB. */
+export const MAX_LIST_BYTES = 8 * 1024 * 1024;
+/** What a status, a load or an unload answers is some hundred bytes. */
+export const MAX_STATUS_BYTES = 1024 * 1024;
+/** Values in an answer: 10,000 models with 30 members each have 300,000. */
+export const MOST_ANSWER_VALUES = 500_000;
+/** Code units of a model's id, and of other words about it. The longest known id has 70. */
+export const LONGEST_MODEL_NAME = 300;
+/** Megabytes of a model that are believed: a petabyte. */
+export const MOST_MODEL_MB = 1_000_000_000;
+/** Process ids have 32 bits at most. */
+export const HIGHEST_PID = 0xffff_ffff;
+/** Names that a mistyped one is compared with, and code units of each: each pair costs their product. */
+export const MOST_NAMES_COMPARED = 2000;
+export const LETTERS_COMPARED = 64;
+
 /** Bytes of a stream without any of the answer: above the largest event, and far above a keep-alive. */
 export const MAX_IDLE_STREAM_BYTES = 64 * 1024 * 1024;
 /** Events before the first token that are kept: roles, counts, what else an answer may begin with. */

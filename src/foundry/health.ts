@@ -16,7 +16,7 @@ import {
   narrowedAdvice,
   problemOf,
 } from "./health-problems.js";
-import type { ModelListing, Service } from "./service.js";
+import type { HealthDetails, Live, ModelListing, Service } from "./service.js";
 import { untilAborted } from "./until-aborted.js";
 
 /** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
@@ -80,13 +80,13 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
 }
 
 async function examine({ current, metrics, timeoutMs, signal }: HealthContext): Promise<Health> {
-  const call = callWithin(Math.min(LIVENESS_MS, timeoutMs), signal);
+  const lookMs = Math.min(LIVENESS_MS, timeoutMs);
   let connection = await current.look(signal);
-  let live = connection === null ? null : await look(connection.service, call);
+  let live = connection === null ? null : await sharedLook(connection.service, lookMs, signal);
   if (connection !== null && live instanceof FoundryError && current.noteDeath(connection, live)) {
     // It moved, or ended: where is it now?
     connection = await current.look(signal);
-    live = connection === null ? null : await look(connection.service, call);
+    live = connection === null ? null : await sharedLook(connection.service, lookMs, signal);
   }
   const unknown = unknownOf(connection, metrics);
   if (connection === null || live === null) {
@@ -99,14 +99,12 @@ async function examine({ current, metrics, timeoutMs, signal }: HealthContext): 
   }
   const { loader, service } = connection;
   const { dialect, pid, latencyMs } = live;
-  // It may be lost at this very moment, which the next question shows.
-  const isHere = await service.isOnThisDisk(signal).catch(() => false);
   const { isLoading } = loader;
-  const [listing, figures] = await Promise.all([
-    // While a load of ours runs, the answer is known, and the question would only wait.
-    isLoading ? null : list(service, callWithin(Math.min(LIST_MS, timeoutMs), signal)),
-    isHere && pid !== null ? processFigures(pid) : null,
-  ]);
+  const listMs = Math.min(LIST_MS, timeoutMs);
+  const { isHere, listing, figures } = await service.details.ask(
+    () => detailsOf(service, pid, isLoading ? null : listMs),
+    signal,
+  );
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
     ...(isBusy || listing === null ? [] : listingProblems(dialect.name, listing)),
@@ -156,10 +154,29 @@ const unknownOf = (connection: Connection | null, metrics: Metrics): Health => (
   problems: [],
 });
 
-interface Live {
-  readonly dialect: Dialect;
-  readonly pid: number | null;
-  readonly latencyMs: number;
+/** {@link look}, once for all health checks at the same time. */
+const sharedLook = (
+  service: Service,
+  wholeMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Live | FoundryError> =>
+  service.looks
+    .ask(() => look(service, callWithin(wholeMs, undefined)), signal)
+    .catch(toFoundryError);
+
+/** @param listMs `null` while a load of ours runs: the answer is known, and the question would wait. */
+async function detailsOf(
+  service: Service,
+  pid: number | null,
+  listMs: number | null,
+): Promise<HealthDetails> {
+  // It may be lost at this very moment, which the next question shows.
+  const isHere = await service.isOnThisDisk().catch(() => false);
+  const [listing, figures] = await Promise.all([
+    listMs === null ? null : list(service, callWithin(listMs, undefined)),
+    isHere && pid !== null ? processFigures(pid) : null,
+  ]);
+  return { isHere, listing, figures };
 }
 
 /** Asks the cheap question first; a service that no longer answers it as before is looked at anew. */

@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { type FoundryError, toFoundryError } from "../errors.js";
 import { HttpTransport, isLoopback } from "../http/index.js";
 import { type Logger, silentLogger } from "../log.js";
+import type { ProcessFigures } from "../platform/process-figures.js";
 import { busy, isLate } from "./busy.js";
 import {
   type Call,
@@ -20,6 +21,7 @@ import {
   readDiskFacts,
 } from "./models/index.js";
 import { type FoundryClientOptions, normalizeEndpoint } from "./options.js";
+import { SingleFlight } from "./single-flight.js";
 import { quickTimeout, timeoutOf, worded } from "./timeouts.js";
 import { untilAborted } from "./until-aborted.js";
 
@@ -39,6 +41,19 @@ export interface ModelListing {
   readonly warning: string | null;
   /** `false` where the service does not tell what is loaded, or is too busy to. */
   readonly isLoadedKnown: boolean;
+}
+
+/** A service that answered the cheap question. */
+export interface Live {
+  readonly dialect: Dialect;
+  readonly pid: number | null;
+  readonly latencyMs: number;
+}
+
+export interface HealthDetails {
+  readonly isHere: boolean;
+  readonly listing: ModelListing | FoundryError | null;
+  readonly figures: ProcessFigures | null;
 }
 
 interface Connected {
@@ -65,6 +80,10 @@ export class Service {
   readonly transport: HttpTransport;
   /** What our own generations do with its models. */
   readonly uses = new ModelUses();
+  /** Of health checks: whether it answers. */
+  readonly looks = new SingleFlight<Live | FoundryError>();
+  /** Of health checks: what it has in memory, and what the system says of its process. */
+  readonly details = new SingleFlight<HealthDetails>();
   /** Longest load, in milliseconds. */
   readonly loadTimeoutMs: number;
   readonly #timeoutMs: number;
@@ -78,7 +97,8 @@ export class Service {
   /** A question about loaded models that is not answered yet. */
   #loadedAsked: Promise<readonly LoadedModel[] | null> | null = null;
   #lastList: ModelList | null = null;
-  #listingAsked: Promise<ModelListing> | null = null;
+  readonly #available = new SingleFlight<ModelListing>();
+  readonly #fresh = new SingleFlight<ModelListing>();
   #listing: { readonly value: ModelListing; readonly at: number } | null = null;
 
   /** @param isFollowed Whether somebody above finds it again when nothing listens here any more. */
@@ -146,11 +166,18 @@ export class Service {
     return connected;
   }
 
-  /** All models as far as they can be told within the time for quick questions. */
-  async listAvailable(signal?: AbortSignal): Promise<ModelListing> {
-    const { dialect } = await this.#connect(signal);
+  /**
+   * All models as far as they can be told within the time for quick questions; one question for all
+   * callers at the same time.
+   */
+  listAvailable(signal?: AbortSignal): Promise<ModelListing> {
+    return this.#available.ask(() => this.#listInTime(), signal);
+  }
+
+  async #listInTime(): Promise<ModelListing> {
+    const { dialect } = await this.#connect();
     try {
-      return await this.#withinTimeout(signal, (call) =>
+      return await this.#withinTimeout(undefined, (call) =>
         this.listAtOnce(call, Math.min(LOADED_LIST_MS, this.#timeoutMs / 2)),
       );
     } catch (thrown) {
@@ -196,11 +223,7 @@ export class Service {
   /** All models, perhaps from a moment ago. */
   async recentModels(signal?: AbortSignal): Promise<ModelListing> {
     if (this.hasRecentModels && this.#listing !== null) return this.#listing.value;
-    // One question for all who ask at the same time, each of whom only stops waiting.
-    this.#listingAsked ??= this.listModels(this.patient()).finally(() => {
-      this.#listingAsked = null;
-    });
-    return untilAborted(this.#listingAsked, signal);
+    return this.#fresh.ask(() => this.listModels(this.patient()), signal);
   }
 
   /** Whether a name can be resolved without asking. */
@@ -223,6 +246,10 @@ export class Service {
   /** Makes the next question about models a fresh one. */
   forgetModels(): void {
     this.#listing = null;
+    this.#available.forget();
+    this.#fresh.forget();
+    this.looks.forget();
+    this.details.forget();
   }
 
   close(): Promise<void> {

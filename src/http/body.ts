@@ -4,19 +4,21 @@ import type { Exchange } from "./exchange.js";
 /** As much of an error's body as is of use to anybody. */
 const FAILURE_BYTES = 64 * 1024;
 
+/** Most answers fit into it. */
+const FIRST_BUFFER_BYTES = 16 * 1024;
+
 /** The whole body as text, invalid UTF-8 replaced. `RESPONSE_TOO_LARGE` above the limit. */
 export async function readBody(
   exchange: Exchange,
   maxBytes: number,
   onChunk: () => void,
 ): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
+  // Copied together as they come: chunks of one byte would take a hundred times their size.
+  let buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   let bytes = 0;
   for await (const chunk of exchange) {
     onChunk();
-    bytes += chunk.length;
-    if (bytes > maxBytes) {
+    if (bytes + chunk.length > maxBytes) {
       const error = new FoundryError(
         "RESPONSE_TOO_LARGE",
         `The answer is larger than ${maxBytes} bytes.`,
@@ -25,9 +27,15 @@ export async function readBody(
       exchange.abort(error);
       throw error;
     }
-    text += decoder.decode(chunk, { stream: true });
+    if (bytes + chunk.length > buffer.length) {
+      const larger = new Uint8Array(Math.max(bytes + chunk.length, 2 * buffer.length));
+      larger.set(buffer.subarray(0, bytes));
+      buffer = larger;
+    }
+    buffer.set(chunk, bytes);
+    bytes += chunk.length;
   }
-  return text + decoder.decode();
+  return new TextDecoder().decode(buffer.subarray(0, bytes));
 }
 
 /** The body as text, piece by piece as it comes, invalid UTF-8 replaced. */

@@ -80,11 +80,16 @@ export class Circuit {
     return this.state === "closed" ? null : Math.max(0, this.#nextProbeAt - Date.now());
   }
 
+  /** Refuses with `CIRCUIT_OPEN` what {@link pass} would refuse now. */
+  throwIfOpen(): void {
+    // cockatiel lets the others wait for the probe. Ours may take long, and they want an answer.
+    if (this.state === "half-open" || (this.nextProbeInMs ?? 0) > 0) throw this.#refusal();
+  }
+
   /** Sends a request, unless the circuit is open: then `CIRCUIT_OPEN`, without a byte sent. */
   async pass<E extends Watched>(send: () => E): Promise<E> {
+    this.throwIfOpen();
     const { state } = this;
-    // cockatiel lets the others wait for the probe. Ours may take long, and they want an answer.
-    if (state === "half-open" || (this.nextProbeInMs ?? 0) > 0) throw this.#refusal();
     const isProbe = state === "open";
     try {
       const sent = await this.#breaker.execute(() => this.#watch(send(), isProbe));

@@ -2,6 +2,8 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type buildConnector, Client } from "undici";
 import type { FoundryError } from "../errors.js";
+import { MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../limits.js";
+import type { CallScope } from "./call-scope.js";
 
 /** No connection within the limit. Nothing was sent, so it may always be tried again. */
 export class ConnectTimeout extends Error {
@@ -12,10 +14,29 @@ export class ConnectTimeout extends Error {
   }
 }
 
+/** A request in a queue: calls back with its connection when it is its turn. */
+type Waiting = (lease: Lease) => void;
+
+/** The requests of one kind: how many are in flight, and which wait, the first first. */
+interface Lane {
+  readonly most: number;
+  inFlight: number;
+  readonly waiting: Set<Waiting>;
+}
+
+/** A connection that one request has to itself until it is given back or destroyed. */
+export interface Lease {
+  readonly connection: Connection;
+  /** For the next request. */
+  giveBack(): void;
+  /** Ends the connection in whatever state it is, with its request. */
+  destroy(error: FoundryError): void;
+}
+
 /**
- * The connections to one endpoint, kept for the next request. There is no bound on them: a request
- * that waited here would wait behind a generation of minutes, with none of its time limits running.
- * How much is sent at once is decided above.
+ * The connections to one endpoint, kept for the next request. Their number is bounded; further
+ * requests wait, the first first. Streams and loads last minutes, so they have a bound of their own,
+ * and a short question never waits for one of them.
  *
  * Our own in place of undici's `Pool`, because of what that does after an abort: it opens a new
  * connection for the request that was aborted, and cannot end one that is still being opened.
@@ -25,6 +46,8 @@ export class Connections {
   readonly #connectMs: number;
   /** The last one used is the next one used: it is the least likely to have been dropped. */
   readonly #idle: Connection[] = [];
+  readonly #short: Lane = { most: MOST_SHORT_REQUESTS, inFlight: 0, waiting: new Set() };
+  readonly #long: Lane = { most: MOST_LONG_REQUESTS, inFlight: 0, waiting: new Set() };
   #drops = 0;
 
   constructor(origin: string, connectMs: number) {
@@ -37,12 +60,54 @@ export class Connections {
     return this.#drops;
   }
 
-  take(): Connection {
-    return this.#idle.pop() ?? new Connection(this.#origin, this.#connectMs, this.#dropped);
+  /** A connection as soon as one is free; rejects when the call ends before. */
+  async take(isLong: boolean, scope: CallScope): Promise<Lease> {
+    scope.throwIfEnded();
+    const lane = isLong ? this.#long : this.#short;
+    if (lane.inFlight < lane.most) {
+      lane.inFlight += 1;
+      return this.#lease(lane);
+    }
+    return new Promise<Lease>((resolve, reject) => {
+      const stopListening = scope.onEnd((error) => {
+        lane.waiting.delete(proceed);
+        reject(error);
+      });
+      const proceed = (lease: Lease): void => {
+        stopListening();
+        resolve(lease);
+      };
+      lane.waiting.add(proceed);
+    });
   }
 
-  giveBack(connection: Connection): void {
-    this.#idle.push(connection);
+  #lease(lane: Lane): Lease {
+    const connection =
+      this.#idle.pop() ?? new Connection(this.#origin, this.#connectMs, this.#dropped);
+    let isOver = false;
+    const release = (): void => {
+      isOver = true;
+      const [next] = lane.waiting;
+      if (next === undefined) {
+        lane.inFlight -= 1;
+        return;
+      }
+      lane.waiting.delete(next);
+      next(this.#lease(lane));
+    };
+    return {
+      connection,
+      giveBack: () => {
+        if (isOver) return;
+        this.#idle.push(connection);
+        release();
+      },
+      destroy: (error) => {
+        if (isOver) return;
+        connection.destroy(error);
+        release();
+      },
+    };
   }
 
   readonly #dropped = (): void => {

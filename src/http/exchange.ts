@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 import type { FoundryError, TimeoutPhase } from "../errors.js";
 import { CHUNK_OVERHEAD_BYTES } from "../limits.js";
 import type { CallScope } from "./call-scope.js";
-import type { Connection, Connections } from "./connections.js";
+import type { Lease } from "./connections.js";
 import { networkError, timeoutError } from "./failure.js";
 import type { PhaseLimits } from "./types.js";
 import type { WireRequest } from "./wire-request.js";
@@ -21,7 +21,7 @@ const RESUME_BELOW_BYTES = 64 * 1024;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface ExchangeOptions {
-  readonly connections: Connections;
+  readonly lease: Lease;
   readonly request: WireRequest;
   readonly limits: PhaseLimits;
   readonly scope: CallScope;
@@ -47,7 +47,6 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   isStarted = false;
 
   readonly #options: ExchangeOptions;
-  readonly #connection: Connection;
   readonly #chunks: Uint8Array[] = [];
   #unread = 0;
   #status: number | null = null;
@@ -71,8 +70,8 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     this.#resolveOver = over.resolve;
     options.scope.onEnd((error) => this.abort(error));
     this.#rejectHead = head.reject;
-    this.#connection = options.connections.take();
-    this.#connection.client.dispatch(
+    const { connection } = options.lease;
+    connection.client.dispatch(
       { ...options.request },
       {
         onRequestStart: (controller) => {
@@ -85,7 +84,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
           this.#status = status;
           if (!options.isStream) this.relax();
           const answer = { status, statusText: statusText ?? "", headers: joined(headers) };
-          this.#connection.isEnding = /\bclose\b/i.test(answer.headers["connection"] ?? "");
+          connection.isEnding = /\bclose\b/i.test(answer.headers["connection"] ?? "");
           options.onHead(answer);
           head.resolve(answer);
         },
@@ -98,7 +97,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
         },
         onResponseEnd: () => {
           if (this.#isOver) return;
-          options.connections.giveBack(this.#connection);
+          options.lease.giveBack();
           this.#finish();
         },
         onResponseError: (_controller, error) => {
@@ -173,7 +172,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     const error = failure();
     this.#rejectHead(error);
     this.#finish();
-    this.#connection.destroy(error);
+    this.#options.lease.destroy(error);
   }
 
   #finish(): void {

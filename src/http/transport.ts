@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { closedError, toFoundryError } from "../errors.js";
+import { MAX_LIST_BYTES, SHORT_REQUEST_MS } from "../limits.js";
 import { type Logger, silentLogger } from "../log.js";
 import { SecretMask } from "../secrets.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
@@ -101,7 +102,7 @@ export class HttpTransport {
         if (!isSuccess(head.status) && spec.anyStatus !== true) {
           throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
         }
-        const body = await readBody(exchange, this.#maxBodyBytes, silenceWatch(call, exchange));
+        const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
         const answer = { status: head.status, headers: head.headers, body };
         if (isBusy(head.status)) throw new BusyAnswer({ ...answer, attempts: attempt.number });
@@ -175,6 +176,12 @@ export class HttpTransport {
     this.#connections.close();
   }
 
+  /** Completions are posted; nothing that is asked for with a GET is as large. */
+  #maxBytesOf({ method, maxBodyBytes }: RequestSpec): number {
+    const most = maxBodyBytes ?? (method === "GET" ? MAX_LIST_BYTES : this.#maxBodyBytes);
+    return Math.min(most, this.#maxBodyBytes);
+  }
+
   #open(spec: RequestSpec, isStream: boolean): Call {
     if (this.#isClosed) throw closedError();
     const request = wireRequest(this.#endpoint, this.#headers, spec);
@@ -218,21 +225,35 @@ export class HttpTransport {
 
   /** Resolves when the answer has begun, or when it is known that it will be waited for. */
   async #send({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
+    const isGuarded = spec.retry !== false;
+    if (isGuarded) this.#circuit.throwIfOpen();
+    // Before the circuit and all limits: how long it waits for its turn is our own doing.
+    const lease = await this.#connections.take(isLong(spec, isStream), scope);
+    let isUsed = false;
     const send = () => {
+      scope.throwIfEnded();
+      isUsed = true;
       const { limits } = spec;
       const onHead = (head: Head) => {
         attempt.status = head.status;
         attempt.retryAfterMs = parseRetryAfter(head.headers["retry-after"], Date.now());
       };
       const { baseUrl } = this;
-      const connections = this.#connections;
-      return new Exchange({ connections, request, limits, scope, baseUrl, isStream, onHead });
+      return new Exchange({ lease, request, limits, scope, baseUrl, isStream, onHead });
     };
-    const exchange = spec.retry === false ? send() : await this.#circuit.pass(send);
-    await exchange.head;
-    return exchange;
+    try {
+      const exchange = isGuarded ? await this.#circuit.pass(send) : send();
+      await exchange.head;
+      return exchange;
+    } finally {
+      if (!isUsed) lease.giveBack();
+    }
   }
 }
+
+/** Whether it may last minutes: a stream, a load, whatever else is not limited to a short time. */
+const isLong = ({ limits }: RequestSpec, isStream: boolean): boolean =>
+  isStream || (limits.wholeMs ?? Number.POSITIVE_INFINITY) > SHORT_REQUEST_MS;
 
 /** What is known of an answer that is not 2xx. */
 async function refusal(

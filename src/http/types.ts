@@ -39,6 +39,8 @@ interface Request {
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
   readonly headLimitBytes?: number;
+  /** Largest body that is read, in bytes. Default: 8 MiB for a GET, else the transport's. */
+  readonly maxBodyBytes?: number;
 }
 
 /** What becomes of an answer that is not 2xx. */

@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpAnswer } from "../../http/index.js";
-import { jsonFrom } from "../../json.js";
+import { hasMoreValues, jsonFrom } from "../../json.js";
+import {
+  HIGHEST_PID,
+  LONGEST_MODEL_NAME,
+  MAX_TOKEN_COUNT,
+  MOST_ANSWER_VALUES,
+} from "../../limits.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
-export const jsonOf = (answer: HttpAnswer): unknown => jsonFrom(answer.body);
+export const jsonOf = ({ body }: HttpAnswer): unknown =>
+  hasMoreValues(body, MOST_ANSWER_VALUES) ? undefined : jsonFrom(body);
 
 /**
  * The body of an answer as what its route answers.
@@ -40,18 +47,38 @@ export function kindOf(answer: HttpAnswer): string {
   return "other text";
 }
 
-/** `GET /models/loaded` of C1 and C2. */
-export const loadedIdsSchema = z.array(z.string());
+/**
+ * Whether a text can be the name of a model: neither empty nor long, and without characters that
+ * change how the text around it looks, as those of control and of writing direction do.
+ */
+export const isModelName = (text: string): boolean =>
+  text.trim() !== "" &&
+  text.length <= LONGEST_MODEL_NAME &&
+  !/[\p{Cc}\p{Bidi_Control}]/u.test(text);
+
+/** `GET /models/loaded` of C1 and C2. What cannot be a model's name is left out. */
+export const loadedIdsSchema = z.array(z.string()).transform((ids) => ids.filter(isModelName));
+
+export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullish().catch(null);
+
+const modelSchema = z.object({
+  id: z.string(),
+  /** C1: the alias. */
+  parent: z.string().refine(isModelName).nullish().catch(null),
+  /** vLLM: the context length. */
+  max_model_len: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
+});
 
 /** `GET /v1/models`, of every server; unknown members are theirs. */
-export const modelListSchema = z.object({
-  data: z.array(
-    z.object({
-      id: z.string(),
-      /** C1: the alias. */
-      parent: z.string().nullish().catch(null),
-      /** vLLM: the context length. */
-      max_model_len: z.number().int().positive().nullish().catch(null),
-    }),
-  ),
+export const modelListSchema = z.object({ data: z.array(modelSchema) }).transform(({ data }) => {
+  const usable = data.filter(({ id }) => isModelName(id));
+  return { data: usable, leftOut: data.length - usable.length };
 });
+
+/** What a list says of entries that are no models. */
+export function leftOutWarning(count: number): string | null {
+  if (count === 0) return null;
+  return count === 1
+    ? "1 entry was left out: its name cannot be used."
+    : `${count} entries were left out: their names cannot be used.`;
+}

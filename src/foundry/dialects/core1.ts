@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
+import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { leftOutWarning, loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat, wholeChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import {
@@ -21,11 +22,12 @@ export const core1StatusSchema = z.object({ modelDirPath: z.string() });
  * downloaded, without versions; answers a failed load with an empty 500.
  */
 export function core1Dialect(transport: HttpTransport): Dialect {
-  const get = (path: string, call: Call, subject: Subject) =>
+  const get = (path: string, call: Call, subject: Subject, maxBodyBytes = MAX_LIST_BYTES) =>
     transport.request({
       method: "GET",
       path,
       ...call,
+      maxBodyBytes,
       toError: (failure) => errorOfFailure(failure, subject),
     });
 
@@ -66,7 +68,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     },
 
     async status(call) {
-      const answer = await get("/status", call, { doing: "other" });
+      const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
       const { modelDirPath } = parseAnswer(answer, core1StatusSchema, "/status");
       return { pid: null, modelCachePath: modelDirPath };
     },
@@ -75,7 +77,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       const path = "/v1/models";
       const answer = await get(path, call, { doing: "other" }).catch(offline);
       if (typeof answer === "string") return { models: [], warning: answer };
-      const { data } = parseAnswer(answer, modelListSchema, path);
+      const { data, leftOut } = parseAnswer(answer, modelListSchema, path);
       const models = data.map((model) => ({
         id: model.id,
         alias: model.parent ?? null,
@@ -83,7 +85,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
         downloaded: true,
         contextLength: null,
       }));
-      return { models, warning: null };
+      return { models, warning: leftOutWarning(leftOut) };
     },
 
     loadedModels,
@@ -94,14 +96,14 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       // Answers the same whether or not it was loaded; only the list tells.
       const before = await loadedModels(call);
       if (before.some(({ id }) => id === model.id)) return "already_loaded";
-      await get(pathOf("load", model.id), call, about("load", model));
+      await get(pathOf("load", model.id), call, about("load", model), MAX_STATUS_BYTES);
       return "loaded";
     },
 
     async unload(model, call) {
       const before = await loadedModels(call);
       if (!before.some(({ id }) => id === model.id)) return "not_loaded";
-      await get(pathOf("unload", model.id), call, about("unload", model));
+      await get(pathOf("unload", model.id), call, about("unload", model), MAX_STATUS_BYTES);
       return "unloaded";
     },
 

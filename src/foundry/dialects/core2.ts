@@ -1,8 +1,15 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
+import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
 import { type Family, type KnownModel, parseModelId } from "../models/index.js";
-import { loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
+import {
+  leftOutWarning,
+  loadedIdsSchema,
+  modelListSchema,
+  parseAnswer,
+  pidSchema,
+} from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import type { Core2Version } from "./core2-versions.js";
 import {
@@ -16,7 +23,7 @@ import { about, errorOfFailure, type Subject } from "./failures.js";
 
 export const core2StatusSchema = z.object({
   modelCachePath: z.string(),
-  pid: z.number().int().positive().nullish().catch(null),
+  pid: pidSchema,
 });
 
 const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"]) });
@@ -32,11 +39,17 @@ export const HEAD_LIMIT_BYTES = 4096;
  */
 export function core2Dialect(transport: HttpTransport, version: Core2Version): Dialect {
   const families: readonly Family[] = version.hasLocalFamily ? ["public", "local"] : ["public"];
-  const get = (path: string, call: Call, subject: Subject): Promise<HttpAnswer> =>
+  const get = (
+    path: string,
+    call: Call,
+    subject: Subject,
+    maxBodyBytes = MAX_LIST_BYTES,
+  ): Promise<HttpAnswer> =>
     transport.request({
       method: "GET",
       path,
       ...call,
+      maxBodyBytes,
       headLimitBytes: HEAD_LIMIT_BYTES,
       toError: (failure) => errorOfFailure(failure, subject),
     });
@@ -51,7 +64,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     const [name, ...rest] = names;
     const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name ?? model.name)}`;
     try {
-      return await get(path, call, about(verb, model));
+      return await get(path, call, about(verb, model), MAX_STATUS_BYTES);
     } catch (error) {
       const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
       if (!isUnknown) throw error;
@@ -68,7 +81,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     for (const family of families) {
       const path = `${prefixOf(family)}/models/loaded`;
       const answer = await get(path, call, { doing: "other" });
-      loaded.push(...parseAnswer(answer, loadedIdsSchema, path).map((id) => ({ id, family })));
+      for (const id of parseAnswer(answer, loadedIdsSchema, path)) loaded.push({ id, family });
     }
     return loaded;
   };
@@ -89,17 +102,20 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     },
 
     async status(call) {
-      const answer = await get("/status", call, { doing: "other" });
+      const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
       const { pid, modelCachePath } = parseAnswer(answer, core2StatusSchema, "/status");
       return { pid: pid ?? null, modelCachePath };
     },
 
     async listModels(call) {
       const models: ListedModel[] = [];
+      let leftOut = 0;
       for (const family of families) {
         const path = `${prefixOf(family)}/v1/models`;
         const answer = await get(path, call, { doing: "other" });
-        const listed = parseAnswer(answer, modelListSchema, path).data.map(({ id }) => ({
+        const list = parseAnswer(answer, modelListSchema, path);
+        leftOut += list.leftOut;
+        const listed = list.data.map(({ id }) => ({
           id,
           alias: null,
           family,
@@ -107,9 +123,9 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
           downloaded: family === "local" ? true : null,
           contextLength: null,
         }));
-        models.push(...listed);
+        for (const model of listed) models.push(model);
       }
-      return { models, warning: null };
+      return { models, warning: leftOutWarning(leftOut) };
     },
 
     loadedModels,

@@ -1,5 +1,6 @@
 import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
+import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
 import { jsonOf, kindOf, loadedIdsSchema, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES } from "./core2.js";
@@ -16,7 +17,8 @@ import { serviceDialect, serviceStatusSchema } from "./service.js";
  */
 export async function detectDialect(transport: HttpTransport, call: Call): Promise<Dialect> {
   const ask = async (path: string): Promise<HttpAnswer> => {
-    const question = { method: "GET", path, ...call, anyStatus: true } as const;
+    const maxBodyBytes = path.endsWith("/status") ? MAX_STATUS_BYTES : MAX_LIST_BYTES;
+    const question = { method: "GET", path, ...call, maxBodyBytes, anyStatus: true } as const;
     try {
       return await transport.request(question);
     } catch (error) {

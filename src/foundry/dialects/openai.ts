@@ -1,5 +1,5 @@
 import type { HttpTransport } from "../../http/index.js";
-import { modelListSchema, parseAnswer } from "./answers.js";
+import { leftOutWarning, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import { type Dialect, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
@@ -38,7 +38,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
         ...call,
         toError: (failure) => errorOfFailure(failure, { doing: "other" }),
       });
-      const { data } = parseAnswer(answer, modelListSchema, path);
+      const { data, leftOut } = parseAnswer(answer, modelListSchema, path);
       return {
         models: data.map((model) => ({
           id: model.id,
@@ -47,7 +47,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
           downloaded: null,
           contextLength: model.max_model_len ?? null,
         })),
-        warning: null,
+        warning: leftOutWarning(leftOut),
       };
     },
 

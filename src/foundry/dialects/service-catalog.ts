@@ -2,9 +2,10 @@ import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { FoundryError, toFoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
+import { MAX_TOKEN_COUNT, MOST_MODEL_MB } from "../../limits.js";
 import { deviceOf, parseModelId } from "../models/index.js";
 import { untilAborted } from "../until-aborted.js";
-import { parseAnswer } from "./answers.js";
+import { isModelName, parseAnswer } from "./answers.js";
 import type { Call, ModelDetails } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
 
@@ -27,19 +28,21 @@ const SHORT_PATIENCE_MS = 1000;
 const FRESH_MS = 300_000;
 
 const text = z.string().nullish().catch(null);
+/** A word that is shown; not one that is sent back as it came. */
+const word = z.string().refine(isModelName).nullish().catch(null);
 const entrySchema = z.object({
-  name: z.string().min(1),
-  alias: text,
+  name: z.string().refine(isModelName),
+  alias: word,
   providerType: text,
   uri: text,
   promptTemplate: z.record(z.string(), z.unknown()).nullish().catch(null),
   publisher: text,
-  task: text,
-  runtime: z.object({ deviceType: text, executionProvider: text }).nullish().catch(null),
-  fileSizeMb: z.number().nonnegative().nullish().catch(null),
+  task: word,
+  runtime: z.object({ deviceType: word, executionProvider: word }).nullish().catch(null),
+  fileSizeMb: z.number().nonnegative().max(MOST_MODEL_MB).nullish().catch(null),
   supportsToolCalling: z.boolean().nullish().catch(null),
-  license: text,
-  maxOutputTokens: z.number().int().positive().nullish().catch(null),
+  license: word,
+  maxOutputTokens: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
 });
 
 /** A model as the catalog describes it. Before 0.7 its name has no version. */
@@ -183,14 +186,8 @@ export function entryOf(id: string, entries: readonly CatalogEntry[]): CatalogEn
   return entries.find(({ name }) => name.toLowerCase() === wanted) ?? null;
 }
 
-/**
- * What the catalog says of a model that is not in it (#162, #268): what a name has in common over
- * its versions, and no more.
- */
-export function relativeOf(id: string, entries: readonly CatalogEntry[]): CatalogEntry | null {
-  const wanted = parseModelId(id).name.toLowerCase();
-  return entries.find(({ name }) => parseModelId(name).name.toLowerCase() === wanted) ?? null;
-}
+/** What the names of all versions of a model have in common (#162, #268). */
+export const variantOf = (id: string): string => parseModelId(id).name.toLowerCase();
 
 export const detailsOf = (entry: CatalogEntry): ModelDetails => ({
   ...sharedDetailsOf(entry),

@@ -1,17 +1,13 @@
 import { z } from "zod";
+import { MAX_TOKEN_COUNT } from "../../limits.js";
+import { isModelName } from "./answers.js";
 import type { ListedModel } from "./dialect.js";
-import {
-  type CatalogEntry,
-  detailsOf,
-  entryOf,
-  relativeOf,
-  sharedDetailsOf,
-} from "./service-catalog.js";
+import { type CatalogEntry, detailsOf, sharedDetailsOf, variantOf } from "./service-catalog.js";
 
-const count = z.number().int().positive().nullish().catch(null);
+const count = z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null);
 const flag = z.boolean().nullish().catch(null);
 const extrasSchema = z.object({
-  id: z.string(),
+  id: z.string().refine(isModelName),
   maxInputTokens: count,
   maxOutputTokens: count,
   toolCalling: flag,
@@ -36,18 +32,31 @@ export function listedModels(
   extras: readonly Extras[],
 ): ListedModel[] {
   const lowerCached = new Map(cached.map((id) => [id.toLowerCase(), id]));
+  const byName = firstBy(entries, ({ name }) => name.toLowerCase());
+  const byVariant = firstBy(entries, ({ name }) => variantOf(name));
+  const extrasOf = firstBy(extras, ({ id }) => id.toLowerCase());
   const ofCatalog = entries.map((entry) => {
     const own = lowerCached.get(entry.name.toLowerCase());
-    return listed(own ?? entry.name, entry, own !== undefined, detailsOf(entry), extras);
+    return listed(own ?? entry.name, entry, own !== undefined, detailsOf(entry), extrasOf);
   });
   const others = cached
-    .filter((id) => entryOf(id, entries) === null)
+    .filter((id) => !byName.has(id.toLowerCase()))
     .map((id) => {
-      const relative = relativeOf(id, entries);
+      const relative = byVariant.get(variantOf(id)) ?? null;
       const details = relative === null ? {} : sharedDetailsOf(relative);
-      return listed(id, relative, true, details, extras);
+      return listed(id, relative, true, details, extrasOf);
     });
   return [...ofCatalog, ...others];
+}
+
+/** The first of each key, as `find` would give it. */
+function firstBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T> {
+  const first = new Map<string, T>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!first.has(key)) first.set(key, item);
+  }
+  return first;
 }
 
 function listed(
@@ -55,9 +64,9 @@ function listed(
   entry: CatalogEntry | null,
   downloaded: boolean,
   details: NonNullable<ListedModel["details"]>,
-  extras: readonly Extras[],
+  extrasOf: ReadonlyMap<string, Extras>,
 ): ListedModel {
-  const more = extras.find((candidate) => candidate.id.toLowerCase() === id.toLowerCase());
+  const more = extrasOf.get(id.toLowerCase());
   const { maxInputTokens, maxOutputTokens } = more ?? {};
   return {
     id,

@@ -85,20 +85,21 @@ export interface Sources {
  */
 export function mergeModels(sources: Sources): KnownModel[] {
   const merged = new Map<string, KnownModel>();
+  const found = lookups(sources);
   for (const listed of sources.listed) {
-    for (const id of idsOf(listed, sources)) {
+    for (const id of idsOf(listed, sources, found)) {
       const key = `${listed.family}/${id}`;
-      if (!merged.has(key)) merged.set(key, describe(id, listed.family, listed, sources));
+      if (!merged.has(key)) merged.set(key, describe(id, listed.family, listed, sources, found));
     }
   }
   for (const { id, family } of sources.loaded ?? []) {
     const key = `${family}/${id}`;
-    if (!merged.has(key)) merged.set(key, describe(id, family, undefined, sources));
+    if (!merged.has(key)) merged.set(key, describe(id, family, undefined, sources, found));
   }
   if (sources.listsOnlyDownloaded) {
     for (const id of sources.disk.public.keys()) {
       if (!merged.has(`public/${id}`)) {
-        merged.set(`public/${id}`, describe(id, "public", undefined, sources));
+        merged.set(`public/${id}`, describe(id, "public", undefined, sources, found));
       }
     }
   }
@@ -108,18 +109,37 @@ export function mergeModels(sources: Sources): KnownModel[] {
 /** What nobody knows of counts as there, as it does where models are listed. */
 const readyFirst = ({ downloaded }: KnownModel): number => (downloaded === false ? 1 : 0);
 
+/** What is looked up for each model: linear for lists of any length. */
+interface Lookups {
+  /** `family/id`; `null` where it is unknown. */
+  readonly loaded: ReadonlySet<string> | null;
+  /** Ids with a version, on the disk or loaded, by their name. */
+  readonly versions: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+function lookups({ loaded, disk, listsOnlyDownloaded }: Sources): Lookups {
+  const versions = new Map<string, Set<string>>();
+  const ids = [...(loaded ?? []).map(({ id }) => id), ...(disk.folders?.keys() ?? [])];
+  for (const id of listsOnlyDownloaded ? ids : []) {
+    const { name, version } = parseModelId(id);
+    if (version === null) continue;
+    const same = versions.get(name) ?? new Set<string>();
+    versions.set(name, same.add(id));
+  }
+  return {
+    loaded: loaded === null ? null : new Set(loaded.map(({ id, family }) => `${family}/${id}`)),
+    versions,
+  };
+}
+
 /** C1 lists names without versions, once per version: the disk and the loaded list know which. */
-function idsOf(listed: ListedModel, sources: Sources): string[] {
-  const { disk, loaded, listsOnlyDownloaded } = sources;
+function idsOf(listed: ListedModel, sources: Sources, found: Lookups): string[] {
+  const { listsOnlyDownloaded } = sources;
   const { name, version } = parseModelId(listed.id);
   // S before 0.7 lists names too, and knows its models by no other.
   const isExact = version !== null || !listsOnlyDownloaded;
   if (isExact || listed.downloaded !== true) return [listed.id];
-  const candidates = [
-    ...(loaded ?? []).map((model) => model.id),
-    ...(disk.folders?.keys() ?? []),
-  ].filter((id) => parseModelId(id).name === name && parseModelId(id).version !== null);
-  const versions = [...new Set(candidates)].sort(newestFirst);
+  const versions = [...(found.versions.get(name) ?? [])].sort(newestFirst);
   return versions.length > 0 ? versions : [listed.id];
 }
 
@@ -131,13 +151,13 @@ function describe(
   family: Family,
   listed: ListedModel | undefined,
   sources: Sources,
+  found: Lookups,
 ): KnownModel {
   const { disk } = sources;
   const parts = parseModelId(id);
   const facts = (family === "local" ? disk.local : disk.public).get(id);
   const folder = disk.folders?.get(id);
-  const loaded =
-    sources.loaded?.some((model) => model.id === id && model.family === family) ?? null;
+  const loaded = found.loaded?.has(`${family}/${id}`) ?? null;
   const isSeen = disk.folders !== null && disk.isComplete !== false;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;
   // What the service says of itself outranks what its folders look like.

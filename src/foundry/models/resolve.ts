@@ -1,5 +1,6 @@
 import leven from "leven";
 import { FoundryError } from "../../errors.js";
+import { LETTERS_COMPARED, MOST_NAMES_COMPARED } from "../../limits.js";
 import type { Device, KnownModel } from "./model.js";
 import { parseModelId, shortName } from "./model-id.js";
 
@@ -93,7 +94,7 @@ function noVariantFor(
  * one that is a part of the other is near, whatever their lengths.
  */
 export function nearestNames(typed: string, models: readonly KnownModel[]): string[] {
-  const word = letters(typed).slice(0, 200);
+  const word = letters(typed);
   const distanceOf = (name: string): number => {
     const candidate = letters(name);
     const share = leven(word, candidate) / Math.max(word.length, candidate.length, 1);
@@ -101,7 +102,7 @@ export function nearestNames(typed: string, models: readonly KnownModel[]): stri
     const isPart = word.length > 1 && (candidate.includes(word) || word.includes(candidate));
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
-  const names = [...new Set(models.map(shortName))];
+  const names = [...new Set(models.slice(0, MOST_NAMES_COMPARED).map(shortName))];
   return names
     .map((name) => ({ name, distance: distanceOf(name) }))
     .sort((a, b) => a.distance - b.distance)
@@ -113,7 +114,12 @@ const NEAR_AS_A_BEGINNING = 0.15;
 const NEAR_AS_A_PART = 0.25;
 
 /** What is left of a name when nobody remembers where its dashes and dots are. */
-const letters = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+const letters = (name: string): string =>
+  name
+    .slice(0, 4 * LETTERS_COMPARED)
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, "")
+    .slice(0, LETTERS_COMPARED);
 
 /** Short, and without halves of characters, which not every reader of an error survives. */
 const shown = (typed: string): string =>

@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import {
+  isModelName,
+  jsonOf,
+  leftOutWarning,
+  loadedIdsSchema,
+  modelListSchema,
+  pidSchema,
+} from "../../../src/foundry/dialects/answers.js";
+import { listedModels } from "../../../src/foundry/dialects/service-lists.js";
+import { mergeModels, NO_DISK_FACTS } from "../../../src/foundry/models/index.js";
+
+const answer = (body: string) => ({ status: 200, headers: {}, body, attempts: 1 });
+
+/** Milliseconds of CPU time, at least one. */
+function cpuOf(work: () => unknown): number {
+  const before = process.cpuUsage();
+  work();
+  return Math.max(1, process.cpuUsage(before).user / 1000);
+}
+
+const merge = (count: number): unknown => {
+  const ids = Array.from({ length: count }, (_, at) => `model-${at}-generic-cpu`);
+  return mergeModels({
+    listed: ids.map((id) => ({
+      id,
+      alias: null,
+      family: "public" as const,
+      downloaded: true,
+      contextLength: null,
+    })),
+    loaded: ids.map((id) => ({ id: `${id}:1`, family: "public" as const })),
+    disk: NO_DISK_FACTS,
+    listsOnlyDownloaded: true,
+    contextLimit: "max_length",
+    learnedContext: new Map(),
+  });
+};
+const join = (count: number): unknown => {
+  const cached = Array.from({ length: count }, (_, at) => `model-${at}:1`);
+  return listedModels(
+    [],
+    cached,
+    cached.map((id) => ({ id })),
+  );
+};
+
+describe("lists of a service", () => {
+  it.each(["", "   ", "a".repeat(301), "a\u0000b", "a\nb", "a\u202eb", "a\u2066b"])(
+    "leave out the name %j",
+    (id) => {
+      expect(isModelName(id)).toBe(false);
+      expect(loadedIdsSchema.parse([id, "phi"])).toEqual(["phi"]);
+      const list = modelListSchema.parse({ data: [{ id }, { id: "phi" }] });
+      expect(list.data.map((model) => model.id)).toEqual(["phi"]);
+      expect(list.leftOut).toBe(1);
+    },
+  );
+
+  it.each(["constructor", "__proto__", "toString"])("keep the name %s", (id) => {
+    expect(modelListSchema.parse({ data: [{ id, parent: id }] }).data[0]?.id).toBe(id);
+  });
+
+  it("count what they leave out", () => {
+    expect(leftOutWarning(0)).toBeNull();
+    expect(leftOutWarning(2)).toBe("2 entries were left out: their names cannot be used.");
+  });
+
+  it.each([-1, 0, 1.5, 1e300, "7", Number.NaN, null, {}])("take %s for no number", (odd) => {
+    expect(pidSchema.parse(odd)).toBeNull();
+    const list = modelListSchema.parse({ data: [{ id: "phi", max_model_len: odd }] });
+    expect(list.data[0]?.max_model_len).toBeNull();
+  });
+
+  it.each([
+    ["numbers", `[${"1,".repeat(600_000)}1]`],
+    ["objects", `[${"{},".repeat(600_000)}{}]`],
+    ["brackets", "[".repeat(1_000_000) + "]".repeat(1_000_000)],
+  ])("are not parsed when they hold too many %s", (_, body) => {
+    expect(jsonOf(answer(body))).toBeUndefined();
+  });
+
+  it.each([
+    ["merged", merge],
+    ["joined", join],
+  ])("are %s in linear time", (_, work) => {
+    work(2000);
+    const few = Math.min(
+      cpuOf(() => work(4000)),
+      cpuOf(() => work(4000)),
+    );
+    const many = Math.min(
+      cpuOf(() => work(32_000)),
+      cpuOf(() => work(32_000)),
+    );
+    expect(many / few).toBeLessThan(30);
+  });
+});
