@@ -152,6 +152,6 @@ export const input = fc.record({
   line,
   invalid: fc.integer({ max: 20, min: 0 }).map((chance) => chance === 0),
   end: fc.constantFrom("\n", "\n", "\r\n"),
-  split: fc.double({ min: 0, max: 1, noNaN: true }),
+  split: fc.integer({ min: 0, max: 999 }).map((part) => part / 1000),
 });
 export type Input = typeof input extends fc.Arbitrary<infer T> ? T : never;
