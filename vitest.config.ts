@@ -1,15 +1,45 @@
 import { defineConfig } from "vitest/config";
 
+/** Which project a test file belongs to is seen from its path. CONTRIBUTING.md says it in words. */
+const PROCESSES = ["test/e2e/**", "test/package/**", "test/**/*.process.test.ts"];
+const LONG = "test/long/**";
+const REAL = "test/real/**";
+
+/** A limit that is generous on a loaded machine: only a test that hangs meets it. */
+const GENEROUS = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 20_000 } },
+};
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
-          name: "all",
+          ...GENEROUS,
+          name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/real/**"],
-          testTimeout: 30_000,
-          // Most of the tests wait for sockets and processes rather than compute.
+          exclude: [...PROCESSES, LONG, REAL],
+          setupFiles: ["test/no-processes.ts"],
+        },
+      },
+      {
+        test: {
+          ...GENEROUS,
+          name: "e2e",
+          include: PROCESSES.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
+          exclude: [LONG, REAL],
+          // Most of these tests wait for sockets and processes rather than compute.
+          maxWorkers: 3,
+        },
+      },
+      {
+        test: {
+          ...GENEROUS,
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          testTimeout: 240_000,
           maxWorkers: 3,
         },
       },

@@ -1,52 +1,116 @@
+import leven from "leven";
 import { z } from "zod";
 import { FoundryError } from "./errors.js";
+import { LONGEST_QUOTE, MOST_ELEMENTS, MOST_MISTAKES } from "./limits.js";
+import { printable } from "./text.js";
 
-const LONGEST_SHOWN = 60;
+/** How the values that are checked are called and shown. */
+interface Wording {
+  /** Default `argument`. */
+  readonly noun?: "argument" | "option";
+  /** Names whose values are secrets, which are not quoted. */
+  readonly secrets?: ReadonlySet<string>;
+  /** Names that other clients have for an option, with ours. */
+  readonly otherNames?: Readonly<Record<string, string>>;
+}
 
 /**
  * Checks what a caller gave against a schema, for the library and the tools alike.
  *
  * @throws FoundryError `INVALID_ARGUMENT` with the argument's name, what came and what is allowed.
  */
-export function parseArguments<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
+export function parseArguments<T extends z.ZodType>(
+  schema: T,
+  given: unknown,
+  wording: Wording = {},
+): z.output<T> {
+  assertFewElements(given);
   const parsed = schema.safeParse(given, { reportInput: true });
   if (parsed.success) return parsed.data;
   const known = namesOf(schema);
-  const problems = parsed.error.issues.map((issue) => problemOf(issue, given, known));
-  throw new FoundryError("INVALID_ARGUMENT", problems.map(({ what }) => what).join(" "), {
-    action: [...new Set(problems.map(({ fix }) => fix))].join(" "),
-  });
+  const { issues } = parsed.error;
+  const problems = issues
+    .slice(0, MOST_MISTAKES)
+    .map((issue) => problemOf(issue, given, known, wording));
+  const more = issues.length - problems.length;
+  const whats = problems.map(({ what }) => what);
+  throw new FoundryError(
+    "INVALID_ARGUMENT",
+    [...whats, ...(more > 0 ? [`And ${more} more mistakes.`] : [])].join(" "),
+    { action: [...new Set(problems.map(({ fix }) => fix))].join(" ") },
+  );
 }
 
-/** The arguments there are, for somebody who named one that is not. */
-function namesOf(schema: z.ZodType): string {
-  const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  return names.length === 0 ? "" : ` There are: ${names.join(", ")}.`;
+/** Before the schema looks at each of them. */
+function assertFewElements(given: unknown): void {
+  if (typeof given !== "object" || given === null) return;
+  for (const [name, value] of Object.entries(given)) {
+    if (!Array.isArray(value) || value.length <= MOST_ELEMENTS) continue;
+    const shownName = printable(name, LONGEST_QUOTE);
+    throw new FoundryError(
+      "INVALID_ARGUMENT",
+      `${shownName} is a list of ${value.length} elements, which is too long.`,
+      { action: `Give ${shownName} with at most ${MOST_ELEMENTS} elements.` },
+    );
+  }
+}
+
+/** The arguments there are, for a caller that named one that does not exist. */
+const namesOf = (schema: z.ZodType): readonly string[] =>
+  schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+
+/** An option whose name an unknown one was probably meant to be, as a question. */
+function suggestion(key: string, known: readonly string[], { noun, otherNames }: Wording): string {
+  if (noun !== "option") return "";
+  // The distance costs the product of the lengths.
+  const word = key.slice(0, LONGEST_QUOTE).toLowerCase();
+  const distance = (name: string): number => leven(word, name.toLowerCase());
+  const [nearest] = known.toSorted((a, b) => distance(a) - distance(b));
+  const other = Object.entries(otherNames ?? {}).find(([name]) => name.toLowerCase() === word)?.[1];
+  const isNear = nearest !== undefined && distance(nearest) <= Math.max(2, nearest.length / 3);
+  const meant = other ?? (isNear ? nearest : null);
+  return meant === null ? "" : ` Did you mean ${meant}?`;
 }
 
 function problemOf(
   issue: z.core.$ZodIssue,
   given: unknown,
-  known: string,
+  known: readonly string[],
+  wording: Wording,
 ): { what: string; fix: string } {
   if (issue.code === "unrecognized_keys") {
-    const names = issue.keys.map((key) => `"${key}"`).join(", ");
+    const names = quotedNames(issue.keys);
+    const isTop = issue.path.length === 0;
+    const keys = issue.keys.slice(0, MOST_MISTAKES);
+    const meant = isTop ? keys.map((key) => suggestion(key, known, wording)).join("") : "";
+    const there = isTop && known.length > 0 ? ` There are: ${known.join(", ")}.` : "";
     return {
-      what: `There is no argument ${names}.`,
-      fix: `Leave ${names} out.${issue.path.length === 0 ? known : ""}`,
+      what: `There is no ${wording.noun ?? "argument"} ${names}.`,
+      fix: `Leave ${names} out.${meant}${there}`,
     };
   }
   const name = issue.path.map(String).join(".");
   const value = valueAt(given, issue.path);
+  const isSecret = wording.secrets?.has(String(issue.path[0])) === true;
   if (name === "") return { what: `${issue.message}.`, fix: fixOf(issue) };
   if (value === undefined) {
     return { what: `${name} is missing.`, fix: `Give ${name}: ${issue.message}.` };
   }
   return {
-    what: `${name} is ${shown(value)}, which does not fit.`,
+    what: `${name} is ${isSecret ? "(hidden)" : shown(value)}, which does not fit.`,
     fix: `Give ${name} as allowed: ${issue.message}.`,
   };
 }
+
+/** Names that a caller made up, the first ones of them. */
+function quotedNames(names: readonly string[]): string {
+  const first = names.slice(0, MOST_MISTAKES).map(quoted).join(", ");
+  const more = names.length - MOST_MISTAKES;
+  return more > 0 ? `${first} and ${more} more` : first;
+}
+
+/** A name that a caller made up, in quotes and not longer than is needed to know it again. */
+export const quoted = (name: string): string => `"${printable(name, LONGEST_QUOTE)}"`;
 
 /** A check of several arguments together says itself how to put them right. */
 function fixOf(issue: z.core.$ZodIssue): string {
@@ -63,17 +127,28 @@ function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === "string" && value.trim() === "") return "an empty text";
+  if (typeof value === "string") {
+    if (value.trim() === "") return "an empty text";
+  }
   const text = asText(value);
   // Cut or given, half a character is not shown: not every reader of an error survives it.
-  return (text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text).toWellFormed();
+  const isLong = text.length > LONGEST_QUOTE;
+  return (isLong ? `${text.slice(0, LONGEST_QUOTE)}…` : text).toWellFormed();
 }
 
 function asText(value: unknown): string {
   // JSON has no NaN, no Infinity and no bigint; the library's callers do.
   if (typeof value === "number" || typeof value === "bigint") return String(value);
+  // Not all of what may be many megabytes, since its beginning is shown.
+  let left = LONGEST_QUOTE;
+  const beginning = (_name: string, part: unknown): unknown => {
+    left -= 1;
+    if (left < 0) return undefined;
+    if (Array.isArray(part)) return part.slice(0, LONGEST_QUOTE);
+    return typeof part === "string" ? part.slice(0, LONGEST_QUOTE + 1) : part;
+  };
   try {
-    return JSON.stringify(value) ?? `a ${typeof value}`;
+    return JSON.stringify(value, beginning) ?? `a ${typeof value}`;
   } catch {
     return `a ${typeof value}`;
   }

@@ -3,6 +3,13 @@ import { z } from "zod";
 import { FoundryError } from "./errors.js";
 import { jsonFrom } from "./json.js";
 import { LOG_LEVELS } from "./log.js";
+import {
+  type Bounds,
+  ENDPOINT_ALLOWED,
+  endpointFault,
+  SECONDS,
+  WHOLE_NUMBERS,
+} from "./setting-values.js";
 
 /**
  * The one place that knows an environment variable. Each setting is a row of this table: its
@@ -23,10 +30,10 @@ const setting = <T extends z.ZodType>(
   meaning: string,
 ): Setting<T> => ({ schema, defaultText, meaning });
 
-const seconds = (allowed: { min: number; max: number }) =>
+const seconds = (allowed: Bounds) =>
   number(`a number of seconds from ${allowed.min} to ${allowed.max}`, allowed);
 
-function number(allowed: string, { min, max }: { min: number; max: number }, whole = false) {
+function number(allowed: string, { min, max }: Bounds, whole = false) {
   const isWhole = (value: number) => !whole || Number.isInteger(value);
   return decimalNumber(allowed, (value) => value >= min && value <= max && isWhole(value));
 }
@@ -40,7 +47,7 @@ export function decimalNumber(allowed: string, fits: (value: number) => boolean)
   return z.string().refine(isNumber, { error: allowed }).transform(Number);
 }
 
-const wholeNumber = (allowed: { min: number; max: number }) =>
+const wholeNumber = (allowed: Bounds) =>
   number(`a whole number from ${allowed.min} to ${allowed.max}`, allowed, true);
 
 const yesOrNo = (text: string): boolean | string => {
@@ -68,14 +75,22 @@ const headersSchema = z.string().transform((text, context) => {
 const ON_CANCEL = ["auto", "stop", "detach"] as const;
 export type OnCancel = (typeof ON_CANCEL)[number];
 
-const ENDPOINT_ALLOWED =
-  "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
+/** Where a service is looked for. */
+const DISCOVERY = ["auto", "declared"] as const;
 
 const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
     "found",
     "base URL of the service; with or without /v1 or a slash. Then it is used and nothing else",
+  ),
+  FOUNDRY_DISCOVERY: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(DISCOVERY, { error: `one of ${DISCOVERY.join(", ")}` })),
+    "auto",
+    "where it is found: declared only where its command line or its daemon's file says, auto also on ports that it often has, where a program of this user listens",
   ),
   FOUNDRY_AUTOSTART: setting(
     boolean,
@@ -100,17 +115,17 @@ const SETTINGS = {
     "default model: alias, name or id. Unset and not downloaded: the loaded model, else the first downloaded one that can chat",
   ),
   FOUNDRY_TIMEOUT: setting(
-    seconds({ min: 0.1, max: 3600 }),
+    seconds(SECONDS.timeout),
     "30",
     "seconds for a request that should answer at once (probe, list, unload)",
   ),
   FOUNDRY_STALL_TIMEOUT: setting(
-    seconds({ min: 0.1, max: 86_400 }),
+    seconds(SECONDS.stallTimeout),
     "300",
     "longest silence of a generation in seconds, before or between tokens",
   ),
   FOUNDRY_LOAD_TIMEOUT: setting(
-    seconds({ min: 0.1, max: 86_400 }),
+    seconds(SECONDS.loadTimeout),
     "900",
     "longest load of a model, in seconds",
   ),
@@ -129,7 +144,7 @@ const SETTINGS = {
   ),
   FOUNDRY_CONCURRENCY: setting(
     z.union(
-      [z.literal("auto").transform(() => "auto" as const), wholeNumber({ min: 1, max: 64 })],
+      [z.literal("auto").transform(() => "auto" as const), wholeNumber(WHOLE_NUMBERS.concurrency)],
       {
         error: "a whole number from 1 to 64, or auto",
       },
@@ -138,22 +153,22 @@ const SETTINGS = {
     "generations at once per model; auto: 1 on the old service and on core 1.x, else 4",
   ),
   FOUNDRY_QUEUE: setting(
-    wholeNumber({ min: 0, max: 10_000 }),
+    wholeNumber(WHOLE_NUMBERS.queueLimit),
     "64",
     "completions that may wait for their turn; one more is refused",
   ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
-    seconds({ min: 0.1, max: 86_400 }),
+    seconds(SECONDS.downloadStall),
     "300",
     "longest time in seconds that a download may stand still; it has no other limit",
   ),
   FOUNDRY_RETRIES: setting(
-    wholeNumber({ min: 0, max: 20 }),
+    wholeNumber(WHOLE_NUMBERS.retries),
     "3",
     "retries of a failed request after the first attempt",
   ),
   FOUNDRY_MAX_TOKENS: setting(
-    wholeNumber({ min: 1, max: 1_000_000 }),
+    wholeNumber(WHOLE_NUMBERS.maxTokens),
     "1024",
     "tokens of an answer when the caller gives no max_tokens",
   ),
@@ -279,19 +294,6 @@ export function withoutSecrets(
 /** Of an address, what is not allowed in it: passwords and keys stand there. */
 const isSecret = (name: SettingName, raw: string): boolean =>
   SECRETS.has(name) || (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
-
-/**
- * Why a text cannot be an endpoint, or `null` if it can. THE rule: the settings ask it at the start,
- * the transport of whoever uses the library.
- */
-export function endpointFault(text: string): "not an endpoint" | "holds credentials" | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) return "not an endpoint";
-  // They would end up in logs and messages, and undici does not send them.
-  if (url.username !== "" || url.password !== "") return "holds credentials";
-  // Asked of the text too: of a bare `?` or `#` the URL tells nothing, but paths are put after it.
-  return url.search !== "" || url.hash !== "" || /[?#]/.test(text) ? "not an endpoint" : null;
-}
 
 /** Every setting with its flag, default and meaning, for `--help`. */
 export function describeSettings(): string {

@@ -4,6 +4,9 @@
  * what to do next in another, and whether trying the same again can help.
  */
 
+import { LONGEST_ERROR } from "./limits.js";
+import { truncate } from "./text.js";
+
 /** Every code a {@link FoundryError} can carry, and what it stands for. */
 export const ERROR_CODES = {
   NO_ENDPOINT: "no endpoint is set and none was found",
@@ -69,7 +72,8 @@ export interface FoundryErrorOptions {
 }
 
 /**
- * A failure with a code, in words for an agent and for a person.
+ * A failure with a code, in words for an agent and for a person. Its words are cut to a length that
+ * can be shown, whatever they quote.
  *
  * @example
  * try {
@@ -96,9 +100,12 @@ export class FoundryError extends Error {
   neverSent = false;
 
   constructor(code: ErrorCode, message: string, options: FoundryErrorOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      truncate(message, LONGEST_ERROR / 2),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
-    this.action = options.action;
+    this.action = truncate(options.action, LONGEST_ERROR / 2);
     this.retryable = options.retryable ?? false;
     this.status = options.status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;

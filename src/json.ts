@@ -1,8 +1,97 @@
-/** What a text is as JSON, or `undefined` where it is none. */
+import { DEEPEST_JSON, MOST_VALUES } from "./limits.js";
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** The value of a JSON text; `undefined` where it is none, or deeper than {@link DEEPEST_JSON}. */
 export function jsonFrom(text: string): unknown {
+  if (isTooDeep(text, DEEPEST_JSON)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether lists and objects are nested more than `most` levels deep in a JSON text. Linear, and without
+ * memory of its own, so that it can be asked before the text is parsed.
+ */
+export function isTooDeep(text: string, most: number): boolean {
+  return text.length > most && seekDepth(text, { at: 0, depth: 0 }, most + 1) !== -1;
+}
+
+/**
+ * The same JSON text, in which `null` stands for each list and object that is nested more than `most`
+ * levels deep. So its beginning can be read and answered: nothing that deep is ever an argument that fits.
+ * With more than `mostCuts` of them it ends there, and is no JSON.
+ */
+export function withoutDepths(text: string, most: number, mostCuts = MOST_VALUES): string {
+  const parts: string[] = [];
+  let at = 0;
+  let depth = 0;
+  for (;;) {
+    const inside = seekDepth(text, { at, depth }, most + 1);
+    if (inside === -1) return parts.length === 0 ? text : `${parts.join("")}${text.slice(at)}`;
+    parts.push(text.slice(at, inside - 1));
+    const behind = seekDepth(text, { at: inside, depth: most + 1 }, most);
+    // Never closed, so no JSON with it or without.
+    if (behind === -1 || parts.length > 2 * mostCuts) return parts.join("");
+    parts.push("null");
+    at = behind;
+    depth = most;
+  }
+}
+
+/** Whether a JSON text holds more than about `most` values. Each takes memory and time to be parsed. */
+export function hasMoreValues(text: string, most: number): boolean {
+  let left = most;
+  // A value takes two characters at least, with the comma behind it.
+  for (let at = text.length / 2 < most ? -1 : 0; at !== -1 && at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COMMA) left -= 1;
+    else if (code === QUOTE) at = endOfString(text, at);
+    if (left === 0) return true;
+    if (at === -1) return false;
+  }
+  return false;
+}
+
+/** The index behind the first bracket that makes the depth `wanted`; -1 where none does. */
+function seekDepth(
+  text: string,
+  from: { readonly at: number; readonly depth: number },
+  wanted: number,
+): number {
+  let { depth } = from;
+  for (let at = from.at; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+      if (at === -1) return -1;
+    } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      depth += 1;
+      if (depth === wanted) return at + 1;
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+      depth -= 1;
+      if (depth === wanted) return at + 1;
+    }
+  }
+  return -1;
+}
+
+/** The index of the quote that ends the string which begins at `start`; -1 where none does. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let first = at;
+    while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+    // An even number of backslashes escape each other, and not the quote.
+    if ((at - first) % 2 === 0) return at;
+  }
+  return -1;
 }

@@ -6,12 +6,114 @@
  * Sizes are bytes where bytes are counted, else UTF-16 code units; times are milliseconds.
  */
 
+// From anywhere: JSON.
+
+/**
+ * Levels of lists and objects in a JSON text. What we read has 10 at most; deeper ones exhaust the
+ * stack of whatever walks through them, and take 80 times their bytes in memory.
+ */
+export const DEEPEST_JSON = 100;
+
 // From the host: stdin.
+
+/** Bytes of a line. A prompt of 5 MB is 30 MB when each character of it is escaped. */
+export const LONGEST_LINE = 64 * 1024 * 1024;
+/**
+ * Values in a line. A batch of 500 requests with 50 messages each has 100,000. A line of 64 MiB could
+ * have 30 million, which take 2 GB and seconds in which nothing else is done.
+ */
+export const MOST_VALUES = 500_000;
+/** Messages in one list, which is one line. Hosts send a handful; each is answered alone. */
+export const MOST_MESSAGES_IN_LIST = 100;
+/**
+ * Requests that are not answered yet; further input waits. All their answers may come in one moment,
+ * and then they all wait in memory for the host.
+ */
+export const MOST_IN_FLIGHT = 1000;
+/** Code units of lines that wait for their turn; above it nothing is read. The end of stdin is seen up to here. */
+export const MOST_INPUT_WAITING = 1024 * 1024;
+/** What came before the end of stdin is still taken for so long: the host may only have closed its end. */
+export const LAST_LINES_MS = 1000;
+/** What a line that waits takes besides its text. */
+export const WAITING_LINE = 64;
+/** Elements of one list among the arguments of a tool. Each that does not fit is an object of the check. */
+export const MOST_ELEMENTS = 10_000;
+/** Mistakes that one error names. Who makes more puts the first ones right first. */
+export const MOST_MISTAKES = 10;
 
 // To the host: stdout and stderr.
 
+/** Bytes of answers that the host has not read; above it no request is begun and no progress sent. */
+export const MOST_OUTPUT_WAITING = 1024 * 1024;
+/** Refusals without an id in a period. Each is 50 times what it refuses, and no caller waits for it. */
+export const MOST_ANONYMOUS_REFUSALS = 1000;
+export const ANONYMOUS_PERIOD_MS = 10_000;
+/** Code units of a text about a failure. No reader needs more, and it may quote what came. */
+export const LONGEST_ERROR = 2000;
+/** Code units of a name or a value from a caller that is quoted back. */
+export const LONGEST_QUOTE = 60;
+/** Errors of the protocol that are logged in a period; a flood of them must not flood the log. */
+export const MOST_ERRORS_LOGGED = 20;
+export const ERRORS_LOGGED_PERIOD_MS = 10_000;
+
 // From a service: bodies, streams, lists, errors.
+
+/** Bytes of a stream without any of the answer: above the largest event, and far above a keep-alive. */
+export const MAX_IDLE_STREAM_BYTES = 64 * 1024 * 1024;
+/** Events before the first token that are kept: roles, counts, what else an answer may begin with. */
+export const MAX_EVENTS_AHEAD = 64;
+export const MAX_CHARACTERS_AHEAD = 256 * 1024;
+/** Events, and bytes, of one stream that are worked on before timers and other calls have their turn. */
+export const EVENTS_PER_TURN = 128;
+export const STREAM_BYTES_PER_TURN = 256 * 1024;
+/** What a chunk of a body takes up besides its bytes, so that chunks of one byte are counted, too. */
+export const CHUNK_OVERHEAD_BYTES = 64;
+/** Text and thinking of one completion: two million tokens, which fit into no context. */
+export const MAX_COMPLETION_CHARACTERS = 8 * 1024 * 1024;
+/**
+ * How far an answer may be above `max_tokens` before it is cut off. A piece of a stream is one token or
+ * more on all known services; engines that send letter by letter are allowed for.
+ */
+export const MAX_PIECES_PER_TOKEN = 8;
+export const PIECES_SLACK = 256;
+/** The longest tokens, such as runs of blanks, have about so many characters. */
+export const MAX_CHARACTERS_PER_TOKEN = 64;
+export const CHARACTERS_SLACK = 64 * 1024;
+/** Tokens of a prompt or an answer that are believed; no context is as large. */
+export const MAX_TOKEN_COUNT = 100_000_000;
+/** Of a word that a service gives and nobody here knows, such as a finish reason. */
+export const MAX_UNKNOWN_WORD = 40;
 
 // From programs that we start.
 
+/** A status, a complaint or a page of help is shorter; what a program writes later is another's log. */
+export const MOST_ANSWER_BYTES = 256 * 1024;
+/**
+ * Of each stream of a program, what is decoded and looked at; what comes after it is read and dropped,
+ * so that a flood costs no memory and hardly any time. A progress bar that is drawn ten times a second
+ * for five hours is less.
+ */
+export const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
+/** A line of a program's output, in the log and for what it says; the rest of it is dropped. */
+export const LONGEST_OUTPUT_LINE = 4000;
+
 // From the disk.
+
+/** A file of a few lines: a claim to a download. */
+export const CLAIM_FILE_BYTES = 4096;
+/** What a daemon says about itself: some lines; with room for members that do not exist yet. */
+export const DAEMON_FILE_BYTES = 64 * 1024;
+/** A model's configuration, a package's manifest: some kB; a chat template may be a hundred. */
+export const CONFIG_FILE_BYTES = 1024 * 1024;
+/** The catalog of all models: 200 kB for some hundred. Parsed at once, so it must not be large. */
+export const CATALOG_FILE_BYTES = 8 * 1024 * 1024;
+/** The system's table of sockets: 150 bytes for each connection of the machine. */
+export const SOCKET_TABLE_BYTES = 8 * 1024 * 1024;
+/** For one file of a local disk, which takes a few; less than what asks for it has. */
+export const FILE_READ_MS = 3000;
+/** For all folders of one look at a model cache. */
+export const FOLDER_WALK_MS = 2000;
+/** Names in all folders of one look: a thousand models have ten thousand. */
+export const FOLDER_WALK_ENTRIES = 20_000;
+/** Models registered by the user whose folders are looked at; each is a read. */
+export const REGISTERED_MODELS_READ = 200;

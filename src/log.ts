@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
+import { unblock } from "./platform/unblocked-output.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -29,7 +30,8 @@ const LAST_WORDS_MS = 1000;
  * a write that blocks, in this thread or in one of libuv's, would hold up every call and the exit.
  * What does not fit into the pipe waits here, up to a bound; what comes above it is dropped.
  *
- * Not `process.stderr.write`, because what that has in its hands at `process.exit()` is lost.
+ * Not `process.stderr.write`, because what that has in its hands at `process.exit()` is lost. Only for a
+ * pipe on Windows there is no other way that does not block.
  */
 class StderrLines {
   readonly #waiting: Buffer[] = [];
@@ -37,10 +39,16 @@ class StderrLines {
   #dropped = 0;
   #timer: NodeJS.Timeout | null = null;
   #isGone = false;
+  /** Whether it is a pipe on Windows, which takes no write without blocking. */
+  readonly #isQueued: boolean;
+  #isWriting = false;
+  #onWritten: (() => void) | null = null;
 
   constructor() {
     // Only asking for it makes Node set a pipe to non-blocking (on Windows, pipes stay blocking).
     if (process.stderr.destroyed) this.#isGone = true;
+    this.#isQueued = unblock(process.stderr);
+    if (this.#isQueued) process.stderr.on("error", () => this.#give());
     process.on("exit", () => this.#flushAtExit());
   }
 
@@ -73,8 +81,22 @@ class StderrLines {
     this.#add(`${JSON.stringify({ level: 40, time: Date.now(), pid: process.pid, msg })}\n`);
   }
 
+  /** Resolves when stderr has taken all lines, and after a while in any case. */
+  async written(): Promise<void> {
+    // Elsewhere the exit itself waits for that.
+    if (!this.#isQueued || this.#waitingBytes === 0 || this.#isGone) return;
+    await new Promise<void>((resolve) => {
+      this.#onWritten = resolve;
+      setTimeout(resolve, LAST_SILENCE_MS);
+    });
+  }
+
   /** Sends what stderr takes now; the rest later, without holding the process. */
   #send(): void {
+    if (this.#isQueued) {
+      this.#sendQueued();
+      return;
+    }
     try {
       for (;;) {
         const [next] = this.#waiting;
@@ -90,6 +112,19 @@ class StderrLines {
     }
   }
 
+  /** One write at a time, of all that waits: what Node does not have yet can still be dropped. */
+  #sendQueued(): void {
+    if (this.#isWriting || this.#waiting.length === 0) return;
+    const all = Buffer.concat(this.#waiting.splice(0));
+    this.#isWriting = true;
+    process.stderr.write(all, () => {
+      this.#isWriting = false;
+      this.#waitingBytes = Math.max(0, this.#waitingBytes - all.length);
+      this.#send();
+      if (this.#waitingBytes === 0) this.#onWritten?.();
+    });
+  }
+
   #sendAgain(): void {
     this.#timer = null;
     this.#send();
@@ -98,14 +133,20 @@ class StderrLines {
   /** Nobody can read it any more, and nobody is left who could be told so. */
   #give(): void {
     this.#isGone = true;
+    this.#onWritten?.();
     this.#waiting.length = 0;
     this.#waitingBytes = 0;
   }
 
   /** The line that explains the exit is the last one: it gets out if stderr is read at all. */
   #flushAtExit(): void {
-    this.#noteDropped();
     const sleeper = new Int32Array(new SharedArrayBuffer(4));
+    if (this.#isQueued) {
+      // A thread of the system has the write that is under way; further ones need the event loop.
+      if (this.#isWriting) Atomics.wait(sleeper, 0, 0, LAST_SILENCE_MS);
+      return;
+    }
+    this.#noteDropped();
     const begin = performance.now();
     let heardAt = begin;
     for (;;) {
@@ -143,6 +184,14 @@ export function createLogger(level: LogLevel): Logger {
     },
     stderrLines,
   );
+}
+
+/**
+ * Resolves when what was logged has been written, or when stderr took nothing for a while: to be waited
+ * for before `process.exit()`, which loses lines on Windows.
+ */
+export async function logWritten(): Promise<void> {
+  await stderrLines?.written();
 }
 
 /** Says nothing: the default of the library, whose user decides about logs. */

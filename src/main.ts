@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { FoundryError, toFoundryError } from "./errors.js";
+import { endProcess } from "./platform/end-process.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
@@ -74,4 +75,4 @@ async function logLevel() {
 // Whoever reads our output may stop in the middle (`… --help | head`); that is no failure of ours.
 process.stdout.on("error", () => {});
 process.exitCode = await run(process.argv.slice(2)).catch(explain);
-setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+setTimeout(endProcess, LAST_WORDS_MS).unref();

@@ -27,6 +27,9 @@ export class Metrics {
   ended(outcome: "completed" | "interrupted" | "cancelled" | "failed", outputTokens: number): void {
     this.#running -= 1;
     this.#totals[outcome] += 1;
-    this.#totals.outputTokens += outputTokens;
+    // The sum stays a whole number that others can read, whatever a service counts.
+    if (!Number.isSafeInteger(outputTokens) || outputTokens < 0) return;
+    const sum = this.#totals.outputTokens + outputTokens;
+    this.#totals.outputTokens = Math.min(sum, Number.MAX_SAFE_INTEGER);
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { parseArguments } from "../src/arguments.js";
+import { FoundryError } from "../src/errors.js";
+import { LONGEST_ERROR } from "../src/limits.js";
 
 const schema = z.strictObject({
   count: z.number({ error: "a number" }).optional(),
@@ -79,4 +81,55 @@ describe("parseArguments", () => {
       expect.objectContaining({ message: `field is ${shown}, which does not fit.` }),
     );
   });
+});
+
+describe("the words of a refusal", () => {
+  const flag = z.boolean({ error: "true or false" });
+  const strict = z.strictObject({ field: flag.optional(), list: z.array(flag).optional() });
+  const long = "x".repeat(1_000_000);
+  const names = (count: number, name: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}${name}`, 1]));
+  const lists = (depth: number): unknown[] => (depth === 0 ? [] : [lists(depth - 1)]);
+
+  it.each<[string, unknown]>([
+    ["a long name", { [long]: 1 }],
+    ["many names", names(50_000, "name")],
+    ["many long names", names(50, "x".repeat(10_000))],
+    ["a long text", { field: long }],
+    ["a list of many", { field: Array.from({ length: 9000 }, () => 1) }],
+    ["a list of many long texts", { field: Array.from({ length: 9000 }, () => long) }],
+    ["many mistakes", { list: Array.from({ length: 9000 }, () => "no") }],
+    ["many mistakes over long texts", { list: Array.from({ length: 9000 }, () => long) }],
+    ["an object of many", { field: names(50_000, "name") }],
+    ["deep lists", { field: lists(3000) }],
+    ["a longer list than any may be", { list: Array.from({ length: 1_000_000 }, () => "no") }],
+    ["a list under a long name", { [long]: Array.from({ length: 20_000 }, () => 1) }],
+  ])("stay short in sum over %s", (_, given) => {
+    const refusal = refusalOf(() => parseArguments(strict, given));
+    expect(refusal.code).toBe("INVALID_ARGUMENT");
+    expect(refusal.message.length + refusal.action.length).toBeLessThanOrEqual(LONGEST_ERROR);
+  });
+
+  it("name the first mistakes and count the others", () => {
+    const { message } = refusalOf(() =>
+      parseArguments(strict, { list: Array.from({ length: 100 }, () => 5) }),
+    );
+    expect(message).toContain("list.9 is 5");
+    expect(message).toContain("And 90 more mistakes.");
+  });
+
+  it("show a name without what would move the cursor of a terminal", () => {
+    const { message } = refusalOf(() => parseArguments(strict, { "a\u001b[2J\nb": 1 }));
+    expect(message).toBe('There is no argument "a [2J b".');
+  });
+
+  function refusalOf(work: () => unknown): FoundryError {
+    try {
+      work();
+    } catch (thrown) {
+      if (thrown instanceof FoundryError) return thrown;
+      throw thrown;
+    }
+    throw new Error("it was not refused");
+  }
 });

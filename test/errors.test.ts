@@ -29,6 +29,14 @@ describe("FoundryError", () => {
     });
   });
 
+  it("keeps its words to a length that can be shown, and the detail whole", () => {
+    const text = "🌍".repeat(100_000);
+    const error = new FoundryError("INTERNAL", text, { action: text, detail: text });
+    expect(error.message.length + error.action.length).toBeLessThanOrEqual(2000);
+    expect(error.message.isWellFormed()).toBe(true);
+    expect(error.detail).toBe(text);
+  });
+
   it("knows nothing that it was not told", () => {
     const error = new FoundryError("INTERNAL", "x", { action: "y" });
     expect(error).toMatchObject({

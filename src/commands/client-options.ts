@@ -7,6 +7,7 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
   const { FOUNDRY_RETRIES: retries } = settings;
   return {
     endpoint: settings.FOUNDRY_ENDPOINT,
+    discovery: settings.FOUNDRY_DISCOVERY,
     autostart: settings.FOUNDRY_AUTOSTART,
     embedded: settings.FOUNDRY_EMBEDDED,
     cliPath: settings.FOUNDRY_CLI,

@@ -1,8 +1,10 @@
 import { FoundryClient } from "../completions/index.js";
 import { readSettings, type Settings } from "../config.js";
-import { createLogger, type Logger } from "../log.js";
+import { createLogger, type Logger, logWritten } from "../log.js";
 import { type CallPolicy, DEFAULT_CALL_POLICY, serveOverStdio } from "../mcp/index.js";
+import { endProcess } from "../platform/end-process.js";
 import { onTermination } from "../platform/termination.js";
+import { unblock } from "../platform/unblocked-output.js";
 import { clientOptions } from "./client-options.js";
 
 /**
@@ -13,6 +15,7 @@ export async function serve(flags: readonly string[]): Promise<number> {
   const settings = readSettings(flags, process.env);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info");
   surviveDefects(log);
+  unblock(process.stdout);
   const client = new FoundryClient(clientOptions(settings, log));
   const ending = new AbortController();
   onTermination((signal) => {
@@ -49,7 +52,8 @@ function surviveDefects(log: Logger): void {
   });
   process.on("uncaughtException", (error) => {
     log.error({ detail: detailOf(error) }, "an exception was not caught; the server ends");
-    process.exit(1);
+    process.exitCode = 1;
+    void logWritten().then(endProcess);
   });
 }
 

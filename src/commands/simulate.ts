@@ -34,7 +34,8 @@ The text is simulated and says so. The first line on stdout is the URL; ends at 
                            S is the service of the old command line, C1 the core 1.x
   --version V              of C2: ${C2_VERSIONS.join(", ")}; default ${NEWEST_C2}
   --cli DIR                puts a simulated foundry command line into DIR that starts, stops and
-                           describes this service: foundry service … with S, else foundry server …
+                           describes this service: foundry service ... with S, else foundry server ...
+                           (on Windows not for PATH: set FOUNDRY_CLI as it is printed)
   --tokens-per-second N    default ${LAPTOP.tokensPerSecond}; infinity is as fast as it goes
   --first-token-ms N       default ${LAPTOP.firstTokenMs}
   --load-ms N              how long a model takes to load; default ${LAPTOP.loadMs}
@@ -123,9 +124,19 @@ const NAMES: Readonly<Record<DialectName, string>> = {
 function introduction({ dialect }: Flags, cli: FoundryCliStandIn | null): string {
   const what = `This is a simulated ${NAMES[dialect]}: no model runs here. Ctrl-C ends it.`;
   if (cli === null) return what;
-  const byVariable = `FOUNDRY_CLI="${cli.script}"`;
-  const onPath = process.platform === "win32" ? "" : `PATH="${cli.directory}:$PATH" or `;
-  return `${what}\nIts command line is used with ${onPath}${byVariable}.`;
+  return `${what}\n${cliUse(process.platform, cli)}`;
+}
+
+/** How a person has the simulated command line used, in the words of that system's shells. */
+export function cliUse(
+  platform: NodeJS.Platform,
+  { directory, script }: Pick<FoundryCliStandIn, "directory" | "script">,
+): string {
+  return platform === "win32"
+    ? `Its command line is used after
+  set "FOUNDRY_CLI=${script}"     (Command Prompt)
+  $env:FOUNDRY_CLI = "${script}"  (PowerShell)`
+    : `Its command line is used with PATH="${directory}:$PATH" or FOUNDRY_CLI="${script}".`;
 }
 
 /** The newer one's version tells which core it brings: 0.10 C1, from 0.11 on C2. */
@@ -215,10 +226,20 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
     }
     return simulator;
   } catch (error) {
-    const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-    if (taken) throw refused("--port", String(flags.port), "a port that is free");
-    throw error;
+    const allowed = allowedPort(error, process.platform);
+    if (allowed === null) throw error;
+    throw refused("--port", String(flags.port), allowed);
   }
+}
+
+/** Which ports can be had, where that is why it could not be listened on one. */
+export function allowedPort(error: unknown, platform: NodeJS.Platform): string | null {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  if (code === "EADDRINUSE") return "a port that is free";
+  if (code !== "EACCES") return null;
+  return platform === "win32"
+    ? "a port in no range that Windows keeps (netsh int ipv4 show excludedportrange tcp)"
+    : "a port that you may listen on, mostly one from 1024 on";
 }
 
 function addFault(simulator: Simulator, fault: string): void {

@@ -5,11 +5,16 @@ import {
   type CompletionRequest,
   type CompletionStream,
   type Health,
+  optionFields,
+  optionsOf,
   FoundryClient as ServiceClient,
   type FoundryClientOptions as ServiceOptions,
   type StreamOptions,
+  signalOption,
+  wholeNumber,
 } from "../foundry/index.js";
 import type { Machine } from "../platform/machine.js";
+import { WHOLE_NUMBERS } from "../setting-values.js";
 import type { BatchResult } from "./batch.js";
 import { batchResults, type CompleteBatchOptions } from "./batch-results.js";
 import { BATCH_LIMIT, Batches } from "./batches.js";
@@ -47,19 +52,26 @@ export class FoundryClient extends ServiceClient {
 
   /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    super(options, machine);
+    super(checkedOptions(options), machine);
     this.completions = new Completions(
       {
         streamComplete: (request, given) => super.streamComplete(request, given),
         stopsWhenLeft: () => this.stopsWhenLeft(),
       },
-      { concurrency: options.concurrency, queueLimit: options.queueLimit },
+      {
+        concurrency: options.concurrency,
+        queueLimit: options.queueLimit,
+        log: options.log,
+      },
     );
     this.batches = new Batches(this.completions);
-    this.loads = new Loads({
-      whichModel: (model, given) => this.whichModel(model, given),
-      loadModel: (model, given) => this.loadModel(model, given),
-    });
+    this.loads = new Loads(
+      {
+        whichModel: (model, given) => this.whichModel(model, given),
+        loadModel: (model, given) => this.loadModel(model, given),
+      },
+      { log: options.log },
+    );
   }
 
   /**
@@ -79,7 +91,8 @@ export class FoundryClient extends ServiceClient {
     requests: readonly CompletionRequest[],
     options: CompleteBatchOptions = {},
   ): AsyncIterableIterator<BatchResult, void> {
-    parseArguments(batchArguments, { requests, concurrency: options.concurrency });
+    parseArguments(batchOptions, options, { noun: "option" });
+    parseArguments(batchArguments, { requests });
     return batchResults(this.batches, requests, options);
   }
 
@@ -102,7 +115,44 @@ export class FoundryClient extends ServiceClient {
   }
 }
 
+const clientOptions = optionsOf({
+  ...optionFields,
+  concurrency: z
+    .union(
+      [z.literal("auto"), wholeNumber(WHOLE_NUMBERS.concurrency, ", or auto")],
+      "a whole number from 1 to 64, or auto",
+    )
+    .optional(),
+  queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
+});
+
+/** What clients of the OpenAI API call these options. */
+const OTHER_NAMES = {
+  baseURL: "endpoint",
+  url: "endpoint",
+  host: "endpoint",
+  timeout: "timeoutMs",
+  maxRetries: "retry",
+  retries: "retry",
+  defaultHeaders: "headers",
+  logger: "log",
+};
+
+function checkedOptions(given: FoundryClientOptions): FoundryClientOptions {
+  parseArguments(clientOptions, given, {
+    noun: "option",
+    // Of an endpoint that is no URL, a part may be a password.
+    secrets: new Set(["apiKey", "headers", "endpoint"]),
+    otherNames: OTHER_NAMES,
+  });
+  return given;
+}
+
 const CONCURRENCY = "a whole number, 1 or more";
+const batchOptions = optionsOf({
+  ...signalOption,
+  concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
+});
 
 /** What has to fit before anything begins; each request is checked alone. */
 const batchArguments = z.object({
@@ -110,5 +160,4 @@ const batchArguments = z.object({
     .array(z.unknown(), "a list of requests")
     .min(1, `1 to ${BATCH_LIMIT} requests`)
     .max(BATCH_LIMIT, `1 to ${BATCH_LIMIT} requests`),
-  concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
 });

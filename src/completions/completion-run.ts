@@ -1,6 +1,8 @@
 import { type FoundryError, toFoundryError } from "../errors.js";
 import type { Completion, CompletionEvent, News } from "../foundry/index.js";
+import type { Logger } from "../log.js";
 import type { CompletionState } from "./completion-state.js";
+import { Listeners } from "./listeners.js";
 import type { OpenedCompletion } from "./turn-stream.js";
 
 /** What whoever watches a completion is told. */
@@ -19,6 +21,8 @@ export interface RunParts {
   readonly isRepeatable: boolean;
   /** Begins it. The signal ends it. */
   readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
 }
 
 /**
@@ -41,7 +45,7 @@ export class CompletionRun {
   /** Let go at the end: it holds the prompt, which may be much larger than the answer. */
   #stream: OpenedCompletion | null;
   #last: Completion;
-  readonly #listeners = new Set<(event: RunEvent) => void>();
+  readonly #listeners: Listeners<[RunEvent]>;
   #stoppedBy: FoundryError | null = null;
   #error: FoundryError | null = null;
   #place: number | null = null;
@@ -51,7 +55,8 @@ export class CompletionRun {
   #endedAt: number | null = null;
   #watchers = 0;
 
-  constructor({ id, batchId, key, isRepeatable, open }: RunParts) {
+  constructor({ id, batchId, key, isRepeatable, open, log }: RunParts) {
+    this.#listeners = new Listeners(log);
     this.id = id;
     this.batchId = batchId;
     this.key = key;
@@ -104,25 +109,22 @@ export class CompletionRun {
 
   /** Tells everything from now on; returns what ends that. */
   watch(listener: (event: RunEvent) => void): () => void {
-    // A function of its own, since the same listener may come twice.
-    const own = (event: RunEvent): void => listener(event);
-    this.#listeners.add(own);
+    const unwatch = this.#listeners.add(listener);
     this.#watchers += 1;
     return () => {
-      if (!this.#listeners.delete(own)) return;
-      this.#watchers -= 1;
+      if (unwatch()) this.#watchers -= 1;
     };
   }
 
   onNews(news: News): void {
     this.#news = news.step === "found" ? null : news;
-    this.#tell({ type: "news", news });
+    this.#listeners.tell({ type: "news", news });
   }
 
   onPlace(place: number | null, etaMs: number | null): void {
     this.#place = place;
     this.#turnAt = etaMs === null ? null : performance.now() + etaMs;
-    if (place !== null) this.#tell({ type: "place", place, etaMs });
+    if (place !== null) this.#listeners.tell({ type: "place", place, etaMs });
   }
 
   async #consume(stream: OpenedCompletion): Promise<void> {
@@ -130,7 +132,7 @@ export class CompletionRun {
       for await (const event of stream) {
         // Whatever was waited for is over.
         this.#news = null;
-        this.#tell(event);
+        this.#listeners.tell(event);
       }
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -141,19 +143,8 @@ export class CompletionRun {
     this.#last = stream.snapshot();
     this.#stream = null;
     this.#endedAt = Date.now();
-    this.#tell({ type: "ended" });
+    this.#listeners.tell({ type: "ended" });
     this.#listeners.clear();
     this.#watchers = 0;
-  }
-
-  #tell(event: RunEvent): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (defect) {
-        // Whose it is shall hear of it, and the completion goes on.
-        void Promise.reject(defect);
-      }
-    }
   }
 }

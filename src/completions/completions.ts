@@ -1,17 +1,25 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
 import { onAbort } from "../abort.js";
+import { parseArguments } from "../arguments.js";
 import { cancelledError, closedError, FoundryError, toFoundryError } from "../errors.js";
-import type {
-  Admit,
-  CompletionRequest,
-  CompletionStatus,
-  CompletionStream,
-  StreamOptions,
+import {
+  type Admit,
+  type CompletionRequest,
+  type CompletionStatus,
+  type CompletionStream,
+  listener,
+  optionsOf,
+  type StreamOptions,
+  signalOption,
+  withinMs,
 } from "../foundry/index.js";
+import type { Logger } from "../log.js";
 import { CompletionRun, type RunEvent } from "./completion-run.js";
 import type { CompletionState } from "./completion-state.js";
 import { Ids } from "./ids.js";
+import { Listeners } from "./listeners.js";
 import { Queue, type Waiter } from "./queue.js";
 import { SHELF_LIMITS, Shelf, type ShelfLimits } from "./shelf.js";
 import { refusedCompletion, type Turn, TurnStream } from "./turn-stream.js";
@@ -30,7 +38,12 @@ export interface CompletionsOptions {
   readonly limits?: Partial<ShelfLimits> | undefined;
   /** Milliseconds that only grow. For tests. */
   readonly now?: (() => number) | undefined;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
 }
+
+/** What happened to a completion. */
+type Change = RunEvent["type"] | "started" | "gone";
 
 export interface StartOptions {
   /** Whose turn it is goes round among callers. Default: one for all. */
@@ -54,6 +67,12 @@ export interface WaitOptions {
   /** Told everything that happens meanwhile. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
+
+const startOptions = optionsOf({
+  caller: z.string("a text").optional(),
+  join: z.boolean("true or false").optional(),
+});
+const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
 
 export interface Cancelled {
   readonly state: CompletionState;
@@ -90,20 +109,19 @@ export class Completions {
   readonly #ids = new Ids();
   readonly #shelf: Shelf;
   readonly #queue: Queue;
-  readonly #listeners = new Set<
-    (id: string, what: RunEvent["type"] | "started" | "gone") => void
-  >();
+  readonly #listeners: Listeners<[id: string, what: Change]>;
   #slots: number;
   #isClosed = false;
 
   constructor(completer: Completer, options: CompletionsOptions = {}) {
     this.#completer = completer;
     this.#options = options;
+    this.#listeners = new Listeners(options.log);
     this.#slots = typeof options.concurrency === "number" ? options.concurrency : 1;
     const now = options.now ?? (() => performance.now());
     this.#queue = new Queue({ limit: options.queueLimit ?? QUEUE_LIMIT, now });
     this.#shelf = new Shelf({ ...SHELF_LIMITS, ...options.limits }, now, (id) =>
-      this.#tell(id, "gone"),
+      this.#listeners.tell(id, "gone"),
     );
   }
 
@@ -120,6 +138,7 @@ export class Completions {
    */
   start(request: CompletionRequest, options: StartOptions = {}): Started {
     if (this.#isClosed) throw closedError();
+    parseArguments(startOptions, options, { noun: "option" });
     const key = keyOf(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
@@ -135,6 +154,7 @@ export class Completions {
       batchId: null,
       key,
       isRepeatable: key !== null && request.temperature === 0,
+      log: this.#options.log,
       open: (own, signal) =>
         this.#completer.streamComplete(request, {
           id,
@@ -143,9 +163,9 @@ export class Completions {
           admit: this.#admit(caller, false, own),
         }),
     });
-    run.watch(({ type }) => this.#tell(id, type));
+    run.watch(({ type }) => this.#listeners.tell(id, type));
     this.#shelf.add(run);
-    this.#tell(id, "started");
+    this.#listeners.tell(id, "started");
     return { state: run.state(), joined: false };
   }
 
@@ -163,6 +183,7 @@ export class Completions {
       batchId,
       key: null,
       isRepeatable: false,
+      log: this.#options.log,
       open: (own, signal) => {
         if (entry instanceof FoundryError) return refusedCompletion(id, entry);
         const open = () =>
@@ -180,11 +201,11 @@ export class Completions {
       },
     });
     run.watch((event) => {
-      this.#tell(id, event.type);
+      this.#listeners.tell(id, event.type);
       onEvent(event);
     });
     this.#shelf.add(run, true);
-    this.#tell(id, "started");
+    this.#listeners.tell(id, "started");
     return id;
   }
 
@@ -222,6 +243,7 @@ export class Completions {
    */
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
+    parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onEvent } = options;
     if (signal?.aborted === true) throw cancelledError();
     if (run.hasEnded || withinMs === 0) return readBy(run);
@@ -301,11 +323,8 @@ export class Completions {
   }
 
   /** Told whenever any completion changes; returns what ends that. */
-  onChange(
-    listener: (id: string, what: RunEvent["type"] | "started" | "gone") => void,
-  ): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onChange(listener: (id: string, what: Change) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** @internal For batches, which have ids of their own. */
@@ -362,10 +381,6 @@ export class Completions {
     const run = this.#shelf.get(id);
     if (run !== null) return run;
     throw notFound(id, this.#ids);
-  }
-
-  #tell(id: string, what: RunEvent["type"] | "started" | "gone"): void {
-    for (const listener of [...this.#listeners]) listener(id, what);
   }
 }
 

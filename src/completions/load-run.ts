@@ -1,5 +1,7 @@
 import { type FoundryError, toFoundryError } from "../errors.js";
 import type { LoadOptions, LoadResult, ModelInfo, News } from "../foundry/index.js";
+import type { Logger } from "../log.js";
+import { Listeners } from "./listeners.js";
 
 export type LoadStatus = "loading" | "downloading" | "loaded" | "already_loaded" | "failed";
 
@@ -38,6 +40,7 @@ interface LoadParts {
   readonly wish: LoadWish;
   readonly loader: Loader;
   readonly now: () => number;
+  readonly log?: Logger | undefined;
   /** Another load of the same model whose outcome is the same, once the model is known. */
   readonly sameAs: (model: ModelInfo, run: LoadRun) => LoadRun | null;
 }
@@ -58,7 +61,7 @@ export class LoadRun {
   readonly #now: () => number;
   readonly #startedAt: number;
   readonly #stopping = new AbortController();
-  readonly #listeners = new Set<(news: News) => void>();
+  readonly #listeners: Listeners<[News]>;
   readonly #followers = new Set<LoadRun>();
   #leader: LoadRun | null = null;
   #model: string;
@@ -68,6 +71,7 @@ export class LoadRun {
   #endedAt: number | null = null;
 
   constructor(parts: LoadParts) {
+    this.#listeners = new Listeners(parts.log);
     this.wish = parts.wish;
     this.#typed = parts.typed;
     this.#model = parts.typed;
@@ -103,10 +107,7 @@ export class LoadRun {
 
   /** Tells what it is at, now and from now on; returns what ends that. */
   watch(listener: (news: News) => void): () => void {
-    const each = (news: News): void => listener(news);
-    this.#listeners.add(each);
-    if (this.#news !== null) each(this.#news);
-    return () => void this.#listeners.delete(each);
+    return this.#listeners.add(listener, this.#news === null ? undefined : [this.#news]);
   }
 
   /**
@@ -157,13 +158,6 @@ export class LoadRun {
 
   #tell(news: News): void {
     this.#news = news.step === "found" ? null : news;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(news);
-      } catch (defect) {
-        // Whose it is shall hear of it, and the load goes on.
-        void Promise.reject(defect);
-      }
-    }
+    this.#listeners.tell(news);
   }
 }

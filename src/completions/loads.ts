@@ -1,12 +1,24 @@
 import { setTimeout } from "node:timers/promises";
 import { onAbort } from "../abort.js";
+import { parseArguments } from "../arguments.js";
 import { cancelledError } from "../errors.js";
-import type { ModelInfo, News } from "../foundry/index.js";
+import {
+  listener,
+  loadWishFields,
+  type ModelInfo,
+  type News,
+  optionsOf,
+  signalOption,
+  withinMs,
+} from "../foundry/index.js";
+import type { Logger } from "../log.js";
 import { type Loader, LoadRun, type LoadState, type LoadWish } from "./load-run.js";
 
 export interface LoadsOptions {
   /** Milliseconds that only grow. For tests. */
   readonly now?: (() => number) | undefined;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
 }
 
 export interface LoadWaitOptions {
@@ -17,6 +29,9 @@ export interface LoadWaitOptions {
   /** Told what the load is at. */
   readonly onNews?: ((news: News) => void) | undefined;
 }
+
+const wishOptions = optionsOf(loadWishFields);
+const waitOptions = optionsOf({ withinMs, ...signalOption, onNews: listener.optional() });
 
 /** How long a failure is kept for whoever asks for the same again, unless somebody was told it. */
 const KEPT_MS = 5 * 60_000;
@@ -35,6 +50,7 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 export class Loads {
   readonly #loader: Loader;
   readonly #now: () => number;
+  readonly #log: Logger | undefined;
   /** By what was typed and wished for: the same question is the same load before it is known of what. */
   readonly #asked = new Map<string, LoadRun>();
   /** By the model's id. */
@@ -43,6 +59,7 @@ export class Loads {
   constructor(loader: Loader, options: LoadsOptions = {}) {
     this.#loader = loader;
     this.#now = options.now ?? (() => performance.now());
+    this.#log = options.log;
   }
 
   /**
@@ -52,6 +69,7 @@ export class Loads {
    * @param model alias, name or id.
    */
   start(model: string, wish: LoadWish = {}): LoadRun {
+    parseArguments(wishOptions, wish, { noun: "option" });
     this.#prune();
     const question = questionOf(model, wish);
     const before = this.#asked.get(question);
@@ -61,6 +79,7 @@ export class Loads {
       wish,
       loader: this.#loader,
       now: this.#now,
+      log: this.#log,
       sameAs: (known, own) => this.#sameAs(known, own),
     });
     this.#asked.set(question, run);
@@ -74,6 +93,7 @@ export class Loads {
    * @throws FoundryError `CANCELLED` for the waiting.
    */
   async wait(load: LoadRun, options: LoadWaitOptions = {}): Promise<LoadState> {
+    parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onNews } = options;
     if (signal?.aborted === true) throw cancelledError();
     const unwatch = load.watch(onNews ?? (() => {}));

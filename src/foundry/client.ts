@@ -5,6 +5,7 @@ import { closedError, type FoundryError, toFoundryError } from "../errors.js";
 import { type Logger, silentLogger } from "../log.js";
 import { Metrics } from "../metrics.js";
 import type { Machine } from "../platform/machine.js";
+import { callOptions, loadOptions, streamOptions, unloadOptions } from "./call-options.js";
 import type { CliGeneration } from "./cli/index.js";
 import type { Admit } from "./completion/admission.js";
 import type { Completion, CompletionEvent } from "./completion/completion.js";
@@ -151,6 +152,7 @@ export class FoundryClient {
    */
   streamComplete(request: CompletionRequest, options: StreamOptions = {}): CompletionStream {
     const checked = parseArguments(completionRequestSchema, request);
+    checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
     const progress = new CompletionProgress(characters, now, options.id);
@@ -177,6 +179,7 @@ export class FoundryClient {
    * @throws FoundryError `INVALID_RESPONSE` when it does not answer what Foundry Local answers.
    */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
+    checkOptions(callOptions, options);
     const { models, warning } = await this.#with(options, ({ service }, signal) =>
       service.listAvailable(signal),
     );
@@ -196,7 +199,7 @@ export class FoundryClient {
    */
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
-    parseArguments(idleArgument, { idleSeconds: options.idleSeconds });
+    checkOptions(loadOptions, options);
     const { device, download, force = false, onNews: tell } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
@@ -240,6 +243,7 @@ export class FoundryClient {
    */
   async unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     parseArguments(modelArgument, { model });
+    checkOptions(unloadOptions, options);
     const { force = false } = options;
     return this.#with(options, async ({ loader }, signal) => {
       const { model: wanted } = await loader.want(model, signal);
@@ -256,8 +260,12 @@ export class FoundryClient {
     return dialect?.can.stopsOnDisconnect ?? null;
   }
 
-  /** How the service is. Never rejects: what is wrong stands in `problems`, each with its fix. */
+  /**
+   * How the service is. Rejects for wrong options only: what is wrong with the service stands in
+   * `problems`, each with its fix.
+   */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
+    checkOptions(callOptions, options);
     const { signal, letGo } = this.#endOf(options.signal);
     try {
       const timeoutMs = this.#options.timeoutMs ?? 30_000;
@@ -373,9 +381,6 @@ export class FoundryClient {
 
 /** A name, and nothing else: callers in JavaScript are not stopped by types. */
 const modelArgument = z.object({ model: completionFields.model });
-const idleArgument = z.object({
-  idleSeconds: z
-    .int("a whole number of seconds, 1 or more")
-    .min(1, "a whole number of seconds, 1 or more")
-    .optional(),
-});
+const checkOptions = (schema: z.ZodType, options: unknown): void => {
+  parseArguments(schema, options, { noun: "option" });
+};

@@ -5,7 +5,13 @@ import { isRefused, pauseMs } from "../http/index.js";
 import { type Machine, thisMachine } from "../platform/machine.js";
 import { type FoundryCli, findFoundryCli } from "./cli/index.js";
 import type { Dialect } from "./dialects/index.js";
-import { Discovery, EmbeddedService, type FoundBy, type Search } from "./discovery/index.js";
+import {
+  Discovery,
+  EmbeddedService,
+  type FoundBy,
+  guessWarning,
+  type Search,
+} from "./discovery/index.js";
 import { ModelDownloader } from "./downloads/index.js";
 import { type HealthProblem, oldAgentProblem } from "./health-problems.js";
 import { ModelLoader } from "./loading.js";
@@ -23,6 +29,8 @@ export interface Connection {
   readonly downloader: ModelDownloader;
   readonly room: RoomCheck;
   readonly foundBy: FoundBy;
+  /** What the first answer says of a service that was found by guessing. */
+  guessWarning: string | null;
 }
 
 export interface Asking {
@@ -260,9 +268,10 @@ export class CurrentService {
   }
 
   #discoveryFor(may: { autostart: boolean; embedded: boolean | "auto" }): Discovery {
-    const { cliPath, log } = this.#options;
+    const { cliPath, log, discovery } = this.#options;
     const embeddedService = this.#embedded;
-    return new Discovery({ machine: this.#machine, ...may, cliPath, log, embeddedService });
+    const machine = this.#machine;
+    return new Discovery({ machine, ...may, discovery, cliPath, log, embeddedService });
   }
 
   #lose(connection: Connection): void {
@@ -320,6 +329,7 @@ export class CurrentService {
     return {
       service,
       foundBy,
+      guessWarning: foundBy === "guess" ? guessWarning(service.endpoint) : null,
       room,
       loader: new ModelLoader(service, this.#options.model, room),
       downloader: new ModelDownloader(

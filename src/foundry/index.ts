@@ -1,4 +1,13 @@
 /** @internal For `doctor`. */
+
+/** @internal For the classes above, which check their own options the same way. */
+export {
+  listener,
+  loadWishFields,
+  optionsOf,
+  signalOption,
+  withinMs,
+} from "./call-options.js";
 export type { Diagnosis } from "./client.js";
 export {
   type CallOptions,
@@ -29,4 +38,4 @@ export type { Health, HealthMemory } from "./health.js";
 export type { HealthProblem } from "./health-problems.js";
 export type { Device, ModelInfo } from "./models/index.js";
 export type { News } from "./news.js";
-export type { FoundryClientOptions } from "./options.js";
+export { type FoundryClientOptions, optionFields, wholeNumber } from "./options.js";

@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { dirname, isAbsolute, relative } from "node:path";
-import { freeDiskMb, memoryFigures } from "../platform/free-space.js";
+import { freeDiskMb, isDiskExact, memoryFigures } from "../platform/free-space.js";
 import { type Machine, thisMachine } from "../platform/machine.js";
 import { mbOfFiles } from "./downloads/index.js";
 import type { KnownModel } from "./models/index.js";
@@ -39,7 +39,11 @@ export class RoomCheck {
     if (cache === null || folder === null) return diskRoom(model, null);
     const free = await (this.#machine.freeDiskMb ?? freeDiskMb)(folder);
     if (free === null) return diskRoom(model, null);
-    return diskRoom(model, { freeMb: free, presentMb: await mbOfFiles(cache, model) });
+    return diskRoom(model, {
+      freeMb: free,
+      presentMb: await mbOfFiles(cache, model),
+      isExact: isDiskExact(this.#machine.platform),
+    });
   }
 
   /**

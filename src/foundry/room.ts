@@ -17,6 +17,8 @@ export interface DiskFigures {
   readonly freeMb: number;
   /** What is there already of the model, from a download that was broken off. */
   readonly presentMb: number;
+  /** `false` where the system may free more. */
+  readonly isExact: boolean;
 }
 
 const ENOUGH: Room = { refusal: null, warning: null };
@@ -69,6 +71,11 @@ export function diskRoom({ id, sizeMb }: Sized, disk: DiskFigures | null): Room 
     ? `The rest of ${id} needs ${inGb(missingMb)} of disk`
     : `${id} needs ${inGb(missingMb)} of disk`;
   const free = `${inGb(disk.freeMb)} are free where the models lie`;
+  if (missingMb > disk.freeMb && !disk.isExact) {
+    return warn(
+      `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
+    );
+  }
   if (missingMb > disk.freeMb) return refuse("INSUFFICIENT_DISK", `${needs}, and ${free}.`);
   const words = `Disk space is tight: ${isPart ? `the${needs.slice(3)}` : needs}, and ${free}.`;
   return isTight(missingMb, disk.freeMb) ? warn(words) : ENOUGH;

@@ -1,5 +1,5 @@
-import { endpointFault } from "../config.js";
 import { FoundryError } from "../errors.js";
+import { endpointFault } from "../setting-values.js";
 
 /** The endpoint in its parts: what is connected to, and what stands in front of every path. */
 export interface Endpoint {

@@ -1,9 +1,11 @@
 import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
 import { jsonFrom } from "../json.js";
+import { MAX_CHARACTERS_AHEAD, MAX_EVENTS_AHEAD, MAX_IDLE_STREAM_BYTES } from "../limits.js";
 import { readBody } from "./body.js";
 import type { CallScope } from "./call-scope.js";
 import { isHtml } from "./error-text.js";
 import type { Exchange, Head } from "./exchange.js";
+import { timeoutError } from "./failure.js";
 import { readEvents } from "./sse.js";
 import type { EventStream, PhaseLimits, StreamEvent } from "./types.js";
 
@@ -30,25 +32,35 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   readonly #events: AsyncGenerator<StreamEvent, void, undefined>;
   /** Read while waiting for the start, not yet handed on. */
   readonly #ahead: StreamEvent[] = [];
+  #charactersAhead = 0;
   #isOver = false;
+  #isPart: (event: StreamEvent) => boolean = () => true;
+  /** Until an event comes that is a part of the answer; `undefined`: without a limit. */
+  #silenceLeftMs: number | undefined;
+  /** The limit up to the first event is another one. */
+  #hasBegun = false;
+  /** Bytes since the last event that was a part of the answer. */
+  #idleBytes = 0;
 
   constructor(source: StreamSource) {
     this.#source = source;
-    this.#events = eventsOf(source);
+    this.#silenceLeftMs = source.limits.silenceMs;
+    this.#events = this.#readEvents();
   }
 
   /**
-   * Reads until the event that `isStart` accepts, or to the end. Until this resolves the attempt
-   * may fail and be made again; whatever it read then is forgotten.
+   * Reads until the first event that is a part of the answer, or to the end. Until this resolves the
+   * attempt may fail and be made again; whatever it read then is forgotten.
    */
-  async readAhead(isStart: (event: StreamEvent) => boolean): Promise<void> {
+  async readAhead(isPart: (event: StreamEvent) => boolean): Promise<void> {
     const { exchange } = this.#source;
+    this.#isPart = isPart;
     try {
       for (;;) {
-        const event = await this.#read();
-        if (event === undefined) break;
-        this.#ahead.push(event);
-        if (isStart(event)) break;
+        const read = await this.#read();
+        if (read === undefined) break;
+        this.#keepAhead(read.event);
+        if (read.isPart) break;
       }
     } catch (thrown) {
       exchange.abort(cancelledError());
@@ -66,7 +78,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     if (this.#isOver) return { done: true, value: undefined };
     try {
       this.#source.scope.throwIfEnded();
-      const event = this.#ahead.shift() ?? (await this.#read());
+      const event = this.#ahead.shift() ?? (await this.#read())?.event;
       // `return()` may have come while this one was waiting.
       if (event !== undefined && !this.#isOver) return { done: false, value: event };
       this.#isOver = true;
@@ -88,39 +100,82 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     return { done: true, value: undefined };
   }
 
-  async #read(): Promise<StreamEvent | undefined> {
-    const { exchange } = this.#source;
-    const result = await this.#events.next();
-    exchange.relax();
-    return result.done === true ? undefined : result.value;
-  }
-}
-
-async function* eventsOf(source: StreamSource): AsyncGenerator<StreamEvent, void, undefined> {
-  const { exchange, head, limits, maxBytes, baseUrl } = source;
-  const contentType = head.headers["content-type"] ?? "";
-  // `includes`: C2 sends the header twice, which arrives as `text/event-stream, text/event-stream`.
-  if (contentType.includes("text/event-stream")) {
-    const events = readEvents(exchange, maxBytes);
-    for (;;) {
-      const event = await events.next();
-      if (event.done === true) return;
-      yield event.value;
-      // The silence is counted while somebody waits for the next event, so that a slow reader is
-      // not taken for a stalled service.
-      exchange.expectWithin("silence", limits.silenceMs);
+  /** The latest ones, since each may come a million times before the first token. */
+  #keepAhead(event: StreamEvent): void {
+    this.#ahead.push(event);
+    this.#charactersAhead += event.data.length;
+    while (
+      this.#ahead.length > 1 &&
+      (this.#ahead.length > MAX_EVENTS_AHEAD || this.#charactersAhead > MAX_CHARACTERS_AHEAD)
+    ) {
+      this.#charactersAhead -= this.#ahead.shift()?.data.length ?? 0;
     }
   }
-  const body = await readBody(exchange, maxBytes, () => {});
-  // An engine that does not stream answers in one piece, which reads as a stream of one event.
-  if (jsonFrom(body) === undefined) throw invalidStream(baseUrl, kindOf(body, contentType));
-  yield { data: body, event: null };
+
+  async #read(): Promise<{ readonly event: StreamEvent; readonly isPart: boolean } | undefined> {
+    const { exchange } = this.#source;
+    // The silence is counted while the next event is waited for, so that a slow reader is not taken
+    // for a stalled service.
+    if (this.#hasBegun) exchange.expectWithin("silence", this.#silenceLeftMs);
+    const since = performance.now();
+    const result = await this.#events.next();
+    exchange.relax();
+    if (result.done === true) return undefined;
+    const isPart = this.#isPart(result.value);
+    this.#countSilence(isPart, performance.now() - since);
+    return { event: result.value, isPart };
+  }
+
+  #countSilence(isPart: boolean, waitedMs: number): void {
+    const { limits, baseUrl } = this.#source;
+    const { silenceMs } = limits;
+    if (isPart || !this.#hasBegun || silenceMs === undefined) {
+      this.#silenceLeftMs = silenceMs;
+    } else {
+      this.#silenceLeftMs = (this.#silenceLeftMs ?? silenceMs) - waitedMs;
+      // Where events come without a pause, no timer ever has time to fire.
+      if (this.#silenceLeftMs <= 0) throw timeoutError("silence", silenceMs, baseUrl, false);
+    }
+    this.#hasBegun = true;
+    if (isPart) this.#idleBytes = 0;
+  }
+
+  async *#readEvents(): AsyncGenerator<StreamEvent, void, undefined> {
+    const { exchange, head, maxBytes, baseUrl } = this.#source;
+    const contentType = head.headers["content-type"] ?? "";
+    // `includes`: C2 sends the header twice, which arrives as `text/event-stream, text/event-stream`.
+    if (contentType.includes("text/event-stream")) {
+      yield* readEvents(this.#chunks(), maxBytes);
+      return;
+    }
+    const body = await readBody(exchange, maxBytes, () => {});
+    // An engine that does not stream answers in one piece, which reads as a stream of one event.
+    if (jsonFrom(body) === undefined) throw invalidStream(baseUrl, kindOf(body, contentType));
+    yield { data: body, event: null };
+  }
+
+  /** Comments and lines without an end bring no event, so bytes are counted here. */
+  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of this.#source.exchange) {
+      this.#idleBytes += chunk.length;
+      if (this.#idleBytes > MAX_IDLE_STREAM_BYTES) throw nothingInIt(this.#source.baseUrl);
+      yield chunk;
+    }
+  }
 }
 
 function kindOf(body: string, contentType: string): string {
   if (body.trim() === "") return "an empty answer";
   if (isHtml(body, contentType)) return "an HTML page";
   return /^\s*[{[]/.test(body) ? "half a JSON" : "text";
+}
+
+function nothingInIt(baseUrl: string): FoundryError {
+  return new FoundryError(
+    "RESPONSE_TOO_LARGE",
+    `${baseUrl} sent more than ${MAX_IDLE_STREAM_BYTES} bytes without any of an answer in them.`,
+    { action: "Look what answers at the endpoint; restart or update the service." },
+  );
 }
 
 function invalidStream(baseUrl: string, what: string): FoundryError {

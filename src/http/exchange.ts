@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { FoundryError, TimeoutPhase } from "../errors.js";
+import { CHUNK_OVERHEAD_BYTES } from "../limits.js";
 import type { CallScope } from "./call-scope.js";
 import type { Connection, Connections } from "./connections.js";
 import { networkError, timeoutError } from "./failure.js";
@@ -91,7 +92,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
         onResponseData: (controller, chunk) => {
           if (this.#isOver) return;
           this.#chunks.push(chunk);
-          this.#unread += chunk.length;
+          this.#unread += chunk.length + CHUNK_OVERHEAD_BYTES;
           if (this.#unread > PAUSE_ABOVE_BYTES) controller.pause();
           this.#wake();
         },
@@ -129,7 +130,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        this.#unread -= chunk.length;
+        this.#unread -= chunk.length + CHUNK_OVERHEAD_BYTES;
         if (this.#unread < RESUME_BELOW_BYTES && this.#controller?.paused)
           this.#controller.resume();
         yield chunk;

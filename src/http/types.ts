@@ -6,8 +6,8 @@ export interface PhaseLimits {
   /** From sending to the first byte of the answer; of a stream, to its first event. */
   readonly firstByteMs?: number;
   /**
-   * Longest silence after that: between two bytes of a body, between two events of a stream.
-   * Comments do not count as events: a service that only says it is alive has stalled too.
+   * Longest silence after that: between two bytes of a body; in a stream, without an event that
+   * {@link StreamSpec.isStart} accepts. A service that only says that it is alive has stalled, too.
    */
   readonly silenceMs?: number;
   /** From sending to the last byte. */
@@ -77,8 +77,9 @@ export interface StreamEvent {
 
 export interface StreamSpec extends Request, Refusable {
   /**
-   * Whether this event is the first that must not be lost, the first token. Until then a failure is
-   * retried, afterwards never. May throw a `FoundryError` for an error inside a 200.
+   * Whether this event brings a part of the answer. The first such must not be lost: until then a
+   * failure is retried, afterwards never. Only such an event ends a silence. May throw a
+   * `FoundryError` for an error inside a 200.
    */
   readonly isStart: (event: StreamEvent) => boolean;
 }

@@ -1,6 +1,7 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import {
+  CallToolRequestSchema,
   type CallToolResult,
   ErrorCode,
   ListToolsRequestSchema,
@@ -9,7 +10,7 @@ import {
   type ServerRequest,
   type Tool as ToolListing,
 } from "@modelcontextprotocol/sdk/types.js";
-import { z } from "zod";
+import { quoted } from "../arguments.js";
 import type { FoundryClient } from "../completions/index.js";
 import { toFoundryError } from "../errors.js";
 import type { Logger } from "../log.js";
@@ -18,7 +19,7 @@ import type { CallPolicy } from "./call-policy.js";
 import type { CallsInFlight } from "./calls-in-flight.js";
 import { failureText } from "./failure-text.js";
 import { jsonSchemaOf } from "./json-schema.js";
-import { ProgressReporter } from "./progress.js";
+import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress.js";
 import type { Tool, ToolAnswer } from "./tool.js";
 
 /** What all calls work with. */
@@ -27,6 +28,7 @@ interface CallParts {
   readonly log: Logger;
   readonly policy: CallPolicy;
   readonly calls: CallsInFlight;
+  readonly clock: Clock;
 }
 
 /**
@@ -37,39 +39,20 @@ export function registerTools(server: Server, tools: readonly Tool[], parts: Cal
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const listings = tools.map(listingOf);
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listings }));
-  server.setRequestHandler(callRequestSchema, async ({ params }, extra) => {
+  // Params that do not fit have been refused before, by the guarded transport.
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = byName.get(params.name);
     if (tool === undefined) {
       throw new McpError(
         ErrorCode.InvalidParams,
-        `There is no tool ${JSON.stringify(params.name)}. There are: ${[...byName.keys()].join(", ")}.`,
+        `There is no tool ${quoted(params.name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }
-    if (params.areArgumentsUnfit) {
-      throw new McpError(ErrorCode.InvalidParams, "The arguments of a tool are a JSON object.");
-    }
-    const call = callTool(tool, params.arguments, extra, parts);
+    const call = callTool(tool, params.arguments ?? {}, extra, parts);
     parts.calls.add(call);
     return call;
   });
 }
-
-const argumentsSchema = z.record(z.string(), z.unknown());
-
-/**
- * Takes whatever comes, so that the handler can say what is wrong with it: where the SDK's own
- * `CallToolRequestSchema` does not fit, the caller gets an internal error or the raw output of zod.
- */
-const callRequestSchema = z.object({
-  method: z.literal("tools/call"),
-  params: z
-    .looseObject({ name: z.string(), arguments: z.unknown().optional() })
-    .transform((params) => {
-      const given = argumentsSchema.safeParse(params.arguments ?? {});
-      return { ...params, arguments: given.data ?? {}, areArgumentsUnfit: !given.success };
-    })
-    .catch({ name: "", arguments: {}, areArgumentsUnfit: false }),
-});
 
 export function listingOf(tool: Tool): ToolListing {
   return {
@@ -88,10 +71,10 @@ async function callTool(
   tool: Tool,
   given: unknown,
   extra: Extra,
-  { client, log, policy }: CallParts,
+  { client, log, policy, clock }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
-  const progress = reporterFor(extra);
+  const progress = reporterFor(extra, clock);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
     .call(given, { client, signal: extra.signal, progress, policy })
@@ -128,13 +111,13 @@ function resultOf(
   return { content: texts.map((text) => ({ type: "text", text })), ...structured };
 }
 
-function reporterFor({ _meta, sendNotification }: Extra): ProgressReporter {
+function reporterFor({ _meta, sendNotification }: Extra, clock: Clock): ProgressReporter {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return new ProgressReporter(null);
-  return new ProgressReporter((update) =>
+  const send = (update: ProgressUpdate): Promise<void> =>
     sendNotification({
       method: "notifications/progress",
       params: { progressToken, ...update },
-    }),
-  );
+    });
+  return new ProgressReporter(send, clock);
 }

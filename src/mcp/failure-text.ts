@@ -1,4 +1,6 @@
 import type { FoundryError } from "../errors.js";
+import { LONGEST_ERROR } from "../limits.js";
+import { truncate } from "../text.js";
 
 /** A failure in words for the model that called: what happened, what to do, whether to repeat it. */
 export function failureText(
@@ -7,14 +9,14 @@ export function failureText(
   notes: readonly string[] = [],
 ): string {
   const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error), ...notes];
-  if (textSoFar !== "")
-    lines.push("", "The text so far, which is not the whole answer:", textSoFar);
-  return lines.join("\n");
+  const text = truncate(lines.join("\n"), LONGEST_ERROR);
+  if (textSoFar === "") return text;
+  return `${text}\n\nThe text so far, which is not the whole answer:\n${textSoFar}`;
 }
 
 /** The same in one line, for a list of warnings. */
 export const failureLine = (error: FoundryError): string =>
-  `${error.code}: ${error.message} ${error.action}`;
+  truncate(`${error.code}: ${error.message} ${error.action}`, LONGEST_ERROR);
 
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";

@@ -5,6 +5,7 @@ export class LineSplitter {
   readonly #longest: number;
   #parts: Buffer[] = [];
   #length = 0;
+  #isFirst = true;
   /** The rest of a line that grew too long is skipped. */
   #isSkipping = false;
 
@@ -35,7 +36,10 @@ export class LineSplitter {
   }
 
   #takeLine(): string | null {
-    const line = this.#isSkipping ? null : Buffer.concat(this.#parts).toString("utf8");
+    const text = this.#isSkipping ? null : Buffer.concat(this.#parts).toString("utf8");
+    // Shells of Windows put a byte order mark before what they pipe.
+    const line = this.#isFirst ? (text?.replace(/^\ufeff/, "") ?? null) : text;
+    this.#isFirst = false;
     this.#parts = [];
     this.#length = 0;
     this.#isSkipping = false;

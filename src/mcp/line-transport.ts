@@ -1,25 +1,29 @@
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import {
-  ErrorCode,
-  type JSONRPCMessage,
-  JSONRPCMessageSchema,
-  type RequestId,
-  RequestIdSchema,
-} from "@modelcontextprotocol/sdk/types.js";
-import { z } from "zod";
+  ANONYMOUS_PERIOD_MS,
+  LAST_LINES_MS,
+  LONGEST_LINE,
+  MOST_ANONYMOUS_REFUSALS,
+  MOST_IN_FLIGHT,
+  MOST_INPUT_WAITING,
+  MOST_OUTPUT_WAITING,
+} from "../limits.js";
+import { InputQueue } from "./input-queue.js";
+import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
 import { LineSplitter } from "./line-splitter.js";
+import { OpenRequests } from "./open-requests.js";
+import { lineOf } from "./output-line.js";
+import { RateLimit } from "./rate-limit.js";
 
-/** A prompt of 5 MB is 30 MB when each character of it is escaped. */
-const LONGEST_LINE = 64 * 1024 * 1024;
-
-/** As much of a message as is needed to answer that it is none. */
-const withIdSchema = z.object({ id: RequestIdSchema, method: z.unknown() });
+const TOO_LONG: Refusal = { code: ErrorCode.InvalidRequest, message: "The message is too long." };
 
 /**
  * MCP over a pair of streams, one JSON message a line. Unlike the SDK's `StdioServerTransport` it
  * closes when the input ends or the output breaks, answers what it cannot read instead of leaving the
- * caller to wait, and survives a line that is too long.
+ * caller to wait, survives a line that is too long, and begins nothing new while the host does not read.
  */
 export class LineTransport implements Transport {
   onclose?: () => void;
@@ -28,7 +32,13 @@ export class LineTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #lines: LineSplitter;
+  readonly #waiting = new InputQueue();
+  readonly #open = new OpenRequests();
+  readonly #anonymous = new RateLimit(MOST_ANONYMOUS_REFUSALS, ANONYMOUS_PERIOD_MS);
+  #isWorking = false;
+  #hasEnded = false;
   #isClosed = false;
+  #wake = (): void => {};
 
   constructor(input: Readable, output: Writable, longestLine = LONGEST_LINE) {
     this.#input = input;
@@ -43,11 +53,19 @@ export class LineTransport implements Transport {
     this.#input.once("error", this.#onBreak);
     // Never taken away: a pipe may report its end long after we have stopped to use it.
     this.#output.on("error", this.#onBreak);
+    this.#output.on("drain", () => this.#wake());
   }
 
-  send(message: JSONRPCMessage): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#output.write(`${JSON.stringify(message)}\n`, (error) => {
+  async send(message: JSONRPCMessage): Promise<void> {
+    // Old when the host reads again, and then the next one comes.
+    const isProgress = "method" in message && message.method === "notifications/progress";
+    if (isProgress && this.#isFull) return;
+    const line = lineOf(message);
+    if (!("method" in message)) this.#open.answered(message.id);
+    this.#wake();
+    await new Promise<void>((resolve, reject) => {
+      this.#output.write(line, (error) => {
+        this.#wake();
         if (error) reject(error);
         else resolve();
       });
@@ -60,10 +78,26 @@ export class LineTransport implements Transport {
     this.#input.off("data", this.#onData);
     // A paused stdin no longer keeps the process alive.
     this.#input.pause();
+    this.#waiting.clear();
+    this.#wake();
     this.onclose?.();
   }
 
-  readonly #onEnd = (): void => void this.close();
+  /** Whether the host leaves more unread than may wait. */
+  get #isFull(): boolean {
+    return this.#output.writableLength > MOST_OUTPUT_WAITING;
+  }
+
+  get #hasRoom(): boolean {
+    return !this.#isFull && this.#open.size < MOST_IN_FLIGHT;
+  }
+
+  /** What came before the end is still taken, unless nothing can be answered now: the host is gone. */
+  readonly #onEnd = (): void => {
+    this.#hasEnded = true;
+    if (!this.#isWorking || !this.#hasRoom) void this.close();
+    else setTimeout(() => void this.close(), LAST_LINES_MS).unref();
+  };
 
   readonly #onBreak = (error: Error): void => {
     if (!this.#isClosed) this.onerror?.(error);
@@ -72,44 +106,49 @@ export class LineTransport implements Transport {
 
   readonly #onData = (chunk: Buffer): void => {
     for (const line of this.#lines.push(chunk)) {
-      if (this.#isClosed) return;
-      if (line === null) {
-        this.#refuse(ErrorCode.InvalidRequest, "The message is too long.");
-      } else if (line.trim() !== "") {
-        this.#read(line);
-      }
+      if (line === null || line.trim() !== "") this.#waiting.add(line);
     }
+    // Up to this bound it is read on, since only reading shows that the host has closed its end.
+    if (this.#waiting.length > MOST_INPUT_WAITING) this.#input.pause();
+    if (!this.#isWorking) void this.#work();
   };
 
-  #read(line: string): void {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(line);
-    } catch {
-      this.#refuse(ErrorCode.ParseError, "This line is no JSON.");
-      return;
+  /** Takes one message after the other; what else is to be done is done between two of them. */
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (let line = this.#waiting.next(); line !== undefined; line = this.#waiting.next()) {
+      for (const reading of line === null ? [{ refusal: TOO_LONG }] : readingsOf(line)) {
+        this.#take(reading);
+        await setImmediate();
+        await this.#room();
+        if (this.#isClosed) return;
+      }
+      if (this.#input.isPaused() && this.#waiting.length <= MOST_INPUT_WAITING) {
+        this.#input.resume();
+      }
     }
-    // Protocol version 2025-03-26 lets a client send several messages as a list.
-    for (const given of Array.isArray(parsed) ? parsed : [parsed]) this.#take(given);
+    this.#isWorking = false;
+    if (this.#hasEnded) await this.close();
   }
 
-  #take(given: unknown): void {
-    const message = JSONRPCMessageSchema.safeParse(given);
-    if (message.success) {
-      this.onmessage?.(message.data);
-      return;
+  async #room(): Promise<void> {
+    while (!this.#hasRoom && !this.#isClosed) {
+      if (this.#hasEnded) return this.close();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
-    const request = withIdSchema.safeParse(given);
-    this.#refuse(
-      ErrorCode.InvalidRequest,
-      "This is no JSON-RPC 2.0 message.",
-      request.success ? request.data.id : undefined,
-    );
   }
 
-  #refuse(code: ErrorCode, message: string, id?: RequestId): void {
-    this.onerror?.(new Error(message));
-    const answer = { jsonrpc: "2.0" as const, error: { code, message } };
-    this.send(id === undefined ? answer : { ...answer, id }).catch(this.#onBreak);
+  #take(reading: Reading): void {
+    if ("refusal" in reading) {
+      this.onerror?.(new Error(reading.refusal.message));
+      // Without an id no caller waits for it.
+      if (reading.refusal.id === undefined && !this.#anonymous.take()) return;
+      this.send(answerOf(reading.refusal)).catch(this.#onBreak);
+      return;
+    }
+    this.#open.note(reading.message);
+    this.onmessage?.(reading.message);
   }
 }

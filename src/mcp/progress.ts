@@ -1,4 +1,6 @@
+import { toFoundryError } from "../errors.js";
 import type { News } from "../foundry/index.js";
+import type { Logger } from "../log.js";
 
 /**
  * Progress of one call, told to a caller who asked for it. `progress` counts tokens. A message with a
@@ -27,6 +29,19 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The same, where a throw of what was to be run is logged: from a timer it would end the process. */
+export const guardedClock = (log: Logger): Clock => ({
+  now: systemClock.now,
+  after: (ms, callback) =>
+    systemClock.after(ms, () => {
+      try {
+        callback();
+      } catch (thrown) {
+        log.error({ detail: toFoundryError(thrown).detail }, "a timer failed");
+      }
+    }),
+});
 
 /** Nine a second while it runs; the last one, which does not wait, makes it ten. */
 const INTERVAL_MS = 120;

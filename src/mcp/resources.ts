@@ -4,6 +4,7 @@ import { z } from "zod";
 import { parseArguments } from "../arguments.js";
 import { type CompletionState, type Completions, hasEnded } from "../completions/index.js";
 import { FoundryError } from "../errors.js";
+import { truncate } from "../text.js";
 import {
   completionUri,
   contentsOf,
@@ -22,6 +23,8 @@ export const RESOURCE_CAPABILITY = { subscribe: true, listChanged: true };
 /** The protocol's code for it, which the SDK does not name. */
 const RESOURCE_NOT_FOUND = -32002;
 const PAGE = 50;
+/** Ours are 50 characters. */
+const LONGEST_URI = 200;
 
 const EXAMPLE = "foundry://completions/c-k3f9x2-17";
 const uriParams = z.looseObject({
@@ -151,7 +154,9 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
 }
 
 const notFound = (uri: string, what: string): McpError =>
-  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list names those there are.`, { uri });
+  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list names those there are.`, {
+    uri: truncate(uri, LONGEST_URI),
+  });
 
 /** The newest first, from the one after the cursor. */
 function pageOf(states: readonly CompletionState[], cursor: string | undefined) {

@@ -1,13 +1,26 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { FoundryClient } from "../completions/index.js";
+import { LONGEST_ERROR } from "../limits.js";
 import type { Logger } from "../log.js";
+import { printable } from "../text.js";
 import { VERSION } from "../version.js";
 import { registerTools } from "./adapter.js";
 import { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
 import { CallsInFlight } from "./calls-in-flight.js";
+import { GuardedTransport } from "./guarded-transport.js";
 import { INSTRUCTIONS } from "./instructions.js";
+import { LogThrottle } from "./log-throttle.js";
+import { guardedClock } from "./progress.js";
 import { RESOURCE_CAPABILITY, registerResources } from "./resources.js";
 import { TOOLS } from "./tools/index.js";
+
+/** The SDK's server, which whatever comes over the transport cannot harm. */
+class GuardedServer extends Server {
+  override connect(transport: Transport): Promise<void> {
+    return super.connect(new GuardedTransport(transport));
+  }
+}
 
 /** The MCP server, not yet connected to anything. Nothing is asked of the client before a call. */
 export function createServer(
@@ -16,12 +29,15 @@ export function createServer(
   policy: CallPolicy = DEFAULT_CALL_POLICY,
   calls = new CallsInFlight(),
 ): Server {
-  const server = new Server(
+  const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
     { capabilities: { tools: {}, resources: RESOURCE_CAPABILITY }, instructions: INSTRUCTIONS },
   );
-  server.onerror = (error) => log.warn({ detail: error.message }, "protocol error");
-  registerTools(server, TOOLS, { client, log, policy, calls });
-  registerResources(server, client.completions);
+  const protocolErrors = new LogThrottle(log);
+  server.onerror = ({ message }) =>
+    protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
+  const clock = guardedClock(log);
+  registerTools(server, TOOLS, { client, log, policy, calls, clock });
+  registerResources(server, client.completions, clock);
   return server;
 }

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, lstat, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
+import { windowsVariable, withWindowsVariables } from "./windows-program.js";
 
 /**
  * Where a program of this name would be, likeliest first: the folders of PATH, then those that
@@ -29,18 +30,28 @@ export async function firstExecutable(
   return null;
 }
 
-/** A path as people write it into settings, where no shell replaces the `~` for them. */
-export function pathAsTyped(typed: string, { platform, home }: Machine): string {
-  const { join, resolve } = platform === "win32" ? path.win32 : path.posix;
-  return /^~[\\/]/.test(typed) ? join(home, typed.slice(2)) : resolve(typed);
+/**
+ * A path as people write it into settings, where no shell takes off quotes (`"C:\\…"` is what the
+ * Explorer's "Copy as path" gives) or replaces `~` and, on Windows, `%USERPROFILE%`.
+ */
+export function pathAsTyped(typed: string, { platform, home, environment }: Machine): string {
+  const onWindows = platform === "win32";
+  const { join, resolve } = onWindows ? path.win32 : path.posix;
+  const plain = withoutQuotes(typed);
+  const text = onWindows ? withWindowsVariables(plain, environment) : plain;
+  return /^~[\\/]/.test(text) ? join(home, text.slice(2)) : resolve(text);
 }
+
+/** Without the quotes around the whole of it. */
+export const withoutQuotes = (typed: string): string =>
+  /^\s*(["'])(.+)\1\s*$/.exec(typed)?.[2] ?? typed;
 
 function posixCandidates(name: string, { platform, environment, home }: Machine): string[] {
   const { join, isAbsolute } = path.posix;
   const usual =
     platform === "darwin"
-      ? // Homebrew on Apple silicon; Homebrew on Intel, and installers.
-        ["/opt/homebrew/bin", "/usr/local/bin"]
+      ? // Homebrew on Apple silicon; Homebrew on Intel, and installers; for one user; MacPorts.
+        ["/opt/homebrew/bin", "/usr/local/bin", join(home, ".local", "bin"), "/opt/local/bin"]
       : // Unpacked for all users; for one; Homebrew on Linux.
         ["/usr/local/bin", join(home, ".local", "bin"), "/home/linuxbrew/.linuxbrew/bin"];
   const folders = [...(environment["PATH"] ?? "").split(":"), ...usual];
@@ -49,27 +60,22 @@ function posixCandidates(name: string, { platform, environment, home }: Machine)
   return [...new Set(paths)];
 }
 
-function windowsCandidates(name: string, { environment }: Machine): string[] {
+function windowsCandidates(name: string, { environment, home }: Machine): string[] {
   const { join } = path.win32;
-  const local = variable(environment, "LOCALAPPDATA");
+  // Some hosts hand on few variables.
+  const local = windowsVariable(environment, "LOCALAPPDATA") ?? join(home, "AppData", "Local");
   // The aliases of installed packages, and the links that winget makes.
-  const usual =
-    local === undefined
-      ? []
-      : [join(local, "Microsoft", "WindowsApps"), join(local, "Microsoft", "WinGet", "Links")];
-  const folders = [...windowsPathEntries(variable(environment, "PATH") ?? ""), ...usual];
-  const endings = windowsEndings(variable(environment, "PATHEXT") ?? "");
+  const usual = [
+    join(local, "Microsoft", "WindowsApps"),
+    join(local, "Microsoft", "WinGet", "Links"),
+  ];
+  const folders = [...windowsPathEntries(windowsVariable(environment, "PATH") ?? ""), ...usual];
+  const endings = windowsEndings(windowsVariable(environment, "PATHEXT") ?? "");
   const paths = folders
     .filter(isOnADrive)
     .flatMap((folder) => endings.map((ending) => join(folder, `${name}${ending}`)));
   const seen = new Map(paths.map((each) => [each.toLowerCase(), each]));
   return [...seen.values()];
-}
-
-/** Windows takes `Path` and `PATH` for the same, a copy of its variables does not. */
-function variable(environment: Machine["environment"], name: string): string | undefined {
-  const key = Object.keys(environment).find((each) => each.toUpperCase() === name);
-  return key === undefined ? undefined : environment[key];
 }
 
 /** Entries may be quoted, and quoted ones may hold the semicolon that parts them. */

@@ -46,6 +46,12 @@ export const memoryFigures = (): MemoryFigures =>
     available: process.availableMemory(),
   });
 
+/**
+ * Whether free disk space is all that there is: macOS leaves out what it frees when it is needed
+ * (purgeable space), so that more may fit.
+ */
+export const isDiskExact = (platform: NodeJS.Platform): boolean => platform !== "darwin";
+
 /** `null` where the system does not tell. */
 export async function freeDiskMb(folder: string): Promise<number | null> {
   return statfs(folder).then(

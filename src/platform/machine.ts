@@ -1,4 +1,5 @@
 import os from "node:os";
+import path from "node:path";
 import type { MemoryFigures } from "./free-space.js";
 
 /**
@@ -21,5 +22,18 @@ export const thisMachine = (): Machine => ({
   platform: process.platform,
   arch: process.arch,
   environment: process.env,
-  home: os.homedir(),
+  home: homeFolder(),
 });
+
+/**
+ * The user's home. A user of a container without an entry in `/etc/passwd` and without HOME has none,
+ * and on Windows one of more than 260 characters cannot be asked for. Then it is the folder of the Node
+ * that runs us: it is there, no other user can put files there, and nothing of Foundry Local's is in it.
+ */
+export function homeFolder(ask: () => string = os.homedir): string {
+  try {
+    return ask();
+  } catch {
+    return path.dirname(process.execPath);
+  }
+}

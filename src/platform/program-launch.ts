@@ -5,6 +5,8 @@ export interface LaunchSetting {
   /** The Node that runs JavaScript files. */
   readonly node: string;
   readonly outlivesUs: boolean;
+  /** It may still run when we have stopped waiting for it. */
+  readonly mayBeLeft: boolean;
 }
 
 export type Launch =
@@ -13,6 +15,8 @@ export type Launch =
       readonly args: readonly string[];
       /** In a session of its own. */
       readonly detached: boolean;
+      /** The command is {@link LAUNCHER}, whose exit code may be one of {@link launchFailure}. */
+      readonly isLauncher: boolean;
     }
   /** Why it cannot be started, as a clause for people. */
   | { readonly refused: string };
@@ -27,11 +31,38 @@ export function launchOf(file: string, args: readonly string[], setting: LaunchS
   if (onWindows && [".cmd", ".bat", ".ps1"].includes(extension)) {
     return { refused: "it is a script for a shell, and nothing is run through one" };
   }
-  // Windows would give a detached program no console, and each program that it starts a visible one.
-  // Nor does it need to be: what it starts is not ended with us there.
-  const detached = setting.outlivesUs && !onWindows;
   // Windows knows nothing of the line that names the interpreter.
-  return [".js", ".mjs", ".cjs"].includes(extension)
-    ? { command: setting.node, args: [file, ...args], detached }
-    : { command: file, args, detached };
+  const line = [".js", ".mjs", ".cjs"].includes(extension) ? [setting.node, file] : [file];
+  const [command = file, ...rest] = [...line, ...args];
+  if (!onWindows) return { command, args: rest, detached: setting.outlivesUs, isLauncher: false };
+  // On Windows a program is ended with us, what it has started itself is not: only one that may be
+  // left needs to outlive us.
+  if (!setting.outlivesUs || !setting.mayBeLeft) {
+    return { command, args: rest, detached: false, isLauncher: false };
+  }
+  const launched = ["-e", LAUNCHER, "--", command, ...rest];
+  return { command: setting.node, args: launched, detached: true, isLauncher: true };
+}
+
+/** Errors that the launcher hands on, in the order of their exit codes. */
+const NOT_STARTED = ["ENOENT", "EACCES", "EPERM", "ENOEXEC", "UNKNOWN"] as const;
+/** No program ends with codes like these. */
+const FIRST_CODE = 0x4e6f0000;
+
+/**
+ * On Windows, a program that we start is ended with us unless it is detached; but then it has no
+ * console, and each program that it starts gets a visible one. So a small Node is detached in between:
+ * it starts the program with a hidden console and waits for it. When that Node is ended, so is the
+ * program.
+ */
+const LAUNCHER = `const { spawn } = require("node:child_process");
+const [command, ...args] = process.argv.slice(1);
+const child = spawn(command, args, { stdio: "inherit", windowsHide: true });
+child.on("error", ({ code }) => process.exit(${FIRST_CODE} + 1 + ${JSON.stringify(NOT_STARTED)}.indexOf(code)));
+child.on("exit", (code) => process.exit(code ?? 1));`;
+
+/** Why the launcher could not start the program: a code of the system, or `""`; `null` where it did. */
+export function launchFailure(exitCode: number | null): string | null {
+  const index = (exitCode ?? 0) - FIRST_CODE;
+  return index < 0 || index > NOT_STARTED.length ? null : (NOT_STARTED[index - 1] ?? "");
 }

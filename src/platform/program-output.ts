@@ -1,4 +1,6 @@
 import { TextDecoder } from "node:util";
+import { LONGEST_OUTPUT_LINE, MOST_OUTPUT_BYTES } from "../limits.js";
+import { truncate } from "../text.js";
 
 /** What is kept of one stream: as much of its beginning and of its end, in characters. */
 const KEPT_EACH = 512 * 1024;
@@ -14,9 +16,17 @@ export class ProgramOutput {
   #head = "";
   #tail = "";
   #leftOut = 0;
+  #bytes = 0;
+
+  /** Bytes so far, those that were dropped included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** Takes bytes; returns the text that they complete, which may be none. */
   add(bytes: Buffer): string {
+    this.#bytes += bytes.length;
+    if (this.#bytes > MOST_OUTPUT_BYTES) return "";
     if (this.#decoder !== null) return this.#keep(this.#decoder.decode(bytes, { stream: true }));
     this.#first = Buffer.concat([this.#first, bytes]);
     if (this.#first.length < 2) return "";
@@ -46,6 +56,37 @@ export class ProgramOutput {
       this.#tail = this.#tail.slice(-KEPT_EACH);
     }
     return text;
+  }
+}
+
+/** The lines of an output that comes in pieces; of a line that is too long, its beginning. */
+export class OutputLines {
+  readonly #onLine: (line: string) => void;
+  readonly #output = new ProgramOutput();
+  #unfinished = "";
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  add(bytes: Buffer): void {
+    this.#take(this.#output.add(bytes));
+  }
+
+  end(): void {
+    this.#take(this.#output.end());
+    if (this.#unfinished !== "") this.#onLine(this.#unfinished);
+    this.#unfinished = "";
+  }
+
+  #take(text: string): void {
+    const lines = text.split(/\r?\n/);
+    for (const [index, line] of lines.entries()) {
+      this.#unfinished = truncate(this.#unfinished + line, LONGEST_OUTPUT_LINE);
+      if (index === lines.length - 1) return;
+      this.#onLine(this.#unfinished);
+      this.#unfinished = "";
+    }
   }
 }
 

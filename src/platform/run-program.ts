@@ -2,11 +2,13 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { Socket } from "node:net";
-import os from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { onAbort } from "../abort.js";
-import { launchOf } from "./program-launch.js";
+import { MOST_ANSWER_BYTES } from "../limits.js";
+import { firstChildStarted } from "./first-child.js";
+import { homeFolder } from "./machine.js";
+import { launchFailure, launchOf } from "./program-launch.js";
 import { ProgramOutput } from "./program-output.js";
 
 /** How a run of a program ended. */
@@ -22,7 +24,10 @@ export type ProgramEnd =
 
 export interface ProgramRun {
   readonly end: ProgramEnd;
-  /** Decoded as UTF-8, whatever was not is replaced. The middle of more than 1 MB is left out. */
+  /**
+   * Decoded as UTF-8, whatever was not is replaced. The middle of more than 1 MB is left out, and all
+   * that comes after `MOST_OUTPUT_BYTES`.
+   */
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -38,7 +43,7 @@ export interface ProgramOptions {
   readonly outlivesUs?: boolean | undefined;
   /** What becomes of it when its time is up, or its signal is aborted. Default `end`. */
   readonly whenOver?: "end" | "leave" | undefined;
-  /** Asked after each output. From the first `true` on the program is left to itself. */
+  /** Asked after each output, while that is no longer than an answer is. From the first `true` on the program is left to itself. */
   readonly leaveWhen?: ((soFar: Omit<ProgramRun, "end">) => boolean) | undefined;
 }
 
@@ -67,8 +72,10 @@ export async function runProgram(
     platform: process.platform,
     node: process.execPath,
     outlivesUs: options.outlivesUs ?? false,
+    mayBeLeft: options.whenOver === "leave" || options.leaveWhen !== undefined,
   });
   if ("refused" in launch) return nothingRan({ kind: "not_started", reason: launch.refused });
+  await firstChildStarted();
   if (options.signal?.aborted) return nothingRan({ kind: "aborted" });
   let child: Child;
   try {
@@ -82,7 +89,10 @@ export async function runProgram(
   } catch (thrown) {
     return nothingRan({ kind: "not_started", reason: reasonOf(thrown) });
   }
-  if (child.pid !== undefined) return new RunningProgram(child, options).done;
+  if (child.pid !== undefined) {
+    const run = await new RunningProgram(child, options).done;
+    return launch.isLauncher ? withoutLauncher(run) : run;
+  }
   // It may have no pipes then, whatever its type says.
   const [error]: unknown[] = await once(child, "error");
   return nothingRan({ kind: "not_started", reason: reasonOf(error) });
@@ -99,14 +109,24 @@ const PLAIN_OUTPUT = {
 
 /** Not the folder that we were started in: a service would keep it from being moved or removed. */
 function neutralFolder(): string {
-  const home = os.homedir();
+  const home = homeFolder();
   return existsSync(home) ? home : path.parse(process.execPath).root;
 }
 
 const nothingRan = (end: ProgramEnd): ProgramRun => ({ end, stdout: "", stderr: "" });
 
-function reasonOf(thrown: unknown): string {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : null;
+/** As if the launcher between us and the program were not there. */
+function withoutLauncher(run: ProgramRun): ProgramRun {
+  const failure = run.end.kind === "exited" ? launchFailure(run.end.code) : null;
+  return failure === null
+    ? run
+    : nothingRan({ kind: "not_started", reason: reasonOfCode(failure || null) });
+}
+
+const reasonOf = (thrown: unknown): string =>
+  reasonOfCode(thrown instanceof Error && "code" in thrown ? thrown.code : null);
+
+function reasonOfCode(code: unknown): string {
   switch (code) {
     case "ENOENT":
       return "there is no such file";
@@ -174,7 +194,9 @@ class RunningProgram {
     const { onOutput, leaveWhen } = this.#options;
     try {
       onOutput?.(text);
-      if (this.#end === null && leaveWhen?.(this.#soFar())) this.#leave({ kind: "left" });
+      const bytes = this.#stdout.bytes + this.#stderr.bytes;
+      if (this.#end !== null || bytes > MOST_ANSWER_BYTES) return;
+      if (leaveWhen?.(this.#soFar())) this.#leave({ kind: "left" });
     } catch (thrown) {
       this.#child.kill("SIGKILL");
       this.#fail(thrown);

@@ -61,6 +61,8 @@ export async function answerExchange(
     await dialect.answer({ head, readBody, reply, record, clientGone, clientClosed });
     const complete = await reply.finished;
     if (complete) log.end(record, "answered");
+    // A dialect can end its answer after the socket was destroyed and before "close" is emitted.
+    else if (clientGone()) gone();
     return complete && !reply.closes && !socket.destroyed;
   } finally {
     socket.off("end", gone);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Simulator, startSimulator } from "../../src/simulator/index.js";
 import { Host } from "./host.js";
 import { ANSWER, MODELS, PROMPT_ANSWER } from "./simulated.js";
+import { WireHost } from "./wire-host.js";
 
 /** One server for the whole file: each of its tests also shows that those before did no harm. */
 let simulator: Simulator;
@@ -216,5 +217,91 @@ describe("texts that are too much", () => {
 
     const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
     expect(chat?.body).toMatchObject({ messages: [{ role: "user", content: prompt }] });
+  });
+});
+
+describe("lines that are a strain", () => {
+  const deep = (depth: number, open = "[", close = "]"): string =>
+    open.repeat(depth) + close.repeat(depth);
+
+  test.for<[string, string]>([
+    [
+      "a response with an unknown id, nested deep",
+      `{"jsonrpc":"2.0","id":77,"result":{"a":${deep(5000)}}}`,
+    ],
+    [
+      "an error nested deep",
+      `{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"","data":${deep(50_000)}}}`,
+    ],
+    [
+      "a notification nested deep",
+      `{"jsonrpc":"2.0","method":"notifications/x","params":{"a":${deep(50_000)}}}`,
+    ],
+    [
+      "objects nested deep",
+      `{"jsonrpc":"2.0","id":78,"result":{"a":${deep(5000, '{"a":[', "]}")}}}`,
+    ],
+    ["nothing but open brackets", "[".repeat(1_000_000)],
+    ["a list of a million numbers", `[${"1,".repeat(999_999)}1]`],
+    ["a list of many objects", `[${"{},".repeat(200_000)}{}]`],
+    ["a line of blanks", " ".repeat(1_000_000)],
+    ["many empty lines", "\n".repeat(1_000_000)],
+    ["many lines that are no JSON", "x\n".repeat(20_000)],
+    ["NUL bytes", "\0".repeat(1000)],
+  ])("%s: the next request is answered", async ([, line]) => {
+    const wire = await WireHost.start({ FOUNDRY_ENDPOINT: simulator.url });
+
+    wire.write(`${line}\n`);
+
+    expect((await wire.request("ping")).result).toEqual({});
+    expect(wire.stderr.length).toBeLessThan(10_000);
+    wire.endInput();
+    expect(await wire.ended).toMatchObject({ code: 0 });
+  });
+
+  test("a request nested deep is answered under its id, in words", async () => {
+    const wire = await WireHost.start({ FOUNDRY_ENDPOINT: simulator.url });
+
+    const given = `{"name":"complete","arguments":{"prompt":${deep(100_000)}}}`;
+    wire.write(`{"jsonrpc":"2.0","id":1000,"method":"tools/call","params":${given}}\n`);
+
+    const { result } = await wire.answerTo(1000);
+    expect(result).toMatchObject({ isError: true });
+    expect(JSON.stringify(result)).toContain("INVALID_ARGUMENT: prompt is [[[");
+  });
+});
+
+describe("a host that reads nothing", () => {
+  const REQUESTS = 300;
+
+  /** Each is answered with 18 kB. */
+  async function unread(): Promise<WireHost> {
+    const wire = await WireHost.start({ FOUNDRY_ENDPOINT: simulator.url });
+    wire.pauseOutput();
+    for (let n = 0; n < REQUESTS; n++) wire.send("tools/list");
+    return wire;
+  }
+
+  test("gets every answer when it reads again", async () => {
+    const wire = await unread();
+    wire.resumeOutput();
+    expect((await wire.request("ping")).result).toEqual({});
+    const ids = wire.received.map(({ message }) => message.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.length).toBeGreaterThanOrEqual(REQUESTS);
+  });
+
+  test("does not keep the server from ending with its input", async () => {
+    const wire = await unread();
+    wire.endInput();
+    expect(await wire.exitCode()).toBe(0);
+    wire.resumeOutput();
+  });
+
+  test.skipIf(process.platform === "win32")("does not keep it from ending by SIGTERM", async () => {
+    const wire = await unread();
+    wire.signal("SIGTERM");
+    expect(await wire.exitCode()).toBe(0);
+    wire.resumeOutput();
   });
 });

@@ -88,6 +88,22 @@ export class Executable {
     this.child.stdin?.end();
   }
 
+  /** Leaves what comes in the pipe, as a host that is busy or hangs. */
+  pauseOutput(): void {
+    this.child.stdout?.pause();
+  }
+
+  resumeOutput(): void {
+    this.child.stdout?.resume();
+  }
+
+  /** The exit code, without waiting until what the process wrote has been read. */
+  exitCode(): Promise<number | null> {
+    const { child } = this;
+    if (child.exitCode !== null) return Promise.resolve(child.exitCode);
+    return new Promise((resolve) => child.once("exit", (code) => resolve(code)));
+  }
+
   /** As a host does that stops to read. */
   closeOutput(): void {
     this.child.stdout?.destroy();

@@ -122,9 +122,9 @@ describe("a load that took longer than we waited", () => {
   it.each(["S", "C1", "C2"] as const)("is looked up on %s, not begun again", async (dialect) => {
     const simulator = await simulate({
       dialect,
-      models: [{ id: "slow-generic-cpu:1", loadMs: 700 }],
+      models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],
     });
-    const client = clientOf(simulator.url, { loadTimeoutMs: 500 });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 2000 });
     await expect(client.loadModel("slow-generic-cpu:1")).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(await client.loadModel("slow-generic-cpu:1")).toMatchObject({
       status: "already_loaded",
@@ -137,9 +137,9 @@ describe("a load that took longer than we waited", () => {
   it("is begun again when it has come to nothing", async () => {
     const simulator = await simulate({
       dialect: "C1",
-      models: [{ id: "slow-generic-cpu:1", loadMs: 400 }],
+      models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],
     });
-    const client = clientOf(simulator.url, { loadTimeoutMs: 200 });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 1000 });
     await expect(client.loadModel("slow-generic-cpu:1")).rejects.toMatchObject({ code: "TIMEOUT" });
     await simulator.waitFor(({ loaded }) => loaded.length === 1);
     simulator.setLoaded("slow-generic-cpu:1", false);

@@ -76,13 +76,15 @@ describe("memory for a model", () => {
 
 describe("disk space for a download", () => {
   it("that is more than enough, or not known, is not spoken of", () => {
-    expect(diskRoom(model, { freeMb: 5120, presentMb: 0 })).toEqual(ENOUGH);
+    expect(diskRoom(model, { freeMb: 5120, presentMb: 0, isExact: true })).toEqual(ENOUGH);
     expect(diskRoom(model, null)).toEqual(ENOUGH);
-    expect(diskRoom({ ...model, sizeMb: null }, { freeMb: 0, presentMb: 0 })).toEqual(ENOUGH);
+    expect(
+      diskRoom({ ...model, sizeMb: null }, { freeMb: 0, presentMb: 0, isExact: true }),
+    ).toEqual(ENOUGH);
   });
 
   it("that is too little refuses it, with the figures and what to do", () => {
-    expect(diskRoom(model, { freeMb: 700, presentMb: 0 }).refusal).toMatchObject({
+    expect(diskRoom(model, { freeMb: 700, presentMb: 0, isExact: true }).refusal).toMatchObject({
       code: "INSUFFICIENT_DISK",
       message:
         "walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models lie.",
@@ -90,8 +92,16 @@ describe("disk space for a download", () => {
     });
   });
 
+  it("that is too little is a warning where the system may free more", () => {
+    expect(diskRoom(model, { freeMb: 700, presentMb: 0, isExact: false })).toEqual({
+      refusal: null,
+      warning:
+        "The download may not fit: walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models lie, though the system may free more.",
+    });
+  });
+
   it("with little to spare is tight", () => {
-    expect(diskRoom(model, { freeMb: 5000, presentMb: 0 })).toEqual({
+    expect(diskRoom(model, { freeMb: 5000, presentMb: 0, isExact: true })).toEqual({
       refusal: null,
       warning:
         "Disk space is tight: walker-generic-cpu:1 needs 4.0 GB of disk, and 4.9 GB are free where the models lie.",
@@ -99,13 +109,13 @@ describe("disk space for a download", () => {
   });
 
   it("is needed only for what is not there yet from a download that broke off", () => {
-    expect(diskRoom(model, { freeMb: 2048, presentMb: 3072 })).toEqual(ENOUGH);
-    expect(diskRoom(model, { freeMb: 0, presentMb: 4100 })).toEqual(ENOUGH);
-    expect(diskRoom(model, { freeMb: 500, presentMb: 3072 }).refusal).toMatchObject({
+    expect(diskRoom(model, { freeMb: 2048, presentMb: 3072, isExact: true })).toEqual(ENOUGH);
+    expect(diskRoom(model, { freeMb: 0, presentMb: 4100, isExact: true })).toEqual(ENOUGH);
+    expect(diskRoom(model, { freeMb: 500, presentMb: 3072, isExact: true }).refusal).toMatchObject({
       message:
         "The rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 500 MB are free where the models lie.",
     });
-    expect(diskRoom(model, { freeMb: 1500, presentMb: 3072 }).warning).toBe(
+    expect(diskRoom(model, { freeMb: 1500, presentMb: 3072, isExact: true }).warning).toBe(
       "Disk space is tight: the rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 1.5 GB are free where the models lie.",
     );
   });

@@ -96,7 +96,7 @@ describe("the service behind an endpoint", () => {
 
   it("that does not say what is loaded still lists its models, and says what is not known", async () => {
     const simulator = await simulate({ models: [talker] });
-    const client = clientOf(simulator.url, { timeoutMs: 150 });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
     simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
     const { models, warning } = await client.listModels();
     expect(models.map(({ id, loaded }) => ({ id, loaded }))).toEqual([
@@ -134,7 +134,7 @@ describe("the service behind an endpoint", () => {
   it("that does not answer a probe is asked again, within the time for all of it", async () => {
     const simulator = await simulate({ models: [talker] });
     simulator.addFault({ kind: "hang", on: { path: "/status" }, times: 1 });
-    const client = clientOf(simulator.url, { timeoutMs: 900 });
+    const client = clientOf(simulator.url, { timeoutMs: 6000 });
     expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
   });
 
@@ -153,7 +153,7 @@ describe("the service behind an endpoint", () => {
 
   it("that does not even list its models in time is busy, which may end", async () => {
     const simulator = await simulate({ models: [talker] });
-    const client = clientOf(simulator.url, { timeoutMs: 150 });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
     await client.listModels();
     simulator.addFault({ kind: "hang", on: { path: "/v1/models" } });
     await expect(client.listModels()).rejects.toMatchObject({

@@ -1,4 +1,6 @@
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
 import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
@@ -25,8 +27,21 @@ const SSE = { "Content-Type": "text/event-stream" };
 async function drip(response: ServerResponse, pauseMs: number, pieces: string[]): Promise<void> {
   for (const piece of pieces) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (response.destroyed) return;
     response.write(piece);
   }
+}
+
+function* endless(piece: string): Generator<string> {
+  for (;;) yield piece;
+}
+
+/** A service that sends the same at full speed for as long as it is read. */
+function floodOf(piece: string) {
+  return httpServer((_request, response) => {
+    response.writeHead(200, SSE);
+    pipeline(Readable.from(endless(piece)), response).catch(() => {});
+  });
 }
 
 describe("the limit for connecting", () => {
@@ -47,8 +62,8 @@ describe("the limit for connecting", () => {
       message: `https://127.0.0.1:${port} did not greet a secure connection (https) within 40 ms.`,
       attempts: 2,
     });
-    expect(connections).toBe(2);
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => connections).toBe(2);
+    await expect.poll(() => sockets.size).toBe(0);
   });
 });
 
@@ -59,7 +74,7 @@ describe("the limit for the first byte", () => {
       count += 1;
     });
     const transport = transportTo(baseUrl, { retry: { retries: 2, initialPauseMs: 0 } });
-    const limits = { firstByteMs: 40 };
+    const limits = { firstByteMs: 1000 };
     const late = { code: "TIMEOUT", phase: "first_byte" };
     await expect(transport.request(get("/", { limits }))).rejects.toMatchObject({
       ...late,
@@ -73,16 +88,16 @@ describe("the limit for the first byte", () => {
     });
     expect(count).toBe(4);
     expect(transport.circuit.state).toBe("closed");
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("of a request is met by the head of the answer", async () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.flushHeaders();
-      await drip(response, 150, ["x"]);
+      await drip(response, 2000, ["x"]);
       response.end();
     });
-    const limits = { firstByteMs: 100 };
+    const limits = { firstByteMs: 1500 };
     expect((await transportTo(baseUrl).request(get("/", { limits }))).body).toBe("x");
   });
 
@@ -91,9 +106,9 @@ describe("the limit for the first byte", () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       count += 1;
       response.writeHead(200, SSE).flushHeaders();
-      await drip(response, 20, Array(20).fill(": keep-alive\n\n"));
+      await drip(response, 20, Array(100).fill(": keep-alive\n\n"));
     });
-    const asked = transportTo(baseUrl).stream(streamOf({ limits: { firstByteMs: 100 } }));
+    const asked = transportTo(baseUrl).stream(streamOf({ limits: { firstByteMs: 1000 } }));
     await expect(asked).rejects.toMatchObject({
       code: "TIMEOUT",
       phase: "first_byte",
@@ -133,11 +148,11 @@ describe("the limit for silence", () => {
   it("ends an answer that stops in the middle, and is not for one that goes on", async () => {
     const { baseUrl } = await httpServer(async (request, response) => {
       response.flushHeaders();
-      await drip(response, 40, ["a", "b", "c", "d", "e"]);
+      await drip(response, 400, ["a", "b", "c", "d", "e"]);
       if (request.url === "/whole") response.end();
     });
     const transport = transportTo(baseUrl);
-    const limits = { silenceMs: 120 };
+    const limits = { silenceMs: 1500 };
     expect((await transport.request(get("/whole", { limits }))).body).toBe("abcde");
     await expect(transport.request(get("/half", { limits }))).rejects.toMatchObject({
       code: "TIMEOUT",
@@ -150,9 +165,9 @@ describe("the limit for silence", () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.writeHead(200, SSE);
       response.write("data: token\n\n");
-      await drip(response, 20, Array(30).fill(": keep-alive\n\n"));
+      await drip(response, 20, Array(100).fill(": keep-alive\n\n"));
     });
-    const spec = streamOf({ limits: { firstByteMs: 5000, silenceMs: 100 } });
+    const spec = streamOf({ limits: { firstByteMs: 20_000, silenceMs: 1000 } });
     const stream = await transportTo(baseUrl).stream(spec);
     const read: string[] = [];
     const reading = (async () => {
@@ -160,6 +175,48 @@ describe("the limit for silence", () => {
     })();
     await expect(reading).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence", attempts: 1 });
     expect(read).toEqual(["token"]);
+  });
+
+  it.each([
+    ["empty events", "data: {}\n\n"],
+    ["the role again and again", 'data: {"role":"assistant"}\n\n'],
+    ["counts", 'event: usage\ndata: {"usage":{"total":0}}\n\n'],
+    ["names without data, and comments", "event: ping\n\n: x\n\n"],
+    ["a line that never ends", "x"],
+  ])("is not restarted by %s, before the start or after it", async (_what, piece) => {
+    const { baseUrl } = await httpServer(async (request, response) => {
+      response.writeHead(200, SSE);
+      response.write("data: role\n\n");
+      if (request.url === "/started") response.write("data: token\n\n");
+      // Longer than the test is patient.
+      await drip(response, 20, Array(3000).fill(piece));
+    });
+    const error = { code: "TIMEOUT", phase: "silence" };
+    const limits = { silenceMs: 200 };
+    const transport = transportTo(baseUrl);
+    await expect(transport.stream(streamOf({ limits }))).rejects.toMatchObject(error);
+    const started = await transport.stream(streamOf({ limits, path: "/started" }));
+    await expect(dataOf(started)).rejects.toMatchObject(error);
+  });
+
+  it("passes also where empty events come without a pause, and other calls go on", async () => {
+    const { baseUrl } = await floodOf("data: {}\n\n".repeat(5000));
+    const began = performance.now();
+    const asked = transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1000 } }));
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 10);
+    await expect(asked).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence" });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+    expect(performance.now() - began).toBeLessThan(20_000);
+  });
+
+  it("is not needed for a stream of comments that is larger than any answer", async () => {
+    const { baseUrl, sockets } = await floodOf(`: ${"x".repeat(100_000)}\n\n`);
+    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+      code: "RESPONSE_TOO_LARGE",
+    });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
   });
 
   it("counts between the events before the start of a stream too", async () => {
@@ -174,14 +231,14 @@ describe("the limit for silence", () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.writeHead(200, SSE);
       await drip(response, 10, ["data: token 1\n\n", "data: token 2\n\n"]);
-      await drip(response, 600, ["data: token 3\n\n"]);
+      await drip(response, 3000, ["data: token 3\n\n"]);
       response.end();
     });
-    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 200 } }));
+    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1500 } }));
     const read: string[] = [];
     for await (const { data } of stream) {
       read.push(data);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 2000));
     }
     expect(read).toHaveLength(3);
   });
@@ -205,8 +262,8 @@ describe("the limit for the whole", () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: token\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { wholeMs: 60 } }));
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { wholeMs: 1500 } }));
+    await expect.poll(() => sockets.size).toBe(0);
     await expect(dataOf(stream)).rejects.toMatchObject({ code: "TIMEOUT", phase: "whole" });
   });
 

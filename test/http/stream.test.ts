@@ -73,13 +73,23 @@ describe("a stream", () => {
     expect(asked).toEqual(["token 1", "token 2"]);
   });
 
-  it("does not ask whether it has started once it has", async () => {
+  it("asks once of each event whether it is a part of the answer", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end("data: a\n\ndata: token\n\ndata: b\n\n");
     });
     const isStart = vi.fn(({ data }: StreamEvent) => data === "token");
     await dataOf(await transportTo(baseUrl).stream(streamOf({ isStart })));
-    expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token"]);
+    expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
+  });
+
+  it("keeps the latest of many events before its start, and its start", async () => {
+    const { baseUrl } = await eventServer((response) => {
+      const many = Array.from({ length: 5000 }, (_, index) => `data: ${index}\n\n`);
+      response.end(`${many.join("")}data: token\n\ndata: after\n\n`);
+    });
+    const read = await dataOf(await transportTo(baseUrl).stream(streamOf()));
+    expect(read.length).toBeLessThan(100);
+    expect(read.slice(-3)).toEqual(["4999", "token", "after"]);
   });
 
   it("that ends before its start is handed on as far as it went", async () => {
@@ -138,7 +148,7 @@ describe("a stream", () => {
     });
     const stream = await transportTo(baseUrl, { maxBodyBytes: 1000 }).stream(streamOf());
     await expect(dataOf(stream)).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("holds back a service that sends faster than it is read, and loses nothing", async () => {
@@ -175,12 +185,17 @@ describe("a stream before its start", () => {
 
   it("is not asked for again when the service took it and broke off: it may have died of it", async () => {
     let asked = 0;
+    let cut = (): void => {};
     const { baseUrl } = await eventServer((response, count) => {
       asked = count;
       response.write('data: {"role":"assistant"}\n\n');
-      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+      cut = () => response.socket?.resetAndDestroy();
     });
-    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+    const isStart = () => {
+      cut();
+      return false;
+    };
+    await expect(transportTo(baseUrl).stream(streamOf({ isStart }))).rejects.toMatchObject({
       code: "STREAM_INTERRUPTED",
       retryable: true,
       attempts: 1,
@@ -208,7 +223,7 @@ describe("a stream before its start", () => {
       attempts: 1,
     });
     // Only that of the stream which is still open.
-    await vi.waitFor(() => expect(sockets.size).toBe(1));
+    await expect.poll(() => sockets.size).toBe(1);
   });
 
   it("is not asked for again when isStart itself is broken", async () => {
@@ -233,15 +248,20 @@ describe("a stream after its start", () => {
     "that is %s keeps its text, is interrupted, and is not asked for again",
     async (_how, cut) => {
       let count = 0;
+      let socket: Socket | null = null;
       const { baseUrl } = await eventServer((response) => {
         count += 1;
         response.write("data: token 1\n\ndata: token 2\n\n");
-        setTimeout(() => response.socket && cut(response.socket), 20);
+        socket = response.socket;
       });
       const stream = await transportTo(baseUrl).stream(streamOf());
       const read: string[] = [];
       const reading = (async () => {
-        for await (const { data } of stream) read.push(data);
+        for await (const { data } of stream) {
+          read.push(data);
+          // A reset discards what the client has not read yet.
+          if (read.length === 2 && socket !== null) cut(socket);
+        }
       })();
       await expect(reading).rejects.toMatchObject({
         code: "STREAM_INTERRUPTED",
@@ -254,11 +274,13 @@ describe("a stream after its start", () => {
   );
 
   it("that broke off before it was read still hands on what had come, then the error", async () => {
+    let cut = (): void => {};
     const { baseUrl } = await eventServer((response) => {
       response.write("data: token 1\n\ndata: token 2\n\n");
-      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+      cut = () => response.socket?.resetAndDestroy();
     });
     const stream = await transportTo(baseUrl).stream(streamOf());
+    cut();
     await new Promise((resolve) => setTimeout(resolve, 60));
     const read: string[] = [];
     const reading = (async () => {
@@ -269,11 +291,13 @@ describe("a stream after its start", () => {
   });
 
   it("says nothing more after its error", async () => {
+    let cut = (): void => {};
     const { baseUrl } = await eventServer((response) => {
       response.write("data: token\n\n");
-      setTimeout(() => response.socket?.resetAndDestroy(), 10);
+      cut = () => response.socket?.resetAndDestroy();
     });
     const stream = await transportTo(baseUrl).stream(streamOf());
+    cut();
     await expect(dataOf(stream)).rejects.toThrow();
     expect(await dataOf(stream)).toEqual([]);
   });
@@ -344,7 +368,7 @@ describe("leaving a stream", () => {
     const waiting = iterator.next();
     await iterator.return?.();
     expect(await waiting).toEqual({ done: true, value: undefined });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 });
 

@@ -152,7 +152,7 @@ describe("a request", () => {
     });
     const asked = transportTo(baseUrl, { maxBodyBytes: 5000 }).request(get());
     await expect(asked).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 });
 
@@ -274,7 +274,7 @@ describe("an answer that is not 2xx", () => {
         code: "SERVICE_ERROR",
         message: expect.stringContaining("400: what went wrong"),
       });
-      await vi.waitFor(() => expect(sockets.size).toBe(0));
+      await expect.poll(() => sockets.size).toBe(0);
     }
   });
 });
@@ -319,8 +319,8 @@ describe("what is sent again", () => {
   it("is what was refused, until something listens", async () => {
     const port = await freePort();
     const transport = transportTo(`http://127.0.0.1:${port}`, {
-      retry: { retries: 50, initialPauseMs: 20, maxPauseMs: 20 },
-      circuit: { failures: 1000 },
+      retry: { retries: 1000, initialPauseMs: 20, maxPauseMs: 20 },
+      circuit: { failures: 10_000 },
     });
     const answer = transport.request(post());
     await new Promise((resolve) => setTimeout(resolve, 60));
@@ -416,7 +416,7 @@ describe("the circuit of an endpoint", () => {
     const port = await freePort();
     const transport = transportTo(`http://127.0.0.1:${port}`, {
       retry: { retries: 0 },
-      circuit: { failures: 2, probeAfterMs: 40 },
+      circuit: { failures: 2, probeAfterMs: 2000 },
     });
     const refused = { code: "SERVICE_UNREACHABLE" };
     await expect(transport.request(get())).rejects.toMatchObject(refused);
@@ -427,9 +427,10 @@ describe("the circuit of an endpoint", () => {
       attempts: 0,
     });
     await httpServer((_request, response) => response.end("back"), port);
-    await vi.waitFor(async () => {
-      expect((await transport.request(get())).body).toBe("back");
-    });
+    await vi.waitFor(
+      async () => expect((await transport.request(get())).body).toBe("back"),
+      20_000,
+    );
     expect(transport.circuit).toEqual({ state: "closed", nextProbeInMs: null });
   });
 

@@ -57,12 +57,15 @@ describe("where a program would be on macOS", () => {
       "/bin/foundry",
       "/opt/homebrew/bin/foundry",
       "/usr/local/bin/foundry",
+      "/Users/ada/.local/bin/foundry",
+      "/opt/local/bin/foundry",
     ]);
   });
 });
 
 describe("where a program would be on Windows", () => {
   const LOCALAPPDATA = "C:\\Users\\ada\\AppData\\Local";
+  /** Below the home, where no variable says so. */
   const USUAL = [
     `${LOCALAPPDATA}\\Microsoft\\WindowsApps\\foundry.exe`,
     `${LOCALAPPDATA}\\Microsoft\\WinGet\\Links\\foundry.exe`,
@@ -80,7 +83,15 @@ describe("where a program would be on Windows", () => {
 
   it.each(["PATH", "Path", "path"])("reads the variable as %s", (name) => {
     const found = executableCandidates("foundry", machine("win32", { [name]: "C:\\a" }));
-    expect(found).toEqual(["C:\\a\\foundry.exe"]);
+    expect(found).toEqual(["C:\\a\\foundry.exe", ...USUAL]);
+  });
+
+  it("has the packages of another drive where the variable says so", () => {
+    const found = executableCandidates("foundry", machine("win32", { LocalAppData: "D:\\L" }));
+    expect(found).toEqual([
+      "D:\\L\\Microsoft\\WindowsApps\\foundry.exe",
+      "D:\\L\\Microsoft\\WinGet\\Links\\foundry.exe",
+    ]);
   });
 
   it("takes quotes off, with the semicolon that may be within", () => {
@@ -89,24 +100,22 @@ describe("where a program would be on Windows", () => {
       "C:\\Program Files\\a;b\\foundry.exe",
       "C:\\c\\foundry.exe",
       "C:\\d\\foundry.exe",
+      ...USUAL,
     ]);
   });
 
   it("is never the folder we are in, the drive we are on, or another machine", () => {
     const Path = ".;;bin;\\bin;C:bin;\\\\server\\share;%TOOLS%;C:\\a; ;";
     const found = executableCandidates("foundry", machine("win32", { Path }));
-    expect(found).toEqual(["C:\\a\\foundry.exe"]);
+    expect(found).toEqual(["C:\\a\\foundry.exe", ...USUAL]);
   });
 
   it("has only the endings that run without a shell, in the user's order", () => {
     const PATHEXT = ".COM;.EXE;.BAT;.CMD;.JS";
-    expect(executableCandidates("foundry", machine("win32", { Path: "C:\\a", PATHEXT }))).toEqual([
-      "C:\\a\\foundry.com",
-      "C:\\a\\foundry.exe",
-    ]);
-    expect(
-      executableCandidates("foundry", machine("win32", { Path: "C:\\a", PATHEXT: ".BAT" })),
-    ).toEqual(["C:\\a\\foundry.exe"]);
+    const found = (variables: Machine["environment"]) =>
+      executableCandidates("foundry", machine("win32", { Path: "C:\\a", ...variables }));
+    expect(found({ PATHEXT }).slice(0, 2)).toEqual(["C:\\a\\foundry.com", "C:\\a\\foundry.exe"]);
+    expect(found({ PATHEXT: ".BAT" })).toEqual(["C:\\a\\foundry.exe", ...USUAL]);
   });
 
   it("names each place once, however it is written", () => {
@@ -159,6 +168,20 @@ describe("a path as typed", () => {
   it("may begin with the home", () => {
     expect(pathAsTyped("~/bin/foundry", machine("linux"))).toBe("/home/ada/bin/foundry");
     expect(pathAsTyped("~\\foundry.exe", machine("win32"))).toBe("C:\\Users\\ada\\foundry.exe");
+  });
+
+  it.each([
+    ["win32", '"C:\\Program Files\\foundry.exe"', "C:\\Program Files\\foundry.exe"],
+    ["win32", " 'C:\\a b\\foundry.exe' ", "C:\\a b\\foundry.exe"],
+    ["win32", "%USERPROFILE%\\foundry.exe", "C:\\Users\\ada\\foundry.exe"],
+    ["win32", '"%LocalAppData%\\x\\foundry.exe"', "D:\\L\\x\\foundry.exe"],
+    ["win32", '"~\\foundry.exe"', "C:\\Users\\ada\\foundry.exe"],
+    ["win32", "C:\\100%\\of%it%\\foundry.exe", "C:\\100%\\of%it%\\foundry.exe"],
+    ["linux", '"/opt/a b/foundry"', "/opt/a b/foundry"],
+    ["linux", "/opt/%USERPROFILE%/foundry", "/opt/%USERPROFILE%/foundry"],
+  ] as const)("on %s may be %s", (platform, typed, path) => {
+    const environment = { UserProfile: "C:\\Users\\ada", LOCALAPPDATA: "D:\\L" };
+    expect(pathAsTyped(typed, machine(platform, environment))).toBe(path);
   });
 
   it("is kept where it is whole", () => {

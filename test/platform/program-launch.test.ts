@@ -1,10 +1,14 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { launchOf } from "../../src/platform/program-launch.js";
+import { launchFailure, launchOf } from "../../src/platform/program-launch.js";
 
-const on = (platform: NodeJS.Platform, outlivesUs = false) => ({
+const on = (platform: NodeJS.Platform, outlivesUs = false, mayBeLeft = false) => ({
   platform,
   node: "/usr/bin/node",
   outlivesUs,
+  mayBeLeft,
 });
 
 describe("launchOf", () => {
@@ -13,6 +17,7 @@ describe("launchOf", () => {
       command: "/usr/local/bin/foundry",
       args: ["--version"],
       detached: false,
+      isLauncher: false,
     });
   });
 
@@ -22,6 +27,7 @@ describe("launchOf", () => {
       command: file,
       args: ["--version"],
       detached: false,
+      isLauncher: false,
     });
   });
 
@@ -57,5 +63,46 @@ describe("launchOf", () => {
     expect(launchOf("/bin/foundry", [], on("linux", true))).toMatchObject({ detached: true });
     expect(launchOf("/bin/foundry", [], on("darwin", true))).toMatchObject({ detached: true });
     expect(launchOf("C:\\foundry.exe", [], on("win32", true))).toMatchObject({ detached: false });
+  });
+
+  it("puts a detached Node in between on Windows where the program may be left", () => {
+    const launch = launchOf("C:\\foundry.exe", ["server", "start"], on("win32", true, true));
+    expect(launch).toMatchObject({ command: "/usr/bin/node", detached: true, isLauncher: true });
+    expect("args" in launch && launch.args.slice(2)).toEqual([
+      "--",
+      "C:\\foundry.exe",
+      "server",
+      "start",
+    ]);
+    expect(launchOf("/bin/foundry", [], on("linux", true, true))).toMatchObject({
+      isLauncher: false,
+    });
+  });
+});
+
+describe("the Node in between", () => {
+  const launched = async (file: string, ...args: readonly string[]) => {
+    const launch = launchOf(file, args, { ...on("win32", true, true), node: process.execPath });
+    if ("refused" in launch) throw new Error(launch.refused);
+    const child = spawn(launch.command, [...launch.args], { stdio: ["ignore", "pipe", "inherit"] });
+    const [stdout] = await Promise.all([text(child.stdout), once(child, "exit")]);
+    return { stdout, code: child.exitCode, failure: launchFailure(child.exitCode) };
+  };
+
+  it.runIf(process.platform === "win32")("hands on arguments, output and exit code", async () => {
+    const code = "console.log(process.argv[1]); process.exitCode = 7";
+    expect(await launched(process.execPath, "-e", code, "--", 'a "b" c')).toEqual({
+      stdout: 'a "b" c\n',
+      code: 7,
+      failure: null,
+    });
+  });
+
+  it.runIf(process.platform === "win32")("says that there is no such program", async () => {
+    expect(await launched("C:\\nowhere\\foundry.exe")).toMatchObject({ failure: "ENOENT" });
+  });
+
+  it("is not blamed for the exit codes of programs", () => {
+    for (const code of [null, 0, 1, 255, 3221225786]) expect(launchFailure(code)).toBeNull();
   });
 });

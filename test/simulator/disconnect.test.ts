@@ -1,11 +1,19 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
+import { Clock } from "../../src/simulator/clock.js";
+import { OATPP } from "../../src/simulator/dialects/c2/transport.js";
+import type { Dialect } from "../../src/simulator/dialects/dialect.js";
+import { Faults } from "../../src/simulator/faults/armed.js";
 import { startSimulator } from "../../src/simulator/index.js";
+import { RequestLog } from "../../src/simulator/received.js";
+import { answerExchange } from "../../src/simulator/serve.js";
+import { Wire } from "../../src/simulator/wire/wire.js";
 import { chat, MODEL } from "./ask.js";
 
 const SLOW = { id: MODEL, loaded: true, script: { text: "word ", forever: true } };
-const TOKENS = 30;
+const TOKENS = 100;
 
 async function leave(version: string, stream: boolean) {
   const simulator = await startSimulator({ version, models: [SLOW], tokensPerSecond: 40 });
@@ -46,6 +54,34 @@ describe("a client that leaves", () => {
     await simulator.waitFor((s) => s.generating === 0);
     expect(request.tokensGenerated).toBeLessThan(TOKENS / 2);
   });
+});
+
+it("is recorded as gone although its answer is ended before the socket says that it closed", async () => {
+  const log = new RequestLog();
+  const server = createServer((socket) => {
+    const head = { method: "GET", target: "/", protocol: "HTTP/1.1", headers: [] };
+    const readBody = async () => null;
+    const wire = new Wire(socket, false);
+    const dialect: Dialect = {
+      profile: OATPP,
+      answer: async ({ reply }) => {
+        reply.start();
+        socket.destroy();
+        reply.end();
+      },
+    };
+    const tools = { dialect, faults: new Faults(), log, clock: new Clock() };
+    void answerExchange({ head, wire, socket, closes: false, readBody }, 1, tools);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not a TCP server");
+  const client = connect(address.port, "127.0.0.1");
+  await log.waitFor(() => log.requests[0]?.endedBy, 20_000);
+  client.destroy();
+  server.close();
+  expect(log.requests[0]?.endedBy).toBe("client-gone");
 });
 
 describe("a client that does not read", () => {

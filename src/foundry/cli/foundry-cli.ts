@@ -1,4 +1,9 @@
-import { executableCandidates, firstExecutable, pathAsTyped } from "../../platform/executables.js";
+import {
+  executableCandidates,
+  firstExecutable,
+  pathAsTyped,
+  withoutQuotes,
+} from "../../platform/executables.js";
 import type { Machine } from "../../platform/machine.js";
 import type { ProgramRun } from "../../platform/run-program.js";
 import { InstalledCli } from "./installed-cli.js";
@@ -73,8 +78,8 @@ export async function findFoundryCli(
   const path = /[\\/]/.test(configured)
     ? pathAsTyped(configured, machine)
     : await firstExecutable(
-        executableCandidates(configured.replace(/\.(?:exe|com)$/i, ""), machine),
+        executableCandidates(withoutQuotes(configured).replace(/\.(?:exe|com)$/i, ""), machine),
         machine.platform,
       );
-  return path === null ? null : new InstalledCli(path, machine.environment);
+  return path === null ? null : new InstalledCli(path, machine);
 }

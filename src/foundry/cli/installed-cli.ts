@@ -31,7 +31,7 @@ export class InstalledCli implements FoundryCli {
 
   constructor(
     readonly path: string,
-    private readonly environment: Machine["environment"],
+    private readonly machine: Pick<Machine, "platform" | "environment">,
   ) {}
 
   get generation(): CliGeneration | null {
@@ -76,7 +76,7 @@ export class InstalledCli implements FoundryCli {
   }
 
   #run(args: readonly string[], options: ProgramOptions): Promise<ProgramRun> {
-    const { environment } = this;
+    const { environment } = this.machine;
     // Any command may start the service, which is the user's and not ours.
     return runProgram(this.path, args, { ...options, environment, outlivesUs: true });
   }
@@ -118,7 +118,7 @@ export class InstalledCli implements FoundryCli {
     if (verb !== "status" && end.kind === "exited" && end.code === 0) {
       return { kind: "running", urls: [], pid: null };
     }
-    const what = failureOf(end, said, timeoutMs);
+    const what = failureOf(end, said, timeoutMs, this.machine.platform);
     return { kind: "failed", what, ...(end.kind === "not_started" ? { isStartable: false } : {}) };
   }
 
@@ -160,10 +160,22 @@ function throwIfAborted(end: ProgramEnd): void {
   if (end.kind === "aborted") throw cancelledError();
 }
 
-function failureOf(end: ProgramEnd, said: string | null, timeoutMs: number): string {
+/** Gatekeeper kills a program that came from the network and is not signed, without a word. */
+export const adviceOn = (signal: string, platform: NodeJS.Platform): string =>
+  signal === "SIGKILL" && platform === "darwin"
+    ? " (macOS does that to a program in quarantine: open it once by hand, or take that off it with xattr -d com.apple.quarantine)"
+    : "";
+
+function failureOf(
+  end: ProgramEnd,
+  said: string | null,
+  timeoutMs: number,
+  platform: NodeJS.Platform,
+): string {
   if (end.kind === "timed_out") return `did not answer within ${timeoutMs / 1000} s`;
   if (end.kind === "not_started") return `could not be started: ${end.reason}`;
-  if (end.kind === "exited" && end.signal !== null) return `was ended by ${end.signal}`;
+  if (end.kind === "exited" && end.signal !== null)
+    return `was ended by ${end.signal}${adviceOn(end.signal, platform)}`;
   if (end.kind === "exited" && end.code !== 0) {
     return `ended with exit code ${end.code}${said === null ? "" : ` and said "${said}"`}`;
   }

@@ -1,5 +1,6 @@
 import { cancelledError, FoundryError, toFoundryError } from "../../errors.js";
 import { isRefused } from "../../http/index.js";
+import { MAX_TOKEN_COUNT } from "../../limits.js";
 import type { CurrentService } from "../current-service.js";
 import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, Wanted } from "../loading.js";
@@ -104,7 +105,7 @@ export async function* openWithRemedies(
         if (progress.deaths > 1) throw diedOf(model, error);
       }
       const room = roomAfter(error);
-      progress.inputTokens ??= overflowOf(error)?.input ?? null;
+      progress.inputTokens ??= believed(overflowOf(error)?.input ?? null);
       if (room !== null) context.service.learnContext(model.id, room.limit);
       if (error.code === "MODEL_NOT_LOADED" && dialect.can.load && remedies.delete("reload")) {
         model = yield* loadTold({ ...wanted, model }, progress, context);
@@ -153,9 +154,16 @@ function diedOf({ id }: KnownModel, cause: FoundryError): FoundryError {
 /** How many tokens an overflow leaves for the answer, where the service gave its figures. */
 function roomAfter(error: FoundryError): { tokens: number; limit: number } | null {
   const overflow = overflowOf(error);
-  if (overflow === null || overflow.limit === null || overflow.input === null) return null;
-  return { tokens: overflow.limit - overflow.input, limit: overflow.limit };
+  const limit = believed(overflow?.limit ?? null);
+  const input = believed(overflow?.input ?? null);
+  return limit === null || input === null ? null : { tokens: limit - input, limit };
 }
+
+/** A figure of a service, unless it can be no count of tokens. */
+const believed = (tokens: number | null): number | null =>
+  tokens !== null && Number.isInteger(tokens) && tokens >= 0 && tokens <= MAX_TOKEN_COUNT
+    ? tokens
+    : null;
 
 /** Stop strings are not among them: a service would look for them in the thinking, too. */
 function settingsOf({ temperature, topP, seed }: CompletionRequest) {

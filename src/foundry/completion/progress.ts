@@ -26,7 +26,10 @@ export class CompletionProgress {
   readonly #inputCharacters: number;
   readonly #startedAt: number;
   #text = "";
+  /** Without blanks at either end, so that looking at it costs nothing however long it is. */
   #reasoning = "";
+  /** Blanks after it, which belong to it as soon as a word follows. */
+  #blanks = "";
   #pieces = 0;
   #queuedMs = 0;
   #loadMs = 0;
@@ -84,11 +87,17 @@ export class CompletionProgress {
   }
 
   addReasoning(text: string): void {
-    this.#reasoning += text;
+    const own = this.#reasoning === "" ? text.trimStart() : text;
+    const words = own.trimEnd();
+    if (words !== "") {
+      this.#reasoning += this.#blanks + words;
+      this.#blanks = "";
+    }
+    if (this.#reasoning !== "") this.#blanks += own.slice(words.length);
   }
 
   textWasReasoning(): void {
-    this.#reasoning += this.#text;
+    this.addReasoning(this.#text);
     this.#text = "";
   }
 
@@ -98,8 +107,10 @@ export class CompletionProgress {
   }
 
   snapshot(): Completion {
-    const reasoning = this.#reasoning.trim();
-    const outputTokens = this.usage?.outputTokens ?? (this.hasStarted ? this.#pieces : null);
+    const reasoning = this.#reasoning;
+    // A service that counts no tokens in a text has not counted.
+    const usage = this.hasStarted && this.usage?.outputTokens === 0 ? null : this.usage;
+    const outputTokens = usage?.outputTokens ?? (this.hasStarted ? this.#pieces : null);
     return {
       id: this.id,
       status: this.status,
@@ -108,9 +119,9 @@ export class CompletionProgress {
       finishReason: this.finishReason,
       model: this.model,
       usage: {
-        inputTokens: this.usage?.inputTokens ?? this.inputTokens ?? this.#estimatedInputTokens(),
+        inputTokens: usage?.inputTokens ?? this.inputTokens ?? this.#estimatedInputTokens(),
         outputTokens,
-        estimated: this.usage === null,
+        estimated: usage === null,
       },
       timing: {
         queuedMs: Math.round(this.#queuedMs),

@@ -1,4 +1,6 @@
 import { FoundryError, toFoundryError } from "../../errors.js";
+import { MAX_UNKNOWN_WORD } from "../../limits.js";
+import { printable } from "../../text.js";
 import type { Tries } from "../current-service.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading.js";
@@ -40,8 +42,11 @@ export async function* runCompletion(
       });
       tries.changes = connection.service.changes;
       const onService: RunOnService = { ...context, ...connection };
+      const { guessWarning } = connection;
+      if (guessWarning !== null) progress.warnings.push(guessWarning);
       try {
         yield* runOnce(request, messages, progress, onService);
+        connection.guessWarning = null;
         return;
       } catch (thrown) {
         const failure = toFoundryError(thrown);
@@ -144,8 +149,15 @@ async function* receive(
     }
   }
 
+  let isOverrun = false;
   try {
     for await (const news of stream) {
+      if (news.type === "overrun") {
+        isOverrun = true;
+        progress.finishReason = "length";
+        warnAboutOverrun(dialect, progress);
+        break;
+      }
       if (news.type === "usage") progress.usage = news.usage;
       if (news.type === "reasoning") splitter.thinkingCameApart();
       if (news.type === "finish") {
@@ -165,7 +177,8 @@ async function* receive(
         return;
       }
     }
-    use.end("finished");
+    // Leaving the loop closed the connection, which not every service heeds.
+    use.end(isOverrun ? "left" : "finished");
   } finally {
     use.end("left");
   }
@@ -182,9 +195,19 @@ function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): vo
   );
 }
 
+function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void {
+  progress.warnings.push(
+    `The service did not stop at max_tokens, so the answer was cut off here.${
+      dialect.can.stopsOnDisconnect === false
+        ? " It may go on without being read, so the device may be busy for a while."
+        : ""
+    }`,
+  );
+}
+
 function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
   progress.warnings.push(
-    `The service ended the answer for a reason that is not known here, ${JSON.stringify(said.slice(0, 40).toWellFormed())}, so it may not be whole.`,
+    `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
   );
 }
 

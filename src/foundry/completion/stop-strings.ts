@@ -1,17 +1,17 @@
-import { overlap } from "./overlap.js";
-
 /**
  * Ends a text before the first of some stop strings, also where one arrives in pieces. C1 and C2 2.0
  * ignore `stop`, and C2 2.2 looks for it in the hidden thinking, too, so that the answer is empty
  * (docs/foundry-local.md, section 4): it is never sent, and done here for all.
+ *
+ * The first is the one that is complete first; of several at the same place, the longest.
  */
 export class StopCutter {
-  readonly #stops: readonly string[];
+  readonly #searches: readonly Search[];
   #pending = "";
   #isCut = false;
 
   constructor(stops: readonly string[]) {
-    this.#stops = stops;
+    this.#searches = stops.map((stop) => new Search(stop));
   }
 
   /** Whether a stop string was met; nothing comes after it. */
@@ -22,13 +22,20 @@ export class StopCutter {
   /** Takes the next stretch of text; returns what is certainly before any stop string. */
   push(text: string): string {
     if (this.#isCut) return "";
+    const before = this.#pending.length;
     this.#pending += text;
-    const at = Math.min(...this.#stops.map((stop) => indexOrInfinity(this.#pending, stop)));
-    if (at !== Number.POSITIVE_INFINITY) {
+    if (this.#searches.length === 0) return this.#take(this.#pending.length);
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      let longest = 0;
+      for (const search of this.#searches) {
+        if (search.step(unit)) longest = Math.max(longest, search.length);
+      }
+      if (longest === 0) continue;
       this.#isCut = true;
-      return this.#take(at);
+      return this.#take(before + at + 1 - longest);
     }
-    const held = Math.max(0, ...this.#stops.map((stop) => overlap(this.#pending, stop)));
+    const held = Math.max(...this.#searches.map(({ matched }) => matched));
     return this.#take(this.#pending.length - held);
   }
 
@@ -38,13 +45,41 @@ export class StopCutter {
   }
 
   #take(length: number): string {
+    if (length === 0) return "";
     const taken = this.#pending.slice(0, length);
     this.#pending = this.#pending.slice(length);
     return taken;
   }
 }
 
-function indexOrInfinity(text: string, word: string): number {
-  const index = text.indexOf(word);
-  return index === -1 ? Number.POSITIVE_INFINITY : index;
+/** The search of Knuth, Morris and Pratt: each character is looked at once, however long the word. */
+class Search {
+  readonly length: number;
+  /** How much of the beginning of the word the text ends with. */
+  matched = 0;
+  readonly #word: string;
+  /** By length of a beginning of the word: the longest shorter beginning that it ends with. */
+  readonly #fallbacks: readonly number[];
+
+  constructor(word: string) {
+    this.#word = word;
+    this.length = word.length;
+    const fallbacks = [0, 0];
+    let matched = 0;
+    for (let at = 1; at < word.length; at++) {
+      while (matched > 0 && word[at] !== word[matched]) matched = fallbacks[matched] ?? 0;
+      if (word[at] === word[matched]) matched += 1;
+      fallbacks.push(matched);
+    }
+    this.#fallbacks = fallbacks;
+  }
+
+  /** Takes the next character; returns whether the word is complete with it. */
+  step(unit: number): boolean {
+    while (this.matched > 0 && unit !== this.#word.charCodeAt(this.matched)) {
+      this.matched = this.#fallbacks[this.matched] ?? 0;
+    }
+    if (unit === this.#word.charCodeAt(this.matched)) this.matched += 1;
+    return this.matched === this.length;
+  }
 }

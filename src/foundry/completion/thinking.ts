@@ -24,9 +24,12 @@ export class ThinkingSplitter {
   #mode: "answer" | "thinking" = "answer";
   /** Whether a `</think>` without a beginning can still come. */
   #expectsOrphan = true;
-  #line = "";
+  /** Whether there are only blanks in the line that goes on; a line can be the whole answer. */
+  #isLineBlank = true;
   #trimming = false;
   #isAtStart = true;
+  /** Blanks before the first word belong to it, unless thinking comes first. */
+  #leading = "";
 
   /** The service gives thinking in a member of its own, so that a tag in the text is only spoken of. */
   thinkingCameApart(): void {
@@ -36,6 +39,12 @@ export class ThinkingSplitter {
   /** Takes the next stretch of text; returns what can be told by now. */
   push(text: string): Piece[] {
     this.#pending += text;
+    if (this.#isAtStart) {
+      const words = this.#pending.trimStart();
+      this.#leading += this.#pending.slice(0, this.#pending.length - words.length);
+      this.#pending = words;
+      if (words === "") return [];
+    }
     const pieces: Piece[] = [];
     while (this.#step(pieces, false)) {
       // Each step takes one tag.
@@ -59,14 +68,14 @@ export class ThinkingSplitter {
     if (at === null) return false;
     const tag = this.#mode === "thinking" || this.#pending.startsWith(CLOSE, at) ? CLOSE : OPEN;
     const wasThinking = this.#mode === "thinking";
-    if (this.#isAtStart && this.#pending.slice(0, at).trim() === "") this.#trimming = true;
-    this.#emit(pieces, at);
+    if (this.#isAtStart && at === 0) this.#trimming = true;
+    this.#emit(pieces, at, true);
     this.#isAtStart = false;
     this.#pending = this.#pending.slice(tag.length);
     if (tag === CLOSE && !wasThinking) pieces.push({ type: "text_was_reasoning" });
     this.#mode = tag === OPEN ? "thinking" : "answer";
     this.#expectsOrphan = false;
-    this.#line = "";
+    this.#isLineBlank = true;
     this.#trimming = tag === CLOSE;
     return true;
   }
@@ -83,8 +92,12 @@ export class ThinkingSplitter {
   }
 
   #beginsLine(at: number): boolean {
-    const before = this.#line + this.#pending.slice(0, at);
-    return before.slice(before.lastIndexOf("\n") + 1).trim() === "";
+    for (let before = at - 1; before >= 0; before--) {
+      const character = this.#pending.charAt(before);
+      if (character === "\n") return true;
+      if (character.trim() !== "") return false;
+    }
+    return this.#isLineBlank;
   }
 
   #endsLine(at: number, isEnd: boolean): boolean {
@@ -96,14 +109,15 @@ export class ThinkingSplitter {
   #heldBack(): number {
     const tags =
       this.#mode === "thinking" ? [CLOSE] : this.#expectsOrphan ? [OPEN, ORPHAN] : [OPEN];
-    const held = Math.max(...tags.map((tag) => overlap(this.#pending, tag)));
-    // Blank lines before the first word belong to it, unless thinking comes first.
-    const isBlank = this.#pending.slice(0, this.#pending.length - held).trim() === "";
-    return this.#isAtStart && isBlank ? this.#pending.length : held;
+    return Math.max(...tags.map((tag) => overlap(this.#pending, tag)));
   }
 
-  #emit(pieces: Piece[], length: number): void {
-    let text = this.#pending.slice(0, length);
+  #emit(pieces: Piece[], length: number, isTag = false): void {
+    const isHeld = length === 0 && this.#pending !== "";
+    // As long as all that has come may be the beginning of a tag, what is before it waits, too.
+    if (isHeld && !isTag) return;
+    let text = this.#leading + this.#pending.slice(0, length);
+    this.#leading = "";
     this.#pending = this.#pending.slice(length);
     if (this.#mode === "thinking") {
       if (text !== "") pieces.push({ type: "reasoning", text });
@@ -114,7 +128,8 @@ export class ThinkingSplitter {
     if (text === "") return;
     this.#trimming = false;
     this.#isAtStart = false;
-    this.#line = (this.#line + text).slice((this.#line + text).lastIndexOf("\n") + 1);
+    const lineAt = text.lastIndexOf("\n") + 1;
+    this.#isLineBlank = (lineAt > 0 || this.#isLineBlank) && text.slice(lineAt).trim() === "";
     pieces.push({ type: "text", text });
   }
 }

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import { errorTextOf, type HttpTransport, type StreamEvent } from "../../http/index.js";
 import { jsonFrom } from "../../json.js";
+import { MAX_TOKEN_COUNT, MAX_UNKNOWN_WORD } from "../../limits.js";
+import { truncate } from "../../text.js";
+import { Allowance } from "./allowance.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, FinishReason } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
 import { plainWords } from "./plain-words.js";
@@ -17,14 +20,28 @@ const deltaSchema = z
   .object({ content: textSchema, reasoning_content: textSchema, reasoning: textSchema })
   .nullish()
   .catch(null);
+const choiceSchema = z.object({
+  delta: deltaSchema,
+  message: deltaSchema,
+  finish_reason: textSchema,
+});
+const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
+const usageSchema = z
+  .object({ prompt_tokens: countSchema, completion_tokens: countSchema })
+  .transform(({ prompt_tokens, completion_tokens }) => ({
+    inputTokens: prompt_tokens,
+    outputTokens: completion_tokens,
+  }))
+  // Fractions, negative ones, words: what cannot be a count of tokens is none.
+  .catch({ inputTokens: 0, outputTokens: 0 });
 const chunkSchema = z.object({
+  // One is asked for; how many others there may be is not looked at.
   choices: z
-    .array(z.object({ delta: deltaSchema, message: deltaSchema, finish_reason: textSchema }))
+    .array(z.unknown())
+    .transform(([first = null]) => first)
+    .pipe(choiceSchema.nullable())
     .nullish(),
-  usage: z
-    .object({ prompt_tokens: z.number(), completion_tokens: z.number() })
-    .nullish()
-    .catch(null),
+  usage: usageSchema.nullish(),
   error: z.unknown().optional(),
   object: z.unknown().optional(),
   message: z.unknown().optional(),
@@ -48,13 +65,13 @@ const errorSchema = z
   ])
   .catch(undefined);
 
-const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
-  stop: "stop",
-  length: "length",
-  tool_calls: "tool_calls",
-  function_call: "tool_calls",
-  content_filter: "content_filter",
-};
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ["stop", "stop"],
+  ["length", "length"],
+  ["tool_calls", "tool_calls"],
+  ["function_call", "tool_calls"],
+  ["content_filter", "content_filter"],
+]);
 
 /** Ends that are none: the engine gave up, or somebody made it. */
 const BREAK_OFFS = new Set(["abort", "error"]);
@@ -80,6 +97,7 @@ export async function openChat(
   call: Call,
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
+  const reader = new EventReader(subject);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
@@ -88,11 +106,9 @@ export async function openChat(
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
     toError: (failure) => errorOfFailure(failure, subject),
     // An error event throws here, so that one before the first token can still be retried.
-    isStart: (event) =>
-      event.data.trim() !== "[DONE]" &&
-      eventsOf(event, subject, parseChunk(event)).some((news) => news.type !== "usage"),
+    isStart: (event) => isDone(event) || reader.read(event).isPart,
   });
-  const events = read(stream, subject, { ...quirks, maxTokens: request.maxTokens });
+  const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
   // An empty stream fails here, while the caller can still do something about it.
   const first = await events.next();
   return { attempts: stream.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
@@ -135,13 +151,49 @@ export async function wholeChat(
   const chunk = parseChunk(whole);
   const events = eventsOf(whole, subject, chunk);
   if (!isAnswer(chunk)) throw noAnswer(whole);
+  const allowance = new Allowance(request.maxTokens);
   return {
     attempts: answer.attempts,
     async *[Symbol.asyncIterator]() {
-      for (const news of events) yield told(news);
+      for (const news of events) yield* allowance.limit(told(news));
     },
   };
 }
+
+interface ReadEvent {
+  readonly chunk: Chunk;
+  readonly news: readonly News[];
+  /** Whether it brings any of the answer: the end counts as often as it can come, which is once. */
+  readonly isPart: boolean;
+}
+
+/** Reads each event once, though the transport asks for it as well as whoever reads the answer. */
+class EventReader {
+  readonly #subject: Subject;
+  #event: StreamEvent | null = null;
+  #read: ReadEvent | null = null;
+  #hasEnded = false;
+
+  constructor(subject: Subject) {
+    this.#subject = subject;
+  }
+
+  read(event: StreamEvent): ReadEvent {
+    if (this.#event === event && this.#read !== null) return this.#read;
+    const chunk = parseChunk(event);
+    const news = eventsOf(event, this.#subject, chunk);
+    const isPart = news.some(
+      ({ type }) => type === "text" || type === "reasoning" || (isEnd(type) && !this.#hasEnded),
+    );
+    this.#hasEnded ||= news.some(({ type }) => isEnd(type));
+    this.#event = event;
+    this.#read = { chunk, news, isPart };
+    return this.#read;
+  }
+}
+
+const isEnd = (type: News["type"]): boolean => type === "finish" || type === "broken_off";
+const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
 
 function bodyOf(request: ChatRequest) {
   return {
@@ -162,7 +214,7 @@ const randomSeedOf = ({ seed }: ChatRequest, { namesSeedRandomSeed }: ChatQuirks
 
 async function* read(
   stream: AsyncIterable<StreamEvent>,
-  subject: Subject,
+  reader: EventReader,
   {
     maxTokens,
     mistakesLimitForStop = false,
@@ -171,33 +223,32 @@ async function* read(
   },
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
-  /** Tokens at least: a piece is one or several. */
-  let pieces = 0;
+  const allowance = new Allowance(maxTokens);
   /** Where nobody says it, or nobody who is to be believed: it was cut off if it is as long as allowed. */
   const stop = (): ChatEvent => ({
     type: "finish",
-    reason: pieces >= maxTokens ? "length" : "stop",
+    // Tokens at least: a piece is one or several.
+    reason: allowance.pieces >= maxTokens ? "length" : "stop",
   });
   /** The first event that is no part of an answer. */
   let stranger: StreamEvent | null = null;
   let isAnswered = false;
   for await (const event of stream) {
-    if (event.data.trim() === "[DONE]") {
+    if (isDone(event)) {
       // Services of 2025 never send a finish_reason (#299, #399): a proper end is a stop.
       if (!finished) yield stop();
       return;
     }
-    const chunk = parseChunk(event);
+    const { chunk, news: all } = reader.read(event);
     if (isAnswer(chunk)) isAnswered = true;
     else stranger ??= event;
-    const all = eventsOf(event, subject, chunk);
-    if (all.some(({ type }) => type === "text" || type === "reasoning")) pieces += 1;
     for (const news of all) {
       // C1 sends "stop" after "tool_calls": the first word counts.
       if (news.type === "finish" && finished) continue;
       finished ||= news.type === "finish";
       const isDoubtful = mistakesLimitForStop && news.type === "finish" && news.reason === "stop";
-      yield isDoubtful ? stop() : told(news);
+      yield* allowance.limit(isDoubtful ? stop() : told(news));
+      if (allowance.isUsedUp) return;
     }
   }
   if (finished) return;
@@ -227,15 +278,15 @@ function eventsOf(event: StreamEvent, subject: Subject, chunk: Chunk): News[] {
   const hasWords = chunk.message != null || chunk.detail != null || chunk.object === "error";
   if (hasWords && !isAnswer(chunk)) throw noAnswer(event);
   const news: News[] = [];
-  const choice = chunk.choices?.[0];
+  const choice = chunk.choices;
   // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
   const said = choice?.delta ?? choice?.message;
   const reasoning = said?.reasoning_content ?? said?.reasoning;
   if (reasoning) news.push({ type: "reasoning", text: reasoning });
   if (said?.content) news.push({ type: "text", text: said.content });
   if (chunk.usage != null) {
-    const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = chunk.usage;
-    news.push({ type: "usage", usage: { inputTokens, outputTokens } });
+    // No prompt is without tokens.
+    news.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
   }
   if (choice?.finish_reason) news.push(endOf(choice.finish_reason));
   return news;
@@ -243,8 +294,9 @@ function eventsOf(event: StreamEvent, subject: Subject, chunk: Chunk): News[] {
 
 function endOf(said: string): News {
   if (BREAK_OFFS.has(said)) return { type: "broken_off", said };
-  const reason = FINISH_REASONS[said];
-  return reason === undefined ? { type: "finish", reason: null, said } : { type: "finish", reason };
+  const reason = FINISH_REASONS.get(said);
+  if (reason !== undefined) return { type: "finish", reason };
+  return { type: "finish", reason: null, said: truncate(said, MAX_UNKNOWN_WORD) };
 }
 
 const isAnswer = ({ choices, usage }: Chunk): boolean =>

@@ -88,10 +88,13 @@ export interface TokenCounts {
 export type ChatEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
-  | { readonly type: "usage"; readonly usage: TokenCounts }
+  /** `null`: what the service counted cannot be. */
+  | { readonly type: "usage"; readonly usage: TokenCounts | null }
   | { readonly type: "finish"; readonly reason: FinishReason }
   /** It ended for a reason that is not among the known ones, in the service's word. */
-  | { readonly type: "finish"; readonly reason: null; readonly said: string };
+  | { readonly type: "finish"; readonly reason: null; readonly said: string }
+  /** The service went on far above `max_tokens`; nothing comes after it. */
+  | { readonly type: "overrun" };
 
 export interface ChatStream extends AsyncIterable<ChatEvent> {
   /** How often the request was sent until its first token came. */

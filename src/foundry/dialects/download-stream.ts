@@ -7,11 +7,14 @@ import { jsonFrom } from "../../json.js";
  * the end one JSON object. Its pieces are cut anywhere, and a culture may write a decimal comma.
  */
 
-const PERCENT = /(\d+(?:[.,]\d+)?)\s?%/;
-const FRACTION = /\("[^"]*",\s*(\d+(?:[.,]\d+)?(?:e-?\d+)?)\)/gi;
+// As many digits as a number has: a line of digits alone would be searched from each of them to its end.
+const PERCENT = /(\d{1,20}(?:[.,]\d{1,20})?)\s?%/;
+const FRACTION = /\("[^"]*",\s{0,9}(\d{1,20}(?:[.,]\d{1,20})?(?:e-?\d{1,3})?)\)/gi;
 const NEWLINE = /\r\n|\n|\r/;
 const RESULT_BEGIN = /\{\s*(?:"|$)/;
 const PROGRESS_BEGIN = /^\s*(?:Total\b|\(")/i;
+/** What a percentage, a fraction or a result ends with. */
+const WORD_END = /[%)}]/;
 /** Of a line or a result whose end never comes. */
 const LONGEST = 64 * 1024;
 
@@ -43,14 +46,17 @@ export class DownloadAnswer {
 
   /** Takes a piece of the answer. Returns whether it says something that was not said before. */
   push(piece: string): boolean {
-    const lines = (this.#line + piece).split(NEWLINE);
+    const [first = "", ...more] = piece.split(NEWLINE);
+    const lines = [this.#line + first, ...more];
     // Progress is told at once, also where a line never ends.
-    const rest = lines.pop() ?? "";
-    this.#line = rest.slice(-LONGEST);
+    const last = lines.pop() ?? "";
+    // Not at each piece: cutting copies all of it.
+    const rest = last.length > 2 * LONGEST ? last.slice(-LONGEST) : last;
+    this.#line = rest;
     const before = this.percent;
     let isNews = false;
     for (const line of lines) isNews = this.#take(line) || isNews;
-    if (this.#json === null && rest !== "") this.#takeTail(rest);
+    if (this.#json === null && WORD_END.test(piece)) this.#takeTail(rest);
     return isNews || this.percent !== before || this.result !== null;
   }
 

@@ -1,8 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { jsonFrom } from "../../json.js";
+import { DAEMON_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
 import type { Machine } from "../../platform/machine.js";
+import { ownUid } from "../../platform/own-directory.js";
+import { type FileFault, readSmallFile } from "../../platform/small-file.js";
 import { NOTHING_THERE } from "./found.js";
 
 /** What the daemon of the newer command line leaves in its file about itself. */
@@ -12,6 +14,9 @@ export interface DaemonFile {
   /** Of the daemon, such as `0.10.3`. */
   readonly version: string | null;
 }
+
+/** It names one or two; each is asked. */
+const MOST_ADDRESSES = 8;
 
 const daemonFileSchema = z.object({
   web_urls: z.array(z.string()).nullish().catch(null),
@@ -25,18 +30,29 @@ const daemonFileSchema = z.object({
  *
  * @returns Why there is nothing in it, as a clause, where that is so.
  */
-export async function readDaemonFile(machine: Machine): Promise<DaemonFile | string> {
-  let text: string;
-  try {
-    text = await readFile(join(machine.home, ".foundry", "daemon.json"), "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
-    return code === "ENOENT" || code === "ENOTDIR" ? NOTHING_THERE.daemonFile : "cannot be read";
-  }
-  const parsed = daemonFileSchema.safeParse(jsonFrom(text.replace(/^\uFEFF/, "")));
+export async function readDaemonFile(
+  machine: Machine,
+  ownerUid = ownUid(),
+): Promise<DaemonFile | string> {
+  const file = await readSmallFile(join(machine.home, ".foundry", "daemon.json"), {
+    maxBytes: DAEMON_FILE_BYTES,
+    timeoutMs: FILE_READ_MS,
+    ownerUid,
+  });
+  if ("fault" in file) return FAULTS[file.fault];
+  const parsed = daemonFileSchema.safeParse(jsonFrom(file.text));
   if (!parsed.success) return "is damaged";
   const { web_urls, urls, pid, daemon_version } = parsed.data;
-  const told = [...(web_urls ?? []), ...(urls ?? [])];
+  const told = [...(web_urls ?? []), ...(urls ?? [])].slice(0, MOST_ADDRESSES);
   if (told.length === 0) return "names no address";
   return { urls: told, pid: pid ?? null, version: daemon_version ?? null };
 }
+
+const FAULTS: Readonly<Record<FileFault, string>> = {
+  absent: NOTHING_THERE.daemonFile,
+  not_a_file: "cannot be read: it is not a file",
+  not_ours: "is not believed: it belongs to another user",
+  too_large: "cannot be read: it is too large",
+  late: "cannot be read: the disk does not answer",
+  unreadable: "cannot be read",
+};

@@ -1,5 +1,6 @@
 import { cancelledError, closedError, FoundryError, toFoundryError } from "../../errors.js";
 import type { Logger } from "../../log.js";
+import { type ListenerOwner, ownerOfListener } from "../../platform/listener-owner.js";
 import type { Machine } from "../../platform/machine.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { Audience, type TellNews } from "../news.js";
@@ -20,6 +21,10 @@ export interface DiscoveryOptions {
   readonly cliPath?: string | undefined;
   /** Longest wait for a started service, in milliseconds. Default 60 000. */
   readonly startTimeoutMs?: number;
+  /** `declared`: only where the command line or the daemon's file says, no known ports. Default `auto`. */
+  readonly discovery?: "auto" | "declared" | undefined;
+  /** Whose program listens on a port of this machine. Default: asked of the system. */
+  readonly ownerOf?: ((port: number, signal: AbortSignal) => Promise<ListenerOwner>) | undefined;
   /** Ports that are tried blindly, last. Default: those of `docs/foundry-local.md`, section 12. */
   readonly knownPorts?: readonly number[];
   readonly log?: Logger | undefined;
@@ -56,6 +61,8 @@ export class Discovery {
   readonly #closing = new AbortController();
   #running: Running | null = null;
   #lastUrl: string | null = null;
+  /** Whether nothing but its answer said that this is a Foundry Local of this user. */
+  #lastIsGuess = false;
   #lastSearch: Search | null = null;
   #lastSearchMs: number | null = null;
   #startFailure: FoundryError | null = null;
@@ -182,7 +189,11 @@ export class Discovery {
         mayStart,
         tell,
         last: this.#last(),
-        knownPorts: this.options.knownPorts ?? KNOWN_PORTS,
+        knownPorts:
+          this.options.discovery === "declared" ? [] : (this.options.knownPorts ?? KNOWN_PORTS),
+        ownerOf:
+          this.options.ownerOf ??
+          ((port, asked) => ownerOfListener(port, { machine, signal: asked })),
         cli: () => this.cli(),
         isCliSet: cliPath !== undefined,
         timing: this.#timing,
@@ -201,7 +212,10 @@ export class Discovery {
     this.#lastSearchMs = ms;
     if (search.start === "failed") this.#startFailure = search.error;
     if (search.found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
-    else this.remember(search.found.endpoint);
+    else {
+      this.remember(search.found.endpoint);
+      this.#lastIsGuess = search.found.foundBy === "guess";
+    }
     return search;
   }
 
@@ -209,7 +223,8 @@ export class Discovery {
     const endpoint = this.#lastUrl;
     if (endpoint === null) return null;
     const isEmbedded = endpoint === this.#embedded.endpoint;
-    return { endpoint, foundBy: isEmbedded ? "embedded" : "last_url" };
+    const foundBy = isEmbedded ? "embedded" : this.#lastIsGuess ? "guess" : "last_url";
+    return { endpoint, foundBy };
   }
 }
 

@@ -8,6 +8,7 @@ export const FOUND_BY = [
   "service_status",
   "daemon_file",
   "known_port",
+  "guess",
   "started",
   "embedded",
 ] as const;
@@ -20,7 +21,9 @@ export const FOUND_BY_WORDS: Readonly<Record<FoundBy, string>> = {
   server_status: "`foundry server status`",
   service_status: "`foundry service status`",
   daemon_file: "its own file, .foundry/daemon.json",
-  known_port: "a port it often has",
+  known_port: "a port it often has, where a program of this user listens",
+  guess:
+    "guessing: it answers at a port that Foundry Local often has, and the system does not show whose program that is",
   started: "starting it",
   embedded: "running foundry-local-sdk in this server",
 };
@@ -31,6 +34,10 @@ export interface Found {
   readonly endpoint: string;
   readonly foundBy: FoundBy;
 }
+
+/** For the first answer of a service that was found by guessing. */
+export const guessWarning = (endpoint: string): string =>
+  `${endpoint} was found by guessing, and the system does not show whose program listens there. Set FOUNDRY_ENDPOINT to it if it is yours, or FOUNDRY_DISCOVERY=declared to use only what Foundry Local itself names.`;
 
 /** Outcomes of places where there mostly is nothing, which is worth no word in a message. */
 export const NOTHING_THERE = {

@@ -5,6 +5,7 @@ export {
   FOUND_BY_WORDS,
   type Found,
   type FoundBy,
+  guessWarning,
   type Search,
   type Trial,
   withoutTrials,

@@ -1,5 +1,6 @@
 import { toFoundryError } from "../../errors.js";
 import type { Logger } from "../../log.js";
+import type { ListenerOwner } from "../../platform/listener-owner.js";
 import type { Machine } from "../../platform/machine.js";
 import { isProcessAlive } from "../../platform/process-alive.js";
 import type { FoundryCli } from "../cli/index.js";
@@ -17,6 +18,8 @@ export interface Where {
   /** Where it was last, and how it was found there. */
   readonly last: Found | null;
   readonly knownPorts: readonly number[];
+  /** Whose program listens on a port of this machine. */
+  readonly ownerOf: (port: number, signal: AbortSignal) => Promise<ListenerOwner>;
   readonly cli: () => Promise<FoundryCli | null>;
   readonly timing: Timing;
   readonly signal: AbortSignal;
@@ -118,8 +121,14 @@ class Looking {
     if (last === null) return null;
     return this.#at(`${last.endpoint} (used before)`, async (place) => {
       const probed = await this.#probe(last.endpoint);
+      const owner = isGood(probed) ? await this.#ownerOf(last) : "own";
+      if (owner === "other") {
+        note(place, OF_ANOTHER_USER, null);
+        return null;
+      }
       note(place, probed.outcome, probed);
-      return probed.is === "foundry" ? last : null;
+      if (!isGood(probed)) return null;
+      return last.foundBy === "guess" && owner === "own" ? { ...last, foundBy: "last_url" } : last;
     });
   }
 
@@ -203,6 +212,7 @@ class Looking {
       const urls = knownPorts.map((port) => `http://127.0.0.1:${port}`);
       const probed = await this.#probeAll(urls, timing.portMs);
       const answering = probed.filter(({ is }) => is !== "nothing" && is !== "unreached");
+      const owners = new Map<string, ListenerOwner | null>();
       if (answering.length === 0) note(place, NOTHING_THERE.ports, null);
       for (const each of answering) {
         const { url, outcome } = each;
@@ -210,10 +220,28 @@ class Looking {
         const whose = isLeftOver
           ? ": left over from the old command line, or an editor extension's"
           : "";
-        place.trials.push({ what: url, outcome: outcome + whose, ok: isGood(each) });
+        const owner = isGood(each) ? await this.#ownerOf({ endpoint: url }) : null;
+        owners.set(url, owner);
+        const ok = owner === "own" || owner === "unknown";
+        const guess = owner === "unknown" ? ", and the system does not show whose it is" : "";
+        const said = owner === "other" ? OF_ANOTHER_USER : outcome + whose + guess;
+        place.trials.push({ what: url, outcome: said, ok });
       }
-      return firstGood(probed, "known_port");
+      const urlOf = (wanted: ListenerOwner) =>
+        answering.find(({ url }) => owners.get(url) === wanted)?.url;
+      const own = urlOf("own");
+      if (own !== undefined) return { endpoint: own, foundBy: "known_port" };
+      const guessed = urlOf("unknown");
+      return guessed === undefined ? null : { endpoint: guessed, foundBy: "guess" };
     });
+  }
+
+  /** What was started by us, or a person set, is asked for no owner. */
+  async #ownerOf({ endpoint, foundBy }: Partial<Found>): Promise<ListenerOwner> {
+    if (endpoint === undefined || foundBy === "embedded") return "own";
+    const { port, protocol } = new URL(endpoint);
+    const number = Number(port || (protocol === "https:" ? 443 : 80));
+    return untilAborted(this.#where.ownerOf(number, this.#signal), this.#signal);
   }
 
   /** Looks at one place. What goes wrong there is what came of it. */
@@ -249,6 +277,9 @@ class Looking {
 interface ProbedUrl extends Probed {
   readonly url: string;
 }
+
+/** It would be sent prompts, and could answer them as it likes. */
+const OF_ANOTHER_USER = "what listens there is another user's, so it is not used";
 
 const isGood = ({ is }: Probed): boolean => is === "foundry";
 

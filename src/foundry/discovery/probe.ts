@@ -31,7 +31,7 @@ export interface ProbeLimits {
   readonly log?: Logger | undefined;
 }
 
-/** Windows tries a refused connection again for two seconds before it says so. */
+/** Windows before 10 (1709) tries a refused connection again for two seconds before it says so. */
 const CONNECT_MS = 3_500;
 /** Less than the whole: a connection that nobody takes is to be told from a silence. */
 const CONNECT_SHARE = 0.7;

@@ -1,9 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { lstat, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
+import { CLAIM_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
+import { makePrivateDirectory, ownUid } from "../../platform/own-directory.js";
+import { inPool } from "../../platform/pool.js";
 import { isProcessAlive } from "../../platform/process-alive.js";
+import { readSmallFile } from "../../platform/small-file.js";
 
 /**
  * A claim to something that only one process of this user may do at a time: a file of its own in a
@@ -34,14 +38,19 @@ interface Seen {
 /** Those who claim one thing, as one of them sees it. */
 export class Claims {
   readonly #directory: string;
-  readonly #host = os.hostname();
+  readonly #host = stableHost(process.platform, os.hostname());
+  readonly #uid: number | null;
   #seen = new Map<string, Seen>();
 
   readonly #lookMs: number;
 
-  /** @param lookMs Shorter in tests alone. */
-  constructor(directory: string, lookMs = LOOK_MS) {
+  /**
+   * @param lookMs Shorter in tests alone.
+   * @param uid The user whose claims count; `null` where there are no user ids.
+   */
+  constructor(directory: string, lookMs = LOOK_MS, uid = ownUid()) {
     this.#directory = directory;
+    this.#uid = uid;
     this.#lookMs = lookMs;
   }
 
@@ -49,14 +58,20 @@ export class Claims {
    * Tries once.
    *
    * @returns the claim, or `null` while another process has it.
-   * @throws what the file system says when the directory cannot be written.
+   * @throws what the file system says when the directory cannot be written, or is another user's.
    */
   async tryClaim(): Promise<Claim | null> {
-    await mkdir(this.#directory, { recursive: true });
+    await makePrivateDirectory(this.#directory, this.#uid);
     if (await this.#isClaimed(null)) return null;
     const name = `${randomUUID()}.claim`;
     const path = join(this.#directory, name);
-    const remove = () => rmSync(path, { force: true });
+    const remove = (): void => {
+      try {
+        rmSync(path, { force: true });
+      } catch {
+        // Windows keeps a file that a virus scanner has open. It is dead when this process is.
+      }
+    };
     process.on("exit", remove);
     const release = async (): Promise<void> => {
       process.off("exit", remove);
@@ -64,7 +79,7 @@ export class Claims {
       await rm(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => {});
     };
     try {
-      await writeFile(path, JSON.stringify({ pid: process.pid, host: this.#host }), { flag: "wx" });
+      await writePrivately(path, JSON.stringify({ pid: process.pid, host: this.#host }));
       if (await this.#isClaimed(name)) {
         await release();
         return null;
@@ -75,7 +90,7 @@ export class Claims {
     }
     const signs = setInterval(() => {
       const now = new Date();
-      utimes(path, now, now).catch(() => {});
+      void inPool(() => utimes(path, now, now).catch(() => {}), SIGN_OF_LIFE_MS);
     }, SIGN_OF_LIFE_MS).unref();
     return {
       release: () => {
@@ -97,15 +112,15 @@ export class Claims {
 
   async #isAlive(name: string): Promise<boolean> {
     const path = join(this.#directory, name);
-    const [touched, owner] = await Promise.all([
-      stat(path).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => null,
-      ),
-      readFile(path, "utf8").then(ownerFrom, () => null),
-    ]);
-    // It was taken away just now.
+    const touched = await this.#touched(path);
+    // It was taken away just now, or it is no claim.
     if (touched === null) return false;
+    const content = await readSmallFile(path, {
+      maxBytes: CLAIM_FILE_BYTES,
+      timeoutMs: FILE_READ_MS,
+    });
+    if ("fault" in content && content.fault === "too_large") return false;
+    const owner = "text" in content ? ownerFrom(content.text, process.platform) : null;
     if (owner?.host === this.#host && !isProcessAlive(owner.pid)) {
       await rm(path, { force: true }).catch(() => {});
       return false;
@@ -124,10 +139,38 @@ export class Claims {
     await rm(path, { force: true }).catch(() => {});
     return false;
   }
+
+  /** `null` where there is no file of this user: a link, a pipe or a file of another user is no claim. */
+  async #touched(path: string): Promise<number | null> {
+    const facts = await lstat(path).catch(() => null);
+    const isClaim = facts?.isFile() === true && (this.#uid === null || facts.uid === this.#uid);
+    return isClaim ? facts.mtimeMs : null;
+  }
 }
 
+/** A new file that only this user can read or write, whatever the umask. */
+async function writePrivately(path: string, text: string): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    if (process.platform !== "win32") await file.chmod(0o600);
+    await file.writeFile(text);
+  } finally {
+    await file.close();
+  }
+}
+
+/** A Mac takes the domain of its name from each network that it joins, so it is left out there. */
+export const stableHost = (platform: NodeJS.Platform, hostname: string): string =>
+  platform === "darwin" ? (hostname.split(".")[0] ?? hostname).toLowerCase() : hostname;
+
 /** Not yet written, or not ours: then its signs of life tell. */
-function ownerFrom(text: string): { readonly pid: number; readonly host: string } | null {
-  const [, pid, host] = /^\{"pid":(\d+),"host":"(.*)"\}$/.exec(text) ?? [];
-  return pid === undefined || host === undefined ? null : { pid: Number(pid), host };
+function ownerFrom(
+  text: string,
+  platform: NodeJS.Platform,
+): { readonly pid: number; readonly host: string } | null {
+  const [, digits, host] = /^\{"pid":(\d+),"host":"(.*)"\}$/.exec(text) ?? [];
+  const pid = Number(digits);
+  // `kill` means groups of processes by 0.
+  if (host === undefined || !Number.isSafeInteger(pid) || pid < 1) return null;
+  return { pid, host: stableHost(platform, host) };
 }

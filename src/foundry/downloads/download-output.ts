@@ -3,6 +3,8 @@
  * generations draw for a terminal: colours, cursor movements, a line drawn over itself.
  */
 
+import { LONGEST_OUTPUT_LINE } from "../../limits.js";
+
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const COLOURS = /\u001B\[[\d;:]*m/g;
 /** Movements and erasures, titles and links, the short ones. */
@@ -50,7 +52,7 @@ const numberOf = (text: string): number => Number(text.replace(",", "."));
 /** Times, speeds, turning wheels and bars: they move though nothing comes. */
 const RESTLESS = [
   /\[?time remaining[^\]]*\]?/gi,
-  /(?:[\d.,]+|\?) ?(?:[KMGT]i?B|B)?\/s\b/gi,
+  /(?:(?<![\d.,])[\d.,]+|\?) ?(?:[KMGT]i?B|B)?\/s\b/gi,
   /(?<!\S)(?:[\d-]{1,3}:)+[\d-]{1,3}(?!\S)/g,
   /[^\p{L}\p{N}%.,:]/gu,
 ];
@@ -61,8 +63,7 @@ const substanceOf = (line: string): string =>
     .replace(/\s+/g, " ")
     .trim();
 
-/** Bounds of what is kept: an unfinished line, and what was said. */
-const LONGEST_LINE = 4000;
+/** Of what is kept of what was said. */
 const MOST_SAID = 2000;
 
 /** Reads an output as it comes, in whatever pieces. */
@@ -81,14 +82,16 @@ export class CliProgress {
   take(piece: string): boolean {
     const text = this.#unfinished + piece;
     const end = endOfLines(text);
-    this.#unfinished = text.slice(end).slice(-LONGEST_LINE);
+    this.#unfinished = text.slice(end).slice(-LONGEST_OUTPUT_LINE);
     const isNew = linesOf(text.slice(0, end)).filter((line) => this.#hear(line)).length > 0;
     // What is drawn after a carriage return ends with the next one only, which may be a while.
     const isHigher = linesOf(this.#unfinished).filter((line) => this.#rise(line)).length > 0;
     return isNew || isHigher;
   }
 
-  #hear(line: string): boolean {
+  #hear(whole: string): boolean {
+    // The newest drawing of a line that is drawn over itself is the last.
+    const line = whole.slice(-LONGEST_OUTPUT_LINE);
     const isHigher = this.#rise(line);
     const substance = substanceOf(line);
     if (substance === "" || this.#said.has(substance)) return isHigher;

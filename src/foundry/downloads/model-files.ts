@@ -1,10 +1,13 @@
 import type { Stats } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import type { KnownModel } from "../models/index.js";
+import { lstat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { inPool, LATE } from "../../platform/pool.js";
+import { type Folder, FolderWalk, type KnownModel } from "../models/index.js";
 
 /** `<cache>/<publisher>/<name>-<version>/v<version>/<file>`, and one level to spare. */
 const DEEPEST = 3;
+/** Below a folder of the model's own. */
+const DEEPEST_INSIDE = 8;
 /** More than any model has; bounds what a look costs. */
 const MOST_FILES = 500;
 
@@ -40,20 +43,23 @@ interface ModelFile {
 async function filesOf(cache: string, model: KnownModel): Promise<ModelFile[]> {
   const name = model.name.toLowerCase();
   const files: ModelFile[] = [];
-  const walk = async (folder: string, depth: number, isInside: boolean): Promise<void> => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
+  const walk = new FolderWalk();
+  const visit = async (folder: Folder, depth: number, isInside: boolean): Promise<void> => {
+    const listed = await walk.list(folder);
+    if (listed === null) return;
+    const isOfModel = (path: string) => isInside || basename(path).toLowerCase().startsWith(name);
+    for (const path of [...listed.files].map((file) => join(folder.path, file)).filter(isOfModel)) {
       if (files.length >= MOST_FILES) return;
-      const path = join(folder, entry.name);
-      const isOfModel = isInside || entry.name.toLowerCase().startsWith(name);
-      if (entry.isDirectory()) {
-        if (depth < DEEPEST || isOfModel) await walk(path, depth + 1, isOfModel);
-      } else if (isOfModel) {
-        const facts = await lstat(path).catch(() => null);
-        if (facts !== null) files.push({ path, facts });
-      }
+      const facts = await inPool(() => lstat(path).catch(() => null), walk.leftMs);
+      if (facts !== null && facts !== LATE) files.push({ path, facts });
+    }
+    for (const inner of listed.folders) {
+      // What is linked in was not downloaded here.
+      if (inner.isLinked) continue;
+      const isOf = isOfModel(inner.path);
+      if (depth < DEEPEST || (isOf && depth < DEEPEST_INSIDE)) await visit(inner, depth + 1, isOf);
     }
   };
-  await walk(cache, 1, false);
+  await visit({ path: cache, isLinked: false }, 1, false);
   return files;
 }

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { cancelledError } from "../../errors.js";
 import { type Logger, silentLogger } from "../../log.js";
 import { type Machine, thisMachine } from "../../platform/machine.js";
-import { ownDirectory } from "../../platform/own-directory.js";
+import { makePrivateDirectory, ownDirectory } from "../../platform/own-directory.js";
 import { untilAborted } from "../until-aborted.js";
 import { type Claim, Claims } from "./claim.js";
 
@@ -18,11 +18,13 @@ const lines = new Map<string, Promise<void>>();
  * files on some versions (microsoft/vscode-ai-toolkit #207), and share one line anyway.
  */
 export class Turns {
+  readonly #own: string;
   readonly #directory: string;
   readonly #log: Logger;
 
   constructor(machine: Pick<Machine, "platform" | "home"> = thisMachine(), log = silentLogger) {
-    this.#directory = join(ownDirectory(machine), "downloads");
+    this.#own = ownDirectory(machine);
+    this.#directory = join(this.#own, "downloads");
     this.#log = log;
   }
 
@@ -65,7 +67,8 @@ export class Turns {
     const claims = new Claims(this.#directory);
     for (let looks = 0; ; looks += 1) {
       if (signal.aborted) throw cancelledError();
-      const claim = await claims.tryClaim().catch((error: unknown) => {
+      const tryClaim = () => makePrivateDirectory(this.#own).then(() => claims.tryClaim());
+      const claim = await tryClaim().catch((error: unknown) => {
         this.#log.warn({ error: String(error) }, "downloads of other processes cannot be seen");
         return "unknown" as const;
       });

@@ -104,11 +104,14 @@ async function assertReaches(
 ): Promise<void> {
   if (cli.generation === null) await cli.status({ signal });
   if (cli.generation === "service") throw withOldCli(model);
-  const target = await cacheOf(cli, signal);
+  const target = await cacheOf(cli, signal, machine.platform);
   if (signal.aborted) throw cancelledError();
-  if (target === null && (cli.generation === null || cache !== null)) throw withSilentCli(model);
-  if (target === null || cache === null) return;
-  if (await isSameFolder(target, cache, machine.platform)) return;
+  if (target.kind === "unreadable") return;
+  if (target.kind === "nothing" && (cli.generation === null || cache !== null)) {
+    throw withSilentCli(model);
+  }
+  if (target.kind === "nothing" || cache === null) return;
+  if (await isSameFolder(target.path, cache, machine.platform)) return;
   // A loopback address may be the end of a tunnel; then its folder is nothing of ours.
   throw (await service.isOnThisDisk()) ? withOtherCache(model) : onAnotherMachine(model);
 }

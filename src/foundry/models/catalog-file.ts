@@ -1,7 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { jsonFrom } from "../../json.js";
+import { CATALOG_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
 import type { Logger } from "../../log.js";
+import { readSmallFile } from "../../platform/small-file.js";
 import type { ModelInfo } from "./model.js";
 import { deviceOf, parseModelId } from "./model-id.js";
 
@@ -108,13 +110,14 @@ function withoutNulls(facts: object): object {
 }
 
 async function readJson(path: string, log: Logger): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    // Absent is usual: another machine, another application, an older service.
-    log.debug({ file: path, error: String(error) }, "catalog file not read");
-    return null;
-  }
+  const limits = { maxBytes: CATALOG_FILE_BYTES, timeoutMs: FILE_READ_MS };
+  const read = await readSmallFile(path, limits);
+  const value = "text" in read ? jsonFrom(read.text) : undefined;
+  // Absent is usual: another machine, another application, an older service.
+  const fault = "fault" in read ? read.fault : value === undefined ? "damaged" : null;
+  if (fault === "absent") log.debug({ file: path, fault }, "catalog file not read");
+  else if (fault !== null) log.warn({ file: path, fault }, "catalog file not read");
+  return value;
 }
 
 /** The alias of a model that the user registered: its name without the variant (section 2). */

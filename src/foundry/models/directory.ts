@@ -1,3 +1,4 @@
+import { REGISTERED_MODELS_READ } from "../../limits.js";
 import type { Logger } from "../../log.js";
 import type { ListedModel, LoadedModel } from "../dialects/index.js";
 import {
@@ -6,6 +7,7 @@ import {
   readLocalCatalog,
   readPublicCatalog,
 } from "./catalog-file.js";
+import { FolderWalk } from "./folder-walk.js";
 import type { Family, KnownModel } from "./model.js";
 import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
 import { parseModelId } from "./model-id.js";
@@ -16,27 +18,51 @@ export interface DiskFacts {
   readonly local: ReadonlyMap<string, CatalogFacts>;
   /** Downloaded models by id; `null` when the model cache is not on this machine. */
   readonly folders: ReadonlyMap<string, ModelFolder> | null;
+  /** `false` where not all folders were seen: what is not among them is unknown. Default `true`. */
+  readonly isComplete?: boolean;
 }
 
-export const NO_DISK_FACTS: DiskFacts = { public: new Map(), local: new Map(), folders: null };
+export const NO_DISK_FACTS: DiskFacts = {
+  public: new Map(),
+  local: new Map(),
+  folders: null,
+  isComplete: true,
+};
+
+/** Looks that are under way, by directory: one for all who ask at the same time. */
+const reading = new Map<string, Promise<DiskFacts>>();
 
 /** Reads catalog files and model folders under a service's model cache. */
-export async function readDiskFacts(directory: string, log: Logger): Promise<DiskFacts> {
+export function readDiskFacts(directory: string, log: Logger): Promise<DiskFacts> {
+  const underWay = reading.get(directory);
+  if (underWay !== undefined) return underWay;
+  const facts = readOnce(directory, log).finally(() => reading.delete(directory));
+  reading.set(directory, facts);
+  return facts;
+}
+
+async function readOnce(directory: string, log: Logger): Promise<DiskFacts> {
+  const walk = new FolderWalk();
   const [catalog, registered, scanned] = await Promise.all([
     readPublicCatalog(directory, log),
     readLocalCatalog(directory, log),
-    readModelFolders(directory),
+    readModelFolders(directory, walk),
   ]);
-  const folders = scanned === null ? null : new Map(scanned.map((folder) => [folder.id, folder]));
+  const folders =
+    scanned === null ? null : new Map(scanned.folders.map((folder) => [folder.id, folder]));
   // A registered model may lie anywhere; its folder is where the registration says.
-  for (const facts of registered) {
-    if (folders === null || facts.modelPath === undefined || folders.has(facts.id)) continue;
+  for (const facts of registered.slice(0, REGISTERED_MODELS_READ)) {
+    if (folders === null || walk.leftMs <= 0) break;
+    if (facts.modelPath === undefined || folders.has(facts.id)) continue;
     folders.set(facts.id, { id: facts.id, ...(await readContextLimits(facts.modelPath)) });
   }
+  const isComplete = scanned?.isComplete ?? true;
+  if (!isComplete) log.warn({ directory }, "the model cache was not looked at to its end");
   return {
     public: new Map(catalog.map((facts) => [facts.id, facts])),
     local: new Map(registered.map((facts) => [facts.id, facts])),
     folders,
+    isComplete,
   };
 }
 
@@ -112,7 +138,8 @@ function describe(
   const folder = disk.folders?.get(id);
   const loaded =
     sources.loaded?.some((model) => model.id === id && model.family === family) ?? null;
-  const onDisk = folder !== undefined ? true : disk.folders === null ? null : false;
+  const isSeen = disk.folders !== null && disk.isComplete !== false;
+  const onDisk = folder !== undefined ? true : isSeen ? false : null;
   // What the service says of itself outranks what its folders look like.
   const downloaded = loaded === true || family === "local" ? true : (listed?.downloaded ?? onDisk);
   const details = listed?.details;

@@ -1,7 +1,9 @@
-import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { jsonFrom } from "../../json.js";
+import { CONFIG_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
+import { readSmallFile } from "../../platform/small-file.js";
+import { type Folder, FolderWalk } from "./folder-walk.js";
 
 /**
  * Which models are downloaded, and the context each really gets, read from the folders of the model
@@ -17,6 +19,8 @@ export interface ModelFolder {
 
 /** `<cache>/<publisher>/<name>-<version>/v<version>/`, and one level to spare. */
 const DEEPEST = 4;
+/** Of genai_config.json below the folder that names the model, with a level to spare. */
+const DEEPEST_CONFIG = 2;
 
 const inferenceModelSchema = z.object({ Name: z.string().min(1) });
 const length = z.number().int().positive().optional().catch(undefined);
@@ -25,44 +29,65 @@ const genaiConfigSchema = z.object({
   search: z.object({ max_length: length }).optional().catch(undefined),
 });
 
+export interface ModelFolders {
+  readonly folders: readonly ModelFolder[];
+  /** `false` where there is more than was looked at: what is not among them may be there. */
+  readonly isComplete: boolean;
+}
+
 /**
  * The complete models under `directory`. One whose download has not ended, marked by `download.tmp`,
  * does not count. `null` when the directory is not on this machine: then nothing is known.
  */
-export async function readModelFolders(directory: string): Promise<ModelFolder[] | null> {
-  const found: ModelFolder[] = [];
-  const walk = async (folder: string, depth: number): Promise<boolean> => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => null);
-    if (entries === null) return false;
-    const names = new Set(entries.map((entry) => entry.name));
-    if (names.has("download.tmp")) return true;
-    if (names.has("inference_model.json")) {
-      const model = await readModelFolder(folder, names.has("genai_config.json"));
-      if (model !== null) found.push(model);
+export async function readModelFolders(
+  directory: string,
+  walk = new FolderWalk(),
+): Promise<ModelFolders | null> {
+  // Of the root of a disk nothing is a model cache, and all else would be looked at.
+  if (dirname(directory) === directory) return null;
+  const folders: ModelFolder[] = [];
+  const visit = async (folder: Folder, depth: number): Promise<boolean> => {
+    const listed = await walk.list(folder);
+    if (listed === null) return false;
+    if (listed.files.has("download.tmp")) return true;
+    if (listed.files.has("inference_model.json")) {
+      const model = await readModelFolder(folder, walk);
+      if (model !== null) folders.push(model);
     } else if (depth < DEEPEST) {
-      const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
-      await Promise.all(folders.map((entry) => walk(join(folder, entry.name), depth + 1)));
+      // One after the other: what a wrong folder costs is bounded by that, too.
+      for (const inner of listed.folders) await visit(inner, depth + 1);
     }
     return true;
   };
-  return (await walk(directory, 0)) ? found : null;
+  const isThere = await visit({ path: directory, isLinked: false }, 0);
+  return isThere || !walk.isComplete ? { folders, isComplete: walk.isComplete } : null;
 }
 
-async function readModelFolder(folder: string, isComplete: boolean): Promise<ModelFolder | null> {
+async function readModelFolder(folder: Folder, walk: FolderWalk): Promise<ModelFolder | null> {
   const named = inferenceModelSchema.safeParse(
-    await readJson(join(folder, "inference_model.json")),
+    await readJson(join(folder.path, "inference_model.json")),
   );
   if (!named.success) return null;
   // genai_config.json lies beside it or one level below, depending on who wrote the folder.
-  const configFolder = isComplete ? folder : await folderWithConfig(folder);
+  const configFolder = await folderWithConfig(folder, walk, 0);
   if (configFolder === null) return null;
   return { id: named.data.Name, ...(await readContextLimits(configFolder)) };
 }
 
-async function folderWithConfig(folder: string): Promise<string | null> {
-  const entries = await readdir(folder, { recursive: true }).catch(() => []);
-  const path = entries.find((entry) => /(^|[\\/])genai_config\.json$/.test(entry));
-  return path === undefined ? null : dirname(join(folder, path));
+async function folderWithConfig(
+  folder: Folder,
+  walk: FolderWalk,
+  depth: number,
+): Promise<string | null> {
+  const listed = await walk.list(folder);
+  if (listed === null) return null;
+  if (listed.files.has("genai_config.json")) return folder.path;
+  if (depth >= DEEPEST_CONFIG) return null;
+  for (const inner of listed.folders) {
+    const found = await folderWithConfig(inner, walk, depth + 1);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** The limits in the genai_config.json of one model's folder. */
@@ -77,7 +102,7 @@ export async function readContextLimits(
 }
 
 async function readJson(path: string): Promise<unknown> {
-  return readFile(path, "utf8")
-    .then(jsonFrom)
-    .catch(() => null);
+  const limits = { maxBytes: CONFIG_FILE_BYTES, timeoutMs: FILE_READ_MS };
+  const file = await readSmallFile(path, limits);
+  return "text" in file ? jsonFrom(file.text) : undefined;
 }

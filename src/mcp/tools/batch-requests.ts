@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import { parseArguments } from "../../arguments.js";
 import type { BatchEntry } from "../../completions/index.js";
@@ -40,10 +41,44 @@ export interface BatchItems {
   readonly settings: Settings;
 }
 
+/** The entries of a batch, and what makes two batches the same. */
+export interface BatchInput {
+  readonly entries: readonly BatchEntry[];
+  /** The same when all that they ask for is. Prompts are not kept for that. */
+  readonly key: string;
+}
+
+/** So long at a time: other calls are served between two items. */
+const PAUSE_AFTER_MS = 10;
+
 /** One entry for each item; what does not fit is an error that stays with its item. */
-export function entriesOf({ prompts, requests, settings }: BatchItems): BatchEntry[] {
-  const given = prompts?.map((prompt) => ({ prompt })) ?? requests ?? [];
-  return given.map((item) => entryOf(item, settings));
+export async function batchInputOf({
+  prompts,
+  requests,
+  settings,
+}: BatchItems): Promise<BatchInput> {
+  const hash = createHash("sha256");
+  const members = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  hash.update(JSON.stringify([prompts === undefined ? "requests" : "prompts", members]));
+  const entries: BatchEntry[] = [];
+  let pausedAt = performance.now();
+  for (const item of prompts ?? requests ?? []) {
+    hash.update(`,${jsonOf(item)}`);
+    entries.push(entryOf(prompts === undefined ? item : { prompt: item }, settings));
+    if (performance.now() - pausedAt < PAUSE_AFTER_MS) continue;
+    await setImmediate();
+    pausedAt = performance.now();
+  }
+  return { entries, key: hash.digest("base64") };
+}
+
+/** What is nested too deep to be written as JSON is no request, and all of those are the same. */
+function jsonOf(item: unknown): string {
+  try {
+    return JSON.stringify(item) ?? "";
+  } catch {
+    return "";
+  }
 }
 
 function entryOf(item: unknown, settings: Settings): BatchEntry {
@@ -54,11 +89,4 @@ function entryOf(item: unknown, settings: Settings): BatchEntry {
   } catch (thrown) {
     return toFoundryError(thrown);
   }
-}
-
-/** Two batches are the same when all that they ask for is. Prompts are not kept for that. */
-export function keyOf({ prompts, requests, settings }: BatchItems): string {
-  const members = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  const all = JSON.stringify([prompts ?? null, requests ?? null, members]);
-  return createHash("sha256").update(all).digest("base64");
 }

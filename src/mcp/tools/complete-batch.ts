@@ -10,7 +10,7 @@ import { cancelledError, FoundryError } from "../../errors.js";
 import { COMPLETION_STATUSES } from "../../foundry/index.js";
 import { cancellationOf } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
-import { type BatchItems, entriesOf, keyOf, sharedSettings } from "./batch-requests.js";
+import { batchInputOf, sharedSettings } from "./batch-requests.js";
 import {
   type BatchPart,
   batchNotes,
@@ -95,7 +95,7 @@ export const completeBatch = defineTool({
       const batch = client.batches.find(given.batch_id);
       return answered(batch, { deviceBusy: await batch.cancel() });
     }
-    const batch = batchOf(given, client.batches);
+    const batch = await batchOf(given, client.batches);
     await waitFor(batch, replyWithinMs(reply_within, policy), context);
     // Nobody would read the answer, and a result is given once.
     if (signal.aborted) throw cancelledError();
@@ -126,15 +126,14 @@ function problemOf(
 }
 
 /** The batch that is meant: a new one, one that goes on, or one that a host's timeout cut off. */
-function batchOf(
+async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
   batches: Batches,
-): Batch {
+): Promise<Batch> {
   if (prompts === undefined && requests === undefined && id !== undefined) return batches.find(id);
-  const given: BatchItems = { prompts, requests, settings };
-  const key = keyOf(given);
+  const { entries, key } = await batchInputOf({ prompts, requests, settings });
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
-  if (known === null) return batches.start(entriesOf(given), { id, key });
+  if (known === null) return batches.start(entries, { id, key });
   if (known.key === key) return known;
   throw new FoundryError(
     "INVALID_ARGUMENT",

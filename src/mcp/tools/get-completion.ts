@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../completions/index.js";
 import { FoundryError } from "../../errors.js";
+import { LONGEST_QUOTE } from "../../limits.js";
+import { truncate } from "../../text.js";
 import { failureLine } from "../failure-text.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import { tellEvent, tellState } from "./completion-progress.js";
@@ -123,7 +125,7 @@ async function several(
     it instanceof FoundryError ? [{ id, error: it }] : [],
   );
   const errors = missing.map(({ id, error }) => ({
-    completion_id: id,
+    completion_id: truncate(id, LONGEST_QUOTE),
     code: error.code,
     message: error.message,
   }));

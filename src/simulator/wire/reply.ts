@@ -106,7 +106,7 @@ export class Reply {
           this.options.wire.chunk(body);
           this.options.wire.lastChunk();
         } else this.options.wire.raw(body);
-        this.#finish(true);
+        this.#finish(this.options.wire.isOpen);
         break;
       }
       case "start": {
@@ -125,7 +125,7 @@ export class Reply {
         break;
       case "end":
         this.options.wire.lastChunk();
-        this.#finish(true);
+        this.#finish(this.options.wire.isOpen);
         break;
       case "cut":
         this.#closes = true;

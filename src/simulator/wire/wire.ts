@@ -16,6 +16,11 @@ export class Wire {
     return this.socket.writableLength;
   }
 
+  /** Whether what is written can still reach the client. */
+  get isOpen(): boolean {
+    return !this.socket.destroyed && this.socket.writable;
+  }
+
   head(status: number, headers: Headers): void {
     const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
     this.raw(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n${lines}\r\n`);
@@ -33,7 +38,7 @@ export class Wire {
   }
 
   raw(bytes: string | Buffer): void {
-    if (!this.socket.destroyed && this.socket.writable) this.socket.write(bytes);
+    if (this.isOpen) this.socket.write(bytes);
   }
 
   /** RST: what was not yet read by the client may be lost to it. */

@@ -19,6 +19,34 @@ describe("CompletionProgress", () => {
     });
   });
 
+  it.each([
+    ["none", ["", " ", "\n"], null],
+    ["without blanks around it", [" \n", " a", "b \n", "\n"], "ab"],
+    ["with the blanks within it", ["a", "  ", "\n", "b"], "a  \nb"],
+  ])("gives thinking %s, at any time", (_what, pieces, whole) => {
+    const progress = new CompletionProgress(1, () => 0);
+    let all = "";
+    for (const piece of pieces) {
+      progress.addReasoning(piece);
+      all += piece;
+      expect(progress.snapshot().reasoning ?? "").toBe(all.trim());
+    }
+    expect(progress.snapshot().reasoning).toBe(whole);
+  });
+
+  it("does not believe that a text has no tokens", () => {
+    const progress = new CompletionProgress(35, () => 0);
+    progress.usage = { inputTokens: 7, outputTokens: 0 };
+    expect(progress.snapshot().usage).toEqual({
+      inputTokens: 7,
+      outputTokens: 0,
+      estimated: false,
+    });
+    progress.countPiece();
+    const usage = { inputTokens: 10, outputTokens: 1, estimated: true };
+    expect(progress.snapshot().usage).toEqual(usage);
+  });
+
   it("measures the first token from the request, without the load before it", () => {
     let now = 1000;
     const progress = new CompletionProgress(1, () => now);

@@ -1,4 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
+import { runCompletion } from "../../../src/foundry/completion/run.js";
+import { CurrentService } from "../../../src/foundry/current-service.js";
+import { guessWarning } from "../../../src/foundry/discovery/index.js";
 import type { CompletionEvent, CompletionStream } from "../../../src/foundry/index.js";
 import { type Fault, startSimulator } from "../../../src/simulator/index.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
@@ -363,7 +367,7 @@ describe("cancelling", () => {
       text: expect.stringMatching(/^And so on\./),
     });
     await simulator.waitFor(({ generating }) => generating === 0);
-    expect(askedOf(simulator, CHAT)[0]?.endedBy).toBe("client-gone");
+    await simulator.waitFor(() => askedOf(simulator, CHAT)[0]?.endedBy === "client-gone");
   });
 
   it("is also what leaving the loop does", async () => {
@@ -449,7 +453,7 @@ describe("a stream that breaks", () => {
   it("falls silent for longer than allowed is interrupted, with the text kept", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "stall", afterEvents: 4, on: { path: CHAT } });
-    const client = clientOf(simulator.url, { stallTimeoutMs: 100 });
+    const client = clientOf(simulator.url, { stallTimeoutMs: 1500 });
     const stream = client.streamComplete({ prompt: "Hi", model: "endless", ...FOR_LONG });
     const { error } = await drain(stream);
     expect(error).toMatchObject({ code: "TIMEOUT", phase: "silence" });
@@ -462,7 +466,7 @@ describe("a stream that breaks", () => {
   it("never begins is interrupted after the same time, and not asked for again", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "hang", on: { path: CHAT } });
-    const client = clientOf(simulator.url, { stallTimeoutMs: 100 });
+    const client = clientOf(simulator.url, { stallTimeoutMs: 1500 });
     const stream = client.streamComplete({ prompt: "Hi", model: "endless", ...FOR_LONG });
     expect((await drain(stream)).error).toMatchObject({ code: "TIMEOUT", phase: "first_byte" });
     expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "" });
@@ -553,5 +557,28 @@ describe("twenty completions at once", () => {
       prompts.map((prompt) => `You said ${prompt}.`),
     );
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+});
+
+describe("the first answer of a service that was found by guessing", () => {
+  it("says so, and the next one does not", async () => {
+    const { url } = await simulate({ models: [loadedTalker] });
+    const current = new CurrentService({ endpoint: url });
+    onTestFinished(() => current.close());
+    const connection = await current.connection();
+    connection.guessWarning = guessWarning(url);
+    const complete = async () => {
+      const now = () => performance.now();
+      const progress = new CompletionProgress(2, now);
+      const { signal } = new AbortController();
+      const context = { current, maxTokens: 64, stallTimeoutMs: 60_000, now, signal };
+      const request = { prompt: "Hi", model: "talker" };
+      const messages = [{ role: "user", content: "Hi" }] as const;
+      for await (const _ of runCompletion(request, messages, progress, context));
+      return progress.warnings;
+    };
+
+    expect(await complete()).toEqual([expect.stringContaining("found by guessing")]);
+    expect(await complete()).toEqual([]);
   });
 });

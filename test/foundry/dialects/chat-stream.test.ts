@@ -284,9 +284,81 @@ describe("openChat", () => {
       "[DONE]",
     );
     expect(await read(body)).toEqual([
+      { type: "usage", usage: null },
       { type: "text", text: "a" },
       { type: "finish", reason: "stop" },
     ]);
+  });
+
+  it.each([
+    ["a fraction", { prompt_tokens: 3, completion_tokens: 1.5 }],
+    ["negative", { prompt_tokens: -3, completion_tokens: 1 }],
+    ["huge", { prompt_tokens: 3, completion_tokens: 1e300 }],
+    ["more than a number holds exactly", { prompt_tokens: 2 ** 60, completion_tokens: 1 }],
+    ["a text", { prompt_tokens: "3", completion_tokens: 1 }],
+    ["missing", { prompt_tokens: 3 }],
+    ["null", { prompt_tokens: 3, completion_tokens: null }],
+    ["none for a prompt", { prompt_tokens: 0, completion_tokens: 1 }],
+    ["no object", [3, 1]],
+  ])("believes no count that is %s, whole or in a stream", async (_what, usage) => {
+    const chunk = { choices: [{ delta: { content: "a" }, finish_reason: "stop" }], usage };
+    const news = { type: "usage", usage: null };
+    expect(await read(data(chunk, "[DONE]"))).toContainEqual(news);
+    expect(await read(JSON.stringify(chunk), {}, "application/json")).toContainEqual(news);
+  });
+
+  it.each(["constructor", "__proto__", "toString", "x".repeat(1_000_000)])(
+    "takes the finish reason %.20s for an unknown one",
+    async (finish_reason) => {
+      const body = data({ choices: [{ delta: { content: "a" }, finish_reason }] }, "[DONE]");
+      expect((await read(body)).at(-1)).toEqual({
+        type: "finish",
+        reason: null,
+        said: finish_reason.slice(0, 40),
+      });
+    },
+  );
+
+  it.each([
+    ["of another index", [{ index: -1e300, delta: { content: "a" } }]],
+    ["with others after it", [{ delta: { content: "a" } }, null, 7, [], { delta: 1 }]],
+    ["with members of prototypes", [JSON.parse('{"__proto__":{"x":1},"delta":{"content":"a"}}')]],
+  ])("reads a choice %s", async (_what, choices) => {
+    expect(await read(data({ choices }, "[DONE]"))).toContainEqual({ type: "text", text: "a" });
+  });
+
+  it.each([
+    ["in tokens", "word ", 2000],
+    ["in letters", "x", 2000],
+    ["in large pieces", "x".repeat(10_000), 2000],
+    ["in one piece", "x".repeat(20_000_000), 1],
+  ])("cuts off what goes far above max_tokens, %s", async (_what, piece, count) => {
+    const chunk = data(text(piece));
+    const events = await read(chunk.repeat(count) + data("[DONE]"));
+    expect(events.at(-1)).toEqual({ type: "overrun" });
+    const length = events.reduce((sum, news) => sum + ("text" in news ? news.text.length : 0), 0);
+    expect(length).toBeGreaterThan(500);
+    expect(length).toBeLessThan(100_000);
+  });
+
+  it("closes the connection to a service that never stops", async () => {
+    let isClosed = false;
+    const { url } = await httpService((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const more = () => response.write(data(text("on and ")).repeat(100));
+      const timer = setInterval(more, 1);
+      response.on("close", () => {
+        clearInterval(timer);
+        isClosed = true;
+      });
+    });
+    const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
+    onTestFinished(() => transport.close());
+    const stream = await openChat(transport, REQUEST, { path: "/" }, { limits: {} });
+    let last: ChatEvent | null = null;
+    for await (const event of stream) last = event;
+    expect(last).toEqual({ type: "overrun" });
+    await expect.poll(() => isClosed).toBe(true);
   });
 
   it("sends what was asked for, max_tokens always, and nothing that was not", async () => {

@@ -253,7 +253,7 @@ describe("the service of the old command line", () => {
           then(() => response.destroy());
         },
       });
-      const call = { limits: { wholeMs: 800 } };
+      const call = { limits: { wholeMs: 3000 } };
       expect(await dialectOf(service).load(model, PHI, call)).toBe("loaded");
       expect(service.asked.filter((line) => line.includes("/load/"))).toHaveLength(1);
     });

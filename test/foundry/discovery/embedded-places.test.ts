@@ -70,7 +70,7 @@ describe("the models of the embedded service", () => {
     const ofCommandLine = join(root, ".foundry", "cache", "models");
     await mkdir(ofCommandLine, { recursive: true });
 
-    expect(await modelCacheOf({ ...machine("linux"), home: root })).toBe(ofCommandLine);
+    expect(await modelCacheOf({ ...machine(process.platform), home: root })).toBe(ofCommandLine);
   });
 
   test.each([

@@ -5,7 +5,7 @@ import { noEndpointError, type Situation } from "../../../src/foundry/discovery/
 import type { Machine } from "../../../src/platform/machine.js";
 
 const PLATFORMS = ["win32", "darwin", "linux"] as const;
-const cli = new InstalledCli("/somewhere/foundry", {});
+const cli = new InstalledCli("/somewhere/foundry", { platform: "linux", environment: {} });
 
 const machine = (platform: NodeJS.Platform): Machine => ({
   platform,

@@ -96,4 +96,19 @@ describe("output for a terminal", () => {
     });
     expect(cut.flat()).not.toContain(true);
   });
+
+  it.each([
+    ["digits", "1".repeat(64 * 1024)],
+    ["digits and commas", "1,".repeat(32 * 1024)],
+    ["percentages", "12.5 %".repeat(10_000)],
+    ["escapes that never end", "\u001b]".repeat(32 * 1024)],
+    ["brackets of times", "[time remaining".repeat(4000)],
+  ])("takes long lines of %s in linear time, and keeps little of them", (_what, piece) => {
+    const progress = new CliProgress();
+    const before = process.cpuUsage();
+    for (let each = 0; each < 100; each += 1)
+      progress.take(`${each}${piece}${each % 2 ? "\n" : ""}`);
+    const { user } = process.cpuUsage(before);
+    expect(user / 1e6).toBeLessThan(10);
+  });
 });

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, parse } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FolderWalk } from "../../../src/foundry/models/folder-walk.js";
 import { readContextLimits, readModelFolders } from "../../../src/foundry/models/model-folders.js";
 
 let cache: string;
@@ -17,11 +18,18 @@ async function write(path: string, content: string): Promise<void> {
 
 const LIMITS = '{"model":{"context_length":32768},"search":{"max_length":4096}}';
 
+/** The models in a cache that was looked at to its end. */
+async function foldersOf(directory: string) {
+  const read = await readModelFolders(directory);
+  expect(read?.isComplete).toBe(true);
+  return read?.folders;
+}
+
 describe("readModelFolders", () => {
   it("finds a downloaded model with both of its limits", async () => {
     await write("Microsoft/qwen-4/v4/inference_model.json", '{"Name":"qwen-generic-cpu:4"}');
     await write("Microsoft/qwen-4/v4/genai_config.json", LIMITS);
-    expect(await readModelFolders(cache)).toEqual([
+    expect(await foldersOf(cache)).toEqual([
       { id: "qwen-generic-cpu:4", maxLength: 4096, contextLength: 32768 },
     ]);
   });
@@ -29,7 +37,7 @@ describe("readModelFolders", () => {
   it("finds genai_config.json a level below inference_model.json", async () => {
     await write("Microsoft/qwen-4/inference_model.json", '{"Name":"qwen-generic-cpu:4"}');
     await write("Microsoft/qwen-4/v4/genai_config.json", LIMITS);
-    expect(await readModelFolders(cache)).toEqual([
+    expect(await foldersOf(cache)).toEqual([
       { id: "qwen-generic-cpu:4", maxLength: 4096, contextLength: 32768 },
     ]);
   });
@@ -39,7 +47,7 @@ describe("readModelFolders", () => {
     await write("elsewhere/genai_config.json", LIMITS);
     await mkdir(join(cache, "models"));
     await symlink(join(cache, "elsewhere"), join(cache, "models", "linked"), "junction");
-    expect(await readModelFolders(join(cache, "models"))).toMatchObject([{ id: "linked:1" }]);
+    expect(await foldersOf(join(cache, "models"))).toMatchObject([{ id: "linked:1" }]);
   });
 
   it.each([
@@ -49,7 +57,7 @@ describe("readModelFolders", () => {
     await write("Microsoft/half-1/v1/inference_model.json", '{"Name":"half:1"}');
     await write("Microsoft/half-1/v1/genai_config.json", LIMITS);
     await write(mark, "");
-    expect(await readModelFolders(cache)).toEqual([]);
+    expect(await foldersOf(cache)).toEqual([]);
   });
 
   it.each([
@@ -60,12 +68,73 @@ describe("readModelFolders", () => {
   ])("does not count a folder where %s", async (_what, inferenceModel, config) => {
     await write("p/a-1/v1/inference_model.json", inferenceModel);
     if (config !== null) await write("p/a-1/v1/genai_config.json", config);
-    expect(await readModelFolders(cache)).toEqual([]);
+    expect(await foldersOf(cache)).toEqual([]);
   });
 
   it("gives an empty list for an empty cache, and null for one that is not on this machine", async () => {
-    expect(await readModelFolders(cache)).toEqual([]);
+    expect(await foldersOf(cache)).toEqual([]);
     expect(await readModelFolders(join(cache, "nowhere"))).toBeNull();
+  });
+});
+
+describe("a folder of models that is not one", () => {
+  const model = async (path: string, id: string): Promise<void> => {
+    await write(`${path}/inference_model.json`, JSON.stringify({ Name: id }));
+    await write(`${path}/genai_config.json`, LIMITS);
+  };
+
+  it.skipIf(process.platform !== "linux").each(["/proc", "/sys", "/dev", "/etc"])(
+    "costs no more than the bounds, be it %s",
+    async (directory) => {
+      const walk = new FolderWalk({ entries: 2000 });
+      expect((await readModelFolders(directory, walk))?.folders).toEqual([]);
+    },
+  );
+
+  it("is the root of a disk", async () => {
+    expect(await readModelFolders(parse(cache).root)).toBeNull();
+  });
+
+  it("keeps what was found when there is more than the bounds allow, and says so", async () => {
+    await model("a/first", "first:1");
+    await Promise.all(Array.from({ length: 40 }, (_, index) => write(`a/first/more/${index}`, "")));
+    await model("b/second", "second:1");
+    const walk = new FolderWalk({ entries: 7 });
+    const read = await readModelFolders(cache, walk);
+    expect(read?.isComplete).toBe(false);
+    expect(read?.folders.length).toBeLessThan(2);
+  });
+
+  it("is left when its time is up", async () => {
+    await model("a/first", "first:1");
+    let now = 0;
+    const walk = new FolderWalk({ ms: 10, now: () => now++ * 4 });
+    expect(await readModelFolders(cache, walk)).toMatchObject({ isComplete: false });
+  });
+
+  it.skipIf(process.platform === "win32")("may hold links in a circle", async () => {
+    await model("a/real", "real:1");
+    await symlink(cache, join(cache, "a", "up"));
+    await symlink(join(cache, "a"), join(cache, "a", "self"));
+    const read = await readModelFolders(cache);
+    expect(read?.isComplete).toBe(true);
+    expect(new Set(read?.folders.map(({ id }) => id))).toEqual(new Set(["real:1"]));
+    // Once through each link, and none behind it.
+    expect(read?.folders.length).toBeLessThanOrEqual(5);
+  });
+
+  it("has models whose files begin with a byte order mark", async () => {
+    await write("p/m/inference_model.json", '\uFEFF{"Name":"marked:1"}');
+    await write("p/m/genai_config.json", `\uFEFF${LIMITS}`);
+    expect(await foldersOf(cache)).toEqual([
+      { id: "marked:1", maxLength: 4096, contextLength: 32768 },
+    ]);
+  });
+
+  it("has models whose files are too large to be read", async () => {
+    await write("p/m/inference_model.json", `{"Name":"large:1"}${" ".repeat(1024 * 1024)}`);
+    await write("p/m/genai_config.json", LIMITS);
+    expect(await foldersOf(cache)).toEqual([]);
   });
 });
 

@@ -61,10 +61,17 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
     },
   ],
   [
+    /library load disallowed by system policy|code signature .* not valid/i,
+    {
+      message: `macOS does not let a native library of ${SDK_NAME} be loaded.`,
+      action: `Take it out of quarantine, with xattr -dr com.apple.quarantine on the folder of ${SDK_NAME}, ${ELSEWHERE}.`,
+    },
+  ],
+  [
     /Failed to load core library|\bERR_DLOPEN_FAILED\b/,
     {
       message: `A native library of ${SDK_NAME} is there but does not load.`,
-      action: `It may be incomplete or made for another system. ${RUN_SCRIPTS}`,
+      action: `It may be incomplete or made for another system; on Windows the Visual C++ runtime may be missing (winget install Microsoft.VCRedist.2015+.x64). ${RUN_SCRIPTS}`,
     },
   ],
 ];

@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { jsonFrom } from "../../../json.js";
+import { CONFIG_FILE_BYTES, FILE_READ_MS } from "../../../limits.js";
+import { readSmallFile } from "../../../platform/small-file.js";
 
 export const SDK_NAME = "foundry-local-sdk";
 
@@ -45,13 +46,10 @@ function* foldersUpFrom(folder: string): Generator<string> {
 }
 
 async function readSdk(folder: string): Promise<InstalledSdk | null> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, "package.json"), "utf8");
-  } catch {
-    return null;
-  }
-  const parsed = manifestSchema.safeParse(jsonFrom(text));
+  const limits = { maxBytes: CONFIG_FILE_BYTES, timeoutMs: FILE_READ_MS };
+  const file = await readSmallFile(join(folder, "package.json"), limits);
+  if ("fault" in file) return null;
+  const parsed = manifestSchema.safeParse(jsonFrom(file.text));
   if (!parsed.success) return null;
   const { version, main, exports } = parsed.data;
   const path = (exports === undefined ? null : mainOf(exports)) ?? main ?? "index.js";

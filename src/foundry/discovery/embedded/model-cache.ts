@@ -1,7 +1,9 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { FILE_READ_MS } from "../../../limits.js";
 import type { Machine } from "../../../platform/machine.js";
 import { ownDirectory } from "../../../platform/own-directory.js";
+import { inPool, LATE } from "../../../platform/pool.js";
 
 /**
  * Where the embedded service keeps its models. By itself the SDK gives each application a cache of
@@ -17,9 +19,6 @@ export async function modelCacheOf(machine: Machine): Promise<string> {
 }
 
 async function isFolder(folder: string): Promise<boolean> {
-  try {
-    return (await stat(folder)).isDirectory();
-  } catch {
-    return false;
-  }
+  const facts = await inPool(() => stat(folder).catch(() => null), FILE_READ_MS);
+  return facts !== LATE && facts?.isDirectory() === true;
 }

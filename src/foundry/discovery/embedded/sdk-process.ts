@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { onAbort } from "../../../abort.js";
 import { cancelledError } from "../../../errors.js";
 import type { Logger } from "../../../log.js";
+import { OutputLines } from "../../../platform/program-output.js";
 import { crashed, notDownloaded, nowhere, refused, silent } from "./failures.js";
 import { type FromChild, fromChild, type SdkSettings, type ToChild } from "./messages.js";
 
@@ -171,10 +171,12 @@ export class SdkProcess {
   #read(stream: Readable): void {
     // What breaks here is the process, and its end tells.
     stream.on("error", () => {});
-    createInterface({ input: stream }).on("line", (line) => {
+    const lines = new OutputLines((line) => {
       this.#tail = `${this.#tail}${line}\n`.slice(-TAIL_LENGTH);
       this.#log.debug({ line }, "embedded service");
     });
+    stream.on("data", (bytes: Buffer) => lines.add(bytes));
+    stream.once("end", () => lines.end());
   }
 
   async #watchForEnd(): Promise<void> {

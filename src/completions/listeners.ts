@@ -1,0 +1,39 @@
+import { type Logger, silentLogger } from "../log.js";
+
+/** What is told of events. A listener that throws ends neither the process nor what it listens to. */
+export class Listeners<Event extends readonly unknown[]> {
+  readonly #listeners = new Set<(...event: Event) => void>();
+  readonly #log: Logger;
+
+  constructor(log: Logger = silentLogger) {
+    this.#log = log;
+  }
+
+  /**
+   * Tells everything from now on.
+   *
+   * @param latest What it is told at once.
+   * @returns what ends that, and whether it was still to end.
+   */
+  add(listener: (...event: Event) => void, latest?: Event): () => boolean {
+    // A function of its own, since the same listener may come twice.
+    const own = (...event: Event): void => {
+      try {
+        listener(...event);
+      } catch (defect) {
+        this.#log.error({ err: defect }, "a listener threw");
+      }
+    };
+    this.#listeners.add(own);
+    if (latest !== undefined) own(...latest);
+    return () => this.#listeners.delete(own);
+  }
+
+  tell(...event: Event): void {
+    for (const listener of [...this.#listeners]) listener(...event);
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}

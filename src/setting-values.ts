@@ -1,0 +1,40 @@
+/**
+ * What a setting and the library's option of the same meaning may be. Both are checked against these
+ * bounds, so that what one accepts the other accepts.
+ */
+
+export interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Times, in seconds: settings are in seconds, options in milliseconds. */
+export const SECONDS = {
+  timeout: { min: 0.1, max: 3600 },
+  stallTimeout: { min: 0.1, max: 86_400 },
+  loadTimeout: { min: 0.1, max: 86_400 },
+  downloadStall: { min: 0.1, max: 86_400 },
+} as const satisfies Record<string, Bounds>;
+
+export const WHOLE_NUMBERS = {
+  concurrency: { min: 1, max: 64 },
+  queueLimit: { min: 0, max: 10_000 },
+  retries: { min: 0, max: 20 },
+  maxTokens: { min: 1, max: 1_000_000 },
+} as const satisfies Record<string, Bounds>;
+
+export const ENDPOINT_ALLOWED =
+  "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
+
+/**
+ * Why a text cannot be an endpoint, or `null` if it can. The only rule for it: settings, options and
+ * the transport ask it.
+ */
+export function endpointFault(text: string): "not an endpoint" | "holds credentials" | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) return "not an endpoint";
+  // They would end up in logs and messages, and undici does not send them.
+  if (url.username !== "" || url.password !== "") return "holds credentials";
+  // Asked of the text too: of a bare `?` or `#` the URL has no trace, but paths are put after it.
+  return url.search !== "" || url.hash !== "" || /[?#]/.test(text) ? "not an endpoint" : null;
+}

@@ -1,0 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Executable } from "./executable.js";
+import { WireHost } from "./wire-host.js";
+
+/** Far above what it takes, and far below what a host waits. */
+const END_WITHIN_MS = 6000;
+
+const ENDINGS: readonly (readonly [string, (server: Executable) => void])[] = [
+  ["the end of stdin", (server) => server.endInput()],
+  ["SIGTERM", (server) => server.signal("SIGTERM")],
+];
+
+async function home(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "home-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+describe.skipIf(process.platform === "win32")("a disk that does not answer", () => {
+  test.for(ENDINGS)("is no reason not to end: %s, daemon.json a pipe", async ([, end]) => {
+    const HOME = await home();
+    await mkdir(join(HOME, ".foundry"));
+    execFileSync("mkfifo", [join(HOME, ".foundry", "daemon.json")]);
+    const server = await WireHost.start({ HOME, FOUNDRY_EMBEDDED: "false" });
+    expect(
+      await server.request("tools/call", { name: "health_check", arguments: {} }),
+    ).toMatchObject({
+      result: { structuredContent: { status: expect.any(String) } },
+    });
+
+    const askedAt = performance.now();
+    end(server);
+
+    const { code, signal, at } = await server.ended;
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(at - askedAt).toBeLessThan(END_WITHIN_MS);
+  });
+
+  test.for(ENDINGS)("is no reason not to end: %s, all threads waiting", async ([, end]) => {
+    const HOME = await home();
+    const pipe = join(HOME, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    // A thread that opens a pipe without a writer waits as one does that asks a dead share.
+    const block = `import { open } from "node:fs"; process.once("SIGUSR2", () => { for (let i = 0; i < 4; i += 1) open(${JSON.stringify(pipe)}, "r", () => {}); console.error("blocked"); });`;
+    const preload = `data:text/javascript,${encodeURIComponent(block)}`;
+    const server = await WireHost.start({ HOME, NODE_OPTIONS: `--import ${preload}` });
+    server.signal("SIGUSR2");
+    await server.when("the block", () => server.stderr.includes("blocked") || undefined);
+    expect(await server.request("ping")).toMatchObject({ result: {} });
+
+    const askedAt = performance.now();
+    end(server);
+
+    const { at } = await server.ended;
+    expect(at - askedAt).toBeLessThan(END_WITHIN_MS);
+    expect(server.stderr).toContain(`"pid":${server.pid}`);
+  });
+});

@@ -1,3 +1,0 @@
-import { describeDownloadThroughCli } from "./download-cli.js";
-
-describeDownloadThroughCli("C1");

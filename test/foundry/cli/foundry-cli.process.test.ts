@@ -1,0 +1,374 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
+import { thisMachine } from "../../../src/platform/machine.js";
+import { isProcessAlive } from "../../../src/platform/process-alive.js";
+import { ProgramFolder } from "../../platform/program-folder.js";
+
+let programs: ProgramFolder;
+let pidsToEnd: number[];
+beforeEach(async () => {
+  programs = await ProgramFolder.make();
+  pidsToEnd = [];
+});
+afterEach(async () => {
+  const hanging = await readFile(join(programs.path, "hanging"), "utf8").catch(() => "");
+  pidsToEnd.push(...hanging.split("\n").filter(Boolean).map(Number));
+  for (const pid of pidsToEnd) if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
+  await programs.remove();
+});
+
+const asked = () => join(programs.path, "asked");
+
+/** A command line whose every answer is a piece of JavaScript; it notes what it was asked. */
+async function cliThat(answers: Readonly<Record<string, string>>): Promise<FoundryCli> {
+  const file = await programs.script(
+    "foundry",
+    `import { appendFileSync } from "node:fs";
+     import { spawn } from "node:child_process";
+     const asked = process.argv.slice(2).join(" ");
+     appendFileSync(${JSON.stringify(asked())}, asked + "\\n");
+     const answers = {
+       ${Object.entries(answers)
+         .map(([words, code]) => `${JSON.stringify(words)}: () => { ${code} },`)
+         .join("\n")}
+     };
+     const otherwise = () => {
+       console.error("● error: Unrecognized command or argument '" + process.argv[2] + "'.");
+       process.exitCode = 2;
+     };
+     (answers[asked] ?? otherwise)();`,
+  );
+  const cli = await findFoundryCli(thisMachine(), file);
+  if (cli === null) throw new Error("a path that is set is always taken");
+  return cli;
+}
+
+async function questions(): Promise<string[]> {
+  return (await readFile(asked(), "utf8")).trim().split("\n");
+}
+
+const say = (text: string) => `console.log(${JSON.stringify(text)});`;
+const NEW_STATUS = "server status -o json";
+const NEW_START = "server start -o json";
+const READY = '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"]}';
+const OLD_READY = "🟢 Model management service is running on http://127.0.0.1:54657/openai/status";
+/** Commands that start something are left to themselves, so that it has to say what is to be ended. */
+const HANG = `appendFileSync(new URL("hanging", import.meta.url), process.pid + "\\n"); setInterval(() => {}, 1000);`;
+
+describe("asking for the state", () => {
+  it("is done in the newer words first, and their generation is remembered", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: say(READY) });
+    expect(cli.generation).toBeNull();
+    expect(cli.statusCommand).toBe("foundry server status");
+
+    const report = await cli.status();
+
+    expect(report).toEqual({ kind: "running", urls: ["http://127.0.0.1:48077"], pid: 23948 });
+    expect(cli.generation).toBe("server");
+    expect(await questions()).toEqual([NEW_STATUS]);
+  });
+
+  it("is done in the older words where the newer are unknown, and from then on only in those", async () => {
+    const cli = await cliThat({ "service status": say(OLD_READY) });
+
+    const reports = [await cli.status(), await cli.status()];
+
+    const running = { kind: "running", urls: ["http://127.0.0.1:54657"], pid: null };
+    expect(reports).toEqual([running, running]);
+    expect(cli.generation).toBe("service");
+    expect([cli.statusCommand, cli.startCommand]).toEqual([
+      "foundry service status",
+      "foundry service start",
+    ]);
+    expect(await questions()).toEqual([NEW_STATUS, "service status", "service status"]);
+  });
+
+  it("notices that the command line was replaced by a newer one", async () => {
+    const old = await cliThat({ "service status": say(OLD_READY) });
+    await old.status();
+    await cliThat({ [NEW_STATUS]: say('{"running":false,"state":"not_running"}') });
+
+    expect(await old.status()).toEqual({ kind: "stopped", urls: [] });
+    expect(old.generation).toBe("server");
+  });
+
+  it("does without JSON where that option is unknown", async () => {
+    const cli = await cliThat({
+      [NEW_STATUS]: `console.error("Unrecognized command or argument '-o'."); process.exitCode = 1;`,
+      "server status": say("State    Ready\nPID      29056\nWeb URLs http://127.0.0.1:52364"),
+    });
+    expect(await cli.status()).toEqual({
+      kind: "running",
+      urls: ["http://127.0.0.1:52364"],
+      pid: 29056,
+    });
+  });
+
+  it("understands a refusal in a language it does not know", async () => {
+    const cli = await cliThat({
+      [NEW_STATUS]: `console.error("Unbekannter Befehl: „server“."); process.exitCode = 1;`,
+      "service status": say("🔴 Model management service is not running!"),
+    });
+    expect(await cli.status()).toEqual({ kind: "stopped", urls: [] });
+    expect(cli.generation).toBe("service");
+  });
+
+  it("understands a refusal that is a page of help", async () => {
+    const cli = await cliThat({
+      [NEW_STATUS]: say("Usage:\n  foundry [command] [options]\n"),
+      "service status": say(OLD_READY),
+    });
+    expect(await cli.status()).toMatchObject({ urls: ["http://127.0.0.1:54657"] });
+    expect(cli.generation).toBe("service");
+  });
+
+  it("learns the generation from what is unknown, though the other words bring no answer", async () => {
+    const cli = await cliThat({ "service status": "process.exitCode = 3;" });
+    expect(await cli.status()).toEqual({ kind: "failed", what: "ended with exit code 3" });
+    expect(cli.statusCommand).toBe("foundry service status");
+  });
+
+  it("believes words rather than an exit code", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: `${say(READY)} process.exitCode = 1;` });
+    expect(await cli.status()).toMatchObject({ kind: "running" });
+  });
+
+  it("takes the answer of one that does not end", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: `${say(READY)} ${HANG}` });
+    expect(await cli.status({ timeoutMs: 6000 })).toMatchObject({ kind: "running" });
+  });
+});
+
+describe("a command that gives no answer", () => {
+  const failed = (what: string) => ({ kind: "failed", what });
+
+  it("says so when it takes too long", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: HANG });
+    expect(await cli.status({ timeoutMs: 500 })).toEqual(failed("did not answer within 0.5 s"));
+  });
+
+  it("says so when it fails", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: "process.exitCode = 134;" });
+    expect(await cli.status()).toEqual(failed("ended with exit code 134"));
+  });
+
+  it.skipIf(process.platform === "win32")("says so when it crashes", async () => {
+    const cli = await cliThat({
+      [NEW_STATUS]: `process.kill(process.pid, "SIGABRT"); ${HANG}`,
+    });
+    expect(await cli.status()).toEqual(failed("was ended by SIGABRT"));
+  });
+
+  it("says so when it answers something else", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: say("Welcome to Foundry Local") });
+    expect(await cli.status()).toEqual(failed("answered nothing that tells where the service is"));
+  });
+
+  it("says so when it cannot reach its own service, and is not asked in other words", async () => {
+    const cli = await cliThat({
+      "service status": `console.error("Exception: Request to local service failed. Uri:http://127.0.0.1:0/foundry/list"); process.exitCode = 1;`,
+    });
+    expect(await cli.status()).toEqual(failed("says that it cannot reach its own service"));
+    expect(cli.generation).toBe("service");
+  });
+
+  it("says so when it is another program of that name", async () => {
+    const cli = await cliThat({});
+    expect(await cli.status()).toEqual(failed("is unknown to the program of that name"));
+    expect(cli.generation).toBeNull();
+  });
+
+  it("says so when it cannot be started", async () => {
+    const cli = await findFoundryCli(thisMachine(), join(programs.path, "missing"));
+    expect(await cli?.status()).toEqual({
+      ...failed("could not be started: there is no such file"),
+      isStartable: false,
+    });
+    expect(await cli?.version()).toBeNull();
+  });
+
+  it("is cancelled with the caller", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: HANG, [NEW_START]: HANG, "--version": HANG });
+    const ways = [
+      (signal: AbortSignal) => cli.status({ signal }),
+      (signal: AbortSignal) => cli.start({ signal }),
+      (signal: AbortSignal) => cli.version({ signal }),
+    ];
+    for (const ask of ways) {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), 100);
+      await expect(ask(abort.signal)).rejects.toMatchObject({ code: "CANCELLED" });
+    }
+  });
+});
+
+describe("starting the service", () => {
+  it("is done without options that cost models", async () => {
+    const cli = await cliThat({
+      [NEW_START]: say('{"running":true,"webUrls":["http://127.0.0.1:48077"],"port":48077}'),
+    });
+    expect(await cli.start()).toEqual({
+      kind: "running",
+      urls: ["http://127.0.0.1:48077"],
+      pid: null,
+    });
+    expect(cli.generation).toBe("server");
+    expect(await questions()).toEqual([NEW_START]);
+  });
+
+  it("is done in the older words too", async () => {
+    const cli = await cliThat({
+      "service start": say("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!"),
+    });
+    expect(await cli.start()).toMatchObject({ kind: "running", urls: ["http://127.0.0.1:64646"] });
+    expect(cli.startCommand).toBe("foundry service start");
+    expect(await questions()).toEqual([NEW_START, "service start"]);
+  });
+
+  it("leaves the service behind, which holds what the command wrote to", async () => {
+    const cli = await cliThat({
+      [NEW_START]: `
+        const service = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { stdio: ["ignore", "inherit", "inherit"] });
+        service.unref();
+        console.log(JSON.stringify({ running: true, pid: service.pid, urls: ["http://127.0.0.1:48077"] }));`,
+    });
+    const report = await cli.start();
+    const pid = report.kind === "running" ? (report.pid ?? 0) : 0;
+    pidsToEnd.push(pid);
+    expect(isProcessAlive(pid)).toBe(true);
+  });
+
+  it("is over once the address is told, and a command that goes on is not ended", async () => {
+    const cli = await cliThat({
+      "service start": `console.log("🟢 Service is Started on http://127.0.0.1:64646/, PID " + process.pid + "!"); ${HANG}`,
+    });
+    const report = await cli.start();
+    const pid = report.kind === "running" ? (report.pid ?? 0) : 0;
+    pidsToEnd.push(pid);
+    expect(report).toMatchObject({ kind: "running", urls: ["http://127.0.0.1:64646"] });
+    expect(isProcessAlive(pid)).toBe(true);
+  });
+
+  it("says why it failed, in the words of the generation that knows the command", async () => {
+    const cli = await cliThat({
+      [NEW_START]: `console.error("Failed to bind to address http://127.0.0.1:5273: address already in use."); process.exitCode = 1;`,
+    });
+    expect(await cli.start()).toEqual({
+      kind: "failed",
+      what: 'ended with exit code 1 and said "Failed to bind to address http://127.0.0.1:5273: address already in use"',
+    });
+  });
+
+  it("has gone well, though nothing is told, where the command was content", async () => {
+    const cli = await cliThat({ [NEW_START]: say("Serveur démarré.") });
+    expect(await cli.start()).toEqual({ kind: "running", urls: [], pid: null });
+  });
+
+  it("says what the command complained of, without paths", async () => {
+    const cli = await cliThat({
+      [NEW_START]: `console.error("● error: Could not read /home/ada/.foundry/config.json."); process.exitCode = 1;`,
+    });
+    expect(await cli.start()).toEqual({
+      kind: "failed",
+      what: 'ended with exit code 1 and said "Could not read config.json"',
+    });
+  });
+
+  it.each(["start", "restart"] as const)("goes on when who asked for a %s leaves", async (verb) => {
+    const cli = await cliThat({ [`server ${verb} -o json`]: HANG });
+    const leaving = new AbortController();
+    const report = cli[verb]({ signal: leaving.signal });
+    const hanging = join(programs.path, "hanging");
+    await vi.waitFor(() => readFile(hanging, "utf8"), { timeout: 10_000 });
+
+    leaving.abort();
+
+    await expect(report).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(isProcessAlive(Number(await readFile(hanging, "utf8")))).toBe(true);
+  });
+});
+
+describe("starting the service anew", () => {
+  it("is done in the words of its generation", async () => {
+    const cli = await cliThat({
+      "service restart": say(
+        "🔴 Service is stopped.\n🟢 Service is Started on http://127.0.0.1:64646/, PID 17!",
+      ),
+    });
+    expect(await cli.restart()).toMatchObject({ urls: ["http://127.0.0.1:64646"] });
+    expect(cli.restartCommand).toBe("foundry service restart");
+  });
+});
+
+describe("other commands", () => {
+  it("tell the version", async () => {
+    const cli = await cliThat({ "--version": say("0.8.113+70167233c5") });
+    expect(await cli.version()).toBe("0.8.113");
+  });
+
+  it("tell no version when they fail", async () => {
+    const cli = await cliThat({
+      "--version": `${say("You must install .NET 9.0.1 to run this.")} process.exitCode = 150;`,
+    });
+    expect(await cli.version()).toBeNull();
+  });
+
+  it("are heard while they run, and may contain anything", async () => {
+    const cli = await cliThat({ "model download a b": say("Downloading 100%") });
+    const heard: string[] = [];
+    const run = await cli.run(["model", "download", "a b"], {
+      timeoutMs: 20_000,
+      onOutput: (text) => heard.push(text),
+    });
+    expect(run).toEqual({
+      end: { kind: "exited", code: 0, signal: null },
+      stdout: "Downloading 100%\n",
+      stderr: "",
+    });
+    expect(heard.join("")).toBe("Downloading 100%\n");
+  });
+
+  it("never are any that would start the service or download something", async () => {
+    const cli = await cliThat({});
+    await cli.status();
+    await cli.version();
+    expect(await questions()).toEqual([NEW_STATUS, "service status", "--version"]);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("the command line of a machine", () => {
+  const machine = () => ({
+    ...thisMachine(),
+    home: programs.path,
+    environment: { PATH: `.:${programs.path}`, OF_A_TEST: "yes" },
+  });
+
+  it("is found in PATH, and gets that machine's variables", async () => {
+    const file = await programs.executable(
+      "foundry",
+      `console.log("9.9.9-" + process.env.OF_A_TEST)`,
+    );
+    const cli = await findFoundryCli(machine());
+    expect(cli?.path).toBe(file);
+    expect(await cli?.version()).toBe("9.9.9-yes");
+  });
+
+  it("is looked for anew each time", async () => {
+    const file = await programs.executable("foundry", "");
+    await findFoundryCli(machine());
+    await rm(file);
+    // Unless this machine has one of its own, in a folder that is always looked into.
+    expect((await findFoundryCli(machine()))?.path).not.toBe(file);
+  });
+
+  it("is the one that was set, whatever else there is", async () => {
+    await programs.executable("foundry", "");
+    const other = await programs.executable("other", "");
+    expect((await findFoundryCli(machine(), other))?.path).toBe(other);
+    expect((await findFoundryCli(machine(), "~/other"))?.path).toBe(other);
+    expect((await findFoundryCli(machine(), "other"))?.path).toBe(other);
+    expect(await findFoundryCli(machine(), "nowhere-to-be-found")).toBeNull();
+  });
+});

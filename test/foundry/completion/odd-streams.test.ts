@@ -1,0 +1,75 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { httpService } from "../dialects/http-service.js";
+import { clientOf } from "../fixtures.js";
+
+const text = (content: string, more = {}) =>
+  `data: ${JSON.stringify({ choices: [{ delta: { content } }], ...more })}\n\n`;
+const END = 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+
+/** An engine with one model; what it streams begins with `first`, and then never ends with `again`. */
+async function engine(first: string, again: string | null) {
+  const { url } = await httpService((request, response) => {
+    if (request.url === "/v1/models") {
+      response.end(JSON.stringify({ data: [{ id: "stub" }] }));
+    } else if (request.url === "/v1/chat/completions") {
+      response.writeHead(200, { "content-type": "text/event-stream" }).write(first);
+      if (again === null) return response.end();
+      const timer = setInterval(() => response.write(again), 5);
+      response.on("close", () => clearInterval(timer));
+      onTestFinished(() => clearInterval(timer));
+    } else {
+      response.writeHead(404).end();
+    }
+    return;
+  });
+  return url;
+}
+
+describe("a completion of an engine", () => {
+  it.each([
+    ["text", text("on and ").repeat(50)],
+    ["thinking", text(`<think>${"hm ".repeat(100)}`) + text("hm ").repeat(50)],
+  ])("that never stops its %s ends above max_tokens, with what came", async (what, again) => {
+    const client = clientOf(await engine(text("So "), again));
+    const completion = await client.complete({ prompt: "Go", maxTokens: 4 });
+    expect(completion).toMatchObject({ status: "completed", finishReason: "length" });
+    expect(completion.warnings).toContainEqual(
+      "The service did not stop at max_tokens, so the answer was cut off here.",
+    );
+    expect(completion.text.startsWith(what === "text" ? "So on and on" : "So <think>hm")).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    ["an empty delta", 'data: {"choices":[{"delta":{}}]}\n\n'],
+    ["a role", 'data: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n'],
+    ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
+    ["a part of a tool call", 'data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}\n\n'],
+    ["an end after the first", 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'],
+    ["a comment", ": keep-alive\n\n"],
+  ])("that only sends %s after its text is interrupted, and keeps it", async (_what, again) => {
+    const client = clientOf(await engine(text("So far"), again), { stallTimeoutMs: 300 });
+    const stream = client.streamComplete({ prompt: "Go" });
+    const read = async () => {
+      for await (const _ of stream);
+    };
+    await expect(read()).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "So far" });
+  });
+
+  it.each([
+    ["a fraction", { prompt_tokens: 3, completion_tokens: 1.5 }],
+    ["negative", { prompt_tokens: 3, completion_tokens: -1 }],
+    ["none at all", { prompt_tokens: 3, completion_tokens: 0 }],
+  ])("whose count is %s is estimated, and the totals with it", async (_what, usage) => {
+    const good = text("a", { usage: { prompt_tokens: 3, completion_tokens: 1 } });
+    const client = clientOf(await engine(good + text("b", { usage }) + END, null));
+    expect((await client.complete({ prompt: "Go" })).usage).toEqual({
+      inputTokens: 1,
+      outputTokens: 2,
+      estimated: true,
+    });
+    expect((await client.healthCheck()).totals).toMatchObject({ completed: 1, outputTokens: 2 });
+  });
+});

@@ -1,0 +1,90 @@
+import { execFileSync } from "node:child_process";
+import { chown, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readDaemonFile } from "../../../src/foundry/discovery/daemon-file.js";
+import { Installation } from "./installation.js";
+
+const read = async (content: object | string) => {
+  const installation = await Installation.make();
+  await installation.writeDaemonFile(content);
+  return readDaemonFile(installation.machine);
+};
+
+describe("daemon.json", () => {
+  it("tells where the daemon listens, its process and its version", async () => {
+    const content = {
+      web_urls: ["http://127.0.0.1:1"],
+      pid: 7,
+      daemon_version: "0.10.3",
+      other: {},
+    };
+
+    expect(await read(content)).toEqual({
+      urls: ["http://127.0.0.1:1"],
+      pid: 7,
+      version: "0.10.3",
+    });
+  });
+
+  it("is read with the mark that some editors put before it", async () => {
+    expect(await read(`\uFEFF{"urls":["http://127.0.0.1:1"]}`)).toEqual({
+      urls: ["http://127.0.0.1:1"],
+      pid: null,
+      version: null,
+    });
+  });
+
+  it("tells its addresses though the rest of it is of another shape", async () => {
+    const content = { urls: ["http://127.0.0.1:1"], web_urls: "none", pid: "7", daemon_version: 3 };
+
+    expect(await read(content)).toMatchObject({ urls: ["http://127.0.0.1:1"], pid: null });
+  });
+
+  it.each(["", "{", "null", "[]", '"text"'])("is damaged when it holds %j", async (content) => {
+    expect(await read(content)).toBe("is damaged");
+  });
+
+  it.each([{}, { web_urls: [] }, { web_urls: null, pid: 7 }, { urls: [7] }])(
+    "names no address as %j",
+    async (content) => {
+      expect(await read(content)).toBe("names no address");
+    },
+  );
+
+  it("may not be there, or not be a file", async () => {
+    const installation = await Installation.make();
+    expect(await readDaemonFile(installation.machine)).toBe("is not there");
+
+    await mkdir(join(installation.home, ".foundry", "daemon.json"), { recursive: true });
+    expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
+  });
+
+  it("is not read when it is larger than such a file ever is", async () => {
+    const content = { urls: ["http://127.0.0.1:1"], more: "x".repeat(64 * 1024) };
+    expect(await read(content)).toBe("cannot be read: it is too large");
+  });
+
+  it.skipIf(process.platform === "win32")("is not waited for when it is a pipe", async () => {
+    const installation = await Installation.make();
+    await mkdir(join(installation.home, ".foundry"));
+    execFileSync("mkfifo", [join(installation.home, ".foundry", "daemon.json")]);
+    expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
+  });
+
+  // Only root can give a file away.
+  it.skipIf(process.getuid?.() !== 0)("is not believed when it is another user's", async () => {
+    const installation = await Installation.make();
+    await installation.writeDaemonFile({ urls: ["http://127.0.0.1:1"] });
+    await chown(join(installation.home, ".foundry", "daemon.json"), 4711, 4711);
+    expect(await readDaemonFile(installation.machine)).toBe(
+      "is not believed: it belongs to another user",
+    );
+    expect(await readDaemonFile(installation.machine, 4711)).toMatchObject({ pid: null });
+  });
+
+  it("names no more addresses than are worth asking", async () => {
+    const urls = Array.from({ length: 1000 }, (_, index) => `http://127.0.0.1:${index + 1}`);
+    expect(await read({ urls })).toMatchObject({ urls: urls.slice(0, 8) });
+  });
+});

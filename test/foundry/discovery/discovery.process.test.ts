@@ -1,0 +1,197 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Search } from "../../../src/foundry/discovery/index.js";
+import { simulate } from "../fixtures.js";
+import { Installation, running, STOPPED } from "./installation.js";
+
+describe("searches at the same time", () => {
+  it("are one", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+    const discovery = installation.discovery();
+
+    const searches = await Promise.all(Array.from({ length: 20 }, () => discovery.search()));
+
+    expect(new Set(searches).size).toBe(1);
+    expect(await installation.runsOf("server status")).toBe(1);
+  });
+
+  it("go on when one who waits leaves", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+    const discovery = installation.discovery();
+    const leaving = new AbortController();
+
+    const left = discovery.search({ signal: leaving.signal });
+    const stayed = discovery.search();
+    leaving.abort();
+
+    await expect(left).rejects.toMatchObject({ code: "CANCELLED" });
+    expect((await stayed).found?.endpoint).toBe(url);
+  });
+
+  it("tell everybody who waits, those who came later too", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { afterwards: { "server status": { prints: running(url) } } },
+    });
+    const discovery = installation.discovery();
+    const told: string[] = [];
+    let late: Promise<unknown> | null = null;
+
+    await discovery.search({
+      tell: () => {
+        told.push("first");
+        late ??= discovery.search({ tell: () => told.push("late") });
+      },
+    });
+    await late;
+
+    expect(told).toEqual(["first", "late"]);
+    expect(await installation.runsOf("server start")).toBe(1);
+  });
+
+  it("of which one only looks do not let it wait for a start", async () => {
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { hangs: true },
+    });
+    const discovery = installation.discovery({ timing: { lookMs: 4000 } });
+    let look: Promise<Search> | null = null;
+    const start = discovery.search({
+      tell: () => {
+        look ??= discovery.search({ mayStart: false });
+      },
+    });
+    await expect.poll(() => look, { timeout: 5000 }).not.toBeNull();
+
+    const { found, error } = await (look ?? start);
+
+    expect(found).toBeNull();
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
+    expect(error?.message).toContain("Under way: Starting Foundry Local");
+    expect(discovery.whyNothing?.message).toBe(error?.message);
+    await discovery.close();
+    await expect(start).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+
+  it("of which one may start are not answered by one that only looks", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { afterwards: { "server status": { prints: running(url) } } },
+    });
+    const discovery = installation.discovery();
+
+    const [looked, started] = await Promise.all([
+      discovery.search({ mayStart: false }),
+      discovery.search(),
+    ]);
+
+    expect(looked.found).toBeNull();
+    expect(started.found).toEqual({ endpoint: url, foundBy: "started" });
+  });
+});
+
+describe("a search that found nothing", () => {
+  it("answers for a second", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: STOPPED } });
+    let now = 1000;
+    const discovery = installation.discovery({
+      autostart: false,
+      timing: { now: () => now, failureKeptMs: 1000 },
+    });
+
+    const first = await discovery.search();
+    now += 999;
+    const second = await discovery.search();
+    now += 1;
+    const third = await discovery.search();
+
+    expect(second).toBe(first);
+    expect(third).not.toBe(first);
+    expect(await installation.runsOf("server status")).toBe(2);
+  });
+
+  it("does not answer any more once the service was seen", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const discovery = installation.discovery({
+      cliPath: undefined,
+      timing: { now: () => 0, failureKeptMs: 1000 },
+    });
+    await discovery.search();
+
+    discovery.remember(`${url}/v1/`);
+
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "last_url" });
+  });
+});
+
+describe("the command line", () => {
+  it("is looked for again when it was missing", async () => {
+    const installation = await Installation.make();
+    const discovery = installation.discovery({ cliPath: undefined });
+
+    expect(await discovery.cli()).toBeNull();
+    expect(await discovery.cli()).toBeNull();
+  });
+
+  it("is looked for once where it is", async () => {
+    const installation = await Installation.make();
+    await installation.install({});
+    const discovery = installation.discovery();
+
+    expect(await discovery.cli()).toBe(await discovery.cli());
+  });
+});
+
+describe("closing", () => {
+  it("ends a search that is on its way, and takes no further one", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { hangs: true } });
+    const discovery = installation.discovery();
+    const search = discovery.search();
+
+    await discovery.close();
+
+    await expect(search).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+    await expect(discovery.search()).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+
+  it("starts nothing any more", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: STOPPED } });
+    // The ports are asked when the command line has said that it does not run.
+    const silent = createServer();
+    const asked = once(silent, "connection");
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const address = silent.address();
+    const port = address === null || typeof address === "string" ? 0 : address.port;
+    const discovery = installation.discovery({
+      knownPorts: [port],
+      timing: { momentMs: 20_000, portMs: 20_000 },
+    });
+    const search = discovery.search();
+    search.catch(() => {});
+    const [socket] = await asked;
+    onTestFinished(() => {
+      socket.destroy();
+      silent.close();
+    });
+
+    await discovery.close();
+
+    await expect(search).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+    expect(await installation.runsOf("server start")).toBe(0);
+  });
+});

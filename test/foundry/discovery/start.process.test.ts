@@ -1,0 +1,211 @@
+import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { News } from "../../../src/foundry/news.js";
+import { deadUrl, simulate } from "../fixtures.js";
+import { Installation, running, STOPPED } from "./installation.js";
+
+describe("a service that does not run", () => {
+  it("is started, which is told, and believed when it answers", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": {
+        prints: JSON.stringify({ running: true, webUrls: [url] }),
+        afterwards: { "server status": { prints: running(url) } },
+      },
+    });
+    const told: News[] = [];
+
+    const { found, trials } = await installation
+      .discovery()
+      .search({ tell: (news) => told.push(news) });
+
+    expect(found).toEqual({ endpoint: url, foundBy: "started" });
+    expect(told).toEqual([
+      {
+        step: "starting",
+        message: "Starting Foundry Local with `foundry server start`",
+        percent: null,
+      },
+    ]);
+    expect(trials.at(-1)).toMatchObject({ what: "`foundry server start`", ok: true });
+  });
+
+  it("is started by the older command where that is the one there is", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "service status": { prints: "🔴 Model management service is not running!" },
+      "service start": { prints: `🟢 Service is Started on ${url}/, PID 17000!` },
+    });
+
+    const { found } = await installation.discovery().search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "started" });
+  });
+
+  it("is waited for while its status still says that it does not run", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": {
+        afterwards: {
+          "server status": { printsAtFirst: [STOPPED, STOPPED], prints: running(url) },
+        },
+      },
+    });
+
+    const { found } = await installation.discovery().search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "started" });
+  });
+
+  it("is found by its file while the command to start it still runs", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { hangs: true, afterwards: { "server status": { hangs: true } } },
+    });
+    const search = installation.discovery().search({
+      tell: () => installation.writeDaemonFile({ web_urls: [url], pid: process.pid }),
+    });
+
+    expect((await search).found).toEqual({ endpoint: url, foundBy: "started" });
+  });
+
+  it("is not started by a look", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: STOPPED } });
+
+    const { error } = await installation.discovery().search({ mayStart: false });
+
+    expect(await installation.runsOf("server start")).toBe(0);
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
+    expect(error?.action).toContain("the next call that needs it starts it");
+  });
+
+  it("that could not be started is an error with what the command said", async () => {
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { prints: "error: no", exitCode: 7 },
+    });
+
+    const discovery = installation.discovery({ timing: { afterFailureMs: 50 } });
+
+    const { found, error } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: false });
+    expect(error?.message).toMatch(/could not be started.*ended with exit code 7/);
+    expect(error?.action).toContain("`foundry server start` in a terminal");
+  });
+
+  it("that does not come up in time is an error that waiting may help", async () => {
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": { hangs: true },
+    });
+
+    const { error } = await installation.discovery({ startTimeoutMs: 4000 }).search();
+
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
+    expect(error?.message).toContain("was started, but does not answer yet");
+  });
+});
+
+describe("a service that says it runs where nothing listens", () => {
+  it("is restarted once, which is told", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: running(await deadUrl()) },
+      "server restart": { afterwards: { "server status": { prints: running(url) } } },
+    });
+    const told: string[] = [];
+
+    const { found } = await installation
+      .discovery()
+      .search({ tell: ({ message }) => told.push(message) });
+
+    expect(found).toEqual({ endpoint: url, foundBy: "started" });
+    expect(told).toEqual(["Restarting Foundry Local with `foundry server restart`"]);
+    expect(await installation.runsOf("server restart")).toBe(1);
+    expect(await installation.runsOf("server start")).toBe(0);
+  });
+
+  it("is not restarted when it was only coming up", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const dead = running(await deadUrl());
+    await installation.install({
+      "server status": { printsAtFirst: [dead, dead], prints: running(url) },
+    });
+    const discovery = installation.discovery({ timing: { deadMs: 10_000 } });
+
+    const { found } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "server_status" });
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+
+  it("is not restarted when it listens by now and is slow to answer", async () => {
+    const url = await deadUrl();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+    const server = createServer(() => {});
+    onTestFinished(() => {
+      server.close();
+    });
+    const pollMs = 21;
+    const pause = async (ms: number) => {
+      await setTimeout(Math.min(ms, 300));
+      if (ms === pollMs && !server.listening) server.listen(Number(new URL(url).port), "127.0.0.1");
+    };
+    const discovery = installation.discovery({
+      timing: { pause, pollMs, deadMs: 4000, probeMs: 1500 },
+    });
+
+    const { found, error } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error?.message).toContain("a moment later what listens there did not answer");
+    expect(error?.retryable).toBe(true);
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+
+  it("is left as it is without autostart, with the advice to restart it", async () => {
+    const dead = await deadUrl();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(dead) } });
+
+    const { found, error } = await installation.discovery({ autostart: false }).search();
+
+    expect(found).toBeNull();
+    expect(error?.message).toContain(`says that it runs at ${dead}, but nothing listens there`);
+    expect(error?.action).toContain("`foundry server restart`");
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+
+  it("right after its start is told as such", async () => {
+    const dead = await deadUrl();
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": {
+        prints: running(dead),
+        afterwards: { "server status": { prints: running(dead) } },
+      },
+    });
+
+    const { error } = await installation.discovery({ startTimeoutMs: 5000 }).search();
+
+    expect(error?.message).toContain("says that it runs, but nothing listens where it says");
+    expect(error?.retryable).toBe(true);
+  });
+});

@@ -1,0 +1,305 @@
+import { describe, expect, it } from "vitest";
+import type { News } from "../../../src/foundry/news.js";
+import { simulate } from "../fixtures.js";
+import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
+
+const models = [MISSING, ANOTHER];
+const percents = (news: readonly News[]) => news.map(({ percent }) => percent);
+const reaches = (news: readonly News[], percent: number) =>
+  expect.poll(() => percents(news).at(-1), { timeout: 10_000 }).toBe(percent);
+const downloadsOf = (cli: { readonly calls: readonly (readonly string[])[] }) =>
+  cli.calls.filter(([group, verb]) => group === "model" && verb === "download");
+
+describe("a download through the command line", () => {
+  for (const dialect of ["C2", "C1"] as const) {
+    it(`brings the model to ${dialect}, and tells how far it is`, async () => {
+      const simulator = await simulate({ dialect, models });
+      const cli = await standIn(simulator, { downloadMs: 100 });
+      const downloader = await downloaderFor({ url: simulator.url, cli });
+      const { news, tell } = listener();
+      expect(await downloader.download(await known(downloader), { tell })).toBe("downloaded");
+      expect((await known(downloader)).downloaded).toBe(true);
+      expect(downloadsOf(cli)).toEqual([["model", "download", MISSING.id]]);
+      expect(new Set(news.map(({ message }) => message))).toEqual(
+        new Set([`Downloading ${MISSING.id} (2.6 GB)`]),
+      );
+      expect(percents(news).at(0)).toBeNull();
+      expect(percents(news).at(-1)).toBe(100);
+      expect(percents(news)).toEqual([...percents(news)].sort((a, b) => (a ?? 0) - (b ?? 0)));
+    });
+  }
+
+  for (const downloadStyle of ["bar", "spinner", "lines"] as const) {
+    it(`is followed where progress is drawn as ${downloadStyle}`, async () => {
+      const simulator = await simulate({ models });
+      const cli = await standIn(simulator, { downloadStyle, downloadFailure: { at: 48 } });
+      const downloader = await downloaderFor({ url: simulator.url, cli });
+      const { news, tell } = listener();
+      await expect(downloader.download(await known(downloader), { tell })).rejects.toMatchObject({
+        message: expect.stringContaining("gave up at 48 %"),
+      });
+      expect(percents(news).at(-1)).toBe(48);
+    });
+  }
+
+  it("tells no percentage where none is told", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadStyle: "silent" });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const { news, tell } = listener();
+    await downloader.download(await known(downloader), { tell });
+    expect(percents(news)).toEqual([null]);
+  });
+
+  it("is not begun for a model that is there", async () => {
+    const simulator = await simulate({ models: [{ ...MISSING, downloaded: true }] });
+    const cli = await standIn(simulator);
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    expect(await downloader.download(await known(downloader))).toBe("already_downloaded");
+    expect(cli.calls).toEqual([]);
+  });
+
+  it("is not begun for a model that came since it was looked at", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator);
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = await known(downloader);
+    simulator.setDownloaded(model.id, true);
+    expect(await downloader.download(model)).toBe("already_downloaded");
+    expect(downloadsOf(cli)).toEqual([]);
+  });
+
+  it("is over when the service lists the model, though the command goes on", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadHangsAfter: true });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { settleMs: 100 } });
+    expect(await downloader.download(await known(downloader))).toBe("downloaded");
+    await cli.waitFor(({ processes }) => processes === 0);
+  });
+
+  it("is over, too, when nothing moves because nothing is left to come", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadHangsAfter: true });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
+    expect(await downloader.download(await known(downloader))).toBe("downloaded");
+  });
+
+  it("that stands still in its middle is not over, though the service lists the model", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadStall: { at: 40 } });
+    const limits = { settleMs: 100, stallMs: 5000 };
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits });
+    const model = await known(downloader);
+    // Its small files came first.
+    const tell = ({ percent }: News) => percent === 40 && simulator.setDownloaded(model.id, true);
+    await expect(downloader.download(model, { tell })).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("stood still for 5 s at 40 %"),
+    });
+  });
+
+  it("that stands still is given up with what it came to, and goes on from there", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadStall: { at: 40 } });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
+    const model = await known(downloader);
+    await expect(downloader.download(model)).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: `The download of ${model.id} stood still for 5 s at 40 % and was given up.`,
+      action: expect.stringContaining("What is there is kept"),
+      retryable: true,
+    });
+    await cli.waitFor(({ processes }) => processes === 0);
+    cli.set({ downloadStall: null });
+    const { news, tell } = listener();
+    expect(await downloader.download(model, { tell })).toBe("downloaded");
+    expect(percents(news).find((percent) => percent !== null)).toBeGreaterThanOrEqual(40);
+  });
+
+  it("stands still, too, where only the wheel turns", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, {
+      downloadStyle: "spinner",
+      downloadStall: { at: 12, spins: true },
+    });
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("at 12 %"),
+    });
+  });
+
+  it("that fails says how far it came and why, without the service's paths", async () => {
+    const simulator = await simulate({ models });
+    const text =
+      "There is not enough space on the disk. : 'C:\\Users\\Some One\\.foundry\\cache\\models\\x.data'";
+    const cli = await standIn(simulator, { downloadFailure: { at: 52, text } });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: `${MISSING.id} was not downloaded: the disk is full; foundry model download gave up at 52 %. It said: There is not enough space on the disk.`,
+      action: expect.stringMatching(/^Free disk space/),
+      retryable: false,
+    });
+  });
+
+  it("that ends well without the service having the model has failed", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, {
+      downloadFailure: { at: 96 },
+      exitCode: 0,
+      on: ["model download"],
+    });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: `The download of ${MISSING.id} ended without an error, but the service does not list the model as downloaded.`,
+      retryable: true,
+    });
+  });
+
+  it("waits for a service that lists the model a moment later", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, {
+      downloadFailure: { at: 96 },
+      exitCode: 0,
+      on: ["model download"],
+    });
+    const downloader = await downloaderFor({
+      url: simulator.url,
+      cli,
+      limits: { graceMs: 10_000 },
+    });
+    const downloading = downloader.download(await known(downloader));
+    await cli.waitFor((each) => downloadsOf(each).length === 1 && each.processes === 0);
+    simulator.setDownloaded(MISSING.id, true);
+    expect(await downloading).toBe("downloaded");
+  });
+});
+
+describe("a download that several want", () => {
+  it("is made once, and told to all of them", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadMs: 200 });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = await known(downloader);
+    const [one, other] = [listener(), listener()];
+    const outcomes = await Promise.all([
+      downloader.download(model, { tell: one.tell }),
+      downloader.download(model, { tell: other.tell }),
+    ]);
+    expect(outcomes).toEqual(["downloaded", "downloaded"]);
+    expect(downloadsOf(cli)).toHaveLength(1);
+    expect(percents(one.news).at(-1)).toBe(100);
+    expect(other.news).toEqual(one.news);
+  });
+
+  it("goes on when one of two gives up", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadMs: 300 });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = await known(downloader);
+    const controller = new AbortController();
+    const impatient = downloader.download(model, { signal: controller.signal });
+    const patient = downloader.download(model);
+    await cli.waitFor((each) => downloadsOf(each).length === 1);
+    controller.abort();
+    await expect(impatient).rejects.toMatchObject({
+      code: "CANCELLED",
+      action: expect.stringContaining("goes on"),
+    });
+    expect(await patient).toBe("downloaded");
+    expect(downloadsOf(cli)).toHaveLength(1);
+  });
+
+  it("ends when the last of them gives up, and begins anew for who comes then", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadStall: { at: 20 } });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = await known(downloader);
+    const controllers = [new AbortController(), new AbortController()];
+    const { news, tell } = listener();
+    const both = controllers.map(({ signal }) => downloader.download(model, { signal, tell }));
+    await reaches(news, 20);
+    for (const controller of controllers) controller.abort();
+    const outcomes = await Promise.allSettled(both);
+    expect(outcomes).toMatchObject([
+      { reason: { code: "CANCELLED" } },
+      { reason: { code: "CANCELLED", action: expect.stringContaining("kept") } },
+    ]);
+    cli.set({ downloadStall: null });
+    expect(await downloader.download(model)).toBe("downloaded");
+    await cli.waitFor(({ processes }) => processes === 0);
+    expect(downloadsOf(cli)).toHaveLength(2);
+  });
+
+  it("is not begun for who has given up already", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator);
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = await known(downloader);
+    await expect(downloader.download(model, { signal: AbortSignal.abort() })).rejects.toMatchObject(
+      { code: "CANCELLED" },
+    );
+    expect(cli.calls).toEqual([]);
+  });
+});
+
+describe("two downloads of different models", () => {
+  it("are made one after the other, and the second is told that it waits", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { downloadMs: 10_000 });
+    const shared = await machine();
+    const first = await downloaderFor({ url: simulator.url, cli, machine: shared });
+    const second = await downloaderFor({ url: simulator.url, cli, machine: shared });
+    const ends: string[] = [];
+    const { news, tell } = listener();
+    const one = first.download(await known(first)).then(() => ends.push("first"));
+    await cli.waitFor((each) => downloadsOf(each).length === 1);
+    const other = second
+      .download(await known(second, ANOTHER.id), { tell })
+      .then(() => ends.push("second"));
+    await expect.poll(() => news.length, { timeout: 10_000 }).toBe(1);
+    cli.set({ downloadMs: 0 });
+    await Promise.all([one, other]);
+    expect(ends).toEqual(["first", "second"]);
+    expect(news[0]).toEqual({
+      step: "downloading",
+      message: "Waiting for another download to end",
+      percent: null,
+    });
+    expect(news.at(-1)).toMatchObject({ message: `Downloading ${ANOTHER.id}`, percent: 100 });
+  });
+
+  it("let the second begin when the first is given up, and the third when the second leaves", async () => {
+    const simulator = await simulate({
+      models: [...models, { ...ANOTHER, id: "third-generic-cpu:1" }],
+    });
+    const cli = await standIn(simulator, { downloadStall: { at: 20 } });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const controllers = [new AbortController(), new AbortController()];
+    const { news, tell } = listener();
+    const first = downloader.download(await known(downloader), {
+      signal: controllers[0]?.signal,
+      tell,
+    });
+    await reaches(news, 20);
+    const waiting = listener();
+    const second = downloader.download(await known(downloader, ANOTHER.id), {
+      signal: controllers[1]?.signal,
+      tell: waiting.tell,
+    });
+    const third = downloader.download(await known(downloader, "third-generic-cpu:1"));
+    await expect.poll(() => waiting.news.length, { timeout: 10_000 }).toBe(1);
+    controllers[1]?.abort();
+    await expect(second).rejects.toMatchObject({
+      code: "CANCELLED",
+      action: "Nothing to do: the download had not begun.",
+    });
+    cli.set({ downloadStall: null });
+    controllers[0]?.abort();
+    await expect(first).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(await third).toBe("downloaded");
+    expect(downloadsOf(cli).map(([, , id]) => id)).toEqual([MISSING.id, "third-generic-cpu:1"]);
+  });
+});

@@ -1,0 +1,3 @@
+import { describeDownloadThroughCli } from "../e2e/download-cli.js";
+
+describeDownloadThroughCli("C1");

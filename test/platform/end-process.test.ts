@@ -1,0 +1,51 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { isWaitingForThreads } from "../../src/platform/end-process.js";
+
+const PROGRAM = fileURLToPath(new URL("ending-process.ts", import.meta.url));
+
+async function endOf(...args: readonly string[]) {
+  const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const said = text(child.stdout);
+  const [code, signal] = await once(child, "exit");
+  return { code, signal, said: await said };
+}
+
+describe("the end of this process", () => {
+  it("is an ordinary one with its exit code", async () => {
+    expect(await endOf()).toEqual({ code: 3, signal: null, said: "exit 3" });
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "comes although a thread waits for a file for ever, after the last words",
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "ending-"));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      execFileSync("mkfifo", [join(folder, "pipe")]);
+      expect(await endOf(join(folder, "pipe"))).toEqual({
+        code: null,
+        signal: "SIGKILL",
+        said: "exit 3",
+      });
+    },
+  );
+
+  it.each([
+    [["PipeWrap", "Timeout"], false],
+    [["FSReqCallback"], true],
+    [["TCPSocketWrap", "FSReqPromise"], true],
+    [["GetAddrInfoReqWrap"], true],
+    [[], false],
+  ])("with %j in flight waits for threads: %s", (resources, waits) => {
+    expect(isWaitingForThreads(resources)).toBe(waits);
+  });
+});
