@@ -101,6 +101,7 @@ export const optionFields = {
     .string(ENDPOINT_ALLOWED)
     .refine((text) => endpointFault(text.trim()) === null, { error: ENDPOINT_ALLOWED })
     .optional(),
+  discovery: z.enum(["auto", "declared"], "auto or declared").optional(),
   autostart: boolean.optional(),
   embedded: z.union([boolean, z.literal("auto")], "true, false or auto").optional(),
   cliPath: nonEmpty("a path").optional(),
@@ -134,4 +135,4 @@ export const optionFields = {
     )
     .optional(),
   log: z.custom<Logger>(isLogger, "a pino logger, or an object with its methods").optional(),
-};
+} satisfies Record<keyof FoundryClientOptions, z.ZodType>;
