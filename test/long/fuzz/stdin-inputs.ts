@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { listingOf } from "../../../src/mcp/adapter.js";
 import { TOOLS } from "../../../src/mcp/tools/index.js";
-import { leaf, oddText, oddValue, fitting } from "./values.js";
+import { fitting, leaf, oddText, oddValue } from "./values.js";
 
 /** Becomes an id that is used once: a number, or a text that ends so. */
 export const OWN_NUMBER = 4_242_424_242;
