@@ -22,6 +22,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [...PROCESSES, LONG, REAL],
           setupFiles: ["test/no-processes.ts"],
+          // Many of these tests wait for sockets rather than compute.
+          maxWorkers: 3,
         },
       },
       {

@@ -1,5 +1,3 @@
-/** @internal For `doctor`. */
-
 /** @internal For the classes above, which check their own options the same way. */
 export {
   listener,
@@ -8,6 +6,7 @@ export {
   signalOption,
   withinMs,
 } from "./call-options.js";
+/** @internal For `doctor`. */
 export type { Diagnosis } from "./client.js";
 export {
   type CallOptions,
@@ -38,4 +37,6 @@ export type { Health, HealthMemory } from "./health.js";
 export type { HealthProblem } from "./health-problems.js";
 export type { Device, ModelInfo } from "./models/index.js";
 export type { News } from "./news.js";
-export { type FoundryClientOptions, optionFields, wholeNumber } from "./options.js";
+/** @internal For the client with a queue; keeps the schema library out of the published types. */
+export { optionFields, wholeNumber } from "./option-schema.js";
+export type { FoundryClientOptions } from "./options.js";

@@ -10,6 +10,7 @@ import { simulated } from "./simulated.js";
 /** Every setting there is, with its default. */
 const SETTINGS: Settings = {
   FOUNDRY_ENDPOINT: "found",
+  FOUNDRY_DISCOVERY: "auto",
   FOUNDRY_AUTOSTART: "true",
   FOUNDRY_EMBEDDED: "auto",
   FOUNDRY_CLI: "found",
