@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FoundryError } from "../../../src/errors.js";
 import { FoundryClient } from "../../../src/foundry/index.js";
+import { LONGEST_ERROR } from "../../../src/limits.js";
 import { DIALECTS } from "../../../src/simulator/index.js";
 import { PROMPT_ANSWER } from "../../e2e/simulated.js";
 import { roomyMachine } from "../../foundry/fixtures.js";
@@ -90,7 +91,7 @@ function faultsOfError(error: unknown): string[] {
   const said = `${error.message} ${error.action}`;
   return [
     ...(error.code === "INTERNAL" ? [`INTERNAL: ${error.detail}`] : []),
-    ...(said.length >= 2000 ? [`${said.length} characters`] : []),
+    ...(said.length - 1 > LONGEST_ERROR ? [`${said.length} characters`] : []),
     ...(/\p{Cc}/u.test(said) ? [`control characters: ${JSON.stringify(said)}`] : []),
     ...(said.includes(API_KEY) ? [`the key: ${said}`] : []),
     ...(said.isWellFormed() ? [] : [`half a character: ${JSON.stringify(said)}`]),
