@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+import { expect } from "vitest";
+
+/** What is in use after the garbage has been collected. */
+export interface Memory {
+  readonly heapMb: number;
+  readonly residentMb: number;
+}
+
+/** Above what the heap differs by between two collections, and far below a kilobyte for each input. */
+const MAY_GROW: Memory = { heapMb: 12, residentMb: 100 };
+
+export function expectNoGrowth([began, ended]: readonly Memory[]): void {
+  if (began === undefined || ended === undefined) return;
+  process.stdout.write(`memory in MB: ${JSON.stringify({ began, ended })}\n`);
+  expect(ended.heapMb - began.heapMb).toBeLessThan(MAY_GROW.heapMb);
+  expect(ended.residentMb - began.residentMb).toBeLessThan(MAY_GROW.residentMb);
+}
+
+export function residentMb(pid: number): number {
+  const found = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(found?.[1]) / 1024;
+}
