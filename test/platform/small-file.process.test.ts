@@ -36,7 +36,8 @@ describe("a small file", () => {
     expect(await readSmallFile(path, LIMITS)).toEqual({ fault: "too_large" });
   });
 
-  it("is read through a link", async () => {
+  // wine 8 makes no links, and on Windows they need a right that users lack.
+  it.skipIf(process.platform === "win32")("is read through a link", async () => {
     const path = await fileWith("{}");
     await symlink(path, `${path}.link`);
     expect(await readSmallFile(`${path}.link`, LIMITS)).toEqual({ text: "{}" });
