@@ -114,6 +114,9 @@ export const SEARCHED_OF_BODY = 16_384;
 /** Of its message alone, what is searched for what it means; 300 characters of it are shown. */
 export const SEARCHED_OF_MESSAGE = 4000;
 
+/** The longest `Retry-After` that is believed: a year. */
+export const LONGEST_RETRY_AFTER_MS = 365 * 24 * 3600 * 1000;
+
 // From programs that we start.
 
 /** A status, a complaint or a page of help is shorter; what a program writes later is another's log. */

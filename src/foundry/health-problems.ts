@@ -32,7 +32,7 @@ export function listingProblems(
   if (warning !== null) {
     problems.push({
       what: warning,
-      fix: "Check the network connection; models that are loaded or downloaded can still be used.",
+      fix: "Check the network connection of the service, and what it lists; the other models can still be used.",
     });
   }
   if (models.length === 0) {

@@ -8,7 +8,7 @@ import {
   handleWhenResult,
 } from "cockatiel";
 import { FoundryError, toFoundryError } from "../errors.js";
-import { inSeconds } from "./failure.js";
+import { inSeconds, isOwnShortage } from "./failure.js";
 import type { CircuitOptions, CircuitState } from "./types.js";
 
 const FAILURES = 5;
@@ -161,6 +161,7 @@ function isEndpointFailure(result: unknown): boolean {
 
 /** Not a first-byte limit: a service that loads a model is silent for minutes and well. */
 function isUnreachable(error: FoundryError): boolean {
+  if (isOwnShortage(error)) return false;
   return error.code === "SERVICE_UNREACHABLE" || error.phase === "connect";
 }
 

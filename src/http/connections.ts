@@ -49,6 +49,7 @@ export class Connections {
   readonly #short: Lane = { most: MOST_SHORT_REQUESTS, inFlight: 0, waiting: new Set() };
   readonly #long: Lane = { most: MOST_LONG_REQUESTS, inFlight: 0, waiting: new Set() };
   #drops = 0;
+  #isClosed = false;
 
   constructor(origin: string, connectMs: number) {
     this.#origin = origin;
@@ -99,7 +100,8 @@ export class Connections {
       connection,
       giveBack: () => {
         if (isOver) return;
-        this.#idle.push(connection);
+        if (this.#isClosed) connection.destroy(null);
+        else this.#idle.push(connection);
         release();
       },
       destroy: (error) => {
@@ -116,6 +118,7 @@ export class Connections {
 
   /** Those that are in use are ended by who uses them. */
   close(): void {
+    this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy(null);
   }
 }

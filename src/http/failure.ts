@@ -1,5 +1,6 @@
 import { errors } from "undici";
 import { FoundryError, type TimeoutPhase } from "../errors.js";
+import { LONGEST_RETRY_AFTER_MS } from "../limits.js";
 import { ConnectTimeout } from "./connections.js";
 
 /** How far an exchange had come when it broke. */
@@ -72,6 +73,12 @@ interface Fault {
   readonly message: string;
   readonly action: string;
 }
+
+/** Whether this machine, not the endpoint, is why nothing was sent. */
+export const isOwnShortage = (error: FoundryError): boolean =>
+  OWN_SHORTAGES.has(codeOf(error.cause));
+
+const OWN_SHORTAGES = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"]);
 
 function connectionFault(code: string, { baseUrl, isAnswered }: Break): Fault {
   switch (code) {
@@ -183,12 +190,15 @@ export function timeoutError(
 export function parseRetryAfter(value: string | undefined, now: number): number | null {
   if (value === undefined) return null;
   const text = value.trim();
-  if (/^\d+(?:\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  if (/^\d+(?:\.\d+)?$/.test(text)) return believed(Math.ceil(Number(text) * 1000));
   // Date.parse takes nearly anything, "-5" for one; an HTTP date names its day or begins with one.
   if (!/[A-Za-z]{3}/.test(text)) return null;
   const date = Date.parse(text);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
+  return Number.isNaN(date) ? null : believed(Math.max(0, date - now));
 }
+
+/** No service means that it should be left alone for longer than this. */
+const believed = (ms: number): number | null => (ms <= LONGEST_RETRY_AFTER_MS ? ms : null);
 
 /** `480 ms`, `1.5 s`, `900 s`. */
 export function inSeconds(ms: number): string {

@@ -231,7 +231,6 @@ export class HttpTransport {
     const lease = await this.#connections.take(isLong(spec, isStream), scope);
     let isUsed = false;
     const send = () => {
-      scope.throwIfEnded();
       isUsed = true;
       const { limits } = spec;
       const onHead = (head: Head) => {
@@ -239,9 +238,13 @@ export class HttpTransport {
         attempt.retryAfterMs = parseRetryAfter(head.headers["retry-after"], Date.now());
       };
       const { baseUrl } = this;
-      return new Exchange({ lease, request, limits, scope, baseUrl, isStream, onHead });
+      const exchange = new Exchange({ lease, request, limits, scope, baseUrl, isStream, onHead });
+      // Thrown here, it would count as an answer to the circuit's probe.
+      if (scope.endedBy !== null) exchange.abort(scope.endedBy);
+      return exchange;
     };
     try {
+      scope.throwIfEnded();
       const exchange = isGuarded ? await this.#circuit.pass(send) : send();
       await exchange.head;
       return exchange;

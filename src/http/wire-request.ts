@@ -24,7 +24,8 @@ const OWN_HEADERS = new Set([
 
 /** Extra headers, lower case. Values are never quoted in the error: one is the API key. */
 export function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const checked: Record<string, string> = {};
+  // A list of pairs: `__proto__` set on an object is no member of it.
+  const checked: [string, string][] = [];
   for (const [given, value] of Object.entries(headers)) {
     const name = given.toLowerCase();
     const fault = OWN_HEADERS.has(name)
@@ -37,9 +38,9 @@ export function checkedHeaders(headers: Readonly<Record<string, string>>): Recor
           : "Correct the extra headers or the API key; a line break often comes from copying.",
       });
     }
-    checked[name] = value;
+    checked.push([name, value]);
   }
-  return checked;
+  return Object.fromEntries(checked);
 }
 
 function headerFault(name: string, value: string): string | null {

@@ -99,7 +99,7 @@ describe("the options of a client", () => {
   it("suggest nothing for a name that resembles none, and list those that there are", async () => {
     const error = await construct({ ["zzz".repeat(10_000)]: 1 });
     expect(error.action).not.toContain("Did you mean");
-    expect(error.action).toContain("There are: endpoint, autostart");
+    expect(error.action).toContain("There are: endpoint, discovery");
   });
 
   it.each([null, "http://127.0.0.1:5273", 5])("refuse %j in their place", async (given) => {

@@ -48,4 +48,12 @@ describe("Connections", () => {
     leases[0]?.giveBack();
     await expect(next).resolves.toBeDefined();
   });
+
+  it("keeps no connection that comes back after the end", async () => {
+    const connections = new Connections("http://127.0.0.1:9", 1000);
+    const lease = await connections.take(false, scopeOf());
+    connections.close();
+    lease.giveBack();
+    expect(lease.connection.client.destroyed).toBe(true);
+  });
 });

@@ -105,6 +105,8 @@ describe("Retry-After", () => {
     ["Wed, 21 Oct 2026 07:28:30 GMT", 30_000],
     ["Wed, 21 Oct 2026 07:27:30 GMT", 0],
     ["-5", null],
+    ["9".repeat(400), null],
+    ["1e9", null],
     ["soon", null],
     ["", null],
     [undefined, null],

@@ -67,6 +67,14 @@ describe("extra headers", () => {
     });
   });
 
+  it("are sent whatever their name means to JavaScript", () => {
+    const checked = checkedHeaders(JSON.parse('{"__proto__":"a","constructor":"b"}'));
+    expect(Object.entries(checked)).toEqual([
+      ["__proto__", "a"],
+      ["constructor", "b"],
+    ]);
+  });
+
   it.each([
     ["Authorization", "Bearer s3cret\n"],
     ["X-Key", "s3cret\u2019"],

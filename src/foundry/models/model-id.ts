@@ -46,7 +46,8 @@ export interface ModelIdParts {
 export function parseModelId(id: string): ModelIdParts {
   const versioned = VERSION.exec(id)?.groups;
   const name = versioned?.["name"] ?? id;
-  const version = versioned?.["version"] === undefined ? null : Number(versioned["version"]);
+  const number = Number(versioned?.["version"]);
+  const version = Number.isSafeInteger(number) ? number : null;
   const variant = VARIANT.exec(name)?.groups;
   const hardware = variant?.["hardware"]?.toLowerCase();
   const device = deviceOf(variant?.["device"]);

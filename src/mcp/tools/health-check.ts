@@ -65,13 +65,19 @@ function textOf(health: Health): string {
   ].join("\n");
 }
 
+/** In the text; the structured result has all of them. */
+const MOST_NAMES_IN_TEXT = 20;
+
 const fact = (name: string, value: string | null): string | null =>
   value === null ? null : `${name}: ${value}`;
 
 function loadedModels({ loadedModels: loaded, status }: Health): string | null {
   if (status === "unavailable") return null;
   if (loaded === null) return "unknown";
-  return loaded.length === 0 ? "none" : loaded.join(", ");
+  if (loaded.length === 0) return "none";
+  const more = loaded.length - MOST_NAMES_IN_TEXT;
+  const names = loaded.slice(0, MOST_NAMES_IN_TEXT).join(", ");
+  return more > 0 ? `${names} and ${more} more` : names;
 }
 
 function memory({ memory: figures }: Health): string | null {

@@ -128,4 +128,8 @@ describe("deviceOf", () => {
   ])("reads %j as %j", (text, device) => {
     expect(deviceOf(text)).toBe(device);
   });
+
+  it("gives no version that a number cannot hold", () => {
+    expect(parseModelId(`m:${"9".repeat(400)}`).version).toBeNull();
+  });
 });
