@@ -42,7 +42,7 @@ export class FoundryMachine {
 
   static async start(options: MachineOptions): Promise<FoundryMachine> {
     const home = await mkdtemp(join(tmpdir(), "foundry-local-mcp-machine-"));
-    onTestFinished(() => rm(home, { recursive: true, force: true }));
+    onTestFinished(() => rm(home, { recursive: true, force: true, maxRetries: 10 }));
     const simulator = await startSimulator({
       dialect: options.dialect,
       models: MODELS,
