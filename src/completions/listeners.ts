@@ -1,6 +1,6 @@
 import { type Logger, silentLogger } from "../log.js";
 
-/** What is told of events. A listener that throws ends neither the process nor what it listens to. */
+/** Listeners of events. One that throws ends neither the process nor what it listens to. */
 export class Listeners<Event extends readonly unknown[]> {
   readonly #listeners = new Set<(...event: Event) => void>();
   readonly #log: Logger;
@@ -10,10 +10,10 @@ export class Listeners<Event extends readonly unknown[]> {
   }
 
   /**
-   * Tells everything from now on.
+   * Calls `listener` with every event from now on.
    *
-   * @param latest What it is told at once.
-   * @returns what ends that, and whether it was still to end.
+   * @param latest An event that it is called with at once.
+   * @returns a function that removes the listener, and returns whether it was still there.
    */
   add(listener: (...event: Event) => void, latest?: Event): () => boolean {
     // A function of its own, since the same listener may come twice.

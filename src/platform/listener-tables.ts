@@ -65,7 +65,7 @@ const isReached = (local: string, port: number): boolean => {
   return local.slice(colon + 1) === String(port) && WRITTEN_LOOPBACK.has(local.slice(0, colon));
 };
 
-/** A process as `tasklist /V /FO CSV /NH` tells it. */
+/** A process as `tasklist /V /FO CSV /NH` prints it. */
 export interface WindowsTask {
   readonly session: string;
   /** `DOMAIN\name`; `null` where it is not shown, as that of other users is not. */

@@ -15,8 +15,8 @@ export function windowsVariable(
  * it in the current folder first, which for a server is the folder that an editor has open.
  */
 export function windowsProgram(name: string, environment: Machine["environment"]): string {
-  const told = windowsVariable(environment, "SYSTEMROOT");
-  const root = told !== undefined && /^[a-z]:[\\/]/i.test(told) ? told : "C:\\Windows";
+  const given = windowsVariable(environment, "SYSTEMROOT");
+  const root = given !== undefined && /^[a-z]:[\\/]/i.test(given) ? given : "C:\\Windows";
   return path.win32.join(root, "System32", name);
 }
 
