@@ -69,11 +69,22 @@ const modelSchema = z.object({
   max_model_len: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
 });
 
-/** `GET /v1/models`, of every server; unknown members are theirs. */
-export const modelListSchema = z.object({ data: z.array(modelSchema) }).transform(({ data }) => {
-  const usable = data.filter(({ id }) => isModelName(id));
-  return { data: usable, leftOut: data.length - usable.length };
-});
+/**
+ * `GET /v1/models`, of every server; unknown members are theirs. An entry without a usable name is left
+ * out and counted; a list in which no entry has the shape of a model is another API's.
+ */
+export const modelListSchema = z
+  .object({
+    data: z
+      .array(modelSchema.nullable().catch(null))
+      .refine((entries) => entries.length === 0 || entries.some((entry) => entry !== null)),
+  })
+  .transform(({ data }) => {
+    const usable = data.flatMap((entry) =>
+      entry !== null && isModelName(entry.id) ? [entry] : [],
+    );
+    return { data: usable, leftOut: data.length - usable.length };
+  });
 
 /** What a list says of entries that are no models. */
 export function leftOutWarning(count: number): string | null {

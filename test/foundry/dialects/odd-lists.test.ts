@@ -57,6 +57,20 @@ describe("lists of a service", () => {
     },
   );
 
+  it.each([5, null, "phi", [], {}, { id: 5 }, { id: null }, { id: ["phi"] }])(
+    "leave out the entry %j, and keep the others",
+    (entry) => {
+      const list = modelListSchema.parse({ data: [entry, { id: "phi" }] });
+      expect(list.data.map((model) => model.id)).toEqual(["phi"]);
+      expect(list.leftOut).toBe(1);
+    },
+  );
+
+  it("are another API's where no entry is a model", () => {
+    expect(modelListSchema.safeParse({ data: [5, { name: "phi" }] }).success).toBe(false);
+    expect(modelListSchema.parse({ data: [] }).data).toEqual([]);
+  });
+
   it.each(["constructor", "__proto__", "toString"])("keep the name %s", (id) => {
     expect(modelListSchema.parse({ data: [{ id, parent: id }] }).data[0]?.id).toBe(id);
   });
