@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
-import { jsonOf } from "./answers.js";
+import { parseAnswer } from "./answers.js";
 import { HEAD_LIMIT_BYTES } from "./core2.js";
 import type { Call } from "./dialect.js";
 
@@ -51,8 +51,10 @@ export async function probeCore2Version(
     headLimitBytes: HEAD_LIMIT_BYTES,
     anyStatus: true,
   });
-  const isList = answer.status === 200 && responseListSchema.safeParse(jsonOf(answer)).success;
-  if (isList) return CORE_2_1;
+  if (answer.status === 200) {
+    parseAnswer(answer, responseListSchema, "/catalogs/local/v1/responses");
+    return CORE_2_1;
+  }
   if (answer.status === 404) return CORE_2_0;
   // Anything else is a bad moment, not a version: a wrong guess would hide registered models.
   throw new FoundryError(
