@@ -106,7 +106,7 @@ export const MAX_CHARACTERS_PER_TOKEN = 64;
 export const CHARACTERS_SLACK = 64 * 1024;
 /** Tokens of a prompt or an answer that are believed; no context is as large. */
 export const MAX_TOKEN_COUNT = 100_000_000;
-/** Of a word that a service gives and nobody here knows, such as a finish reason. */
+/** Code units of an unknown word of a service that is quoted, such as a finish reason. */
 export const MAX_UNKNOWN_WORD = 40;
 
 /** Of a service's words about a failure, what is searched; a page of HTML has its title by then. */

@@ -63,7 +63,7 @@ function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
     return;
   }
   if (list.length > MOST_MESSAGES_IN_LIST) {
-    const what = `This is a list of ${list.length} messages; ${MOST_MESSAGES_IN_LIST} are as many as may be. None of them was read.`;
+    const what = `This is a list of ${list.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None of them was read.`;
     yield refused(ErrorCode.InvalidRequest, what);
     return;
   }

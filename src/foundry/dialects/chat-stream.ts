@@ -168,7 +168,7 @@ interface ReadEvent {
   readonly isPart: boolean;
 }
 
-/** Reads each event once, though the transport asks for it as well as whoever reads the answer. */
+/** Parses each event once: both the transport and the reader of the answer ask for it. */
 class EventReader {
   readonly #subject: Subject;
   readonly #secrets: SecretMask;
