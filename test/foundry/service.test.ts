@@ -138,18 +138,21 @@ describe("the service behind an endpoint", () => {
     expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
   });
 
-  it("is not taken for an older version because of one bad answer", async () => {
-    const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
-    simulator.addFault({
-      kind: "status",
-      status: 500,
-      on: { path: "/catalogs/local/v1/responses" },
-      times: 1,
-    });
-    const client = clientOf(simulator.url, { retry: { retries: 0 } });
-    await expect(client.listModels()).rejects.toMatchObject({ code: "SERVICE_ERROR" });
-    expect((await client.listModels()).models.map(({ id }) => id)).toContain("Own:1");
-  });
+  it.each([
+    ["status", "SERVICE_ERROR"],
+    ["html", "INVALID_RESPONSE"],
+    ["empty", "INVALID_RESPONSE"],
+  ] as const)(
+    "is not taken for an older version because of one bad answer, %s",
+    async (kind, code) => {
+      const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
+      const probe = { on: { path: "/catalogs/local/v1/responses" }, times: 1 };
+      simulator.addFault(kind === "status" ? { kind, status: 500, ...probe } : { kind, ...probe });
+      const client = clientOf(simulator.url, { retry: { retries: 0 } });
+      await expect(client.listModels()).rejects.toMatchObject({ code });
+      expect((await client.listModels()).models.map(({ id }) => id)).toContain("Own:1");
+    },
+  );
 
   it("that does not even list its models in time is busy, which may end", async () => {
     const simulator = await simulate({ models: [talker] });
