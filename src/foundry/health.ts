@@ -58,6 +58,14 @@ const LIST_MS = 2000;
 /** Where the service is instead of at a set endpoint is worth a short search: about as long as that. */
 const ELSEWHERE_MS = 5000;
 
+/** How often a health check searches for a service that is gone from where it was found. */
+const MOST_LOOKS = 3;
+
+interface Reached {
+  readonly connection: Connection | null;
+  readonly live: Live | FoundryError | null;
+}
+
 /** @internal */
 export interface HealthContext {
   readonly current: CurrentService;
@@ -81,13 +89,7 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
 
 async function examine({ current, metrics, timeoutMs, signal }: HealthContext): Promise<Health> {
   const lookMs = Math.min(LIVENESS_MS, timeoutMs);
-  let connection = await current.look(signal);
-  let live = connection === null ? null : await sharedLook(connection.service, lookMs, signal);
-  if (connection !== null && live instanceof FoundryError && current.noteDeath(connection, live)) {
-    // It moved, or ended: where is it now?
-    connection = await current.look(signal);
-    live = connection === null ? null : await sharedLook(connection.service, lookMs, signal);
-  }
+  const { connection, live } = await reach(current, lookMs, signal);
   const unknown = unknownOf(connection, metrics);
   if (connection === null || live === null) {
     return { ...unknown, problems: [problemOf(current.whyNothing)] };
@@ -133,6 +135,29 @@ async function examine({ current, metrics, timeoutMs, signal }: HealthContext): 
     problems: [...problems, ...advice],
   };
 }
+
+/** The service in use and its answer. A service that moved or ended is searched for again. */
+async function reach(
+  current: CurrentService,
+  lookMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Reached> {
+  for (let looks = 1; ; looks += 1) {
+    const connection = await current.look(signal);
+    if (connection === null) return { connection, live: null };
+    let live = await sharedLook(connection.service, lookMs, signal);
+    // It may have ended during a look that began before this health check.
+    if (hasCrashed(live)) live = await sharedLook(connection.service, lookMs, signal);
+    if (!(live instanceof FoundryError) || !current.noteDeath(connection, live)) {
+      return { connection, live };
+    }
+    // A search that began before the service ended may have found it where it was.
+    if (looks === MOST_LOOKS) return { connection: null, live: null };
+  }
+}
+
+const hasCrashed = (live: Live | FoundryError): boolean =>
+  live instanceof FoundryError && live.code === "SERVER_CRASHED";
 
 /** What is known of a service that does not answer, and of none at all. */
 const unknownOf = (connection: Connection | null, metrics: Metrics): Health => ({
