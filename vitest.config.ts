@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Which project a test file belongs to is seen from its path. CONTRIBUTING.md says it in words. */
-const PROCESSES = ["test/e2e/**", "test/package/**", "test/**/*.process.test.ts"];
+const PROCESSES = ["test/e2e/**", "test/package/**", "{test,packages/*/test}/**/*.process.test.ts"];
 const LONG = "test/long/**";
 const REAL = "test/real/**";
 
@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           ...GENEROUS,
           name: "unit",
-          include: ["test/**/*.test.ts"],
+          include: ["{test,packages/*/test}/**/*.test.ts"],
           exclude: [...PROCESSES, LONG, REAL],
           setupFiles: ["test/no-processes.ts"],
           // Many of these tests wait for sockets rather than compute.

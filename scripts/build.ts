@@ -19,8 +19,8 @@ const { metafile } = await build({
   entryPoints: {
     main: "src/main.ts",
     index: "src/index.ts",
-    // The child process of `src/foundry/discovery/embedded/`.
-    embedded: "src/foundry/discovery/embedded/child.ts",
+    // The child process of `src/foundry/embedded/`.
+    embedded: "src/foundry/embedded/child.ts",
   },
   outdir: "dist",
   bundle: true,

@@ -13,27 +13,6 @@
  * @module
  */
 
-export {
-  type BatchResult,
-  type Cancelled,
-  type CompleteBatchOptions,
-  type CompletionState,
-  Completions,
-  FoundryClient,
-  type FoundryClientOptions,
-  type LoadFacts,
-  type LoadRun,
-  type LoadState,
-  type LoadStatus,
-  Loads,
-  type LoadWaitOptions,
-  type LoadWish,
-  type RunEvent,
-  type Started,
-  type StartOptions,
-  type WaitOptions,
-} from "./completions/index.js";
-export { ERROR_CODES, type ErrorCode, FoundryError, type TimeoutPhase } from "./errors.js";
 export type {
   CallOptions,
   Completion,
@@ -54,8 +33,29 @@ export type {
   LoadResult,
   ModelInfo,
   ModelListResult,
-  News,
+  StatusUpdate,
   UnloadOptions,
   UnloadResult,
 } from "./foundry/index.js";
+export {
+  type BatchResult,
+  type Cancelled,
+  type CompleteBatchOptions,
+  type CompletionState,
+  Completions,
+  FoundryClient,
+  type FoundryClientOptions,
+  type LoadFacts,
+  type LoadRun,
+  type LoadState,
+  type LoadStatus,
+  Loads,
+  type LoadWaitOptions,
+  type LoadWish,
+  type RunEvent,
+  type Started,
+  type StartOptions,
+  type WaitOptions,
+} from "./jobs/index.js";
+export { ERROR_CODES, type ErrorCode, FoundryError, type TimeoutPhase } from "./lib/errors.js";
 export type { Logger } from "./log.js";

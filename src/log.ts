@@ -1,8 +1,7 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
-import { unblock } from "./platform/unblocked-output.js";
-import { SecretMask } from "./secrets.js";
-import { escapeUnprintable } from "./text.js";
+import { escapeUnprintable, SecretMask } from "./lib/index.js";
+import { unblock } from "./platform/index.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { FoundryError, toFoundryError } from "./errors.js";
-import { endProcess } from "./platform/end-process.js";
+import { FoundryError, toFoundryError } from "./lib/index.js";
+import { endProcess } from "./platform/index.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
@@ -8,8 +8,8 @@ type Command = (args: readonly string[]) => Promise<number>;
 /** Each is loaded only when it is wanted: a host waits for the start of `serve`. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./commands/serve.js")).serve],
-  ["demo", async () => (await import("./commands/demo.js")).demo],
-  ["doctor", async () => (await import("./commands/doctor.js")).doctor],
+  ["demo", async () => (await import("./commands/demo/demo.js")).demo],
+  ["doctor", async () => (await import("./commands/doctor/doctor.js")).doctor],
   ["simulate", async () => (await import("./commands/simulate.js")).simulate],
   ["--help", async () => (await import("./commands/help.js")).help],
   ["-h", async () => (await import("./commands/help.js")).help],
@@ -63,7 +63,7 @@ function unexpected(thrown: unknown): FoundryError {
 }
 
 async function logLevel() {
-  const { readSettings } = await import("./config.js");
+  const { readSettings } = await import("./settings.js");
   try {
     return readSettings([], process.env).FOUNDRY_LOG_LEVEL ?? "info";
   } catch {

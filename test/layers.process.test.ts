@@ -9,46 +9,45 @@ import { beforeAll, describe, expect, it } from "vitest";
 const importing = (...paths: readonly string[]): string =>
   paths.map((path) => `export * from ${JSON.stringify(path)};\n`).join("");
 
-/** Who must not import what: a file of that layer, and the path that it would import. */
+/** An importing layer, what it must not import, a file of the layer, and the path that it would import. */
 const FORBIDDEN = [
+  ["lib", "the platform", "src/lib/a.ts", "../platform/index.js"],
+  ["the platform", "foundry", "src/platform/a.ts", "../foundry/index.js"],
   ["http", "foundry", "src/http/a.ts", "../foundry/index.js"],
-  ["http", "the SDK", "src/http/b.ts", "@modelcontextprotocol/sdk/types.js"],
-  ["foundry", "mcp", "src/foundry/a.ts", "../mcp/index.js"],
-  ["foundry", "the simulator", "src/foundry/b.ts", "../simulator/index.js"],
-  ["foundry", "http past its door", "src/foundry/c.ts", "../http/transport.js"],
-  ["foundry", "its dialects past their door", "src/foundry/d.ts", "./dialects/core2.js"],
-  ["a part of foundry", "mcp", "src/foundry/dialects/a.ts", "../../mcp/index.js"],
-  ["a part of foundry", "http past its door", "src/foundry/dialects/b.ts", "../../http/body.js"],
-  ["a part of foundry", "another's files", "src/foundry/completion/a.ts", "../models/resolve.js"],
+  ["foundry", "jobs", "src/foundry/dialects/legacy/a.ts", "../../../jobs/index.js"],
+  ["jobs", "mcp", "src/jobs/queue/a.ts", "../../mcp/index.js"],
   ["mcp", "http", "src/mcp/a.ts", "../http/index.js"],
-  ["mcp", "foundry past its door", "src/mcp/b.ts", "../foundry/client.js"],
   ["a tool", "the SDK", "src/mcp/tools/a.ts", "@modelcontextprotocol/sdk/server/mcp.js"],
-  ["a tool", "foundry past its door", "src/mcp/tools/b.ts", "../../foundry/service.js"],
-  ["the simulator", "foundry", "src/simulator/a.ts", "../foundry/index.js"],
-  ["the simulator", "http", "src/simulator/wire/a.ts", "../../http/index.js"],
-  ["its depths", "foundry", "src/simulator/dialects/c2/a.ts", "../../../foundry/index.js"],
-  ["a test of the simulator", "foundry", "test/simulator/a.test.ts", "../../src/foundry/index.js"],
-  ["a command", "http", "src/commands/a.ts", "../http/index.js"],
-  ["a command", "mcp past its door", "src/commands/b.ts", "../mcp/tool.js"],
-  ["what all layers share", "http", "src/config.ts", "./http/index.js"],
-  ["the library's face", "mcp", "src/index.ts", "./mcp/index.js"],
+  ["foundry", "the simulator", "src/foundry/a.ts", "foundry-local-simulator"],
+  ["the simulator", "the client", "packages/simulator/src/a.ts", "../../../src/foundry/index.js"],
   ["the executable", "foundry", "src/main.ts", "./foundry/index.js"],
-  ["what knows the system", "foundry", "src/platform/a.ts", "../foundry/index.js"],
 ] as const;
 
 const ALLOWED = [
-  ["http", "src/http/fine.ts", ["../errors.js", "./types.js"]],
+  ["http", "src/http/fine.ts", ["../lib/index.js", "./types.js"]],
   ["foundry", "src/foundry/fine.ts", ["../http/index.js", "./dialects/index.js"]],
-  ["a dialect", "src/foundry/dialects/fine.ts", ["../../http/index.js", "./failures.js"]],
-  ["mcp", "src/mcp/fine.ts", ["../foundry/index.js", "@modelcontextprotocol/sdk/types.js"]],
-  ["a tool", "src/mcp/tools/fine.ts", ["../../foundry/index.js", "../tool.js"]],
-  ["the simulator", "src/simulator/fine.ts", ["./wire/wire.js"]],
-  ["a command", "src/commands/fine.ts", ["../mcp/index.js", "../simulator/index.js"]],
+  ["mcp", "src/mcp/fine.ts", ["../jobs/index.js", "@modelcontextprotocol/sdk/types.js"]],
+  ["a command", "src/commands/fine.ts", ["../mcp/index.js", "foundry-local-simulator"]],
+] as const;
+
+/** Files of a made-up room, imported past its index and in a circle. */
+const ROOM = [
+  ["src/foundry/room/index.ts", 'export { inner } from "./inner.js";\n'],
+  ["src/foundry/room/inner.ts", "export const inner = 1;\n"],
+  ["src/foundry/past.ts", 'import { inner } from "./room/inner.js";\nexport const past = inner;\n'],
+  [
+    "src/foundry/first.ts",
+    'import type { Second } from "./second.js";\nexport type First = Second[];\n',
+  ],
+  [
+    "src/foundry/second.ts",
+    'import type { First } from "./first.js";\nexport type Second = First[];\n',
+  ],
 ] as const;
 
 const DEFECTS = [
   [
-    "a promise that nobody waits for",
+    "a promise that is not awaited",
     "noFloatingPromises",
     'import { work } from "./work.js";\nexport function idle(): void {\n  work();\n}\n',
   ],
@@ -65,6 +64,7 @@ beforeAll(async () => {
     ...FORBIDDEN.map(([, , file, path]) => [file, importing(path)] as const),
     ...ALLOWED.map(([, file, paths]) => [file, importing(...paths)] as const),
     ...DEFECTS.map(([, rule, text]) => [`src/http/${rule}.ts`, text] as const),
+    ...ROOM,
     ["src/http/work.ts", "export async function work(): Promise<void> {}\n"] as const,
   ];
   const project = await mkdtemp(join(tmpdir(), "layers-"));
@@ -93,12 +93,20 @@ const brokenBy = (file: string): string[] =>
     .map((line) => /title=lint\/\w+\/(\w+)/.exec(line)?.[1] ?? line);
 
 describe("the linter", () => {
-  it.each(FORBIDDEN)("forbids %s to import %s", (_who, _what, file) => {
+  it.each(FORBIDDEN)("forbids %s to import %s", (_layer, _other, file) => {
     expect(brokenBy(file)).toEqual(["noRestrictedImports"]);
   });
 
-  it.each(ALLOWED)("lets %s import what lies below, through its door", (_who, file) => {
+  it.each(ALLOWED)("lets %s import what lies below, through its index", (_layer, file) => {
     expect(brokenBy(file)).toEqual([]);
+  });
+
+  it("forbids to import past the index of a folder", () => {
+    expect(brokenBy("src/foundry/past.ts")).toEqual(["noPrivateImports"]);
+  });
+
+  it("forbids import cycles, types included", () => {
+    expect(brokenBy("src/foundry/first.ts")).toEqual(["noImportCycles"]);
   });
 
   it.each(DEFECTS)("refuses %s", (_what, rule) => {

@@ -1,7 +1,7 @@
-import type { FoundryClientOptions } from "../completions/index.js";
-import type { Settings } from "../config.js";
+import type { FoundryClientOptions } from "../jobs/index.js";
+import { SecretMask } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import { SecretMask } from "../secrets.js";
+import type { Settings } from "../settings.js";
 
 /** Settings are in seconds and may be unset; the client's options are in milliseconds. */
 export function clientOptions(settings: Settings, log: Logger): FoundryClientOptions {

@@ -1,5 +1,5 @@
-import { describeSettings } from "../config.js";
-import { VERSION } from "../version.js";
+import { VERSION } from "../lib/index.js";
+import { describeSettings } from "../settings.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
 Lets agents use the language models on their user's own machine.

@@ -1,10 +1,8 @@
-import { FoundryClient } from "../completions/index.js";
-import { readSettings, type Settings } from "../config.js";
+import { FoundryClient } from "../jobs/index.js";
 import { createLogger, type Logger, logWritten } from "../log.js";
 import { type CallPolicy, DEFAULT_CALL_POLICY, serveOverStdio } from "../mcp/index.js";
-import { endProcess } from "../platform/end-process.js";
-import { onTermination } from "../platform/termination.js";
-import { unblock } from "../platform/unblocked-output.js";
+import { endProcess, onTermination, unblock } from "../platform/index.js";
+import { readSettings, type Settings } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 
 /**

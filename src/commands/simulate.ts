@@ -2,10 +2,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { z } from "zod";
-import { decimalNumber, parsedFlags } from "../config.js";
-import { FoundryError } from "../errors.js";
-import { onTermination } from "../platform/termination.js";
 import {
   C2_VERSIONS,
   DIALECTS,
@@ -19,7 +15,11 @@ import {
   StandInInUse,
   startFoundryCli,
   startSimulator,
-} from "../simulator/index.js";
+} from "foundry-local-simulator";
+import { z } from "zod";
+import { FoundryError } from "../lib/index.js";
+import { onTermination } from "../platform/index.js";
+import { decimalNumber, parsedFlags } from "../settings.js";
 
 /** A laptop, roughly. */
 const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadMs: 3000 };

@@ -26,7 +26,7 @@ export const optionsOf = <T extends z.ZodRawShape>(shape: T) =>
   });
 
 export const signalOption = { signal: signal.optional() };
-export const callFields = { ...signalOption, onNews: listener.optional() };
+export const callFields = { ...signalOption, onStatus: listener.optional() };
 
 export const callOptions = optionsOf(callFields);
 export const streamOptions = optionsOf({

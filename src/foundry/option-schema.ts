@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { Logger } from "../log.js";
 import {
   type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
   SECONDS,
   WHOLE_NUMBERS,
-} from "../setting-values.js";
+} from "../lib/index.js";
+import type { Logger } from "../log.js";
 import type { FoundryClientOptions } from "./options.js";
 
 const nonEmpty = (what: string) =>

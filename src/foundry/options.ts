@@ -49,11 +49,3 @@ export interface FoundryClientOptions {
   /** Any pino logger. Default: silent. */
   readonly log?: Logger | undefined;
 }
-
-/**
- * `http://localhost:5273/v1/` and the like as a base without slash and without `/v1`, which the
- * routes bring themselves.
- */
-export function normalizeEndpoint(endpoint: string): string {
-  return endpoint.trim().replace(/\/+$/, "").replace(/\/v1$/i, "").replace(/\/+$/, "");
-}

@@ -1,4 +1,4 @@
-import { cancelledError, FoundryError } from "../errors.js";
+import { cancelledError, FoundryError } from "../lib/index.js";
 import type { Exchange } from "./exchange.js";
 
 /** As much of an error's body as is of use to anybody. */

@@ -1,5 +1,4 @@
-import { onAbort } from "../abort.js";
-import { cancelledError, type FoundryError } from "../errors.js";
+import { cancelledError, type FoundryError, onAbort } from "../lib/index.js";
 
 type EndListener = (error: FoundryError) => void;
 

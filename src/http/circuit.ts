@@ -7,7 +7,7 @@ import {
   DelegateBackoff,
   handleWhenResult,
 } from "cockatiel";
-import { FoundryError, toFoundryError } from "../errors.js";
+import { FoundryError, toFoundryError } from "../lib/index.js";
 import { inSeconds, isOwnShortage } from "./failure.js";
 import type { CircuitOptions, CircuitState } from "./types.js";
 

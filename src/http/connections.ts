@@ -1,8 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type buildConnector, Client } from "undici";
-import type { FoundryError } from "../errors.js";
-import { MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../limits.js";
+import { type FoundryError, MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 
 /** No connection within the limit. Nothing was sent, so it may always be tried again. */

@@ -1,5 +1,4 @@
-import { FoundryError } from "../errors.js";
-import { endpointFault } from "../setting-values.js";
+import { endpointFault, FoundryError } from "../lib/index.js";
 
 /** The endpoint in its parts: what is connected to, and what stands in front of every path. */
 export interface Endpoint {
@@ -31,4 +30,12 @@ export function parseEndpoint(baseUrl: string): Endpoint {
 export function isLoopback(endpoint: string): boolean {
   const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : "";
   return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
+}
+
+/**
+ * `http://localhost:5273/v1/` and the like as a base without slash and without `/v1`, which the
+ * routes bring themselves.
+ */
+export function normalizeEndpoint(endpoint: string): string {
+  return endpoint.trim().replace(/\/+$/, "").replace(/\/v1$/i, "").replace(/\/+$/, "");
 }

@@ -1,7 +1,5 @@
 import { z } from "zod";
-import { jsonFrom } from "../json.js";
-import { SEARCHED_OF_BODY } from "../limits.js";
-import { printable } from "../text.js";
+import { jsonFrom, printable, SEARCHED_OF_BODY } from "../lib/index.js";
 
 const MAX_CHARACTERS = 500;
 

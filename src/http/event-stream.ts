@@ -1,6 +1,12 @@
-import { cancelledError, FoundryError, toFoundryError } from "../errors.js";
-import { jsonFrom } from "../json.js";
-import { MAX_CHARACTERS_AHEAD, MAX_EVENTS_AHEAD, MAX_IDLE_STREAM_BYTES } from "../limits.js";
+import {
+  cancelledError,
+  FoundryError,
+  jsonFrom,
+  MAX_CHARACTERS_AHEAD,
+  MAX_EVENTS_AHEAD,
+  MAX_IDLE_STREAM_BYTES,
+  toFoundryError,
+} from "../lib/index.js";
 import { readBody } from "./body.js";
 import type { CallScope } from "./call-scope.js";
 import { isHtml } from "./error-text.js";

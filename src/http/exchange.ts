@@ -1,6 +1,5 @@
 import type { Dispatcher } from "undici";
-import type { FoundryError, TimeoutPhase } from "../errors.js";
-import { CHUNK_OVERHEAD_BYTES } from "../limits.js";
+import { CHUNK_OVERHEAD_BYTES, type FoundryError, type TimeoutPhase } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 import type { Lease } from "./connections.js";
 import { networkError, timeoutError } from "./failure.js";

@@ -1,6 +1,5 @@
 import { errors } from "undici";
-import { FoundryError, type TimeoutPhase } from "../errors.js";
-import { LONGEST_RETRY_AFTER_MS } from "../limits.js";
+import { FoundryError, LONGEST_RETRY_AFTER_MS, type TimeoutPhase } from "../lib/index.js";
 import { ConnectTimeout } from "./connections.js";
 
 /** How far an exchange had come when it broke. */

@@ -1,4 +1,4 @@
-export { isLoopback } from "./endpoint.js";
+export { isLoopback, normalizeEndpoint } from "./endpoint.js";
 export { errorTextOf } from "./error-text.js";
 export { inSeconds, isRefused } from "./failure.js";
 export { pauseMs } from "./resilience.js";

@@ -1,4 +1,4 @@
-import { FoundryError, toFoundryError } from "../errors.js";
+import { FoundryError, toFoundryError } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 import { isRefused } from "./failure.js";
 import type { HttpAnswer, RetryOptions } from "./types.js";

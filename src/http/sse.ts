@@ -1,8 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
-import { FoundryError } from "../errors.js";
-import { jsonFrom } from "../json.js";
-import { EVENTS_PER_TURN, STREAM_BYTES_PER_TURN } from "../limits.js";
+import { EVENTS_PER_TURN, FoundryError, jsonFrom, STREAM_BYTES_PER_TURN } from "../lib/index.js";
 import type { StreamEvent } from "./types.js";
 
 /**

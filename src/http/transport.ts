@@ -1,8 +1,12 @@
 import { STATUS_CODES } from "node:http";
-import { closedError, toFoundryError } from "../errors.js";
-import { MAX_LIST_BYTES, SHORT_REQUEST_MS } from "../limits.js";
+import {
+  closedError,
+  MAX_LIST_BYTES,
+  SecretMask,
+  SHORT_REQUEST_MS,
+  toFoundryError,
+} from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
-import { SecretMask } from "../secrets.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Circuit } from "./circuit.js";

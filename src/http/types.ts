@@ -1,4 +1,4 @@
-import type { FoundryError } from "../errors.js";
+import type { FoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /** Time limits of one attempt of a request, in milliseconds. One that is absent does not apply. */

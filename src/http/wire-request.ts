@@ -1,4 +1,4 @@
-import { FoundryError } from "../errors.js";
+import { FoundryError } from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
 
 /** A request as it goes onto the wire. */

@@ -1,4 +1,4 @@
-import type { OnCancel } from "../config.js";
+import type { OnCancel } from "../settings.js";
 
 /** How long a call may take to answer, and what its cancellation means. */
 export interface CallPolicy {

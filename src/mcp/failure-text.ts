@@ -1,6 +1,4 @@
-import type { FoundryError } from "../errors.js";
-import { LONGEST_ERROR } from "../limits.js";
-import { truncate } from "../text.js";
+import { type FoundryError, LONGEST_ERROR, truncate } from "../lib/index.js";
 
 /** A failure in words for the model that called: what happened, what to do, whether to repeat it. */
 export function failureText(

@@ -1,3 +1,3 @@
 export { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
-export { LocalServer, type ToolOutcome } from "./local-server.js";
+export type { ProgressUpdate } from "./progress-reporter.js";
 export { type ServeOptions, serveOverStdio } from "./serve-over-stdio.js";

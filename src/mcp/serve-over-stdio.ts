@@ -1,11 +1,11 @@
 import type { Readable, Writable } from "node:stream";
-import type { FoundryClient } from "../completions/index.js";
+import type { FoundryClient } from "../jobs/index.js";
+import type { SecretMask } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import type { SecretMask } from "../secrets.js";
 import type { CallPolicy } from "./call-policy.js";
 import { CallsInFlight } from "./calls-in-flight.js";
-import { LineTransport } from "./line-transport.js";
 import { createServer } from "./server.js";
+import { LineTransport } from "./transport/index.js";
 
 export interface ServeOptions {
   readonly log: Logger;

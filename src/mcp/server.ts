@@ -1,20 +1,16 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type { FoundryClient } from "../completions/index.js";
-import { LONGEST_ERROR } from "../limits.js";
+import type { FoundryClient } from "../jobs/index.js";
+import { LONGEST_ERROR, printable, SecretMask, VERSION } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import { SecretMask } from "../secrets.js";
-import { printable } from "../text.js";
-import { VERSION } from "../version.js";
-import { registerTools } from "./adapter.js";
 import { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
 import { CallsInFlight } from "./calls-in-flight.js";
-import { GuardedTransport } from "./guarded-transport.js";
 import { INSTRUCTIONS } from "./instructions.js";
-import { LogThrottle } from "./log-throttle.js";
-import { guardedClock } from "./progress.js";
-import { RESOURCE_CAPABILITY, registerResources } from "./resources.js";
+import { guardedClock } from "./progress-reporter.js";
+import { RESOURCE_CAPABILITY, registerResources } from "./resources/index.js";
+import { registerTools } from "./tool-registry.js";
 import { TOOLS } from "./tools/index.js";
+import { GuardedTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server, which whatever comes over the transport cannot harm. */
 class GuardedServer extends Server {

@@ -1,9 +1,8 @@
 import type { z } from "zod";
-import { parseArguments } from "../arguments.js";
-import type { FoundryClient } from "../completions/index.js";
-import type { FoundryError } from "../errors.js";
+import type { FoundryClient } from "../jobs/index.js";
+import { type FoundryError, parseArguments } from "../lib/index.js";
 import type { CallPolicy } from "./call-policy.js";
-import type { ProgressReporter } from "./progress.js";
+import type { ProgressReporter } from "./progress-reporter.js";
 
 /** What a tool does to the world; its annotations are derived from it. */
 export type Effect = "reads" | "generates" | "changes";

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { FILE_READ_MS, SOCKET_TABLE_BYTES } from "../limits.js";
+import { FILE_READ_MS, SOCKET_TABLE_BYTES } from "../lib/index.js";
 import {
   pidsInNetstat,
   taskInTasklist,

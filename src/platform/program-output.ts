@@ -1,6 +1,5 @@
 import { TextDecoder } from "node:util";
-import { LONGEST_OUTPUT_LINE, MOST_OUTPUT_BYTES } from "../limits.js";
-import { truncate } from "../text.js";
+import { LONGEST_OUTPUT_LINE, MOST_OUTPUT_BYTES, truncate } from "../lib/index.js";
 
 /** What is kept of one stream: as much of its beginning and of its end, in characters. */
 const KEPT_EACH = 512 * 1024;

@@ -1,5 +1,5 @@
+import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Simulator, startSimulator } from "../../src/simulator/index.js";
 import { Host } from "./host.js";
 import { ANSWER, MODELS, PROMPT_ANSWER } from "./simulated.js";
 import { WireHost } from "./wire-host.js";

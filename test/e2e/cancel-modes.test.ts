@@ -1,5 +1,5 @@
+import type { ReceivedRequest, Simulator } from "foundry-local-simulator";
 import { describe, expect, test } from "vitest";
-import type { ReceivedRequest, Simulator } from "../../src/simulator/index.js";
 import type { Answer, Host } from "./host.js";
 import { hostOn, simulated } from "./simulated.js";
 

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { startSimulator } from "../../src/simulator/index.js";
 import { ask, health } from "./discovery.js";
 import { FoundryMachine } from "./foundry-machine.js";
 import { ANSWER, MODELS } from "./simulated.js";

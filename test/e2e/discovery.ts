@@ -1,5 +1,5 @@
+import { type FoundryCliSwitches, startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type FoundryCliSwitches, startSimulator } from "../../src/simulator/index.js";
 import { FoundryMachine, INSTALLATIONS, type Installation } from "./foundry-machine.js";
 import type { Host, ProgressNote } from "./host.js";
 import { ANSWER, ENDLESS, MODELS, PROMPT_ANSWER } from "./simulated.js";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { type DoctorReport, doctorReportSchema } from "../../src/commands/doctor-report.js";
+import { type DoctorReport, doctorReportSchema } from "../../src/commands/doctor/report.js";
 import { Executable, run, type Settings } from "./executable.js";
 import { FoundryMachine, INSTALLATIONS, type MachineOptions } from "./foundry-machine.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";

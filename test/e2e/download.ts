@@ -1,5 +1,5 @@
+import type { Simulator } from "foundry-local-simulator";
 import { expect } from "vitest";
-import type { Simulator } from "../../src/simulator/index.js";
 import { FoundryMachine, type MachineOptions } from "./foundry-machine.js";
 import type { Answer, CallSettings, Host, ProgressNote } from "./host.js";
 import { MODELS } from "./simulated.js";

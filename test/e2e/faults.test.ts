@@ -1,5 +1,5 @@
+import { type Fault, type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Fault, type Simulator, startSimulator } from "../../src/simulator/index.js";
 import { type Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, MODELS, PROMPT_ANSWER, simulated } from "./simulated.js";
 

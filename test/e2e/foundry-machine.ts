@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { onTestFinished } from "vitest";
 import {
   type FoundryCliOptions,
   type FoundryCliStandIn,
@@ -9,7 +8,8 @@ import {
   type SimulatorOptions,
   startFoundryCli,
   startSimulator,
-} from "../../src/simulator/index.js";
+} from "foundry-local-simulator";
+import { onTestFinished } from "vitest";
 import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { MODELS } from "./simulated.js";

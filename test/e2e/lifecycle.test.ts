@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Simulator } from "foundry-local-simulator";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Simulator } from "../../src/simulator/index.js";
 import { type Executable, environmentWith, MAIN } from "./executable.js";
 import {
   ANSWER,

@@ -1,4 +1,4 @@
-import { NEWEST_C2 } from "../../src/simulator/index.js";
+import { NEWEST_C2 } from "foundry-local-simulator";
 import { describeMainJob } from "./main-job.js";
 import { simulatorTarget } from "./simulator-target.js";
 

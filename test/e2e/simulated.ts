@@ -1,9 +1,5 @@
+import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
-import {
-  type Simulator,
-  type SimulatorOptions,
-  startSimulator,
-} from "../../src/simulator/index.js";
 import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { WireHost } from "./wire-host.js";

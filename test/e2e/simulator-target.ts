@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ModelOptions, startSimulator } from "../../src/simulator/index.js";
+import { type ModelOptions, startSimulator } from "foundry-local-simulator";
 import { type Role, type Target, type TargetModel, TEXTS } from "./target.js";
 
 const ends = { text: TEXTS.ends };

@@ -1,14 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
 import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
 import { type Machine, thisMachine } from "../../src/platform/machine.js";
-import {
-  type Simulator,
-  type SimulatorOptions,
-  startSimulator,
-} from "../../src/simulator/index.js";
 
 /** A simulated service whose model cache is on this machine. It ends with the test. */
 export async function simulate(options: SimulatorOptions = {}): Promise<Simulator> {

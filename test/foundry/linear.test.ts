@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { FoundryError } from "../../src/errors.js";
 import { readAnswer, readComplaint, readVersion } from "../../src/foundry/cli/cli-output.js";
 import { errorOfStreamEvent, overflowOf } from "../../src/foundry/dialects/failures.js";
-import { plainWords } from "../../src/foundry/dialects/plain-words.js";
-import { complaintOf } from "../../src/foundry/downloads/cli-complaint.js";
+import { sanitizeMessage } from "../../src/foundry/dialects/sanitize-message.js";
+import { cliErrorOf } from "../../src/foundry/downloads/cli-error.js";
 import { errorTextOf } from "../../src/http/error-text.js";
+import { FoundryError } from "../../src/lib/errors.js";
 
 /** Each has the beginning of something that is looked for, over and over, and never its end. */
 const NEAR_MATCHES = [
@@ -48,7 +48,7 @@ const NEAR_MATCHES = [
 ];
 
 const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] = [
-  ["plainWords", 4000, plainWords],
+  ["sanitizeMessage", 4000, sanitizeMessage],
   ["errorOfStreamEvent", 4000, (text) => errorOfStreamEvent(text, null, { doing: "chat" })],
   [
     "overflowOf",
@@ -59,7 +59,7 @@ const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] =
   ["errorTextOf", 16_384, (text) => errorTextOf(text, "text/plain", "x")],
   ["errorTextOf, a page", 16_384, (text) => errorTextOf(text, "text/html", "x")],
   ["errorTextOf, half a JSON", 16_384, (text) => errorTextOf(`{${text}`, "application/json", "x")],
-  ["complaintOf", 20_000, (text) => complaintOf(text, text)],
+  ["cliErrorOf", 20_000, (text) => cliErrorOf(text, text)],
   ["readComplaint", 64 * 1024, (text) => readComplaint({ stdout: text, stderr: `x${text}\nb` })],
   ["readVersion", 64 * 1024, (text) => readVersion({ stdout: text, stderr: "" })],
   ["readAnswer", 64 * 1024, (text) => readAnswer({ stdout: text, stderr: text })],

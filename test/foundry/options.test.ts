@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { normalizeEndpoint } from "../../src/foundry/options.js";
+import { normalizeEndpoint } from "../../src/http/endpoint.js";
 
 describe("normalizeEndpoint", () => {
   it.each([

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { cancelledError, FoundryError } from "../../src/errors.js";
 import { Circuit, type Watched } from "../../src/http/circuit.js";
+import { cancelledError, FoundryError } from "../../src/lib/errors.js";
 
 const URL = "http://127.0.0.1:5273";
 

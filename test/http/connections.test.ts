@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CallScope } from "../../src/http/call-scope.js";
 import { Connections } from "../../src/http/connections.js";
-import { MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../../src/limits.js";
+import { MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../../src/lib/limits.js";
 
 const scopeOf = (signal?: AbortSignal) => new CallScope(signal, new Set());
 

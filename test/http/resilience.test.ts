@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { cancelledError, type ErrorCode, FoundryError } from "../../src/errors.js";
 import { CallScope } from "../../src/http/call-scope.js";
 import { type Attempt, isRetried, pauseMs, withRetries } from "../../src/http/resilience.js";
+import { cancelledError, type ErrorCode, FoundryError } from "../../src/lib/errors.js";
 
 function failure(code: ErrorCode, options: Partial<FoundryError> = {}): FoundryError {
   const { retryable = true, phase, retryAfterMs } = options;

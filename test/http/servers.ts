@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import { FoundryError } from "../../src/errors.js";
 import { HttpTransport } from "../../src/http/index.js";
 import type { HttpFailure, StreamSpec, TransportOptions } from "../../src/http/types.js";
+import { FoundryError } from "../../src/lib/errors.js";
 
 /** A server of the test, gone when the test is. */
 export interface TestServer {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { FoundryError } from "../../src/errors.js";
 import { readEvents } from "../../src/http/sse.js";
 import type { StreamEvent } from "../../src/http/types.js";
+import { FoundryError } from "../../src/lib/errors.js";
 
 const utf8 = new TextEncoder();
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
-import { FoundryError } from "../../src/errors.js";
 import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
+import { FoundryError } from "../../src/lib/errors.js";
 import { freePort, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({

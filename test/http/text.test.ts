@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { FoundryError } from "../../src/errors.js";
 import type { TextStream } from "../../src/http/types.js";
+import { FoundryError } from "../../src/lib/errors.js";
 import { httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 async function piecesOf(stream: TextStream): Promise<string[]> {

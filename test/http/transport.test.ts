@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
-import { FoundryError } from "../../src/errors.js";
 import { HttpTransport } from "../../src/http/index.js";
 import type { HttpFailure } from "../../src/http/types.js";
+import { FoundryError } from "../../src/lib/errors.js";
 import { silentLogger } from "../../src/log.js";
 import {
   bodyOf,

@@ -1,6 +1,6 @@
+import { startSimulator } from "foundry-local-simulator";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { startSimulator } from "../../src/simulator/index.js";
 import { hostOn } from "../e2e/simulated.js";
 
 const answerSchema = z.object({

@@ -1,13 +1,13 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { onTestFinished } from "vitest";
 import {
   type FoundryCliStandIn,
   type Simulator,
   startFoundryCli,
   startSimulator,
-} from "../../src/simulator/index.js";
+} from "foundry-local-simulator";
+import { onTestFinished } from "vitest";
 import { FoundryMachine, type Installation } from "../e2e/foundry-machine.js";
 import type { Chance } from "./chance.js";
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Simulator } from "foundry-local-simulator";
 import { describe, expect, test } from "vitest";
-import type { Simulator } from "../../src/simulator/index.js";
 import { FoundryMachine } from "../e2e/foundry-machine.js";
 import type { Answer, Host } from "../e2e/host.js";
 import { hostOn, simulated, wireHostOn } from "../e2e/simulated.js";

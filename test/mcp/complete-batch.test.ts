@@ -1,8 +1,8 @@
+import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { FoundryClientOptions } from "../../src/completions/index.js";
+import type { FoundryClientOptions } from "../../src/jobs/index.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
-import type { SimulatorOptions } from "../../src/simulator/index.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
 const echo = ({ text }: { readonly text: string }) => ({ text });

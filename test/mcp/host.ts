@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import { type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
-import { FoundryClient, type FoundryClientOptions } from "../../src/completions/index.js";
+import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
 import { silentLogger } from "../../src/log.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { createServer } from "../../src/mcp/server.js";
-import { type SimulatorOptions, startSimulator } from "../../src/simulator/index.js";
 
 /** A simulated service that ends with the test. */
 export async function simulatedService(options: SimulatorOptions = {}) {

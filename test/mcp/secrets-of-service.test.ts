@@ -1,10 +1,10 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { expect, it, onTestFinished } from "vitest";
-import { FoundryClient } from "../../src/completions/index.js";
+import { FoundryClient } from "../../src/jobs/index.js";
+import { SecretMask } from "../../src/lib/secrets.js";
 import { silentLogger } from "../../src/log.js";
 import { createServer } from "../../src/mcp/server.js";
-import { SecretMask } from "../../src/secrets.js";
 import { httpService } from "../foundry/dialects/http-service.js";
 
 const KEY = "sk-SECRET-0123456789";

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { startSimulator } from "foundry-local-simulator";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { startSimulator } from "../../src/simulator/index.js";
 
 /** The form that Claude Desktop, Claude Code and Cursor read. */
 const example = z.strictObject({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LONGEST_OUTPUT_LINE } from "../../src/limits.js";
+import { LONGEST_OUTPUT_LINE } from "../../src/lib/limits.js";
 import { OutputLines } from "../../src/platform/program-output.js";
 
 function linesOf(...pieces: readonly (string | Buffer)[]): string[] {

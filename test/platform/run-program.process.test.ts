@@ -4,7 +4,7 @@ import os from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { MOST_ANSWER_BYTES, MOST_OUTPUT_BYTES } from "../../src/limits.js";
+import { MOST_ANSWER_BYTES, MOST_OUTPUT_BYTES } from "../../src/lib/limits.js";
 import { isProcessAlive } from "../../src/platform/process-alive.js";
 import { type ProgramOptions, runProgram } from "../../src/platform/run-program.js";
 import { ProgramFolder } from "./program-folder.js";

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { EmbeddedService } from "../../src/foundry/discovery/embedded/index.js";
+import { EmbeddedService } from "../../src/foundry/embedded/index.js";
 import { FoundryClient } from "../../src/foundry/index.js";
 import {
   installInto,

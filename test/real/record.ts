@@ -22,9 +22,9 @@ import {
 
 /**
  * `npm run real:record`: sends a fixed list of requests to each of Microsoft's services and
- * keeps what they answered in test/recordings/.
+ * keeps what they answered in packages/simulator/recordings/.
  */
-const directory = fileURLToPath(new URL("../recordings/", import.meta.url));
+const directory = fileURLToPath(new URL("../../packages/simulator/recordings/", import.meta.url));
 
 type Part = (recorder: Recorder) => Promise<void>;
 

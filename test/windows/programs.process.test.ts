@@ -3,10 +3,10 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startFoundryCli } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runProgram } from "../../src/platform/run-program.js";
 import { windowsProgram } from "../../src/platform/windows-program.js";
-import { startFoundryCli } from "../../src/simulator/index.js";
 import { environmentWith, MAIN, type Settings } from "../e2e/executable.js";
 import { simulated } from "../e2e/simulated.js";
 import { Server } from "./server.js";

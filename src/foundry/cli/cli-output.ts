@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
-import { jsonFrom } from "../../json.js";
-import { plainWords } from "../dialects/index.js";
+import { jsonFrom } from "../../lib/index.js";
+import { sanitizeMessage } from "../dialects/index.js";
 import { urlsIn } from "./cli-urls.js";
-import type { CliReport } from "./foundry-cli.js";
+import type { CliReport } from "./contract.js";
 
 /** What a command about the service wrote, read. Facts: docs/foundry-local.md, section 12. */
 export type CliAnswer =
@@ -61,7 +61,7 @@ export function readComplaint({ stdout, stderr }: CliText): string | null {
     COMPLAINT.exec(plain(stderr)) ??
     COMPLAINT.exec(plain(stdout)) ??
     ONLY_LINE.exec(plain(stderr).trim());
-  const words = plainWords(said?.[1] ?? "")
+  const words = sanitizeMessage(said?.[1] ?? "")
     .slice(0, LONGEST_COMPLAINT)
     .toWellFormed()
     .replace(/^[^\p{L}\p{N}'([]+|[\s.!]+$/gu, "");

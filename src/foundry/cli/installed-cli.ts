@@ -1,13 +1,13 @@
-import { cancelledError } from "../../errors.js";
-import type { Machine } from "../../platform/machine.js";
+import { cancelledError } from "../../lib/index.js";
 import {
+  type Machine,
   type ProgramEnd,
   type ProgramOptions,
   type ProgramRun,
   runProgram,
-} from "../../platform/run-program.js";
+} from "../../platform/index.js";
 import { type CliAnswer, readAnswer, readComplaint, readSoFar, readVersion } from "./cli-output.js";
-import type { CliCall, CliGeneration, CliReport, FoundryCli } from "./foundry-cli.js";
+import type { CliCall, CliGeneration, CliReport, FoundryCli } from "./contract.js";
 
 type Verb = "status" | "start" | "restart";
 

@@ -49,7 +49,7 @@ export interface CompletionTiming {
   readonly tokensPerSecond: number | null;
 }
 
-/** News of a completion while it runs. */
+/** StatusUpdate of a completion while it runs. */
 export type CompletionEvent =
   | {
       readonly type: "status";

@@ -1,13 +1,11 @@
-import { cancelledError, FoundryError, toFoundryError } from "../../errors.js";
 import { isRefused } from "../../http/index.js";
-import { MAX_TOKEN_COUNT } from "../../limits.js";
-import type { CurrentService } from "../current-service.js";
+import { cancelledError, FoundryError, MAX_TOKEN_COUNT, toFoundryError } from "../../lib/index.js";
+import type { CurrentService } from "../connection/index.js";
 import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
-import type { ModelLoader, Wanted } from "../loading.js";
-import type { ModelUse } from "../model-uses.js";
+import type { ModelLoader, Wanted } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
-import type { TellNews } from "../news.js";
-import type { Service } from "../service.js";
+import type { ModelUse, Service } from "../service/index.js";
+import type { OnStatus } from "../status.js";
 import type { Admit } from "./admission.js";
 import type { CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
@@ -19,7 +17,7 @@ export interface RunContext {
   /** Asked before the model is loaded or used. Default: it may at once. */
   readonly admit?: Admit | undefined;
   /** Told what is waited for before the completion itself. */
-  readonly tell?: TellNews | undefined;
+  readonly tell?: OnStatus | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -49,7 +47,7 @@ export async function* loadTold(
   const startedAt = context.now();
   const { loader, signal, tell } = context;
   let hasWaited = false;
-  const tellOfWaiting: TellNews = (news) => {
+  const tellOfWaiting: OnStatus = (news) => {
     hasWaited ||= news.step === "waiting";
     // That it is loading has been told already, unless something else was told since.
     if (hasWaited) tell?.(news);

@@ -1,11 +1,9 @@
-import { FoundryError, toFoundryError } from "../../errors.js";
-import { MAX_UNKNOWN_WORD } from "../../limits.js";
-import { printable } from "../../text.js";
-import type { Tries } from "../current-service.js";
+import { FoundryError, MAX_UNKNOWN_WORD, printable, toFoundryError } from "../../lib/index.js";
+import type { Tries } from "../connection/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
-import { assertCanChat } from "../loading.js";
+import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
-import { stallTimeout, worded } from "../timeouts.js";
+import { stallTimeout, worded } from "../service/index.js";
 import type { CompletionEvent, CompletionStatus } from "./completion.js";
 import {
   loadTold,

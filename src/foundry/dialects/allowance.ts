@@ -4,8 +4,8 @@ import {
   MAX_COMPLETION_CHARACTERS,
   MAX_PIECES_PER_TOKEN,
   PIECES_SLACK,
-} from "../../limits.js";
-import { truncate } from "../../text.js";
+  truncate,
+} from "../../lib/index.js";
 import type { ChatEvent } from "./dialect.js";
 
 /**

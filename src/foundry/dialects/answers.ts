@@ -1,13 +1,14 @@
 import { z } from "zod";
-import { FoundryError } from "../../errors.js";
 import type { HttpAnswer } from "../../http/index.js";
-import { hasMoreValues, jsonFrom } from "../../json.js";
 import {
+  FoundryError,
   HIGHEST_PID,
+  hasMoreValues,
+  jsonFrom,
   LONGEST_MODEL_NAME,
   MAX_TOKEN_COUNT,
   MOST_ANSWER_VALUES,
-} from "../../limits.js";
+} from "../../lib/index.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
 export const jsonOf = ({ body }: HttpAnswer): unknown =>

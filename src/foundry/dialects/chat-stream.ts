@@ -1,14 +1,18 @@
 import { z } from "zod";
-import { FoundryError } from "../../errors.js";
 import { errorTextOf, type HttpTransport, type StreamEvent } from "../../http/index.js";
-import { jsonFrom } from "../../json.js";
-import { MAX_TOKEN_COUNT, MAX_UNKNOWN_WORD, SEARCHED_OF_BODY } from "../../limits.js";
-import type { SecretMask } from "../../secrets.js";
-import { printable } from "../../text.js";
+import {
+  FoundryError,
+  jsonFrom,
+  MAX_TOKEN_COUNT,
+  MAX_UNKNOWN_WORD,
+  printable,
+  SEARCHED_OF_BODY,
+  type SecretMask,
+} from "../../lib/index.js";
 import { Allowance } from "./allowance.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, FinishReason } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
-import { plainWords } from "./plain-words.js";
+import { sanitizeMessage } from "./sanitize-message.js";
 
 /**
  * The stream of `/v1/chat/completions`, which all servers share but for its flaws: text in `delta` or
@@ -78,7 +82,7 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
 const BREAK_OFFS = new Set(["abort", "error"]);
 
 /** What an event says, before it is known whether the answer is whole. */
-type News = ChatEvent | { readonly type: "broken_off"; readonly said: string };
+type StatusUpdate = ChatEvent | { readonly type: "broken_off"; readonly said: string };
 
 /** What differs between servers in how a chat is asked for. */
 export interface ChatQuirks {
@@ -163,7 +167,7 @@ export async function wholeChat(
 
 interface ReadEvent {
   readonly chunk: Chunk;
-  readonly news: readonly News[];
+  readonly news: readonly StatusUpdate[];
   /** Whether it brings any of the answer: the end counts as often as it can come, which is once. */
   readonly isPart: boolean;
 }
@@ -199,7 +203,7 @@ class EventReader {
   }
 }
 
-const isEnd = (type: News["type"]): boolean => type === "finish" || type === "broken_off";
+const isEnd = (type: StatusUpdate["type"]): boolean => type === "finish" || type === "broken_off";
 const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
 
 function bodyOf(request: ChatRequest) {
@@ -264,8 +268,8 @@ async function* read(
     : reader.noAnswer(stranger);
 }
 
-/** News as it is passed on. Throws where the service broke the answer off, after the text of it. */
-function told(news: News): ChatEvent {
+/** StatusUpdate as it is passed on. Throws where the service broke the answer off, after the text of it. */
+function told(news: StatusUpdate): ChatEvent {
   if (news.type !== "broken_off") return news;
   throw brokenOff(`The service broke the answer off (finish_reason ${news.said}).`);
 }
@@ -277,7 +281,12 @@ const brokenOff = (what: string): FoundryError =>
   });
 
 /** What one event of the stream says. Throws for an error inside a 200. */
-function eventsOf(event: StreamEvent, chunk: Chunk, subject: Subject, secrets: SecretMask): News[] {
+function eventsOf(
+  event: StreamEvent,
+  chunk: Chunk,
+  subject: Subject,
+  secrets: SecretMask,
+): StatusUpdate[] {
   if (chunk.error != null) {
     const { message, type } = errorSchema.parse(chunk.error) ?? {};
     const said = secrets.hide((message ?? "").slice(0, SEARCHED_OF_BODY));
@@ -285,7 +294,7 @@ function eventsOf(event: StreamEvent, chunk: Chunk, subject: Subject, secrets: S
   }
   const hasWords = chunk.message != null || chunk.detail != null || chunk.object === "error";
   if (hasWords && !isAnswer(chunk)) throw noAnswer(event, secrets);
-  const news: News[] = [];
+  const news: StatusUpdate[] = [];
   const choice = chunk.choices;
   // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
   const said = choice?.delta ?? choice?.message;
@@ -300,7 +309,7 @@ function eventsOf(event: StreamEvent, chunk: Chunk, subject: Subject, secrets: S
   return news;
 }
 
-function endOf(said: string, secrets: SecretMask): News {
+function endOf(said: string, secrets: SecretMask): StatusUpdate {
   if (BREAK_OFFS.has(said)) return { type: "broken_off", said };
   const reason = FINISH_REASONS.get(said);
   if (reason !== undefined) return { type: "finish", reason };
@@ -318,7 +327,9 @@ const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
   secrets.hide(data.slice(0, 2000));
 
 function noAnswer(event: StreamEvent, secrets: SecretMask): FoundryError {
-  const said = plainWords(secrets.hide(errorTextOf(event.data, "application/json", "nothing")));
+  const said = sanitizeMessage(
+    secrets.hide(errorTextOf(event.data, "application/json", "nothing")),
+  );
   return new FoundryError(
     "INVALID_RESPONSE",
     `The service answered with something else than a completion. It said: ${said}`,

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { FoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
-import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
+import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { leftOutWarning, loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat, wholeChat } from "./chat-stream.js";

@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { FoundryError } from "../../errors.js";
 import type { HttpTransport } from "../../http/index.js";
+import { FoundryError } from "../../lib/index.js";
 import { parseAnswer } from "./answers.js";
-import { HEAD_LIMIT_BYTES } from "./core2.js";
 import type { Call } from "./dialect.js";
+
+/** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
+export const HEAD_LIMIT_BYTES = 4096;
 
 /**
  * Everything that differs between the versions of C2 and matters to this client, in one place

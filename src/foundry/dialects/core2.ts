@@ -1,8 +1,13 @@
 import { z } from "zod";
-import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
-import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
-import { type Family, type KnownModel, parseModelId } from "../models/index.js";
+import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
+import {
+  type Family,
+  type KnownModel,
+  type ListedModel,
+  type LoadedModel,
+  parseModelId,
+} from "../models/index.js";
 import {
   leftOutWarning,
   loadedIdsSchema,
@@ -11,14 +16,8 @@ import {
   pidSchema,
 } from "./answers.js";
 import { openChat } from "./chat-stream.js";
-import type { Core2Version } from "./core2-versions.js";
-import {
-  type Call,
-  type Dialect,
-  type ListedModel,
-  type LoadedModel,
-  noDownload,
-} from "./dialect.js";
+import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
+import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
 
 export const core2StatusSchema = z.object({
@@ -28,9 +27,6 @@ export const core2StatusSchema = z.object({
 
 const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"]) });
 const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });
-
-/** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
-export const HEAD_LIMIT_BYTES = 4096;
 
 /**
  * C2, the open-source core 2.x behind oatpp. Loads and unloads by alias alone, which no route shows;

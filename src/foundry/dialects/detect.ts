@@ -1,13 +1,12 @@
-import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
-import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
+import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { jsonOf, kindOf, loadedIdsSchema, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
-import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES } from "./core2.js";
-import { probeCore2Version } from "./core2-versions.js";
+import { core2Dialect, core2StatusSchema } from "./core2.js";
+import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect } from "./dialect.js";
+import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { openaiDialect } from "./openai.js";
-import { serviceDialect, serviceStatusSchema } from "./service.js";
 
 /**
  * Finds out which server answers, by questions that change nothing (docs/foundry-local.md,

@@ -1,6 +1,6 @@
-import { FoundryError } from "../../errors.js";
 import type { PhaseLimits } from "../../http/index.js";
-import type { Family, KnownModel, ModelInfo } from "../models/index.js";
+import { FoundryError } from "../../lib/index.js";
+import type { KnownModel, ListedModel, LoadedModel } from "../models/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the
@@ -15,39 +15,6 @@ export interface Call {
   readonly signal?: AbortSignal;
   /** `false`: sent once, past the circuit breaker. For questions about health. Default `true`. */
   readonly retry?: boolean;
-}
-
-/** A model as a service lists it. */
-export interface ListedModel {
-  /** As listed; C1 leaves the version out. */
-  readonly id: string;
-  readonly alias: string | null;
-  readonly family: Family;
-  /** Whether being listed means being downloaded: on C1 it does, on C2 it says nothing. */
-  readonly downloaded: boolean | null;
-  readonly contextLength: number | null;
-  /** What else its list says of it; S says most. */
-  readonly details?: ModelDetails;
-}
-
-/** Members as in `ModelInfo`; what is absent or `null` nobody said. */
-export type ModelDetails = Partial<
-  Pick<
-    ModelInfo,
-    | "sizeMb"
-    | "device"
-    | "executionProvider"
-    | "task"
-    | "maxOutputTokens"
-    | "toolCalling"
-    | "vision"
-    | "license"
-  >
->;
-
-export interface LoadedModel {
-  readonly id: string;
-  readonly family: Family;
 }
 
 export interface ModelList {

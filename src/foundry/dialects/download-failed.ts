@@ -1,4 +1,4 @@
-import { FoundryError, type FoundryErrorOptions } from "../../errors.js";
+import { FoundryError, type FoundryErrorOptions } from "../../lib/index.js";
 
 /**
  * A download that did not come to its end. Services keep what is there and go on from it.

@@ -1,10 +1,14 @@
-import { type ErrorCode, FoundryError, type FoundryErrorOptions } from "../../errors.js";
 import type { HttpFailure } from "../../http/index.js";
-import { SEARCHED_OF_MESSAGE } from "../../limits.js";
-import { truncate } from "../../text.js";
+import {
+  type ErrorCode,
+  FoundryError,
+  type FoundryErrorOptions,
+  SEARCHED_OF_MESSAGE,
+  truncate,
+} from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { downloadFailed } from "./download-failed.js";
-import { plainWords } from "./plain-words.js";
+import { sanitizeMessage } from "./sanitize-message.js";
 
 /**
  * From what a service says to what it means. The services word their errors rather than code them,
@@ -192,7 +196,7 @@ function errorOfMessage(
   const options = { ...given, detail };
   const message = truncate(whole, SEARCHED_OF_MESSAGE);
   const model = subject.model ?? "the model";
-  const said = plainWords(message);
+  const said = sanitizeMessage(message);
   if (overflowFigures(message) !== undefined || OVERFLOW_WORDS.test(message)) {
     return overflowError(message, model, options);
   }

@@ -8,12 +8,10 @@ export {
   type Dialect,
   type DialectName,
   type FinishReason,
-  type ListedModel,
-  type LoadedModel,
   type LoadSettings,
   type ModelList,
   type ServiceStatus,
   type TokenCounts,
 } from "./dialect.js";
 export { overflowOf } from "./failures.js";
-export { plainWords } from "./plain-words.js";
+export { sanitizeMessage } from "./sanitize-message.js";

@@ -1,5 +1,4 @@
-import { isLoopback } from "../../http/index.js";
-import { normalizeEndpoint } from "../options.js";
+import { isLoopback, normalizeEndpoint } from "../../http/index.js";
 
 /** An address that somebody told, ready to be probed, or why it is not. */
 export type Candidate =

@@ -1,10 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { jsonFrom } from "../../json.js";
-import { DAEMON_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
-import type { Machine } from "../../platform/machine.js";
-import { ownUid } from "../../platform/own-directory.js";
-import { type FileFault, readSmallFile } from "../../platform/small-file.js";
+import { DAEMON_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
+import { type FileFault, type Machine, ownUid, readSmallFile } from "../../platform/index.js";
 import { NOTHING_THERE } from "./found.js";
 
 /** What the daemon of the newer command line leaves in its file about itself. */

@@ -1,12 +1,16 @@
-import { cancelledError, closedError, FoundryError, toFoundryError } from "../../errors.js";
+import {
+  cancelledError,
+  closedError,
+  FoundryError,
+  toFoundryError,
+  untilAborted,
+} from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import { type ListenerOwner, ownerOfListener } from "../../platform/listener-owner.js";
-import type { Machine } from "../../platform/machine.js";
+import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
-import { Audience, type TellNews } from "../news.js";
-import { untilAborted } from "../until-aborted.js";
+import { EmbeddedService } from "../embedded/index.js";
+import { type OnStatus, StatusListeners } from "../status.js";
 import { candidateOf } from "./candidate.js";
-import { EmbeddedService } from "./embedded/index.js";
 import type { Found, Search } from "./found.js";
 import { searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";
@@ -36,7 +40,7 @@ export interface DiscoveryOptions {
 
 export interface SearchOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly tell?: TellNews | undefined;
+  readonly tell?: OnStatus | undefined;
   /** `false`: look only, start nothing, as a health check does. Default `true`. */
   readonly mayStart?: boolean;
 }
@@ -51,7 +55,7 @@ const START_TIMEOUT_MS = 60_000;
 interface Running {
   readonly mayStart: boolean;
   readonly search: Promise<Search>;
-  readonly audience: Audience;
+  readonly audience: StatusListeners;
 }
 
 /** Finds the service of this machine. */
@@ -151,7 +155,7 @@ export class Discovery {
   async #peek(
     running: Running,
     signal: AbortSignal | undefined,
-    tell: TellNews | undefined,
+    tell: OnStatus | undefined,
   ): Promise<Search> {
     const patience = AbortSignal.timeout(this.#timing.lookMs);
     const end = signal === undefined ? patience : AbortSignal.any([signal, patience]);
@@ -165,7 +169,7 @@ export class Discovery {
   }
 
   #begin(mayStart: boolean): Running {
-    const audience = new Audience();
+    const audience = new StatusListeners();
     const search = this.#searchOnce(mayStart, (news) => audience.tell(news));
     const running = { mayStart, search, audience };
     this.#running = running;
@@ -174,7 +178,7 @@ export class Discovery {
     return running;
   }
 
-  async #searchOnce(mayStart: boolean, tell: TellNews): Promise<Search> {
+  async #searchOnce(mayStart: boolean, tell: OnStatus): Promise<Search> {
     const { machine, autostart, embedded, log, cliPath } = this.options;
     const { signal } = this.#closing;
     const begin = this.#timing.now();
@@ -238,7 +242,7 @@ const underWay = ({ audience: { latest } }: Running): FoundryError =>
 async function follow(
   running: Running,
   signal: AbortSignal | undefined,
-  tell: TellNews | undefined,
+  tell: OnStatus | undefined,
 ): Promise<Search> {
   const leave = running.audience.join(tell);
   try {

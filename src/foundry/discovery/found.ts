@@ -1,4 +1,4 @@
-import type { FoundryError } from "../../errors.js";
+import type { FoundryError } from "../../lib/index.js";
 
 /** The ways in which an endpoint becomes known, in the order in which they are tried. */
 export const FOUND_BY = [

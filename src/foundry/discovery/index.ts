@@ -1,5 +1,4 @@
 export { Discovery, type DiscoveryOptions, type SearchOptions } from "./discovery.js";
-export { EmbeddedService } from "./embedded/index.js";
 export {
   FOUND_BY,
   FOUND_BY_WORDS,

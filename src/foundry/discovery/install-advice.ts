@@ -1,6 +1,6 @@
-import type { Machine } from "../../platform/machine.js";
-import { PACKAGE_FOLDER } from "../../version.js";
-import { sdkInstallation } from "./embedded/index.js";
+import { PACKAGE_FOLDER } from "../../lib/index.js";
+import type { Machine } from "../../platform/index.js";
+import { sdkInstallation } from "../embedded/index.js";
 
 export interface InstallFacts {
   /** Whether the settings let us host the core with the SDK beside us. */

@@ -1,9 +1,8 @@
-import { FoundryError } from "../../errors.js";
-import type { Machine } from "../../platform/machine.js";
-import { PACKAGE_FOLDER } from "../../version.js";
+import { FoundryError, PACKAGE_FOLDER } from "../../lib/index.js";
+import type { Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
+import { sdkInstallation } from "../embedded/index.js";
 import { inCode } from "./command-text.js";
-import { sdkInstallation } from "./embedded/index.js";
 import { NOTHING_THERE, TRIED, type Trial } from "./found.js";
 import { type InstallFacts, installAdvice, wslHint } from "./install-advice.js";
 

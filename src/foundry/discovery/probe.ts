@@ -1,5 +1,5 @@
-import { toFoundryError } from "../../errors.js";
 import { HttpTransport, inSeconds, isRefused } from "../../http/index.js";
+import { toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type DialectName, detectDialect } from "../dialects/index.js";
 

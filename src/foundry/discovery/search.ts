@@ -1,12 +1,12 @@
-import { FoundryError, toFoundryError } from "../../errors.js";
+import { FoundryError, toFoundryError } from "../../lib/index.js";
 import type { FoundryCli } from "../cli/index.js";
-import type { TellNews } from "../news.js";
+import type { EmbeddedService } from "../embedded/index.js";
+import type { OnStatus } from "../status.js";
 import { withoutStop } from "./command-text.js";
-import type { EmbeddedService } from "./embedded/index.js";
 import { type Found, NOTHING_THERE, type Search, type Trial } from "./found.js";
-import { look, type Sight, type Where } from "./look.js";
 import { noEndpointError, type Situation } from "./no-endpoint.js";
 import { probe } from "./probe.js";
+import { look, type ScanResult, type Where } from "./scan.js";
 import { revive, type Started, start } from "./start.js";
 
 export interface SearchContext extends Where {
@@ -17,7 +17,7 @@ export interface SearchContext extends Where {
   readonly embeddedService: EmbeddedService;
   readonly startTimeoutMs: number;
   readonly mayStart: boolean;
-  readonly tell: TellNews;
+  readonly tell: OnStatus;
 }
 
 /** One search: looks, and starts what may be started where there is nothing. */
@@ -41,7 +41,7 @@ interface AfterStart {
 }
 
 /** Starts the service of this machine, where it is known that it does not run. */
-async function startOwn(context: SearchContext, sight: Sight): Promise<AfterStart> {
+async function startOwn(context: SearchContext, sight: ScanResult): Promise<AfterStart> {
   const { cli, cliState } = sight;
   if (cli === null) return { started: null, situation: { kind: "no_cli" } };
   const { autostart, mayStart, startTimeoutMs: limitMs } = context;

@@ -1,10 +1,9 @@
-import { toFoundryError } from "../../errors.js";
 import { inSeconds } from "../../http/index.js";
+import { toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import type { Machine } from "../../platform/machine.js";
-import { isProcessAlive } from "../../platform/process-alive.js";
+import { isProcessAlive, type Machine } from "../../platform/index.js";
 import type { CliReport, FoundryCli } from "../cli/index.js";
-import type { TellNews } from "../news.js";
+import type { OnStatus } from "../status.js";
 import { candidatesOf } from "./candidate.js";
 import { inCode, withoutStop } from "./command-text.js";
 import { readDaemonFile } from "./daemon-file.js";
@@ -18,7 +17,7 @@ export interface StartContext {
   /** From the command to the first good probe, in milliseconds. */
   readonly limitMs: number;
   readonly timing: Timing;
-  readonly tell: TellNews;
+  readonly tell: OnStatus;
   readonly signal: AbortSignal;
   readonly log: Logger | undefined;
 }

@@ -1,9 +1,8 @@
 import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { jsonFrom } from "../../json.js";
-import { FILE_READ_MS } from "../../limits.js";
-import { inPool, LATE } from "../../platform/pool.js";
+import { FILE_READ_MS, jsonFrom } from "../../lib/index.js";
+import { inPool, LATE } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 
 const TOLD_WITHIN_MS = 30_000;

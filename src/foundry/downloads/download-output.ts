@@ -3,7 +3,7 @@
  * generations draw for a terminal: colours, cursor movements, a line drawn over itself.
  */
 
-import { LONGEST_OUTPUT_LINE } from "../../limits.js";
+import { LONGEST_OUTPUT_LINE } from "../../lib/index.js";
 
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const COLOURS = /\u001B\[[\d;:]*m/g;

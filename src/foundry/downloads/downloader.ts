@@ -1,13 +1,12 @@
-import { FoundryError } from "../../errors.js";
+import { FoundryError, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import type { KnownModel } from "../models/index.js";
-import { Audience, type TellNews } from "../news.js";
-import { untilAborted } from "../until-aborted.js";
+import { type OnStatus, StatusListeners } from "../status.js";
+import { DownloadLock } from "./download-lock.js";
+import { type DownloadContext, selectDownloadMethod } from "./download-method.js";
 import { cancelled, type Stage } from "./failures.js";
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./limits.js";
 import { isDownloaded } from "./presence.js";
-import { Turns } from "./turn.js";
-import { chooseWay, type DownloadContext } from "./ways.js";
 
 export interface DownloaderOptions {
   readonly limits?: Partial<DownloadLimits>;
@@ -16,7 +15,7 @@ export interface DownloaderOptions {
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly tell?: TellNews | undefined;
+  readonly tell?: OnStatus | undefined;
 }
 
 type Outcome = "downloaded" | "already_downloaded";
@@ -25,7 +24,7 @@ type Outcome = "downloaded" | "already_downloaded";
 export class ModelDownloader {
   readonly #limits: DownloadLimits;
   readonly #log: Logger;
-  readonly #turns: Turns;
+  readonly #turns: DownloadLock;
   readonly #downloads = new Map<string, SharedDownload>();
 
   constructor(
@@ -34,7 +33,7 @@ export class ModelDownloader {
   ) {
     this.#limits = { ...DOWNLOAD_LIMITS, ...options.limits };
     this.#log = options.log ?? silentLogger;
-    this.#turns = new Turns(context.machine, this.#log);
+    this.#turns = new DownloadLock(context.machine, this.#log);
   }
 
   /**
@@ -67,7 +66,7 @@ export class ModelDownloader {
   async #download(model: KnownModel, download: SharedDownload): Promise<Outcome> {
     const { service } = this.context;
     const { signal } = download;
-    const way = await chooseWay(model, this.context, this.#limits, signal);
+    const way = await selectDownloadMethod(model, this.context, this.#limits, signal);
     const wait = () => download.tell("Waiting for another download to end", null);
     return this.#turns.take(signal, wait, async () => {
       // Whoever was before us may have downloaded the same.
@@ -96,7 +95,7 @@ class SharedDownload {
   stage: Stage = "waiting";
   readonly outcome: Promise<Outcome>;
   readonly #controller = new AbortController();
-  readonly #waiting = new Audience();
+  readonly #waiting = new StatusListeners();
 
   constructor(work: (download: SharedDownload) => Promise<Outcome>) {
     this.outcome = work(this);
@@ -115,7 +114,7 @@ class SharedDownload {
     this.#waiting.tell({ step: "downloading", message, percent: highest });
   }
 
-  async join(signal: AbortSignal | undefined, tell: TellNews | undefined): Promise<Outcome> {
+  async join(signal: AbortSignal | undefined, tell: OnStatus | undefined): Promise<Outcome> {
     const leave = this.#waiting.join(tell);
     try {
       return await untilAborted(this.outcome, signal);

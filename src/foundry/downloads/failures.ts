@@ -1,8 +1,8 @@
-import { FoundryError } from "../../errors.js";
 import { inSeconds } from "../../http/index.js";
-import { becauseOf, DOWNLOAD_ADVICE, KEPT } from "../download-advice.js";
+import { FoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import type { Complaint } from "./cli-complaint.js";
+import type { CliError } from "./cli-error.js";
+import { becauseOf, DOWNLOAD_ADVICE, KEPT } from "./download-advice.js";
 
 const at = (percent: number | null): string =>
   percent === null ? "" : ` at ${Math.floor(percent)} %`;
@@ -23,7 +23,7 @@ export const stalled = (
 export function gaveUp(
   { id }: KnownModel,
   percent: number | null,
-  { reason, clause }: Complaint,
+  { reason, clause }: CliError,
   detail: string,
 ): FoundryError {
   const because = becauseOf(reason, "the command line's");

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { inPool, LATE } from "../../platform/pool.js";
+import { inPool, LATE } from "../../platform/index.js";
 import { type Folder, FolderWalk, type KnownModel } from "../models/index.js";
 
 /** `<cache>/<publisher>/<name>-<version>/v<version>/<file>`, and one level to spare. */

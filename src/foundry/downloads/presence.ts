@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError, toFoundryError } from "../../errors.js";
 import { isRefused } from "../../http/index.js";
+import { cancelledError, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
-import type { Service } from "../service.js";
+import type { Service } from "../service/index.js";
 import { notListed } from "./failures.js";
 
 /** How long a download that has ended may take to be listed, and how often it is looked. */

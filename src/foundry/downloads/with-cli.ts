@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError } from "../../errors.js";
-import type { ProgramRun } from "../../platform/run-program.js";
+import { cancelledError } from "../../lib/index.js";
+import type { ProgramRun } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { KnownModel } from "../models/index.js";
-import type { Service } from "../service.js";
-import { complaintOf } from "./cli-complaint.js";
+import type { Service } from "../service/index.js";
+import { cliErrorOf } from "./cli-error.js";
 import { CliProgress } from "./download-output.js";
 import { broken, gaveUp, stalled } from "./failures.js";
 import type { DownloadLimits } from "./limits.js";
@@ -89,7 +89,7 @@ async function judge(
   // It may fail at something that comes after the download.
   const isThere =
     percent === 100 && (await isDownloaded(service, model, signal).catch(() => null)) === true;
-  if (!isThere) throw gaveUp(model, percent, complaintOf(stdout, stderr), detail);
+  if (!isThere) throw gaveUp(model, percent, cliErrorOf(stdout, stderr), detail);
 }
 
 /**

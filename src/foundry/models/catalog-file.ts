@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { jsonFrom } from "../../json.js";
-import { CATALOG_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
+import { CATALOG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import { readSmallFile } from "../../platform/small-file.js";
+import { readSmallFile } from "../../platform/index.js";
 import type { ModelInfo } from "./model.js";
 import { deviceOf, parseModelId } from "./model-id.js";
 

@@ -1,4 +1,4 @@
-import { FoundryError } from "../../errors.js";
+import { FoundryError } from "../../lib/index.js";
 import { canChat, type KnownModel } from "./model.js";
 import { findModel } from "./resolve.js";
 

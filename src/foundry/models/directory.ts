@@ -1,6 +1,5 @@
-import { REGISTERED_MODELS_READ } from "../../limits.js";
+import { REGISTERED_MODELS_READ } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import type { ListedModel, LoadedModel } from "../dialects/index.js";
 import {
   aliasOfRegistered,
   type CatalogFacts,
@@ -8,7 +7,7 @@ import {
   readPublicCatalog,
 } from "./catalog-file.js";
 import { FolderWalk } from "./folder-walk.js";
-import type { Family, KnownModel } from "./model.js";
+import type { Family, KnownModel, ListedModel, LoadedModel } from "./model.js";
 import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
 import { parseModelId } from "./model-id.js";
 

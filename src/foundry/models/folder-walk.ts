@@ -1,8 +1,8 @@
 import type { Dirent } from "node:fs";
 import { opendir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { FOLDER_WALK_ENTRIES, FOLDER_WALK_MS } from "../../limits.js";
-import { inPool, LATE } from "../../platform/pool.js";
+import { FOLDER_WALK_ENTRIES, FOLDER_WALK_MS } from "../../lib/index.js";
+import { inPool, LATE } from "../../platform/index.js";
 
 /** Names that come with one call of the system. */
 const AT_ONCE = 256;

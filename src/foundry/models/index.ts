@@ -1,6 +1,15 @@
 export { chooseDefaultModel } from "./default-model.js";
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { type Folder, FolderWalk } from "./folder-walk.js";
-export { canChat, type Device, type Family, type KnownModel, type ModelInfo } from "./model.js";
+export {
+  canChat,
+  type Device,
+  type Family,
+  type KnownModel,
+  type ListedModel,
+  type LoadedModel,
+  type ModelDetails,
+  type ModelInfo,
+} from "./model.js";
 export { deviceOf, parseModelId, shortName } from "./model-id.js";
 export { findModel, nearestNames, resolveModel } from "./resolve.js";

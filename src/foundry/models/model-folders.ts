@@ -1,8 +1,7 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { jsonFrom } from "../../json.js";
-import { CONFIG_FILE_BYTES, FILE_READ_MS } from "../../limits.js";
-import { readSmallFile } from "../../platform/small-file.js";
+import { CONFIG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
+import { readSmallFile } from "../../platform/index.js";
 import { type Folder, FolderWalk } from "./folder-walk.js";
 
 /**

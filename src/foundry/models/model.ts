@@ -36,6 +36,39 @@ export interface KnownModel extends ModelInfo {
   readonly family: Family;
 }
 
+/** A model as a service lists it. */
+export interface ListedModel {
+  /** As listed; C1 leaves the version out. */
+  readonly id: string;
+  readonly alias: string | null;
+  readonly family: Family;
+  /** Whether being listed means being downloaded: on C1 it does, on C2 it says nothing. */
+  readonly downloaded: boolean | null;
+  readonly contextLength: number | null;
+  /** What else its list says of it; S says most. */
+  readonly details?: ModelDetails;
+}
+
+/** Members as in `ModelInfo`; what is absent or `null` nobody said. */
+export type ModelDetails = Partial<
+  Pick<
+    ModelInfo,
+    | "sizeMb"
+    | "device"
+    | "executionProvider"
+    | "task"
+    | "maxOutputTokens"
+    | "toolCalling"
+    | "vision"
+    | "license"
+  >
+>;
+
+export interface LoadedModel {
+  readonly id: string;
+  readonly family: Family;
+}
+
 /**
  * Whether a model answers chat completions: `null` where neither its task nor its name says so.
  * A task decides; without one, names such as `…-embedding-…` and `whisper-…` rule it out.

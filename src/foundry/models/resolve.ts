@@ -1,6 +1,5 @@
 import leven from "leven";
-import { FoundryError } from "../../errors.js";
-import { LETTERS_COMPARED, MOST_NAMES_COMPARED } from "../../limits.js";
+import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED } from "../../lib/index.js";
 import type { Device, KnownModel } from "./model.js";
 import { parseModelId, shortName } from "./model-id.js";
 

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { type CompletionState, hasEnded } from "../../completions/index.js";
+import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
-import { completionResult, resultOf, wholeOf } from "./completion-result.js";
-import { notesOn } from "./completion-words.js";
+import { completionResult, notesOn, resultOf, wholeOf } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",

@@ -1,25 +1,24 @@
 import { z } from "zod";
-import {
-  BATCH_ID,
-  BATCH_LIMIT,
-  type Batch,
-  type Batches,
-  lengthOf,
-} from "../../completions/index.js";
-import { cancelledError, FoundryError } from "../../errors.js";
 import { COMPLETION_STATUSES } from "../../foundry/index.js";
+import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
+import { cancelledError, FoundryError } from "../../lib/index.js";
 import { cancellationOf } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
-import { batchInputOf, sharedSettings } from "./batch-requests.js";
 import {
   type BatchPart,
+  batchInputOf,
   batchNotes,
   batchProgress,
   batchText,
   batchWarnings,
-} from "./batch-words.js";
-import { FINISH_REASONS, LONGEST_TEXT, nextFrom, wholeOf } from "./completion-result.js";
-import { replyWithin, replyWithinMs } from "./reply-within.js";
+  FINISH_REASONS,
+  LONGEST_TEXT,
+  nextFrom,
+  replyWithin,
+  replyWithinMs,
+  sharedSettings,
+  wholeOf,
+} from "./shared/index.js";
 
 const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
 const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";

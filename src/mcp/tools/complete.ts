@@ -1,13 +1,21 @@
 import { z } from "zod";
-import { onAbort } from "../../abort.js";
-import { type CompletionState, hasEnded } from "../../completions/index.js";
 import { completionFields, promptProblem } from "../../foundry/index.js";
+import { type CompletionState, hasEnded } from "../../jobs/index.js";
+import { onAbort } from "../../lib/index.js";
 import { cancellationOf } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
-import { tellEvent, tellState } from "./completion-progress.js";
-import { completionResult, resultOf, wholeOf } from "./completion-result.js";
-import { answerOf, goesOnText, notesOn } from "./completion-words.js";
-import { replyWithin, replyWithinMs } from "./reply-within.js";
+import {
+  answerOf,
+  completionResult,
+  goesOnText,
+  notesOn,
+  replyWithin,
+  replyWithinMs,
+  resultOf,
+  tellEvent,
+  tellState,
+  wholeOf,
+} from "./shared/index.js";
 
 const result = completionResult.extend({
   joined: z.boolean().describe("Of an identical call before, which is not repeated"),

@@ -1,16 +1,25 @@
 import { z } from "zod";
-import { type CompletionState, type Completions, hasEnded } from "../../completions/index.js";
-import { FoundryError } from "../../errors.js";
-import { LONGEST_QUOTE } from "../../limits.js";
-import { truncate } from "../../text.js";
+import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
+import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
 import { failureLine } from "../failure-text.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
-import { tellEvent, tellState } from "./completion-progress.js";
-import { completionResult, LONGEST_TEXT, partOf, resultOf } from "./completion-result.js";
-import { answerOf, goesOnText, notesOn } from "./completion-words.js";
-import { latestCompletion, latestOf, latestText } from "./latest-completions.js";
-import { replyWithin, replyWithinMs } from "./reply-within.js";
-import { severalText } from "./several-completions.js";
+import {
+  answerOf,
+  completionResult,
+  goesOnText,
+  LONGEST_TEXT,
+  latestCompletion,
+  latestOf,
+  latestText,
+  notesOn,
+  partOf,
+  replyWithin,
+  replyWithinMs,
+  resultOf,
+  severalText,
+  tellEvent,
+  tellState,
+} from "./shared/index.js";
 
 const MOST = 50;
 const IDS_ALLOWED = `1 to ${MOST} completion_ids`;

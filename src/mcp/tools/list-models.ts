@@ -53,7 +53,7 @@ export const listModels = defineTool({
   ) {
     const listed = await client.listModels({
       signal,
-      onNews: (news) => progress.news(news, "Reading the list of models"),
+      onStatus: (news) => progress.news(news, "Reading the list of models"),
     });
     const fitting = listed.models.filter(
       (model) => passes(model, filter) && isFound(model, search) && isFor(model, task),

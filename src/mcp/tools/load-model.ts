@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { LoadState } from "../../completions/index.js";
-import { completionFields, type Device, type News } from "../../foundry/index.js";
+import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
+import type { LoadState } from "../../jobs/index.js";
 import { cancellationOf } from "../call-policy.js";
-import type { ProgressReporter } from "../progress.js";
+import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool } from "../tool.js";
-import { replyWithin, replyWithinMs } from "./reply-within.js";
+import { replyWithin, replyWithinMs } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -42,7 +42,7 @@ export const loadModel = defineTool({
     const withinMs = replyWithinMs(reply_within, policy);
     let state: LoadState;
     try {
-      state = await loads.wait(load, { withinMs, signal, onNews: teller(progress) });
+      state = await loads.wait(load, { withinMs, signal, onStatus: teller(progress) });
     } catch (thrown) {
       if (signal.aborted && cancellationOf(signal, policy.onCancel) === "stop") loads.stop(load);
       throw thrown;
@@ -64,7 +64,7 @@ export const loadModel = defineTool({
 });
 
 /** That it is loading has been said; it is said again only after something else. */
-function teller(progress: ProgressReporter): (news: News) => void {
+function teller(progress: ProgressReporter): (news: StatusUpdate) => void {
   let isElse = false;
   return (news) => {
     if (news.step !== "loading") {

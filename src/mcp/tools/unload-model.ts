@@ -25,7 +25,7 @@ export const unloadModel = defineTool({
     const result = await client.unloadModel(model, {
       signal,
       force,
-      onNews: (news) => progress.news(news, `Unloading ${model}`),
+      onStatus: (news) => progress.news(news, `Unloading ${model}`),
     });
     return {
       text:

@@ -1,6 +1,3 @@
-import { afterEach, describe, expect, it } from "vitest";
-import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
-import { thisMachine } from "../../../src/platform/machine.js";
 import {
   type FoundryCliOptions,
   type FoundryCliStandIn,
@@ -8,7 +5,10 @@ import {
   type OutputEncoding,
   startFoundryCli,
   startSimulator,
-} from "../../../src/simulator/index.js";
+} from "foundry-local-simulator";
+import { afterEach, describe, expect, it } from "vitest";
+import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
+import { thisMachine } from "../../../src/platform/machine.js";
 
 type Generation = FoundryCliOptions["generation"];
 const GENERATIONS: readonly Generation[] = ["service", "server"];

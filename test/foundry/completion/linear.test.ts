@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
 import { StopCutter } from "../../../src/foundry/completion/stop-strings.js";
 import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
-import { DownloadAnswer } from "../../../src/foundry/dialects/download-stream.js";
+import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download-stream.js";
 import { readEvents } from "../../../src/http/sse.js";
 
 /** Milliseconds of CPU time, at least one. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseArguments } from "../../../src/arguments.js";
 import { completionRequestSchema } from "../../../src/foundry/completion/request-schema.js";
+import { parseArguments } from "../../../src/lib/arguments.js";
 
 describe("the arguments of a completion", () => {
   it("are taken as they are when they fit", () => {

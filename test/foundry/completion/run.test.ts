@@ -1,10 +1,10 @@
+import { type Fault, startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
 import { runCompletion } from "../../../src/foundry/completion/run.js";
-import { CurrentService } from "../../../src/foundry/current-service.js";
+import { CurrentService } from "../../../src/foundry/connection/current-service.js";
 import { guessWarning } from "../../../src/foundry/discovery/index.js";
 import type { CompletionEvent, CompletionStream } from "../../../src/foundry/index.js";
-import { type Fault, startSimulator } from "../../../src/simulator/index.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const CHAT = "/v1/chat/completions";

@@ -34,7 +34,7 @@ const chatSchema = z.object({
 
 const PROMPT_TOKENS = 9;
 
-/** Core 1.2.4 as `test/recordings/core-1.json` holds it, as far as a client's tests need it. */
+/** Core 1.2.4 as `packages/simulator/recordings/core-1.json` holds it, as far as a client's tests need it. */
 export async function core1Service(options: Core1Options): Promise<Core1Service> {
   const { models, broken = [], tokens = ["Hello", " there", "."], contextLength = 4096 } = options;
   const loaded = new Set<string>();

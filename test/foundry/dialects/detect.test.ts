@@ -1,7 +1,7 @@
+import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { detectDialect } from "../../../src/foundry/dialects/detect.js";
 import { HttpTransport } from "../../../src/http/index.js";
-import { startSimulator } from "../../../src/simulator/index.js";
 import { httpService } from "./http-service.js";
 
 function transportTo(baseUrl: string): HttpTransport {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { FoundryError } from "../../../src/errors.js";
 import {
   errorOfFailure,
   errorOfStreamEvent,
   overflowOf,
   type Subject,
 } from "../../../src/foundry/dialects/failures.js";
+import type { FoundryError } from "../../../src/lib/errors.js";
 
 const CHAT: Subject = { doing: "chat", model: "tiny-talk-generic-cpu:1" };
 const LOAD: Subject = { doing: "load", model: "tiny-talk-generic-cpu:1" };

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
 import type { Dialect } from "../../../src/foundry/dialects/dialect.js";
-import { serviceDialect } from "../../../src/foundry/dialects/service.js";
+import { serviceDialect } from "../../../src/foundry/dialects/legacy/legacy.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { type HttpService, httpService } from "./http-service.js";
 

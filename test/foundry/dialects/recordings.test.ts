@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { FoundryError } from "../../../src/errors.js";
 import {
   errorOfFailure,
   errorOfStreamEvent,
@@ -9,9 +8,10 @@ import {
   type Subject,
 } from "../../../src/foundry/dialects/failures.js";
 import { errorTextOf } from "../../../src/http/index.js";
+import type { FoundryError } from "../../../src/lib/errors.js";
 
 /** What the real services said whenever they refused something (test/real/record.ts). */
-const FOLDER = new URL("../../recordings/", import.meta.url);
+const FOLDER = new URL("../../../packages/simulator/recordings/", import.meta.url);
 const recordingSchema = z.object({
   exchanges: z.array(
     z.object({

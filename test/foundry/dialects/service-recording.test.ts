@@ -1,8 +1,11 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import {
+  type RecordedExchange,
+  readRecording,
+} from "../../../packages/simulator/test/recording.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
-import { type RecordedExchange, readRecording } from "../../simulator/recording.js";
 import { knownModel } from "../models/known-model.js";
 import { CALL, catalogEntry, dialectOf, oldService } from "./old-service.js";
 

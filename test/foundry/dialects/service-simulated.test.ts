@@ -1,8 +1,8 @@
+import type { Simulator, SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { detectDialect } from "../../../src/foundry/dialects/detect.js";
 import type { FoundryClientOptions } from "../../../src/foundry/index.js";
 import { HttpTransport } from "../../../src/http/index.js";
-import type { Simulator, SimulatorOptions } from "../../../src/simulator/index.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 import { knownModel } from "../models/known-model.js";
 

@@ -1,12 +1,12 @@
-import { describe, expect, it, onTestFinished } from "vitest";
-import { Discovery } from "../../../src/foundry/discovery/index.js";
 import {
   type FoundryCliOptions,
   type FoundryCliStandIn,
   type SimulatorOptions,
   startFoundryCli,
   startSimulator,
-} from "../../../src/simulator/index.js";
+} from "foundry-local-simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Discovery } from "../../../src/foundry/discovery/index.js";
 import { Installation } from "./installation.js";
 
 type Generation = FoundryCliOptions["generation"];

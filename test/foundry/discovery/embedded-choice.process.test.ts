@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { EmbeddedService } from "../../../src/foundry/discovery/embedded/index.js";
+import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 

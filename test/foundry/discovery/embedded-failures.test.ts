@@ -1,10 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  crashed,
-  notDownloaded,
-  refused,
-  tooOld,
-} from "../../../src/foundry/discovery/embedded/failures.js";
+import { crashed, notDownloaded, refused, tooOld } from "../../../src/foundry/embedded/failures.js";
 
 /**
  * Words of foundry-local-sdk 1.2.3 with the core 1.2.4 on Linux x64, but for the paths; what is

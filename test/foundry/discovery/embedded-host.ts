@@ -1,5 +1,5 @@
 /** A process that starts the embedded service and does not close it. */
-import { EmbeddedService } from "../../../src/foundry/discovery/embedded/index.js";
+import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 
 const [home = "", folder = "", childFile = "", failing = ""] = process.argv.slice(2);
 const silent = () => {};

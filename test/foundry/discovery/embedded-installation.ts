@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { EmbeddedService } from "../../../src/foundry/discovery/embedded/index.js";
+import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 import type { Logger } from "../../../src/log.js";
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -24,7 +24,7 @@ export async function installEmbedded(version = "1.2.3"): Promise<EmbeddedInstal
   const childFile = join(root, "embedded.mjs");
   const folder = join(root, "project");
   const sdk = join(folder, "node_modules", "foundry-local-sdk");
-  await bundle(source("../../../src/foundry/discovery/embedded/child.ts"), childFile);
+  await bundle(source("../../../src/foundry/embedded/child.ts"), childFile);
   await bundle(source("stand-in-sdk/foundry-local-sdk.ts"), join(sdk, "dist", "index.js"));
   await writeFile(
     join(sdk, "package.json"),

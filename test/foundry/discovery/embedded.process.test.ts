@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { get } from "../../../packages/simulator/test/ask.js";
 import { isProcessAlive } from "../../../src/platform/process-alive.js";
-import { get } from "../../simulator/ask.js";
 import {
   type EmbeddedInstallation,
   installEmbedded,

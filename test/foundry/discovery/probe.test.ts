@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { DIALECTS } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Probes, probe } from "../../../src/foundry/discovery/probe.js";
-import { DIALECTS } from "../../../src/simulator/index.js";
 import { deadUrl, simulate } from "../fixtures.js";
 
 const never = new AbortController().signal;

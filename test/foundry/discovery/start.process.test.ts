@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { News } from "../../../src/foundry/news.js";
+import type { StatusUpdate } from "../../../src/foundry/status.js";
 import { deadUrl, simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
@@ -16,7 +16,7 @@ describe("a service that does not run", () => {
         afterwards: { "server status": { prints: running(url) } },
       },
     });
-    const told: News[] = [];
+    const told: StatusUpdate[] = [];
 
     const { found, trials } = await installation
       .discovery()

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { News } from "../../../src/foundry/news.js";
+import type { StatusUpdate } from "../../../src/foundry/status.js";
 import { simulate } from "../fixtures.js";
 import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
 
 const models = [MISSING, ANOTHER];
-const percents = (news: readonly News[]) => news.map(({ percent }) => percent);
-const reaches = (news: readonly News[], percent: number) =>
+const percents = (news: readonly StatusUpdate[]) => news.map(({ percent }) => percent);
+const reaches = (news: readonly StatusUpdate[], percent: number) =>
   expect.poll(() => percents(news).at(-1), { timeout: 10_000 }).toBe(percent);
 const downloadsOf = (cli: { readonly calls: readonly (readonly string[])[] }) =>
   cli.calls.filter(([group, verb]) => group === "model" && verb === "download");
@@ -91,7 +91,8 @@ describe("a download through the command line", () => {
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
     // Its small files came first.
-    const tell = ({ percent }: News) => percent === 40 && simulator.setDownloaded(model.id, true);
+    const tell = ({ percent }: StatusUpdate) =>
+      percent === 40 && simulator.setDownloaded(model.id, true);
     await expect(downloader.download(model, { tell })).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       message: expect.stringContaining("stood still for 5 s at 40 %"),

@@ -1,4 +1,4 @@
-import { Turns } from "../../../src/foundry/downloads/turn.js";
+import { DownloadLock } from "../../../src/foundry/downloads/download-lock.js";
 
 /**
  * A process that downloads, as far as others can see: `node --import tsx downloading-process.ts <home>
@@ -6,7 +6,7 @@ import { Turns } from "../../../src/foundry/downloads/turn.js";
  */
 const [home = "", end] = process.argv.slice(2);
 const say = (word: string) => process.stdout.write(`${word}\n`);
-const turns = new Turns({ platform: process.platform, home });
+const turns = new DownloadLock({ platform: process.platform, home });
 await turns.take(
   new AbortController().signal,
   () => say("waiting"),

@@ -1,20 +1,20 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Simulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
-import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
-import { type DownloadLimits, ModelDownloader } from "../../../src/foundry/downloads/index.js";
-import type { EmbeddedDownloads } from "../../../src/foundry/downloads/ways.js";
-import type { KnownModel } from "../../../src/foundry/models/index.js";
-import type { News } from "../../../src/foundry/news.js";
-import { Service } from "../../../src/foundry/service.js";
-import { type Machine, thisMachine } from "../../../src/platform/machine.js";
 import {
   type FoundryCliOptions,
   type FoundryCliStandIn,
   startFoundryCli,
-} from "../../../src/simulator/cli/index.js";
-import type { Simulator } from "../../../src/simulator/index.js";
+} from "../../../packages/simulator/src/cli/index.js";
+import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
+import type { EmbeddedDownloads } from "../../../src/foundry/downloads/download-method.js";
+import { type DownloadLimits, ModelDownloader } from "../../../src/foundry/downloads/index.js";
+import type { KnownModel } from "../../../src/foundry/models/index.js";
+import { Service } from "../../../src/foundry/service/service.js";
+import type { StatusUpdate } from "../../../src/foundry/status.js";
+import { type Machine, thisMachine } from "../../../src/platform/machine.js";
 
 export const MISSING = {
   id: "walker-generic-cpu:1",
@@ -86,7 +86,10 @@ export async function known(
 }
 
 /** Collects what is told. */
-export function listener(): { readonly news: News[]; readonly tell: (news: News) => void } {
-  const news: News[] = [];
+export function listener(): {
+  readonly news: StatusUpdate[];
+  readonly tell: (news: StatusUpdate) => void;
+} {
+  const news: StatusUpdate[] = [];
   return { news, tell: (each) => news.push(each) };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { untilListed } from "../../../src/foundry/downloads/presence.js";
-import { Service } from "../../../src/foundry/service.js";
+import { Service } from "../../../src/foundry/service/service.js";
 import { simulate } from "../fixtures.js";
 import { knownModel } from "../models/known-model.js";
 import { MISSING, serviceAt } from "./fixtures.js";

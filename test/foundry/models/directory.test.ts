@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ListedModel } from "../../../src/foundry/dialects/index.js";
 import {
   mergeModels,
   NO_DISK_FACTS,
   readDiskFacts,
   type Sources,
 } from "../../../src/foundry/models/directory.js";
+import type { ListedModel } from "../../../src/foundry/models/index.js";
 import { silentLogger } from "../../../src/log.js";
 
 let cache: string;

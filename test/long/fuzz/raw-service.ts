@@ -1,6 +1,6 @@
 /** A process of its own, so that its work is not counted as the client's. */
 import { createServer, type Server, type Socket } from "node:net";
-import { DIALECTS, type Simulator, startSimulator } from "../../../src/simulator/index.js";
+import { DIALECTS, type Simulator, startSimulator } from "foundry-local-simulator";
 import type { Reply } from "./replies.js";
 
 interface Plain {

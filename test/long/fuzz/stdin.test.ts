@@ -1,5 +1,5 @@
+import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, expect, it } from "vitest";
-import { type Simulator, startSimulator } from "../../../src/simulator/index.js";
 import { MODELS, PROMPT_ANSWER } from "../../e2e/simulated.js";
 import { expectNoGrowth, type Memory } from "./memory.js";
 import { hold, INPUTS, TEST_TIMEOUT_MS, WARM_UP_RUNS } from "./plan.js";

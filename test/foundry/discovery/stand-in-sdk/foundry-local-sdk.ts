@@ -3,7 +3,7 @@
  * front of a simulated service instead of the native core. `STAND_IN_SDK` says what goes wrong;
  * whatever it prints, as native code does, goes to stdout.
  */
-import { type Simulator, startSimulator } from "../../../../src/simulator/index.js";
+import { type Simulator, startSimulator } from "foundry-local-simulator";
 
 const failing = process.env["STAND_IN_SDK"] ?? "";
 

@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { rawExchange } from "../../../test/real/raw_http.js";
+import { startSimulator } from "../src/index.js";
+import { chat, contentOf, dataOf, get, jsonOf, MODEL, post } from "./ask.js";
+
+const TALKER = { id: MODEL, script: { text: "one two three" } };
+const OPTIONS = { dialect: "openai", models: [TALKER] } as const;
+
+describe("a plain OpenAI-compatible engine", () => {
+  it("serves the models it has, all of them loaded, and has no routes for loading", async () => {
+    const models = [TALKER, { id: "other:1", downloaded: false }];
+    await using simulator = await startSimulator({ ...OPTIONS, models });
+    expect(jsonOf(await get(simulator.url, "/v1/models"))).toMatchObject({
+      object: "list",
+      data: [{ id: MODEL, object: "model" }],
+    });
+    expect((await get(simulator.url, `/v1/models/${encodeURIComponent(MODEL)}`)).status).toBe(200);
+    for (const path of ["/status", "/models/loaded", "/models/load/talker"]) {
+      const answer = await get(simulator.url, path);
+      expect(answer.status).toBe(404);
+      expect(jsonOf(answer)).toMatchObject({ error: { type: "not_found_error" } });
+    }
+  });
+
+  it("chats, with the usage at the end of a stream when asked for", async () => {
+    await using simulator = await startSimulator(OPTIONS);
+    expect(contentOf(await chat(simulator.url))).toBe("one two three");
+    const answer = await chat(simulator.url, {
+      stream: true,
+      max_tokens: 2,
+      stream_options: { include_usage: true },
+    });
+    const events = dataOf(answer);
+    expect(events).toHaveLength(6);
+    expect(events[1]).toMatchObject({ choices: [{ delta: { content: "one" } }] });
+    expect(events[3]).toMatchObject({ choices: [{ finish_reason: "length" }] });
+    expect(events[4]).toMatchObject({ choices: [], usage: { completion_tokens: 2 } });
+    expect(events[5]).toBe("[DONE]");
+  });
+
+  it("stops at a stop string", async () => {
+    await using simulator = await startSimulator(OPTIONS);
+    expect(contentOf(await chat(simulator.url, { stop: "two" }))).toBe("one ");
+  });
+
+  it("gives vectors that are nearer for texts with the same words", async () => {
+    await using simulator = await startSimulator(OPTIONS);
+    const input = ["the cat sleeps", "the cat runs", "stock prices fell"];
+    const answer = jsonOf(await post(simulator.url, "/v1/embeddings", { model: MODEL, input }));
+    const vectors = z.object({ data: z.array(z.object({ embedding: z.array(z.number()) })) });
+    const [a = [], b = [], c = []] = vectors.parse(answer).data.map((item) => item.embedding);
+    const near = (x: number[], y: number[]) => x.reduce((sum, v, i) => sum + v * (y[i] ?? 0), 0);
+    expect(near(a, a)).toBeCloseTo(1);
+    expect(near(a, b)).toBeGreaterThan(near(a, c));
+  });
+
+  it("asks for its key, and only when it has one", async () => {
+    await using simulator = await startSimulator({ ...OPTIONS, apiKey: "secret" });
+    const refused = await get(simulator.url, "/v1/models");
+    expect(refused.status).toBe(401);
+    expect(jsonOf(refused)).toMatchObject({ error: { code: "invalid_api_key" } });
+    const headers = { Authorization: "Bearer secret" };
+    const request = { method: "GET", path: "/v1/models", headers };
+    expect((await rawExchange(simulator.url, request)).status).toBe(200);
+  });
+
+  it("says what is wrong with a request", async () => {
+    await using simulator = await startSimulator(OPTIONS);
+    const unknown = await chat(simulator.url, { model: "nope" });
+    expect(unknown.status).toBe(404);
+    expect(jsonOf(unknown)).toMatchObject({ error: { code: "model_not_found" } });
+    const tooLong = await chat(simulator.url, { max_tokens: 5000 });
+    expect(tooLong.status).toBe(400);
+    expect(jsonOf(tooLong)).toMatchObject({ error: { code: "context_length_exceeded" } });
+    const wrong = await chat(simulator.url, { temperature: "hot" });
+    expect(wrong.status).toBe(400);
+    expect(JSON.stringify(jsonOf(wrong))).toContain("temperature");
+  });
+});

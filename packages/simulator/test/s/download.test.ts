@@ -1,0 +1,174 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { RawResponse } from "../../../../test/real/raw_http.js";
+import { chat, get, jsonOf, MODEL, post } from "../ask.js";
+import { startService, TALKER } from "./start.js";
+
+const MODELS = [{ ...TALKER, downloaded: false, sizeMb: 2048 }];
+const BODY = {
+  model: {
+    Name: MODEL,
+    Uri: "azureml://registries/azureml/models/talker-generic-cpu/versions/1",
+    Publisher: "Microsoft",
+    ProviderType: "AzureFoundryLocal",
+    PromptTemplate: null,
+  },
+  IgnorePipeReport: true,
+};
+const SLOW = { models: MODELS, downloadMs: 400 };
+
+type Leaving = Parameters<typeof post>[3];
+
+const download = (url: string, body: object = BODY, leaving: Leaving = {}) =>
+  post(url, "/openai/download", body, leaving);
+
+const percentsOf = ({ chunks }: RawResponse): number[] =>
+  [...chunks.join("").matchAll(/Total (\d+\.\d{3})%/g)].map(([, percent]) => Number(percent));
+
+const lastLineOf = ({ chunks }: RawResponse): unknown =>
+  JSON.parse(/\{.*\}$/.exec(chunks.join(""))?.[0] ?? "null");
+
+describe("a download of S", () => {
+  it("tells how far it is and that it is done, and the model is there then", async () => {
+    await using simulator = await startService(SLOW);
+    const answer = await download(simulator.url);
+    const percents = percentsOf(answer);
+    expect(percents.length).toBeGreaterThan(10);
+    expect(percents).toEqual(percents.toSorted((a, b) => a - b));
+    expect(percents.at(-1)).toBe(100);
+    expect(lastLineOf(answer)).toEqual({ success: true, error: null });
+    expect(jsonOf(await get(simulator.url, "/openai/models"))).toEqual([MODEL]);
+    expect((await chat(simulator.url)).status).toBe(200);
+  });
+
+  it("puts the model's files where a client may look", async () => {
+    const modelCachePath = await mkdtemp(join(tmpdir(), "simulated-service-"));
+    await using simulator = await startService({ models: MODELS, modelCachePath });
+    const file = join(modelCachePath, "Microsoft/talker-generic-cpu-1/v1/inference_model.json");
+    expect(existsSync(file)).toBe(false);
+    await download(simulator.url);
+    expect(existsSync(file)).toBe(true);
+    await rm(modelCachePath, { recursive: true });
+  });
+
+  it("ends at once when the model is there already", async () => {
+    await using simulator = await startService({ downloadMs: 60_000 });
+    const answer = await download(simulator.url);
+    expect(answer.chunks.join("")).toBe('{"success":true,"error":null}');
+  });
+
+  it("goes on when the client closes, and refuses another of the same model meanwhile", async () => {
+    await using simulator = await startService(SLOW);
+    await download(simulator.url, BODY, { leaveAfterChunks: 3 });
+    expect(lastLineOf(await download(simulator.url))).toMatchObject({ success: false });
+    await simulator.waitFor((s) => s.models.every((model) => model.downloaded));
+  });
+
+  it("stops then where the switch says so, and goes on from there when it is asked again", async () => {
+    const switches = { downloadOnDisconnect: "stops" } as const;
+    await using simulator = await startService({ ...SLOW, switches });
+    const before = percentsOf(await download(simulator.url, BODY, { leaveAfterChunks: 6 }));
+    await simulator.waitFor((s) => s.requests[0]?.endedBy === "client-gone");
+    const after = await untilAllowed(() => download(simulator.url));
+    expect(percentsOf(after)[0]).toBeGreaterThanOrEqual(before.at(-1) ?? 100);
+    expect(lastLineOf(after)).toMatchObject({ success: true });
+  });
+
+  it("spoils the files when two run at once where the switch says so", async () => {
+    const switches = { secondDownload: "corrupts" } as const;
+    await using simulator = await startService({ ...SLOW, switches });
+    const first = download(simulator.url);
+    await simulator.waitFor((s) => s.requests.length === 1);
+    const both = await Promise.all([first, download(simulator.url)]);
+    expect(both.map(lastLineOf)).toMatchObject([{ success: true }, { success: true }]);
+    const load = await get(simulator.url, `/openai/load/${MODEL}`);
+    expect(load.status).toBe(500);
+    expect(load.chunks.join("")).toMatch(/^Failed loading model talker-generic-cpu:1\n.*Protobuf/);
+    simulator.setDownloaded(MODEL, false);
+    await download(simulator.url);
+    expect((await get(simulator.url, `/openai/load/${MODEL}`)).status).toBe(200);
+  });
+
+  it.each(["fails", "breaks"] as const)(
+    "%s once, and goes on when it is asked again",
+    async (kind) => {
+      const switches = { downloadTrouble: { atPercent: 50, kind } };
+      await using simulator = await startService({ models: MODELS, switches });
+      const first = await download(simulator.url);
+      expect(percentsOf(first).at(-1)).toBe(46.268);
+      if (kind === "fails") expect(lastLineOf(first)).toMatchObject({ success: false });
+      else expect(first.connection).toBe("closed by the service before the end of its answer");
+      expect(simulator.models[0]?.downloaded).toBe(false);
+      const second = await download(simulator.url);
+      expect(percentsOf(second)[0]).toBe(51.268);
+      expect(lastLineOf(second)).toMatchObject({ success: true });
+    },
+  );
+
+  it("stalls until its client leaves, and goes on when it is asked again", async () => {
+    const switches = { downloadTrouble: { atPercent: 80, kind: "stalls" } } as const;
+    await using simulator = await startService({ models: MODELS, switches });
+    const first = await download(simulator.url, BODY, { leaveAfterChunks: 18 });
+    expect(percentsOf(first).at(-1)).toBe(76.268);
+    const second = await untilAllowed(() => download(simulator.url));
+    expect(percentsOf(second)[0]).toBe(81.268);
+    expect(simulator.models[0]?.downloaded).toBe(true);
+  });
+
+  it("meets the faults of streams, line by line", async () => {
+    await using simulator = await startService({ models: MODELS });
+    simulator.addFault({ kind: "close-after", events: 4, on: { path: "/openai/download" } });
+    expect(percentsOf(await download(simulator.url))).toHaveLength(4);
+    await simulator.waitFor((s) => s.models.every((model) => model.downloaded));
+  });
+
+  it("may cut its last line into pieces, or leave it out", async () => {
+    await using split = await startService({
+      models: MODELS,
+      switches: { downloadEndSplit: true },
+    });
+    const answer = await download(split.url);
+    expect(answer.chunks.slice(-3)).toEqual(["{", '"success', '":true,"error":null}']);
+    await using none = await startService({ models: MODELS, switches: { downloadEnd: "none" } });
+    expect((await download(none.url)).chunks.at(-1)).toMatch(/^Total 100.000%/);
+  });
+
+  it("reports nothing on the way unless it is told to leave its pipe alone", async () => {
+    await using simulator = await startService({ models: MODELS });
+    const answer = await download(simulator.url, { model: BODY.model });
+    expect(answer.chunks).toEqual(['{"success":true,"error":null}']);
+  });
+
+  it("knows only its catalog, and wants the provider in its own words", async () => {
+    await using simulator = await startService({ models: MODELS });
+    const other = { ...BODY.model, Name: "other:1", Uri: "azureml://other" };
+    const unknown = await download(simulator.url, { ...BODY, model: other });
+    expect(lastLineOf(unknown)).toMatchObject({ success: false });
+    const model = { ...BODY.model, ProviderType: "AzureFoundry" };
+    expect((await download(simulator.url, { ...BODY, model })).status).toBe(400);
+  });
+
+  it("ends with the process, and keeps what has come", async () => {
+    await using simulator = await startService(SLOW);
+    const cut = download(simulator.url);
+    await simulator.waitFor((s) => s.requests.length === 1);
+    await simulator.stop();
+    await cut;
+    await simulator.start();
+    expect(simulator.models[0]?.downloaded).toBe(false);
+    expect(lastLineOf(await untilAllowed(() => download(simulator.url)))).toMatchObject({
+      success: true,
+    });
+  });
+});
+
+/** A download that nobody reads is over a moment after its client has gone. */
+async function untilAllowed(ask: () => Promise<RawResponse>): Promise<RawResponse> {
+  for (;;) {
+    const answer = await ask();
+    if (!answer.chunks.join("").includes("already")) return answer;
+  }
+}

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { SAMPLE_CATALOG } from "../../src/index.js";
+import { chat, get, jsonOf, MODEL, post } from "../ask.js";
+import { SERVICE_0_8 } from "../recorded-service-0.8.js";
+import { readRecording } from "../recording.js";
+import { startService } from "./start.js";
+
+const names = z.array(z.looseObject({ name: z.string(), version: z.string() }));
+
+describe("what S lists", () => {
+  it("is the whole catalog with every member that Microsoft's own SDK requires", async () => {
+    await using simulator = await startService({ models: SAMPLE_CATALOG });
+    const list = names.parse(jsonOf(await get(simulator.url, "/foundry/list")));
+    expect(list.map(({ name }) => name)).toEqual(SAMPLE_CATALOG.map(({ id }) => id));
+    const required =
+      "name displayName modelType providerType uri version promptTemplate publisher task runtime fileSizeMb modelSettings alias supportsToolCalling license licenseDescription parentModelUri maxOutputTokens";
+    for (const element of list) {
+      expect(Object.keys(element)).toEqual(expect.arrayContaining(required.split(" ")));
+    }
+  });
+
+  it("leaves out of the catalog what users brought themselves, and lists it as downloaded", async () => {
+    await using simulator = await startService({ models: [{ id: "own:0", family: "local" }] });
+    expect(jsonOf(await get(simulator.url, "/foundry/list"))).toEqual([]);
+    expect(jsonOf(await get(simulator.url, "/openai/models"))).toEqual(["own:0"]);
+  });
+
+  it("has ids without versions on the older revisions", async () => {
+    await using simulator = await startService({ switches: { ids: "unversioned" } });
+    const name = MODEL.split(":")[0];
+    await get(simulator.url, `/openai/load/${name}`);
+    expect(simulator.loaded).toEqual([MODEL]);
+    for (const path of ["/openai/models", "/openai/loadedmodels"]) {
+      expect(jsonOf(await get(simulator.url, path))).toEqual([name]);
+    }
+    expect(jsonOf(await get(simulator.url, "/foundry/list"))).toMatchObject([{ name }]);
+  });
+
+  it("says what a model may read and write only where OpenAI lists models", async () => {
+    const models = [{ id: "m-generic-cpu:1", contextLength: 131_072, toolCalling: true }];
+    await using simulator = await startService({ models });
+    expect(jsonOf(await get(simulator.url, "/v1/models"))).toMatchObject({
+      data: [{ maxInputTokens: 114_688, maxOutputTokens: 16_384, toolCalling: true }],
+    });
+  });
+
+  it("may lack that list, and the counting of tokens", async () => {
+    const switches = { openaiModels: "absent", tokenizerRoute: false } as const;
+    await using simulator = await startService({ switches });
+    expect(await get(simulator.url, "/v1/models")).toMatchObject({ status: 404, chunks: [] });
+    const path = "/v1/chat/completions/tokenizer/encode/count";
+    const body = { model: MODEL, messages: [] };
+    expect(await post(simulator.url, path, body)).toMatchObject({ status: 404, chunks: [] });
+    expect((await chat(simulator.url)).status).toBe(200);
+  });
+
+  it("fails without a network where the switch says so, and still knows what is on disk", async () => {
+    await using simulator = await startService({ switches: { catalog: "fails" } });
+    expect(await get(simulator.url, "/foundry/list")).toMatchObject({ status: 500, chunks: [] });
+    expect(jsonOf(await get(simulator.url, "/openai/models"))).toEqual([MODEL]);
+  });
+
+  it("does not tell what it does not have from what it never heard of", async () => {
+    await using simulator = await startService();
+    for (const path of [
+      "/status",
+      "/models/loaded",
+      "/openai/load/",
+      "/v1/embeddings",
+      "/health",
+    ]) {
+      const answer = await get(simulator.url, path);
+      expect([path, answer.status, answer.chunks]).toEqual([path, 404, []]);
+    }
+    expect((await get(simulator.url, "/OpenAI/Status/")).status).toBe(200);
+  });
+
+  it("meets faults like every other service", async () => {
+    await using simulator = await startService();
+    simulator.addFault({ kind: "status", status: 503, on: { path: "/foundry/*" }, times: 1 });
+    expect((await get(simulator.url, "/foundry/list")).status).toBe(503);
+    expect((await get(simulator.url, "/foundry/list")).status).toBe(200);
+  });
+});
+
+describe("what was seen of S", () => {
+  it("is replayed to the last exchange", () => {
+    const seen = readRecording("service-0.8.json").map(({ name }) => name);
+    expect(SERVICE_0_8.flatMap(({ only = [] }) => only).sort()).toEqual(seen.sort());
+  });
+});

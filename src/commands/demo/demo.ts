@@ -1,0 +1,196 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { startFoundryCli, startSimulator } from "foundry-local-simulator";
+import { z } from "zod";
+import { onTermination } from "../../platform/index.js";
+import { readSettings } from "../../settings.js";
+import { type Screen, terminalScreen } from "../terminal/index.js";
+import { LocalServer, type ToolOutcome } from "./local-server.js";
+
+const PROMPT = "In two sentences: what is good about a language model on one's own machine?";
+const MAX_TOKENS = 200;
+
+/** What a shell expects of a command that Ctrl+C ended. */
+const INTERRUPTED = 130;
+/** A laptop, roughly: slow enough to see the text come. */
+const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
+
+/**
+ * Shows what the server does: as a host would, starts it and goes through health, models, a load and a
+ * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
+ */
+export async function demo(flags: readonly string[]): Promise<number> {
+  const settings = readSettings(flags, process.env);
+  const screen = terminalScreen(process.stdout, process.env);
+  const atEnd: (() => Promise<unknown>)[] = [];
+  let ending = Promise.resolve();
+  const end = (): Promise<void> => {
+    // After an interruption both it and the end of all below come here, and wait for the same.
+    ending = ending.then(async () => {
+      for (const step of atEnd.splice(0).reverse()) await step().catch(() => {});
+    });
+    return ending;
+  };
+  const interruption = new AbortController();
+  const { signal } = interruption;
+  let isReady = false;
+  onTermination(() => {
+    interruption.abort();
+    // What is just being made would be made in a folder that is gone; it is ended once it is made.
+    if (isReady) void end();
+  });
+  const keep: Keep = (part, close) => {
+    atEnd.push(() => close(part));
+    // What came up after the interruption is ended as well.
+    signal.throwIfAborted();
+    return part;
+  };
+  try {
+    const endpoint = settings.FOUNDRY_ENDPOINT;
+    const place = endpoint === undefined ? await simulatedFoundry(keep) : HERE;
+    isReady = true;
+    if (endpoint === undefined) {
+      screen.say(
+        "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its",
+        "command line. The server has to find it, as it would find yours, and all else is real.",
+      );
+    } else {
+      screen.say(`This demo runs on the service at ${endpoint}.`);
+    }
+    const server = keep(
+      await LocalServer.start({
+        args: [...process.execArgv, mainFile(), ...flags, ...place.flags],
+        env: {
+          ...environment(),
+          ...place.environment,
+          // The server's log would stand in the middle of the demo; who wants it asks for it.
+          FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
+        },
+      }),
+      (started) => started.close(),
+    );
+    const isSimulated = settings.FOUNDRY_ENDPOINT === undefined;
+    await show(server, screen, isSimulated);
+    screen.good("That was all. To use it, add the server to your MCP host: see the README.");
+    return 0;
+  } catch (thrown) {
+    if (signal.aborted) return INTERRUPTED;
+    if (!(thrown instanceof StepFailed)) throw thrown;
+    screen.bad(thrown.message);
+    return 1;
+  } finally {
+    await end();
+  }
+}
+
+/** Takes note of how a part is ended when all is over. */
+type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
+
+/** Where the server is started: what it is told of, besides what the user set. */
+interface Place {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const HERE: Place = { flags: [], environment: {} };
+
+/**
+ * A machine with a Foundry Local that runs, in small. Nothing of the real one is touched: the home is a
+ * temporary one, and of a command line that says where its service is no other place is believed. A
+ * stopped one would not do: before the server starts it, it looks at the ports that real ones often have.
+ */
+async function simulatedFoundry(keep: Keep): Promise<Place> {
+  const temporary = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));
+  const home = keep(temporary, (path) => rm(path, { recursive: true, force: true }));
+  const modelCachePath = join(home, ".foundry", "cache", "models");
+  const simulator = await startSimulator({ ...LAPTOP, modelCachePath });
+  keep(simulator, (service) => service.close());
+  const directory = join(home, "bin");
+  const cli = keep(
+    await startFoundryCli({ generation: "server", home, directory, service: simulator }),
+    (standIn) => standIn.close(),
+  );
+  // As flags, which outrank what the user has set; Windows starts the script with Node like all others.
+  return {
+    flags: ["--cli", cli.script, "--embedded", "false"],
+    environment: { HOME: home, USERPROFILE: home },
+  };
+}
+
+/** A step of the demo that did not work; its message is the tool's own explanation. */
+class StepFailed extends Error {}
+
+async function show(server: LocalServer, screen: Screen, isSimulated: boolean): Promise<void> {
+  screen.title("The server");
+  screen.say(`${server.title} started. Its tools: ${(await server.toolNames()).join(", ")}.`);
+
+  screen.title("health_check", "Is the service there?");
+  const health = await server.call("health_check");
+  if (health.result["status"] === "unavailable") throw new StepFailed(health.text);
+  screen.say(health.text);
+
+  screen.title("list_models", "Which models could answer?");
+  const listed = await server.call("list_models", { limit: 8 });
+  screen.say(succeeded(listed));
+  const { default_model: model } = listSchema.parse(listed.result);
+  if (model === null) throw new StepFailed("There is no model that can answer: see above.");
+
+  screen.title("load_model", `Load ${model}`);
+  // A simulated model takes no memory, whatever its size is said to be.
+  const given = isSimulated ? { model, force: true } : { model };
+  const loaded = await server.call("load_model", given, ({ message }) => screen.status(message));
+  screen.say(succeeded(loaded));
+
+  screen.title("complete", PROMPT);
+  await completion(server, screen, model);
+}
+
+/** Streams the text from the progress notifications: whole numbers carry new text. */
+async function completion(server: LocalServer, screen: Screen, model: string): Promise<void> {
+  let shown = "";
+  const outcome = await server.call(
+    "complete",
+    { model, prompt: PROMPT, max_tokens: MAX_TOKENS },
+    ({ progress, message }) => {
+      if (!Number.isInteger(progress)) {
+        screen.status(message);
+        return;
+      }
+      shown += message;
+      screen.stream(message);
+    },
+  );
+  const text = succeeded(outcome);
+  const { usage, timing } = completionSchema.parse(outcome.result);
+  screen.stream(text.startsWith(shown) ? text.slice(shown.length) : `\n\nThe answer:\n${text}`);
+  screen.endStream();
+  const speed = timing.tokens_per_second === null ? "" : `, ${timing.tokens_per_second} a second`;
+  const guessed = usage.estimated ? " (estimated)" : "";
+  screen.faint(
+    `${usage.output_tokens ?? "?"} tokens${guessed}${speed}; first after ${timing.first_token_ms ?? "?"} ms.`,
+  );
+}
+
+const listSchema = z.object({ default_model: z.string().nullable() });
+
+const completionSchema = z.object({
+  usage: z.object({ output_tokens: z.number().nullable(), estimated: z.boolean() }),
+  timing: z.object({
+    first_token_ms: z.number().nullable(),
+    tokens_per_second: z.number().nullable(),
+  }),
+});
+
+function succeeded({ isError, text }: ToolOutcome): string {
+  if (isError) throw new StepFailed(text);
+  return text;
+}
+
+/** The file this process was started with; the demo starts it once more, as a server. */
+const mainFile = (): string => resolve(process.argv[1] ?? "");
+
+function environment(): Record<string, string> {
+  const given = Object.entries(process.env);
+  return Object.fromEntries(given.flatMap(([name, value]) => (value ? [[name, value]] : [])));
+}

@@ -1,0 +1,92 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { FoundryError, VERSION } from "../../lib/index.js";
+import type { ProgressUpdate } from "../../mcp/index.js";
+
+export interface ToolOutcome {
+  readonly isError: boolean;
+  readonly text: string;
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+interface StartOptions {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** No call of ours ends by the SDK's own limit of 60 s: a first load takes longer. */
+const PATIENCE_MS = 3_600_000;
+
+/**
+ * A server of ours in a process of its own, and a real MCP client that speaks to it over stdio: what
+ * a host does, in small. For the demo.
+ */
+export class LocalServer {
+  readonly #client: Client;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /**
+   * Starts `node ...args` and introduces itself.
+   *
+   * @throws FoundryError `INTERNAL` when it ends before it answers.
+   */
+  static async start({ args, env }: StartOptions): Promise<LocalServer> {
+    const client = new Client({ name: "foundry-local-mcp-demo", version: VERSION });
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [...args],
+      env: { ...env },
+      stderr: "inherit",
+    });
+    try {
+      await client.connect(transport);
+    } catch (cause) {
+      throw new FoundryError("INTERNAL", "The server that was started here did not answer.", {
+        action: "What it wrote above says why; FOUNDRY_LOG_LEVEL=debug makes it say more.",
+        detail: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+        cause,
+      });
+    }
+    return new LocalServer(client);
+  }
+
+  /** Name and version as the server tells them. */
+  get title(): string {
+    const { name, version } = this.#client.getServerVersion() ?? { name: "?", version: "?" };
+    return `${name} ${version}`;
+  }
+
+  async toolNames(): Promise<string[]> {
+    const { tools } = await this.#client.listTools();
+    return tools.map(({ name }) => name);
+  }
+
+  async call(
+    name: string,
+    given: Readonly<Record<string, unknown>> = {},
+    onProgress?: (update: ProgressUpdate) => void,
+  ): Promise<ToolOutcome> {
+    const answer = await this.#client.callTool(
+      { name, arguments: { ...given } },
+      CallToolResultSchema,
+      {
+        timeout: PATIENCE_MS,
+        ...(onProgress && {
+          onprogress: ({ progress, message = "" }) => onProgress({ progress, message }),
+        }),
+      },
+    );
+    const { content, structuredContent, isError } = CallToolResultSchema.parse(answer);
+    const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+    return { isError: isError === true, text, result: structuredContent ?? {} };
+  }
+
+  /** Closes the server's stdin, which ends it. */
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+}

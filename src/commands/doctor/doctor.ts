@@ -1,0 +1,120 @@
+import type { ModelListResult } from "../../foundry/index.js";
+import { FoundryClient } from "../../jobs/index.js";
+import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
+import { createLogger } from "../../log.js";
+import { onTermination } from "../../platform/index.js";
+import { readSettings, type Settings, settingsInForce } from "../../settings.js";
+import { clientOptions, secretsOf } from "../client-options.js";
+import { terminalScreen } from "../terminal/index.js";
+import { type CompletionReport, completionReport, reportOf } from "./report.js";
+import { showReport } from "./report-text.js";
+
+const HELP = `Usage: foundry-local-mcp doctor [flags]
+
+Says what Foundry Local there is, how it was found, which models it has, whether and how fast it
+answers, what is wrong and what to do, and which settings are in force. Like the server it starts
+Foundry Local where it does not run (not with FOUNDRY_AUTOSTART=false), and loads a model.
+Exit code 0 when it works, 1 when it does not, 2 for a setting that does not fit.
+
+  --json            the report as one JSON document and nothing else, for programs and bug reports;
+                    its members stay as they are, others may be added
+  --no-completion   load and ask no model
+
+Settings are those of the server, as environment variables or flags: see foundry-local-mcp --help.
+`;
+
+const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion"]);
+
+const PROMPT = "Say hello in five words.";
+const MAX_TOKENS = 48;
+
+/** What a shell expects of a command that Ctrl+C ended. */
+const INTERRUPTED = 130;
+
+/** Checks what the server would meet on this machine, for the person in front of it. */
+export async function doctor(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const flags = args.filter((arg) => !OWN_FLAGS.has(arg));
+  const settings = settingsFrom(flags);
+  const ending = new AbortController();
+  onTermination(() => ending.abort());
+  const { signal } = ending;
+  // The report itself says what is wrong; who wants the log besides asks for it.
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent", secretsOf(settings));
+  const client = new FoundryClient(clientOptions(settings, log));
+  const waiting = terminalScreen(process.stderr, process.env);
+  const onStatus = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);
+  try {
+    const interrupted = () => {
+      waiting.clear();
+      waiting.say("Ended before it was done.");
+      return INTERRUPTED;
+    };
+    let list: ModelListResult | null = null;
+    let failure: FoundryError | null = null;
+    try {
+      list = await client.listModels({ signal, onStatus });
+    } catch (thrown) {
+      failure = toFoundryError(thrown);
+    }
+    const asks = !args.includes("--no-completion") && list !== null;
+    const completion = asks ? await testCompletion(client, signal, onStatus) : null;
+    if (signal.aborted) return interrupted();
+    const diagnosis = await client.diagnose({ signal }).catch((thrown: unknown) => {
+      if (signal.aborted) return null;
+      throw thrown;
+    });
+    if (diagnosis === null || signal.aborted) return interrupted();
+    const report = reportOf({
+      version: VERSION,
+      diagnosis,
+      list,
+      completion,
+      failure,
+      settings: settingsInForce(flags, process.env),
+    });
+    waiting.clear();
+    if (args.includes("--json")) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else showReport(report, terminalScreen(process.stdout, process.env));
+    return report.ok ? 0 : 1;
+  } finally {
+    await client.close();
+  }
+}
+
+function settingsFrom(flags: readonly string[]): Settings {
+  try {
+    return readSettings(flags, process.env);
+  } catch (thrown) {
+    const { code, message, action } = toFoundryError(thrown);
+    // Only of a flag that nobody knows: then these two may have been meant.
+    if (!message.includes("Unknown option")) throw thrown;
+    const own = [...OWN_FLAGS].join(", ");
+    throw new FoundryError(code, message, { action: `${action} Of doctor itself: ${own}.` });
+  }
+}
+
+async function testCompletion(
+  client: FoundryClient,
+  signal: AbortSignal,
+  onStatus: (news: { readonly message: string }) => void,
+): Promise<CompletionReport> {
+  onStatus({ message: "Asking a model" });
+  const stream = client.streamComplete(
+    { prompt: PROMPT, maxTokens: MAX_TOKENS },
+    { signal, onStatus },
+  );
+  try {
+    for await (const event of stream) {
+      if (event.type === "status" && event.status === "loading") {
+        onStatus({ message: `Loading ${event.model}` });
+      }
+    }
+    return completionReport(stream.snapshot(), null);
+  } catch (thrown) {
+    return completionReport(stream.snapshot(), toFoundryError(thrown));
+  }
+}

@@ -1,0 +1,136 @@
+import { FOUND_BY_WORDS } from "../../foundry/index.js";
+import { type Screen, TIE } from "../terminal/index.js";
+import type { CompletionReport, DoctorReport } from "./report.js";
+
+type Row = readonly [name: string, value: string];
+
+/** The report for a person: what is there, whether it works, what is wrong and what to do. */
+export function showReport(report: DoctorReport, screen: Screen): void {
+  const { version, machine, completion } = report;
+  screen.title(`foundry-local-mcp ${version}`);
+  screen.say(`Node ${machine.node} on ${machine.platform} ${machine.arch}`);
+  showService(report, screen);
+  showModels(report, screen);
+  if (completion !== null) {
+    screen.title("Test completion");
+    screen.table(completionRows(completion));
+  }
+  showSettings(report, screen);
+  showProblems(report, screen);
+  showVerdict(report, screen);
+}
+
+/** Found in these ways, nothing is worth telling of the others. */
+const AS_USUAL: ReadonlySet<string> = new Set([
+  "set",
+  "last_url",
+  "server_status",
+  "service_status",
+]);
+
+function showService(report: DoctorReport, screen: Screen): void {
+  const { endpoint, search_ms: searchMs, status, tried } = report;
+  const foundBy = status === "unavailable" ? null : report.found_by;
+  screen.title("Foundry Local");
+  if (tried.length > 0 && !AS_USUAL.has(foundBy ?? "")) {
+    for (const { what, outcome, ok } of tried) screen.say(`${ok ? "+" : "-"} ${what}: ${outcome}`);
+  }
+  const took = searchMs === null ? "" : `, in ${duration(searchMs)}`;
+  const rows: (Row | null)[] = [
+    endpoint === null
+      ? row("Found", `nothing${took}`)
+      : row(status === "unavailable" ? "No answer at" : "Running at", endpoint),
+    foundBy === null
+      ? null
+      : row(foundBy === "set" ? "Set by" : "Found by", `${FOUND_BY_WORDS[foundBy]}${took}`),
+    row("Service", report.service),
+    row("Answers in", report.latency_ms === null ? null : `${report.latency_ms} ms`),
+    row("Process", processOf(report)),
+    row("Memory", memoryOf(report)),
+    row("Command line", commandLineOf(report)),
+  ];
+  screen.table(known(rows));
+}
+
+function commandLineOf({ command_line: cli, dialect }: DoctorReport): string | null {
+  if (cli !== null) return `${cli.version ?? "of unknown version"} at ${cli.path}`;
+  return dialect === "openai" ? null : "none found";
+}
+
+function processOf({ pid, uptime_s: uptime, memory }: DoctorReport): string | null {
+  if (pid === null) return null;
+  const age = uptime === null ? "" : `, up for ${duration(uptime * 1000)}`;
+  const size = memory === null || memory.process_mb === null ? "" : `, ${memory.process_mb} MB`;
+  return `${pid}${age}${size}`;
+}
+
+const memoryOf = ({ memory }: DoctorReport): string | null =>
+  memory === null ? null : `${memory.free_mb} of ${memory.total_mb} MB free`;
+
+function showModels({ models }: DoctorReport, screen: Screen): void {
+  if (models === null) return;
+  const { listed, downloaded, loaded, default: defaultModel } = models;
+  screen.title("Models");
+  screen.table([
+    ["Listed", downloaded === null ? String(listed) : `${listed} (${downloaded} downloaded)`],
+    ["In memory", loaded === null ? "not known" : loaded.join(", ") || "none"],
+    ["Default", defaultModel ?? "none"],
+  ]);
+}
+
+function completionRows(completion: CompletionReport): Row[] {
+  const { model, text, error, load_ms: loadMs, first_token_ms: firstMs } = completion;
+  const loaded = loadMs > 0 ? `, loaded in ${duration(loadMs)}` : "";
+  const first = firstMs === null ? "" : `, the first after ${duration(firstMs)}`;
+  return known([
+    row("Model", model === null ? null : `${model}${loaded}`),
+    error === null ? row("Speed", `${speedOf(completion)}${first}`) : null,
+    row("Answer", text.trim() === "" ? null : JSON.stringify(text.trim())),
+    row("Result", error === null ? null : `failed with ${error.code}: see below`),
+  ]);
+}
+
+function speedOf(completion: CompletionReport): string {
+  const { output_tokens: tokens, estimated, tokens_per_second: perSecond } = completion;
+  const count = tokens === null ? "" : `${tokens} tokens${estimated ? " (estimated)" : ""}`;
+  if (perSecond !== null) return `${perSecond} tokens a second, ${count || "number unknown"}`;
+  return count || "number of tokens unknown";
+}
+
+function showSettings({ settings }: DoctorReport, screen: Screen): void {
+  screen.title("Settings");
+  const isDefault = ({ source }: DoctorReport["settings"][number]) => source === "default";
+  const given = settings.filter((setting) => !isDefault(setting));
+  if (given.length > 0) {
+    screen.table(given.map(({ name, value, source }): Row => [name, `${value} (${source})`]));
+  }
+  const rest = settings.filter(isDefault).map(({ name, value }) => `${name}${TIE}${value}`);
+  if (rest.length > 0) screen.faint(`Default: ${rest.join(", ")}`);
+}
+
+function showProblems({ problems, status, ok }: DoctorReport, screen: Screen): void {
+  if (problems.length === 0) return;
+  const isAdvice = ok && status === "healthy";
+  const count = problems.length === 1 ? "A problem" : `${problems.length} problems`;
+  screen.title(isAdvice ? "To consider" : count);
+  for (const { what, fix } of problems) screen.say(what, `=> ${fix}`);
+}
+
+function showVerdict({ ok, problems, completion }: DoctorReport, screen: Screen): void {
+  const works = completion === null ? "It answers; no model was asked." : "It works.";
+  if (!ok) screen.verdict("It does not work yet: see above for what to do.");
+  else screen.good(problems.length === 0 ? works : `${works} See above for what could be better.`);
+}
+
+const row = (name: string, value: string | null): Row | null =>
+  value === null ? null : [name, value];
+
+const known = (rows: readonly (Row | null)[]): Row[] => rows.filter((each) => each !== null);
+
+/** `12 ms`, `1.5 s`, `3 min`, `2 h`. */
+function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;
+  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
+  return `${Math.round(ms / 3_600_000)} h`;
+}

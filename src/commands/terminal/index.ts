@@ -1,0 +1,2 @@
+export { type Screen, terminalScreen } from "./screen.js";
+export { TIE } from "./wrap.js";

@@ -1,0 +1,92 @@
+import { withoutControls } from "../../lib/index.js";
+import { wrapped } from "./wrap.js";
+
+/** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
+export interface Screen {
+  title(name: string, what?: string): void;
+  say(...lines: readonly string[]): void;
+  /** Facts with their names before them, one below the other. */
+  table(rows: readonly (readonly [name: string, value: string])[]): void;
+  faint(line: string): void;
+  good(line: string): void;
+  bad(text: string): void;
+  /** That all in all it does not work. */
+  verdict(line: string): void;
+  /** Takes a status line away. */
+  clear(): void;
+  /** A line that the next output replaces. On anything but a terminal it is left out. */
+  status(line: string): void;
+  /** A piece of a text that comes bit by bit. */
+  stream(piece: string): void;
+  endStream(): void;
+}
+
+/** `process.stdout`, as far as it matters here. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+const CLEAR_LINE = "\r\u001b[2K";
+const INDENT = "  ";
+/** Longer lines are hard to read, however wide the window is. */
+const WIDEST = 100;
+
+/** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
+export function terminalScreen(
+  output: Output,
+  environment: Readonly<Record<string, string | undefined>>,
+): Screen {
+  const isTerminal = output.isTTY === true;
+  const hasColours = isTerminal && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+  const paint = (code: number, text: string): string =>
+    hasColours ? `\u001b[${code}m${text}\u001b[0m` : text;
+  let hasStatus = false;
+  let isAtLineStart = true;
+
+  const write = (text: string): void => {
+    output.write(`${hasStatus ? CLEAR_LINE : ""}${text}`);
+    hasStatus = false;
+  };
+  // What is shown comes from services and models, which must not steer the terminal.
+  const indented = (text: string): string =>
+    withoutControls(text).replaceAll("\r", " ").replaceAll("\n", `\n${INDENT}`);
+  // What is no terminal may be searched line by line, so there each fact stays in one.
+  const widest = isTerminal ? Math.min(output.columns || WIDEST, WIDEST) - INDENT.length : Infinity;
+  const broken = (text: string, from = 0): string =>
+    wrapped(text, widest - from).join(`\n${" ".repeat(from)}`);
+  const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
+
+  return {
+    title: (name, what) =>
+      write(`\n${paint(1, name)}${what === undefined ? "" : `  ${paint(36, what)}`}\n`),
+    say: (...lines) => lines.forEach(line),
+    table: (rows) => {
+      const column = Math.max(...rows.map(([name]) => name.length)) + 2;
+      for (const [name, value] of rows) {
+        const beside = indented(broken(value, column));
+        write(`${INDENT}${paint(2, name.padEnd(column))}${beside}\n`);
+      }
+    },
+    faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
+    good: (text) => write(`\n${paint(32, withoutControls(text))}\n`),
+    bad: (text) => write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(text)}\n`),
+    verdict: (text) => write(`\n${paint(31, withoutControls(text))}\n`),
+    clear: () => write(""),
+    status: (text) => {
+      if (!isTerminal || !isAtLineStart) return;
+      write(`${INDENT}${paint(2, indented(text))}`);
+      hasStatus = true;
+    },
+    stream: (piece) => {
+      if (piece === "") return;
+      write(`${isAtLineStart ? INDENT : ""}${indented(piece)}`);
+      isAtLineStart = false;
+    },
+    endStream: () => {
+      if (!isAtLineStart) write("\n");
+      isAtLineStart = true;
+    },
+  };
+}

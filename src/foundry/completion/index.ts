@@ -1,0 +1,15 @@
+export type { Admit, Wish } from "./admission.js";
+export {
+  COMPLETION_STATUSES,
+  type Completion,
+  type CompletionEvent,
+  type CompletionStatus,
+  type CompletionTiming,
+  type CompletionUsage,
+} from "./completion.js";
+export { prepareMessages } from "./messages.js";
+export { CompletionProgress } from "./progress.js";
+export type { CompletionRequest } from "./request.js";
+export { completionFields, completionRequestSchema, promptProblem } from "./request-schema.js";
+export { runCompletion } from "./run.js";
+export { CompletionStream } from "./stream.js";

@@ -1,0 +1,15 @@
+import type { FoundBy } from "../discovery/index.js";
+import type { ModelDownloader } from "../downloads/index.js";
+import type { CapacityCheck, ModelLoader } from "../loading/index.js";
+import type { Service } from "../service/index.js";
+
+/** A service that was found, and what belongs to it. */
+export interface Connection {
+  readonly service: Service;
+  readonly loader: ModelLoader;
+  readonly downloader: ModelDownloader;
+  readonly room: CapacityCheck;
+  readonly foundBy: FoundBy;
+  /** What the first answer says of a service that was found by guessing. */
+  guessWarning: string | null;
+}

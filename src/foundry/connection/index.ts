@@ -1,0 +1,2 @@
+export type { Connection } from "./connection.js";
+export { CurrentService, type Tries } from "./current-service.js";

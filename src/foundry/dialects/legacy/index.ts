@@ -1,0 +1,1 @@
+export { serviceDialect, serviceStatusSchema } from "./legacy.js";

@@ -1,0 +1,105 @@
+import { FoundryError } from "../../lib/index.js";
+import type { MemoryFigures } from "../../platform/index.js";
+import type { ModelInfo } from "../models/index.js";
+
+/** What of a model says how much room it takes. */
+export type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
+
+/** Whether there is room for a model, as far as it is known. */
+export interface Capacity {
+  /** It cannot fit. */
+  readonly refusal: FoundryError | null;
+  /** It may not fit, or barely; a sentence. */
+  readonly warning: string | null;
+}
+
+export interface DiskFigures {
+  readonly freeMb: number;
+  /** What is there already of the model, from a download that was broken off. */
+  readonly presentMb: number;
+  /** `false` where the system may free more. */
+  readonly isExact: boolean;
+}
+
+const ENOUGH: Capacity = { refusal: null, warning: null };
+
+/** Less to spare than this, or than a fifth of the model, is tight. */
+const SPARE_MB = 1024;
+const SPARE_SHARE = 0.2;
+
+/**
+ * Whether a model fits into memory. In memory it takes what it takes on disk at least. Only a model
+ * for the processor is ever refused, since another device may have a memory of its own.
+ *
+ * @param memory `null` where the service's machine is not this one.
+ */
+export function memoryCapacity(
+  { id, sizeMb, device }: Sized,
+  memory: MemoryFigures | null,
+): Capacity {
+  if (memory === null || sizeMb === null || sizeMb <= 0) return ENOUGH;
+  const { totalMb, freeMb, isExact } = memory;
+  const takes = `${id} takes ${inGb(sizeMb)} of memory at least`;
+  const free = `${inGb(freeMb)} of ${inGb(totalMb)} are free`;
+  if (device !== "cpu") {
+    if (sizeMb <= freeMb) return ENOUGH;
+    const why = "whether its device has a memory of its own is not known from here";
+    return warn(`The model may not fit: ${takes}, and ${free}; ${why}.`);
+  }
+  if (sizeMb > totalMb) {
+    return refuse("INSUFFICIENT_MEMORY", `${takes}, and there are ${inGb(totalMb)} in all.`);
+  }
+  if (!isExact) {
+    // Nearly nothing is free by such a count, ever: half of all is what may be had most of the time.
+    if (sizeMb <= freeMb || sizeMb <= totalMb / 2) return ENOUGH;
+    return warn(
+      `The model may not fit: ${takes}, and ${free}, though the system may be able to free more.`,
+    );
+  }
+  if (sizeMb > freeMb) return refuse("INSUFFICIENT_MEMORY", `${takes}, and ${free}.`);
+  return isTight(sizeMb, freeMb) ? warn(`Memory is tight: ${takes}, and ${free}.`) : ENOUGH;
+}
+
+/**
+ * Whether a download fits onto the disk.
+ *
+ * @param disk `null` where it is not known which disk it goes to.
+ */
+export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): Capacity {
+  if (disk === null || sizeMb === null || sizeMb <= 0) return ENOUGH;
+  const missingMb = Math.max(0, sizeMb - disk.presentMb);
+  if (missingMb === 0) return ENOUGH;
+  const isPart = disk.presentMb >= 1;
+  const needs = isPart
+    ? `The rest of ${id} needs ${inGb(missingMb)} of disk`
+    : `${id} needs ${inGb(missingMb)} of disk`;
+  const free = `${inGb(disk.freeMb)} are free where the models lie`;
+  if (missingMb > disk.freeMb && !disk.isExact) {
+    return warn(
+      `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
+    );
+  }
+  if (missingMb > disk.freeMb) return refuse("INSUFFICIENT_DISK", `${needs}, and ${free}.`);
+  const words = `Disk space is tight: ${isPart ? `the${needs.slice(3)}` : needs}, and ${free}.`;
+  return isTight(missingMb, disk.freeMb) ? warn(words) : ENOUGH;
+}
+
+const isTight = (needsMb: number, freeMb: number): boolean =>
+  freeMb - needsMb < Math.max(SPARE_MB, needsMb * SPARE_SHARE);
+
+const ADVICE = {
+  INSUFFICIENT_MEMORY: "Unload another model, close programs, or choose a smaller model or variant",
+  INSUFFICIENT_DISK: "Free disk space, or choose a smaller model or variant",
+} as const;
+
+const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
+  refusal: new FoundryError(code, message, {
+    action: `${ADVICE[code]}; load_model with force: true tries it all the same.`,
+  }),
+  warning: null,
+});
+
+const warn = (warning: string): Capacity => ({ refusal: null, warning });
+
+const inGb = (mb: number): string =>
+  mb < 1024 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(1)} GB`;

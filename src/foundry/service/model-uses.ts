@@ -1,0 +1,92 @@
+import { untilAborted } from "../../lib/index.js";
+import type { KnownModel } from "../models/index.js";
+
+/** Long enough for a service to notice that a reader is gone, whatever the speed of the model. */
+const SHORTEST_REST_MS = 1500;
+/** For a stream that was left before its first token: how long that takes is not known. */
+const REST_BEFORE_FIRST_TOKEN_MS = 10_000;
+
+/** One generation of ours on a model. */
+export interface ModelUse {
+  /** Counts a token, to learn how far apart they come. */
+  token(): void;
+  /** `left`: the stream was closed before its end, so the service may be at it for another token. */
+  end(how: "finished" | "left"): void;
+}
+
+/**
+ * Which models our own generations use, or may still use because their reader has just left. C1 dies
+ * when a model is unloaded under a generation (docs/foundry-local.md, section 3).
+ */
+export class ModelUses {
+  readonly #now: () => number;
+  readonly #running = new Map<string, number>();
+  readonly #restsUntil = new Map<string, number>();
+  readonly #reserved = new Map<string, Promise<unknown>>();
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Begins a generation, after an unload that holds the model has ended. */
+  async begin(model: KnownModel, signal?: AbortSignal): Promise<ModelUse> {
+    const key = keyOf(model);
+    for (let holder = this.#reserved.get(key); holder; holder = this.#reserved.get(key)) {
+      // How it ended is the business of whoever unloads.
+      await untilAborted(
+        holder.catch(() => {}),
+        signal,
+      );
+    }
+    this.#running.set(key, this.running(model) + 1);
+    let lastTokenAt: number | null = null;
+    let longestGapMs = 0;
+    let isOver = false;
+    return {
+      token: () => {
+        const now = this.#now();
+        if (lastTokenAt !== null) longestGapMs = Math.max(longestGapMs, now - lastTokenAt);
+        lastTokenAt = now;
+      },
+      end: (how) => {
+        if (isOver) return;
+        isOver = true;
+        this.#running.set(key, this.running(model) - 1);
+        if (how === "finished") return;
+        const restMs =
+          lastTokenAt === null
+            ? REST_BEFORE_FIRST_TOKEN_MS
+            : Math.max(SHORTEST_REST_MS, 3 * longestGapMs);
+        this.#restsUntil.set(key, Math.max(this.#restUntil(key), this.#now() + restMs));
+      },
+    };
+  }
+
+  /** Keeps generations from beginning on a model until `work` has ended. */
+  async reserve<T>(model: KnownModel, work: () => Promise<T>): Promise<T> {
+    const key = keyOf(model);
+    const holder = work();
+    this.#reserved.set(key, holder);
+    try {
+      return await holder;
+    } finally {
+      if (this.#reserved.get(key) === holder) this.#reserved.delete(key);
+    }
+  }
+
+  /** How many generations of ours run on a model now. */
+  running(model: KnownModel): number {
+    return this.#running.get(keyOf(model)) ?? 0;
+  }
+
+  /** Milliseconds until no generation that was left can be running any more. */
+  restMs(model: KnownModel): number {
+    return Math.max(0, this.#restUntil(keyOf(model)) - this.#now());
+  }
+
+  #restUntil(key: string): number {
+    return this.#restsUntil.get(key) ?? 0;
+  }
+}
+
+const keyOf = ({ family, id }: KnownModel): string => `${family}/${id}`;

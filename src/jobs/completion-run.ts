@@ -1,0 +1,150 @@
+import type { Completion, CompletionEvent, StatusUpdate } from "../foundry/index.js";
+import { type FoundryError, toFoundryError } from "../lib/index.js";
+import type { Logger } from "../log.js";
+import type { CompletionState } from "./completion-state.js";
+import type { OpenedCompletion } from "./gated-stream.js";
+import { Listeners } from "./listeners.js";
+
+/** What whoever watches a completion is told. */
+export type RunEvent =
+  | CompletionEvent
+  | { readonly type: "news"; readonly news: StatusUpdate }
+  | { readonly type: "place"; readonly place: number; readonly etaMs: number | null }
+  | { readonly type: "ended" };
+
+export interface RunParts {
+  readonly id: string;
+  readonly batchId: string | null;
+  /** What makes two requests the same; `null`: never the same as another. */
+  readonly key: string | null;
+  /** Whether the same request gives the same answer, so that anybody may share it. */
+  readonly isRepeatable: boolean;
+  /** Begins it. The signal ends it. */
+  readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
+}
+
+/**
+ * One completion with a life of its own: it runs to its end whoever looks at it, and whoever looks
+ * can go and come back.
+ */
+export class CompletionRun {
+  readonly id: string;
+  readonly batchId: string | null;
+  readonly key: string | null;
+  readonly isRepeatable: boolean;
+  readonly createdAt = Date.now();
+  /** Whether a host gave its call up while it went on: the next identical call takes it over. */
+  isDetached = false;
+  /** Calls that asked for it and have not given it up. */
+  claims = 1;
+  /** Resolves when it has ended, however. */
+  readonly ended: Promise<void>;
+  readonly #stopping = new AbortController();
+  /** Let go at the end: it holds the prompt, which may be much larger than the answer. */
+  #stream: OpenedCompletion | null;
+  #last: Completion;
+  readonly #listeners: Listeners<[RunEvent]>;
+  #stoppedBy: FoundryError | null = null;
+  #error: FoundryError | null = null;
+  #place: number | null = null;
+  /** When its turn comes, as it was estimated. */
+  #turnAt: number | null = null;
+  #news: StatusUpdate | null = null;
+  #endedAt: number | null = null;
+  #watchers = 0;
+
+  constructor({ id, batchId, key, isRepeatable, open, log }: RunParts) {
+    this.#listeners = new Listeners(log);
+    this.id = id;
+    this.batchId = batchId;
+    this.key = key;
+    this.isRepeatable = isRepeatable;
+    const stream = open(this, this.#stopping.signal);
+    this.#stream = stream;
+    this.#last = stream.snapshot();
+    this.ended = this.#consume(stream);
+  }
+
+  get hasEnded(): boolean {
+    return this.#endedAt !== null;
+  }
+
+  /** Whether it is over or about to be. */
+  get isEnding(): boolean {
+    return this.hasEnded || this.#stopping.signal.aborted;
+  }
+
+  /** Calls that wait for it now. */
+  get watchers(): number {
+    return this.#watchers;
+  }
+
+  /** Whether it waits for something of others, such as the load of another model. */
+  get isWaitingForOthers(): boolean {
+    return this.#news?.step === "waiting";
+  }
+
+  state(): CompletionState {
+    if (this.#stream !== null) this.#last = this.#stream.snapshot();
+    return {
+      ...this.#last,
+      error: this.#error,
+      place: this.#place,
+      etaMs:
+        this.#turnAt === null ? null : Math.max(0, Math.round(this.#turnAt - performance.now())),
+      news: this.#news?.message ?? null,
+      batchId: this.batchId,
+      createdAt: this.createdAt,
+      endedAt: this.#endedAt,
+    };
+  }
+
+  /** Ends it; its text stays. */
+  stop(why: FoundryError | null = null): void {
+    this.#stoppedBy ??= why;
+    this.#stopping.abort();
+  }
+
+  /** Tells everything from now on; returns what ends that. */
+  watch(listener: (event: RunEvent) => void): () => void {
+    const unwatch = this.#listeners.add(listener);
+    this.#watchers += 1;
+    return () => {
+      if (unwatch()) this.#watchers -= 1;
+    };
+  }
+
+  onStatus(news: StatusUpdate): void {
+    this.#news = news.step === "found" ? null : news;
+    this.#listeners.tell({ type: "news", news });
+  }
+
+  onPlace(place: number | null, etaMs: number | null): void {
+    this.#place = place;
+    this.#turnAt = etaMs === null ? null : performance.now() + etaMs;
+    if (place !== null) this.#listeners.tell({ type: "place", place, etaMs });
+  }
+
+  async #consume(stream: OpenedCompletion): Promise<void> {
+    try {
+      for await (const event of stream) {
+        // Whatever was waited for is over.
+        this.#news = null;
+        this.#listeners.tell(event);
+      }
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      this.#error = error.code === "CANCELLED" ? (this.#stoppedBy ?? error) : error;
+    }
+    this.#news = null;
+    this.onPlace(null, null);
+    this.#last = stream.snapshot();
+    this.#stream = null;
+    this.#endedAt = Date.now();
+    this.#listeners.tell({ type: "ended" });
+    this.#listeners.clear();
+    this.#watchers = 0;
+  }
+}

@@ -1,0 +1,432 @@
+import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
+import {
+  type Admit,
+  type CompletionRequest,
+  type CompletionStatus,
+  type CompletionStream,
+  listener,
+  optionsOf,
+  type StreamOptions,
+  signalOption,
+  withinMs,
+} from "../foundry/index.js";
+import {
+  cancelledError,
+  closedError,
+  FoundryError,
+  onAbort,
+  parseArguments,
+  toFoundryError,
+} from "../lib/index.js";
+import type { Logger } from "../log.js";
+import { CompletionRun, type RunEvent } from "./completion-run.js";
+import type { CompletionState } from "./completion-state.js";
+import { CompletionStore, SHELF_LIMITS, type ShelfLimits } from "./completion-store.js";
+import { GatedStream, refusedCompletion, type Turn } from "./gated-stream.js";
+import { Ids } from "./ids.js";
+import { Listeners } from "./listeners.js";
+import { Queue, type Waiter } from "./queue/index.js";
+
+/** What completions run on. */
+export interface Completer {
+  streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
+  stopsWhenLeft(): Promise<boolean | null>;
+}
+
+export interface CompletionsOptions {
+  /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
+  readonly concurrency?: number | "auto" | undefined;
+  /** Completions that may wait. Default 64. */
+  readonly queueLimit?: number | undefined;
+  readonly limits?: Partial<ShelfLimits> | undefined;
+  /** Milliseconds that only grow. For tests. */
+  readonly now?: (() => number) | undefined;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
+}
+
+/** What happened to a completion. */
+type Change = RunEvent["type"] | "started" | "gone";
+
+export interface StartOptions {
+  /** Whose turn it is goes round among callers. Default: one for all. */
+  readonly caller?: string | undefined;
+  /** Take over an identical completion instead of starting a second. Default `true`. */
+  readonly join?: boolean | undefined;
+}
+
+/** @internal */
+export interface EnlistOptions {
+  readonly batchId: string;
+  readonly turn: Turn;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+export interface WaitOptions {
+  /** Longest wait, in milliseconds; 0 looks only. Default: until it has ended. */
+  readonly withinMs?: number | undefined;
+  /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told everything that happens meanwhile. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
+const startOptions = optionsOf({
+  caller: z.string("a text").optional(),
+  join: z.boolean("true or false").optional(),
+});
+const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
+
+export interface Cancelled {
+  readonly state: CompletionState;
+  /** Whether the device goes on with it all the same; `null`: not known. */
+  readonly deviceBusy: boolean | null;
+}
+
+export interface Started {
+  readonly state: CompletionState;
+  /** Whether this is an identical one that ran already. */
+  readonly joined: boolean;
+}
+
+/** S works one off after the other; C1 does not, but its streams only share the device, as do all. */
+const SLOTS = { S: 1, C1: 1, C2: 4, openai: 4 } as const;
+const QUEUE_LIMIT = 64;
+/** A completion that is stopped ends within moments; longer is not waited for. */
+const STOP_MS = 2000;
+/** What a timer takes: 24 days. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+/**
+ * Completions with a life of their own: started, looked at, waited for and stopped by calls that come
+ * and go, in a queue in front of each model.
+ *
+ * @example
+ * const { state } = client.completions.start({ prompt: "Tell me a long story" });
+ * const later = await client.completions.wait(state.id, { withinMs: 45_000 });
+ * console.log(later.status, later.text);
+ */
+export class Completions {
+  readonly #completer: Completer;
+  readonly #options: CompletionsOptions;
+  readonly #ids = new Ids();
+  readonly #shelf: CompletionStore;
+  readonly #queue: Queue;
+  readonly #listeners: Listeners<[id: string, what: Change]>;
+  #slots: number;
+  #isClosed = false;
+
+  constructor(completer: Completer, options: CompletionsOptions = {}) {
+    this.#completer = completer;
+    this.#options = options;
+    this.#listeners = new Listeners(options.log);
+    this.#slots = typeof options.concurrency === "number" ? options.concurrency : 1;
+    const now = options.now ?? (() => performance.now());
+    this.#queue = new Queue({ limit: options.queueLimit ?? QUEUE_LIMIT, now });
+    this.#shelf = new CompletionStore({ ...SHELF_LIMITS, ...options.limits }, now, (id) =>
+      this.#listeners.tell(id, "gone"),
+    );
+  }
+
+  /** How many generate and how many wait. */
+  get queue(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#queue.running, waiting: this.#queue.waiting };
+  }
+
+  /**
+   * Starts a completion and returns at once. An identical one is taken over instead, where a host had
+   * given it up by its own timeout, or where it runs at temperature 0.
+   *
+   * @throws FoundryError `INVALID_ARGUMENT`.
+   */
+  start(request: CompletionRequest, options: StartOptions = {}): Started {
+    if (this.#isClosed) throw closedError();
+    parseArguments(startOptions, options, { noun: "option" });
+    const key = keyOf(request);
+    const same = options.join === false || key === null ? null : this.#sameAs(key);
+    if (same !== null) {
+      // Whoever gave up one that is detached makes no claim to it any more.
+      if (!same.isDetached) same.claims += 1;
+      same.isDetached = false;
+      return { state: same.state(), joined: true };
+    }
+    const id = this.#ids.next("completion");
+    const { caller = "" } = options;
+    const run = new CompletionRun({
+      id,
+      batchId: null,
+      key,
+      isRepeatable: key !== null && request.temperature === 0,
+      log: this.#options.log,
+      open: (own, signal) =>
+        this.#completer.streamComplete(request, {
+          id,
+          signal,
+          onStatus: (news) => own.onStatus(news),
+          admit: this.#admit(caller, false, own),
+        }),
+    });
+    run.watch(({ type }) => this.#listeners.tell(id, type));
+    this.#shelf.add(run);
+    this.#listeners.tell(id, "started");
+    return { state: run.state(), joined: false };
+  }
+
+  /**
+   * One of a batch: it begins when it is its turn, is nobody else's, and is kept until its batch lets
+   * it go. What cannot be a completion is one that has failed.
+   * @internal
+   */
+  enlist(entry: CompletionRequest | FoundryError, options: EnlistOptions): string {
+    if (this.#isClosed) throw closedError();
+    const { batchId, turn, onEvent } = options;
+    const id = this.#ids.next("completion");
+    const run = new CompletionRun({
+      id,
+      batchId,
+      key: null,
+      isRepeatable: false,
+      log: this.#options.log,
+      open: (own, signal) => {
+        if (entry instanceof FoundryError) return refusedCompletion(id, entry);
+        const open = () =>
+          this.#completer.streamComplete(entry, {
+            id,
+            signal,
+            onStatus: (news) => own.onStatus(news),
+            admit: this.#admit(batchId, true, own),
+          });
+        try {
+          return new GatedStream({ turn, signal, open });
+        } catch (thrown) {
+          return refusedCompletion(id, toFoundryError(thrown));
+        }
+      },
+    });
+    run.watch((event) => {
+      this.#listeners.tell(id, event.type);
+      onEvent(event);
+    });
+    this.#shelf.add(run, true);
+    this.#listeners.tell(id, "started");
+    return id;
+  }
+
+  /**
+   * A batch has handed over what came of a completion.
+   * @internal
+   */
+  letGo(id: string): void {
+    this.#shelf.letGo(id);
+  }
+
+  /**
+   * How many places a model has, as far as the service is known.
+   * @internal
+   */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** @throws FoundryError `COMPLETION_NOT_FOUND` where it is not kept any more, or never was. */
+  get(id: string): CompletionState {
+    return readBy(this.#find(id));
+  }
+
+  /** All that are under way or kept, the newest first. */
+  list(): CompletionState[] {
+    return this.#shelf.all().map((run) => run.state());
+  }
+
+  /**
+   * Waits until a completion has ended, or for so long. What it came to by then is the result, also
+   * where it failed: then `error` says why.
+   *
+   * @throws FoundryError `COMPLETION_NOT_FOUND`, `CANCELLED` for the waiting.
+   */
+  async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
+    const run = this.#find(id);
+    parseArguments(waitOptions, options, { noun: "option" });
+    const { withinMs, signal, onEvent } = options;
+    if (signal?.aborted === true) throw cancelledError();
+    if (run.hasEnded || withinMs === 0) return readBy(run);
+    const over = new AbortController();
+    let unwatch = (): void => {};
+    let stopListening: (() => void) | undefined;
+    const broken = new Promise<never>((_resolve, reject) => {
+      unwatch = run.watch((event) => {
+        try {
+          onEvent?.(event);
+        } catch (defect) {
+          // Of whoever waits, and no reason for the completion to end.
+          reject(defect);
+        }
+      });
+      stopListening = signal && onAbort(signal, () => reject(cancelledError()));
+    });
+    const time =
+      withinMs === undefined
+        ? broken
+        : setTimeout(Math.min(withinMs, LONGEST_WAIT_MS), undefined, { signal: over.signal });
+    try {
+      await Promise.race([run.ended, broken, time.catch(() => broken)]);
+      return readBy(run);
+    } finally {
+      unwatch();
+      stopListening?.();
+      over.abort();
+    }
+  }
+
+  /**
+   * Stops a completion; its text so far stays. One that has ended stays as it is.
+   *
+   * @throws FoundryError `COMPLETION_NOT_FOUND`.
+   */
+  async cancel(id: string): Promise<Cancelled> {
+    const run = this.#find(id);
+    if (run.hasEnded) return { state: readBy(run), deviceBusy: false };
+    // A load that waits for another one has not begun, and never will.
+    const status = run.isWaitingForOthers ? "queued" : run.state().status;
+    run.stop(stoppedError());
+    await Promise.race([run.ended, setTimeout(STOP_MS, undefined, { ref: false })]);
+    const state = readBy(run);
+    // It may have come to its end in the same moment.
+    const cameToItsEnd = run.hasEnded && state.status !== "cancelled";
+    const deviceBusy = cameToItsEnd ? false : await this.#isBusyAfter(status);
+    return { state, deviceBusy };
+  }
+
+  /**
+   * One of those who asked for a completion gave it up: it is stopped, unless another asked for it,
+   * too, or waits for it.
+   *
+   * @returns whether it was stopped.
+   */
+  abandon(id: string): boolean {
+    const run = this.#shelf.get(id);
+    if (run === null || run.hasEnded) return false;
+    run.claims -= 1;
+    if (run.claims > 0 || this.watchersOf(id) > 0) return false;
+    run.stop();
+    return true;
+  }
+
+  /** A host gave its call up; the completion goes on, for whoever asks for the same again. */
+  detach(id: string): void {
+    const run = this.#shelf.get(id);
+    // Also where it has just ended: its answer came too late for the host.
+    if (run !== null) run.isDetached = true;
+  }
+
+  /** How many calls wait for a completion now. */
+  watchersOf(id: string): number {
+    // The one that tells of changes does not count.
+    return Math.max(0, (this.#shelf.get(id)?.watchers ?? 0) - 1);
+  }
+
+  /** Told whenever any completion changes; returns what ends that. */
+  onChange(listener: (id: string, what: Change) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** @internal For batches, which have ids of their own. */
+  get ids(): Ids {
+    return this.#ids;
+  }
+
+  /** The queue, for completions that are not kept here. */
+  admission(caller = "", isBatch = false, onPlace?: Waiter["onPlace"]): Admit {
+    return ({ model, dialect, signal }) => {
+      const { concurrency = "auto" } = this.#options;
+      const slots = concurrency === "auto" ? SLOTS[dialect] : concurrency;
+      this.#slots = slots;
+      const told = onPlace === undefined ? {} : { onPlace };
+      return this.#queue.enter(model, slots, { caller, isBatch, signal, ...told });
+    };
+  }
+
+  /** Stops all; what waits for them is answered. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const running = this.#shelf.all().filter((run) => !run.hasEnded);
+    for (const run of running) run.stop(closedError());
+    const ended = Promise.all(running.map((run) => run.ended));
+    await Promise.race([ended, setTimeout(STOP_MS, undefined, { ref: false })]);
+  }
+
+  /** Whether a completion that was stopped in this status leaves the device at work. */
+  async #isBusyAfter(status: CompletionStatus): Promise<boolean | null> {
+    // No service can be told to give up a load.
+    if (status === "loading") return true;
+    if (status !== "running") return false;
+    const stops = await this.#completer.stopsWhenLeft();
+    return stops === null ? null : !stops;
+  }
+
+  #admit(caller: string, isBatch: boolean, run: CompletionRun): Admit {
+    const onPlace = (place: number, etaMs: number | null) => run.onPlace(place, etaMs);
+    const admit = this.admission(caller, isBatch, onPlace);
+    return (wish) => admit(wish).finally(() => run.onPlace(null, null));
+  }
+
+  #sameAs(key: string): CompletionRun | null {
+    const same = this.#shelf.all().filter((run) => run.key === key);
+    const fitting = same.find((run) => {
+      // One that a host gave up is taken over also when it has ended meanwhile: nobody has read it.
+      if (run.hasEnded) return run.isDetached && run.state().status === "completed";
+      return !run.isEnding && (run.isDetached || run.isRepeatable);
+    });
+    return fitting ?? null;
+  }
+
+  #find(id: string): CompletionRun {
+    const run = this.#shelf.get(id);
+    if (run !== null) return run;
+    throw notFound(id, this.#ids);
+  }
+}
+
+/** How a completion stands, for somebody who asked; with its end it needs no other reader. */
+function readBy(run: CompletionRun): CompletionState {
+  if (run.hasEnded) run.isDetached = false;
+  return run.state();
+}
+
+/**
+ * Two requests are the same when all that they ask for is. Only its hash is kept, since a prompt may
+ * be megabytes long. `null` where it is no request at all, which is refused when it begins.
+ */
+function keyOf(request: CompletionRequest): string | null {
+  try {
+    const members = Object.entries(request).filter(([, value]) => value !== undefined);
+    const sorted = JSON.stringify(members.sort(([a], [b]) => (a < b ? -1 : 1)));
+    return createHash("sha256").update(sorted).digest("base64");
+  } catch {
+    return null;
+  }
+}
+
+function stoppedError(): FoundryError {
+  return new FoundryError("CANCELLED", "The completion was cancelled before its end.", {
+    action: "Nothing to do; ask again if the whole answer is wanted after all.",
+  });
+}
+
+function notFound(id: string, ids: Ids): FoundryError {
+  const shown = JSON.stringify(id.slice(0, 60).toWellFormed());
+  const standing = ids.standingOf(id, "completion");
+  const what = {
+    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
+    other_kind: `${shown} is the id of a batch, not of a completion.`,
+    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+    unknown: `There is no completion ${shown}.`,
+  }[standing];
+  const action =
+    standing === "other_kind"
+      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
+      : "Call get_completion without ids for those there are, or complete to ask again.";
+  return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
+}

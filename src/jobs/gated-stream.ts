@@ -1,0 +1,136 @@
+import type { Completion, CompletionEvent, CompletionStatus } from "../foundry/index.js";
+import { cancelledError, type FoundryError, onAbort, toFoundryError } from "../lib/index.js";
+
+/** A completion as the service's client makes it. */
+export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
+  snapshot(): Completion;
+  /** Whether the service may have had the prompt. Told after a failure. */
+  readonly mayHaveBeenSent: boolean;
+}
+
+/**
+ * What a completion waits for before it begins: its turn in a batch. Asked at first with `null`, and
+ * again with a failure before which nothing was sent; the answer `null` then lets it fail. Where the
+ * turn is refused, it fails, too.
+ */
+export type Turn = (failure: FoundryError | null) => Promise<void> | null;
+
+/** With these nobody was there to be asked. */
+export const NOBODY_THERE: ReadonlySet<string> = new Set([
+  "NO_ENDPOINT",
+  "SERVICE_UNREACHABLE",
+  "CIRCUIT_OPEN",
+  "TIMEOUT",
+]);
+
+export interface TurnStreamParts {
+  readonly turn: Turn;
+  /** Begins nothing before it is iterated. */
+  readonly open: () => OpenedCompletion;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A completion that waits for its turn before it asks anybody anything, and waits again where nobody
+ * was there. Until then it is a small record.
+ */
+export class GatedStream implements OpenedCompletion {
+  readonly #parts: TurnStreamParts;
+  #stream: OpenedCompletion;
+  #heldMs = 0;
+  /** What became of it where it ended while it waited. */
+  #ended: CompletionStatus | null = null;
+
+  constructor(parts: TurnStreamParts) {
+    this.#parts = parts;
+    this.#stream = parts.open();
+  }
+
+  get mayHaveBeenSent(): boolean {
+    return this.#stream.mayHaveBeenSent;
+  }
+
+  snapshot(): Completion {
+    const completion = this.#stream.snapshot();
+    const { timing, status } = completion;
+    return {
+      ...completion,
+      status: this.#ended ?? status,
+      timing: { ...timing, queuedMs: timing.queuedMs + Math.round(this.#heldMs) },
+    };
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CompletionEvent, void> {
+    let failure: FoundryError | null = null;
+    do {
+      await this.#waitForTurn(failure);
+      try {
+        yield* this.#stream;
+        return;
+      } catch (thrown) {
+        failure = toFoundryError(thrown);
+        const mayGoAgain = NOBODY_THERE.has(failure.code) && !this.#stream.mayHaveBeenSent;
+        if (!mayGoAgain) throw failure;
+      }
+    } while (failure !== null);
+  }
+
+  async #waitForTurn(failure: FoundryError | null): Promise<void> {
+    const turn = this.#parts.turn(failure);
+    if (turn === null) {
+      if (failure !== null) throw failure;
+      return;
+    }
+    if (failure !== null) this.#stream = this.#parts.open();
+    const since = performance.now();
+    try {
+      await unlessAborted(turn, this.#parts.signal);
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      // Stops the clock of what never began.
+      await this.#stream[Symbol.asyncIterator]().return?.();
+      this.#ended = error.code === "CANCELLED" ? "cancelled" : "failed";
+      throw error;
+    } finally {
+      this.#heldMs += performance.now() - since;
+    }
+  }
+}
+
+async function unlessAborted(turn: Promise<void>, signal: AbortSignal): Promise<void> {
+  let stopListening = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    if (signal.aborted) reject(cancelledError());
+    else stopListening = onAbort(signal, () => reject(cancelledError()));
+  });
+  try {
+    await Promise.race([turn, aborted]);
+  } finally {
+    stopListening();
+  }
+}
+
+/** A completion that was refused before it could begin: a bad item among good ones. */
+export function refusedCompletion(id: string, failure: FoundryError): OpenedCompletion {
+  return {
+    mayHaveBeenSent: false,
+    snapshot: () => ({
+      id,
+      status: "failed",
+      text: "",
+      reasoning: null,
+      finishReason: null,
+      model: null,
+      usage: { inputTokens: null, outputTokens: null, estimated: true },
+      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
+      attempts: 0,
+      cached: false,
+      warnings: [],
+    }),
+    // biome-ignore lint/correctness/useYield: it fails before there is anything to tell.
+    async *[Symbol.asyncIterator]() {
+      throw failure;
+    },
+  };
+}

@@ -1,0 +1,29 @@
+export {
+  BATCH_ID,
+  BATCH_LIMIT,
+  Batch,
+  type BatchEntry,
+  Batches,
+  type BatchesOptions,
+  type BatchResult,
+  type CompleteBatchOptions,
+  lengthOf,
+} from "./batches/index.js";
+export { FoundryClient, type FoundryClientOptions } from "./client.js";
+export type { RunEvent } from "./completion-run.js";
+export { type CompletionState, hasEnded } from "./completion-state.js";
+export {
+  type Cancelled,
+  Completions,
+  type Started,
+  type StartOptions,
+  type WaitOptions,
+} from "./completions.js";
+export {
+  type LoadFacts,
+  LoadRun,
+  type LoadState,
+  type LoadStatus,
+  type LoadWish,
+} from "./load-run.js";
+export { Loads, type LoadWaitOptions } from "./loads.js";

@@ -1,0 +1,1 @@
+export { Queue, type Waiter } from "./queue.js";

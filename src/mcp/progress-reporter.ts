@@ -1,0 +1,215 @@
+import type { StatusUpdate } from "../foundry/index.js";
+import { toFoundryError } from "../lib/index.js";
+import type { Logger } from "../log.js";
+
+/**
+ * Progress of one call, told to a caller who asked for it. `progress` counts tokens. A message with a
+ * whole number is new text of the model; one with a fraction is a sign of life in our words, such as
+ * "Loading phi-4-mini, 12 s". The protocol wants every number to be greater than the one before.
+ * While a model is downloaded `progress` is its percentage and `total` says so.
+ */
+export interface ProgressUpdate {
+  readonly progress: number;
+  readonly total?: number;
+  readonly message: string;
+}
+
+export interface Clock {
+  /** Milliseconds since any fixed moment. */
+  now(): number;
+  /** Runs `callback` in `ms` milliseconds; returns what prevents it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, callback) => {
+    // What is only told keeps no process alive.
+    const timer = setTimeout(callback, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The same, where a throw of what was to be run is logged: from a timer it would end the process. */
+export const guardedClock = (log: Logger): Clock => ({
+  now: systemClock.now,
+  after: (ms, callback) =>
+    systemClock.after(ms, () => {
+      try {
+        callback();
+      } catch (thrown) {
+        log.error({ detail: toFoundryError(thrown).detail }, "a timer failed");
+      }
+    }),
+});
+
+/** Nine a second while it runs; the last one, which does not wait, makes it ten. */
+const INTERVAL_MS = 120;
+/** After so long without news, a sign of life. Hosts that count silence as death count on it. */
+const HEARTBEAT_MS = 1000;
+const FRACTION = 0.001;
+/** New text longer than this is told by its end: no model on a user's machine is that fast. */
+const LONGEST_MESSAGE = 1000;
+
+/** What a sign of life says after so many seconds of waiting. */
+type Words = (seconds: number) => string;
+
+export class ProgressReporter {
+  readonly #send: ((update: ProgressUpdate) => Promise<void>) | null;
+  readonly #clock: Clock;
+  #tokens = 0;
+  #newText = "";
+  /** A sign of life that is due as soon as the rate allows. */
+  #status: string | null = null;
+  #words: Words | null = null;
+  /** The news that is waited on now, as it is told; `null` while something else is. */
+  #waitsFor: string | null = null;
+  /** How far a download of this call is. */
+  #percent: number | null = null;
+  /** How many items this call is about; what is counted then are items. */
+  #items: number | null = null;
+  #waitingSince = 0;
+  #lastProgress = 0;
+  #lastSentAt: number;
+  #isSending = false;
+  #isFinished = false;
+  #cancelTimer: (() => void) | null = null;
+
+  /** `send` is `null` for a caller who did not ask: then nothing is done. */
+  constructor(send: ((update: ProgressUpdate) => Promise<void>) | null, clock = systemClock) {
+    this.#send = send;
+    this.#clock = clock;
+    this.#lastSentAt = clock.now() - INTERVAL_MS;
+  }
+
+  /** A wait begins: says so at once, and again each second with the time it has taken. */
+  waiting(what: string): void {
+    if (this.#isIdle()) return;
+    this.#status = `${what}…`;
+    this.#waitsFor = null;
+    this.#wait((seconds) => `${what}, ${seconds} s`);
+    this.#work();
+  }
+
+  /** The same in words of its own, which may count down. */
+  waitingInWords(words: Words): void {
+    if (this.#isIdle()) return;
+    this.#status = words(0);
+    this.#waitsFor = null;
+    this.#wait(words);
+    this.#work();
+  }
+
+  /**
+   * What is waited for before the work itself. A download tells how far it is; when it has reached
+   * its end, or the service is found, `afterwards` is what is waited for.
+   */
+  news({ step, message, percent }: StatusUpdate, afterwards?: string): void {
+    if (this.#isIdle()) return;
+    if ((percent === 100 || step === "found") && afterwards !== undefined) {
+      this.waiting(afterwards);
+      return;
+    }
+    // The last hundredth is left for what comes after the download.
+    if (percent !== null) this.#percent = Math.max(this.#percent ?? 0, Math.min(percent, 99));
+    const words = percent === null ? message : `${message}, ${percent.toFixed(1)} %`;
+    if (this.#waitsFor === words) return;
+    const isNew = this.#waitsFor?.startsWith(message) !== true;
+    this.#waitsFor = words;
+    this.#status = words;
+    if (isNew) this.#waitingSince = this.#clock.now();
+    this.#words = (seconds) => `${words}, ${seconds} s`;
+    this.#work();
+  }
+
+  /** The model gave a token, with the text that is new by it. */
+  token(newText: string): void {
+    if (this.#isIdle()) return;
+    this.#tokens += 1;
+    this.#waitsFor = null;
+    this.#newText += newText;
+    this.#status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
+    this.#wait((seconds) => `Waiting for the next token, ${seconds} s`);
+    this.#work();
+  }
+
+  /** So many of all items have come to their end; the words are asked for when they are told. */
+  items(done: number, total: number, words: () => string): void {
+    if (this.#isIdle()) return;
+    this.#tokens = done;
+    this.#items = total;
+    this.#status = words();
+    this.#wait((seconds) => `${words()}, ${seconds} s`);
+    this.#work();
+  }
+
+  /** Tells what is left and ends: nothing is sent after the result. */
+  finish(): void {
+    if (this.#newText !== "") this.#tell();
+    this.#isFinished = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #isIdle(): boolean {
+    return this.#send === null || this.#isFinished;
+  }
+
+  #wait(words: Words): void {
+    this.#words = words;
+    this.#waitingSince = this.#clock.now();
+  }
+
+  /** Sends what is due, or sets the timer for it. There is one timer at most. */
+  #work(): void {
+    if (this.#isFinished) return;
+    const hasNews = this.#newText !== "" || this.#status !== null;
+    const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
+    const wait = dueAt - this.#clock.now();
+    // A host that does not read gets no more to read; what comes meanwhile is told at once later.
+    if (wait <= 0 && !this.#isSending) this.#tell();
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#clock.after(wait > 0 ? wait : INTERVAL_MS, () => this.#work());
+  }
+
+  #tell(): void {
+    if (this.#newText !== "") {
+      const message = tailOf(this.#newText);
+      this.#newText = "";
+      this.#status = null;
+      this.#deliver(Math.max(this.#tokens, this.#lastProgress + FRACTION), message);
+      return;
+    }
+    const seconds = Math.round((this.#clock.now() - this.#waitingSince) / 1000);
+    const message = this.#status ?? this.#words?.(seconds);
+    this.#status = null;
+    if (message === undefined) return;
+    const percent = this.#items === null ? this.#percent : null;
+    const done = Math.max(this.#tokens, percent ?? 0);
+    // A percentage is told as it is; without a new one the number only has to grow.
+    const isCounted = percent !== null || this.#items !== null;
+    const isNew = isCounted && done > this.#lastProgress;
+    this.#deliver(isNew ? done : Math.max(done, this.#lastProgress) + FRACTION, message);
+  }
+
+  #deliver(progress: number, message: string): void {
+    this.#lastProgress = Math.round(progress / FRACTION) * FRACTION;
+    this.#lastSentAt = this.#clock.now();
+    this.#isSending = true;
+    const sent = (): void => {
+      this.#isSending = false;
+    };
+    // A caller who has gone needs no progress, and its call ends by its own signal.
+    const whole = this.#items ?? (this.#percent === null ? null : 100);
+    const total = whole === null ? {} : { total: whole };
+    this.#send?.({ progress: Number(this.#lastProgress.toFixed(3)), ...total, message }).then(
+      sent,
+      sent,
+    );
+  }
+}
+
+function tailOf(text: string): string {
+  if (text.length <= LONGEST_MESSAGE) return text;
+  return `…${text.slice(-LONGEST_MESSAGE).replace(/^[\uDC00-\uDFFF]/, "")}`;
+}

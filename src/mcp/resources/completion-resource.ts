@@ -1,0 +1,118 @@
+import { type CompletionState, hasEnded } from "../../jobs/index.js";
+
+const SCHEME = "foundry://completions/";
+const LONGEST_TITLE_TEXT = 50;
+
+export const TEXT_TEMPLATE = `${SCHEME}{id}`;
+export const STATE_TEMPLATE = `${SCHEME}{id}/state`;
+
+/** Where the whole text of a completion is read. */
+export const completionUri = (id: string): string => `${SCHEME}${id}`;
+export const stateUri = (id: string): string => `${completionUri(id)}/state`;
+
+/** Which part of which completion a URI means; `null` where it means none. */
+export function partOf(
+  uri: string,
+): { readonly id: string; readonly part: "text" | "state" } | null {
+  const [, id, state] = /^foundry:\/\/completions\/([^/?#\s]+)(\/state)?$/.exec(uri) ?? [];
+  if (id === undefined) return null;
+  return { id, part: state === undefined ? "text" : "state" };
+}
+
+/** A completion in a list of resources. */
+export function resourceOf(state: CompletionState) {
+  const { id, text, endedAt } = state;
+  return {
+    uri: completionUri(id),
+    name: id,
+    title: titleOf(state),
+    description: descriptionOf(state),
+    mimeType: "text/plain",
+    size: Buffer.byteLength(text),
+    ...(endedAt === null ? {} : { annotations: { lastModified: new Date(endedAt).toISOString() } }),
+  };
+}
+
+/** The text and how it stands, as two contents: the first is the text and nothing else. */
+export function contentsOf(state: CompletionState, part: "text" | "state") {
+  const { id, text } = state;
+  const textContent = { uri: completionUri(id), mimeType: "text/plain", text };
+  const stateContent = {
+    uri: stateUri(id),
+    mimeType: "application/json",
+    text: JSON.stringify(fieldsOf(state)),
+  };
+  return part === "state" ? [stateContent] : [textContent, stateContent];
+}
+
+function titleOf({ model, status, createdAt, text }: CompletionState): string {
+  const what = `${model ?? "Completion"}, ${status}, ${timeOf(createdAt)}`;
+  const words = firstWords(text);
+  return words === "" ? what : `${what}: ${words}`;
+}
+
+/** As the clock on the user's wall says. */
+function timeOf(milliseconds: number): string {
+  const date = new Date(milliseconds);
+  const twoDigits = (figure: number): string => String(figure).padStart(2, "0");
+  return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
+}
+
+function firstWords(text: string): string {
+  // Not the whole of a long text: only its beginning is looked at.
+  const line = text
+    .slice(0, 10 * LONGEST_TITLE_TEXT)
+    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
+    .trim();
+  if (line.length <= LONGEST_TITLE_TEXT) return line.toWellFormed();
+  const cut = line.slice(0, LONGEST_TITLE_TEXT).replace(/\s+\S*$/, "");
+  return `${cut.replace(/[\uD800-\uDBFF]$/, "").toWellFormed()}…`;
+}
+
+function descriptionOf(state: CompletionState): string {
+  const { status, model, usage, error } = state;
+  const of = model === null ? "" : ` by ${model}`;
+  const tokens =
+    usage.outputTokens === null
+      ? ""
+      : `, ${usage.estimated ? "about " : ""}${usage.outputTokens} tokens${hasEnded(state) ? "" : " so far"}`;
+  const why = error === null ? "" : ` (${error.code})`;
+  return `Text of a completion${of}: ${status}${why}${tokens}`;
+}
+
+/** How it stands, named as the tools name it. */
+function fieldsOf(state: CompletionState) {
+  const { usage, error } = state;
+  return {
+    completion_id: state.id,
+    status: state.status,
+    model: state.model,
+    characters: state.text.length,
+    finish_reason: state.finishReason,
+    usage: {
+      input_tokens: usage.inputTokens,
+      output_tokens: usage.outputTokens,
+      estimated: usage.estimated,
+    },
+    place: state.place,
+    eta_ms: state.etaMs,
+    waits_for: state.news,
+    batch_id: state.batchId,
+    created_at: new Date(state.createdAt).toISOString(),
+    ended_at: state.endedAt === null ? null : new Date(state.endedAt).toISOString(),
+    error: error === null ? null : { code: error.code, message: error.message },
+    warnings: state.warnings,
+    next: nextOf(state),
+  };
+}
+
+function nextOf({ id, status, finishReason, error }: CompletionState): string {
+  if (status === "queued" || status === "loading" || status === "running") {
+    return `It goes on: call get_completion with ${id}, read this again later, or subscribe to it.`;
+  }
+  if (error !== null) return error.action;
+  if (finishReason === "length") {
+    return "It was cut off at its token limit: ask again with a larger max_tokens.";
+  }
+  return "Nothing: this is the whole answer.";
+}

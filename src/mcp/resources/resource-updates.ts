@@ -1,0 +1,90 @@
+import type { Completions } from "../../jobs/index.js";
+import { type Clock, systemClock } from "../progress-reporter.js";
+import { Throttle } from "../throttle.js";
+
+/** What became of a completion, as `completions.onChange` tells it. */
+export type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
+
+/** How a host is told. Each resolves when it has taken the notification. */
+export interface Notify {
+  readonly updated: (uri: string) => Promise<void>;
+  readonly listChanged: () => Promise<void>;
+}
+
+/** Growing text is told about so often. */
+const INTERVAL_MS = 1000;
+/** More than completions can be kept at a time, and little memory. */
+export const MOST_SUBSCRIPTIONS = 1000;
+
+/** Tells one host that the completions it subscribed to have changed, and that others came or went. */
+export class ResourceUpdates {
+  readonly #notify: Notify;
+  readonly #clock: Clock;
+  readonly #list: Throttle;
+  /** By completion, then by the resource of it. */
+  readonly #subscribed = new Map<string, Map<string, Throttle>>();
+  #isClosed = false;
+
+  constructor(notify: Notify, clock = systemClock) {
+    this.#notify = notify;
+    this.#clock = clock;
+    this.#list = new Throttle(notify.listChanged, INTERVAL_MS, clock);
+  }
+
+  get subscriptions(): number {
+    return [...this.#subscribed.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Returns whether there was room for it. */
+  subscribe(id: string, uri: string): boolean {
+    const own = this.#subscribed.get(id) ?? new Map<string, Throttle>();
+    if (own.has(uri) || this.#isClosed) return true;
+    if (this.subscriptions >= MOST_SUBSCRIPTIONS) return false;
+    own.set(uri, this.#pacerOf(uri));
+    this.#subscribed.set(id, own);
+    return true;
+  }
+
+  unsubscribe(id: string, uri: string): void {
+    const own = this.#subscribed.get(id);
+    own?.get(uri)?.stop();
+    own?.delete(uri);
+    if (own?.size === 0) this.#subscribed.delete(id);
+  }
+
+  /** For one who subscribed to what had ended, and would wait for news that never come. */
+  tellOnce(uri: string): void {
+    // After the answer to the subscription.
+    this.#clock.after(0, () => {
+      if (!this.#isClosed) this.#pacerOf(uri).now();
+    });
+  }
+
+  changed(id: string, what: Change): void {
+    if (this.#isClosed) return;
+    if (what === "started" || what === "gone") this.#list.happened();
+    // `ended` comes right after it.
+    if (what === "completed") return;
+    const isUrgent = what === "status" || what === "ended";
+    const isOver = what === "ended" || what === "gone";
+    for (const pacer of this.#subscribed.get(id)?.values() ?? []) {
+      if (what === "gone") pacer.stop();
+      else if (isUrgent) pacer.now();
+      else pacer.happened();
+    }
+    // Nothing changes any more.
+    if (isOver) this.#subscribed.delete(id);
+  }
+
+  /** Tells nothing from now on. */
+  close(): void {
+    this.#isClosed = true;
+    this.#list.stop();
+    for (const own of this.#subscribed.values()) for (const pacer of own.values()) pacer.stop();
+    this.#subscribed.clear();
+  }
+
+  #pacerOf(uri: string): Throttle {
+    return new Throttle(() => this.#notify.updated(uri), INTERVAL_MS, this.#clock);
+  }
+}

@@ -1,0 +1,187 @@
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { ErrorCode, McpError } from "@modelcontextprotocol/sdk/types.js";
+import { z } from "zod";
+import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
+import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
+import { type Clock, systemClock } from "../progress-reporter.js";
+import {
+  completionUri,
+  contentsOf,
+  partOf,
+  resourceOf,
+  STATE_TEMPLATE,
+  stateUri,
+  TEXT_TEMPLATE,
+} from "./completion-resource.js";
+import { MOST_SUBSCRIPTIONS, ResourceUpdates } from "./resource-updates.js";
+
+/** What the server says of itself that it can do with resources. */
+export const RESOURCE_CAPABILITY = { subscribe: true, listChanged: true };
+
+/** The protocol's code for it, which the SDK does not name. */
+const RESOURCE_NOT_FOUND = -32002;
+const PAGE = 50;
+/** Ours are 50 characters. */
+const LONGEST_URI = 200;
+
+const EXAMPLE = "foundry://completions/c-k3f9x2-17";
+const uriParams = z.looseObject({
+  uri: z.string({ error: `the URI of a completion, such as ${EXAMPLE}` }),
+});
+const listParams = z.looseObject({
+  cursor: z.string({ error: "the nextCursor of the page before" }).optional(),
+});
+
+/** Makes the completions that are kept readable as resources, and tells who wants to know of changes. */
+export function registerResources(
+  server: Server,
+  completions: Completions,
+  clock: Clock = systemClock,
+): void {
+  const updates = new ResourceUpdates(
+    {
+      updated: (uri) =>
+        server.notification({ method: "notifications/resources/updated", params: { uri } }),
+      listChanged: () => server.notification({ method: "notifications/resources/list_changed" }),
+    },
+    clock,
+  );
+  follow(server, completions, updates);
+
+  server.setRequestHandler(requestOf("resources/list"), ({ params }) => {
+    const { cursor } = checked(listParams, params);
+    return pageOf(completions.list(), cursor);
+  });
+  server.setRequestHandler(requestOf("resources/templates/list"), () => ({
+    resourceTemplates: TEMPLATES,
+  }));
+  server.setRequestHandler(requestOf("resources/read"), ({ params }) => {
+    const { state, part } = meant(completions, checked(uriParams, params).uri);
+    return { contents: contentsOf(state, part) };
+  });
+  server.setRequestHandler(requestOf("resources/subscribe"), ({ params }) => {
+    const { state, uri } = meant(completions, checked(uriParams, params).uri);
+    if (hasEnded(state)) {
+      updates.tellOnce(uri);
+    } else if (!updates.subscribe(state.id, uri)) {
+      throw new McpError(
+        ErrorCode.InvalidRequest,
+        `There are ${MOST_SUBSCRIPTIONS} subscriptions already, which is as many as may be. Unsubscribe from some.`,
+      );
+    }
+    return {};
+  });
+  server.setRequestHandler(requestOf("resources/unsubscribe"), ({ params }) => {
+    const { uri } = checked(uriParams, params);
+    const part = partOf(uri);
+    // Also of one that is gone: nobody has to know whether it still is there.
+    if (part !== null) updates.unsubscribe(part.id, uri);
+    return {};
+  });
+}
+
+const TEMPLATES = [
+  {
+    uriTemplate: TEXT_TEMPLATE,
+    name: "completion",
+    title: "Text of a completion",
+    description:
+      "The whole text of a completion by its completion_id, the text so far while it runs. Kept for 30 minutes after its end.",
+    mimeType: "text/plain",
+  },
+  {
+    uriTemplate: STATE_TEMPLATE,
+    name: "completion-state",
+    title: "State of a completion",
+    description: "How a completion stands, without its text.",
+    mimeType: "application/json",
+  },
+];
+
+/** Follows the completions as long as the host is there. */
+function follow(server: Server, completions: Completions, updates: ResourceUpdates): void {
+  let unfollow: (() => void) | null = null;
+  const { oninitialized, onclose } = server;
+  // Before that the protocol lets a server say nothing of its own accord.
+  server.oninitialized = () => {
+    oninitialized?.();
+    unfollow ??= completions.onChange((id, what) => updates.changed(id, what));
+  };
+  server.onclose = () => {
+    onclose?.();
+    unfollow?.();
+    updates.close();
+  };
+}
+
+/** Takes whatever comes, so that what is wrong with it can be said in our words. */
+const requestOf = <M extends string>(method: M) =>
+  z.object({ method: z.literal(method), params: z.unknown().optional() });
+
+function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
+  try {
+    return parseArguments(schema, params ?? {});
+  } catch (thrown) {
+    if (!(thrown instanceof FoundryError)) throw thrown;
+    throw new McpError(ErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
+  }
+}
+
+/** Which completion a URI means, and which part of it. */
+function meant(completions: Completions, uri: string) {
+  const named = partOf(uri);
+  if (named === null) {
+    throw notFound(
+      uri,
+      `No resource has this URI; those of completions are ${TEXT_TEMPLATE} and ${STATE_TEMPLATE}.`,
+    );
+  }
+  const { id, part } = named;
+  return { state: stateOf(completions, id, uri), part, uri: URIS[part](id) };
+}
+
+const URIS = { text: completionUri, state: stateUri } as const;
+
+function stateOf(completions: Completions, id: string, uri: string): CompletionState {
+  try {
+    return completions.get(id);
+  } catch (thrown) {
+    if (!(thrown instanceof FoundryError) || thrown.code !== "COMPLETION_NOT_FOUND") throw thrown;
+    throw notFound(uri, thrown.message);
+  }
+}
+
+const notFound = (uri: string, what: string): McpError =>
+  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list names those there are.`, {
+    uri: truncate(uri, LONGEST_URI),
+  });
+
+/** The newest first, from the one after the cursor. */
+function pageOf(states: readonly CompletionState[], cursor: string | undefined) {
+  const rest = cursor === undefined ? states : statesAfter(states, cursor);
+  const page = rest.slice(0, PAGE);
+  const last = page.at(-1);
+  const isMore = last !== undefined && rest.length > PAGE;
+  return {
+    resources: page.map(resourceOf),
+    ...(isMore ? { nextCursor: `${last.createdAt}.${last.id}` } : {}),
+  };
+}
+
+/** Where the last one of the page before is gone meanwhile, its time says where to go on. */
+function statesAfter(
+  states: readonly CompletionState[],
+  cursor: string,
+): readonly CompletionState[] {
+  const [, time, id] = /^(\d{1,16})\.([a-z0-9-]{1,60})$/.exec(cursor) ?? [];
+  if (time === undefined) {
+    throw new McpError(
+      ErrorCode.InvalidParams,
+      "This cursor is none of this server's. Leave cursor out to begin with the newest.",
+    );
+  }
+  const at = states.findIndex((state) => state.id === id);
+  return at >= 0
+    ? states.slice(at + 1)
+    : states.filter(({ createdAt }) => createdAt <= Number(time));
+}

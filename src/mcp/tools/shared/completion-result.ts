@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { COMPLETION_STATUSES, type FinishReason } from "../../../foundry/index.js";
+import { type CompletionState, hasEnded } from "../../../jobs/index.js";
+import { failureLine } from "../../failure-text.js";
+import { type Excerpt, excerptOf, headOf } from "./excerpt.js";
+
+export const FINISH_REASONS = [
+  "stop",
+  "length",
+  "tool_calls",
+  "content_filter",
+] as const satisfies readonly FinishReason[];
+
+/** A result longer than this is of no use to a host. */
+export const LONGEST_TEXT = 60_000;
+/** Thinking is a detail beside the answer. */
+const LONGEST_REASONING = 20_000;
+
+/** What every tool tells of a completion. */
+export const completionShape = {
+  completion_id: z.string(),
+  status: z.enum(COMPLETION_STATUSES),
+  text: z.string(),
+  from: z.int().describe("Offset of text in the whole"),
+  next_from: z.int().nullable().describe("Where to read on; null: this was the end"),
+  total_chars: z.int(),
+  reasoning: z.string().nullable().describe("What the model thought before answering"),
+  finish_reason: z
+    .enum(FINISH_REASONS)
+    .nullable()
+    .describe("length: cut at max_tokens or at the end of the context"),
+  model: z.string().nullable().describe("Exact id"),
+  place: z.int().nullable().describe("In the queue, 1 is next"),
+  eta_s: z.number().nullable().describe("Until its turn, roughly"),
+  usage: z.object({
+    input_tokens: z.int().nullable(),
+    output_tokens: z.int().nullable(),
+    estimated: z.boolean(),
+  }),
+  timing: z.object({
+    queued_ms: z.number(),
+    load_ms: z.number(),
+    first_token_ms: z.number().nullable(),
+    total_ms: z.number(),
+    tokens_per_second: z.number().nullable(),
+  }),
+  attempts: z.int(),
+  cached: z.boolean(),
+  warnings: z.array(z.string()),
+};
+
+export const completionResult = z.object(completionShape);
+export type CompletionResult = z.output<typeof completionResult>;
+
+/** A completion as a result of a tool. Some hosts show only this part, so a failure is told here, too. */
+export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionResult {
+  const { usage, timing, error } = state;
+  return {
+    completion_id: state.id,
+    status: state.status,
+    text: excerpt.text,
+    from: excerpt.from,
+    next_from: nextFrom(state, excerpt),
+    total_chars: excerpt.total,
+    // Paid for once: whoever reads on has had it.
+    reasoning: excerpt.from > 0 ? null : reasoningOf(state),
+    finish_reason: state.finishReason,
+    model: state.model,
+    place: state.place,
+    eta_s: secondsOf(state.etaMs),
+    usage: {
+      input_tokens: usage.inputTokens,
+      output_tokens: usage.outputTokens,
+      estimated: usage.estimated,
+    },
+    timing: {
+      queued_ms: timing.queuedMs,
+      load_ms: timing.loadMs,
+      first_token_ms: timing.firstTokenMs,
+      total_ms: timing.totalMs,
+      tokens_per_second: timing.tokensPerSecond,
+    },
+    attempts: state.attempts,
+    cached: state.cached,
+    warnings: [...state.warnings, ...(error === null ? [] : [failureLine(error)])],
+  };
+}
+
+/** A completion's text from an offset on, at most so much of it. */
+export const partOf = (state: CompletionState, from: number, longest: number): Excerpt =>
+  excerptOf(state.text, { from, longest, isGrowing: !hasEnded(state) });
+
+/** All of a completion's text that fits one result, from the beginning. */
+export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
+
+/** Where to read on: what is left of it, or what is still to come. */
+export function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
+  return isCut || !hasEnded(state) ? from + text.length : null;
+}
+
+function reasoningOf({ reasoning }: CompletionState): string | null {
+  if (reasoning === null || reasoning.length <= LONGEST_REASONING) return reasoning;
+  return `${headOf(reasoning, LONGEST_REASONING)}…`;
+}
+
+/** Never 0, which would say that it is over. */
+export const secondsOf = (milliseconds: number | null): number | null =>
+  milliseconds === null ? null : Math.max(1, Math.round(milliseconds / 1000));

@@ -1,0 +1,74 @@
+import { type CompletionState, hasEnded } from "../../../jobs/index.js";
+import { completionUri } from "../../resources/index.js";
+import { nextFrom, secondsOf } from "./completion-result.js";
+import type { Excerpt } from "./excerpt.js";
+
+/** The answer itself, nothing around it, so that it can be used as it is. */
+export function answerOf({ text, finishReason }: CompletionState, excerpt: Excerpt): string {
+  // What is empty because it was read before is no empty answer.
+  if (text.trim() !== "") return excerpt.text;
+  if (finishReason === "length") {
+    return "(The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens.)";
+  }
+  return "(The model gave no text before it ended. Rephrase the request, leave stop out, or try another model.)";
+}
+
+/** What a reader of the text alone must know besides. */
+export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
+  const { text, finishReason, warnings } = state;
+  const rest = excerpt.isCut ? [restAdvice(state, excerpt)] : [];
+  // The last warning of an empty answer says that it is empty, which the text says, too.
+  if (text.trim() === "" && hasEnded(state) && state.error === null) return warnings.slice(0, -1);
+  const isCutOff = finishReason === "length" && !excerpt.isCut;
+  const cutOff = "The answer was cut off at its token limit; ask again with a larger max_tokens.";
+  return [...rest, ...(isCutOff ? [cutOff] : []), ...warnings];
+}
+
+/** The first line about a completion that goes on: how far it is, and exactly what to call next. */
+function goesOnLine(state: CompletionState, excerpt: Excerpt): string {
+  const next = nextFrom(state, excerpt) ?? 0;
+  const call = `Call get_completion with completion_ids ["${state.id}"]`;
+  const advice = next === 0 ? `${call} to get the answer.` : `${call} and from ${next} to read on.`;
+  return `Not finished: ${howFar(state)}. ${advice}`;
+}
+
+/** A completion that goes on: that line, and the text so far. */
+export function goesOnText(state: CompletionState, excerpt: Excerpt): string {
+  const line = goesOnLine(state, excerpt);
+  return excerpt.text === "" ? line : `${line}\n\n${excerpt.text}`;
+}
+
+/** How far a completion is that goes on, as part of a sentence. */
+export function howFar({
+  status,
+  news,
+  place,
+  etaMs,
+  model,
+  usage,
+  text,
+}: CompletionState): string {
+  if (status === "running") {
+    const { outputTokens } = usage;
+    if (outputTokens === null) return "reading the prompt, no tokens yet";
+    const tokens = `${outputTokens} ${outputTokens === 1 ? "token" : "tokens"} so far`;
+    return text === "" ? `${tokens}, still thinking` : `${tokens}, running`;
+  }
+  // Another load may come first, and then the news is that.
+  const told = news?.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
+  if (status === "loading") return told ?? `loading ${model ?? "the model"}`;
+  if (place !== null) return waitingWords(place, etaMs).toLowerCase();
+  return told ?? "not yet begun";
+}
+
+/** Its place in the queue, and when its turn is where that can be told. */
+export function waitingWords(place: number, etaMs: number | null): string {
+  const eta = secondsOf(etaMs);
+  return eta === null ? `Waiting, place ${place}` : `Waiting, place ${place}, about ${eta} s`;
+}
+
+/** How to get what did not fit. */
+export function restAdvice({ id }: CompletionState, { from, text, total }: Excerpt): string {
+  const next = from + text.length;
+  return `These are the characters ${from} to ${next} of ${total}. Call get_completion with completion_ids ["${id}"] and from ${next} to read on; ${completionUri(id)} is the whole as a resource.`;
+}

@@ -1,0 +1,22 @@
+export { batchInputOf, sharedSettings } from "./batch-requests.js";
+export {
+  type BatchPart,
+  batchNotes,
+  batchProgress,
+  batchText,
+  batchWarnings,
+} from "./batch-words.js";
+export { tellEvent, tellState } from "./completion-progress.js";
+export {
+  completionResult,
+  FINISH_REASONS,
+  LONGEST_TEXT,
+  nextFrom,
+  partOf,
+  resultOf,
+  wholeOf,
+} from "./completion-result.js";
+export { answerOf, goesOnText, notesOn } from "./completion-words.js";
+export { latestCompletion, latestOf, latestText } from "./latest-completions.js";
+export { replyWithin, replyWithinMs } from "./reply-within.js";
+export { severalText } from "./several-completions.js";

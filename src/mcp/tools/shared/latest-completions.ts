@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { COMPLETION_STATUSES } from "../../../foundry/index.js";
+import type { CompletionState } from "../../../jobs/index.js";
+import { headOf } from "./excerpt.js";
+
+const MOST = 20;
+const LONGEST_BEGINNING = 80;
+
+/** A completion in a short list, so that one whose id never reached the caller is found again. */
+export const latestCompletion = z.object({
+  completion_id: z.string(),
+  status: z.enum(COMPLETION_STATUSES),
+  model: z.string().nullable(),
+  age_s: z.int().describe("Since it was asked for"),
+  total_chars: z.int(),
+  beginning: z.string().describe("First words of its text"),
+});
+type Latest = z.output<typeof latestCompletion>;
+
+/** @param states The newest first. */
+export const latestOf = (states: readonly CompletionState[], now = Date.now()): Latest[] =>
+  states.slice(0, MOST).map(({ id, status, model, createdAt, text }) => ({
+    completion_id: id,
+    status,
+    model,
+    // The clock may have been set meanwhile.
+    age_s: Math.max(0, Math.round((now - createdAt) / 1000)),
+    total_chars: text.length,
+    beginning: beginningOf(text),
+  }));
+
+export function latestText(latest: readonly Latest[]): string {
+  if (latest.length === 0)
+    return "There are no completions: none was asked for in the last 30 minutes.";
+  const lines = latest.map(({ completion_id, status, model, age_s, total_chars, beginning }) => {
+    const words = beginning === "" ? "" : `: ${beginning}`;
+    return `${completion_id}: ${status}, ${model ?? "no model yet"}, ${age_s} s ago, ${total_chars} characters${words}`;
+  });
+  return [...lines, "Call get_completion with completion_ids for their text."].join("\n");
+}
+
+function beginningOf(text: string): string {
+  const line = text
+    .slice(0, 10 * LONGEST_BEGINNING)
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim();
+  const cut = line.length > LONGEST_BEGINNING || text.length > 10 * LONGEST_BEGINNING;
+  return `${headOf(line, LONGEST_BEGINNING).toWellFormed()}${cut ? "…" : ""}`;
+}

@@ -1,0 +1,110 @@
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import {
+  CallToolRequestSchema,
+  ErrorCode,
+  InitializeRequestSchema,
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  ListResourceTemplatesRequestSchema,
+  ListToolsRequestSchema,
+  PingRequestSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import { LONGEST_ERROR, truncate } from "../../lib/index.js";
+import { answerOf } from "./json-rpc.js";
+import { mistakeOf } from "./params-mistake.js";
+
+/** Requests whose params the SDK would refuse with the raw output of zod. All others are checked by us. */
+const CHECKED = new Map(
+  [
+    InitializeRequestSchema,
+    PingRequestSchema,
+    ListToolsRequestSchema,
+    CallToolRequestSchema,
+    ListResourceTemplatesRequestSchema,
+  ].map((schema) => [String(schema.shape.method.value), schema] as const),
+);
+
+/**
+ * Stands between any transport and the SDK. What one message does ends with that message: a throw of
+ * the SDK is logged and answered; params that do not fit are refused in words; and no error that
+ * leaves is longer than {@link LONGEST_ERROR}.
+ */
+export class GuardedTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: NonNullable<Transport["onmessage"]>;
+  readonly #inner: Transport;
+
+  constructor(inner: Transport) {
+    this.#inner = inner;
+  }
+
+  async start(): Promise<void> {
+    this.#inner.onclose = () => this.#contain(() => this.onclose?.());
+    this.#inner.onerror = (error) => this.onerror?.(error);
+    this.#inner.onmessage = (message, extra) => this.#take(message, extra);
+    await this.#inner.start();
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    return this.#inner.send(bounded(message));
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  readonly #take: NonNullable<Transport["onmessage"]> = (message, extra) => {
+    const request = isJSONRPCRequest(message) ? withoutTask(message) : null;
+    const mistake = request === null ? null : mistakeIn(request);
+    if (request !== null && mistake !== null) {
+      this.#refuse(ErrorCode.InvalidParams, mistake, request.id);
+      return;
+    }
+    const isTaken = this.#contain(() => this.onmessage?.(request ?? message, extra));
+    if (isTaken || request === null) return;
+    const what = "foundry-local-mcp failed on this request. Others are not affected.";
+    this.#refuse(ErrorCode.InternalError, what, request.id);
+  };
+
+  /** Returns whether it did not throw. */
+  #contain(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (thrown) {
+      this.onerror?.(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      return false;
+    }
+  }
+
+  #refuse(code: ErrorCode, message: string, id: string | number): void {
+    this.onerror?.(new Error(message));
+    this.send(answerOf({ code, message, id })).catch((error: Error) => this.onerror?.(error));
+  }
+}
+
+/** The protocol wants a server without tasks to answer as if none had been asked for. */
+function withoutTask(request: JSONRPCRequest): JSONRPCRequest {
+  if (request.params?.["task"] === undefined) return request;
+  const { task: _task, ...params } = request.params;
+  return { ...request, params };
+}
+
+function mistakeIn({ method, params }: JSONRPCRequest): string | null {
+  const given = params === undefined ? { method } : { method, params };
+  const [issue] = CHECKED.get(method)?.safeParse(given).error?.issues ?? [];
+  return issue === undefined ? null : mistakeOf(issue);
+}
+
+function bounded(message: JSONRPCMessage): JSONRPCMessage {
+  if (!("error" in message)) return message;
+  const { data, ...error } = message.error;
+  const isShort = data === undefined || JSON.stringify(data).length <= LONGEST_ERROR;
+  const text = truncate(error.message, LONGEST_ERROR);
+  return {
+    ...message,
+    error: { ...error, message: text, ...(isShort && data !== undefined ? { data } : {}) },
+  };
+}

@@ -1,0 +1,3 @@
+export { GuardedTransport } from "./guarded-transport.js";
+export { LineTransport } from "./line-transport.js";
+export { LogThrottle } from "./log-throttle.js";

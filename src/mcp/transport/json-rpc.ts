@@ -1,0 +1,119 @@
+import {
+  ErrorCode,
+  type JSONRPCMessage,
+  JSONRPCMessageSchema,
+  JSONRPCNotificationSchema,
+  JSONRPCRequestSchema,
+  RequestIdSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import { z } from "zod";
+import {
+  DEEPEST_JSON,
+  hasMoreValues,
+  jsonFrom,
+  MOST_MESSAGES_IN_LIST,
+  MOST_VALUES,
+  withoutDepths,
+} from "../../lib/index.js";
+import { mistakeOf } from "./params-mistake.js";
+
+/** Why something is not taken. With the id of what it answers, where that has one. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly id?: string | number;
+}
+
+/** One message of a line, or why it is none. */
+export type Reading = { readonly message: JSONRPCMessage } | { readonly refusal: Refusal };
+
+/** The answer that says so. */
+export const answerOf = ({ code, message, id }: Refusal) => ({
+  jsonrpc: "2.0" as const,
+  ...(id === undefined ? {} : { id }),
+  error: { code, message },
+});
+
+/** What a line says, one message after the other, so that there can be other work between two of them. */
+export function* readingsOf(line: string): Generator<Reading, void> {
+  if (hasMoreValues(line, MOST_VALUES)) {
+    const what = `The message has more than ${MOST_VALUES} values.`;
+    yield refused(ErrorCode.InvalidRequest, what, outerIdOf(line));
+    return;
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(withoutDepths(line, DEEPEST_JSON));
+  } catch {
+    yield refused(ErrorCode.ParseError, "This line is no JSON.");
+    return;
+  }
+  // Protocol version 2025-03-26 lets a client send several messages as a list.
+  if (Array.isArray(parsed)) yield* readingsOfList(parsed);
+  else yield readingOf(parsed);
+}
+
+/** A message has four. */
+const MOST_MEMBERS = 10;
+
+/** The id of a message of which only the outermost level is looked at. */
+function outerIdOf(line: string): string | number | undefined {
+  const outer = withoutDepths(line, 1, MOST_MEMBERS);
+  if (hasMoreValues(outer, MOST_MEMBERS)) return undefined;
+  return withIdSchema.safeParse(jsonFrom(outer)).data?.id;
+}
+
+function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
+  if (list.length === 0) {
+    yield refused(ErrorCode.InvalidRequest, "This list of messages is empty.");
+    return;
+  }
+  if (list.length > MOST_MESSAGES_IN_LIST) {
+    const what = `This is a list of ${list.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None of them was read.`;
+    yield refused(ErrorCode.InvalidRequest, what);
+    return;
+  }
+  for (const given of list) yield readingOf(given);
+}
+
+function refused(code: ErrorCode, message: string, id?: string | number): Reading {
+  return { refusal: id === undefined ? { code, message } : { code, message, id } };
+}
+
+/** What each message has, in the order in which a mistake in it is named. */
+const envelopeSchema = z.looseObject(
+  {
+    jsonrpc: z.literal("2.0", { error: 'jsonrpc is "2.0" in each message' }),
+    id: z.unknown().refine((id) => id === undefined || RequestIdSchema.safeParse(id).success, {
+      error: "id is a text or a whole number",
+    }),
+    method: z.string({ error: "method is a text" }).optional(),
+  },
+  { error: "A message is a JSON object" },
+);
+
+/** As much of a message as is needed to answer it. JSON-RPC lets a number be any, and MCP does not. */
+const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
+
+function readingOf(given: unknown): Reading {
+  const message = JSONRPCMessageSchema.safeParse(given);
+  if (message.success) return { message: message.data };
+  const withId = withIdSchema.safeParse(given).data;
+  // A response answers an id of ours: the host may have a request of its own with the same one.
+  const isResponse =
+    withId !== undefined && !("method" in withId) && ("result" in withId || "error" in withId);
+  const id = isResponse ? undefined : withId?.id;
+  const envelope = envelopeSchema.safeParse(given);
+  if (!envelope.success) return noMessage(envelope.error.issues[0]?.message, id);
+  if (isResponse) return noMessage("A response has a result or an error, which are objects", id);
+  if (envelope.data.method === undefined) return noMessage("A request has a method", id);
+  const schema = "id" in envelope.data ? JSONRPCRequestSchema : JSONRPCNotificationSchema;
+  const [issue] = schema.safeParse(given).error?.issues ?? [];
+  if (issue?.path[0] === "params") {
+    return refused(ErrorCode.InvalidParams, mistakeOf(issue), id);
+  }
+  return noMessage("A request has jsonrpc, id, method and params, and nothing else", id);
+}
+
+const noMessage = (why: string | undefined, id: string | number | undefined): Reading =>
+  refused(ErrorCode.InvalidRequest, `This is no JSON-RPC 2.0 message. ${why}.`, id);

@@ -1,0 +1,154 @@
+import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import {
+  ANONYMOUS_PERIOD_MS,
+  LAST_LINES_MS,
+  LONGEST_LINE,
+  MOST_ANONYMOUS_REFUSALS,
+  MOST_IN_FLIGHT,
+  MOST_INPUT_WAITING,
+  MOST_OUTPUT_WAITING,
+} from "../../lib/index.js";
+import { InputQueue } from "./input-queue.js";
+import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
+import { LineSplitter } from "./line-splitter.js";
+import { OpenRequests } from "./open-requests.js";
+import { lineOf } from "./output-line.js";
+import { RateLimit } from "./rate-limit.js";
+
+const TOO_LONG: Refusal = { code: ErrorCode.InvalidRequest, message: "The message is too long." };
+
+/**
+ * MCP over a pair of streams, one JSON message a line. Unlike the SDK's `StdioServerTransport` it
+ * closes when the input ends or the output breaks, answers what it cannot read instead of leaving the
+ * caller to wait, survives a line that is too long, and begins nothing new while the host does not read.
+ */
+export class LineTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #input: Readable;
+  readonly #output: Writable;
+  readonly #lines: LineSplitter;
+  readonly #waiting = new InputQueue();
+  readonly #open = new OpenRequests();
+  readonly #anonymous = new RateLimit(MOST_ANONYMOUS_REFUSALS, ANONYMOUS_PERIOD_MS);
+  #isWorking = false;
+  #hasEnded = false;
+  #isClosed = false;
+  #wake = (): void => {};
+
+  constructor(input: Readable, output: Writable, longestLine = LONGEST_LINE) {
+    this.#input = input;
+    this.#output = output;
+    this.#lines = new LineSplitter(longestLine);
+  }
+
+  async start(): Promise<void> {
+    this.#input.on("data", this.#onData);
+    this.#input.once("end", this.#onEnd);
+    this.#input.once("close", this.#onEnd);
+    this.#input.once("error", this.#onBreak);
+    // Never taken away: a pipe may report its end long after we have stopped to use it.
+    this.#output.on("error", this.#onBreak);
+    this.#output.on("drain", () => this.#wake());
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    // Old when the host reads again, and then the next one comes.
+    const isProgress = "method" in message && message.method === "notifications/progress";
+    if (isProgress && this.#isFull) return;
+    const line = lineOf(message);
+    if (!("method" in message)) this.#open.answered(message.id);
+    this.#wake();
+    await new Promise<void>((resolve, reject) => {
+      this.#output.write(line, (error) => {
+        this.#wake();
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#input.off("data", this.#onData);
+    // A paused stdin no longer keeps the process alive.
+    this.#input.pause();
+    this.#waiting.clear();
+    this.#wake();
+    this.onclose?.();
+  }
+
+  /** Whether the host leaves more unread than may wait. */
+  get #isFull(): boolean {
+    return this.#output.writableLength > MOST_OUTPUT_WAITING;
+  }
+
+  get #hasRoom(): boolean {
+    return !this.#isFull && this.#open.size < MOST_IN_FLIGHT;
+  }
+
+  /** What came before the end is still taken, unless nothing can be answered now: the host is gone. */
+  readonly #onEnd = (): void => {
+    this.#hasEnded = true;
+    if (!this.#isWorking || !this.#hasRoom) void this.close();
+    else setTimeout(() => void this.close(), LAST_LINES_MS).unref();
+  };
+
+  readonly #onBreak = (error: Error): void => {
+    if (!this.#isClosed) this.onerror?.(error);
+    void this.close();
+  };
+
+  readonly #onData = (chunk: Buffer): void => {
+    for (const line of this.#lines.push(chunk)) {
+      if (line === null || line.trim() !== "") this.#waiting.add(line);
+    }
+    // Up to this bound it is read on, since only reading shows that the host has closed its end.
+    if (this.#waiting.length > MOST_INPUT_WAITING) this.#input.pause();
+    if (!this.#isWorking) void this.#work();
+  };
+
+  /** Takes one message after the other; what else is to be done is done between two of them. */
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (let line = this.#waiting.next(); line !== undefined; line = this.#waiting.next()) {
+      for (const reading of line === null ? [{ refusal: TOO_LONG }] : readingsOf(line)) {
+        this.#take(reading);
+        await setImmediate();
+        await this.#room();
+        if (this.#isClosed) return;
+      }
+      if (this.#input.isPaused() && this.#waiting.length <= MOST_INPUT_WAITING) {
+        this.#input.resume();
+      }
+    }
+    this.#isWorking = false;
+    if (this.#hasEnded) await this.close();
+  }
+
+  async #room(): Promise<void> {
+    while (!this.#hasRoom && !this.#isClosed) {
+      if (this.#hasEnded) return this.close();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #take(reading: Reading): void {
+    if ("refusal" in reading) {
+      this.onerror?.(new Error(reading.refusal.message));
+      // Without an id no caller waits for it.
+      if (reading.refusal.id === undefined && !this.#anonymous.take()) return;
+      this.send(answerOf(reading.refusal)).catch(this.#onBreak);
+      return;
+    }
+    this.#open.note(reading.message);
+    this.onmessage?.(reading.message);
+  }
+}

@@ -1,0 +1,304 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import {
+  type Bounds,
+  ENDPOINT_ALLOWED,
+  endpointFault,
+  FoundryError,
+  jsonFrom,
+  SECONDS,
+  WHOLE_NUMBERS,
+} from "./lib/index.js";
+import { LOG_LEVELS } from "./log.js";
+
+/**
+ * The one place that knows an environment variable. Each setting is a row of this table: its
+ * variable, what it accepts, its default and its meaning; parsing, flags and `--help` derive from it.
+ */
+
+interface Setting<T extends z.ZodType> {
+  /** What the raw text becomes; its error message says what is allowed. */
+  readonly schema: T;
+  /** As `--help` and the README print it. */
+  readonly defaultText: string;
+  readonly meaning: string;
+}
+
+const setting = <T extends z.ZodType>(
+  schema: T,
+  defaultText: string,
+  meaning: string,
+): Setting<T> => ({ schema, defaultText, meaning });
+
+const seconds = (allowed: Bounds) =>
+  number(`a number of seconds from ${allowed.min} to ${allowed.max}`, allowed);
+
+function number(allowed: string, { min, max }: Bounds, whole = false) {
+  const isWhole = (value: number) => !whole || Number.isInteger(value);
+  return decimalNumber(allowed, (value) => value >= min && value <= max && isWhole(value));
+}
+
+/**
+ * A decimal number that `fits`, not what `Number()` also takes: no hexadecimal, no blanks, no
+ * "Infinity". `allowed` says what fits.
+ */
+export function decimalNumber(allowed: string, fits: (value: number) => boolean) {
+  const isNumber = (text: string) => /^\d+(\.\d+)?$/.test(text) && fits(Number(text));
+  return z.string().refine(isNumber, { error: allowed }).transform(Number);
+}
+
+const wholeNumber = (allowed: Bounds) =>
+  number(`a whole number from ${allowed.min} to ${allowed.max}`, allowed, true);
+
+const yesOrNo = (text: string): boolean | string => {
+  const word = text.toLowerCase();
+  return word === "true" || word === "1" ? true : word === "false" || word === "0" ? false : word;
+};
+const boolean = z.string().transform(yesOrNo).pipe(z.boolean("true or false"));
+const booleanOrAuto = z
+  .string()
+  .transform(yesOrNo)
+  .pipe(z.union([z.boolean(), z.literal("auto")], "true, false or auto"));
+
+const headersSchema = z.string().transform((text, context) => {
+  const parsed = z.record(z.string(), z.string()).safeParse(jsonFrom(text));
+  if (parsed.success) return parsed.data;
+  context.issues.push({
+    code: "custom",
+    input: text,
+    message: 'a JSON object of texts, such as {"X-Team":"research"}',
+  });
+  return z.NEVER;
+});
+
+/** What becomes of a completion whose call is cancelled. */
+const ON_CANCEL = ["auto", "stop", "detach"] as const;
+export type OnCancel = (typeof ON_CANCEL)[number];
+
+/** Where a service is looked for. */
+const DISCOVERY = ["auto", "declared"] as const;
+
+const SETTINGS = {
+  FOUNDRY_ENDPOINT: setting(
+    z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
+    "found",
+    "base URL of the service; with or without /v1 or a slash. Then it is used and nothing else",
+  ),
+  FOUNDRY_DISCOVERY: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(DISCOVERY, { error: `one of ${DISCOVERY.join(", ")}` })),
+    "auto",
+    "where it is found: declared only where its command line or its daemon's file says, auto also on ports that it often has, where a program of this user listens",
+  ),
+  FOUNDRY_AUTOSTART: setting(
+    boolean,
+    "true",
+    "start Foundry Local when it is installed but not running",
+  ),
+  FOUNDRY_EMBEDDED: setting(
+    booleanOrAuto,
+    "auto",
+    "run the core of the npm package foundry-local-sdk in a process of ours: true in place of any other service, auto where there is no other",
+  ),
+  FOUNDRY_CLI: setting(
+    z.string(),
+    "found",
+    "path of Foundry Local's command line, where it is neither on PATH nor where installers put it",
+  ),
+  FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token, for engines that want one"),
+  FOUNDRY_HEADERS: setting(headersSchema, "none", "extra headers of each request, as JSON"),
+  FOUNDRY_MODEL: setting(
+    z.string(),
+    "phi-4-mini",
+    "default model: alias, name or id. Unset and not downloaded: the loaded model, else the first downloaded one that can chat",
+  ),
+  FOUNDRY_TIMEOUT: setting(
+    seconds(SECONDS.timeout),
+    "30",
+    "seconds for a request that should answer at once (probe, list, unload)",
+  ),
+  FOUNDRY_STALL_TIMEOUT: setting(
+    seconds(SECONDS.stallTimeout),
+    "300",
+    "longest silence of a generation in seconds, before or between tokens",
+  ),
+  FOUNDRY_LOAD_TIMEOUT: setting(
+    seconds(SECONDS.loadTimeout),
+    "900",
+    "longest load of a model, in seconds",
+  ),
+  FOUNDRY_REPLY_WITHIN: setting(
+    seconds({ min: 0, max: 3600 }),
+    "45",
+    "seconds after which a tool answers with what it has, below what hosts allow; the work goes on",
+  ),
+  FOUNDRY_ON_CANCEL: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
+    "auto",
+    "what becomes of a completion whose call the host cancels: stop, detach (it goes on), or auto: it goes on when the host had only run out of time",
+  ),
+  FOUNDRY_CONCURRENCY: setting(
+    z.union(
+      [z.literal("auto").transform(() => "auto" as const), wholeNumber(WHOLE_NUMBERS.concurrency)],
+      {
+        error: "a whole number from 1 to 64, or auto",
+      },
+    ),
+    "auto",
+    "generations at once per model; auto: 1 on the old service and on core 1.x, else 4",
+  ),
+  FOUNDRY_QUEUE: setting(
+    wholeNumber(WHOLE_NUMBERS.queueLimit),
+    "64",
+    "completions that may wait for their turn; one more is refused",
+  ),
+  FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
+    seconds(SECONDS.downloadStall),
+    "300",
+    "longest time in seconds that a download may stand still; it has no other limit",
+  ),
+  FOUNDRY_RETRIES: setting(
+    wholeNumber(WHOLE_NUMBERS.retries),
+    "3",
+    "retries of a failed request after the first attempt",
+  ),
+  FOUNDRY_MAX_TOKENS: setting(
+    wholeNumber(WHOLE_NUMBERS.maxTokens),
+    "1024",
+    "tokens of an answer when the caller gives no max_tokens",
+  ),
+  FOUNDRY_LOG_LEVEL: setting(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(", ")}, in any case` })),
+    "info",
+    "JSON lines on stderr; prompts and answers only at trace",
+  ),
+} as const satisfies Record<string, Setting<z.ZodType>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+const SETTING_NAMES = Object.keys(SETTINGS).filter((name): name is SettingName => name in SETTINGS);
+
+/** Values of the settings that were given; one that is absent has its default. */
+export type Settings = {
+  readonly [N in SettingName]?: z.output<(typeof SETTINGS)[N]["schema"]> | undefined;
+};
+
+/** `FOUNDRY_MAX_TOKENS` is `max-tokens` on the command line. */
+const flagOf = (name: SettingName): string =>
+  name.replace("FOUNDRY_", "").toLowerCase().replaceAll("_", "-");
+
+/**
+ * Reads settings from flags and environment; a flag outranks its variable. An empty value counts as
+ * unset, because hosts write `"FOUNDRY_API_KEY": ""` for a field the user left blank.
+ *
+ * @throws FoundryError `INVALID_SETTING` with the name, the value and what is allowed.
+ * @example
+ * readSettings(["--model", "qwen2.5-0.5b"], process.env).FOUNDRY_MODEL; // "qwen2.5-0.5b"
+ */
+export function readSettings(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const given = parseFlags(flags);
+  const settings: Record<string, unknown> = {};
+  for (const name of SETTING_NAMES) {
+    const flag = given[flagOf(name)];
+    const raw = (typeof flag === "string" ? flag : environment[name])?.trim();
+    if (raw === undefined || raw === "") continue;
+    const parsed = SETTINGS[name].schema.safeParse(raw);
+    if (!parsed.success) {
+      const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
+      const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
+      const allowed = parsed.error.issues[0]?.message ?? "something else";
+      throw new FoundryError("INVALID_SETTING", `${source} is ${shown}, which does not fit.`, {
+        action: `Set it to ${allowed}, or leave it out (default: ${SETTINGS[name].defaultText}).`,
+      });
+    }
+    settings[name] = parsed.data;
+  }
+  return settings;
+}
+
+export const SETTING_SOURCES = ["flag", "environment", "default"] as const;
+
+/** A setting as it is in force, and where it came from. */
+export interface SettingInForce {
+  readonly name: SettingName;
+  /** As it was written; of a secret only that there is one. */
+  readonly value: string;
+  readonly source: (typeof SETTING_SOURCES)[number];
+}
+
+/** Every setting as {@link readSettings} understands it, for a person who wonders. */
+export function settingsInForce(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): SettingInForce[] {
+  const given = parseFlags(flags);
+  return SETTING_NAMES.map((name) => {
+    const flag = given[flagOf(name)];
+    const isFlag = typeof flag === "string" && flag.trim() !== "";
+    const raw = (typeof flag === "string" ? flag : environment[name])?.trim() ?? "";
+    if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
+    const value = isSecret(name, raw) ? "(hidden)" : raw;
+    return { name, value, source: isFlag ? "flag" : "environment" };
+  });
+}
+
+function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    SETTING_NAMES.map((name) => [flagOf(name), { type: "string" as const }]),
+  );
+  const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
+  return parsedFlags(
+    () => parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }),
+    `Known flags: ${known}. See --help.`,
+  );
+}
+
+/**
+ * What `parseArgs` reads of a command line.
+ *
+ * @throws FoundryError `INVALID_SETTING` with what Node says of it, and with `action`.
+ */
+export function parsedFlags<T>(parse: () => { readonly values: T }, action: string): T {
+  try {
+    return parse().values;
+  } catch (error) {
+    // What follows in Node's words is advice about positional arguments, which there are none of.
+    const first = error instanceof Error ? (error.message.split(/\.\s|\.$|\n/)[0] ?? "") : "";
+    throw new FoundryError("INVALID_SETTING", `The command line does not fit: ${first}.`, {
+      action,
+      cause: error,
+    });
+  }
+}
+
+const SECRETS: ReadonlySet<string> = new Set<SettingName>(["FOUNDRY_API_KEY", "FOUNDRY_HEADERS"]);
+
+/** Variables as other programs may have them, which we start: without what is meant for a service. */
+export function withoutSecrets(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)));
+}
+
+/** Of an address, what is not allowed in it: passwords and keys stand there. */
+const isSecret = (name: SettingName, raw: string): boolean =>
+  SECRETS.has(name) || (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
+
+/** Every setting with its flag, default and meaning, for `--help`. */
+export function describeSettings(): string {
+  return SETTING_NAMES.map((name) => {
+    const { defaultText, meaning } = SETTINGS[name];
+    return `  ${name}, --${flagOf(name)}  (default: ${defaultText})\n      ${meaning}`;
+  }).join("\n");
+}

@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { LocalServer } from "../../../src/commands/demo/local-server.js";
+import { FoundryError } from "../../../src/lib/errors.js";
+
+test("a server that ends before it answers is explained in words", async () => {
+  const started = LocalServer.start({ args: ["--eval", "process.exit(1)"], env: {} });
+
+  await expect(started).rejects.toBeInstanceOf(FoundryError);
+  await expect(started).rejects.toMatchObject({
+    code: "INTERNAL",
+    message: "The server that was started here did not answer.",
+    action: expect.stringContaining("FOUNDRY_LOG_LEVEL=debug"),
+  });
+});

@@ -1,0 +1,136 @@
+import { describe, expect, it } from "vitest";
+import {
+  type CompletionReport,
+  doctorReportSchema,
+  type Findings,
+  reportOf,
+} from "../../../src/commands/doctor/report.js";
+import { showReport } from "../../../src/commands/doctor/report-text.js";
+import { terminalScreen } from "../../../src/commands/terminal/screen.js";
+import { FoundryClient } from "../../../src/foundry/index.js";
+import { FoundryError } from "../../../src/lib/errors.js";
+import { settingsInForce } from "../../../src/settings.js";
+import { deadUrl } from "../../foundry/fixtures.js";
+
+const NO_MODEL: CompletionReport = {
+  ok: false,
+  model: null,
+  text: "",
+  output_tokens: 0,
+  estimated: false,
+  load_ms: 0,
+  first_token_ms: null,
+  tokens_per_second: null,
+  error: {
+    code: "MODEL_NOT_CACHED",
+    what: "No model that can chat is downloaded.",
+    fix: "Download one.",
+  },
+};
+
+const EMPTY_LIST = { models: [], defaultModel: null, warning: null };
+
+/** What there is to tell where nobody listens, in real words. */
+async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
+  const client = new FoundryClient({ endpoint: await deadUrl(), retry: { retries: 0 } });
+  const failure = await client.listModels().then(
+    () => null,
+    (error: unknown) => (error instanceof FoundryError ? error : null),
+  );
+  const diagnosis = { ...(await client.diagnose()), commandLine: null };
+  await client.close();
+  const settings = settingsInForce([], {});
+  return {
+    version: "0.0.0",
+    diagnosis,
+    list: null,
+    completion: null,
+    failure,
+    settings,
+    ...changes,
+  };
+}
+
+/** The same with a health in which this is wrong. */
+async function withProblems(
+  problems: Findings["diagnosis"]["health"]["problems"],
+  changes: Partial<Findings>,
+): Promise<Findings> {
+  const all = await findings(changes);
+  const health = { ...all.diagnosis.health, status: "degraded" as const, problems };
+  return { ...all, failure: null, diagnosis: { ...all.diagnosis, health }, ...changes };
+}
+
+describe("the doctor's report", () => {
+  it("tells once what both the list of models and the health check met", async () => {
+    const report = reportOf(await findings());
+
+    expect(report).toMatchObject({ ok: false, status: "unavailable", models: null });
+    expect(report.problems).toHaveLength(1);
+  });
+
+  it("tells what came of the search that could start something, not of the one that looked", async () => {
+    const failure = new FoundryError(
+      "NO_ENDPOINT",
+      "Foundry Local could not be started. Tried: `foundry server start`: was run, but failed.",
+      { action: "Run it in a terminal." },
+    );
+
+    const { problems } = reportOf(await findings({ failure }));
+
+    expect(problems).toEqual([
+      { what: "Foundry Local could not be started.", fix: "Run it in a terminal." },
+    ]);
+  });
+
+  it("does not tell of a missing model twice in other words", async () => {
+    const told = { what: "The service lists no models.", fix: "Download one." };
+
+    const report = reportOf(await withProblems([told], { list: EMPTY_LIST, completion: NO_MODEL }));
+
+    expect(report.ok).toBe(false);
+    expect(report.problems).toEqual([told]);
+  });
+
+  it("tells what a completion failed of, beside what else is wrong", async () => {
+    const told = { what: "It is slow.", fix: "Wait." };
+    const error = { code: "INFERENCE_FAILED", what: "It broke.", fix: "Mend it." };
+
+    const report = reportOf(
+      await withProblems([told], { list: EMPTY_LIST, completion: { ...NO_MODEL, error } }),
+    );
+
+    expect(report.problems).toEqual([told, { what: "It broke.", fix: "Mend it." }]);
+  });
+
+  it("has the shape that is promised", async () => {
+    const report = reportOf(await findings());
+
+    expect(doctorReportSchema.strict().parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
+  });
+});
+
+describe("the report on a terminal", () => {
+  /** What is written to a terminal so wide, without its colours. */
+  async function linesOn(columns: number, environment = { NO_COLOR: "1" }): Promise<string[]> {
+    let written = "";
+    const output = { isTTY: true, columns, write: (text: string) => (written += text) };
+    showReport(reportOf(await findings()), terminalScreen(output, environment));
+    return written.split("\n");
+  }
+
+  it.each([60, 80, 100])("keeps to its width of %i", async (columns) => {
+    for (const line of await linesOn(columns)) expect(line.length).toBeLessThanOrEqual(columns);
+  });
+
+  it("is no wider than can be read", async () => {
+    for (const line of await linesOn(400)) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  it("never parts a setting from its value", async () => {
+    const lines = await linesOn(60);
+
+    expect(lines.join("\n")).toMatch(/FOUNDRY_MODEL phi-4-mini/);
+    expect(lines.filter((line) => /FOUNDRY_\w+$/.test(line))).toEqual([]);
+  });
+});

@@ -1,0 +1,225 @@
+import { startFoundryCli } from "foundry-local-simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { CurrentService } from "../../../src/foundry/connection/current-service.js";
+import { FoundryClient } from "../../../src/foundry/index.js";
+import { FoundryError } from "../../../src/lib/errors.js";
+import { Installation, running } from "../discovery/installation.js";
+import { askedOf, simulate } from "../fixtures.js";
+
+/** On a machine of its own, whose only traces of a service are the daemon's file and a command. */
+async function machineOf(url: string) {
+  const installation = await Installation.make();
+  await installation.install({ "server status": { prints: running(url) } });
+  const moveTo = (to: string) => installation.writeDaemonFile({ web_urls: [to], pid: process.pid });
+  await moveTo(url);
+  const { cliPath, machine } = installation;
+  const options = { autostart: false, embedded: false, cliPath } as const;
+  const current = new CurrentService(options, machine);
+  onTestFinished(() => current.close());
+  return { current, installation, moveTo, options };
+}
+
+const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
+  action: "Wait.",
+  retryable: true,
+  cause: Object.assign(new Error(), { code: "ECONNREFUSED" }),
+});
+
+describe("a service that was lost", () => {
+  it("leaves those who are between two requests to find out, and to go on with the next", async () => {
+    const [before, after] = [await simulate(), await simulate()];
+    const { current, moveTo } = await machineOf(before.url);
+    const connection = await current.connection();
+    let isFirst = true;
+
+    const endpoint = await current.use({}, async ({ service }) => {
+      if (isFirst) {
+        isFirst = false;
+        await before.stop();
+        await moveTo(after.url);
+        // Somebody else's request finds it gone.
+        current.noteDeath(connection, REFUSED);
+      }
+      await service.listModels(service.patient());
+      return service.endpoint;
+    });
+
+    expect(endpoint).toBe(after.url);
+  });
+
+  it("is taken up again, with what is known of it, where it answers while it works for us", async () => {
+    const { url } = await simulate({ loadMs: 60_000 });
+    const { current } = await machineOf(url);
+    const first = await current.connection();
+    const { loader } = first;
+    const load = loader.load(await loader.want("qwen2.5-0.5b"));
+    load.catch(() => {});
+    await first.service.dialect();
+
+    current.noteDeath(first, REFUSED);
+    const second = await current.connection();
+
+    expect(second).toBe(first);
+  });
+
+  it("is not looked for any more once all is closed", async () => {
+    const service = await simulate();
+    const { current } = await machineOf(service.url);
+    const connection = await current.connection();
+    await service.stop();
+    current.noteDeath(connection, REFUSED);
+    const search = current.connection();
+
+    await current.close();
+
+    await expect(search).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+    await expect(current.connection()).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+});
+
+describe("a service that dies of a prompt (#818)", () => {
+  it("is started again and tried once more, and then the prompt is not sent any more", async () => {
+    const service = await simulate({ dialect: "C1", switches: { deadlyPromptBytes: 1000 } });
+    const cli = await startFoundryCli({ generation: "server", service });
+    onTestFinished(() => cli.close());
+    const { machine } = await Installation.make();
+    const client = new FoundryClient({ cliPath: cli.path, embedded: false }, machine);
+    onTestFinished(() => client.close());
+
+    const deadly = client.complete({ prompt: "x".repeat(2000) });
+
+    await expect(deadly).rejects.toMatchObject({
+      code: "SERVER_CRASHED",
+      message: expect.stringContaining("is not sent again"),
+    });
+    expect(askedOf(service, "/v1/chat/completions")).toHaveLength(2);
+    expect((await client.complete({ prompt: "Hi" })).status).toBe("completed");
+  });
+});
+
+describe("those who wait for one search", () => {
+  it("are told each by itself, though by the same function, and those who come later too", async () => {
+    const { url } = await simulate();
+    const { current } = await machineOf(url);
+    const told: string[] = [];
+    const tell = ({ message }: { message: string }) => told.push(message);
+
+    await Promise.all([current.connection({ tell }), current.connection({ tell })]);
+
+    const [looking, found] = ["Looking for Foundry Local", `Found Foundry Local at ${url}`];
+    expect(told).toEqual([looking, looking, found, found]);
+  });
+
+  it("do not begin it when they have left already", async () => {
+    const { url } = await simulate();
+    const { current, installation } = await machineOf(url);
+
+    const asked = current.connection({ signal: AbortSignal.abort() });
+
+    await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(current.lastSearch).toBeNull();
+    await current.connection();
+    expect(await installation.runsOf("server status")).toBe(1);
+  });
+});
+
+describe("closing a client", () => {
+  it("ends a download through the command line", async () => {
+    const { url, modelCachePath } = await simulate({ dialect: "C1" });
+    const { installation, options } = await machineOf(url);
+    await installation.install({
+      "server status": { prints: running(url) },
+      "cache location": { prints: JSON.stringify({ path: modelCachePath }) },
+      "model download": { prints: "Downloading, 5 %", hangs: true },
+    });
+    const client = new FoundryClient(options, installation.machine);
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+
+    const load = client.loadModel("qwen2.5-7b", {
+      download: true,
+      onStatus: ({ percent }) => percent === 5 && begin(),
+    });
+    load.catch(begin);
+    await begun;
+    await client.close();
+
+    await expect(load).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+});
+
+describe("another server where one was", () => {
+  it("is noticed by each of those who were at work, also after the first of them", async () => {
+    const before = await simulate({ dialect: "C1" });
+    const { current } = await machineOf(before.url);
+    const { service } = await current.connection();
+    await service.dialect();
+    let changed: Promise<void> | null = null;
+    const change = async (): Promise<void> => {
+      await before.close();
+      await simulate({ dialect: "S", port: before.port });
+      // Somebody else learns of it first.
+      await service.lookOnce({ limits: {} });
+    };
+    const refused = new FoundryError("UNSUPPORTED_BY_SERVER", "Not here.", {
+      action: "Wait.",
+      status: 404,
+    });
+
+    const names = await Promise.all(
+      ["one", "two"].map(() => {
+        let isFirst = true;
+        return current.use({}, async ({ service: used }) => {
+          changed ??= change();
+          await changed;
+          if (isFirst) {
+            isFirst = false;
+            throw refused;
+          }
+          return (await used.dialect()).name;
+        });
+      }),
+    );
+
+    expect(names).toEqual(["S", "S"]);
+  });
+
+  it("is noticed, too, when it understands what the one before was to be asked", async () => {
+    const before = await simulate({ dialect: "C1" });
+    const { current } = await machineOf(before.url);
+    const { service } = await current.connection();
+    await service.listModels(service.patient());
+
+    await before.close();
+    await simulate({ dialect: "C2", port: before.port });
+    const ids = await current.use({}, async ({ service: used }) => {
+      const { models } = await used.listModels(used.patient());
+      return models.filter(({ downloaded }) => downloaded === true).map(({ id }) => id);
+    });
+
+    expect(ids.length).toBeGreaterThan(0);
+    for (const id of ids) expect(id).toMatch(/:\d+$/);
+    expect((await service.dialect()).name).toBe("C2");
+  });
+
+  it("is noticed when it takes the place of the other between two requests", async () => {
+    const before = await simulate({ dialect: "C1" });
+    const { current } = await machineOf(before.url);
+    let isFirst = true;
+
+    const name = await current.use({}, async ({ service }) => {
+      const dialect = await service.dialect();
+      if (isFirst) {
+        isFirst = false;
+        await before.close();
+        await simulate({ dialect: "C2", port: before.port });
+        await dialect.listModels({ limits: {} });
+      }
+      return dialect.name;
+    });
+
+    expect(name).toBe("C2");
+  });
+});

@@ -1,0 +1,199 @@
+import type { ServerResponse } from "node:http";
+import { describe, expect, it } from "vitest";
+import { knownModel } from "../../models/known-model.js";
+import { catalogEntry, dialectOf, oldService } from "../old-service.js";
+
+const ID = "qwen2.5-0.5b-instruct-generic-cpu:3";
+
+/** A service with the model in its catalog; `answer` answers the download and may add to `cached`. */
+async function downloading(
+  answer: (response: ServerResponse, cached: string[], body: unknown) => void,
+  stallMs = 5000,
+) {
+  const cached: string[] = [];
+  const service = await oldService({
+    "/foundry/list": { json: [catalogEntry(ID)] },
+    "/openai/models": (response) => response.end(JSON.stringify(cached)),
+    "/openai/download": (response, body) => answer(response, cached, JSON.parse(body)),
+  });
+  const percents: (number | null)[] = [];
+  const caller = new AbortController();
+  const run = () =>
+    dialectOf(service).download(knownModel(ID), {
+      signal: caller.signal,
+      stallMs,
+      onPercent: (percent) => percents.push(percent),
+    });
+  return { service, cached, percents, caller, run };
+}
+
+const times = (asked: readonly string[], path: string): number =>
+  asked.filter((line) => line.endsWith(path)).length;
+
+describe("a download by the old service", () => {
+  it("is asked for by the names of Microsoft's own client, and told as it goes", async () => {
+    const bodies: unknown[] = [];
+    const { run, percents } = await downloading((response, _cached, body) => {
+      bodies.push(body);
+      response.write("Total 10.5% Downloading v3/model.onnx.data\n\n");
+      response.write("Total 9% Downloading v3/model.onnx.data\n\n");
+      response.end('Total 100% Downloading v3/a\n\n{"Success":true,"ErrorMessage":null}\n');
+    });
+    await run();
+    expect(bodies).toEqual([
+      {
+        model: {
+          Name: ID,
+          Uri: "azureml://registries/azureml/models/qwen2.5-0.5b-instruct-generic-cpu/versions/3",
+          Publisher: "Microsoft",
+          ProviderType: "AzureFoundryLocal",
+          PromptTemplate: { system: "<|system|>\n{Content}<|im_end|>", prompt: "{Content}" },
+        },
+        IgnorePipeReport: true,
+      },
+    ]);
+    expect(percents.at(-1)).toBe(100);
+    expect(percents).toEqual([...new Set(percents)].sort((a, b) => Number(a) - Number(b)));
+  });
+
+  it("is not begun for what is there", async () => {
+    const { run, cached, percents, service } = await downloading((response) => response.end());
+    cached.push(ID);
+    await run();
+    expect(percents).toEqual([100]);
+    expect(times(service.asked, "/openai/download")).toBe(0);
+  });
+
+  it("ends with the service's word, whether or not the connection does", async () => {
+    const { run, percents } = await downloading((response) => {
+      response.write('Total 50%\n{"success":true,"error":null}');
+    });
+    await run();
+    expect(percents.at(-1)).toBe(100);
+  });
+
+  it.each([
+    [
+      "the service says so",
+      (response: ServerResponse) =>
+        response.end(
+          'Total 12.9%\n{"Success":false,"ErrorMessage":"No space left on C:\\\\x\\\\y"}',
+        ),
+      "It said: No space left on y It came to 12 %.",
+    ],
+    [
+      "it gives no reason",
+      (response: ServerResponse) => response.end('{"Success":false,"ErrorMessage":null}'),
+      "The service gave no reason.",
+    ],
+    [
+      "no last word comes",
+      (response: ServerResponse) => response.end("Total 76.268% Downloading a\n\n"),
+      "without saying that the download is complete. It came to 76 %.",
+    ],
+    [
+      "the connection breaks",
+      (response: ServerResponse) => response.write("Total 40%\n", () => response.destroy()),
+      "The connection to the service broke off. It came to 40 %.",
+    ],
+    [
+      "it is refused",
+      (response: ServerResponse) => response.writeHead(500).end("Region not available"),
+      "It said: Region not available",
+    ],
+  ])("has failed when %s, and can be taken up again", async (_what, answer, words) => {
+    const { run, service } = await downloading((response) => void answer(response));
+    await expect(run()).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      retryable: true,
+      message: expect.stringContaining(words),
+      action: expect.stringContaining("goes on from what is there"),
+    });
+    expect(times(service.asked, "/openai/download")).toBe(1);
+    expect(times(service.asked, "/openai/models")).toBe(2);
+  });
+
+  it.each([
+    ["silence", () => {}],
+    ["blank lines", (response: ServerResponse) => response.write("\n\n")],
+    ["the same line", (response: ServerResponse) => response.write("Total 40% Downloading a\n")],
+  ])("is given up after %s for too long", async (_what, sign) => {
+    const { run } = await downloading((response) => {
+      response.write("Total 40% Downloading a\n");
+      const signs = setInterval(() => sign(response), 20);
+      response.on("close", () => clearInterval(signs));
+    }, 300);
+    await expect(run()).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("made no progress for 300 ms. It came to 40 %."),
+    });
+  });
+
+  it("is given up when nothing comes at all", async () => {
+    const { run } = await downloading(() => {}, 100);
+    await expect(run()).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("made no progress"),
+    });
+  });
+
+  it.each([
+    ["the connection broke", (response: ServerResponse) => response.destroy()],
+    ["its last word was lost", (response: ServerResponse) => response.end("Total 99%\n")],
+  ])("is whole when the service lists the model, although %s", async (_what, end) => {
+    const { run, percents } = await downloading((response, cached) => {
+      cached.push(ID);
+      end(response);
+    });
+    await run();
+    expect(percents.at(-1)).toBe(100);
+  });
+
+  it("ends at once when the caller gives up", async () => {
+    const { run, caller } = await downloading((response) => {
+      response.write("Total 1%\n");
+      caller.abort();
+    });
+    await expect(run()).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  const REFUSED = `{"success":false,"error":"Model ${ID} is being downloaded already."}`;
+
+  it("that the service is at already is waited for", async () => {
+    const { run, percents, service } = await downloading((response, cached) => {
+      cached.push(...(times(service.asked, "/openai/download") > 1 ? [ID] : []));
+      response.end(REFUSED);
+    });
+    await run();
+    expect(percents).toEqual([100]);
+    expect(times(service.asked, "/openai/download")).toBe(2);
+  });
+
+  it("that the service is at already says so when that takes too long", async () => {
+    const { run, service } = await downloading((response) => response.end(REFUSED), 500);
+    await expect(run()).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      retryable: true,
+      message: expect.stringContaining("since the service is at it already"),
+      action: expect.stringContaining("list_models"),
+    });
+    expect(times(service.asked, "/openai/download")).toBe(1);
+  });
+
+  it("is not possible for what no catalog has", async () => {
+    const service = await oldService({ "/foundry/list": { json: [catalogEntry("other:1")] } });
+    const call = { signal: new AbortController().signal, stallMs: 1000, onPercent: () => {} };
+    await expect(dialectOf(service).download(knownModel(ID), call)).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+    });
+  });
+
+  it("says what is wrong with the catalog that it needs", async () => {
+    const service = await oldService({ "/foundry/list": { json: [] } });
+    const call = { signal: new AbortController().signal, stallMs: 1000, onPercent: () => {} };
+    await expect(dialectOf(service).download(knownModel(ID), call)).rejects.toMatchObject({
+      code: "SERVICE_ERROR",
+      message: expect.stringContaining("catalog"),
+    });
+  });
+});

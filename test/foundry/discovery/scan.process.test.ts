@@ -1,0 +1,379 @@
+import { startSimulator } from "foundry-local-simulator";
+import { describe, expect, it } from "vitest";
+import type { ListenerOwner } from "../../../src/platform/listener-owner.js";
+import { deadUrl, simulate } from "../fixtures.js";
+import { DEAD_PID, Installation, running, STOPPED } from "./installation.js";
+
+const portOf = (url: string): number => Number(new URL(url).port);
+
+describe("where a service is looked for", () => {
+  it("is found where the newer command line says, once a probe has proved it", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+
+    const search = await installation.discovery().search();
+
+    expect(search).toMatchObject({
+      found: { endpoint: url, foundBy: "server_status" },
+      error: null,
+    });
+    expect(search.trials[0]).toEqual({
+      what: "`foundry server status`",
+      outcome: expect.stringContaining(`says that it runs at ${url}, and Foundry Local core`),
+      ok: true,
+    });
+  });
+
+  it("is found where the older command line says", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const prints = `🟢 Model management service is running on ${url}/openai/status`;
+    await installation.install({ "service status": { prints } });
+
+    const { found, trials } = await installation.discovery().search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "service_status" });
+    expect(trials[0]?.what).toBe("`foundry service status`");
+  });
+
+  it("is found although the command line says that it does not run, at an address it still names", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const prints = JSON.stringify({ running: false, state: "not_running", webUrls: [url] });
+    await installation.install({ "server status": { prints } });
+
+    const { found } = await installation.discovery().search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "server_status" });
+  });
+
+  it.each(["web_urls", "urls"])(
+    "is found by %s of daemon.json without a command line",
+    async (member) => {
+      const { url } = await simulate();
+      const installation = await Installation.make();
+      await installation.writeDaemonFile({ [member]: [`${url}/v1/`], pid: process.pid });
+
+      const { found } = await installation.discovery().search();
+
+      expect(found).toEqual({ endpoint: url, foundBy: "daemon_file" });
+    },
+  );
+
+  it("is found on a known port when nobody knows anything", async () => {
+    const { url } = await simulate();
+    const dead = await deadUrl();
+    const installation = await Installation.make();
+    const discovery = installation.discovery({ knownPorts: [portOf(dead), portOf(url)] });
+
+    const { found } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "known_port" });
+  });
+
+  it("is not used on a known port when the program there is another user's", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const discovery = installation.discovery({
+      knownPorts: [portOf(url)],
+      ownerOf: async () => "other",
+    });
+
+    const { found, trials } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(trials).toContainEqual({
+      what: url,
+      outcome: "what listens there is another user's, so it is not used",
+      ok: false,
+    });
+  });
+
+  it("is a guess on a known port when the system does not show whose program is there", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    let owner: ListenerOwner = "unknown";
+    const discovery = installation.discovery({
+      knownPorts: [portOf(url)],
+      ownerOf: async () => owner,
+    });
+
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
+    // It stays one when it is found where it was.
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
+    owner = "own";
+    expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "last_url" });
+    owner = "other";
+    expect((await discovery.search()).found).toBeNull();
+  });
+
+  it("is this user's on a known port before it is a guess, whatever the order", async () => {
+    const guessed = await simulate();
+    const own = await simulate();
+    const installation = await Installation.make();
+    const discovery = installation.discovery({
+      knownPorts: [portOf(guessed.url), portOf(own.url)],
+      ownerOf: async (port) => (port === portOf(own.url) ? "own" : "unknown"),
+    });
+
+    const { found } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: own.url, foundBy: "known_port" });
+  });
+
+  it("is not looked for on known ports when only declared addresses are wanted", async () => {
+    const guessed = await simulate();
+    const installation = await Installation.make();
+    const options = { discovery: "declared", knownPorts: [portOf(guessed.url)] } as const;
+    const discovery = installation.discovery(options);
+    expect((await discovery.search()).found).toBeNull();
+    expect(guessed.requests).toEqual([]);
+
+    const declared = await simulate();
+    await installation.writeDaemonFile({ urls: [declared.url], pid: process.pid });
+    expect((await discovery.search()).found).toEqual({
+      endpoint: declared.url,
+      foundBy: "daemon_file",
+    });
+  });
+
+  it("believes the command line when two services answer, and names the other", async () => {
+    const told = await simulate();
+    const other = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(told.url) } });
+    await installation.writeDaemonFile({ web_urls: [other.url], pid: process.pid });
+    const discovery = installation.discovery({ timing: { momentMs: 20_000 } });
+
+    const { found, trials } = await discovery.search();
+
+    expect(found?.endpoint).toBe(told.url);
+    expect(trials).toContainEqual({
+      what: "daemon.json",
+      outcome: expect.stringContaining(other.url),
+      ok: true,
+    });
+  });
+
+  it("leaves guessed ports alone when the command line knows better", async () => {
+    const told = await simulate();
+    const guessed = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(told.url) } });
+    const discovery = installation.discovery({
+      knownPorts: [portOf(guessed.url)],
+      timing: { momentMs: 20_000 },
+    });
+
+    await discovery.search();
+
+    expect(guessed.requests).toEqual([]);
+  });
+});
+
+describe("where it was last", () => {
+  it("is tried first, without the command line", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+    const discovery = installation.discovery();
+    await discovery.search();
+    const runs = await installation.runsOf("server status");
+
+    const { found } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "last_url" });
+    expect(await installation.runsOf("server status")).toBe(runs);
+  });
+
+  it("is given up when the service has moved", async () => {
+    const before = await startSimulator();
+    const after = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(after.url) } });
+    const discovery = installation.discovery();
+    discovery.remember(before.url);
+    await before.close();
+
+    const { found, trials } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: after.url, foundBy: "server_status" });
+    expect(trials[0]).toEqual({
+      what: `${before.url} (used before)`,
+      outcome: "nothing listens there",
+      ok: false,
+    });
+  });
+});
+
+describe("what is not believed", () => {
+  it("does not take another engine on a known port for Foundry Local", async () => {
+    const { url } = await simulate({ dialect: "openai" });
+    const installation = await Installation.make();
+
+    const { found, trials } = await installation.discovery({ knownPorts: [portOf(url)] }).search();
+
+    expect(found).toBeNull();
+    expect(trials).toContainEqual({
+      what: url,
+      outcome: "what answers there is not Foundry Local",
+      ok: false,
+    });
+  });
+
+  it("does not ask where a daemon was whose process has ended", async () => {
+    const simulator = await simulate();
+    const installation = await Installation.make();
+    await installation.writeDaemonFile({ web_urls: [simulator.url], pid: DEAD_PID });
+
+    const { found, trials } = await installation.discovery().search();
+
+    expect(found).toBeNull();
+    expect(simulator.requests).toEqual([]);
+    expect(trials).toContainEqual({
+      what: "daemon.json",
+      outcome: "is stale: the process that it names has ended",
+      ok: false,
+    });
+  });
+
+  it("does not send prompts to another machine because a file names it", async () => {
+    const installation = await Installation.make();
+    await installation.writeDaemonFile({ web_urls: ["http://192.0.2.1:5273"] });
+
+    const { found, trials } = await installation.discovery().search();
+
+    expect(found).toBeNull();
+    expect(trials.find(({ what }) => what === "daemon.json")?.outcome).toMatch(
+      /192\.0\.2\.1:5273, which is not this machine/,
+    );
+  });
+});
+
+describe("a service that runs and is not what is wanted", () => {
+  it("is left alone when it listens for other machines", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running("http://192.0.2.1:5273") } });
+
+    const { found, error } = await installation.discovery().search();
+
+    expect(found).toBeNull();
+    expect(error?.message).toContain("http://192.0.2.1:5273, which is not this machine");
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+
+  it("is left alone when another program has taken its port", async () => {
+    const { url } = await simulate({ dialect: "openai" });
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: running(url) } });
+
+    const { found, error } = await installation.discovery().search();
+
+    expect(found).toBeNull();
+    expect(error?.message).toContain(
+      `says that it runs at ${url}, but what answers there is not Foundry Local`,
+    );
+    expect(error).toMatchObject({ retryable: true });
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+});
+
+describe("a command line that hangs", () => {
+  it("does not hold up a live daemon that its file tells of", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    await installation.install({ "server status": { hangs: true } });
+    await installation.writeDaemonFile({ web_urls: [url], pid: process.pid });
+    const discovery = installation.discovery({ timing: { momentMs: 50 } });
+
+    const { found, trials } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "daemon_file" });
+    expect(trials[0]).toMatchObject({ outcome: "had not answered by then", ok: false });
+  });
+
+  it("is given up within a bound, and said to be what is the matter", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { hangs: true } });
+    const discovery = installation.discovery({ timing: { momentMs: 20, lookMs: 300 } });
+
+    const { found, error } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
+    expect(error?.message).toMatch(/does not tell whether it runs.*had not answered by then/);
+    expect(await installation.runsOf("server start")).toBe(0);
+  });
+});
+
+describe("what it says when there is nothing", () => {
+  it("says so in a sentence, and how to install it; what was tried is told beside it", async () => {
+    const dead = portOf(await deadUrl());
+    const installation = await Installation.make();
+    const machine = { ...installation.machine, platform: "linux" as const };
+    const discovery = installation.discovery({ machine, cliPath: undefined, knownPorts: [dead] });
+
+    const { found, error } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: false });
+    expect(error?.message).toBe(
+      "No Foundry Local was found, and its command line is not installed.",
+    );
+    expect(discovery.lastSearch?.trials).toEqual([
+      {
+        what: "`foundry`",
+        outcome: "is not installed, or not where it could be found",
+        ok: false,
+      },
+      { what: "daemon.json", outcome: "is not there", ok: false },
+      { what: `the known port ${dead}`, outcome: "nothing listens there", ok: false },
+    ]);
+    expect(error?.action).toContain("npm install --no-save --save-dev");
+    expect(discovery.lastSearch?.error).toBe(error);
+  });
+
+  it("tells that a program of the same name may be another one", async () => {
+    const installation = await Installation.make();
+    await installation.install({});
+
+    const { error } = await installation.discovery().search();
+
+    expect(error?.action).toContain(
+      "The program of that name may be another than Foundry Local's. ",
+    );
+  });
+
+  it("names a wrong path of the command line as what to look at", async () => {
+    const installation = await Installation.make();
+
+    const { error } = await installation.discovery({ cliPath: "/nowhere/foundry" }).search();
+
+    expect(error?.action).toContain("FOUNDRY_CLI");
+    expect(error?.message).not.toContain("/nowhere");
+  });
+
+  it("says that it is installed and not running when it may not be started", async () => {
+    const installation = await Installation.make();
+    await installation.install({ "server status": { prints: STOPPED } });
+
+    const { error } = await installation.discovery({ autostart: false }).search();
+
+    expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: false });
+    expect(error?.message).toContain("installed, but not running");
+    expect(error?.action).toContain("`foundry server start`");
+    expect(error?.action).toContain("FOUNDRY_AUTOSTART");
+    expect(await installation.runsOf("server start")).toBe(0);
+  });
+
+  it("names the older command where the older command line is installed", async () => {
+    const installation = await Installation.make();
+    const prints = "🔴 Model management service is not running!";
+    await installation.install({ "service status": { prints } });
+
+    const { error } = await installation.discovery({ autostart: false }).search();
+
+    expect(error?.action).toContain("`foundry service start`");
+  });
+});

@@ -1,0 +1,176 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { DownloadLock } from "../../../src/foundry/downloads/download-lock.js";
+import { machine } from "./fixtures.js";
+
+const PROGRAM = fileURLToPath(new URL("downloading-process.ts", import.meta.url));
+
+interface Other {
+  readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly says: (word: string) => Promise<void>;
+}
+
+/** Another process of ours, which downloads until its stdin ends. */
+function otherProcess(home: string, end: "returns" | "exits" = "returns"): Other {
+  const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, home, end], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const said: string[] = [];
+  createInterface(child.stdout).on("line", (line) => said.push(line));
+  return {
+    child,
+    says: (word) => expect.poll(() => said, { timeout: 20_000 }).toContain(word),
+  };
+}
+
+const never = new AbortController().signal;
+const claims = (home: string) => readdir(join(home, ".foundry-local-mcp", "downloads"));
+
+describe("a turn to download", () => {
+  it("is taken at once when nobody downloads, and leaves nothing behind", async () => {
+    const { home, platform } = await machine();
+    const waited: string[] = [];
+    const turn = new DownloadLock({ home, platform }).take(
+      never,
+      () => waited.push("waited"),
+      async () => (await claims(home)).length,
+    );
+    expect(await turn).toBe(1);
+    expect(waited).toEqual([]);
+    expect(await claims(home)).toEqual([]);
+  });
+
+  it("goes on to the next when the work fails", async () => {
+    const { home, platform } = await machine();
+    const turns = new DownloadLock({ home, platform });
+    const failing = turns.take(
+      never,
+      () => {},
+      () => Promise.reject(new Error("no")),
+    );
+    const next = turns.take(
+      never,
+      () => {},
+      async () => "done",
+    );
+    await expect(failing).rejects.toThrow("no");
+    expect(await next).toBe("done");
+  });
+
+  it("is had by one at a time, in the order of asking", async () => {
+    const { home, platform } = await machine();
+    const order: number[] = [];
+    let now = 0;
+    const one = async (index: number) => {
+      now += 1;
+      expect(now).toBe(1);
+      order.push(index);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      now -= 1;
+    };
+    const turns = Array.from({ length: 10 }, (_, index) =>
+      new DownloadLock({ home, platform }).take(
+        never,
+        () => {},
+        () => one(index),
+      ),
+    );
+    await Promise.all(turns);
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it("is waited for while another process has it", async () => {
+    const { home, platform } = await machine();
+    const other = otherProcess(home);
+    await other.says("has it");
+    const waited: string[] = [];
+    const order: string[] = [];
+    const turn = new DownloadLock({ home, platform }).take(
+      never,
+      () => {
+        waited.push("waited");
+        order.push("the other ends");
+        other.child.stdin.end();
+      },
+      async () => order.push("ours"),
+    );
+    await turn;
+    expect(waited).toEqual(["waited"]);
+    expect(order).toEqual(["the other ends", "ours"]);
+  });
+
+  it("is waited for by another process while we have it", async () => {
+    const { home, platform } = await machine();
+    const turns = new DownloadLock({ home, platform });
+    const other = await turns.take(
+      never,
+      () => {},
+      async () => {
+        const started = otherProcess(home);
+        await started.says("waiting");
+        return started;
+      },
+    );
+    await other.says("has it");
+    other.child.stdin.end();
+    await once(other.child, "exit");
+    expect(await claims(home)).toEqual([]);
+  });
+
+  it("is left by a process that exits in the middle of it", async () => {
+    const { home } = await machine();
+    const other = otherProcess(home, "exits");
+    await other.says("has it");
+    other.child.stdin.end();
+    await once(other.child, "exit");
+    expect(await claims(home)).toEqual([]);
+  });
+
+  it("is taken from a process that was killed", async () => {
+    const { home, platform } = await machine();
+    const other = otherProcess(home);
+    await other.says("has it");
+    other.child.kill("SIGKILL");
+    await once(other.child, "exit");
+    const waited: string[] = [];
+    const turns = new DownloadLock({ home, platform });
+    await turns.take(
+      never,
+      () => waited.push("waited"),
+      async () => {},
+    );
+    expect(await claims(home)).toEqual([]);
+  });
+
+  it("is not waited for after an abort", async () => {
+    const { home, platform } = await machine();
+    const other = otherProcess(home);
+    await other.says("has it");
+    const controller = new AbortController();
+    const turn = new DownloadLock({ home, platform }).take(
+      controller.signal,
+      () => controller.abort(),
+      async () => "ours",
+    );
+    await expect(turn).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it("is had without looking at other processes where nothing can be written", async () => {
+    const { home, platform } = await machine();
+    await mkdir(join(home, ".foundry-local-mcp"));
+    await writeFile(join(home, ".foundry-local-mcp", "downloads"), "a file, not a folder");
+    const turn = new DownloadLock({ home, platform }).take(
+      never,
+      () => {},
+      async () => "ours",
+    );
+    expect(await turn).toBe("ours");
+  });
+});

@@ -1,0 +1,187 @@
+import { networkInterfaces } from "node:os";
+import { setTimeout } from "node:timers/promises";
+import { startSimulator } from "foundry-local-simulator";
+import { describe, expect, it } from "vitest";
+import { FoundryError } from "../../../src/lib/errors.js";
+import { simulate } from "../fixtures.js";
+import { ANOTHER, downloaderFor, known, listener, MISSING, standIn } from "./fixtures.js";
+
+const models = [MISSING, ANOTHER];
+const hasIpv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((each) => each?.family === "IPv6");
+
+describe("a download for which there is no way", () => {
+  it("says that the command line is missing", async () => {
+    const simulator = await simulate({ models });
+    const downloader = await downloaderFor({ url: simulator.url });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      message: expect.stringContaining("the command line of Foundry Local was not found"),
+      action: expect.stringContaining("`foundry model download walker`"),
+      retryable: false,
+    });
+  });
+
+  it("says that the command line is of an older Foundry Local", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, {}, "service");
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      message: expect.stringContaining("of an older Foundry Local than the service"),
+    });
+    expect(cli.calls).not.toContainEqual(["model", "download", MISSING.id]);
+  });
+
+  it("says that the command line keeps its models elsewhere than an application's service", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(await simulate({ models }));
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      message: expect.stringContaining("in another folder than the command line"),
+      action: expect.stringContaining("in the application that brought the service"),
+    });
+    expect(cli.calls).not.toContainEqual(["model", "download", MISSING.id]);
+  });
+
+  it("says that the command line does not tell where it downloads to", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { on: ["cache location"], exitCode: 1 });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      message: expect.stringContaining("does not tell where it downloads to"),
+    });
+  });
+
+  it.skipIf(!hasIpv6)("says that the service runs on another machine", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator);
+    // This machine, but nobody would say so by its looks.
+    const url = simulator.url.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    const downloader = await downloaderFor({ url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      message: expect.stringContaining("the service runs on another machine"),
+      action: "Run `foundry model download walker` on that machine.",
+    });
+    expect(cli.calls).toEqual([]);
+  });
+
+  it("says so, too, where a loopback address is the end of a tunnel", async () => {
+    await using elsewhere = await startSimulator({ models });
+    const cli = await standIn(await simulate({ models }));
+    const downloader = await downloaderFor({ url: elsewhere.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      message: expect.stringContaining("the service runs on another machine"),
+    });
+  });
+
+  it("names another engine's own tools", async () => {
+    const simulator = await simulate({
+      dialect: "openai",
+      models: [{ ...MISSING, downloaded: true }],
+    });
+    const cli = await standIn(simulator);
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = { ...(await known(downloader)), downloaded: false };
+    await expect(downloader.download(model)).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+      action: "Download it with that server's own tools.",
+    });
+  });
+
+  it("is not tried with a name that the command line would take for an option", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator);
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    const model = { ...(await known(downloader)), id: "--help" };
+    await expect(downloader.download(model)).rejects.toMatchObject({
+      code: "DOWNLOAD_UNAVAILABLE",
+    });
+    expect(cli.calls).toEqual([]);
+  });
+});
+
+describe("a command line that cannot be run", () => {
+  it("is told as such", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { on: ["model download"], ends: "killed" });
+    const downloader = await downloaderFor({ url: simulator.url, cli });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      retryable: true,
+    });
+  });
+});
+
+describe("a service that downloads over HTTP", () => {
+  it("is asked to, with the same news, and needs no command line", async () => {
+    const simulator = await simulate({ dialect: "S", models, downloadMs: 50 });
+    const downloader = await downloaderFor({ url: simulator.url });
+    const { news, tell } = listener();
+    expect(await downloader.download(await known(downloader), { tell })).toBe("downloaded");
+    expect((await known(downloader)).downloaded).toBe(true);
+    expect(news.at(-1)).toMatchObject({ step: "downloading", percent: 100 });
+  });
+
+  it("may go on when the last caller has gone, which is said", async () => {
+    const simulator = await simulate({ dialect: "S", models, downloadMs: 60_000 });
+    const downloader = await downloaderFor({ url: simulator.url });
+    const controller = new AbortController();
+    const downloading = downloader.download(await known(downloader), {
+      signal: controller.signal,
+    });
+    await simulator.waitFor(({ requests }) =>
+      requests.some(({ path }) => path === "/openai/download"),
+    );
+    controller.abort();
+    await expect(downloading).rejects.toMatchObject({
+      code: "CANCELLED",
+      action: expect.stringMatching(/^The service may go on with the download by itself/),
+    });
+  });
+});
+
+describe("a service that we host ourselves", () => {
+  it("downloads, and has the model when it lists it", async () => {
+    const simulator = await simulate({ models });
+    const embedded = {
+      async download(
+        { id }: { readonly id: string },
+        { onPercent }: { readonly onPercent: (percent: number | null) => void },
+      ): Promise<void> {
+        onPercent(50);
+        await setTimeout(1);
+        onPercent(100);
+        simulator.setDownloaded(id, true);
+      },
+    };
+    const downloader = await downloaderFor({ url: simulator.url, embedded });
+    const { news, tell } = listener();
+    expect(await downloader.download(await known(downloader), { tell })).toBe("downloaded");
+    expect(news.map(({ percent }) => percent)).toEqual([null, 50, 100]);
+  });
+
+  it("is given up when it stands still, even if it does not listen to that", async () => {
+    const simulator = await simulate({ models });
+    const embedded = { download: () => new Promise<void>(() => {}) };
+    const limits = { stallMs: 50 };
+    const downloader = await downloaderFor({ url: simulator.url, embedded, limits });
+    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: `The download of ${MISSING.id} stood still for 50 ms and was given up.`,
+    });
+  });
+
+  it("fails with its own words", async () => {
+    const simulator = await simulate({ models });
+    const failure = new FoundryError("DOWNLOAD_FAILED", "No.", { action: "Try again." });
+    const embedded = { download: () => Promise.reject(failure) };
+    const downloader = await downloaderFor({ url: simulator.url, embedded });
+    await expect(downloader.download(await known(downloader))).rejects.toBe(failure);
+  });
+});

@@ -1,0 +1,162 @@
+import { execFile, execFileSync } from "node:child_process";
+import { chmod, chown, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { type FileLock, FileLocks, stableHost } from "../../../src/foundry/downloads/file-lock.js";
+import { machine } from "./fixtures.js";
+
+const PROGRAM = fileURLToPath(new URL("claiming-process.ts", import.meta.url));
+
+/** A claim as a process would have left it. */
+async function leftBehind(text: string): Promise<string> {
+  const { home } = await machine();
+  await writeFile(join(home, "left.claim"), text);
+  return home;
+}
+
+const owner = (pid: number, host = hostname()) => JSON.stringify({ pid, host });
+
+/** Looks until it has the claim; how often that took. */
+async function looksOf(claims: FileLocks, most: number): Promise<number> {
+  for (let looks = 1; looks <= most; looks += 1) {
+    const claim = await claims.tryClaim();
+    if (claim === null) continue;
+    await claim.release();
+    return looks;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+describe("a claim", () => {
+  it("is had by one alone", async () => {
+    const { home } = await machine();
+    const claim = await new FileLocks(home).tryClaim();
+    expect(claim).not.toBeNull();
+    expect(await new FileLocks(home).tryClaim()).toBeNull();
+    await claim?.release();
+    expect(await looksOf(new FileLocks(home), 1)).toBe(1);
+  });
+
+  it("is never had by two, however many try at the same time", async () => {
+    const { home } = await machine();
+    let holders = 0;
+    let most = 0;
+    const tryOften = async (claims: FileLocks): Promise<void> => {
+      for (let tries = 0; tries < 40; tries += 1) {
+        const claim: FileLock | null = await claims.tryClaim();
+        if (claim === null) continue;
+        holders += 1;
+        most = Math.max(most, holders);
+        await new Promise((resolve) => setImmediate(resolve));
+        holders -= 1;
+        await claim.release();
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, () => tryOften(new FileLocks(home))));
+    expect(most).toBeLessThanOrEqual(1);
+    expect(await looksOf(new FileLocks(home), 1)).toBe(1);
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it("of a process that is gone is nobody's", async () => {
+    // Above what any system gives out.
+    const home = await leftBehind(owner(2 ** 30));
+    expect(await looksOf(new FileLocks(home), 1)).toBe(1);
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it.each([
+    ["whose process id is somebody else's by now", owner(process.pid)],
+    ["of another machine that shares the home", owner(2 ** 30, "another-host")],
+    ["that cannot be read", "{"],
+  ])("%s counts until it gave no sign of life for many looks", async (_, text) => {
+    const home = await leftBehind(text);
+    expect(await looksOf(new FileLocks(home, 0), 100)).toBe(31);
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it("is looked at rarely enough that its process can give signs of life in between", async () => {
+    const home = await leftBehind(owner(process.pid));
+    expect(await looksOf(new FileLocks(home, 60_000), 100)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  // Windows has no numbers of users.
+  it.skipIf(process.platform === "win32")("of another user holds up none of ours", async () => {
+    const { home } = await machine();
+    const uid = process.getuid?.() ?? 0;
+    // The directory belongs to this user; what lies in it, to one whose id is another.
+    await writeFile(join(home, "theirs.claim"), owner(process.pid));
+    if (uid === 0) await chown(join(home, "theirs.claim"), 4711, 4711);
+    expect(await looksOf(new FileLocks(home), 1)).toBe(uid === 0 ? 1 : Number.POSITIVE_INFINITY);
+  });
+
+  it.skipIf(process.platform === "win32")("is a file, no pipe, folder or link", async () => {
+    const { home } = await machine();
+    const held = await new FileLocks(home).tryClaim();
+    const [name = ""] = await readdir(home);
+    const other = await machine();
+    execFileSync("mkfifo", [join(other.home, "pipe.claim")]);
+    await mkdir(join(other.home, "folder.claim"));
+    await symlink(join(home, name), join(other.home, "link.claim"));
+    await symlink("nowhere", join(other.home, "broken.claim"));
+    expect(await looksOf(new FileLocks(other.home), 1)).toBe(1);
+    await held?.release();
+  });
+
+  it.each([
+    ["of a process id that means a group", owner(0)],
+    ["of a process id beyond all numbers", `{"pid":${"9".repeat(400)},"host":"x"}`],
+    ["with bytes of no text", "\uFFFD\u0000"],
+  ])("%s counts like one that cannot be read", async (_, text) => {
+    const home = await leftBehind(text);
+    expect(await looksOf(new FileLocks(home, 0), 100)).toBe(31);
+  });
+
+  it("larger than any of ours is none", async () => {
+    const home = await leftBehind("x".repeat(5000));
+    expect(await looksOf(new FileLocks(home), 1)).toBe(1);
+  });
+
+  it("cannot be made in a directory of another user", async () => {
+    const { home } = await machine();
+    const uid = (process.getuid?.() ?? 0) + 1;
+    await expect(new FileLocks(home, 0, uid).tryClaim()).rejects.toThrow("another user");
+  });
+
+  it.skipIf(process.platform === "win32").each([0o000, 0o022, 0o277])(
+    "is this user's alone with the umask %i",
+    async (mask) => {
+      const { home } = await machine();
+      const args = ["--import", "tsx", PROGRAM, join(home, "claims"), String(mask)];
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      expect(stdout).toBe("700 600");
+    },
+  );
+});
+
+describe("the directory of claims", () => {
+  it.skipIf(process.platform === "win32")("is closed to others where it was open", async () => {
+    const { home } = await machine();
+    await chmod(home, 0o777);
+    const claim = await new FileLocks(home).tryClaim();
+    expect((await stat(home)).mode & 0o777).toBe(0o700);
+    await claim?.release();
+  });
+});
+
+describe("the name of a machine in claims", () => {
+  it.each([
+    ["darwin", "Anna.local", "anna"],
+    ["darwin", "anna.fritz.box", "anna"],
+    ["linux", "host.example.org", "host.example.org"],
+    ["win32", "PC", "PC"],
+  ] as const)(
+    "stays the same on %s as long as it is the same machine",
+    (platform, name, stable) => {
+      expect(stableHost(platform, name)).toBe(stable);
+    },
+  );
+});

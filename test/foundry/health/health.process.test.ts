@@ -1,0 +1,250 @@
+import { createServer } from "node:http";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { get } from "../../../packages/simulator/test/ask.js";
+import { FoundryClient } from "../../../src/foundry/index.js";
+import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
+
+const talker = { id: "talker-generic-cpu:1", alias: "talker" };
+
+describe("a health check", () => {
+  it("of a healthy service tells all that can be known, memory and age from its process", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    // Windows tells by PowerShell, which wine lacks, and which may be slow.
+    const isTold = process.platform !== "win32";
+    const told = isTold ? expect.any(Number) : expect.toSatisfy((each) => each !== undefined);
+    expect(await clientOf(simulator.url).healthCheck()).toEqual({
+      status: "healthy",
+      endpoint: simulator.url,
+      dialect: "C2",
+      service: "Foundry Local core 2.1 or later",
+      foundBy: "set",
+      loadedModels: ["talker-generic-cpu:1"],
+      busy: false,
+      memory: {
+        processMb: told,
+        totalMb: expect.any(Number),
+        freeMb: expect.any(Number),
+      },
+      uptimeSeconds: told,
+      pid: process.pid,
+      version: "2.1 or later",
+      latencyMs: expect.any(Number),
+      circuit: { state: "closed", nextProbeInMs: null },
+      queue: { running: 0, waiting: 0 },
+      totals: { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 },
+      problems: [],
+    });
+  });
+
+  it("counts what the client has done", async () => {
+    const simulator = await simulate({
+      models: [
+        { ...talker, loaded: true, script: { text: "Hello there." } },
+        {
+          id: "failing-generic-cpu:1",
+          loaded: true,
+          script: { text: "a b c", failAfterTokens: 1 },
+        },
+        {
+          id: "endless-generic-cpu:1",
+          loaded: true,
+          script: { text: "on ", forever: true },
+          tokensPerSecond: 200,
+        },
+      ],
+    });
+    const client = clientOf(simulator.url);
+    await client.complete({ prompt: "Hi", model: "talker" });
+    await client.complete({ prompt: "Hi", model: "failing" }).catch(() => null);
+    for await (const event of client.streamComplete({ prompt: "Hi", model: "endless" })) {
+      if (event.type !== "text") continue;
+      expect((await client.healthCheck()).queue).toEqual({ running: 1, waiting: 0 });
+      break;
+    }
+    const { queue, totals } = await client.healthCheck();
+    expect(queue).toEqual({ running: 0, waiting: 0 });
+    expect(totals).toMatchObject({ completed: 1, failed: 1, cancelled: 1, interrupted: 0 });
+    expect(totals.outputTokens).toBeGreaterThanOrEqual(5);
+  });
+
+  it("of an engine does not claim to know what it does not tell", async () => {
+    const simulator = await simulate({ dialect: "openai" });
+    expect(await clientOf(simulator.url).healthCheck()).toMatchObject({
+      status: "healthy",
+      dialect: "openai",
+      loadedModels: null,
+      busy: null,
+      pid: null,
+      uptimeSeconds: null,
+      version: null,
+    });
+  });
+
+  it("of a service that nobody runs says so with a fix, and asks once", async () => {
+    const client = clientOf(await deadUrl());
+    expect(await client.healthCheck()).toMatchObject({
+      status: "unavailable",
+      dialect: null,
+      loadedModels: null,
+      busy: null,
+      memory: null,
+      latencyMs: null,
+      problems: [
+        { what: expect.stringContaining("Nothing listens"), fix: expect.stringContaining("Start") },
+      ],
+    });
+  });
+
+  it("of a service that has gone since the last one says so, and of one that is back, too", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    expect(await client.healthCheck()).toMatchObject({ status: "healthy" });
+    await simulator.stop();
+    expect(await client.healthCheck()).toMatchObject({ status: "unavailable" });
+    await simulator.start();
+    expect(await client.healthCheck()).toMatchObject({ status: "healthy" });
+  });
+
+  it("looks past an open circuit, and sees the service again as soon as it is back", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    const client = clientOf(simulator.url, { circuit: { failures: 1, probeAfterMs: 600_000 } });
+    await client.listModels();
+    await simulator.stop();
+    await client.listModels().catch(() => null);
+    expect(await client.healthCheck()).toMatchObject({ status: "unavailable" });
+    await simulator.start();
+    const health = await client.healthCheck();
+    expect(health).toMatchObject({
+      loadedModels: ["talker-generic-cpu:1"],
+      latencyMs: expect.any(Number),
+    });
+  });
+
+  it("during a load of ours says busy, not broken, and does not wait for it", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 600_000 });
+    const client = clientOf(simulator.url);
+    const loading = client.loadModel("talker").catch(() => null);
+    await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
+    const lists = askedOf(simulator, "/models/loaded").length;
+    expect(await client.healthCheck()).toMatchObject({
+      status: "healthy",
+      busy: true,
+      loadedModels: null,
+      problems: [],
+    });
+    expect(askedOf(simulator, "/models/loaded")).toHaveLength(lists);
+    await client.close();
+    await loading;
+  });
+
+  it("does not call it busy where lists do not wait for loads, but says what does not answer", async () => {
+    const server = await answering({
+      "/status": { modelDirPath: "/nowhere" },
+      "/models/loaded": [],
+    });
+    const health = await clientOf(server.url, { timeoutMs: 2000 }).healthCheck();
+    expect(health).toMatchObject({ dialect: "C1", status: "degraded", busy: null });
+    expect(health.problems).toHaveLength(1);
+  });
+
+  it("tells no figures of a process that may be another machine's", async () => {
+    const server = await answering({
+      "/status": { modelCachePath: "/nowhere/at/all", pid: process.pid },
+      "/v1/models": { data: [] },
+      "/models/loaded": [],
+    });
+    const health = await clientOf(server.url).healthCheck();
+    expect(health).toMatchObject({ pid: process.pid, memory: null, uptimeSeconds: null });
+  });
+
+  it("during a load of somebody else says busy after its own short wait", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 600_000 });
+    const loading = get(simulator.url, "/models/load/talker");
+    await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
+    expect(await client.healthCheck()).toMatchObject({
+      status: "healthy",
+      dialect: "C2",
+      busy: true,
+      loadedModels: null,
+      problems: [],
+    });
+    await simulator.close();
+    await loading;
+  });
+
+  it.each([
+    ["lists nothing", [], "lists no models"],
+    ["has nothing downloaded", [{ ...talker, downloaded: false }], "No model is downloaded"],
+  ])("of a service that %s is degraded, and says what to do", async (_what, models, words) => {
+    const simulator = await simulate({ models });
+    expect(await clientOf(simulator.url).healthCheck()).toMatchObject({
+      status: "degraded",
+      problems: [
+        {
+          what: expect.stringContaining(words),
+          fix: expect.stringContaining("foundry model download phi-4-mini"),
+        },
+      ],
+    });
+  });
+
+  it("of a service that lists with errors is degraded", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault({ kind: "status", status: 500, body: "oops", on: { path: "/v1/models" } });
+    expect(await clientOf(simulator.url).healthCheck()).toMatchObject({
+      status: "degraded",
+      problems: [{ what: expect.stringContaining("HTTP 500") }],
+    });
+  });
+
+  it.each([
+    ["a web page", { kind: "html" }],
+    ["half a JSON", { kind: "half-json" }],
+    ["nothing", { kind: "empty" }],
+    ["a reset", { kind: "reset" }],
+    ["no answer at all", { kind: "hang" }],
+    ["an error", { kind: "status", status: 503 }],
+  ] as const)("never throws: not for %s on every route", async (_what, fault) => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault(fault);
+    const health = await clientOf(simulator.url, { timeoutMs: 200 }).healthCheck();
+    expect(health.status).not.toBe("healthy");
+    expect(health.problems).not.toEqual([]);
+  });
+
+  it.each(["http://127.0.0.1:1", "http://host.invalid", "https://127.0.0.1:9"])(
+    "never throws: not for %s",
+    async (endpoint) => {
+      const client = new FoundryClient({ endpoint, timeoutMs: 300 });
+      expect(await client.healthCheck()).toMatchObject({ status: "unavailable" });
+      await client.close();
+    },
+  );
+
+  it("never throws: not when it is cancelled", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const health = await clientOf(simulator.url).healthCheck({ signal: AbortSignal.abort() });
+    expect(health).toMatchObject({
+      status: "unavailable",
+      problems: [{ what: "The call was cancelled." }],
+    });
+  });
+});
+
+/** A service that answers these paths with this JSON, and all others with 404 or never. */
+async function answering(answers: Readonly<Record<string, unknown>>): Promise<{ url: string }> {
+  const server = createServer((request, response) => {
+    const answer = answers[request.url ?? ""];
+    if (answer !== undefined) response.end(JSON.stringify(answer));
+    else if (request.url !== "/v1/models") response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return { url: `http://127.0.0.1:${address.port}` };
+}

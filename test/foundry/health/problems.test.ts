@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import {
+  endpointAdvice,
+  listingProblems,
+  movedProblem,
+  narrowedAdvice,
+  oldAgentProblem,
+  problemOf,
+} from "../../../src/foundry/health/problems.js";
+import type { KnownModel } from "../../../src/foundry/models/index.js";
+import { FoundryError } from "../../../src/lib/errors.js";
+
+/** A model as far as the problems look at one. */
+function model(device: KnownModel["device"], downloaded: boolean | null = true): KnownModel {
+  return {
+    id: `m-generic-${device}:1`,
+    name: `m-generic-${device}`,
+    alias: "m",
+    version: 1,
+    family: "public",
+    device,
+    executionProvider: null,
+    task: "chat-completion",
+    sizeMb: null,
+    contextLength: null,
+    maxOutputTokens: null,
+    toolCalling: null,
+    vision: null,
+    license: null,
+    downloaded,
+    loaded: false,
+  };
+}
+
+const listing = (models: readonly KnownModel[], warning: string | null = null) => ({
+  models,
+  warning,
+});
+
+const DOWN = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens at http://127.0.0.1:9.", {
+  action: "Start the service.",
+  retryable: true,
+});
+
+describe("what a list of models shows", () => {
+  it.each(["S", "C1", "C2"] as const)(
+    "an empty one of %s: download one, or the catalog is out of reach (#78, #405, #752)",
+    (dialect) => {
+      const [problem, ...others] = listingProblems(dialect, listing([]));
+
+      expect(others).toEqual([]);
+      expect(problem?.what).toBe("The service lists no models.");
+      expect(problem?.fix).toMatch(/`foundry model download phi-4-mini`.*check the network/);
+    },
+  );
+
+  it("an empty one of another engine: nothing that only Foundry Local can do", () => {
+    const [problem] = listingProblems("openai", listing([]));
+
+    expect(problem?.fix).toContain("that engine");
+    expect(problem?.fix).not.toContain("foundry");
+  });
+
+  it("nothing downloaded: the command that downloads", () => {
+    expect(listingProblems("C2", listing([model("cpu", false), model("gpu", false)]))).toEqual([
+      {
+        what: "No model is downloaded.",
+        fix: expect.stringContaining("`foundry model download phi-4-mini`"),
+      },
+    ]);
+  });
+
+  it.each([true, null])("nothing where one is downloaded, or may be (%s)", (downloaded) => {
+    const models = [model("cpu", false), model("gpu", downloaded)];
+
+    expect(listingProblems("C2", listing(models))).toEqual([]);
+  });
+
+  it("what is missing from it, and that the rest can be used (#1024)", () => {
+    const [problem] = listingProblems("C1", listing([model("cpu")], "The catalog is away."));
+
+    expect(problem?.what).toBe("The catalog is away.");
+    expect(problem?.fix).toMatch(/network.*can still be used/);
+  });
+
+  it("where it did not come, what the service said", () => {
+    expect(listingProblems("C1", DOWN)).toEqual([problemOf(DOWN)]);
+  });
+});
+
+describe("an endpoint", () => {
+  it.each(["http://192.168.1.7:5273", "http://gpu-box:8000"])(
+    "on another machine without TLS, %s, is told to be read on its way",
+    (endpoint) => {
+      const [advice] = endpointAdvice(endpoint, false);
+
+      expect(advice?.what).toContain(endpoint);
+      expect(advice?.what).toContain("unencrypted");
+      expect(advice?.fix).toMatch(/TLS proxy or an SSH tunnel/);
+    },
+  );
+
+  it("on this machine, or with TLS, is fine", () => {
+    expect(endpointAdvice("http://127.0.0.1:5273", true)).toEqual([]);
+    expect(endpointAdvice("https://gpu-box:8000", false)).toEqual([]);
+  });
+
+  it("that is set where nobody listens is told together with where the service is (#884, #933)", () => {
+    const { what, fix } = movedProblem(DOWN, "http://127.0.0.1:52364");
+
+    expect(what.startsWith(DOWN.message)).toBe(true);
+    expect(what).toContain("http://127.0.0.1:52364");
+    expect(fix).toContain("FOUNDRY_ENDPOINT");
+  });
+});
+
+it("an old agent beside a new command line is told with the process to end (#146)", () => {
+  const { what, fix } = oldAgentProblem("http://127.0.0.1:5272");
+
+  expect(what).toContain("http://127.0.0.1:5272");
+  expect(fix).toContain("Inference.Service.Agent");
+});
+
+describe("a list narrowed by --port (#1065)", () => {
+  const cpuOnly = listing([model("cpu")]);
+  const C1 = { name: "C1" } as const;
+
+  it("is supposed where a pinned port lists models for the processor alone", () => {
+    const [advice] = narrowedAdvice(C1, "http://127.0.0.1:39839", cpuOnly);
+
+    expect(advice?.what).toContain("may be the reason");
+    expect(advice?.fix).toContain("`foundry server restart`");
+  });
+
+  it.each([
+    ["on a port that nobody pins", C1, "http://127.0.0.1:52364", cpuOnly],
+    ["of another server", { name: "C2" } as const, "http://127.0.0.1:39839", cpuOnly],
+    ["with a GPU", C1, "http://127.0.0.1:39839", listing([model("cpu"), model("gpu")])],
+    ["with an NPU", C1, "http://127.0.0.1:39839", listing([model("npu")])],
+    ["that is empty", C1, "http://127.0.0.1:39839", listing([])],
+    ["that did not come", C1, "http://127.0.0.1:39839", DOWN],
+  ])("is not supposed of one %s", (_what, dialect, endpoint, list) => {
+    expect(narrowedAdvice(dialect, endpoint, list)).toEqual([]);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { diskCapacity, memoryCapacity } from "../../../src/foundry/loading/capacity.js";
+
+const ENOUGH = { refusal: null, warning: null };
+const model = { id: "walker-generic-cpu:1", sizeMb: 4096, device: "cpu" } as const;
+const memory = (freeMb: number) => ({ totalMb: 16_384, freeMb, isExact: true });
+
+describe("memory for a model", () => {
+  it("that is more than enough is not spoken of", () => {
+    expect(memoryCapacity(model, memory(5120))).toEqual(ENOUGH);
+  });
+
+  it("that is less than the model refuses it, with the figures and what to do", () => {
+    expect(memoryCapacity(model, memory(4000)).refusal).toMatchObject({
+      code: "INSUFFICIENT_MEMORY",
+      message:
+        "walker-generic-cpu:1 takes 4.0 GB of memory at least, and 3.9 GB of 16.0 GB are free.",
+      action: expect.stringContaining("load_model with force: true"),
+      retryable: false,
+    });
+  });
+
+  it.each([
+    ["less than 1 GB to spare", 4096, 5119],
+    ["less than a fifth of a large model to spare", 10_240, 12_287],
+  ])("with %s is tight", (_what, sizeMb, freeMb) => {
+    const { refusal, warning } = memoryCapacity({ ...model, sizeMb }, memory(freeMb));
+    expect(refusal).toBeNull();
+    expect(warning).toMatch(/^Memory is tight: walker-generic-cpu:1 takes /);
+  });
+
+  it("is not known on another machine, nor how much a model of unknown size takes", () => {
+    expect(memoryCapacity(model, null)).toEqual(ENOUGH);
+    expect(memoryCapacity({ ...model, sizeMb: null }, memory(1))).toEqual(ENOUGH);
+    expect(memoryCapacity({ ...model, sizeMb: 0 }, memory(1))).toEqual(ENOUGH);
+  });
+
+  it.each(["gpu", "npu", null] as const)(
+    "is no reason to refuse a model for device %s",
+    (device) => {
+      const other = { ...model, device };
+      expect(memoryCapacity(other, memory(4096))).toEqual(ENOUGH);
+      expect(memoryCapacity({ ...other, sizeMb: 32_768 }, memory(4000))).toEqual({
+        refusal: null,
+        warning:
+          "The model may not fit: walker-generic-cpu:1 takes 32.0 GB of memory at least, and 3.9 GB of 16.0 GB are free; whether its device has a memory of its own is not known from here.",
+      });
+    },
+  );
+
+  describe("where the system counts files that it keeps ready as used", () => {
+    const rough = (freeMb: number) => ({ totalMb: 16_384, freeMb, isExact: false });
+
+    it("refuses only what is larger than all there is", () => {
+      expect(memoryCapacity({ ...model, sizeMb: 16_385 }, rough(100)).refusal).toMatchObject({
+        code: "INSUFFICIENT_MEMORY",
+        message:
+          "walker-generic-cpu:1 takes 16.0 GB of memory at least, and there are 16.0 GB in all.",
+      });
+    });
+
+    it("warns of what is not free and takes more than half of all", () => {
+      const { refusal, warning } = memoryCapacity({ ...model, sizeMb: 9000 }, rough(100));
+      expect([refusal, warning]).toEqual([
+        null,
+        "The model may not fit: walker-generic-cpu:1 takes 8.8 GB of memory at least, and 100 MB of 16.0 GB are free, though the system may be able to free more.",
+      ]);
+    });
+
+    it("says nothing else, since little is ever free there", () => {
+      expect(memoryCapacity(model, rough(100))).toEqual(ENOUGH);
+      expect(memoryCapacity({ ...model, sizeMb: 9000 }, rough(9001))).toEqual(ENOUGH);
+    });
+  });
+});
+
+describe("disk space for a download", () => {
+  it("that is more than enough, or not known, is not spoken of", () => {
+    expect(diskCapacity(model, { freeMb: 5120, presentMb: 0, isExact: true })).toEqual(ENOUGH);
+    expect(diskCapacity(model, null)).toEqual(ENOUGH);
+    expect(
+      diskCapacity({ ...model, sizeMb: null }, { freeMb: 0, presentMb: 0, isExact: true }),
+    ).toEqual(ENOUGH);
+  });
+
+  it("that is too little refuses it, with the figures and what to do", () => {
+    expect(diskCapacity(model, { freeMb: 700, presentMb: 0, isExact: true }).refusal).toMatchObject(
+      {
+        code: "INSUFFICIENT_DISK",
+        message:
+          "walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models lie.",
+        action: expect.stringContaining("load_model with force: true"),
+      },
+    );
+  });
+
+  it("that is too little is a warning where the system may free more", () => {
+    expect(diskCapacity(model, { freeMb: 700, presentMb: 0, isExact: false })).toEqual({
+      refusal: null,
+      warning:
+        "The download may not fit: walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models lie, though the system may free more.",
+    });
+  });
+
+  it("with little to spare is tight", () => {
+    expect(diskCapacity(model, { freeMb: 5000, presentMb: 0, isExact: true })).toEqual({
+      refusal: null,
+      warning:
+        "Disk space is tight: walker-generic-cpu:1 needs 4.0 GB of disk, and 4.9 GB are free where the models lie.",
+    });
+  });
+
+  it("is needed only for what is not there yet from a download that broke off", () => {
+    expect(diskCapacity(model, { freeMb: 2048, presentMb: 3072, isExact: true })).toEqual(ENOUGH);
+    expect(diskCapacity(model, { freeMb: 0, presentMb: 4100, isExact: true })).toEqual(ENOUGH);
+    expect(
+      diskCapacity(model, { freeMb: 500, presentMb: 3072, isExact: true }).refusal,
+    ).toMatchObject({
+      message:
+        "The rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 500 MB are free where the models lie.",
+    });
+    expect(diskCapacity(model, { freeMb: 1500, presentMb: 3072, isExact: true }).warning).toBe(
+      "Disk space is tight: the rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 1.5 GB are free where the models lie.",
+    );
+  });
+});

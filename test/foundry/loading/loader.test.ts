@@ -1,0 +1,201 @@
+import { describe, expect, it } from "vitest";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const talker = { id: "talker-generic-cpu:1", alias: "talker" };
+
+describe("loading a model", () => {
+  it("waits until it is in memory, and says how long that took", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 60 });
+    const { status, elapsedMs } = await clientOf(simulator.url).loadModel("talker");
+    expect([status, simulator.loaded]).toEqual(["loaded", ["talker-generic-cpu:1"]]);
+    expect(elapsedMs).toBeGreaterThanOrEqual(59);
+  });
+
+  it("says so when it was loaded already", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    expect(await clientOf(simulator.url).loadModel("talker")).toMatchObject({
+      model: "talker-generic-cpu:1",
+      status: "already_loaded",
+    });
+  });
+
+  it("is shared by twenty who want the same model at once, by whatever name", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 30 });
+    const client = clientOf(simulator.url);
+    const names = ["talker", "Talker-generic-cpu", "talker-generic-cpu:1", "TALKER"];
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => client.loadModel(names[index % 4] ?? "talker")),
+    );
+    expect(new Set(results.map(({ model, status }) => `${model} ${status}`))).toEqual(
+      new Set(["talker-generic-cpu:1 loaded"]),
+    );
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+
+  const unkeptPromise = {
+    kind: "status",
+    status: 200,
+    body: '{"status":"loaded"}',
+    contentType: "application/json",
+    on: { path: "/models/load/*" },
+  } as const;
+
+  it("is done again when the model is gone before it was seen in memory", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault({ ...unkeptPromise, times: 1 });
+    const { status } = await clientOf(simulator.url).loadModel("talker");
+    expect([status, simulator.loaded]).toEqual(["loaded", ["talker-generic-cpu:1"]]);
+  });
+
+  it("says so when the model never shows in memory", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault(unkeptPromise);
+    await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject({
+      code: "LOAD_FAILED",
+      message: expect.stringContaining("does not list it among the loaded models"),
+    });
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(2);
+  });
+
+  it("fails for all who share it, and can be tried anew", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const body = '{"error":{"message":"Load failed: no room"}}';
+    const heal = simulator.addFault({
+      kind: "status",
+      status: 500,
+      body,
+      on: { path: "/models/load/*" },
+    });
+    const client = clientOf(simulator.url);
+    const both = [client.loadModel("talker"), client.loadModel("talker")];
+    for (const loading of both) {
+      await expect(loading).rejects.toMatchObject({
+        code: "LOAD_FAILED",
+        message: "The service could not load talker-generic-cpu:1. It said: Load failed: no room",
+      });
+    }
+    heal();
+    expect(await client.loadModel("talker")).toMatchObject({ status: "loaded" });
+  });
+
+  it("goes on when one of two gives up, for the other", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 100 });
+    const client = clientOf(simulator.url);
+    const controller = new AbortController();
+    const impatient = client.loadModel("talker", { signal: controller.signal });
+    const patient = client.loadModel("talker");
+    await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
+    controller.abort();
+    await expect(impatient).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(await patient).toMatchObject({ status: "loaded" });
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+
+  it("goes on when all give up, and who asks again joins it", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 100 });
+    const client = clientOf(simulator.url);
+    const controller = new AbortController();
+    const given = client.loadModel("talker", { signal: controller.signal });
+    await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
+    controller.abort();
+    await expect(given).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(await client.loadModel("talker")).toMatchObject({ status: "loaded" });
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+
+  it("that takes longer than allowed says so, and that the service goes on", async () => {
+    const simulator = await simulate({ models: [talker], loadMs: 600_000 });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 100 });
+    await expect(client.loadModel("talker")).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: "talker-generic-cpu:1 was not loaded within 100 ms; the service goes on loading it.",
+      retryable: true,
+    });
+    expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
+  });
+
+  it("for a device is not satisfied by the variant that the service prefers", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker" },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+      ],
+    });
+    await expect(
+      clientOf(simulator.url).loadModel("talker", { device: "cpu" }),
+    ).rejects.toMatchObject({
+      code: "UNSUPPORTED_BY_SERVER",
+      message: expect.stringContaining("talker-cuda-gpu:1"),
+    });
+  });
+
+  it("for a device takes the variant for it", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-generic-gpu:1", alias: "talker", downloaded: false },
+        { ...talker, downloaded: true },
+      ],
+    });
+    const client = clientOf(simulator.url);
+    expect(await client.loadModel("talker", { device: "cpu" })).toMatchObject({
+      model: "talker-generic-cpu:1",
+    });
+    await expect(client.loadModel("talker", { device: "npu" })).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      action: expect.stringContaining("cpu, gpu"),
+    });
+  });
+
+  it("by a name that does not exist is answered with those that do", async () => {
+    const simulator = await simulate();
+    await expect(clientOf(simulator.url).loadModel("phi-4-mimi")).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      action: expect.stringMatching(/^Did you mean "phi-4-mini", /),
+    });
+    expect(askedOf(simulator, "/models/load/")).toEqual([]);
+  });
+
+  it("finds a model that came after the last list", async () => {
+    const simulator = await simulate({ version: "2.2.1", models: [talker] });
+    const client = clientOf(simulator.url);
+    await client.complete({ prompt: "Hi", model: "talker" });
+    const hidden = simulator.requests.length;
+    await expect(client.loadModel("newcomer")).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+    expect(simulator.requests.slice(hidden).map(({ path }) => path)).toContain("/v1/models");
+  });
+});
+
+describe("unloading a model", () => {
+  it("takes it out of memory; one that is not in it is not an error", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    const client = clientOf(simulator.url);
+    expect(await client.unloadModel("Talker")).toEqual({
+      model: "talker-generic-cpu:1",
+      status: "unloaded",
+    });
+    expect(simulator.loaded).toEqual([]);
+    expect(await client.unloadModel("talker")).toMatchObject({ status: "not_loaded" });
+  });
+
+  it("is known at once to who lists the models", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
+    const client = clientOf(simulator.url);
+    await client.unloadModel("talker");
+    expect((await client.listModels()).models).toMatchObject([{ loaded: false }]);
+  });
+});
+
+describe("a model that is not for chatting", () => {
+  it("is refused before it is loaded", async () => {
+    const simulator = await simulate();
+    const asking = clientOf(simulator.url).complete({
+      prompt: "Hi",
+      model: "qwen3-embedding-0.6b",
+    });
+    await expect(asking).rejects.toMatchObject({
+      code: "MODEL_CANNOT_CHAT",
+      message: "qwen3-embedding-0.6b-generic-cpu:1 is a model for embeddings, not for completions.",
+    });
+    expect(askedOf(simulator, "/models/load/")).toEqual([]);
+  });
+});

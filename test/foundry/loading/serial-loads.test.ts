@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import type { StatusUpdate } from "../../../src/foundry/index.js";
+import { ModelLoader } from "../../../src/foundry/loading/loader.js";
+import { serviceAt } from "../downloads/fixtures.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const LOADS = "/models/load/";
+const [one, two, three] = [
+  { id: "one-generic-cpu:1", alias: "one" },
+  { id: "two-generic-cpu:1", alias: "two" },
+  { id: "three-generic-cpu:1", alias: "three" },
+];
+const models = [one, two, three].map((model) => ({ ...model, loadMs: 150 }));
+
+describe("loads of different models", () => {
+  it.each(["S", "C1", "C2"] as const)(
+    "come one after the other on %s, and say whom they wait for",
+    async (dialect) => {
+      const simulator = await simulate({ dialect, models });
+      const client = clientOf(simulator.url);
+      await client.listModels();
+      const told: string[][] = [[], [], []];
+      const results = await Promise.all(
+        ["one", "two", "three"].map((name, index) =>
+          client.loadModel(name, {
+            onStatus: ({ message }: StatusUpdate) => told[index]?.push(message),
+          }),
+        ),
+      );
+      expect(results.map(({ status }) => status)).toEqual(["loaded", "loaded", "loaded"]);
+      expect(told).toEqual([
+        ["Loading one-generic-cpu:1"],
+        ["Waiting for the load of one-generic-cpu:1", "Loading two-generic-cpu:1"],
+        [
+          "Waiting for the load of one-generic-cpu:1",
+          "Waiting for the load of two-generic-cpu:1",
+          "Loading three-generic-cpu:1",
+        ],
+      ]);
+    },
+  );
+
+  it("that nobody waits for any more are never begun", async () => {
+    const simulator = await simulate({ models });
+    const client = clientOf(simulator.url);
+    await client.listModels();
+    const leaving = new AbortController();
+    const first = client.loadModel("one");
+    const second = client.loadModel("two", {
+      signal: leaving.signal,
+      onStatus: ({ step }) => {
+        if (step === "waiting") leaving.abort();
+      },
+    });
+    await expect(second).rejects.toMatchObject({ code: "CANCELLED" });
+    await first;
+    expect(await client.loadModel("three")).toMatchObject({ status: "loaded" });
+    expect(simulator.loaded).toEqual([one?.id, three?.id]);
+    expect(askedOf(simulator, `${LOADS}two`)).toEqual([]);
+  });
+
+  it("that fail let the next one in", async () => {
+    const broken = { ...models[0], id: "broken-generic-cpu:1", alias: "broken", loadError: "No." };
+    const simulator = await simulate({ models: [broken, ...models] });
+    const client = clientOf(simulator.url);
+    await client.listModels();
+    const both = await Promise.allSettled([client.loadModel("broken"), client.loadModel("two")]);
+    expect(both.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+  });
+
+  it("do not fail because of a caller that fails when it is told", async () => {
+    const simulator = await simulate({ models });
+    const client = clientOf(simulator.url);
+    await client.listModels();
+    const first = client.loadModel("one");
+    const onStatus = (): void => {
+      throw new Error("a defect of the caller");
+    };
+    const faulty = client.loadModel("two", { onStatus });
+    const both = await Promise.allSettled([first, faulty, client.loadModel("three")]);
+    expect(both.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  });
+
+  it("are waited for by a completion, too, which says so", async () => {
+    const simulator = await simulate({ models });
+    const client = clientOf(simulator.url);
+    await client.listModels();
+    const told: string[] = [];
+    const loading = client.loadModel("one");
+    const onStatus = ({ message }: StatusUpdate): void => void told.push(message);
+    const stream = client.streamComplete({ prompt: "Hi", model: "two" }, { onStatus });
+    for await (const event of stream) if (event.type === "status") told.push(event.status);
+    await loading;
+    expect(told).toEqual([
+      "loading",
+      "Waiting for the load of one-generic-cpu:1",
+      "Loading two-generic-cpu:1",
+      "running",
+    ]);
+  });
+});
+
+describe("a name that is looked up while a model is loaded", () => {
+  it.each([
+    ["C2", ["Waiting for the load of one-generic-cpu:1"]],
+    ["C1", []],
+  ] as const)("says on %s what it waits for", async (dialect, words) => {
+    const simulator = await simulate({ dialect, models });
+    const service = serviceAt(simulator.url);
+    const loader = new ModelLoader(service, undefined);
+    const loading = loader.load(await loader.want("one-generic-cpu"));
+    await simulator.waitFor(() => askedOf(simulator, LOADS).length > 0);
+    service.forgetModels();
+    const told: string[] = [];
+    await loader.want("two-generic-cpu", undefined, undefined, ({ message }) => told.push(message));
+    await loading;
+    expect(told).toEqual(words);
+  });
+});
+
+describe("a load that took longer than we waited", () => {
+  it.each(["S", "C1", "C2"] as const)("is looked up on %s, not begun again", async (dialect) => {
+    const simulator = await simulate({
+      dialect,
+      models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],
+    });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 2000 });
+    await expect(client.loadModel("slow-generic-cpu:1")).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(await client.loadModel("slow-generic-cpu:1")).toMatchObject({
+      status: "already_loaded",
+    });
+    const asked = simulator.requests.filter(({ path }) => path.includes("/load/"));
+    // Core 2.x says itself that it has it.
+    expect(asked).toHaveLength(dialect === "C2" ? 2 : 1);
+  });
+
+  it("is begun again when it has come to nothing", async () => {
+    const simulator = await simulate({
+      dialect: "C1",
+      models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],
+    });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 1000 });
+    await expect(client.loadModel("slow-generic-cpu:1")).rejects.toMatchObject({ code: "TIMEOUT" });
+    await simulator.waitFor(({ loaded }) => loaded.length === 1);
+    simulator.setLoaded("slow-generic-cpu:1", false);
+    await expect(client.loadModel("slow-generic-cpu:1")).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(askedOf(simulator, LOADS)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,176 @@
+import { startSimulator } from "foundry-local-simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
+
+const talker = { id: "talker-generic-cpu:1", alias: "talker", loaded: true };
+
+describe("the service behind an endpoint", () => {
+  it("is found out once, for all who ask at the same time", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await Promise.all(
+      Array.from({ length: 20 }, () => client.complete({ prompt: "Hi", model: "talker" })),
+    );
+    expect(askedOf(simulator, "/catalogs/local/v1/responses")).toHaveLength(1);
+  });
+
+  it("is found out again after it failed, when another version answers at its port", async () => {
+    const models = [talker];
+    const newer = await startSimulator({ version: "2.2.1", models });
+    const client = clientOf(newer.url, { retry: { retries: 0 } });
+    expect(await client.healthCheck()).toMatchObject({ version: "2.1 or later" });
+    const { port, url } = newer;
+    await newer.close();
+    await expect(client.listModels()).rejects.toMatchObject({ code: "SERVICE_UNREACHABLE" });
+    const older = await startSimulator({ version: "2.0.1", models, port });
+    onTestFinished(() => older.close());
+    expect(older.url).toBe(url);
+    expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
+    expect(await client.healthCheck()).toMatchObject({ version: "2.0" });
+    expect(await client.complete({ prompt: "Hi", model: "talker" })).toMatchObject({
+      status: "completed",
+    });
+  });
+
+  it("is found out again when it lacks a route that it had", async () => {
+    const models = [talker];
+    const newer = await startSimulator({ version: "2.2.1", models });
+    const client = clientOf(newer.url);
+    await client.listModels();
+    const { port } = newer;
+    await newer.close();
+    // Nobody asked while it was away, so nobody knows yet.
+    const older = await startSimulator({ version: "2.0.1", models, port });
+    onTestFinished(() => older.close());
+    expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
+  });
+
+  it("may restart unnoticed between two calls", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await client.complete({ prompt: "Hi", model: "talker" });
+    await simulator.stop();
+    await simulator.start();
+    expect(await client.complete({ prompt: "Hi", model: "talker" })).toMatchObject({
+      status: "completed",
+    });
+  });
+
+  it("that nobody runs is unreachable, whatever is asked", async () => {
+    const client = clientOf(await deadUrl(), { circuit: { failures: 100 } });
+    const error = {
+      code: "SERVICE_UNREACHABLE",
+      message: expect.stringMatching(/^Nothing listens at http:\/\/127/),
+    };
+    await expect(client.listModels()).rejects.toMatchObject(error);
+    await expect(client.loadModel("talker")).rejects.toMatchObject(error);
+    await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject(error);
+  });
+
+  it("that nobody runs does not trouble a caller who has cancelled already", async () => {
+    const client = clientOf(await deadUrl());
+    const asking = client.complete({ prompt: "Hi" }, { signal: AbortSignal.abort() });
+    // The look at the service fails with nobody waiting: an unhandled rejection would end the run.
+    await expect(asking).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it.each([
+    ["a web page", { kind: "html" }, "a web page"],
+    ["half a JSON", { kind: "half-json" }, "broken JSON"],
+    ["nothing", { kind: "empty" }, "nothing"],
+  ] as const)(
+    "that answers %s to a question is told as such, and goes on serving",
+    async (_what, fault, words) => {
+      const simulator = await simulate({ models: [talker] });
+      const client = clientOf(simulator.url);
+      await client.listModels();
+      const heal = simulator.addFault({ ...fault, on: { path: "/v1/models" } });
+      await expect(client.listModels()).rejects.toMatchObject({
+        code: "INVALID_RESPONSE",
+        message: `/v1/models answered ${words} instead of what Foundry Local answers there.`,
+      });
+      heal();
+      expect((await client.listModels()).models).toHaveLength(1);
+    },
+  );
+
+  it("that does not say what is loaded still lists its models, and says what is not known", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
+    simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
+    const { models, warning } = await client.listModels();
+    expect(models.map(({ id, loaded }) => ({ id, loaded }))).toEqual([
+      { id: talker.id, loaded: null },
+    ]);
+    expect(warning).toContain("busy");
+  });
+
+  it("that still has not said what is loaded is not made to wait twice", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
+    await client.listModels();
+    simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
+    await client.listModels();
+    const asked = simulator.requests.length;
+    const { models, warning } = await client.listModels();
+    expect(models).toMatchObject([{ id: talker.id, loaded: null }]);
+    expect(warning).toContain("busy");
+    // Answered from what is known: a further question would only wait behind the first.
+    expect(simulator.requests.length).toBe(asked);
+  });
+
+  it("that is gone is asked as often as allowed, before the circuit gets in the way", async () => {
+    const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
+    const client = clientOf(simulator.url, { retry: { retries: 3, initialPauseMs: 1 } });
+    await client.listModels();
+    await simulator.stop();
+    // Questions side by side would share the failures that the circuit allows, and be cut short.
+    await expect(client.listModels()).rejects.toMatchObject({
+      code: "SERVICE_UNREACHABLE",
+      attempts: 4,
+    });
+  });
+
+  it("that does not answer a probe is asked again, within the time for all of it", async () => {
+    const simulator = await simulate({ models: [talker] });
+    simulator.addFault({ kind: "hang", on: { path: "/status" }, times: 1 });
+    const client = clientOf(simulator.url, { timeoutMs: 6000 });
+    expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
+  });
+
+  it.each([
+    ["status", "SERVICE_ERROR"],
+    ["html", "INVALID_RESPONSE"],
+    ["empty", "INVALID_RESPONSE"],
+  ] as const)(
+    "is not taken for an older version because of one bad answer, %s",
+    async (kind, code) => {
+      const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
+      const probe = { on: { path: "/catalogs/local/v1/responses" }, times: 1 };
+      simulator.addFault(kind === "status" ? { kind, status: 500, ...probe } : { kind, ...probe });
+      const client = clientOf(simulator.url, { retry: { retries: 0 } });
+      await expect(client.listModels()).rejects.toMatchObject({ code });
+      expect((await client.listModels()).models.map(({ id }) => id)).toContain("Own:1");
+    },
+  );
+
+  it("that does not even list its models in time is busy, which may end", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url, { timeoutMs: 2000 });
+    await client.listModels();
+    simulator.addFault({ kind: "hang", on: { path: "/v1/models" } });
+    await expect(client.listModels()).rejects.toMatchObject({
+      code: "SERVICE_BUSY",
+      retryable: true,
+    });
+  });
+
+  it("is asked once for its models by all who want to know at the same time", async () => {
+    const simulator = await simulate({ models: [talker] });
+    const client = clientOf(simulator.url);
+    await Promise.all(Array.from({ length: 20 }, () => client.complete({ prompt: "Hi" })));
+    const lists = simulator.requests.filter(({ path }) => path === "/v1/models");
+    // One to resolve the name, one after the load.
+    expect(lists.length).toBeLessThanOrEqual(2);
+  });
+});

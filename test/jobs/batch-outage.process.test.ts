@@ -1,0 +1,155 @@
+import { type Simulator, startSimulator } from "foundry-local-simulator";
+import { expect, it, onTestFinished } from "vitest";
+import { FoundryClient as ServiceClient } from "../../src/foundry/index.js";
+import { type Batch, Batches, Completions, FoundryClient } from "../../src/jobs/index.js";
+import { Installation, running } from "../foundry/discovery/installation.js";
+import { MODEL, talker } from "./fixtures.js";
+
+const echo = ({ text }: { readonly text: string }) => ({ text: `${text} ${"word ".repeat(9)}` });
+const items = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ prompt: `Item ${index}.` }));
+
+const SOON = { timeout: 10_000 };
+
+/** Looks soon whether a service is back. */
+const QUICK = { pausesMs: [20, 100] } as const;
+
+async function toItsEnd(batch: Batch): Promise<void> {
+  const { signal } = new AbortController();
+  await batch.wait({ withinMs: 25_000, signal, isEnough: () => false });
+  expect(batch.hasEnded).toBe(true);
+}
+
+/**
+ * Ends a service at a moment at which so many have ended and all that run have begun to answer: what
+ * broke off before its first token would be asked again by the client, whoever wants it.
+ */
+function dieWhenDone(
+  service: Simulator,
+  { completions }: FoundryClient,
+  batch: Batch,
+  done: number,
+) {
+  return new Promise<void>((resolve) => {
+    const unwatch = completions.onChange(() => {
+      const runs = completions.list().filter(({ status }) => status === "running");
+      if (batch.done < done || runs.length < 2 || runs.some(({ text }) => text === "")) return;
+      unwatch();
+      resolve(service.stop());
+    });
+  });
+}
+
+/** The prompts that a service was asked, as often as it was. */
+const promptsAsked = (service: Simulator): string[] =>
+  service.requests
+    .filter(({ path }) => path === "/v1/chat/completions")
+    .map(({ body }) => String(/Item \d+/.exec(JSON.stringify(body))));
+
+it("when the service dies under a batch, what ran ends with its text and the rest goes on when it is back", async () => {
+  const { client, service } = await talker(echo, { tokensPerSecond: 60 }, { concurrency: 2 });
+  const batch = new Batches(client.completions, QUICK).start(items(20));
+  await dieWhenDone(service, client, batch, 4);
+  await expect.poll(() => batch.outage, SOON).not.toBeNull();
+  const { completed, queued } = batch.counts();
+  expect(queued).toBeGreaterThanOrEqual(12);
+  await service.start();
+  await toItsEnd(batch);
+  expect(batch.outage).toBeNull();
+  const ends = [...batch.ready()].map(({ state }) => state);
+  const broken = ends.filter(({ status }) => status !== "completed");
+  expect(broken.length).toBeLessThanOrEqual(2);
+  expect(broken.filter(({ status }) => status === "interrupted").length).toBeGreaterThan(0);
+  for (const { status, text } of broken) if (status === "interrupted") expect(text).not.toBe("");
+  expect(completed + queued + broken.length).toBe(20);
+  // No item is lost, and none was run twice.
+  expect(ends).toHaveLength(20);
+  expect(new Set(promptsAsked(service)).size).toBe(promptsAsked(service).length);
+});
+
+it("a service that comes back elsewhere is found again", async () => {
+  const installation = await Installation.make();
+  const models = [{ id: MODEL, loaded: true, script: echo }];
+  const services = await Promise.all(
+    [0, 1].map(() => startSimulator({ models, tokensPerSecond: 60 })),
+  );
+  const [before, after] = services;
+  if (before === undefined || after === undefined) throw new Error("two were started");
+  await installation.install({ "server status": { prints: running(before.url) } });
+  const client = new FoundryClient(
+    { cliPath: installation.cliPath, autostart: false, embedded: false, concurrency: 2 },
+    installation.machine,
+  );
+  onTestFinished(async () => {
+    await client.close();
+    for (const service of services) await service.close();
+  });
+  const batch = new Batches(client.completions, QUICK).start(items(12));
+  await dieWhenDone(before, client, batch, 2);
+  await installation.install({ "server status": { prints: running(after.url) } });
+  await toItsEnd(batch);
+  const { completed, interrupted, failed } = batch.counts();
+  expect(interrupted + failed).toBeLessThanOrEqual(2);
+  expect(completed).toBe(12 - interrupted - failed);
+  const asked = [...promptsAsked(before), ...promptsAsked(after)];
+  expect(new Set(asked).size).toBe(asked.length);
+  expect(promptsAsked(after).length).toBeGreaterThanOrEqual(6);
+});
+
+it("where there never was a service, all items fail with the reason of the first, at once", async () => {
+  const { client, service } = await talker(echo);
+  await service.stop();
+  const batch = new Batches(client.completions, QUICK).start(items(200));
+  await toItsEnd(batch);
+  const codes = new Set([...batch.ready()].map(({ state }) => state.error?.code));
+  expect([...codes]).toEqual(["SERVICE_UNREACHABLE"]);
+  expect(batch.counts()).toMatchObject({ failed: 200 });
+  expect(service.connections).toBe(0);
+});
+
+it("a service that does not come back is waited for so long and no longer", async () => {
+  const { client, service } = await talker(echo, { tokensPerSecond: 60 });
+  const batch = new Batches(client.completions, { ...QUICK, patienceMs: 300 }).start(items(30));
+  await expect.poll(() => batch.done, SOON).toBeGreaterThanOrEqual(1);
+  await service.stop();
+  await toItsEnd(batch);
+  const { completed, failed, interrupted } = batch.counts();
+  expect(completed + interrupted + failed).toBe(30);
+  expect(failed).toBeGreaterThanOrEqual(25);
+});
+
+it("a batch that waits for its service can be stopped", async () => {
+  const { client, service } = await talker(echo, { tokensPerSecond: 60 });
+  const batch = new Batches(client.completions, QUICK).start(items(10));
+  await expect.poll(() => batch.done, SOON).toBeGreaterThanOrEqual(1);
+  await service.stop();
+  await expect.poll(() => batch.outage, SOON).not.toBeNull();
+  await batch.cancel();
+  expect(batch.hasEnded).toBe(true);
+  expect(batch.counts().cancelled).toBeGreaterThanOrEqual(7);
+  expect(batch.outage).toBeNull();
+});
+
+it("results beyond what may be kept are told as gone, each with its number and its end", async () => {
+  const { service } = await talker(echo);
+  const client = new ServiceClient({ endpoint: service.url });
+  onTestFinished(() => client.close());
+  const completions = new Completions(
+    {
+      streamComplete: (request, options) => client.streamComplete(request, options),
+      stopsWhenLeft: () => client.stopsWhenLeft(),
+    },
+    // One after the other, so that the last is the last.
+    { concurrency: 1, limits: { mostBytes: 300 } },
+  );
+  const batch = new Batches(completions).start(items(5));
+  await toItsEnd(batch);
+  const ends = [...batch.ready()].map(({ index, state }) => [
+    index,
+    state.status,
+    state.error?.code,
+  ]);
+  expect(ends.at(0)).toEqual([0, "completed", "COMPLETION_NOT_FOUND"]);
+  expect(ends.at(-1)).toEqual([4, "completed", undefined]);
+  expect(batch.counts()).toMatchObject({ completed: 5 });
+});

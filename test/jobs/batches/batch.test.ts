@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { type BatchResult, hasEnded } from "../../../src/jobs/index.js";
+import { FOREVER, MODEL, talker } from "../fixtures.js";
+
+const prompts = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ prompt: `Item ${index}.` }));
+
+/** Says what it was asked, and takes the longer the longer that is. */
+const echo = ({ text }: { readonly text: string }) => ({ text });
+
+async function all(results: AsyncIterable<BatchResult>): Promise<BatchResult[]> {
+  const come: BatchResult[] = [];
+  for await (const result of results) come.push(result);
+  return come;
+}
+
+describe("a batch as an iterable", () => {
+  it("gives each result once, in the order in which they come", async () => {
+    const { client } = await talker(echo, { tokensPerSecond: 40 }, { concurrency: 2 });
+    const long = "And on and on. ".repeat(8).trim();
+    const requests = [{ prompt: long }, { prompt: "Short." }, { prompt: "Shorter." }];
+    const come = await all(client.completeBatch(requests));
+    expect(come.map(({ index }) => index)).toEqual([1, 2, 0]);
+    expect(come.map(({ state }) => state.text)).toEqual(["Short.", "Shorter.", long]);
+    expect(come.every(({ state }) => state.status === "completed")).toBe(true);
+  });
+
+  it("lets a bad item fail alone, and one whose model fails keep its text", async () => {
+    const script = ({ text }: { readonly text: string }) =>
+      text === "Fail." ? { text: "I was about to say it.", failAfterTokens: 3 } : { text };
+    const { client, chats } = await talker(script);
+    const requests = [{ prompt: "Good." }, { prompt: "" }, {}, { prompt: "Fail." }];
+    const come = await all(client.completeBatch(requests));
+    const byIndex = [...come].sort((a, b) => a.index - b.index).map(({ state }) => state);
+    expect(byIndex).toMatchObject([
+      { status: "completed", text: "Good.", error: null },
+      { status: "failed", text: "", error: { code: "INVALID_ARGUMENT" } },
+      { status: "failed", text: "", error: { code: "INVALID_ARGUMENT" } },
+      {
+        status: "failed",
+        text: expect.stringMatching(/^I was/),
+        error: { code: "INFERENCE_FAILED" },
+      },
+    ]);
+    expect(chats()).toHaveLength(2);
+  });
+
+  it("is refused as a whole when it is empty, too large, or its concurrency does not fit", async () => {
+    const { client, chats } = await talker({ text: "Yes." });
+    const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });
+    expect(() => client.completeBatch([])).toThrowError(refused);
+    expect(() => client.completeBatch(prompts(501))).toThrowError(refused);
+    expect(() => client.completeBatch(prompts(1), { concurrency: 0 })).toThrowError(refused);
+    expect(chats()).toEqual([]);
+  });
+
+  it("has at most as many at it as it was told, although there is room for more", async () => {
+    const { client, service } = await talker(echo, { tokensPerSecond: 100 }, { concurrency: 4 });
+    let most = 0;
+    client.completions.onChange(() => {
+      most = Math.max(most, service.generating);
+    });
+    await all(client.completeBatch(prompts(12), { concurrency: 2 }));
+    expect(most).toBe(2);
+  });
+
+  it("stops the rest when its reader leaves: nothing more is asked for", async () => {
+    const { client, chats, completions } = await talker(echo, { tokensPerSecond: 100 });
+    for await (const { index } of client.completeBatch(prompts(50))) {
+      if (index === 2) break;
+    }
+    const asked = chats().length;
+    expect(asked).toBeLessThan(6);
+    expect(completions.list().filter(({ status }) => status === "cancelled").length).toBe(47);
+    expect(completions.queue).toEqual({ running: 0, waiting: 0 });
+    await client.complete({ prompt: "And now?" });
+    expect(chats()).toHaveLength(asked + 1);
+  });
+
+  it("ends with CANCELLED when its signal is aborted, and stops what runs", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 100 });
+    const leaving = new AbortController();
+    const requests = prompts(5).map((request) => ({ ...request, maxTokens: 3000 }));
+    const come = all(client.completeBatch(requests, { signal: leaving.signal }));
+    await service.waitFor(({ generating }) => generating > 0);
+    leaving.abort();
+    await expect(come).rejects.toMatchObject({ code: "CANCELLED" });
+    await service.waitFor(({ generating }) => generating === 0);
+  });
+
+  it("ends with the client: each item is answered", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 100 });
+    const requests = prompts(5).map((request) => ({ ...request, maxTokens: 3000 }));
+    const come = all(client.completeBatch(requests));
+    await service.waitFor(({ generating }) => generating > 0);
+    await client.close();
+    const codes = (await come).map(({ state }) => state.error?.code);
+    expect(codes).toEqual(Array.from({ length: 5 }, () => "CLIENT_CLOSED"));
+  });
+});
+
+describe("the items of a batch", () => {
+  it("are completions from the beginning: found, waited for and cancelled one by one", async () => {
+    const { client, completions, chats } = await talker(echo, { tokensPerSecond: 50 });
+    const batch = client.batches.start(prompts(10));
+    const ids = batch.pending;
+    expect(completions.get(ids[9] ?? "")).toMatchObject({ status: "queued", batchId: batch.id });
+    const { state, deviceBusy } = await completions.cancel(ids[8] ?? "");
+    expect({ status: state.status, deviceBusy }).toEqual({
+      status: "cancelled",
+      deviceBusy: false,
+    });
+    expect(await completions.wait(ids[9] ?? "")).toMatchObject({ text: "Item 9." });
+    expect(batch.counts()).toMatchObject({ completed: 9, cancelled: 1 });
+    expect(chats()).toHaveLength(9);
+  });
+
+  it("wait outside the queue: so many small records, not so many requests", async () => {
+    const { client, service, completions } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const batch = client.batches.start(prompts(500));
+    await service.waitFor(({ generating }) => generating === 1);
+    const places = completions.list().filter(({ place }) => place !== null);
+    expect(places.length).toBeLessThanOrEqual(1);
+    expect(completions.queue).toEqual({ running: 1, waiting: 0 });
+    expect(batch.counts()).toMatchObject({ queued: 499, running: 1 });
+    await batch.cancel();
+    expect(batch.counts()).toMatchObject({ cancelled: 500 });
+  });
+
+  it("are not shared with others who ask the same", async () => {
+    const { client, completions, chats } = await talker(echo, { tokensPerSecond: 100 });
+    const request = { prompt: "Same.", temperature: 0 };
+    const batch = client.batches.start([request, request]);
+    const { state, joined } = completions.start(request);
+    await completions.wait(state.id);
+    await batch.wait({
+      withinMs: 5000,
+      signal: new AbortController().signal,
+      isEnough: () => false,
+    });
+    expect(joined).toBe(false);
+    expect(chats()).toHaveLength(3);
+  });
+
+  it("are kept until they are taken, however many there are, and then as any other", async () => {
+    const { client, completions } = await talker(echo, {}, { concurrency: 4 });
+    const batch = client.batches.start(prompts(300));
+    const signal = new AbortController().signal;
+    await batch.wait({ withinMs: 20_000, signal, isEnough: () => false });
+    const texts = [...batch.ready()].map(({ state }) => state.text);
+    expect(texts).toEqual(prompts(300).map(({ prompt }) => prompt));
+    for (let index = 0; index < 300; index += 1) batch.take(index);
+    expect(completions.list()).toHaveLength(200);
+    expect([...batch.ready()]).toEqual([]);
+    expect(batch.counts()).toMatchObject({ completed: 300 });
+  });
+
+  it("have a model named by the batch, and say which it was", async () => {
+    const { client } = await talker(echo);
+    const [result] = await all(client.completeBatch([{ prompt: "Hi.", model: "talker" }]));
+    expect(result?.state.model).toBe(MODEL);
+    expect(result !== undefined && hasEnded(result.state)).toBe(true);
+  });
+});

@@ -1,0 +1,91 @@
+import { expect, it } from "vitest";
+import { CompletionProgress } from "../../src/foundry/completion/progress.js";
+import { CompletionStream } from "../../src/foundry/completion/stream.js";
+import { CompletionRun } from "../../src/jobs/completion-run.js";
+import { CompletionStore, type ShelfLimits } from "../../src/jobs/completion-store.js";
+
+/** A shelf on a clock that the test moves. */
+function shelfOf(limits: Partial<ShelfLimits>) {
+  let time = 0;
+  const gone: string[] = [];
+  const most = { keptMs: 1000, most: 100, mostBytes: 1_000_000, ...limits };
+  const shelf = new CompletionStore(
+    most,
+    () => time,
+    (id) => void gone.push(id),
+  );
+  const finished = async (id: string, text: string) => {
+    const run = completionOf(id, text);
+    shelf.add(run);
+    await run.ended;
+    // Its being put away is a promise later.
+    await Promise.resolve();
+  };
+  return {
+    shelf,
+    gone,
+    finished,
+    pass: (ms: number) => {
+      time += ms;
+    },
+  };
+}
+
+function completionOf(id: string, text: string, until = Promise.resolve()): CompletionRun {
+  const progress = new CompletionProgress(0, () => 0, id);
+  const open = () =>
+    new CompletionStream(async function* () {
+      await until;
+      progress.addText(text);
+      yield { type: "text", text } as const;
+      progress.end("completed");
+    }, progress);
+  return new CompletionRun({ id, batchId: null, key: null, isRepeatable: false, open });
+}
+
+const idsOn = (shelf: CompletionStore) => shelf.all().map(({ id }) => id);
+
+it("keeps a finished completion for its time, and not longer", async () => {
+  const { shelf, gone, finished, pass } = shelfOf({ keptMs: 1000 });
+  await finished("c-1", "One");
+  pass(1000);
+  expect(shelf.get("c-1")?.state().text).toBe("One");
+  pass(1);
+  expect(shelf.get("c-1")).toBeNull();
+  expect(gone).toEqual(["c-1"]);
+});
+
+it("keeps at most so many, the oldest first out", async () => {
+  const { shelf, finished } = shelfOf({ most: 2 });
+  for (const id of ["c-1", "c-2", "c-3"]) await finished(id, "Text");
+  expect(idsOn(shelf)).toEqual(["c-3", "c-2"]);
+});
+
+it("keeps at most so many bytes, but always the one that ended last", async () => {
+  const { shelf, finished } = shelfOf({ mostBytes: 100 });
+  await finished("c-1", "x".repeat(30));
+  await finished("c-2", "x".repeat(30));
+  expect(idsOn(shelf)).toEqual(["c-2"]);
+  await finished("c-3", "x".repeat(5000));
+  expect(idsOn(shelf)).toEqual(["c-3"]);
+});
+
+it("never lets go of one that has not ended", async () => {
+  const { shelf, finished, pass } = shelfOf({ most: 1, keptMs: 1000 });
+  let end = (): void => {};
+  const running = completionOf(
+    "c-1",
+    "Late",
+    new Promise((resolve) => {
+      end = resolve;
+    }),
+  );
+  shelf.add(running);
+  await finished("c-2", "Text");
+  await finished("c-3", "Text");
+  pass(5000);
+  expect(idsOn(shelf)).toEqual(["c-1"]);
+  end();
+  await running.ended;
+  expect(shelf.get("c-1")?.state()).toMatchObject({ status: "completed", text: "Late" });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { cancelledError, ERROR_CODES, FoundryError, toFoundryError } from "../../src/lib/errors.js";
+
+describe("FoundryError", () => {
+  it("carries what it was given", () => {
+    const cause = new Error("inner");
+    const error = new FoundryError("TIMEOUT", "It took too long.", {
+      action: "Wait.",
+      retryable: true,
+      status: 504,
+      retryAfterMs: 100,
+      phase: "silence",
+      detail: "native",
+      cause,
+    });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({
+      name: "FoundryError",
+      code: "TIMEOUT",
+      message: "It took too long.",
+      action: "Wait.",
+      retryable: true,
+      status: 504,
+      retryAfterMs: 100,
+      phase: "silence",
+      detail: "native",
+      attempts: 1,
+      cause,
+    });
+  });
+
+  it("keeps its words to a length that can be shown, and the detail whole", () => {
+    const text = "🌍".repeat(100_000);
+    const error = new FoundryError("INTERNAL", text, { action: text, detail: text });
+    expect(error.message.length + error.action.length).toBeLessThanOrEqual(2000);
+    expect(error.message.isWellFormed()).toBe(true);
+    expect(error.detail).toBe(text);
+  });
+
+  it("knows nothing that it was not told", () => {
+    const error = new FoundryError("INTERNAL", "x", { action: "y" });
+    expect(error).toMatchObject({
+      retryable: false,
+      status: null,
+      retryAfterMs: null,
+      phase: null,
+      detail: null,
+    });
+    expect("cause" in error).toBe(false);
+  });
+});
+
+describe("toFoundryError", () => {
+  it("leaves a FoundryError as it is", () => {
+    const error = cancelledError();
+    expect(toFoundryError(error)).toBe(error);
+  });
+
+  it("takes anything else for a defect of ours, and keeps its words for the log", () => {
+    const thrown = new TypeError("cannot read secret.txt");
+    const error = toFoundryError(thrown);
+    expect(error).toMatchObject({ code: "INTERNAL", retryable: false, cause: thrown });
+    expect(error.message + error.action).not.toContain("secret");
+    expect(error.detail).toContain("TypeError: cannot read secret.txt");
+  });
+
+  it.each([
+    ["a text", "boom", "boom"],
+    ["undefined", undefined, "undefined"],
+    ["null", null, "null"],
+  ])("copes with %s that was thrown", (_what, thrown, detail) => {
+    expect(toFoundryError(thrown)).toMatchObject({ code: "INTERNAL", detail });
+  });
+});
+
+describe("cancelledError", () => {
+  it("is not to be tried again, and warns that the device may be busy", () => {
+    expect(cancelledError()).toMatchObject({
+      code: "CANCELLED",
+      retryable: false,
+      action: expect.stringContaining("busy"),
+    });
+  });
+});
+
+describe("ERROR_CODES", () => {
+  it("says in words what each code stands for", () => {
+    for (const [code, meaning] of Object.entries(ERROR_CODES)) {
+      expect(code).toMatch(/^[A-Z_]+$/);
+      expect(meaning.length).toBeGreaterThan(10);
+    }
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { untilAborted } from "../../src/lib/until-aborted.js";
+
+describe("untilAborted", () => {
+  it("gives what the work gives", async () => {
+    const { signal } = new AbortController();
+    expect(await untilAborted(Promise.resolve(7), signal)).toBe(7);
+    expect(await untilAborted(Promise.resolve(8), undefined)).toBe(8);
+  });
+
+  it("fails as the work fails", async () => {
+    const { signal } = new AbortController();
+    await expect(untilAborted(Promise.reject(new Error("no")), signal)).rejects.toThrow("no");
+  });
+
+  it("stops waiting when it is aborted, while the work goes on", async () => {
+    let resolve: (value: number) => void = () => {};
+    const promise = new Promise<number>((done) => {
+      resolve = done;
+    });
+    const controller = new AbortController();
+    const waiting = untilAborted(promise, controller.signal);
+    controller.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "CANCELLED" });
+    resolve(7);
+    expect(await promise).toBe(7);
+  });
+
+  it("does not wait at all when it is aborted already, and takes care of work that fails", async () => {
+    const work = Promise.reject(new Error("nobody hears this"));
+    // An unhandled rejection would fail the whole run.
+    await expect(untilAborted(work, AbortSignal.abort())).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
+  });
+});

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ProgressReporter, type ProgressUpdate } from "../../src/mcp/progress-reporter.js";
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+interface Sent extends ProgressUpdate {
+  readonly at: number;
+}
+
+function recorded(): { sent: Sent[]; progress: ProgressReporter } {
+  const sent: Sent[] = [];
+  const progress = new ProgressReporter(async (update) => {
+    sent.push({ ...update, at: performance.now() });
+  });
+  return { sent, progress };
+}
+
+describe("the progress of a call", () => {
+  it("is told at most ten times in any second, the last one included", async () => {
+    const { sent, progress } = recorded();
+    for (let token = 0; token < 1000; token++) {
+      progress.token("x");
+      await vi.advanceTimersByTimeAsync(3);
+    }
+    progress.finish();
+    for (const { at } of sent) {
+      const within = sent.filter((other) => other.at >= at && other.at < at + 1000);
+      expect(within.length).toBeLessThanOrEqual(10);
+    }
+    expect(sent.length).toBeGreaterThan(20);
+  });
+
+  it("loses no text, and ends with the number of all tokens", async () => {
+    const { sent, progress } = recorded();
+    const words = Array.from({ length: 300 }, (_, index) => `word${index} `);
+    for (const word of words) {
+      progress.token(word);
+      await vi.advanceTimersByTimeAsync(7);
+    }
+    progress.finish();
+    expect(sent.map(({ message }) => message).join("")).toBe(words.join(""));
+    expect(sent.at(-1)?.progress).toBe(300);
+  });
+
+  it("grows with every notification, waiting or not", async () => {
+    const { sent, progress } = recorded();
+    progress.waiting("Loading phi-4-mini");
+    await vi.advanceTimersByTimeAsync(5000);
+    progress.token("");
+    await vi.advanceTimersByTimeAsync(3000);
+    progress.token("a");
+    await vi.advanceTimersByTimeAsync(500);
+    progress.finish();
+    const numbers = sent.map(({ progress: number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  });
+
+  it("says each second how long a load has taken", async () => {
+    const { sent, progress } = recorded();
+    progress.waiting("Loading phi-4-mini");
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(sent.map(({ message }) => message)).toEqual([
+      "Loading phi-4-mini…",
+      "Loading phi-4-mini, 1 s",
+      "Loading phi-4-mini, 2 s",
+      "Loading phi-4-mini, 3 s",
+    ]);
+    progress.finish();
+  });
+
+  it("gives whole numbers to text and fractions to signs of life", async () => {
+    const { sent, progress } = recorded();
+    progress.waiting("Reading the prompt");
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.token("");
+    await vi.advanceTimersByTimeAsync(200);
+    progress.token("Yes");
+    await vi.advanceTimersByTimeAsync(200);
+    progress.finish();
+    const texts = sent.filter(({ progress: number }) => Number.isInteger(number));
+    expect(texts).toMatchObject([{ progress: 2, message: "Yes" }]);
+  });
+
+  it("leaves no timer behind and says nothing after its end", async () => {
+    const { sent, progress } = recorded();
+    progress.waiting("Loading phi-4-mini");
+    progress.token("a");
+    progress.finish();
+    const count = sent.length;
+    expect(vi.getTimerCount()).toBe(0);
+    progress.token("b");
+    progress.waiting("Loading");
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(sent.length).toBe(count);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("tells news again that came before something else was waited for", async () => {
+    const { sent, progress } = recorded();
+    const finding = {
+      step: "finding",
+      message: "Looking for Foundry Local",
+      percent: null,
+    } as const;
+    progress.news(finding);
+    progress.waiting("Loading phi-4-mini");
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.news(finding);
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.finish();
+    expect(sent.at(-1)?.message).toContain("Looking for Foundry Local");
+  });
+
+  it("goes on to what the call is about once the service is found", async () => {
+    const { sent, progress } = recorded();
+    const waiting = "Loading phi-4-mini";
+    progress.waiting(waiting);
+    progress.news(
+      { step: "finding", message: "Looking for Foundry Local", percent: null },
+      waiting,
+    );
+    await vi.advanceTimersByTimeAsync(1500);
+    progress.news({ step: "found", message: "Found Foundry Local", percent: null }, waiting);
+    await vi.advanceTimersByTimeAsync(2500);
+    progress.finish();
+    expect(sent.at(-1)?.message).toMatch(/^Loading phi-4-mini, \d s$/);
+  });
+
+  it("does nothing for a caller who did not ask", () => {
+    const progress = new ProgressReporter(null);
+    progress.waiting("Loading phi-4-mini");
+    progress.token("a");
+    expect(vi.getTimerCount()).toBe(0);
+    progress.finish();
+  });
+
+  it("gives a host that does not read nothing more to read, and the rest at the end", async () => {
+    const sent: string[] = [];
+    const progress = new ProgressReporter(({ message }) => {
+      sent.push(message);
+      return new Promise(() => {});
+    });
+    progress.token("a");
+    for (const letter of "bcdef") {
+      progress.token(letter);
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    expect(sent).toEqual(["a"]);
+    progress.finish();
+    expect(sent).toEqual(["a", "bcdef"]);
+  });
+
+  it("survives a host that is gone", async () => {
+    const progress = new ProgressReporter(async () => {
+      throw new Error("Not connected");
+    });
+    progress.token("a");
+    await vi.advanceTimersByTimeAsync(1000);
+    progress.finish();
+  });
+});

@@ -1,0 +1,159 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  MOST_SUBSCRIPTIONS,
+  ResourceUpdates,
+} from "../../../src/mcp/resources/resource-updates.js";
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const URI = "foundry://completions/c-1";
+const LIST = "the list";
+
+/** Everything that a host is told, with the time of it. */
+function recorded(takes: () => Promise<void> = async () => {}) {
+  const told: { what: string; at: number }[] = [];
+  const tell = (what: string): Promise<void> => {
+    told.push({ what, at: performance.now() });
+    return takes();
+  };
+  const updates = new ResourceUpdates({ updated: tell, listChanged: () => tell(LIST) });
+  return { updates, told, times: (what: string) => told.filter((one) => one.what === what).length };
+}
+
+describe("the updates of a completion", () => {
+  it("come at once when its status changes, and at most once a second while its text grows", async () => {
+    const { updates, told } = recorded();
+    updates.subscribe("c-1", URI);
+    updates.changed("c-1", "status");
+    for (let token = 0; token < 300; token += 1) {
+      updates.changed("c-1", "text");
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    updates.changed("c-1", "completed");
+    updates.changed("c-1", "ended");
+
+    const [first = 0, ...rest] = told.map(({ at }) => at);
+    expect(rest.map((at) => at - first)).toEqual([1000, 2000, 3000, 3000]);
+  });
+
+  it("come for the last piece of text also when nothing follows it", async () => {
+    const { updates, told } = recorded();
+    updates.subscribe("c-1", URI);
+    updates.changed("c-1", "text");
+    updates.changed("c-1", "text");
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told).toHaveLength(2);
+  });
+
+  it("go to those who subscribed, and to each of its resources", () => {
+    const { updates, times } = recorded();
+    updates.subscribe("c-1", URI);
+    updates.subscribe("c-1", URI);
+    updates.subscribe("c-1", `${URI}/state`);
+    updates.subscribe("c-2", "foundry://completions/c-2");
+    updates.changed("c-1", "status");
+    updates.changed("c-3", "status");
+    expect([times(URI), times(`${URI}/state`), times("foundry://completions/c-2")]).toEqual([
+      1, 1, 0,
+    ]);
+  });
+
+  it("end with the subscription, what was due included", async () => {
+    const { updates, told } = recorded();
+    updates.subscribe("c-1", URI);
+    updates.changed("c-1", "text");
+    updates.changed("c-1", "text");
+    updates.unsubscribe("c-1", URI);
+    updates.changed("c-1", "ended");
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each(["ended", "gone"] as const)("leave nothing behind when it is %s", (what) => {
+    const { updates } = recorded();
+    updates.subscribe("c-1", URI);
+    updates.changed("c-1", "text");
+    updates.changed("c-1", "text");
+    updates.changed("c-1", what);
+    updates.close();
+    expect(updates.subscriptions).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("are subscribed to by no more than so many, until some unsubscribe", () => {
+    const { updates } = recorded();
+    for (let number = 0; number < MOST_SUBSCRIPTIONS; number += 1) {
+      expect(updates.subscribe(`c-${number}`, `foundry://completions/c-${number}`)).toBe(true);
+    }
+    expect(updates.subscribe("c-x", "foundry://completions/c-x")).toBe(false);
+    expect(updates.subscribe("c-1", URI)).toBe(true);
+    updates.unsubscribe("c-1", URI);
+    expect(updates.subscribe("c-x", "foundry://completions/c-x")).toBe(true);
+  });
+
+  it("wait for a host that does not read, which then hears of the rest once", async () => {
+    const waiting: (() => void)[] = [];
+    const { updates, times } = recorded(() => new Promise((resolve) => waiting.push(resolve)));
+    updates.subscribe("c-1", URI);
+    updates.changed("c-1", "status");
+    for (let second = 0; second < 10; second += 1) {
+      updates.changed("c-1", "text");
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    updates.changed("c-1", "ended");
+    expect(times(URI)).toBe(1);
+
+    for (const take of waiting.splice(0)) take();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(times(URI)).toBe(2);
+  });
+});
+
+describe("the list of completions", () => {
+  it("is told to have changed at once, and for a crowd once more", async () => {
+    const { updates, told } = recorded();
+    for (let number = 0; number < 500; number += 1) updates.changed(`c-${number}`, "started");
+    expect(told.map(({ what }) => what)).toEqual([LIST]);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told.map(({ what }) => what)).toEqual([LIST, LIST]);
+  });
+
+  it("changes when a completion goes, and not when one grows", () => {
+    const { updates, times } = recorded();
+    updates.changed("c-1", "text");
+    updates.changed("c-1", "ended");
+    expect(times(LIST)).toBe(0);
+    updates.changed("c-1", "gone");
+    expect(times(LIST)).toBe(1);
+  });
+});
+
+describe("after the end", () => {
+  it("nothing is told, and no timer is left", async () => {
+    const { updates, told } = recorded();
+    updates.subscribe("c-1", URI);
+    for (const what of ["started", "text", "text", "started"] as const)
+      updates.changed("c-1", what);
+    updates.tellOnce(URI);
+    const before = told.length;
+    updates.close();
+    updates.changed("c-1", "ended");
+    updates.changed("c-2", "started");
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told).toHaveLength(before);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("a host that is gone disturbs nobody", async () => {
+    const { updates } = recorded(async () => {
+      throw new Error("Not connected");
+    });
+    updates.subscribe("c-1", URI);
+    updates.changed("c-1", "started");
+    updates.changed("c-1", "ended");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(updates.subscriptions).toBe(0);
+  });
+});

@@ -1,0 +1,301 @@
+import {
+  EmptyResultSchema,
+  ListResourcesResultSchema,
+  ResourceUpdatedNotificationSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import { describe, expect, it } from "vitest";
+import { connectedHost, simulatedService } from "../host.js";
+
+const TINY = "tiny-generic-cpu:1";
+const ENDLESS = "endless-generic-cpu:1";
+const MODELS = [
+  { id: TINY, loaded: true, script: { text: "Hello from a tiny model." } },
+  {
+    id: ENDLESS,
+    loaded: true,
+    contextLength: 10_000_000,
+    tokensPerSecond: 40,
+    script: { text: "On and on and on it goes. ", forever: true },
+  },
+];
+const GO_ON = { prompt: "Go on.", model: ENDLESS, maxTokens: 1_000_000 };
+const HELLO = { prompt: "Hello", model: TINY };
+
+/** A host, with the client whose completions it sees. */
+async function hostAndClient() {
+  const service = await simulatedService({ models: MODELS });
+  const { host, received, foundry } = await connectedHost({ endpoint: service.url });
+  const { completions } = foundry;
+  const updated: string[] = [];
+  const listening: (() => void)[] = [];
+  host.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => {
+    updated.push(params.uri);
+    for (const tell of listening) tell();
+  });
+  return {
+    host,
+    service,
+    completions,
+    received,
+    updated,
+    /** Resolves when the condition holds, asked after each update. */
+    when: (condition: () => boolean): Promise<void> =>
+      new Promise((resolve) => {
+        const check = (): void => void (condition() && resolve());
+        listening.push(check);
+        check();
+      }),
+    /** A completion of which some text has come. */
+    running: async (): Promise<string> => {
+      const { id } = completions.start(GO_ON, { join: false }).state;
+      await new Promise<void>((resolve) => {
+        const stop = completions.onChange((changed, what) => {
+          if (changed !== id || what !== "text") return;
+          stop();
+          resolve();
+        });
+      });
+      return id;
+    },
+  };
+}
+
+const uriOf = (id: string): string => `foundry://completions/${id}`;
+
+/** The text of a content, which is not binary. */
+function textIn(content: object | undefined): string {
+  const text: unknown = Reflect.get(content ?? {}, "text");
+  if (typeof text !== "string") throw new Error("this content has no text");
+  return text;
+}
+
+describe("completions as resources", () => {
+  it("are none at first, and found by two templates", async () => {
+    const { host } = await hostAndClient();
+    expect(host.getServerCapabilities()?.resources).toEqual({ subscribe: true, listChanged: true });
+    expect(await host.listResources()).toEqual({ resources: [] });
+    const { resourceTemplates } = await host.listResourceTemplates();
+    expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual([
+      "foundry://completions/{id}",
+      "foundry://completions/{id}/state",
+    ]);
+  });
+
+  it("are listed, the newest first, with model, status, time and first words", async () => {
+    const { host, completions } = await hostAndClient();
+    const first = await completions.wait(completions.start(HELLO).state.id);
+    const second = completions.start(GO_ON).state;
+
+    const { resources } = await host.listResources();
+
+    expect(resources).toEqual([
+      expect.objectContaining({
+        uri: uriOf(second.id),
+        title: expect.stringMatching(/^Completion, queued, \d\d:\d\d$/),
+      }),
+      {
+        uri: uriOf(first.id),
+        name: first.id,
+        title: expect.stringMatching(
+          /^tiny-generic-cpu:1, completed, \d\d:\d\d: Hello from a tiny model\.$/,
+        ),
+        description: `Text of a completion by ${TINY}: completed, 6 tokens`,
+        mimeType: "text/plain",
+        size: 24,
+        annotations: { lastModified: expect.any(String) },
+      },
+    ]);
+  });
+
+  it("are listed in pages, each once, whatever is started meanwhile", async () => {
+    const { host, completions } = await hostAndClient();
+    const started = Array.from({ length: 120 }, () => completions.start(HELLO).state.id);
+    await Promise.all(started.map((id) => completions.wait(id)));
+
+    const listed: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await host.listResources(cursor === undefined ? {} : { cursor });
+      listed.push(...page.resources.map(({ name }) => name));
+      cursor = page.nextCursor;
+      completions.start(HELLO);
+    } while (cursor !== undefined);
+
+    // Some are over the limit of those that wait, and listed all the same.
+    expect(listed).toEqual([...started].reverse());
+  });
+
+  it("go on from the time of the last page when its last one is gone", async () => {
+    const { host, completions } = await hostAndClient();
+    const { id, createdAt } = completions.start(HELLO).state;
+    const { resources } = await host.listResources({ cursor: `${createdAt}.c-gone00-1` });
+    expect(resources.map(({ name }) => name)).toEqual([id]);
+  });
+
+  it("are read as they are, with how they stand beside the text", async () => {
+    const { host, completions } = await hostAndClient();
+    const { id } = await completions.wait(completions.start(HELLO).state.id);
+
+    const { contents } = await host.readResource({ uri: uriOf(id) });
+
+    expect(contents).toEqual([
+      { uri: uriOf(id), mimeType: "text/plain", text: "Hello from a tiny model." },
+      { uri: `${uriOf(id)}/state`, mimeType: "application/json", text: expect.any(String) },
+    ]);
+    expect(JSON.parse(textIn(contents[1]))).toMatchObject({
+      completion_id: id,
+      status: "completed",
+      model: TINY,
+      characters: 24,
+      finish_reason: "stop",
+      error: null,
+      next: "Nothing: this is the whole answer.",
+    });
+    const alone = await host.readResource({ uri: `${uriOf(id)}/state` });
+    expect(alone.contents).toEqual([contents[1]]);
+  });
+
+  it("give the text so far while they run, and say how to go on", async () => {
+    const { host, running } = await hostAndClient();
+    const id = await running();
+
+    const { contents } = await host.readResource({ uri: uriOf(id) });
+
+    expect(textIn(contents[0])).toMatch(/^On/);
+    expect(JSON.parse(textIn(contents[1]))).toMatchObject({
+      status: "running",
+      ended_at: null,
+      next: expect.stringContaining(`get_completion with ${id}`),
+    });
+  });
+
+  it("keep the text of one that failed, and say what to do", async () => {
+    const { host, service, completions, running } = await hostAndClient();
+    const id = await running();
+    await service.close();
+    await completions.wait(id);
+
+    const { contents } = await host.readResource({ uri: uriOf(id) });
+
+    expect(textIn(contents[0])).toMatch(/^On/);
+    expect(JSON.parse(textIn(contents[1]))).toMatchObject({
+      status: "interrupted",
+      error: { code: expect.any(String), message: expect.any(String) },
+      next: expect.stringMatching(/\w+ .*\.$/),
+    });
+  });
+});
+
+describe("a resource that is not there", () => {
+  it.each([
+    ["an unknown completion", "foundry://completions/c-zzzzzz-1", "from an earlier run"],
+    ["a batch", "foundry://completions/b-zzzzzz-1", "the id of a batch"],
+    ["no id of ours", "foundry://completions/42", 'There is no completion "42"'],
+    ["another scheme", "file:///etc/passwd", "No resource has this URI"],
+    ["a path below", "foundry://completions/c-zzzzzz-1/text/1", "No resource has this URI"],
+  ])("is the protocol's error, in our words: %s", async (_what, uri, words) => {
+    const { host } = await hostAndClient();
+    const refusal = { code: -32002, data: { uri }, message: expect.stringContaining(words) };
+    await expect(host.readResource({ uri })).rejects.toMatchObject(refusal);
+    await expect(host.subscribeResource({ uri })).rejects.toMatchObject(refusal);
+    await expect(host.unsubscribeResource({ uri })).resolves.toEqual({});
+  });
+
+  it("is told apart from one that was kept once", async () => {
+    const { host, completions } = await hostAndClient();
+    const { id } = completions.start(HELLO).state;
+    await completions.wait(id);
+    for (let number = 0; number < 201; number += 1) {
+      await completions.wait(completions.start(HELLO).state.id);
+    }
+    await expect(host.readResource({ uri: uriOf(id) })).rejects.toMatchObject({
+      code: -32002,
+      message: expect.stringContaining("is not kept any more"),
+    });
+  });
+
+  it("is told apart from wrong parameters", async () => {
+    const { host } = await hostAndClient();
+    const ask = (method: string, params?: Record<string, unknown>) =>
+      host.request({ method, params }, EmptyResultSchema);
+    const list = (cursor: unknown) =>
+      host.request({ method: "resources/list", params: { cursor } }, ListResourcesResultSchema);
+    const wrong = (words: string) => ({
+      code: -32602,
+      message: expect.stringContaining(words),
+    });
+    await expect(ask("resources/read")).rejects.toMatchObject(wrong("uri is missing."));
+    await expect(ask("resources/read", { uri: 7 })).rejects.toMatchObject(wrong("uri is 7"));
+    await expect(ask("resources/subscribe", {})).rejects.toMatchObject(wrong("uri is missing."));
+    await expect(list("50")).rejects.toMatchObject(wrong("none of this server's"));
+    await expect(list(50)).rejects.toMatchObject(wrong("cursor is 50"));
+  });
+});
+
+describe("a host that subscribed", () => {
+  it("hears of the end of a completion, and of nothing after it", async () => {
+    const { host, completions, running, updated, when } = await hostAndClient();
+    const id = await running();
+    await host.subscribeResource({ uri: uriOf(id) });
+
+    await when(() => updated.length > 0);
+    await completions.cancel(id);
+    const heard = updated.length;
+    await host.ping();
+
+    expect(new Set(updated)).toEqual(new Set([uriOf(id)]));
+    expect(heard).toBeGreaterThan(1);
+    expect(updated).toHaveLength(heard);
+    const { contents } = await host.readResource({ uri: uriOf(id) });
+    expect(JSON.parse(textIn(contents[1]))).toMatchObject({ status: "cancelled" });
+  });
+
+  it("too late hears so once", async () => {
+    const { host, completions, updated, when } = await hostAndClient();
+    const { id } = await completions.wait(completions.start(HELLO).state.id);
+    await host.subscribeResource({ uri: uriOf(id) });
+    await when(() => updated.length === 1);
+  });
+
+  it("hears nothing of others, and nothing any more once it unsubscribed", async () => {
+    const { host, completions, running, updated } = await hostAndClient();
+    const [subscribed, other] = [await running(), await running()];
+    await host.subscribeResource({ uri: uriOf(subscribed) });
+    await host.unsubscribeResource({ uri: uriOf(subscribed) });
+    const heard = updated.length;
+
+    await completions.cancel(subscribed);
+    await completions.cancel(other);
+    await host.ping();
+
+    expect(updated).toHaveLength(heard);
+  });
+});
+
+describe("a host", () => {
+  it("is told that the list has changed when a completion is started", async () => {
+    const { host, completions, received } = await hostAndClient();
+    const listChanges = () =>
+      received.filter(
+        (message) =>
+          "method" in message && message.method === "notifications/resources/list_changed",
+      );
+    expect(listChanges()).toEqual([]);
+    completions.start(HELLO);
+    await host.ping();
+    expect(listChanges()).toHaveLength(1);
+  });
+
+  it("that is gone is told nothing", async () => {
+    const { host, completions, running, received } = await hostAndClient();
+    const id = await running();
+    await host.subscribeResource({ uri: uriOf(id) });
+    await host.close();
+    const heard = received.length;
+
+    completions.start(HELLO);
+    await completions.cancel(id);
+
+    expect(received).toHaveLength(heard);
+  });
+});

@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { describeSettings, readSettings } from "../src/settings.js";
+
+const NAMES = [
+  "FOUNDRY_ENDPOINT",
+  "FOUNDRY_API_KEY",
+  "FOUNDRY_HEADERS",
+  "FOUNDRY_MODEL",
+  "FOUNDRY_TIMEOUT",
+  "FOUNDRY_STALL_TIMEOUT",
+  "FOUNDRY_LOAD_TIMEOUT",
+  "FOUNDRY_DOWNLOAD_STALL_TIMEOUT",
+  "FOUNDRY_RETRIES",
+  "FOUNDRY_MAX_TOKENS",
+  "FOUNDRY_LOG_LEVEL",
+] as const;
+
+const URL_ALLOWED =
+  "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
+const LEVELS = "one of trace, debug, info, warn, error, fatal, silent, in any case";
+
+describe("readSettings", () => {
+  it("gives nothing where nothing is set, so that the defaults hold", () => {
+    expect(readSettings([], { PATH: "/bin", FOUNDRY_UNKNOWN: "x" })).toEqual({});
+  });
+
+  it.each([
+    ["FOUNDRY_ENDPOINT", "https://gateway.example", "https://gateway.example"],
+    ["FOUNDRY_API_KEY", " sk-1 ", "sk-1"],
+    ["FOUNDRY_HEADERS", '{"X-Team":"research","X-B":""}', { "X-Team": "research", "X-B": "" }],
+    ["FOUNDRY_MODEL", "Phi-4-Mini", "Phi-4-Mini"],
+    ["FOUNDRY_TIMEOUT", "0.5", 0.5],
+    ["FOUNDRY_STALL_TIMEOUT", "86400", 86400],
+    ["FOUNDRY_RETRIES", "0", 0],
+    ["FOUNDRY_MAX_TOKENS", "1000000", 1_000_000],
+    ["FOUNDRY_AUTOSTART", "FALSE", false],
+    ["FOUNDRY_EMBEDDED", "Auto", "auto"],
+    ["FOUNDRY_DISCOVERY", "Declared", "declared"],
+    ["FOUNDRY_DISCOVERY", "auto", "auto"],
+    ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
+    ["FOUNDRY_LOG_LEVEL", "Silent", "silent"],
+  ])("reads %s=%s", (name, raw, value) => {
+    expect(readSettings([], { [name]: raw })).toEqual({ [name]: value });
+  });
+
+  it.each([
+    ["FOUNDRY_ENDPOINT", "127.0.0.1:5273", URL_ALLOWED, "found"],
+    ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "found"],
+    ["FOUNDRY_AUTOSTART", "yes", "true or false", "true"],
+    ["FOUNDRY_EMBEDDED", "maybe", "true, false or auto", "auto"],
+    ["FOUNDRY_DISCOVERY", "none", "one of auto, declared", "auto"],
+    ["FOUNDRY_TIMEOUT", "0", "a number of seconds from 0.1 to 3600", "30"],
+    ["FOUNDRY_TIMEOUT", "3600.1", "a number of seconds from 0.1 to 3600", "30"],
+    ["FOUNDRY_TIMEOUT", "0x1e", "a number of seconds from 0.1 to 3600", "30"],
+    ["FOUNDRY_TIMEOUT", "1e3", "a number of seconds from 0.1 to 3600", "30"],
+    ["FOUNDRY_TIMEOUT", "Infinity", "a number of seconds from 0.1 to 3600", "30"],
+    ["FOUNDRY_LOAD_TIMEOUT", "1,5", "a number of seconds from 0.1 to 86400", "900"],
+    ["FOUNDRY_RETRIES", "2.5", "a whole number from 0 to 20", "3"],
+    ["FOUNDRY_MAX_TOKENS", "0", "a whole number from 1 to 1000000", "1024"],
+    ["FOUNDRY_LOG_LEVEL", "loud", LEVELS, "info"],
+  ])("refuses %s=%s with name, value and what is allowed", (name, raw, allowed, preset) => {
+    expect(() => readSettings([], { [name]: raw })).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        message: `${name} is ${JSON.stringify(raw)}, which does not fit.`,
+        action: `Set it to ${allowed}, or leave it out (default: ${preset}).`,
+      }),
+    );
+  });
+
+  it.each(["not json", "[]", '{"X-Key":7}', '"s3cret"', "null"])(
+    "refuses FOUNDRY_HEADERS=%s without showing it, since keys stand in it",
+    (raw) => {
+      expect(() => readSettings([], { FOUNDRY_HEADERS: raw })).toThrowError(
+        expect.objectContaining({
+          message: "FOUNDRY_HEADERS is (hidden), which does not fit.",
+          action:
+            'Set it to a JSON object of texts, such as {"X-Team":"research"}, or leave it out (default: none).',
+        }),
+      );
+    },
+  );
+
+  it.each([
+    "http://127.0.0.1:1/?key=s3cret",
+    "http://127.0.0.1:1/v1?",
+    "http://127.0.0.1:1/#s3cret",
+    "http://user:s3cret@127.0.0.1:1",
+    "user:s3cret@127.0.0.1",
+  ])("refuses FOUNDRY_ENDPOINT=%s without showing it, since keys stand in it", (raw) => {
+    expect(() => readSettings([], { FOUNDRY_ENDPOINT: raw })).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        message: "FOUNDRY_ENDPOINT is (hidden), which does not fit.",
+        action: `Set it to ${URL_ALLOWED}, or leave it out (default: found).`,
+      }),
+    );
+  });
+
+  it("takes a setting that is empty or blank for unset", () => {
+    for (const blank of ["", " \t"]) {
+      const environment = Object.fromEntries(NAMES.map((name) => [name, blank]));
+      expect(readSettings([], environment)).toEqual({});
+    }
+  });
+
+  it("lets a flag outrank its variable", () => {
+    const settings = readSettings(["--model", "qwen3-0.6b", "--max-tokens=5"], {
+      FOUNDRY_MODEL: "phi-4",
+      FOUNDRY_RETRIES: "1",
+    });
+    expect(settings).toEqual({
+      FOUNDRY_MODEL: "qwen3-0.6b",
+      FOUNDRY_MAX_TOKENS: 5,
+      FOUNDRY_RETRIES: 1,
+    });
+  });
+
+  it("lets a flag without a value undo its variable", () => {
+    expect(readSettings(["--model="], { FOUNDRY_MODEL: "phi-4" })).toEqual({});
+  });
+
+  it("does not look at a wrong variable that a flag outranks", () => {
+    const settings = readSettings(["--timeout", "5"], { FOUNDRY_TIMEOUT: "soon" });
+    expect(settings).toEqual({ FOUNDRY_TIMEOUT: 5 });
+  });
+
+  it("names the flag when it is the flag that is wrong", () => {
+    expect(() => readSettings(["--timeout", "soon"], {})).toThrowError(
+      expect.objectContaining({ message: '--timeout is "soon", which does not fit.' }),
+    );
+  });
+
+  it.each([
+    ["an unknown flag", ["--modle", "x"], "Unknown option '--modle'"],
+    [
+      "a word that belongs to no flag",
+      ["http://127.0.0.1:5273"],
+      "Unexpected argument 'http://127.0.0.1:5273'",
+    ],
+    ["a flag without its value", ["--model"], "Option '--model <value>' argument missing"],
+  ])("refuses %s and says which flags there are", (_what, flags, problem) => {
+    expect(() => readSettings(flags, {})).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        message: expect.stringContaining(problem),
+        action: expect.stringContaining(
+          "--endpoint, --discovery, --autostart, --embedded, --cli, --api-key, --headers, --model",
+        ),
+      }),
+    );
+  });
+});
+
+describe("describeSettings", () => {
+  it("describes each setting with its flag and its default", () => {
+    for (const name of NAMES) {
+      const flag = name.replace("FOUNDRY_", "").toLowerCase().replaceAll("_", "-");
+      expect(describeSettings()).toMatch(
+        new RegExp(`^ {2}${name}, --${flag} {2}\\(default: .+\\)$`, "m"),
+      );
+    }
+  });
+});
