@@ -1,3 +1,4 @@
+/** @internal For `jobs`, whose options are checked the same way. */
 export { listener, loadWishFields, optionsOf, signalOption, withinMs } from "./call-options.js";
 export {
   type Admit,
@@ -6,22 +7,24 @@ export {
   type CompletionEvent,
   type CompletionRequest,
   type CompletionStatus,
-  CompletionStream,
+  type CompletionStream,
   type CompletionTiming,
   type CompletionUsage,
-  completionFields,
-  promptProblem,
   type Wish,
 } from "./completion/index.js";
+/** @internal For the tools; keeps the schema library out of the published types. */
+export { completionFields, promptProblem } from "./completion/request-schema.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutTrials } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export type { Device, ModelInfo } from "./models/index.js";
+/** @internal For the client of `jobs`; keeps the schema library out of the published types. */
 export { optionFields, wholeNumber } from "./option-schema.js";
 export type { FoundryClientOptions } from "./options.js";
+/** @internal For `doctor`. */
+export type { Diagnosis } from "./service-client.js";
 export {
   type CallOptions,
-  type Diagnosis,
   FoundryClient,
   type LoadOptions,
   type LoadResult,

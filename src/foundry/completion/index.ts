@@ -10,6 +10,7 @@ export {
 export { prepareMessages } from "./messages.js";
 export { CompletionProgress } from "./progress.js";
 export type { CompletionRequest } from "./request.js";
+/** @internal Keeps the schema library out of the published types. */
 export { completionFields, completionRequestSchema, promptProblem } from "./request-schema.js";
 export { runCompletion } from "./run.js";
 export { CompletionStream } from "./stream.js";

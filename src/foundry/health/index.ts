@@ -1,2 +1,4 @@
-export { checkHealth, type Health, type HealthMemory } from "./health.js";
+export type { Health, HealthMemory } from "./health.js";
+/** @internal For the client. */
+export { checkHealth } from "./health.js";
 export type { HealthProblem } from "./problems.js";
