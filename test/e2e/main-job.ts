@@ -369,7 +369,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const counts = notes.map(({ progress }) => progress);
         expect(counts).toEqual([...counts].sort((a, b) => a - b));
         const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
-        expect(pieces.length).toBeGreaterThan(3);
+        expect(pieces.length).toBeGreaterThan(1);
         // The SDK's client drops what comes in one piece with the answer, so the end may be missing.
         const told = pieces.map(({ message }) => message).join("");
         expect(String(result["text"]).slice(0, told.length)).toBe(told);
