@@ -7,8 +7,8 @@ import {
   DelegateBackoff,
   handleWhenResult,
 } from "cockatiel";
-import { FoundryError, toFoundryError } from "../lib/index.js";
-import { inSeconds, isOwnShortage } from "./failure.js";
+import { FoundryError, formatDuration, toFoundryError } from "../lib/index.js";
+import { isOwnShortage } from "./failure.js";
 import type { CircuitOptions, CircuitState } from "./types.js";
 
 const FAILURES = 5;
@@ -143,7 +143,7 @@ export class Circuit {
     const when =
       this.state === "half-open"
         ? "one request is finding out right now whether it is back"
-        : `it is asked again in ${inSeconds(waitMs)}`;
+        : `it is asked again in ${formatDuration(waitMs)}`;
     return new FoundryError("CIRCUIT_OPEN", `${this.#baseUrl} failed repeatedly; ${when}.${why}`, {
       action: this.#lastFailure?.action ?? "Check that the service is running, then try again.",
       retryable: true,

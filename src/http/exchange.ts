@@ -1,5 +1,10 @@
 import type { Dispatcher } from "undici";
-import { CHUNK_OVERHEAD_BYTES, type FoundryError, type TimeoutPhase } from "../lib/index.js";
+import {
+  CHUNK_OVERHEAD_BYTES,
+  type FoundryError,
+  MAX_TIMER_MS,
+  type TimeoutPhase,
+} from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 import type { Lease } from "./connections.js";
 import { networkError, timeoutError } from "./failure.js";
@@ -15,9 +20,6 @@ export interface Head {
 /** Unread bytes above which the socket is no longer read, and below which it is again. */
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 64 * 1024;
-
-/** `setTimeout` takes no more; a longer limit would pass at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface ExchangeOptions {
   readonly lease: Lease;
@@ -156,7 +158,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     const isRetryable = phase === "first_byte" && request.method === "GET";
     return setTimeout(
       () => this.abort(timeoutError(phase, limitMs, baseUrl, isRetryable)),
-      Math.min(limitMs, LONGEST_TIMER_MS),
+      Math.min(limitMs, MAX_TIMER_MS),
     );
   }
 

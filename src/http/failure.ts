@@ -1,5 +1,10 @@
 import { errors } from "undici";
-import { FoundryError, LONGEST_RETRY_AFTER_MS, type TimeoutPhase } from "../lib/index.js";
+import {
+  FoundryError,
+  formatDuration,
+  LONGEST_RETRY_AFTER_MS,
+  type TimeoutPhase,
+} from "../lib/index.js";
 import { ConnectTimeout } from "./connections.js";
 
 /** How far an exchange had come when it broke. */
@@ -162,7 +167,7 @@ export function timeoutError(
   if (phase === "connect" && baseUrl.startsWith("https:")) {
     return new FoundryError(
       "TIMEOUT",
-      `${baseUrl} did not greet a secure connection (https) within ${inSeconds(limitMs)}.`,
+      `${baseUrl} did not greet a secure connection (https) within ${formatDuration(limitMs)}.`,
       {
         phase,
         retryable: isRetryable,
@@ -173,7 +178,7 @@ export function timeoutError(
   }
   return new FoundryError(
     "TIMEOUT",
-    `${baseUrl} ${WAITED_FOR[phase]} within ${inSeconds(limitMs)}.`,
+    `${baseUrl} ${WAITED_FOR[phase]} within ${formatDuration(limitMs)}.`,
     {
       phase,
       retryable: isRetryable,
@@ -198,8 +203,3 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
 
 /** No service means that it should be left alone for longer than this. */
 const believed = (ms: number): number | null => (ms <= LONGEST_RETRY_AFTER_MS ? ms : null);
-
-/** `480 ms`, `1.5 s`, `900 s`. */
-export function inSeconds(ms: number): string {
-  return ms < 1000 ? `${Math.ceil(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
-}

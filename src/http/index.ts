@@ -1,6 +1,6 @@
 export { isLoopback, normalizeEndpoint } from "./endpoint.js";
 export { errorTextOf } from "./error-text.js";
-export { inSeconds, isRefused } from "./failure.js";
+export { isRefused } from "./failure.js";
 export { pauseMs } from "./resilience.js";
 export { HttpTransport } from "./transport.js";
 export type * from "./types.js";

@@ -16,6 +16,7 @@ import {
   cancelledError,
   closedError,
   FoundryError,
+  MAX_TIMER_MS,
   onAbort,
   parseArguments,
   toFoundryError,
@@ -96,8 +97,6 @@ const SLOTS = { S: 1, C1: 1, C2: 4, openai: 4 } as const;
 const QUEUE_LIMIT = 64;
 /** A completion that is stopped ends within moments; longer is not waited for. */
 const STOP_MS = 2000;
-/** What a timer takes: 24 days. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /**
  * Completions with a life of their own: started, looked at, waited for and stopped by calls that come
@@ -269,7 +268,7 @@ export class Completions {
     const time =
       withinMs === undefined
         ? broken
-        : setTimeout(Math.min(withinMs, LONGEST_WAIT_MS), undefined, { signal: over.signal });
+        : setTimeout(Math.min(withinMs, MAX_TIMER_MS), undefined, { signal: over.signal });
     try {
       await Promise.race([run.ended, broken, time.catch(() => broken)]);
       return readBy(run);

@@ -8,7 +8,7 @@ import {
   signalOption,
   withinMs,
 } from "../foundry/index.js";
-import { cancelledError, onAbort, parseArguments } from "../lib/index.js";
+import { cancelledError, MAX_TIMER_MS, onAbort, parseArguments } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { type Loader, LoadRun, type LoadState, type LoadWish } from "./load-run.js";
 
@@ -33,9 +33,6 @@ const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.op
 
 /** How long a failure is kept for whoever asks for the same again, unless somebody was told it. */
 const KEPT_MS = 5 * 60_000;
-
-/** What a timer takes: 24 days. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /**
  * Loads and downloads with a life of their own: asking for a model that is being loaded goes on
@@ -168,7 +165,7 @@ async function untilEnded(
   }
   if (withinMs !== undefined) {
     races.push(
-      setTimeout(Math.min(withinMs, LONGEST_WAIT_MS), undefined, { signal: over.signal }).catch(
+      setTimeout(Math.min(withinMs, MAX_TIMER_MS), undefined, { signal: over.signal }).catch(
         () => {},
       ),
     );

@@ -1,6 +1,7 @@
 export { type JoinedSignal, joinedSignal, onAbort } from "./abort.js";
 /** @internal Keeps the schema library out of the published types. */
 export { parseArguments, quoted } from "./arguments.js";
+export { MAX_TIMER_MS, TIMED_OUT, untilAborted, type WaitLimits, waitFor } from "./async.js";
 export {
   cancelledError,
   closedError,
@@ -21,6 +22,12 @@ export {
   WHOLE_NUMBERS,
 } from "./setting-values.js";
 export { SingleFlight } from "./single-flight.js";
-export { escapeUnprintable, printable, truncate, withoutControls } from "./text.js";
-export { untilAborted } from "./until-aborted.js";
+export {
+  escapeUnprintable,
+  formatDuration,
+  formatMegabytes,
+  printable,
+  truncate,
+  withoutControls,
+} from "./text.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";

@@ -1,4 +1,4 @@
-import { untilAborted } from "./until-aborted.js";
+import { untilAborted } from "./async.js";
 
 /** One question for all who ask at the same time; each only stops waiting for it when aborted. */
 export class SingleFlight<T> {

@@ -50,3 +50,23 @@ export function printable(text: string, longest: number): string {
     .trim();
   return truncate(line, longest);
 }
+
+/**
+ * Milliseconds for people, rounded up below a second.
+ *
+ * @example
+ * formatDuration(480); // "480 ms"
+ * formatDuration(1500); // "1.5 s"
+ */
+export const formatDuration = (ms: number): string =>
+  ms < 1000 ? `${Math.ceil(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
+
+/**
+ * A size in MB (1024 KB) for people.
+ *
+ * @example
+ * formatMegabytes(800); // "800 MB"
+ * formatMegabytes(2150.4); // "2.1 GB"
+ */
+export const formatMegabytes = (mb: number): string =>
+  mb < 1024 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(1)} GB`;

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { Socket } from "node:net";
 import path from "node:path";
 import type { Readable } from "node:stream";
-import { MOST_ANSWER_BYTES, onAbort } from "../lib/index.js";
+import { MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort } from "../lib/index.js";
 import { firstChildStarted } from "./first-child.js";
 import { homeFolder } from "./machine.js";
 import { launchFailure, launchOf } from "./program-launch.js";
@@ -52,8 +52,6 @@ const GRACE_MS = 1000;
 const QUIET_MS = 50;
 /** For what others, who inherited its pipes, go on writing. */
 const LONGEST_DRAIN_MS = 500;
-/** A longer timer fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs a program without a shell, in the user's home. Resolves when it has exited, though others may
@@ -175,7 +173,7 @@ class RunningProgram {
       if (options.whenOver !== "leave") this.#stop(end);
       else if (this.#end === null) this.#leave(end);
     };
-    this.#after(Math.min(options.timeoutMs, LONGEST_TIMER_MS), () => over({ kind: "timed_out" }));
+    this.#after(Math.min(options.timeoutMs, MAX_TIMER_MS), () => over({ kind: "timed_out" }));
     if (options.signal !== undefined) {
       this.#stopListening = onAbort(options.signal, () => over({ kind: "aborted" }));
     }

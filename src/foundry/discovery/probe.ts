@@ -1,5 +1,5 @@
-import { HttpTransport, inSeconds, isRefused } from "../../http/index.js";
-import { toFoundryError } from "../../lib/index.js";
+import { HttpTransport, isRefused } from "../../http/index.js";
+import { formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type DialectName, detectDialect } from "../dialects/index.js";
 
@@ -56,7 +56,10 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
     const error = toFoundryError(thrown);
     if (isRefused(error)) {
       return error.code === "TIMEOUT"
-        ? notFoundry("unreached", `nothing took a connection there within ${inSeconds(connectMs)}`)
+        ? notFoundry(
+            "unreached",
+            `nothing took a connection there within ${formatDuration(connectMs)}`,
+          )
         : notFoundry("nothing", "nothing listens there");
     }
     switch (error.code) {
@@ -64,7 +67,7 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
         return notFoundry(
           "silent",
           tooLate.aborted
-            ? `what listens there did not answer within ${inSeconds(wholeMs)}`
+            ? `what listens there did not answer within ${formatDuration(wholeMs)}`
             : "nothing had answered there by then",
         );
       case "SERVICE_ERROR":

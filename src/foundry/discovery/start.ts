@@ -1,5 +1,4 @@
-import { inSeconds } from "../../http/index.js";
-import { toFoundryError } from "../../lib/index.js";
+import { formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
 import type { CliReport, FoundryCli } from "../cli/index.js";
@@ -92,7 +91,7 @@ async function bringUp(
   }
   const isFailed = up.failure !== null || up.hasDied;
   const trouble = isFailed ? "failed" : up.isDead ? "dead" : "late";
-  const late = `no service answered within ${inSeconds(limitMs)}`;
+  const late = `no service answered within ${formatDuration(limitMs)}`;
   const outcome = up.failure ?? (up.hasDied ? "it is said not to run afterwards" : late);
   log?.warn({ command: commandText, outcome }, "Foundry Local did not start");
   return { found: null, trial: { what, outcome: `was run, but ${outcome}`, ok: false }, trouble };

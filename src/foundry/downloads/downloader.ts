@@ -1,6 +1,6 @@
-import { FoundryError, untilAborted } from "../../lib/index.js";
+import { FoundryError, formatMegabytes, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import type { KnownModel } from "../models/index.js";
+import { type KnownModel, modelKey } from "../models/index.js";
 import { type OnStatus, StatusListeners } from "../status.js";
 import { DownloadLock } from "./download-lock.js";
 import { type DownloadContext, selectDownloadMethod } from "./download-method.js";
@@ -47,7 +47,7 @@ export class ModelDownloader {
     const { signal, tell } = options;
     if (signal?.aborted) throw cancelled("waiting");
     if (model.downloaded === true) return "already_downloaded";
-    const key = `${model.family}/${model.id}`;
+    const key = modelKey(model);
     let shared = this.#downloads.get(key);
     if (shared === undefined) {
       const begun = new SharedDownload((download) => this.#download(model, download));
@@ -130,5 +130,5 @@ class SharedDownload {
 
 function sizeOf({ sizeMb }: KnownModel): string {
   if (sizeMb === null || sizeMb <= 0) return "";
-  return sizeMb < 1024 ? ` (${Math.round(sizeMb)} MB)` : ` (${(sizeMb / 1024).toFixed(1)} GB)`;
+  return ` (${formatMegabytes(sizeMb)})`;
 }

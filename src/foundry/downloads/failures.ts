@@ -1,5 +1,4 @@
-import { inSeconds } from "../../http/index.js";
-import { FoundryError } from "../../lib/index.js";
+import { FoundryError, formatDuration } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import type { CliError } from "./cli-error.js";
 import { becauseOf, DOWNLOAD_ADVICE, KEPT } from "./download-advice.js";
@@ -15,7 +14,7 @@ export const stalled = (
 ): FoundryError =>
   new FoundryError(
     "DOWNLOAD_FAILED",
-    `The download of ${id} stood still for ${inSeconds(stallMs)}${at(percent)} and was given up.`,
+    `The download of ${id} stood still for ${formatDuration(stallMs)}${at(percent)} and was given up.`,
     { action: `Check the network, then try again. ${KEPT}`, retryable: true },
   );
 

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError } from "../../lib/index.js";
+import { cancelledError, MAX_TIMER_MS } from "../../lib/index.js";
 import type { ProgramRun } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -11,9 +11,6 @@ import type { DownloadLimits } from "./limits.js";
 import { stateOfFiles } from "./model-files.js";
 import { isDownloaded, untilListed } from "./presence.js";
 import { Stall } from "./stall.js";
-
-/** A download has no limit in all; this is the longest there is for a timer. */
-const NO_LIMIT_MS = 2 ** 31 - 1;
 
 export interface CliDownload {
   readonly service: Service;
@@ -50,7 +47,7 @@ export async function downloadWithCli(model: KnownModel, download: CliDownload):
   let run: ProgramRun;
   try {
     run = await cli.run(["model", "download", model.id], {
-      timeoutMs: NO_LIMIT_MS,
+      timeoutMs: MAX_TIMER_MS,
       signal: AbortSignal.any([signal, stall.signal, complete.signal]),
       onOutput: (text) => {
         if (progress.take(text)) moved();

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { cancelledError, toFoundryError } from "../../lib/index.js";
 import type { Dialect } from "../dialects/index.js";
-import type { KnownModel } from "../models/index.js";
+import { type KnownModel, modelKey } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
 /** How often it is looked whether a load has ended that nobody waits for in the service itself. */
@@ -21,11 +21,11 @@ export class AbandonedLoads {
   }
 
   note(model: KnownModel): void {
-    this.#left.set(keyOf(model), performance.now());
+    this.#left.set(modelKey(model), performance.now());
   }
 
   has(model: KnownModel): boolean {
-    return this.#left.has(keyOf(model));
+    return this.#left.has(modelKey(model));
   }
 
   /**
@@ -35,7 +35,7 @@ export class AbandonedLoads {
    * @throws FoundryError `CANCELLED`, and what the service's list fails with.
    */
   async ended(model: KnownModel, { can }: Dialect, signal: AbortSignal): Promise<void> {
-    const leftAt = this.#left.get(keyOf(model));
+    const leftAt = this.#left.get(modelKey(model));
     if (leftAt === undefined) return;
     const service = this.#service;
     const pauseMs = Math.min(LOOK_AGAIN_MS, service.loadTimeoutMs / 10);
@@ -43,7 +43,9 @@ export class AbandonedLoads {
       for (;;) {
         if (signal.aborted) throw cancelledError();
         const { models } = await service.listModels(service.patient());
-        const isLoaded = models.some((listed) => keyOf(listed) === keyOf(model) && listed.loaded);
+        const isLoaded = models.some(
+          (listed) => modelKey(listed) === modelKey(model) && listed.loaded,
+        );
         const isOver = performance.now() - leftAt > service.loadTimeoutMs;
         // Where lists wait for loads, this one has told that there is none.
         if (isLoaded || isOver || can.listsWaitForLoads) break;
@@ -52,11 +54,9 @@ export class AbandonedLoads {
     } catch (thrown) {
       const { code } = toFoundryError(thrown);
       // Where the service is gone, so is its load.
-      if (code !== "CANCELLED" && code !== "TIMEOUT") this.#left.delete(keyOf(model));
+      if (code !== "CANCELLED" && code !== "TIMEOUT") this.#left.delete(modelKey(model));
       throw thrown;
     }
-    this.#left.delete(keyOf(model));
+    this.#left.delete(modelKey(model));
   }
 }
-
-const keyOf = ({ family, id }: KnownModel): string => `${family}/${id}`;

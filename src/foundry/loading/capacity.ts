@@ -1,4 +1,4 @@
-import { FoundryError } from "../../lib/index.js";
+import { FoundryError, formatMegabytes } from "../../lib/index.js";
 import type { MemoryFigures } from "../../platform/index.js";
 import type { ModelInfo } from "../models/index.js";
 
@@ -39,15 +39,18 @@ export function memoryCapacity(
 ): Capacity {
   if (memory === null || sizeMb === null || sizeMb <= 0) return ENOUGH;
   const { totalMb, freeMb, isExact } = memory;
-  const takes = `${id} takes ${inGb(sizeMb)} of memory at least`;
-  const free = `${inGb(freeMb)} of ${inGb(totalMb)} are free`;
+  const takes = `${id} takes ${formatMegabytes(sizeMb)} of memory at least`;
+  const free = `${formatMegabytes(freeMb)} of ${formatMegabytes(totalMb)} are free`;
   if (device !== "cpu") {
     if (sizeMb <= freeMb) return ENOUGH;
     const why = "whether its device has a memory of its own is not known from here";
     return warn(`The model may not fit: ${takes}, and ${free}; ${why}.`);
   }
   if (sizeMb > totalMb) {
-    return refuse("INSUFFICIENT_MEMORY", `${takes}, and there are ${inGb(totalMb)} in all.`);
+    return refuse(
+      "INSUFFICIENT_MEMORY",
+      `${takes}, and there are ${formatMegabytes(totalMb)} in all.`,
+    );
   }
   if (!isExact) {
     // Nearly nothing is free by such a count, ever: half of all is what may be had most of the time.
@@ -71,9 +74,9 @@ export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): C
   if (missingMb === 0) return ENOUGH;
   const isPart = disk.presentMb >= 1;
   const needs = isPart
-    ? `The rest of ${id} needs ${inGb(missingMb)} of disk`
-    : `${id} needs ${inGb(missingMb)} of disk`;
-  const free = `${inGb(disk.freeMb)} are free where the models lie`;
+    ? `The rest of ${id} needs ${formatMegabytes(missingMb)} of disk`
+    : `${id} needs ${formatMegabytes(missingMb)} of disk`;
+  const free = `${formatMegabytes(disk.freeMb)} are free where the models lie`;
   if (missingMb > disk.freeMb && !disk.isExact) {
     return warn(
       `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
@@ -100,6 +103,3 @@ const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
 });
 
 const warn = (warning: string): Capacity => ({ refusal: null, warning });
-
-const inGb = (mb: number): string =>
-  mb < 1024 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(1)} GB`;

@@ -7,6 +7,7 @@ import {
   type Device,
   findModel,
   type KnownModel,
+  modelKey,
   nearestNames,
   resolveModel,
   shortName,
@@ -144,7 +145,7 @@ export class ModelLoader {
     signal?: AbortSignal,
     { force, tell, ...settings }: LoadAsking = {},
   ): Promise<LoadOutcome> {
-    const key = `${model.family}/${model.id}`;
+    const key = modelKey(model);
     let load = this.#loads.get(key);
     if (load === undefined) {
       const begun = new SharedLoad<LoadOutcome>((shared) =>

@@ -7,7 +7,13 @@ import {
   readPublicCatalog,
 } from "./catalog-file.js";
 import { FolderWalk } from "./folder-walk.js";
-import type { Family, KnownModel, ListedModel, LoadedModel } from "./model.js";
+import {
+  type Family,
+  type KnownModel,
+  type ListedModel,
+  type LoadedModel,
+  modelKey,
+} from "./model.js";
 import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
 import { parseModelId } from "./model-id.js";
 
@@ -87,12 +93,12 @@ export function mergeModels(sources: Sources): KnownModel[] {
   const found = lookups(sources);
   for (const listed of sources.listed) {
     for (const id of idsOf(listed, sources, found)) {
-      const key = `${listed.family}/${id}`;
+      const key = modelKey({ family: listed.family, id });
       if (!merged.has(key)) merged.set(key, describe(id, listed.family, listed, sources, found));
     }
   }
   for (const { id, family } of sources.loaded ?? []) {
-    const key = `${family}/${id}`;
+    const key = modelKey({ family, id });
     if (!merged.has(key)) merged.set(key, describe(id, family, undefined, sources, found));
   }
   if (sources.listsOnlyDownloaded) {
@@ -126,7 +132,7 @@ function lookups({ loaded, disk, listsOnlyDownloaded }: Sources): Lookups {
     versions.set(name, same.add(id));
   }
   return {
-    loaded: loaded === null ? null : new Set(loaded.map(({ id, family }) => `${family}/${id}`)),
+    loaded: loaded === null ? null : new Set(loaded.map(modelKey)),
     versions,
   };
 }
@@ -156,7 +162,7 @@ function describe(
   const parts = parseModelId(id);
   const facts = (family === "local" ? disk.local : disk.public).get(id);
   const folder = disk.folders?.get(id);
-  const loaded = found.loaded?.has(`${family}/${id}`) ?? null;
+  const loaded = found.loaded?.has(modelKey({ family, id })) ?? null;
   const isSeen = disk.folders !== null && disk.isComplete !== false;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;
   // What the service says of itself outranks what its folders look like.

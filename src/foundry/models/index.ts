@@ -10,6 +10,7 @@ export {
   type LoadedModel,
   type ModelDetails,
   type ModelInfo,
+  modelKey,
 } from "./model.js";
 export { deviceOf, parseModelId, shortName } from "./model-id.js";
 export { findModel, nearestNames, resolveModel } from "./resolve.js";

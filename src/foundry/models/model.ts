@@ -78,3 +78,7 @@ export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
   if (/embed|whisper|rerank|speech|transcri/i.test(model.id)) return false;
   return null;
 }
+
+/** One text for a model of a service: an id alone may stand in both families. */
+export const modelKey = ({ family, id }: Pick<KnownModel, "family" | "id">): string =>
+  `${family}/${id}`;

@@ -1,5 +1,5 @@
 import { untilAborted } from "../../lib/index.js";
-import type { KnownModel } from "../models/index.js";
+import { type KnownModel, modelKey } from "../models/index.js";
 
 /** Long enough for a service to notice that a reader is gone, whatever the speed of the model. */
 const SHORTEST_REST_MS = 1500;
@@ -30,7 +30,7 @@ export class ModelUses {
 
   /** Begins a generation, after an unload that holds the model has ended. */
   async begin(model: KnownModel, signal?: AbortSignal): Promise<ModelUse> {
-    const key = keyOf(model);
+    const key = modelKey(model);
     for (let holder = this.#reserved.get(key); holder; holder = this.#reserved.get(key)) {
       // How it ended is the business of whoever unloads.
       await untilAborted(
@@ -64,7 +64,7 @@ export class ModelUses {
 
   /** Keeps generations from beginning on a model until `work` has ended. */
   async reserve<T>(model: KnownModel, work: () => Promise<T>): Promise<T> {
-    const key = keyOf(model);
+    const key = modelKey(model);
     const holder = work();
     this.#reserved.set(key, holder);
     try {
@@ -76,17 +76,15 @@ export class ModelUses {
 
   /** How many generations of ours run on a model now. */
   running(model: KnownModel): number {
-    return this.#running.get(keyOf(model)) ?? 0;
+    return this.#running.get(modelKey(model)) ?? 0;
   }
 
   /** Milliseconds until no generation that was left can be running any more. */
   restMs(model: KnownModel): number {
-    return Math.max(0, this.#restUntil(keyOf(model)) - this.#now());
+    return Math.max(0, this.#restUntil(modelKey(model)) - this.#now());
   }
 
   #restUntil(key: string): number {
     return this.#restsUntil.get(key) ?? 0;
   }
 }
-
-const keyOf = ({ family, id }: KnownModel): string => `${family}/${id}`;

@@ -1,5 +1,4 @@
-import { inSeconds } from "../../http/index.js";
-import { FoundryError } from "../../lib/index.js";
+import { FoundryError, formatDuration } from "../../lib/index.js";
 
 /** What to say of a time limit that passed, by what was waited for. */
 interface Wording {
@@ -10,7 +9,7 @@ interface Wording {
 
 /** A load that took longer than its limit. It goes on without us, so that asking again can help. */
 export const loadTimeout = (model: string, limitMs: number): Wording => ({
-  message: `${model} was not loaded within ${inSeconds(limitMs)}; the service goes on loading it.`,
+  message: `${model} was not loaded within ${formatDuration(limitMs)}; the service goes on loading it.`,
   action:
     "Call load_model again to wait on. Where loads take that long, raise FOUNDRY_LOAD_TIMEOUT, or choose a smaller model.",
   retryable: true,
@@ -18,7 +17,7 @@ export const loadTimeout = (model: string, limitMs: number): Wording => ({
 
 /** A question that should have been answered at once. */
 export const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
-  message: `${endpoint} took the question but did not answer within ${inSeconds(limitMs)}.`,
+  message: `${endpoint} took the question but did not answer within ${formatDuration(limitMs)}.`,
   action:
     "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise FOUNDRY_TIMEOUT.",
   retryable: true,
@@ -26,7 +25,7 @@ export const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
 
 /** A generation that fell silent, before or after its first token. */
 export const stallTimeout = (model: string, limitMs: number, hasText: boolean): Wording => ({
-  message: `${model} gave no ${hasText ? "further" : "first"} token within ${inSeconds(limitMs)}.`,
+  message: `${model} gave no ${hasText ? "further" : "first"} token within ${formatDuration(limitMs)}.`,
   action:
     "The service may still be at it. Ask for less (a shorter prompt, fewer max_tokens), raise FOUNDRY_STALL_TIMEOUT, or check health_check.",
   retryable: false,

@@ -1,6 +1,11 @@
 import { setTimeout } from "node:timers/promises";
-import { type HttpTransport, inSeconds } from "../../../http/index.js";
-import { cancelledError, FoundryError, toFoundryError } from "../../../lib/index.js";
+import type { HttpTransport } from "../../../http/index.js";
+import {
+  cancelledError,
+  FoundryError,
+  formatDuration,
+  toFoundryError,
+} from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
 import type { Call, DownloadCall } from "../dialect.js";
 import { downloadFailed } from "../download-failed.js";
@@ -156,7 +161,8 @@ const requestFor = (model: KnownModel, entry: CatalogEntry) => ({
 
 const detailOf = (detail: string | null) => (detail === null ? {} : { detail });
 
-const stalledFor = (ms: number): string => `The download made no progress for ${inSeconds(ms)}.`;
+const stalledFor = (ms: number): string =>
+  `The download made no progress for ${formatDuration(ms)}.`;
 
 const isOver = ({ code }: FoundryError): boolean =>
   code === "CANCELLED" || code === "CLIENT_CLOSED";

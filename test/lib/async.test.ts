@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { untilAborted } from "../../src/lib/until-aborted.js";
+import { untilAborted } from "../../src/lib/async.js";
 
 describe("untilAborted", () => {
   it("gives what the work gives", async () => {

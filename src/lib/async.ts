@@ -1,0 +1,76 @@
+import { onAbort } from "./abort.js";
+import { cancelledError } from "./errors.js";
+
+/** The longest delay that a timer of Node can have; a longer one would fire at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What {@link waitFor} resolves with when the time is over first. */
+export const TIMED_OUT = Symbol("timed out");
+
+export interface WaitLimits {
+  /** In milliseconds. Default: no limit. */
+  readonly withinMs?: number | undefined;
+  /** Aborting it ends the waiting, not the work. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether the timer keeps the process alive. Default `true`. */
+  readonly ref?: boolean;
+}
+
+/**
+ * Waits for a promise that others wait for too. The work goes on when the time is over or the signal
+ * is aborted; should it fail then, that is not an unhandled rejection.
+ *
+ * @returns what the promise resolves with, or {@link TIMED_OUT}.
+ * @throws FoundryError `CANCELLED` when the signal is aborted first, and what the promise rejects with.
+ */
+export function waitFor<T>(
+  work: PromiseLike<T>,
+  { withinMs, signal, ref = true }: WaitLimits = {},
+): Promise<T | typeof TIMED_OUT> {
+  return new Promise((resolve, reject) => {
+    let stopListening = () => {};
+    let timer: NodeJS.Timeout | undefined;
+    const settle = (): void => {
+      clearTimeout(timer);
+      stopListening();
+    };
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settle();
+        reject(error);
+      },
+    );
+    if (signal?.aborted === true) {
+      reject(cancelledError());
+      return;
+    }
+    if (withinMs !== undefined) {
+      const ms = Math.max(0, Math.min(withinMs, MAX_TIMER_MS));
+      timer = setTimeout(() => {
+        stopListening();
+        resolve(TIMED_OUT);
+      }, ms);
+      if (!ref) timer.unref();
+    }
+    if (signal === undefined) return;
+    stopListening = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(cancelledError());
+    });
+  });
+}
+
+/** {@link waitFor} without a limit of time. */
+export async function untilAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const result = await waitFor(work, { signal });
+  // Without a limit of time nothing times out; the type does not say so.
+  if (result === TIMED_OUT) throw new Error("a wait without a limit timed out");
+  return result;
+}
