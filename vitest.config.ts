@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** Which project a test file belongs to is seen from its path. CONTRIBUTING.md says it in words. */
@@ -13,9 +14,18 @@ const GENEROUS = {
 };
 
 export default defineConfig({
+  resolve: {
+    alias: {
+      // Where the link in node_modules leads; wine does not know that it is a link.
+      "foundry-local-simulator": fileURLToPath(
+        new URL("packages/simulator/src/index.ts", import.meta.url),
+      ),
+    },
+  },
   test: {
     projects: [
       {
+        extends: true,
         test: {
           ...GENEROUS,
           name: "unit",
@@ -27,6 +37,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           ...GENEROUS,
           name: "e2e",
@@ -37,6 +48,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           ...GENEROUS,
           name: "long",
@@ -46,6 +58,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         // The end-to-end suite against the real services, one after the other on two cores.
         test: {
           name: "real",

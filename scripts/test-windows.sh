@@ -85,7 +85,7 @@ done
 
 # The test files of the list: for each the longest line that fits decides.
 listed_files() {
-  git ls-files --cached --others --exclude-standard 'test/*.test.ts' | grep -v '^test/real/' | awk '
+  git ls-files --cached --others --exclude-standard 'test/*.test.ts' 'packages/*/test/*.test.ts' | grep -v '^test/real/' | awk '
     NR == FNR {
       if (!/^[+-] /) next
       path = substr($0, 3)
