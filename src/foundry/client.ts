@@ -16,6 +16,7 @@ import { completionFields, completionRequestSchema } from "./completion/request-
 import { runCompletion } from "./completion/run.js";
 import { CompletionStream } from "./completion/stream.js";
 import { type Connection, CurrentService } from "./current-service.js";
+import { leftOutWarning } from "./dialects/index.js";
 import { type Trial, withoutTrials } from "./discovery/index.js";
 import { checkHealth, type Health } from "./health.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
@@ -180,9 +181,12 @@ export class FoundryClient {
    */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
-    const { models, warning } = await this.#with(options, ({ service }, signal) =>
+    const listed = await this.#with(options, ({ service }, signal) =>
       service.listAvailable(signal),
     );
+    const { models } = listed;
+    const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
+    const warning = warnings.filter((said) => said !== null).join(" ") || null;
     return { models, warning, defaultModel: this.#defaultAmong(models) };
   }
 

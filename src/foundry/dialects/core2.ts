@@ -3,13 +3,7 @@ import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
 import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
 import { type Family, type KnownModel, parseModelId } from "../models/index.js";
-import {
-  leftOutWarning,
-  loadedIdsSchema,
-  modelListSchema,
-  parseAnswer,
-  pidSchema,
-} from "./answers.js";
+import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import type { Core2Version } from "./core2-versions.js";
 import {
@@ -81,7 +75,8 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     for (const family of families) {
       const path = `${prefixOf(family)}/models/loaded`;
       const answer = await get(path, call, { doing: "other" });
-      for (const id of parseAnswer(answer, loadedIdsSchema, path)) loaded.push({ id, family });
+      const { ids } = parseAnswer(answer, idListSchema, path);
+      for (const id of ids) loaded.push({ id, family });
     }
     return loaded;
   };
@@ -125,7 +120,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
         }));
         for (const model of listed) models.push(model);
       }
-      return { models, warning: leftOutWarning(leftOut) };
+      return { models, warning: null, leftOut };
     },
 
     loadedModels,

@@ -1,7 +1,7 @@
 import { FoundryError } from "../../errors.js";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
 import { MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../limits.js";
-import { jsonOf, kindOf, loadedIdsSchema, modelListSchema } from "./answers.js";
+import { idListSchema, jsonOf, kindOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES } from "./core2.js";
 import { probeCore2Version } from "./core2-versions.js";
@@ -38,7 +38,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
   if (isOldService(oldStatus)) return serviceDialect(transport);
 
   const loaded = await ask("/models/loaded");
-  if (loaded.status === 200 && loadedIdsSchema.safeParse(jsonOf(loaded)).success) {
+  if (loaded.status === 200 && idListSchema.safeParse(jsonOf(loaded)).success) {
     return core1Dialect(transport);
   }
 
