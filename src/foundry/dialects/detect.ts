@@ -36,11 +36,12 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
 
   const oldStatus = await ask("/openai/status");
   if (isOldService(oldStatus)) return serviceDialect(transport);
-
-  const loaded = await ask("/models/loaded");
-  if (loaded.status === 200 && idListSchema.safeParse(jsonOf(loaded)).success) {
-    return core1Dialect(transport);
+  // Its status may be damaged; some engines answer 200 at every path.
+  if (oldStatus.status === 200 && isIdList(await ask("/openai/loadedmodels"))) {
+    return serviceDialect(transport);
   }
+
+  if (isIdList(await ask("/models/loaded"))) return core1Dialect(transport);
 
   const models = await ask("/v1/models");
   if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
@@ -62,6 +63,9 @@ const isOatpp = (answer: HttpAnswer): boolean =>
 
 const isOldService = (answer: HttpAnswer): boolean =>
   answer.status === 200 && serviceStatusSchema.safeParse(jsonOf(answer)).success;
+
+const isIdList = (answer: HttpAnswer): boolean =>
+  answer.status === 200 && idListSchema.safeParse(jsonOf(answer)).success;
 
 function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
   if (models.status === 401 || models.status === 403) {
