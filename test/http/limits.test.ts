@@ -192,7 +192,7 @@ describe("the limit for silence", () => {
       await drip(response, 20, Array(3000).fill(piece));
     });
     const error = { code: "TIMEOUT", phase: "silence" };
-    const limits = { silenceMs: 200 };
+    const limits = { silenceMs: 1000 };
     const transport = transportTo(baseUrl);
     await expect(transport.stream(streamOf({ limits }))).rejects.toMatchObject(error);
     const started = await transport.stream(streamOf({ limits, path: "/started" }));
