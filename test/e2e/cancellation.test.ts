@@ -75,7 +75,7 @@ test("only the cancelled one of two calls ends", async () => {
 
 test("a call can be cancelled while its model is loading, and the load is not lost", async () => {
   const simulator = await simulated({
-    models: [{ id: "late:1", loadMs: 700, script: { text: ANSWER } }],
+    models: [{ id: "late:1", loadMs: 2000, script: { text: ANSWER } }],
   });
   const host = await wireHostOn(simulator.url);
   const call = host.call("complete", { prompt: "Hello" });

@@ -87,7 +87,7 @@ test("a completion that takes longer than the host waits is read in pieces witho
       answers.filter(({ isError }) => isError),
       name,
     ).toEqual([]);
-    expect(answers.length, name).toBeGreaterThan(3);
+    expect(answers.length, name).toBeGreaterThan(2);
     const pieces = answers.map((answer) => String(told(answer)["text"]));
     // Each is a text of its own, cut at no character's half.
     expect(

@@ -362,18 +362,18 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const notes: ProgressNote[] = [];
 
         const { result } = await host.complete(
-          { prompt: "Go on.", model: target.models.slow.id, max_tokens: 12 },
+          { prompt: "Go on.", model: target.models.slow.id, max_tokens: 40 },
           { onProgress: (note) => notes.push(note) },
         );
 
         const counts = notes.map(({ progress }) => progress);
         expect(counts).toEqual([...counts].sort((a, b) => a - b));
         const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
-        expect(pieces.length).toBeGreaterThan(3);
+        expect(pieces.length).toBeGreaterThan(1);
         // The SDK's client drops what comes in one piece with the answer, so the end may be missing.
         const told = pieces.map(({ message }) => message).join("");
         expect(String(result["text"]).slice(0, told.length)).toBe(told);
-        expect(result).toMatchObject({ usage: { output_tokens: 12 } });
+        expect(result).toMatchObject({ usage: { output_tokens: 40 } });
       });
     });
 
