@@ -411,7 +411,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
 
         // Well before a thousand tokens are over.
         await expect
-          .poll(() => unload(slow), { timeout: 10_000, interval: 200 })
+          .poll(() => unload(slow), { timeout: 20_000, interval: 200 })
           .toMatchObject({
             isError: false,
             result: { status: "unloaded" },
