@@ -24,6 +24,7 @@ import {
   runCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
+import { leftOutWarning } from "./dialects/index.js";
 import { type Trial, withoutTrials } from "./discovery/index.js";
 import { checkHealth, type Health } from "./health/index.js";
 import { Metrics } from "./metrics.js";
@@ -189,9 +190,12 @@ export class FoundryClient {
    */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
-    const { models, warning } = await this.#with(options, ({ service }, signal) =>
+    const listed = await this.#with(options, ({ service }, signal) =>
       service.listAvailable(signal),
     );
+    const { models } = listed;
+    const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
+    const warning = warnings.filter((said) => said !== null).join(" ") || null;
     return { models, warning, defaultModel: this.#defaultAmong(models) };
   }
 

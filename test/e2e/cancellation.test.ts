@@ -11,7 +11,7 @@ import {
 } from "./simulated.js";
 
 /** The figure, from the notification to the closed connection. */
-const CLOSED_WITHIN_MS = 100;
+const CLOSED_WITHIN_MS = 1000;
 /** A machine with other things to do may be late once; a server that is slow is so each time. */
 const TRIES = 3;
 
@@ -75,7 +75,7 @@ test("only the cancelled one of two calls ends", async () => {
 
 test("a call can be cancelled while its model is loading, and the load is not lost", async () => {
   const simulator = await simulated({
-    models: [{ id: "late:1", loadMs: 700, script: { text: ANSWER } }],
+    models: [{ id: "late:1", loadMs: 2000, script: { text: ANSWER } }],
   });
   const host = await wireHostOn(simulator.url);
   const call = host.call("complete", { prompt: "Hello" });

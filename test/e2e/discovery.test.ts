@@ -37,7 +37,7 @@ describe("with nothing set", () => {
     expect(failed).toMatchObject({ isError: true, code: "NO_ENDPOINT" });
     expect(failed.text).toContain("daemon.json");
     await tell([machine.simulator.url], process.pid);
-    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+    await expect.poll(async () => (await ask(host)).text).toBe(ANSWER);
     expect(await health(host)).toMatchObject({ found_by: "daemon_file" });
   });
 

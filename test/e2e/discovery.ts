@@ -79,7 +79,7 @@ function promises(installed: Installation): void {
     expect(before.text).toContain(`foundry ${startWords}`);
     await machine.simulator.start(0);
     // A search that found nothing answers for a second.
-    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+    await expect.poll(async () => (await ask(host)).text).toBe(ANSWER);
     expect(machine.cli?.calls.filter((argv) => argv.join(" ").startsWith(startWords))).toEqual([]);
   });
 
@@ -153,7 +153,7 @@ function promises(installed: Installation): void {
     expect(failed.text).toContain("exit code 134");
     expect(failed.text).not.toContain("InvalidOperationException");
     machine.cli?.set({ ends: "normally" });
-    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+    await expect.poll(async () => (await ask(host)).text).toBe(ANSWER);
   });
 
   it("says so when its command line hangs, within its bound", async () => {
@@ -167,7 +167,7 @@ function promises(installed: Installation): void {
     expect(failed).toMatchObject({ isError: true, code: "NO_ENDPOINT" });
     expect(failed.text).toMatch(/did not answer|had not answered/);
     machine.cli?.set({ ends: "normally" });
-    await expect.poll(async () => (await ask(host)).text, { timeout: 5000 }).toBe(ANSWER);
+    await expect.poll(async () => (await ask(host)).text).toBe(ANSWER);
   });
 
   it("says what a start failed of", async () => {

@@ -11,7 +11,7 @@ import {
 } from "./download.js";
 import type { FoundryMachine, Installation } from "./foundry-machine.js";
 
-const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "1.5" };
+const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "4" };
 
 const downloadsOf = ({ cli }: FoundryMachine) =>
   (cli?.calls ?? []).filter((argv) => argv.join(" ").startsWith("model download"));
@@ -64,7 +64,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
         const { answer, percents } = await toldDownload(host);
 
         expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
-        expect(stalled.text).toContain("stood still for 1.5 s at 40 %");
+        expect(stalled.text).toContain("stood still for 4 s at 40 %");
         expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
         expect(percents[0]).toBeGreaterThanOrEqual(40);
         await assertUsable(host, machine.simulator);
@@ -94,7 +94,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
         ...installed,
         switches: { downloadHangsAfter: true },
       });
-      const host = await machine.host({ FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "3" });
+      const host = await machine.host({ FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "4" });
 
       const { answer } = await toldDownload(host);
 

@@ -12,7 +12,7 @@ import {
 } from "./download.js";
 
 const S = { dialect: "S", generation: "service" } as const;
-const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "1" };
+const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "3" };
 
 const downloadsOf = ({ requests }: { readonly requests: readonly { path: string }[] }) =>
   requests.filter(({ path }) => path === "/openai/download");
@@ -44,7 +44,7 @@ describe("a download through S", () => {
     const { answer, percents } = await toldDownload(host);
 
     expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
-    expect(stalled.text).toMatch(/no progress for 1 s\. It came to 3\d %/);
+    expect(stalled.text).toMatch(/no progress for 3 s\. It came to 3\d %/);
     expect(answer).toMatchObject({ isError: false, result: { model: BIG, status: "loaded" } });
     expect(percents[0]).toBeGreaterThan(35);
     await assertUsable(host, machine.simulator);

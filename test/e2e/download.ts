@@ -8,8 +8,8 @@ export const BIG = "big-model-generic-cpu:3";
 export const BIG_SAYS = "I am big, and I am here.";
 export const OTHER = "other-model-generic-cpu:1";
 
-/** Two gigabytes, which come in a second. */
-const DOWNLOADABLE = { sizeMb: 2048, downloaded: false, downloadMs: 1000 };
+/** Two gigabytes, which come in two seconds. */
+const DOWNLOADABLE = { sizeMb: 2048, downloaded: false, downloadMs: 2000 };
 
 /** A machine on which two models can be downloaded. */
 export function machineToDownloadOn({
@@ -81,7 +81,7 @@ export async function assertUsable(host: Host, simulator: Simulator): Promise<vo
 /** Progress only rises, says of how much it is, and never that it is over before it is. */
 export function assertRises(notes: readonly ProgressNote[]): void {
   const told = notes.filter(({ message }) => /Downloading .* %/.test(message));
-  expect(told.length).toBeGreaterThan(2);
+  expect(told.length).toBeGreaterThan(1);
   for (const { total, progress } of told) {
     expect(total).toBe(100);
     expect(progress).toBeLessThan(100);

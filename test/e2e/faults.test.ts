@@ -209,8 +209,9 @@ test("a service that only says that it is alive has stalled, too", async () => {
 });
 
 test("a load that takes longer than its limit says how to wait on", async () => {
-  const slow = await simulated({ models: [{ id: "huge:1", loadMs: 1500 }] });
-  const impatient = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "0.5" });
+  const slow = await simulated({ models: [{ id: "huge:1", loadMs: 3000 }] });
+  const impatient = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "1" });
+  await impatient.call("list_models");
 
   const early = await impatient.call("load_model", { model: "huge" });
   await slow.waitFor(({ loaded }) => loaded.length > 0);

@@ -5,7 +5,7 @@ import { ANSWER, ENDLESS, hostOn, PROMPT_ANSWER, simulated } from "./simulated.j
 /** Ten times as fast as a model of twenty tokens a second, in front of a host of 60 s cut to a tenth. */
 const TOKENS_PER_SECOND = 200;
 const TOKENS = 2000;
-const HOST_TIMEOUT_MS = 3000;
+const HOST_TIMEOUT_MS = 6000;
 const REPLY_WITHIN_S = 2;
 
 const LONG = "long-generic-cpu:1";
@@ -87,7 +87,7 @@ test("a completion that takes longer than the host waits is read in pieces witho
       answers.filter(({ isError }) => isError),
       name,
     ).toEqual([]);
-    expect(answers.length, name).toBeGreaterThan(3);
+    expect(answers.length, name).toBeGreaterThan(2);
     const pieces = answers.map((answer) => String(told(answer)["text"]));
     // Each is a text of its own, cut at no character's half.
     expect(
@@ -132,7 +132,7 @@ test("a text too long for one result is read in pieces, too", async () => {
 describe("with reply_within 0 a call answers at once", () => {
   test("while the service is looked for, the model loads, others are before it, and it runs", async () => {
     const models = [
-      { id: "late-generic-cpu:1", loadMs: 1500, script: { text: ANSWER } },
+      { id: "late-generic-cpu:1", loadMs: 5000, script: { text: ANSWER } },
       { id: ENDLESS, script: { text: "On. ", forever: true }, tokensPerSecond: 40, loaded: true },
     ];
     const simulator = await simulated({ models });
@@ -182,10 +182,10 @@ describe("with reply_within 0 a call answers at once", () => {
 
 /** Asks again until there is something. */
 async function until<T>(ask: () => Promise<T | null>): Promise<T> {
-  for (const end = performance.now() + 5000; ; ) {
+  for (const end = performance.now() + 20_000; ; ) {
     const answer = await ask();
     if (answer !== null) return answer;
-    if (performance.now() > end) throw new Error("it did not come true within 5 s");
+    if (performance.now() > end) throw new Error("it did not come true within 20 s");
   }
 }
 

@@ -61,7 +61,7 @@ test("however fast the model is, at most ten notifications come in a second", as
   const seconds = (performance.now() - startedAt) / 1000;
 
   const notes = host.progressOf(1);
-  expect(notes.length).toBeGreaterThan(5);
+  expect(notes.length).toBeGreaterThan(2);
   expect(notes.length).toBeLessThanOrEqual(1 + MOST_PER_SECOND * seconds);
   // Nothing is lost by saying it less often.
   const pieces = notes.filter(({ progress }) => Number.isInteger(progress));

@@ -33,7 +33,7 @@ const MODELS: Readonly<Record<Role, ModelOptions>> = {
   firstVersion: { id: "two-versions-generic-cpu:1", script: { text: TEXTS.firstVersion } },
   secondVersion: { id: "two-versions-generic-cpu:2", script: { text: TEXTS.secondVersion } },
   slow: { id: "slow-talk-generic-cpu:1", tokensPerSecond: 20, script: forever },
-  slowLoad: { id: "slow-load-generic-cpu:3", loadMs: 800, script: ends },
+  slowLoad: { id: "slow-load-generic-cpu:3", loadMs: 1500, script: ends },
   thinks: {
     id: "thinks-first-generic-cpu:1",
     reasoningMarkers: { start: "<think>", end: "</think>" },

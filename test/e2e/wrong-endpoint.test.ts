@@ -3,8 +3,8 @@ import { createServer as createTcpServer, type Server, type Socket } from "node:
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ANSWER, hostOn, ordinaryAnswer, simulated, wireHostOn } from "./simulated.js";
 
-/** Limits short enough that a test can wait for them. */
-const IMPATIENT = { FOUNDRY_TIMEOUT: "0.5", FOUNDRY_RETRIES: "0" };
+/** One attempt for each request. */
+const ONCE = { FOUNDRY_RETRIES: "0" };
 
 async function listening(server: Server): Promise<string> {
   const sockets = new Set<Socket>();
@@ -54,7 +54,7 @@ const CALLS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] =
 describe("an endpoint that is not Foundry Local", () => {
   test.for(others)("%s: every tool says so", async ([, answer]) => {
     const endpoint = await web(answer);
-    const host = await hostOn(endpoint, IMPATIENT);
+    const host = await hostOn(endpoint, ONCE);
 
     for (const [tool, given] of CALLS) {
       const { isError, code, text } = await host.call(tool, given);
@@ -75,7 +75,7 @@ describe("an endpoint that is not Foundry Local", () => {
   test("a port that nothing listens on", async () => {
     const simulator = await simulated();
     await simulator.stop();
-    const host = await hostOn(simulator.url, IMPATIENT);
+    const host = await hostOn(simulator.url, ONCE);
 
     const answer = await host.complete({ prompt: "Hello" });
     const health = await host.call("health_check");
@@ -86,7 +86,7 @@ describe("an endpoint that is not Foundry Local", () => {
 
   test("a server that accepts and never answers", async () => {
     const endpoint = await listening(createTcpServer(() => {}));
-    const host = await hostOn(endpoint, IMPATIENT);
+    const host = await hostOn(endpoint, { ...ONCE, FOUNDRY_TIMEOUT: "0.5" });
 
     const answer = await host.call("list_models");
     const health = await host.call("health_check");
@@ -100,7 +100,7 @@ describe("an endpoint that is not Foundry Local", () => {
     const endpoint = await listening(
       createTcpServer((socket) => void socket.end("220 mail.example ESMTP\r\n")),
     );
-    const host = await hostOn(endpoint, IMPATIENT);
+    const host = await hostOn(endpoint, ONCE);
 
     const answer = await host.call("list_models");
 
@@ -114,7 +114,7 @@ describe("an endpoint that is not Foundry Local", () => {
       (request, response) =>
         void response.writeHead(302, { location: `${simulator.url}${request.url}` }).end(),
     );
-    const host = await hostOn(endpoint, IMPATIENT);
+    const host = await hostOn(endpoint, ONCE);
 
     const answer = await host.call("list_models");
 

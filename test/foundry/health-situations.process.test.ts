@@ -62,7 +62,7 @@ describe("a health check with no endpoint set", () => {
           await client.healthCheck();
           return installation.runsOf("server status");
         },
-        { timeout: 10_000, interval: 200 },
+        { timeout: 20_000, interval: 200 },
       )
       .toBeGreaterThan(asked);
 

@@ -65,7 +65,7 @@ describe("a text that comes piece by piece", () => {
 
   it("that falls silent is given up after the silence that is allowed", async () => {
     const { baseUrl } = await httpServer((_request, response) => response.write("10 %\n"));
-    const stream = await transportTo(baseUrl).text(post("/", { limits: { silenceMs: 50 } }));
+    const stream = await transportTo(baseUrl).text(post("/", { limits: { silenceMs: 1000 } }));
     await expect(piecesOf(stream)).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence" });
   });
 

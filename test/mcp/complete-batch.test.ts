@@ -6,7 +6,7 @@ import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
 const echo = ({ text }: { readonly text: string }) => ({ text });
-const SOON = { timeout: 10_000 };
+const SOON = { timeout: 20_000 };
 const FOREVER = { text: "On and on. ", forever: true };
 const prompts = (count: number) => Array.from({ length: count }, (_, index) => `Item ${index}.`);
 

@@ -156,11 +156,12 @@ describe("a completion that takes longer than its call", () => {
   it("says that it loads, and that it waits with its place, in the answer and in progress", async () => {
     const service = await simulatedService({
       models: [{ ...model(FOREVER), loaded: false }],
-      loadMs: 4000,
-      tokensPerSecond: 50,
+      loadMs: 600_000,
     });
-    const { host } = await connectedHost({ endpoint: service.url, concurrency: 1 });
-    const loading = await host.callTool(completeWith({ reply_within: 1.5 }));
+    const { host, foundry } = await connectedHost({ endpoint: service.url, concurrency: 1 });
+    await host.callTool(completeWith({ temperature: 0, reply_within: 0 }));
+    await expect.poll(() => foundry.completions.list()[0]?.status).toBe("loading");
+    const loading = await host.callTool(completeWith({ temperature: 0, reply_within: 0 }));
     expect(textOf(loading)).toMatch(/^Not finished: loading talker-generic-cpu:1\. /);
     expect(structured(loading)).toMatchObject({ status: "loading" });
     const messages: string[] = [];
@@ -176,7 +177,7 @@ describe("a completion that takes longer than its call", () => {
     const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
     const { host } = await connectedHost({ endpoint: service.url });
     const call = (given = {}) =>
-      host.callTool(completeWith({ temperature: 0, reply_within: 0.1, ...given }));
+      host.callTool(completeWith({ temperature: 0, reply_within: 0, ...given }));
     const [first, same, other] = [await call(), await call(), await call({ join: false })];
     expect(structured(same)).toMatchObject({
       joined: true,
@@ -211,10 +212,11 @@ describe("a completion that takes longer than its call", () => {
 describe("a call of complete that the host cancels", () => {
   it("goes on after the host's own timeout, and an identical call takes it over", async () => {
     const { host, service, foundry } = await runningCompletion(FOREVER);
-    const call = host.callTool(completeWith({}), undefined, { timeout: 300 });
+    const call = host.callTool(completeWith({}), undefined, { timeout: 1000 });
     await expect(call).rejects.toMatchObject({ code: -32001 });
     await expect.poll(() => foundry.completions.watchersOf(ids(foundry)[0] ?? "")).toBe(0);
-    const again = await host.callTool(completeWith({ reply_within: 0.2 }));
+    await expect.poll(() => foundry.completions.list()[0]?.text).toMatch(/^On/);
+    const again = await host.callTool(completeWith({ reply_within: 0 }));
     expect(structured(again)).toMatchObject({
       status: "running",
       joined: true,
@@ -242,11 +244,11 @@ describe("a call of complete that the host cancels", () => {
   it("does not stop what another call waits for", async () => {
     const { host, foundry } = await runningCompletion(FOREVER);
     const cancel = new AbortController();
-    const given = completeWith({ temperature: 0, reply_within: 0.5 });
+    const given = completeWith({ temperature: 0 });
     const first = host.callTool(given, undefined, { signal: cancel.signal });
     first.catch(() => {});
-    await expect.poll(() => ids(foundry).length).toBe(1);
-    const second = host.callTool(given);
+    await expect.poll(() => foundry.completions.list()[0]?.text).toMatch(/^On/);
+    const second = host.callTool(completeWith({ temperature: 0, reply_within: 3 }));
     await expect.poll(() => foundry.completions.watchersOf(ids(foundry)[0] ?? "")).toBe(2);
     cancel.abort("User pressed stop");
     expect(structured(await second)).toMatchObject({ status: "running", joined: true });

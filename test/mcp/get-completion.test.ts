@@ -62,7 +62,7 @@ describe("get_completion", () => {
   });
 
   it("tells progress to a host that asks for it, as complete does", async () => {
-    const { host } = await runningCompletion({ text: TEXT });
+    const { host } = await runningCompletion({ text: TEXT }, "auto", { tokensPerSecond: 10 });
     const id = await started(host);
     let told = "";
     await host.callTool(
@@ -91,7 +91,8 @@ describe("get_completion", () => {
 
   it("goes back to the beginning where what was read turned out to be thinking", async () => {
     // A model whose template opens the thought by itself only closes it.
-    const text = "I have to think about this for a while.\n</think>\n\nIt is blue.";
+    const thought = "I have to think about this for a while. ".repeat(10);
+    const text = `${thought}\n</think>\n\nIt is blue.`;
     const { host, foundry } = await runningCompletion({ text });
     const id = await started(host);
     await expect.poll(() => foundry.completions.get(id).text.length).toBeGreaterThan(20);
@@ -156,9 +157,10 @@ describe("get_completion for several", () => {
   });
 
   it("says which go on, and is an error only where none is known", async () => {
-    const { host } = await runningCompletion(FOREVER);
+    const { host, foundry } = await runningCompletion(FOREVER);
     const ids = [await started(host), await started(host, { prompt: "Another" })];
-    const answer = await get(host, { completion_ids: ids, reply_within: 0.3 });
+    await expect.poll(() => foundry.completions.get(ids[1] ?? "").place).toBe(1);
+    const answer = await get(host, { completion_ids: ids, reply_within: 0 });
     expect(textOf(answer)).toContain(
       `Not finished: 2 of 2 go on. Call get_completion with completion_ids ${JSON.stringify(ids)}`,
     );

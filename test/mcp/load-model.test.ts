@@ -28,7 +28,7 @@ describe("load_model", () => {
 
   it("answers within reply_within with how it stands, and goes on waiting when called again", async () => {
     const modelCachePath = await cacheFolder();
-    const models = [{ ...talker, loadMs: 500 }];
+    const models = [{ ...talker, loadMs: 2000 }];
     const service = await simulatedService({ models, modelCachePath });
     const { host } = await connectedHost({ endpoint: service.url });
     const first = await host.callTool(call({ model: "talker", reply_within: 0 }));
@@ -55,10 +55,14 @@ describe("load_model", () => {
     const service = await simulatedService({ dialect: "C1", models: [talker, walker] });
     const { host, foundry } = await connectedHost({ endpoint: service.url });
     await foundry.listModels();
-    await host.callTool(call({ model: "walker-generic-cpu", reply_within: 0.2 }));
-    const answer = await host.callTool(call({ model: "talker-generic-cpu", reply_within: 0.1 }));
+    await host.callTool(call({ model: "walker-generic-cpu", reply_within: 0 }));
+    await service.waitFor(({ requests }) => requests.some(({ path }) => path.startsWith(LOADS)));
+    await host.callTool(call({ model: "talker-generic-cpu", reply_within: 0 }));
+    const load = foundry.loads.start("talker-generic-cpu", {});
+    await expect.poll(() => load.state().news).toMatch(/^Waiting/);
+    const answer = await host.callTool(call({ model: "talker-generic-cpu", reply_within: 0 }));
     expect(textOf(answer)).toMatch(
-      / is not loaded yet after 0 s\. At it: Waiting for the load of /,
+      / is not loaded yet after \d+ s\. At it: Waiting for the load of /,
     );
     expect(textOf(answer)).toContain(GO_ON);
   });
@@ -68,11 +72,12 @@ describe("load_model", () => {
     const service = await simulatedService({ dialect: "C1", models: [talker, walker] });
     const { host, foundry } = await connectedHost({ endpoint: service.url });
     await foundry.listModels();
-    await host.callTool(call({ model: "walker-generic-cpu", reply_within: 0.1 }));
-    const answer = await host.callTool({
-      name: "complete",
-      arguments: { prompt: "Hi", model: "talker-generic-cpu", reply_within: 0.2 },
-    });
+    await host.callTool(call({ model: "walker-generic-cpu", reply_within: 0 }));
+    await service.waitFor(({ requests }) => requests.some(({ path }) => path.startsWith(LOADS)));
+    const asked = { prompt: "Hi", model: "talker-generic-cpu", temperature: 0, reply_within: 0 };
+    await host.callTool({ name: "complete", arguments: asked });
+    await expect.poll(() => foundry.completions.list()[0]?.news).toMatch(/^Waiting/);
+    const answer = await host.callTool({ name: "complete", arguments: asked });
     expect(textOf(answer)).toMatch(/^Not finished: waiting for the load of walker-generic-cpu\. /);
     expect(structured(answer)).toMatchObject({ status: "loading" });
     const [completion_id] = /c-\w+-\d+/.exec(textOf(answer)) ?? [];
@@ -121,8 +126,11 @@ describe("load_model", () => {
       models: [missing],
       downloadMs: 60_000,
     });
-    const { host } = await connectedHost({ endpoint: service.url });
-    const args = { model: "talker", download: true, reply_within: 0.3 };
+    const { host, foundry } = await connectedHost({ endpoint: service.url });
+    const args = { model: "talker", download: true, reply_within: 0 };
+    await host.callTool(call(args));
+    const load = foundry.loads.start("talker", { download: true });
+    await expect.poll(() => load.state().status).toBe("downloading");
     const answer = await host.callTool(call(args));
     expect(structured(answer)).toMatchObject({ model: talker.id, status: "downloading" });
     expect(textOf(answer)).toContain(GO_ON);

@@ -57,8 +57,17 @@ export const isModelName = (text: string): boolean =>
   text.length <= LONGEST_MODEL_NAME &&
   !/[\p{Cc}\p{Bidi_Control}]/u.test(text);
 
-/** `GET /models/loaded` of C1 and C2. What cannot be a model's name is left out. */
-export const loadedIdsSchema = z.array(z.string()).transform((ids) => ids.filter(isModelName));
+/**
+ * A list of ids: `GET /models/loaded` of C1 and C2, and the like of S. An entry that cannot be a model's
+ * name is left out and counted; a list without any text is another API's.
+ */
+export const idListSchema = z
+  .array(z.string().nullable().catch(null))
+  .refine((entries) => entries.length === 0 || entries.some((entry) => entry !== null))
+  .transform((entries) => {
+    const ids = entries.flatMap((id) => (id !== null && isModelName(id) ? [id] : []));
+    return { ids, leftOut: entries.length - ids.length };
+  });
 
 export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullish().catch(null);
 

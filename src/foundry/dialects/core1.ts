@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { leftOutWarning, loadedIdsSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { openChat, wholeChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import {
@@ -32,7 +32,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 
   const loadedModels = async (call: Call) => {
     const answer = await get("/models/loaded", call, { doing: "other" });
-    return parseAnswer(answer, loadedIdsSchema, "/models/loaded").map((id) => ({
+    return parseAnswer(answer, idListSchema, "/models/loaded").ids.map((id) => ({
       id,
       family: "public" as const,
     }));
@@ -75,7 +75,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     async listModels(call) {
       const path = "/v1/models";
       const answer = await get(path, call, { doing: "other" }).catch(offline);
-      if (typeof answer === "string") return { models: [], warning: answer };
+      if (typeof answer === "string") return { models: [], warning: answer, leftOut: 0 };
       const { data, leftOut } = parseAnswer(answer, modelListSchema, path);
       const models = data.map((model) => ({
         id: model.id,
@@ -84,7 +84,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
         downloaded: true,
         contextLength: null,
       }));
-      return { models, warning: leftOutWarning(leftOut) };
+      return { models, warning: null, leftOut };
     },
 
     loadedModels,

@@ -8,13 +8,7 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
-import {
-  leftOutWarning,
-  loadedIdsSchema,
-  modelListSchema,
-  parseAnswer,
-  pidSchema,
-} from "./answers.js";
+import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
@@ -77,7 +71,8 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     for (const family of families) {
       const path = `${prefixOf(family)}/models/loaded`;
       const answer = await get(path, call, { doing: "other" });
-      for (const id of parseAnswer(answer, loadedIdsSchema, path)) loaded.push({ id, family });
+      const { ids } = parseAnswer(answer, idListSchema, path);
+      for (const id of ids) loaded.push({ id, family });
     }
     return loaded;
   };
@@ -121,7 +116,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
         }));
         for (const model of listed) models.push(model);
       }
-      return { models, warning: leftOutWarning(leftOut) };
+      return { models, warning: null, leftOut };
     },
 
     loadedModels,

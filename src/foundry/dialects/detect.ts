@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
-import { jsonOf, kindOf, loadedIdsSchema, modelListSchema } from "./answers.js";
+import { idListSchema, jsonOf, kindOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
@@ -35,11 +35,12 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
 
   const oldStatus = await ask("/openai/status");
   if (isOldService(oldStatus)) return serviceDialect(transport);
-
-  const loaded = await ask("/models/loaded");
-  if (loaded.status === 200 && loadedIdsSchema.safeParse(jsonOf(loaded)).success) {
-    return core1Dialect(transport);
+  // Its status may be damaged; some engines answer 200 at every path.
+  if (oldStatus.status === 200 && isIdList(await ask("/openai/loadedmodels"))) {
+    return serviceDialect(transport);
   }
+
+  if (isIdList(await ask("/models/loaded"))) return core1Dialect(transport);
 
   const models = await ask("/v1/models");
   if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
@@ -61,6 +62,9 @@ const isOatpp = (answer: HttpAnswer): boolean =>
 
 const isOldService = (answer: HttpAnswer): boolean =>
   answer.status === 200 && serviceStatusSchema.safeParse(jsonOf(answer)).success;
+
+const isIdList = (answer: HttpAnswer): boolean =>
+  answer.status === 200 && idListSchema.safeParse(jsonOf(answer)).success;
 
 function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
   if (models.status === 401 || models.status === 403) {

@@ -21,6 +21,8 @@ export interface ModelList {
   readonly models: readonly ListedModel[];
   /** What is missing from the list and why, where the service could not give it whole. */
   readonly warning: string | null;
+  /** How many entries of the service's lists are not among `models`, because they are no models. */
+  readonly leftOut: number;
 }
 
 /** What the service tells about itself, for a health check. `null` is what it does not tell. */

@@ -1,3 +1,4 @@
+export { leftOutWarning } from "./answers.js";
 export { detectDialect } from "./detect.js";
 export {
   type Call,

@@ -1,5 +1,5 @@
 import type { HttpTransport } from "../../http/index.js";
-import { leftOutWarning, modelListSchema, parseAnswer } from "./answers.js";
+import { modelListSchema, parseAnswer } from "./answers.js";
 import { openChat } from "./chat-stream.js";
 import { type Dialect, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
@@ -47,7 +47,8 @@ export function openaiDialect(transport: HttpTransport): Dialect {
           downloaded: null,
           contextLength: model.max_model_len ?? null,
         })),
-        warning: leftOutWarning(leftOut),
+        warning: null,
+        leftOut,
       };
     },
 

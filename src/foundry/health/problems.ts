@@ -1,5 +1,5 @@
 import { FoundryError } from "../../lib/index.js";
-import type { Dialect, DialectName } from "../dialects/index.js";
+import { type Dialect, type DialectName, leftOutWarning } from "../dialects/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
@@ -24,18 +24,25 @@ const DOWNLOAD_ONE =
 /** What a list of models shows. */
 export function listingProblems(
   dialect: DialectName,
-  listing: Pick<ModelListing, "models" | "warning"> | FoundryError,
+  listing: Pick<ModelListing, "models" | "warning" | "leftOut"> | FoundryError,
 ): HealthProblem[] {
   if (listing instanceof FoundryError) return [problemOf(listing)];
   const { models, warning } = listing;
+  const leftOut = leftOutWarning(listing.leftOut);
   const problems: HealthProblem[] = [];
   if (warning !== null) {
     problems.push({
       what: warning,
-      fix: "Check the network connection of the service, and what it lists; the other models can still be used.",
+      fix: "Check the network connection of the service; the other models can still be used.",
     });
   }
-  if (models.length === 0) {
+  if (leftOut !== null) {
+    problems.push({
+      what: leftOut,
+      fix: "Update the service if it chose these names, else give the models other names; all models that are listed can be used.",
+    });
+  }
+  if (models.length === 0 && leftOut === null) {
     problems.push({
       what: "The service lists no models.",
       fix:
@@ -43,7 +50,7 @@ export function listingProblems(
           ? "Load a model in that engine, or let it serve one."
           : `${DOWNLOAD_ONE}. If that is done, check the network, which the catalog needs, and restart the service.`,
     });
-  } else if (models.every((model) => model.downloaded === false)) {
+  } else if (models.length > 0 && models.every((model) => model.downloaded === false)) {
     problems.push({
       what: "No model is downloaded.",
       fix: `${DOWNLOAD_ONE}.`,

@@ -32,6 +32,8 @@ const LOADED_UNKNOWN =
 export interface ModelListing {
   readonly models: readonly KnownModel[];
   readonly warning: string | null;
+  /** How many entries of the service's lists are no models, and not among `models`. */
+  readonly leftOut: number;
   /** `false` where the service does not tell what is loaded, or is too busy to. */
   readonly isLoadedKnown: boolean;
 }
@@ -353,7 +355,7 @@ export class Service {
 
   #merge(
     dialect: Dialect,
-    { models: listed, warning }: ModelList,
+    { models: listed, warning, leftOut }: ModelList,
     loaded: readonly LoadedModel[] | null,
     disk: DiskFacts,
   ): ModelListing {
@@ -365,7 +367,7 @@ export class Service {
       contextLimit: dialect.can.contextLimit,
       learnedContext: this.#learnedContext,
     });
-    return { models, warning, isLoadedKnown: loaded !== null };
+    return { models, warning, leftOut, isLoadedKnown: loaded !== null };
   }
 
   #remember(value: ModelListing): ModelListing {

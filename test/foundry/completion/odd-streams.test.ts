@@ -49,7 +49,7 @@ describe("a completion of an engine", () => {
     ["an end after the first", 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'],
     ["a comment", ": keep-alive\n\n"],
   ])("that only sends %s after its text is interrupted, and keeps it", async (_what, again) => {
-    const client = clientOf(await engine(text("So far"), again), { stallTimeoutMs: 300 });
+    const client = clientOf(await engine(text("So far"), again), { stallTimeoutMs: 1000 });
     const stream = client.streamComplete({ prompt: "Go" });
     const read = async () => {
       for await (const _ of stream);

@@ -72,7 +72,7 @@ describe("attempts", () => {
 });
 
 describe("a chat that was cancelled before it was sent", () => {
-  it("does not hold up unloading, since the service is not at it", { timeout: 5000 }, async () => {
+  it("does not hold up unloading, since the service is not at it", { timeout: 9000 }, async () => {
     const service = await core1Service({ models: ["talker-generic-cpu:1"] });
     const client = clientOf(service.url);
     await client.loadModel("talker-generic-cpu");

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
+  idListSchema,
   isModelName,
   jsonOf,
   leftOutWarning,
-  loadedIdsSchema,
   modelListSchema,
   pidSchema,
 } from "../../../src/foundry/dialects/answers.js";
@@ -50,7 +50,7 @@ describe("lists of a service", () => {
     "leave out the name %j",
     (id) => {
       expect(isModelName(id)).toBe(false);
-      expect(loadedIdsSchema.parse([id, "phi"])).toEqual(["phi"]);
+      expect(idListSchema.parse([id, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
       const list = modelListSchema.parse({ data: [{ id }, { id: "phi" }] });
       expect(list.data.map((model) => model.id)).toEqual(["phi"]);
       expect(list.leftOut).toBe(1);
@@ -66,7 +66,13 @@ describe("lists of a service", () => {
     },
   );
 
+  it.each([5, null, [], {}, { id: "phi" }])("of ids leave out %j, and keep the others", (entry) => {
+    expect(idListSchema.parse([entry, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
+  });
+
   it("are another API's where no entry is a model", () => {
+    expect(idListSchema.safeParse([5, { id: "phi" }]).success).toBe(false);
+    expect(idListSchema.parse([])).toEqual({ ids: [], leftOut: 0 });
     expect(modelListSchema.safeParse({ data: [5, { name: "phi" }] }).success).toBe(false);
     expect(modelListSchema.parse({ data: [] }).data).toEqual([]);
   });

@@ -105,7 +105,7 @@ describe("on a simulated service of the old command line", () => {
     const dialect = await dialectOn(simulator);
     const load = (wholeMs: number) => dialect.load(knownModel(QWEN), QWEN, { limits: { wholeMs } });
     await expect(load(20)).rejects.toMatchObject({ code: "TIMEOUT" });
-    await expect.poll(() => load(5000), { timeout: 5000 }).toBe("already_loaded");
+    await expect.poll(() => load(5000)).toBe("already_loaded");
   });
 
   it("a model is unloaded by itself after the time that was asked for", async () => {
@@ -113,7 +113,7 @@ describe("on a simulated service of the old command line", () => {
     const dialect = await dialectOn(simulator);
     await dialect.load(knownModel(QWEN), QWEN, CALL, { idleSeconds: 1 });
     expect(await dialect.loadedModels(CALL)).toEqual([{ id: QWEN, family: "public" }]);
-    await expect.poll(() => dialect.loadedModels(CALL), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => dialect.loadedModels(CALL)).toEqual([]);
   });
 
   it.each([{}, { streamFinish: "given" }, { streamUsage: true }, { loadsForChat: false }] as const)(

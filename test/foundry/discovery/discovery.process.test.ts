@@ -69,7 +69,7 @@ describe("searches at the same time", () => {
         look ??= discovery.search({ mayStart: false });
       },
     });
-    await expect.poll(() => look, { timeout: 5000 }).not.toBeNull();
+    await expect.poll(() => look).not.toBeNull();
 
     const { found, error } = await (look ?? start);
 

@@ -6,7 +6,7 @@ import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } fr
 const models = [MISSING, ANOTHER];
 const percents = (news: readonly StatusUpdate[]) => news.map(({ percent }) => percent);
 const reaches = (news: readonly StatusUpdate[], percent: number) =>
-  expect.poll(() => percents(news).at(-1), { timeout: 10_000 }).toBe(percent);
+  expect.poll(() => percents(news).at(-1)).toBe(percent);
 const downloadsOf = (cli: { readonly calls: readonly (readonly string[])[] }) =>
   cli.calls.filter(([group, verb]) => group === "model" && verb === "download");
 
@@ -260,7 +260,7 @@ describe("two downloads of different models", () => {
     const other = second
       .download(await known(second, ANOTHER.id), { tell })
       .then(() => ends.push("second"));
-    await expect.poll(() => news.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => news.length).toBe(1);
     cli.set({ downloadMs: 0 });
     await Promise.all([one, other]);
     expect(ends).toEqual(["first", "second"]);
@@ -291,7 +291,7 @@ describe("two downloads of different models", () => {
       tell: waiting.tell,
     });
     const third = downloader.download(await known(downloader, "third-generic-cpu:1"));
-    await expect.poll(() => waiting.news.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => waiting.news.length).toBe(1);
     controllers[1]?.abort();
     await expect(second).rejects.toMatchObject({
       code: "CANCELLED",

@@ -32,9 +32,10 @@ function model(device: KnownModel["device"], downloaded: boolean | null = true):
   };
 }
 
-const listing = (models: readonly KnownModel[], warning: string | null = null) => ({
+const listing = (models: readonly KnownModel[], warning: string | null = null, leftOut = 0) => ({
   models,
   warning,
+  leftOut,
 });
 
 const DOWN = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens at http://127.0.0.1:9.", {
@@ -81,6 +82,15 @@ describe("what a list of models shows", () => {
 
     expect(problem?.what).toBe("The catalog is away.");
     expect(problem?.fix).toMatch(/network.*can still be used/);
+  });
+
+  it("entries that are no models, which no network mends", () => {
+    const [problem, ...others] = listingProblems("C1", listing([model("cpu")], null, 2));
+
+    expect(others).toEqual([]);
+    expect(problem?.what).toMatch(/^2 entries were left out/);
+    expect(problem?.fix).toMatch(/can be used/);
+    expect(problem?.fix).not.toMatch(/network/);
   });
 
   it("where it did not come, what the service said", () => {

@@ -105,10 +105,11 @@ describe("loading a model", () => {
 
   it("that takes longer than allowed says so, and that the service goes on", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
-    const client = clientOf(simulator.url, { loadTimeoutMs: 100 });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 1000 });
+    await client.listModels();
     await expect(client.loadModel("talker")).rejects.toMatchObject({
       code: "TIMEOUT",
-      message: "talker-generic-cpu:1 was not loaded within 100 ms; the service goes on loading it.",
+      message: "talker-generic-cpu:1 was not loaded within 1 s; the service goes on loading it.",
       retryable: true,
     });
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);

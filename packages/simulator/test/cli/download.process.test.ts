@@ -99,6 +99,6 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     const child = spawned(cli, ["model", "download", ID]);
     await collected(child).until(" 4%");
     child.kill("SIGKILL");
-    await expect.poll(downloaded, { timeout: 10_000 }).toBe(true);
+    await expect.poll(downloaded).toBe(true);
   });
 });

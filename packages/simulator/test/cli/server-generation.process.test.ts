@@ -105,7 +105,7 @@ describe("the command line from 0.10 on", () => {
     const starting = spawned(cli, ["server", "start"]);
     await cli.waitFor(({ calls }) => calls.length === 1);
     starting.kill("SIGKILL");
-    await expect.poll(() => simulator.listening, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => simulator.listening).toBe(true);
   });
 
   it("can tell its address before anything listens there", async () => {
@@ -116,7 +116,7 @@ describe("the command line from 0.10 on", () => {
     await json("server", "stop");
     cli.set({ startMs: 1 });
     await json("server", "start");
-    await expect.poll(() => simulator.listening, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => simulator.listening).toBe(true);
     expect(started).toMatchObject({ running: true, webUrls: [expect.any(String)] });
     expect(early.connection).toBe("ECONNREFUSED");
     expect(status).toEqual({ running: false, state: "initializing" });

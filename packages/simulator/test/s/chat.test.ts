@@ -66,18 +66,19 @@ describe("a chat of S", () => {
         models: [ENDLESS],
         switches: { oneAtATime },
       });
-      const both = [1, 2].map(() => chat(simulator.url, { max_tokens: 8 }));
-      await simulator.waitFor((s) => s.generating > 0 && s.requests.length === 2);
-      if (!oneAtATime) await simulator.waitFor((s) => s.generating === 2);
+      const both = [1, 2].map(() => chat(simulator.url, { max_tokens: 50 }));
+      let most = 0;
+      await simulator.waitFor(({ generating, requests }) => {
+        most = Math.max(most, generating);
+        return requests.length === 2 && requests.every(({ closedAt }) => closedAt !== null);
+      });
       await Promise.all(both);
-      if (!oneAtATime) continue;
-      const times = simulator.requests.map(({ closedAt }) => closedAt ?? 0);
-      expect(Math.abs((times[0] ?? 0) - (times[1] ?? 0))).toBeGreaterThan(100);
+      expect(most).toBe(oneAtATime ? 1 : 2);
     }
   });
 
   it.each([
-    [false, 20],
+    [false, 100],
     [true, null],
   ] as const)("with a listener that leaves, stopping %s", async (disconnectStops, made) => {
     await using simulator = await startService({
@@ -85,13 +86,13 @@ describe("a chat of S", () => {
       tokensPerSecond: 50,
       switches: { disconnectStops },
     });
-    await chat(simulator.url, { stream: true, max_tokens: 20 }, { leaveAfterChunks: 2 });
+    await chat(simulator.url, { stream: true, max_tokens: made ?? 600 }, { leaveAfterChunks: 2 });
     const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
     await simulator.waitFor((s) => s.generating === 0);
     expect(request.endedBy).toBe("client-gone");
-    if (made === null) expect(request.tokensGenerated).toBeLessThan(20);
+    if (made === null) expect(request.tokensGenerated).toBeLessThan(600);
     else expect(request).toMatchObject({ tokensGenerated: made });
-    expect(request.tokensSent).toBeLessThan(20);
+    expect(request.tokensSent).toBeLessThan(made ?? 600);
   });
 
   it("fails with words, or without, before it begins, and is cut off afterwards", async () => {

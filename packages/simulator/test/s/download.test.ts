@@ -18,7 +18,7 @@ const BODY = {
   },
   IgnorePipeReport: true,
 };
-const SLOW = { models: MODELS, downloadMs: 400 };
+const SLOW = { models: MODELS, downloadMs: 2000 };
 
 type Leaving = Parameters<typeof post>[3];
 

@@ -7,7 +7,7 @@ const ENDLESS = { id: MODEL, script: { text: "word ", forever: true } };
 
 describe("a load of S", () => {
   it("blocks until the model is in memory, and says nothing then", async () => {
-    await using simulator = await startService({ loadMs: 400 });
+    await using simulator = await startService({ loadMs: 1500 });
     const load = get(simulator.url, LOAD);
     await simulator.waitFor((s) => s.requests.length === 1);
     expect((await get(simulator.url, "/openai/status")).status).toBe(200);
@@ -25,7 +25,7 @@ describe("a load of S", () => {
   });
 
   it("goes on when the client gives up", async () => {
-    await using simulator = await startService({ loadMs: 400 });
+    await using simulator = await startService({ loadMs: 1500 });
     await get(simulator.url, LOAD, { leaveAfterMilliseconds: 30 });
     expect(simulator.loaded).toEqual([]);
     await simulator.waitFor((s) => s.loaded.includes(MODEL));
@@ -64,7 +64,7 @@ describe("a load of S", () => {
 
 describe("a model that nobody uses", () => {
   it("is unloaded when its time is over", async () => {
-    await using simulator = await startService({ switches: { idleSeconds: 0.3 } });
+    await using simulator = await startService({ switches: { idleSeconds: 1 } });
     await get(simulator.url, LOAD);
     expect(simulator.loaded).toEqual([MODEL]);
     await simulator.waitFor((s) => s.loaded.length === 0);
@@ -88,9 +88,9 @@ describe("a model that nobody uses", () => {
     await using simulator = await startService({
       models: [ENDLESS],
       tokensPerSecond: 50,
-      switches: { idleSeconds: 0.15 },
+      switches: { idleSeconds: 1 },
     });
-    const answer = await chat(simulator.url, { max_tokens: 15 });
+    const answer = await chat(simulator.url, { max_tokens: 75 });
     expect(contentOf(answer)).toContain("word word");
     expect(simulator.loaded).toEqual([MODEL]);
     await simulator.waitFor((s) => s.loaded.length === 0);

@@ -56,17 +56,20 @@ export type CatalogEntry = z.output<typeof entrySchema>;
 const listSchema = z
   .union([z.array(z.unknown()), z.object({ models: z.array(z.unknown()) })])
   .transform((list) => (Array.isArray(list) ? list : list.models))
-  .transform((elements) =>
-    elements.flatMap((element) => {
+  .transform((elements) => {
+    const entries = elements.flatMap((element) => {
       const entry = entrySchema.safeParse(element);
       return entry.success ? [entry.data] : [];
-    }),
-  );
+    });
+    return { entries, leftOut: elements.length - entries.length };
+  });
 
 export interface KnownCatalog {
   readonly entries: readonly CatalogEntry[];
   /** What is wrong with it, in a sentence for people. */
   readonly warning: string | null;
+  /** How many entries of the service's last answer are no models. */
+  readonly leftOut: number;
 }
 
 export class ServiceCatalog {
@@ -78,6 +81,7 @@ export class ServiceCatalog {
   #askedAt = 0;
   #failure: FoundryError | null = null;
   #isDisappointing = false;
+  #leftOut = 0;
 
   constructor(transport: HttpTransport, now: () => number = () => performance.now()) {
     this.#transport = transport;
@@ -96,7 +100,7 @@ export class ServiceCatalog {
         this.#isDisappointing || this.#last !== null ? SHORT_PATIENCE_MS : PATIENCE_MS;
       await this.#wait(Math.min(patience, (limits.wholeMs ?? PATIENCE_MS) / 2), signal);
     }
-    return { entries: this.known, warning: this.#warning() };
+    return { entries: this.known, warning: this.#warning(), leftOut: this.#leftOut };
   }
 
   /**
@@ -160,8 +164,9 @@ export class ServiceCatalog {
       retry: false,
       toError: (failure) => errorOfFailure(failure, { doing: "other" }),
     });
-    const entries = parseAnswer(answer, listSchema, PATH);
-    if (entries.length === 0) throw emptyCatalog();
+    const { entries, leftOut } = parseAnswer(answer, listSchema, PATH);
+    this.#leftOut = leftOut;
+    if (entries.length === 0) throw leftOut === 0 ? emptyCatalog() : unusableCatalog();
     return entries;
   }
 
@@ -172,6 +177,8 @@ export class ServiceCatalog {
       const minutes = Math.round((this.#now() - this.#last.at) / 60_000);
       return `The service does not give its catalog of models now; what is listed of it is ${minutes} minutes old.`;
     }
+    // That all entries were left out is said by their number.
+    if (this.#failure !== null && this.#leftOut > 0) return null;
     return this.#failure === null
       ? "The service has not given its catalog of models yet, which takes up to some minutes after its start, so only downloaded models are listed. They can be used."
       : "The service has no catalog of models, probably because it cannot reach it over the network, so only downloaded models are listed. They may still work.";
@@ -182,6 +189,11 @@ const emptyCatalog = (): FoundryError =>
   new FoundryError("SERVICE_ERROR", "The service's catalog of models is empty.", {
     action: "Check the network connection, which the service needs for its catalog.",
     retryable: true,
+  });
+
+const unusableCatalog = (): FoundryError =>
+  new FoundryError("INVALID_RESPONSE", "No entry of the service's catalog is a model.", {
+    action: "Restart the service; update it if that does not help.",
   });
 
 /** What the catalog says of exactly this model. */

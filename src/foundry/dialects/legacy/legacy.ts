@@ -1,8 +1,13 @@
 import { z } from "zod";
 import type { HttpTransport } from "../../../http/index.js";
-import { FoundryError, toFoundryError } from "../../../lib/index.js";
+import {
+  FoundryError,
+  MAX_LIST_BYTES,
+  MAX_STATUS_BYTES,
+  toFoundryError,
+} from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
-import { jsonOf, loadedIdsSchema, parseAnswer } from "../answers.js";
+import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
 import { openChat } from "../chat-stream.js";
 import type { Call, Dialect } from "../dialect.js";
 import { about, errorOfFailure, type Subject } from "../failures.js";
@@ -28,24 +33,26 @@ const LOOK_AGAIN_MS = 5000;
  */
 export function serviceDialect(transport: HttpTransport): Dialect {
   const catalog = new ServiceCatalog(transport);
-  const get = (path: string, call: Call, subject: Subject = { doing: "other" }) =>
+  const get = (path: string, call: Call, subject: Subject, maxBodyBytes = MAX_LIST_BYTES) =>
     transport.request({
       method: "GET",
       path,
       ...call,
+      maxBodyBytes,
       toError: (failure) => errorOfFailure(failure, subject),
     });
 
-  const ids = async (path: string, call: Call): Promise<readonly string[]> =>
-    parseAnswer(await get(path, call), loadedIdsSchema, path);
-  const cachedIds = (call: Call) => ids("/openai/models", call);
-  const loadedIds = (call: Call) => ids("/openai/loadedmodels", call);
+  const idList = async (path: string, call: Call) =>
+    parseAnswer(await get(path, call, OTHER), idListSchema, path);
+  const cachedList = (call: Call) => idList("/openai/models", call);
+  const cachedIds = async (call: Call) => (await cachedList(call)).ids;
+  const loadedIds = async (call: Call) => (await idList("/openai/loadedmodels", call)).ids;
 
   /** Some builds lack the route; whatever else goes wrong, the models themselves are known. */
   const extras = async (call: Call): Promise<readonly Extras[]> => {
     const wholeMs = Math.min(EXTRAS_MS, (call.limits.wholeMs ?? EXTRAS_MS) / 2);
     try {
-      const answer = await get("/v1/models", { ...call, limits: { wholeMs }, retry: false });
+      const answer = await get("/v1/models", { ...call, limits: { wholeMs }, retry: false }, OTHER);
       return extrasListSchema.safeParse(jsonOf(answer)).data ?? [];
     } catch (thrown) {
       const { code } = toFoundryError(thrown);
@@ -80,14 +87,16 @@ export function serviceDialect(transport: HttpTransport): Dialect {
 
     async status(call) {
       const path = "/openai/status";
-      const { modelDirPath } = parseAnswer(await get(path, call), serviceStatusSchema, path);
+      const answer = await get(path, call, OTHER, MAX_STATUS_BYTES);
+      const { modelDirPath } = parseAnswer(answer, serviceStatusSchema, path);
       return { pid: null, modelCachePath: modelDirPath };
     },
 
     async listModels(call) {
-      const cached = await cachedIds(call);
-      const [{ entries, warning }, more] = await Promise.all([catalog.list(call), extras(call)]);
-      return { models: listedModels(entries, cached, more), warning };
+      const cached = await cachedList(call);
+      const [known, more] = await Promise.all([catalog.list(call), extras(call)]);
+      const models = listedModels(known.entries, cached.ids, more);
+      return { models, warning: known.warning, leftOut: cached.leftOut + known.leftOut };
     },
 
     async loadedModels(call) {
@@ -102,7 +111,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       const path = loadPath(model.id, settings?.idleSeconds, catalog.known);
       try {
         // Once: it is a GET that works for minutes.
-        await get(path, { ...call, retry: false }, about("load", model));
+        await get(path, { ...call, retry: false }, about("load", model), MAX_STATUS_BYTES);
         return status;
       } catch (thrown) {
         const { code } = toFoundryError(thrown);
@@ -116,7 +125,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       if (!(await loadedIds(call)).includes(model.id)) return "not_loaded";
       const path = `/openai/unload/${encodeURIComponent(model.id)}?force=${force}`;
       try {
-        await get(path, call, about("unload", model));
+        await get(path, call, about("unload", model), MAX_STATUS_BYTES);
         return "unloaded";
       } catch (thrown) {
         const isGone = thrown instanceof FoundryError && thrown.status === 404;
@@ -130,6 +139,8 @@ export function serviceDialect(transport: HttpTransport): Dialect {
     chat: (request, call) => openChat(transport, request, QUIRKS, call),
   };
 }
+
+const OTHER: Subject = { doing: "other" };
 
 const QUIRKS = {
   path: "/v1/chat/completions",

@@ -73,6 +73,27 @@ describe("the catalog of the old service", () => {
     expect(warning).toMatch(/only downloaded models are listed\. They may still work\.$/);
   });
 
+  it("counts the entries that are no models, beside its models", async () => {
+    const answer = [catalogEntry("a:1"), null, { name: 5 }, { ...catalogEntry("b:1"), name: "" }];
+    const { catalog } = await catalogOf({ answer });
+    const list = await catalog.list(CALL);
+    expect(namesOf(list)).toEqual(["a:1"]);
+    expect(list).toMatchObject({ warning: null, leftOut: 3 });
+  });
+
+  it("without a usable entry is asked for again, and blames no network", async () => {
+    const route: { answer: unknown } = { answer: [5, {}] };
+    const { catalog } = await catalogOf(route);
+    expect(await catalog.list(CALL)).toEqual({ entries: [], warning: null, leftOut: 2 });
+    const signal = AbortSignal.timeout(20_000);
+    await expect(catalog.find("a:1", signal)).rejects.toMatchObject({
+      code: "INVALID_RESPONSE",
+      action: expect.not.stringContaining("network"),
+    });
+    route.answer = [catalogEntry("a:1")];
+    expect(namesOf(await catalog.list(CALL))).toEqual(["a:1"]);
+  });
+
   it("that is late holds up the first list for a part of its time, and comes afterwards", async () => {
     let answer: () => void = () => {};
     const service = await oldService({

@@ -17,6 +17,26 @@ describe("the service of the old command line", () => {
     });
   });
 
+  it("has no status of more than a megabyte", async () => {
+    const service = await oldService({
+      "/openai/status": { json: { modelDirPath: "C:\\models", more: "x".repeat(1024 * 1024) } },
+    });
+    await expect(dialectOf(service).status(CALL)).rejects.toMatchObject({
+      code: "RESPONSE_TOO_LARGE",
+    });
+  });
+
+  it("counts the entries of its lists that are no models", async () => {
+    const service = await oldService({
+      "/foundry/list": { json: [null, catalogEntry(PHI), { name: 5 }] },
+      "/openai/models": { json: [PHI, 5] },
+      "/v1/models": { json: { data: [null] } },
+    });
+    const { models, warning, leftOut } = await dialectOf(service).listModels(CALL);
+    expect(models.map(({ id }) => id)).toEqual([PHI]);
+    expect({ warning, leftOut }).toEqual({ warning: null, leftOut: 3 });
+  });
+
   describe("lists its models", () => {
     const catalog = [
       catalogEntry(PHI),
@@ -49,6 +69,7 @@ describe("the service of the old command line", () => {
       });
       expect(await dialectOf(service).listModels(CALL)).toEqual({
         warning: null,
+        leftOut: 0,
         models: [
           {
             id: PHI,
