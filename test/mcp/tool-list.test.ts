@@ -15,6 +15,12 @@ describe("the list of tools", () => {
     expect(bytes(tools)).toBeLessThanOrEqual(22_000);
   });
 
+  it("is the checked-in one; after an intended change run vitest with -u", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    await expect(`${JSON.stringify(tools, null, 2)}\n`).toMatchFileSnapshot("tools-list.json");
+  });
+
   it("has a title, a description, annotations and both schemas for each tool", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();

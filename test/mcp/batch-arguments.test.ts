@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { batchInputOf } from "../../src/mcp/tools/batch-requests.js";
+import { connectedHost } from "./host.js";
+
+/** The list of tools needs no service: nothing listens at this address. */
+const NOWHERE = { endpoint: "http://127.0.0.1:9" };
+
+/** Arguments of `complete` that concern the call, not the request. The batch has its own or needs none. */
+const LEFT_OUT_OF_ITEMS = ["reply_within", "join"];
+
+/** A valid item of `complete_batch` for each argument that an item can have. */
+const ITEMS = {
+  prompt: { prompt: "Hi" },
+  messages: { messages: [{ role: "user", content: "Hi" }] },
+  system: { prompt: "Hi", system: "Be brief." },
+  model: { prompt: "Hi", model: "phi-4-mini" },
+  max_tokens: { prompt: "Hi", max_tokens: 5 },
+  temperature: { prompt: "Hi", temperature: 0 },
+  top_p: { prompt: "Hi", top_p: 0.5 },
+  stop: { prompt: "Hi", stop: ["END"] },
+  seed: { prompt: "Hi", seed: 1 },
+};
+
+/** An item gives these itself; the batch cannot share them. */
+const NOT_SHARED = ["prompt", "messages"];
+
+describe("the arguments of complete_batch", () => {
+  it("include each argument of complete in the items and in the shared settings", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    const argumentsOf = (name: string): string[] =>
+      Object.keys(tools.find((tool) => tool.name === name)?.inputSchema.properties ?? {});
+    const wanted = argumentsOf("complete").filter((name) => !LEFT_OUT_OF_ITEMS.includes(name));
+    expect(wanted).toEqual(Object.keys(ITEMS));
+    const shared = wanted.filter((name) => !NOT_SHARED.includes(name));
+    expect(argumentsOf("complete_batch")).toEqual(expect.arrayContaining(shared));
+  });
+
+  it.each(Object.entries(ITEMS))("accept an item with %s", async (_, item) => {
+    const { entries } = await batchInputOf({ requests: [item], settings: {} });
+    expect(entries[0]).not.toBeInstanceOf(Error);
+  });
+});
