@@ -1,3 +1,3 @@
-import { describeDiscovery } from "./discovery.js";
+import { describeDiscovery } from "../e2e/discovery.js";
 
 describeDiscovery({ dialect: "S", generation: "service" });

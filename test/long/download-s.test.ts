@@ -9,7 +9,7 @@ import {
   OTHER,
   percentsOf,
   toldDownload,
-} from "./download.js";
+} from "../e2e/download.js";
 
 const S = { dialect: "S", generation: "service" } as const;
 const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "3" };
