@@ -14,6 +14,7 @@ export {
   StandInInUse,
   startFoundryCli,
 } from "./cli/index.js";
+export { C2_VERSIONS, NEWEST_C2 } from "./dialects/c2/version.js";
 export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
 export { FAULT_SYNTAX } from "./faults/fault-text.js";
 export { FAULT_SETTINGS } from "./faults/settings.js";
@@ -27,7 +28,6 @@ export {
 } from "./options.js";
 export type { ReceivedRequest } from "./received.js";
 export type { Simulator } from "./simulator.js";
-export { C2_VERSIONS, NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 
 /**
  * Starts a simulated service.

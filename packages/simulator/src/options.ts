@@ -2,14 +2,13 @@ import { z } from "zod";
 import type { Core1Switches } from "./dialects/c1/switches.js";
 import type { ServiceSwitches } from "./dialects/s/switches.js";
 import type { ModelOptions } from "./models/model.js";
-import type { Switches } from "./switches.js";
 
 /** The kinds of service that are simulated. */
 export const DIALECTS = ["S", "C1", "C2", "openai"] as const;
 export type DialectName = (typeof DIALECTS)[number];
 
-/** The switches of every dialect; each looks at its own. */
-export type AnySwitches = Switches & Core1Switches & ServiceSwitches;
+/** The switches of C1 and S; each reads its own. */
+export type AnySwitches = Core1Switches & ServiceSwitches;
 
 /** What {@link startSimulator} takes. Everything has a default. */
 export interface SimulatorOptions {
@@ -31,7 +30,7 @@ export interface SimulatorOptions {
   readonly loadMs?: number;
   /** `"S"` only: how long the download of a model takes, in milliseconds, whatever its size. Default 0. */
   readonly downloadMs?: number;
-  /** Single switches that differ from those of the version. */
+  /** `"C1"` and `"S"` only: behaviours that differ from the default. */
   readonly switches?: Partial<AnySwitches>;
   /**
    * A directory to write the model cache's files to. Default: none are written, and the service

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Clock } from "./clock.js";
 import { c1 } from "./dialects/c1/c1.js";
 import { c2 } from "./dialects/c2/c2.js";
+import { core2Version, NEWEST_C2 } from "./dialects/c2/version.js";
 import type { Dialect, DialectContext } from "./dialects/dialect.js";
 import { openai } from "./dialects/openai/openai.js";
 import { s } from "./dialects/s/s.js";
@@ -16,7 +17,6 @@ import { ModelStore } from "./models/store.js";
 import { checkedOptions, type DialectName, type SimulatorOptions } from "./options.js";
 import { type ReceivedRequest, RequestLog } from "./received.js";
 import { answerExchange } from "./serve.js";
-import { NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 import { serveConnection } from "./wire/connection.js";
 
 const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>> = {
@@ -44,7 +44,6 @@ const WAIT_MS = 10_000;
  * await simulator.close();
  */
 export class Simulator {
-  readonly switches: Switches;
   readonly #clock = new Clock();
   readonly #log = new RequestLog();
   readonly #faults = new Faults();
@@ -67,7 +66,7 @@ export class Simulator {
     const checked = checkedOptions(options);
     this.#host = checked.host;
     this.#port = checked.port;
-    this.switches = { ...switchesOf(checked.version ?? NEWEST_C2), ...checked.switches };
+    const version = core2Version(checked.version ?? NEWEST_C2);
     const models = (checked.models ?? SAMPLE_CATALOG).map(toModel);
     const plain = checked.dialect === "openai";
     const served = plain ? models.filter((model) => model.downloaded) : models;
@@ -77,13 +76,13 @@ export class Simulator {
     this.#engine = new Engine(this.#store, this.#clock, this.#log, checked);
     this.#modelCachePath = checked.modelCachePath ?? null;
     if (checked.modelCachePath !== undefined) {
-      const properties = checked.dialect === "C2" && this.switches.localCatalogFamily;
+      const properties = checked.dialect === "C2" && version.localCatalogFamily;
       writeModelCache(checked.modelCachePath, models, properties);
     }
     const context: DialectContext = {
       engine: this.#engine,
-      switches: this.switches,
-      changedSwitches: checked.switches ?? {},
+      version,
+      switches: checked.switches ?? {},
       url: () => this.url,
       modelCachePath: this.modelCachePath,
       apiKey: checked.apiKey ?? null,

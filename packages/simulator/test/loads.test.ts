@@ -62,11 +62,6 @@ describe("what a load takes", () => {
     expect(simulator.loaded).toEqual(["m-generic-cpu:2"]);
     expect(jsonOf(await get(simulator.url, "/models/loaded"))).toEqual(["m-generic-cpu:2"]);
   });
-
-  it("is an id as well where the switch says so", async () => {
-    await using simulator = await startSimulator({ models: [BIG], switches: { loadById: true } });
-    expect((await get(simulator.url, "/models/load/big-generic-cpu:1")).status).toBe(200);
-  });
 });
 
 describe("a model that is in use", () => {

@@ -4,7 +4,8 @@ import type { Family, ModelStore } from "../models/store.js";
 import { Mutex } from "../mutex.js";
 import type { ReceivedRequest, RequestLog } from "../received.js";
 import { generate } from "./generation.js";
-import type { RawAnswer } from "./script.js";
+import { type RawAnswer, rawAnswer } from "./script.js";
+import type { PromptMessage } from "./tokens.js";
 
 /** Speeds of models that have none of their own. */
 export interface Speeds {
@@ -14,7 +15,7 @@ export interface Speeds {
   readonly downloadMs: number;
 }
 
-/** What every dialect works with: the models, their loads and their generations. */
+/** The models, their loads and their generations, which all dialects share. */
 export class Engine {
   /** Held for the whole of a load, in every family. */
   readonly loadLock = new Mutex();
@@ -23,7 +24,7 @@ export class Engine {
     local: new Mutex(),
   };
   #generating = 0;
-  /** Of the process: aborted when what was in its memory goes. */
+  /** Aborted when the process ends, and with it the loads in flight. */
   #life = new AbortController();
 
   constructor(
@@ -43,7 +44,7 @@ export class Engine {
     return this.#catalogLocks[family];
   }
 
-  /** Puts a model into memory, in its time. Resolves to what the native engine says went wrong. */
+  /** Loads a model, in its time. Resolves to the native engine's message when that fails. */
   async load(model: SimulatedModel): Promise<string | null> {
     const life = this.#life.signal;
     await this.clock.sleep(model.loadMs ?? this.speeds.loadMs, life);
@@ -59,12 +60,22 @@ export class Engine {
     this.log.changed();
   }
 
-  /** Nothing is in memory any more, and no load that is under way comes to its end. */
+  /** Unloads every model and abandons the loads in flight. */
   emptyMemory(): void {
     this.#life.abort();
     this.#life = new AbortController();
     for (const { id } of this.store.all) this.store.setLoaded(id, false);
     this.log.changed();
+  }
+
+  /** What the model will answer to these messages. */
+  answerTo(
+    model: SimulatedModel,
+    prompt: { readonly messages: readonly PromptMessage[]; readonly tools: readonly string[] },
+  ): RawAnswer {
+    const { messages, tools } = prompt;
+    const text = messages.findLast(({ role }) => role === "user")?.content ?? "";
+    return rawAnswer(model, { text, messages, tools });
   }
 
   /** The tokens of an answer, counted in `record`. Holds the model in memory until it ends. */

@@ -67,7 +67,6 @@ const modelSchema = z.strictObject({
   tokenizer: z.enum(["pieces", "bytes"]).default("pieces"),
   /** Tokens that the chat template adds to a prompt counted in pieces. */
   templateTokens: z.number().int().min(0).default(14),
-  embeddingSize: z.number().int().min(1).default(32),
   /** Its directory in the model cache. Default: `publisher/name-version/vversion`. */
   directory: z.string().optional(),
 });

@@ -77,21 +77,6 @@ describe("a download of S", () => {
     expect(lastLineOf(after)).toMatchObject({ success: true });
   });
 
-  it("spoils the files when two run at once where the switch says so", async () => {
-    const switches = { secondDownload: "corrupts" } as const;
-    await using simulator = await startService({ ...SLOW, switches });
-    const first = download(simulator.url);
-    await simulator.waitFor((s) => s.requests.length === 1);
-    const both = await Promise.all([first, download(simulator.url)]);
-    expect(both.map(lastLineOf)).toMatchObject([{ success: true }, { success: true }]);
-    const load = await get(simulator.url, `/openai/load/${MODEL}`);
-    expect(load.status).toBe(500);
-    expect(load.chunks.join("")).toMatch(/^Failed loading model talker-generic-cpu:1\n.*Protobuf/);
-    simulator.setDownloaded(MODEL, false);
-    await download(simulator.url);
-    expect((await get(simulator.url, `/openai/load/${MODEL}`)).status).toBe(200);
-  });
-
   it.each(["fails", "breaks"] as const)(
     "%s once, and goes on when it is asked again",
     async (kind) => {

@@ -1,24 +1,16 @@
 import type { z } from "zod";
+import { parsedJson } from "../chat-body.js";
 import type { DialectRequest } from "../dialect.js";
 import { ServiceError } from "./answers.js";
 
-/** The body as it should be. @throws {ServiceError} with this status and no words when it is not. */
+/** The body, checked. @throws {ServiceError} 400 when it does not fit the schema. */
 export async function readJson<S extends z.ZodType>(
   request: DialectRequest,
   schema: S,
-  status: 400 | 500,
 ): Promise<z.output<S>> {
-  const parsed = schema.safeParse(parsedJson(await request.readBody()));
+  const parsed = schema.safeParse(parsedJson((await request.readBody())?.toString() ?? ""));
   if (parsed.success) return parsed.data;
-  throw new ServiceError(status, "");
-}
-
-function parsedJson(bytes: Buffer | null): unknown {
-  try {
-    return JSON.parse(bytes?.toString() ?? "");
-  } catch {
-    return undefined;
-  }
+  throw new ServiceError(400, "");
 }
 
 /** The query of a request's target. */
