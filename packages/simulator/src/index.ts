@@ -5,6 +5,7 @@
 import type { SimulatorOptions } from "./options.js";
 import { Simulator } from "./simulator.js";
 
+export { answersFromJson, type ScriptedAnswer } from "./answers.js";
 export {
   type FoundryCliOptions,
   type FoundryCliStandIn,
@@ -15,9 +16,8 @@ export {
   startFoundryCli,
 } from "./cli/index.js";
 export { C2_VERSIONS, NEWEST_C2 } from "./dialects/c2/version.js";
-export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
-export { FAULT_SYNTAX } from "./faults/fault-text.js";
-export { FAULT_SETTINGS } from "./faults/settings.js";
+export type { Fault } from "./faults/fault.js";
+export { FAULT_SETTINGS, FAULT_SYNTAX } from "./faults/settings.js";
 export type { ModelOptions, PromptSeen, Script, SimulatedModel } from "./models/model.js";
 export { SAMPLE_CATALOG } from "./models/sample-catalog.js";
 export {

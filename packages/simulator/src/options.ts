@@ -1,6 +1,7 @@
 import { z } from "zod";
-import type { Core1Switches } from "./dialects/c1/switches.js";
-import type { ServiceSwitches } from "./dialects/s/switches.js";
+import { checkedAnswers, type ScriptedAnswer } from "./answers.js";
+import { CORE1_SWITCHES, type Core1Switches } from "./dialects/c1/switches.js";
+import { SERVICE_SWITCHES, type ServiceSwitches } from "./dialects/s/switches.js";
 import type { ModelOptions } from "./models/model.js";
 
 /** The kinds of service that are simulated. */
@@ -22,6 +23,8 @@ export interface SimulatorOptions {
   readonly host?: string;
   /** Default: a catalog like a real one, with four models downloaded and none loaded. */
   readonly models?: readonly ModelOptions[];
+  /** The first that matches the prompt of a completion answers it, whatever the model. */
+  readonly answers?: readonly ScriptedAnswer[];
   /** Of one generation. Default `Infinity`: as fast as it goes. */
   readonly tokensPerSecond?: number;
   /** From a request to its first token, in milliseconds. Default 0. */
@@ -41,17 +44,20 @@ export interface SimulatorOptions {
   readonly apiKey?: string;
 }
 
+const switchNames = z.enum(Object.keys({ ...CORE1_SWITCHES, ...SERVICE_SWITCHES }));
+
 const optionsSchema = z.strictObject({
   dialect: z.enum(DIALECTS).default("C2"),
   version: z.string().optional(),
   port: z.number().int().min(0).max(65_535).default(0),
   host: z.string().default("127.0.0.1"),
   models: z.array(z.unknown()).optional(),
+  answers: z.array(z.unknown()).default([]),
   tokensPerSecond: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
   firstTokenMs: z.number().min(0).default(0),
   loadMs: z.number().min(0).default(0),
   downloadMs: z.number().min(0).default(0),
-  switches: z.record(z.string(), z.unknown()).optional(),
+  switches: z.partialRecord(switchNames, z.unknown()).optional(),
   modelCachePath: z.string().optional(),
   apiKey: z.string().optional(),
 });
@@ -60,5 +66,6 @@ const optionsSchema = z.strictObject({
 export function checkedOptions(options: SimulatorOptions) {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) throw new Error(`simulator options: ${z.prettifyError(parsed.error)}`);
-  return { ...parsed.data, models: options.models, switches: options.switches };
+  const { models, switches } = options;
+  return { ...parsed.data, models, switches, answers: checkedAnswers(parsed.data.answers) };
 }

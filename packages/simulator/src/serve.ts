@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.js";
 import type { Dialect } from "./dialects/dialect.js";
 import type { Faults } from "./faults/armed.js";
-import type { FaultKind } from "./faults/fault.js";
 import { insteadOf } from "./faults/instead.js";
+import type { FaultKind } from "./faults/parse-fault.js";
 import { tamperOf } from "./faults/tamper.js";
 import type { RequestLog } from "./received.js";
 import type { Exchange } from "./wire/connection.js";

@@ -73,7 +73,7 @@ export class Simulator {
     this.#store = new ModelStore(
       served.map((model) => (plain ? { ...model, loaded: true } : model)),
     );
-    this.#engine = new Engine(this.#store, this.#clock, this.#log, checked);
+    this.#engine = new Engine(this.#store, this.#clock, this.#log, checked, checked.answers);
     this.#modelCachePath = checked.modelCachePath ?? null;
     if (checked.modelCachePath !== undefined) {
       const properties = checked.dialect === "C2" && version.localCatalogFamily;

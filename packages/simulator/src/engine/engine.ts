@@ -1,10 +1,11 @@
+import { answerFor, type ScriptedAnswer } from "../answers.js";
 import type { Clock } from "../clock.js";
 import type { SimulatedModel } from "../models/model.js";
 import type { Family, ModelStore } from "../models/store.js";
 import { Mutex } from "../mutex.js";
 import type { ReceivedRequest, RequestLog } from "../received.js";
 import { generate } from "./generation.js";
-import { type RawAnswer, rawAnswer } from "./script.js";
+import { type RawAnswer, rawAnswer, ScriptedError } from "./script.js";
 import type { PromptMessage } from "./tokens.js";
 
 /** Speeds of models that have none of their own. */
@@ -32,6 +33,7 @@ export class Engine {
     readonly clock: Clock,
     readonly log: RequestLog,
     readonly speeds: Speeds,
+    private readonly answers: readonly ScriptedAnswer[],
   ) {}
 
   /** Generations that run now. */
@@ -68,14 +70,23 @@ export class Engine {
     this.log.changed();
   }
 
-  /** What the model will answer to these messages. */
-  answerTo(
+  /**
+   * What the model will answer to these messages.
+   *
+   * @throws {ScriptedError} after its delay, when the scripted answer is an error.
+   */
+  async answerTo(
     model: SimulatedModel,
     prompt: { readonly messages: readonly PromptMessage[]; readonly tools: readonly string[] },
-  ): RawAnswer {
+  ): Promise<RawAnswer> {
     const { messages, tools } = prompt;
     const text = messages.findLast(({ role }) => role === "user")?.content ?? "";
-    return rawAnswer(model, { text, messages, tools });
+    const scripted = answerFor(this.answers, text);
+    if (scripted?.error !== undefined) {
+      await this.clock.sleep(scripted.delayMs ?? 0);
+      throw new ScriptedError(scripted.error.status, scripted.error.message);
+    }
+    return rawAnswer(model, { text, messages, tools }, scripted);
   }
 
   /** The tokens of an answer, counted in `record`. Holds the model in memory until it ends. */
@@ -87,7 +98,7 @@ export class Engine {
     cancelled: () => boolean,
   ): AsyncGenerator<string> {
     const pace = {
-      firstTokenMs: model.firstTokenMs ?? this.speeds.firstTokenMs,
+      firstTokenMs: answer.delayMs ?? model.firstTokenMs ?? this.speeds.firstTokenMs,
       tokensPerSecond: model.tokensPerSecond ?? this.speeds.tokensPerSecond,
     };
     this.store.hold(model.id);

@@ -1,3 +1,4 @@
+import type { ScriptedAnswer } from "../answers.js";
 import type { PromptSeen, Script, SimulatedModel } from "../models/model.js";
 import { simulatedText } from "./text.js";
 import { piecesOf } from "./tokens.js";
@@ -14,6 +15,16 @@ export interface Markers {
   readonly end: string;
 }
 
+/** A scripted answer is an error. */
+export class ScriptedError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** What the model will write, before any limit cuts it. */
 export interface RawAnswer {
   readonly tokens: readonly string[];
@@ -23,6 +34,10 @@ export interface RawAnswer {
   readonly failure: string;
   /** Around the tool calls among the tokens; `null`: whatever looks like a call is text. */
   readonly callMarkers: Markers | null;
+  /** The tool calls that a script asks for. */
+  readonly calls: readonly ToolCall[];
+  /** Before the first token; `null`: as long as the model takes. */
+  readonly delayMs: number | null;
 }
 
 /** The engine's message when a model fails while generating, unless a script has another. */
@@ -31,9 +46,16 @@ const FAILURE =
   "indices element out of data bounds, idx=278 must be within the inclusive range [-278,277]";
 const QWEN_MARKERS: Markers = { start: "<tool_call>", end: "</tool_call>" };
 
-/** The tokens of a model's script for this prompt, with the model's own markers. */
-export function rawAnswer(model: SimulatedModel, prompt: PromptSeen): RawAnswer {
-  const script = scriptFor(model, prompt);
+/**
+ * The tokens of an answer to this prompt, with the model's own markers: of the scripted answer, or
+ * else of the model's script.
+ */
+export function rawAnswer(
+  model: SimulatedModel,
+  prompt: PromptSeen,
+  scripted: ScriptedAnswer | null,
+): RawAnswer {
+  const script = scriptOf(scripted) ?? scriptFor(model, prompt);
   const thought = script.think === undefined ? [] : thoughtTokens(model, script.think);
   const markers = model.toolMarkers ?? QWEN_MARKERS;
   return {
@@ -42,12 +64,20 @@ export function rawAnswer(model: SimulatedModel, prompt: PromptSeen): RawAnswer 
     failAfterTokens: script.failAfterTokens ?? null,
     failure: script.failure ?? FAILURE,
     callMarkers: script.toolCalls === undefined ? declaredMarkers(model, prompt) : markers,
+    calls: script.toolCalls ?? [],
+    delayMs: scripted?.delayMs ?? null,
   };
 }
 
 /** A service searches an answer for calls only when the request declares tools. */
 function declaredMarkers(model: SimulatedModel, { tools }: PromptSeen): Markers | null {
   return tools.length === 0 ? null : model.toolMarkers;
+}
+
+function scriptOf(answer: ScriptedAnswer | null): Script | null {
+  if (answer?.reply !== undefined) return { text: answer.reply };
+  if (answer?.json !== undefined) return { text: JSON.stringify(answer.json) };
+  return answer?.toolCalls === undefined ? null : { toolCalls: answer.toolCalls };
 }
 
 function scriptFor(model: SimulatedModel, prompt: PromptSeen): Script {

@@ -1,5 +1,6 @@
-import { type ArmedFault, type Fault, parseFault } from "./fault.js";
+import type { Fault } from "./fault.js";
 import { faultFromText } from "./fault-text.js";
+import { type ArmedFault, parseFault } from "./parse-fault.js";
 
 /** The faults that wait for a request. */
 export class Faults {

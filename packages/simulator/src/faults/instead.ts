@@ -1,5 +1,5 @@
 import type { WholeAnswer } from "../wire/profile.js";
-import type { FaultKind } from "./fault.js";
+import type { FaultKind } from "./parse-fault.js";
 
 const HTML = "<!doctype html><html><head><title>Sign in</title></head><body>Sign in</body></html>";
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.js";
 import type { Part, Send, Tamper } from "../wire/reply.js";
 import type { Wire } from "../wire/wire.js";
-import type { FaultKind } from "./fault.js";
+import type { FaultKind } from "./parse-fault.js";
 import { cutBytes } from "./pieces.js";
 
 /** Time for the client to read what came before a reset. */

@@ -1,3 +1,4 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { WholeAnswer } from "../../wire/profile.js";
 import type { Dialect, DialectContext } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
@@ -37,7 +38,9 @@ export function c1(context: DialectContext): Dialect {
         await route.handler({ core, request, name });
       } catch (error) {
         if (error instanceof Core1Error) request.reply.whole(error.answer());
-        else if (!(error instanceof ProcessDied)) throw error;
+        else if (error instanceof ScriptedError) {
+          request.reply.whole(new Core1Error(error.status, error.message).answer());
+        } else if (!(error instanceof ProcessDied)) throw error;
       }
     },
   };

@@ -21,7 +21,7 @@ export async function chatCompletions(call: Call): Promise<void> {
 }
 
 async function whole({ core, request }: Call, chat: ChatBody): Promise<void> {
-  const turn = new Turn(core, chat, request);
+  const turn = await Turn.begin(core, chat, request);
   let text = "";
   for await (const token of turn.tokens) text += token;
   if (turn.isLeft) {
@@ -44,7 +44,7 @@ async function streamed({ core, request }: Call, chat: ChatBody): Promise<void> 
     reply.event(`data: ${data}\n\n`);
   };
   try {
-    const turn = new Turn(core, chat, request);
+    const turn = await Turn.begin(core, chat, request);
     const chunk = (choices: readonly object[]): void =>
       send(JSON.stringify(answer(chat, choices, turn, "chat.completion.chunk")));
     const piece = (content: string, calls: readonly ToolCall[], finish: string | null): void =>

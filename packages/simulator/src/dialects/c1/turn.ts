@@ -1,5 +1,5 @@
 import { EngineFailure } from "../../engine/generation.js";
-import type { Markers } from "../../engine/script.js";
+import type { Markers, RawAnswer } from "../../engine/script.js";
 import { overflowText, promptTokens } from "../../engine/tokens.js";
 import type { SimulatedModel } from "../../models/model.js";
 import type { ChatBody } from "../chat-body.js";
@@ -24,9 +24,20 @@ export class Turn {
   readonly #model: SimulatedModel;
 
   /** @throws {Core1Error} 400 for a mistake of the caller, 500 for a failure of the engine. */
-  constructor(core: Core1, chat: ChatBody, request: DialectRequest) {
-    const { context, switches, memory } = core;
+  static async begin(core: Core1, chat: ChatBody, request: DialectRequest): Promise<Turn> {
     const model = loadedModel(core, chat.model);
+    const answer = await core.context.engine.answerTo(model, chat);
+    return new Turn(core, chat, request, model, answer);
+  }
+
+  private constructor(
+    core: Core1,
+    chat: ChatBody,
+    request: DialectRequest,
+    model: SimulatedModel,
+    answer: RawAnswer,
+  ) {
+    const { context, switches, memory } = core;
     const bytes = chat.messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
     if (switches.deadlyPromptBytes !== null && bytes > switches.deadlyPromptBytes) memory.die();
     if (chat.messages.length === 0) {
@@ -41,7 +52,6 @@ export class Turn {
     this.#model = model;
     this.inputTokens = promptTokens(model, chat.messages);
     this.maxTokens = budgetOf(model, chat, this.inputTokens);
-    const answer = context.engine.answerTo(model, chat);
     this.callMarkers = answer.callMarkers ?? model.toolMarkers;
     const leaves = () => {
       this.isLeft ||= request.clientClosed();

@@ -1,3 +1,4 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { Family } from "../../models/store.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
@@ -37,8 +38,10 @@ export function c2(context: DialectContext): Dialect {
       try {
         await route.handler(context, request, route.family, name);
       } catch (error) {
-        if (!(error instanceof C2Error)) throw error;
-        request.reply.whole(error.answer());
+        if (error instanceof C2Error) request.reply.whole(error.answer());
+        else if (error instanceof ScriptedError) {
+          request.reply.whole(new C2Error(error.status, error.message).answer());
+        } else throw error;
       }
     },
   };

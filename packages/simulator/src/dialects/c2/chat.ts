@@ -1,7 +1,7 @@
 import { EngineFailure } from "../../engine/generation.js";
 import type { Piece } from "../../engine/output.js";
 import { Run } from "../../engine/run.js";
-import type { ToolCall } from "../../engine/script.js";
+import type { RawAnswer, ToolCall } from "../../engine/script.js";
 import { overflowText, promptTokens } from "../../engine/tokens.js";
 import type { SimulatedModel } from "../../models/model.js";
 import type { Family } from "../../models/store.js";
@@ -20,6 +20,13 @@ const MINIMUM = "search_options.cc:55 int fl::ResolveMaxOutputTokens(const Searc
 const GENERATION =
   "onnx_chat_generator.cc:144 virtual void fl::OnnxChatGenerator::GenerateNextToken() token generation failed:";
 
+/** A completion of a model that is loaded. */
+interface Asked {
+  readonly chat: ChatBody;
+  readonly model: SimulatedModel;
+  readonly answer: RawAnswer;
+}
+
 /** `POST /v1/chat/completions`. */
 export async function chatCompletions(
   context: DialectContext,
@@ -30,8 +37,9 @@ export async function chatCompletions(
   if (chat.model === "") throw new C2Error(400, "Missing required field: model");
   if (chat.messages.length === 0) throw new C2Error(400, "Missing required field: messages");
   const model = await loadedModel(context, chat.model, family);
-  if (chat.stream) await streamed(context, request, chat, model);
-  else await whole(context, request, chat, model);
+  const asked = { chat, model, answer: await context.engine.answerTo(model, chat) };
+  if (chat.stream) await streamed(context, request, asked);
+  else await whole(context, request, asked);
 }
 
 /** Of the parser's messages only the beginning is the service's. */
@@ -46,8 +54,7 @@ function refusal(problem: "empty" | "not JSON" | "wrong", message: string): C2Er
 function start(
   { engine }: DialectContext,
   { record }: DialectRequest,
-  chat: ChatBody,
-  model: SimulatedModel,
+  { chat, model, answer }: Asked,
   cancelled: () => boolean,
 ): Run {
   const inputTokens = promptTokens(model, chat.messages);
@@ -56,7 +63,6 @@ function start(
   if (inputTokens + maxTokens > model.contextLength) {
     throw new LateError(`${BUDGET} ${overflowText(inputTokens, maxTokens, model)}`, true);
   }
-  const answer = engine.answerTo(model, chat);
   const tokens = engine.run(model, answer, maxTokens, record, cancelled);
   return new Run(model, answer, inputTokens, maxTokens, tokens);
 }
@@ -71,12 +77,12 @@ function lateError(error: unknown): LateError {
 async function whole(
   context: DialectContext,
   request: DialectRequest,
-  chat: ChatBody,
-  model: SimulatedModel,
+  asked: Asked,
 ): Promise<void> {
   const { version } = context;
+  const { chat } = asked;
   try {
-    const run = start(context, request, chat, model, () => false);
+    const run = start(context, request, asked, () => false);
     const pieces: Piece[] = [];
     for await (const some of run.pieces()) pieces.push(...some);
     const calls = pieces.flatMap((piece) => (piece.kind === "calls" ? piece.calls : []));
@@ -114,10 +120,10 @@ function withoutThought(run: Run, reasoning: string, answer: string): string {
 async function streamed(
   context: DialectContext,
   request: DialectRequest,
-  chat: ChatBody,
-  model: SimulatedModel,
+  asked: Asked,
 ): Promise<void> {
   const { engine, version } = context;
+  const { chat } = asked;
   const { record } = request;
   const events = new EventStream(request, engine, version);
   const common = head("chat.completion.chunk", chat.model);
@@ -127,7 +133,7 @@ async function streamed(
       ...common,
     });
   try {
-    const run = start(context, request, chat, model, () => events.cancelled);
+    const run = start(context, request, asked, () => events.cancelled);
     let begun = false;
     for await (const pieces of run.pieces()) {
       if (!begun) chunk({ content: "", role: "assistant" });

@@ -19,17 +19,17 @@ export async function chatCompletions(
   );
   const model = context.engine.store.all.find(({ id }) => id === chat.model);
   if (model === undefined) throw OpenAIError.modelNotFound(chat.model);
-  const run = start(context, request, chat, model);
+  const run = await start(context, request, chat, model);
   if (chat.stream) await streamed(request, chat, run);
   else await whole(request, chat, run);
 }
 
-function start(
+async function start(
   { engine }: DialectContext,
   request: DialectRequest,
   chat: ChatBody,
   model: SimulatedModel,
-): Run {
+): Promise<Run> {
   const inputTokens = promptTokens(model, chat.messages);
   const maxTokens = chat.maxTokens ?? model.contextLength - inputTokens;
   if (maxTokens < 1 || inputTokens + maxTokens > model.contextLength) {
@@ -40,7 +40,7 @@ function start(
       "context_length_exceeded",
     );
   }
-  const answer = engine.answerTo(model, chat);
+  const answer = await engine.answerTo(model, chat);
   const tokens = engine.run(model, answer, maxTokens, request.record, request.clientClosed);
   return new Run(model, answer, inputTokens, maxTokens, tokens);
 }

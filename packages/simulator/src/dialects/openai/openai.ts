@@ -1,3 +1,4 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { SimulatedModel } from "../../models/model.js";
 import type { WholeAnswer } from "../../wire/profile.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
@@ -28,8 +29,9 @@ export function openai(context: DialectContext): Dialect {
         }
         await handler(context, request);
       } catch (error) {
-        if (!(error instanceof OpenAIError)) throw error;
-        reply.whole(error.answer());
+        if (error instanceof OpenAIError) reply.whole(error.answer());
+        else if (error instanceof ScriptedError) reply.whole(OpenAIError.scripted(error).answer());
+        else throw error;
       }
     },
   };

@@ -39,20 +39,21 @@ async function run(
   await service.load(model);
   service.idle.used(model.id, chat.ttl);
   try {
-    const started = start(service, request, chat, model);
+    const started = await start(service, request, chat, model);
     await (chat.stream ? streamed(service, request, started) : whole(service, request, started));
   } finally {
     if (engine.store.isLoaded(model.id)) service.idle.used(model.id, chat.ttl);
   }
 }
 
-function start(
+async function start(
   service: Service,
   request: DialectRequest,
   chat: ChatBody,
   model: SimulatedModel,
-): Run {
+): Promise<Run> {
   const { engine } = service;
+  const answer = await engine.answerTo(model, chat);
   const inputTokens = promptTokens(model, chat.messages);
   const left = model.contextLength - inputTokens;
   const maxTokens = chat.maxTokens ?? Math.min(DEFAULT_MAX_TOKENS, left);
@@ -60,10 +61,9 @@ function start(
     throw failure(service, `This ${overflowText(inputTokens, Math.max(maxTokens, 0), model)}.`);
   }
   const broken = service.unloadWatch(model);
-  const answer = engine.answerTo(model, chat);
   return {
     tokens: engine.run(model, answer, maxTokens, request.record, broken),
-    form: new AnswerForm(service, chat, inputTokens),
+    form: new AnswerForm(service, chat, answer.calls, inputTokens),
     broken,
   };
 }
@@ -90,7 +90,8 @@ async function streamed(service: Service, request: DialectRequest, run: Run): Pr
   try {
     for await (const token of run.tokens) {
       begin();
-      send(run.form.chunk(token));
+      const chunk = run.form.chunk(token);
+      if (chunk !== null) send(chunk);
       if (!request.clientGone()) record.tokensSent = record.tokensGenerated;
     }
   } catch (error) {
@@ -105,7 +106,8 @@ async function streamed(service: Service, request: DialectRequest, run: Run): Pr
     return;
   }
   begin();
-  if (service.switches.streamFinish === "given") send(run.form.lastChunk());
+  const last = run.form.lastChunk();
+  if (last !== null) send(last);
   reply.event("data: [DONE]\n\n");
   reply.end();
 }

@@ -1,3 +1,4 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
 import { empty, ServiceError } from "./answers.js";
@@ -47,8 +48,10 @@ export function s(context: DialectContext): Dialect {
       try {
         await answer(service, request);
       } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        request.reply.whole(error.answer());
+        if (error instanceof ServiceError) request.reply.whole(error.answer());
+        else if (error instanceof ScriptedError) {
+          request.reply.whole(new ServiceError(error.status, error.message).answer());
+        } else throw error;
       }
     },
   };
