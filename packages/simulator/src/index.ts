@@ -1,6 +1,6 @@
 /**
- * A Foundry Local on real sockets, for tests, demos and machines without one. It imports nothing of
- * the client: what it does comes from recordings of the real services.
+ * A simulated Foundry Local on real sockets, for tests and demos. It shares no code with the client:
+ * its behaviour comes from recordings of the real services.
  */
 import type { SimulatorOptions } from "./options.js";
 import { Simulator } from "./simulator.js";

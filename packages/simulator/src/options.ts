@@ -15,23 +15,23 @@ export type AnySwitches = Core1Switches & ServiceSwitches;
 export interface SimulatorOptions {
   /** Default `"C2"`. `"S"`: the service of the old CLI; `"C1"`: core 1.x. `"openai"`: a plain OpenAI-compatible engine, all of whose models are loaded. */
   readonly dialect?: DialectName;
-  /** Of the core, for C2. Default: the newest that is simulated. */
+  /** `"C2"` only: the version of the core. Default: the newest that is simulated. */
   readonly version?: string;
-  /** Default 0: any that is free. */
+  /** Default 0: a free port. */
   readonly port?: number;
   /** Default `127.0.0.1`. */
   readonly host?: string;
   /** Default: a catalog like a real one, with four models downloaded and none loaded. */
   readonly models?: readonly ModelOptions[];
-  /** The first that matches the prompt of a completion answers it, whatever the model. */
+  /** Scripted answers, for every model: the first that matches the prompt is given. Default: none. */
   readonly answers?: readonly ScriptedAnswer[];
-  /** Of one generation. Default `Infinity`: as fast as it goes. */
+  /** The speed of one generation. Default `Infinity`. */
   readonly tokensPerSecond?: number;
   /** From a request to its first token, in milliseconds. Default 0. */
   readonly firstTokenMs?: number;
-  /** How long a load takes, in milliseconds. Default 0. */
+  /** The duration of a load, in milliseconds. Default 0. */
   readonly loadMs?: number;
-  /** `"S"` only: how long the download of a model takes, in milliseconds, whatever its size. Default 0. */
+  /** `"S"` only: the duration of a download, in milliseconds, whatever the size of the model. Default 0. */
   readonly downloadMs?: number;
   /** `"C1"` and `"S"` only: behaviours that differ from the default. */
   readonly switches?: Partial<AnySwitches>;
@@ -40,7 +40,7 @@ export interface SimulatorOptions {
    * names a directory that does not exist.
    */
   readonly modelCachePath?: string;
-  /** `openai` only: the key that requests must bear. Default: none is asked for. */
+  /** `"openai"` only: the API key that requests must send. Default: none is required. */
   readonly apiKey?: string;
 }
 

@@ -15,7 +15,7 @@ interface Tools {
   readonly clock: Clock;
 }
 
-/** Answers one request, or has a fault do so. Resolves to whether the connection goes on. */
+/** Answers one request, or applies a fault instead. Resolves to whether the connection stays open. */
 export async function answerExchange(
   exchange: Exchange,
   connection: number,
@@ -70,7 +70,7 @@ export async function answerExchange(
   }
 }
 
-/** Whether the fault stands instead of an answer; then it was given. */
+/** Whether the fault replaces the answer; then it has been sent. */
 async function actInstead(
   fault: FaultKind,
   { head, wire }: Exchange,

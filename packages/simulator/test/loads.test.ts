@@ -26,7 +26,7 @@ describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
     expect(done.slice(3).sort()).toEqual(["chat", "load", "unload"]);
   });
 
-  it("holds the catalog too once somebody asks what is loaded", async () => {
+  it("holds the catalog too once the list of loaded models waits", async () => {
     await using simulator = await startSimulator({ version, models: MODELS });
     const load = get(simulator.url, "/models/load/big");
     await simulator.waitFor((s) => s.requests.length === 1);

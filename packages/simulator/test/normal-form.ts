@@ -1,7 +1,7 @@
 import type { RawResponse } from "../../../test/real/raw_http.js";
 import type { RecordedExchange } from "./recording.js";
 
-/** An answer without what differs from run to run: two services that are twins give the same. */
+/** An answer without the parts that differ from run to run. */
 export interface NormalForm {
   readonly status: number | undefined;
   readonly reason: string | undefined;
@@ -12,7 +12,7 @@ export interface NormalForm {
 
 /**
  * `"shape"`: of JSON only the keys and types, of a stream only the sequence of such shapes, of a
- * connection that nobody took only that nobody did. `"any order"`: the list that the body is, sorted.
+ * connection that failed only that it did. `"any order"`: the list that the body is, sorted.
  */
 export type Closeness = "exact" | "any order" | "shape";
 
@@ -37,7 +37,7 @@ export function normalAnswer(answer: RawResponse, closeness: Closeness): NormalF
 
 const ending = (connection: string | undefined, closeness: Closeness): string | undefined =>
   closeness === "shape" && /^ECONN(RESET|REFUSED)$/.test(connection ?? "")
-    ? "nobody there"
+    ? "not connected"
     : connection;
 
 const VOLATILE_HEADERS: Readonly<Record<string, string>> = {

@@ -86,7 +86,7 @@ describe("a simulated service", () => {
     expect(simulator.requests[0]?.headers["content-length"]).toBe("7");
   });
 
-  it("takes a model out of memory when told", async () => {
+  it("unloads a model by setLoaded", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     simulator.setLoaded(MODEL, false);
     expect((await chat(simulator.url)).status).toBe(400);

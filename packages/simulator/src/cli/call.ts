@@ -90,17 +90,17 @@ export class Call {
     if (output === "") return;
     const bytes = encoded(output, this.#trouble.encoding, this.#first);
     this.#first = false;
-    this.#process.tell({ act: "write", stream: 0, base64: bytes.toString("base64") });
+    this.#process.send({ act: "write", stream: 0, base64: bytes.toString("base64") });
   }
 
   complain(...lines: readonly string[]): void {
     const bytes = encoded(lines.map((line) => `${line}\n`).join(""), this.#trouble.encoding);
-    this.#process.tell({ act: "write", stream: 1, base64: bytes.toString("base64") });
+    this.#process.send({ act: "write", stream: 1, base64: bytes.toString("base64") });
   }
 
   /** A child of the command keeps its stdout and stderr open. */
   holdPipes(milliseconds: number): void {
-    if (milliseconds > 0) this.#process.tell({ act: "hold", milliseconds });
+    if (milliseconds > 0) this.#process.send({ act: "hold", milliseconds });
   }
 
   /** Until the process ends. */

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { z } from "zod";
 
-/** A program whose connection ends does so at once, unless somebody has stopped it. */
+/** A program ends at once when its connection ends, unless it is suspended. */
 const LAST_MOMENTS_MS = 1000;
 
-/** What a live one answers to who only asks whether it is there. */
+/** The answer of a live simulator to a question whether it is there. */
 const HERE = "here";
 /** It answers over loopback, from this machine. */
 const ANSWER_WITHIN_MS = 2000;
@@ -40,12 +40,12 @@ export class StandInProcess {
     socket.once("close", () => this.#gone.abort());
   }
 
-  /** Aborted when it has ended, by whomever. */
+  /** Aborted when it has ended. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  tell(message: Message): void {
+  send(message: Message): void {
     if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
   }
 }
@@ -164,6 +164,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended meanwhile.
+    // It has ended already.
   }
 }

@@ -11,7 +11,7 @@ const DEAD_URL = "http://127.0.0.1:4";
 /** What the older service took when nothing else was said (#146). */
 const OLD_DEFAULT_PORT = 5273;
 
-/** What the command line says of the service, true or not. */
+/** The state of the service as the command line reports it, true or not. */
 export type Report =
   | { readonly kind: "ready"; readonly url: string; readonly startedAt: Date }
   | { readonly kind: "initializing" }
@@ -53,7 +53,7 @@ export class Installation {
   #dead = false;
   /** It listens, though it was stopped. */
   #orphaned = false;
-  /** Its address was told, and it will listen. */
+  /** Its address was printed, and it does not listen yet. */
   #coming = false;
   #stops = 0;
   #lag = 0;
@@ -107,7 +107,7 @@ export class Installation {
     return { kind: "ready", url: lastUrl ?? DEAD_URL, startedAt: this.#startedAt };
   }
 
-  /** All who start it while it starts share one start. It goes on when the command is killed. */
+  /** Concurrent starts share one, which goes on when its command is killed. */
   start(port: number | null = this.port): Promise<Started> {
     this.#starting ??= this.#start(port).finally(() => {
       this.#starting = null;
@@ -193,7 +193,7 @@ export class Installation {
     simulator.emptyMemory();
   }
 
-  /** The address is told before anything listens there. */
+  /** The address is printed before the service listens. */
   async #listenLater(simulator: Simulator, afterMs: number): Promise<void> {
     const { port } = simulator;
     await simulator.stop();
@@ -204,7 +204,7 @@ export class Installation {
       .then(async () => {
         if (stops === this.#stops) await simulator.start(port);
       })
-      // Closed, or started by other means meanwhile.
+      // Closed, or already started by other means.
       .catch(() => {})
       .finally(() => {
         if (stops === this.#stops) this.#coming = false;

@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 
 const holds = Number(process.env.${HOLDS} ?? 0);
 const streams = [process.stdout, process.stderr];
-// Whoever reads may leave; that is no reason to end.
+// A closed reader must not end the process.
 for (const stream of streams) stream.on("error", () => {});
 let written = Promise.resolve();
 const afterWriting = (what) => {
@@ -128,7 +128,7 @@ export async function writeProgram(
   }
 }
 
-/** Only the script tells whose it is; the executable beside it goes with it. */
+/** Only the script names its simulator; the executable beside it belongs to the same one. */
 async function isInUse(script: string): Promise<boolean> {
   const port = /net\.connect\((\d+),/.exec(script)?.[1];
   const token = /token: "([^"]*)"/.exec(script)?.[1];
@@ -136,7 +136,7 @@ async function isInUse(script: string): Promise<boolean> {
   return await stillAnswers(Number(port), token);
 }
 
-/** Takes away what is still as it was written: somebody else's may be there by now. */
+/** Removes the files that are unchanged: another simulator may have replaced them. */
 export async function removeProgram(files: readonly ProgramFile[]): Promise<void> {
   for (const { path, text } of files.toReversed()) {
     const present = await readFile(path, "utf8").catch(unlessMissing);

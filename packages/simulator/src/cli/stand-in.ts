@@ -164,21 +164,21 @@ export class FoundryCliStandIn {
       // Its process has ended, or all does; anything else is a defect and must be seen.
       if (process.gone.aborted || this.#clock.signal.aborted) return;
       const text = `the stand-in failed: ${error instanceof Error ? error.stack : String(error)}\n`;
-      process.tell({ act: "write", stream: 1, base64: Buffer.from(text).toString("base64") });
-      process.tell({ act: "exit", code: 70 });
+      process.send({ act: "write", stream: 1, base64: Buffer.from(text).toString("base64") });
+      process.send({ act: "exit", code: 70 });
     });
   }
 
   async #answer(process: StandInProcess): Promise<void> {
     const trouble = troubleOf(this.#switches, process.argv);
     const call = new Call(process, trouble);
-    if (trouble.ignoresTermination) process.tell({ act: "ignoreTermination" });
+    if (trouble.ignoresTermination) process.send({ act: "ignoreTermination" });
     if (trouble.delayMs > 0) await call.sleep(trouble.delayMs);
     if (trouble.ends === "hangs_silently") return;
     const code = (await this.#carriedOut(call, trouble)) ?? CRASHED;
-    if (trouble.ends === "killed") process.tell({ act: "kill" });
+    if (trouble.ends === "killed") process.send({ act: "kill" });
     else if (trouble.ends !== "hangs_after_output") {
-      process.tell({ act: "exit", code: trouble.exitCode ?? code });
+      process.send({ act: "exit", code: trouble.exitCode ?? code });
     }
   }
 

@@ -1,7 +1,7 @@
 /** How the output's bytes come about. */
 export type OutputEncoding =
   | "utf8"
-  /** UTF-8 that somebody on the way took for this code page and wrote as UTF-8 again. */
+  /** UTF-8 that a program decoded as this code page and encoded as UTF-8 again. */
   | "cp1252_mojibake"
   | "cp850_mojibake"
   /** What a console without the characters writes instead of them. */
@@ -14,7 +14,7 @@ export type OutputEncoding =
 /** What is printed around the answer on stdout. */
 export type OutputNoise = "banner" | "progress" | "log_lines" | "braces";
 
-/** All that can go wrong with a command line. Each can be changed while it is in use. */
+/** The faults of a command line. Each can be changed while it is in use. */
 export interface FoundryCliSwitches {
   /**
    * What is said of the service. `dead_listener`: that it is ready, at an address where nothing
@@ -40,7 +40,7 @@ export interface FoundryCliSwitches {
   readonly stop: "works" | "leaves_service";
   /** What becomes of `daemon.json` when the service is stopped. After a crash it stays anyway. */
   readonly daemonFileAfterStop: "removed" | "stays";
-  /** Of the service, as it is told. `null`: the process in which the simulator is. */
+  /** The process id of the service that is reported. `null`: the simulator's process. */
   readonly pid: number | null;
 
   /** Of a whole download, in milliseconds. */

@@ -20,25 +20,25 @@ export interface DialectRequest {
   readonly clientClosed: () => boolean;
 }
 
-/** What a dialect is made from. */
+/** What a dialect works with. */
 export interface DialectContext {
   readonly engine: Engine;
   /** Of C2. */
   readonly version: Core2Version;
   /** Of C1 and S: those that differ from the defaults. */
   readonly switches: Partial<Core1Switches & ServiceSwitches>;
-  /** The address it answers at, as it says itself. */
+  /** The address that it reports. */
   readonly url: () => string;
   readonly modelCachePath: string;
   /** `null`: none is required. */
   readonly apiKey: string | null;
-  /** A download ended, or files were removed: in the lists and, where one is kept, in the model cache. */
+  /** Marks a model as downloaded or removed, in the lists and in the model cache if there is one. */
   readonly setDownloaded: (id: string, downloaded: boolean) => void;
   /** Ends the service: a crash breaks every connection, a shutdown lets running answers finish. */
   readonly die: (how: "crash" | "shutdown") => void;
 }
 
-/** One kind of service: how it speaks HTTP, and its routes. */
+/** One kind of service: its HTTP and its routes. */
 export interface Dialect {
   readonly profile: HttpProfile;
   readonly answer: (request: DialectRequest) => Promise<void>;

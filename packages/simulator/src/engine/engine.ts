@@ -36,12 +36,12 @@ export class Engine {
     private readonly answers: readonly ScriptedAnswer[],
   ) {}
 
-  /** Generations that run now. */
+  /** The number of running generations. */
   get generating(): number {
     return this.#generating;
   }
 
-  /** Held while a catalog is looked into. */
+  /** Held while a catalog is read. */
   catalogLock(family: Family): Mutex {
     return this.#catalogLocks[family];
   }

@@ -2,7 +2,7 @@ import type { SimulatedModel } from "../models/model.js";
 import { Output, type Piece } from "./output.js";
 import type { RawAnswer } from "./script.js";
 
-/** One answer on its way: its tokens, split into content, thought and tool calls, and counted. */
+/** A running completion: its tokens, split into content, thought and tool calls, and counted. */
 export class Run {
   outputTokens = 0;
   #called = false;

@@ -32,7 +32,7 @@ type Kind =
   | { readonly kind: "slow-body"; readonly bytes?: number; readonly everyMs?: number }
   | { readonly kind: "content-type"; readonly value: string };
 
-/** A kind of fault with its settings, which the README explains, and the requests that it meets. */
+/** A kind of fault with its settings, and the requests that it is applied to. */
 export type Fault = Kind & {
   /** Default: every request. */
   readonly on?: {
@@ -40,6 +40,6 @@ export type Fault = Kind & {
     /** The whole path without its query, or a beginning that ends with `*`. */
     readonly path?: string;
   };
-  /** How many requests it meets. Default: every one. */
+  /** How many requests it is applied to. Default: every one. */
   readonly times?: number;
 };

@@ -7,7 +7,7 @@ const cut = z.number().int().min(1);
 const faultKind = z.discriminatedUnion("kind", kinds);
 
 const meetingSchema = z.strictObject({
-  /** Which requests it meets; all by default. */
+  /** The requests that it is applied to; all by default. */
   on: z
     .strictObject({
       method: z.string().optional(),
@@ -15,7 +15,7 @@ const meetingSchema = z.strictObject({
       path: z.string().startsWith("/").optional(),
     })
     .default({}),
-  /** How many requests it meets; every one by default. */
+  /** How many requests it is applied to; every one by default. */
   times: z.union([cut, z.literal(Infinity)]).default(Infinity),
 });
 
@@ -50,7 +50,7 @@ export function parseFault(given: Readonly<Record<string, unknown>>): ArmedFault
 /** What is wrong, in words for the author of the line. */
 function problemText(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") return `there is no setting ${issue.keys.join(", ")}`;
-  // What stands in the line as `method=` or `path=` is held together in here as `on`.
+  // `method=` and `path=` of the line are members of `on`.
   const name = String(issue.path.find((part) => part !== "on") ?? "it");
   if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) {
     return `the setting ${name} is missing`;

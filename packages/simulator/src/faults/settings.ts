@@ -7,7 +7,7 @@ export const FAULT_SYNTAX = "KIND[,SETTING=VALUE…][,times=N][,method=M][,path=
 /** A kind of fault with the settings that it takes, as a line of text names them. */
 export interface FaultSettings {
   readonly kind: string;
-  /** `name=VALUE`; in brackets what has a default or may be left out. */
+  /** `name=VALUE`; optional settings in brackets. */
   readonly settings: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export const FAULT_SETTINGS: readonly FaultSettings[] = kinds.map(({ shape }) =>
     .map(([name, schema]) => settingText(name, schema)),
 }));
 
-/** Says of one kind what it takes. */
+/** The settings of one kind, for messages. */
 export function settingsSentence(kind: string): string {
   const settings = FAULT_SETTINGS.find((known) => known.kind === kind)?.settings ?? [];
   return settings.length === 0

@@ -6,19 +6,19 @@ export interface Script {
   readonly text?: string;
   /** The answer, token by token, exactly; markers of the model may stand among them. */
   readonly tokens?: readonly string[];
-  /** What it thinks before the answer, between the model's reasoning markers. */
+  /** The thought before the answer, between the model's reasoning markers. */
   readonly think?: string;
   /** Calls of tools instead of a text, between the model's tool markers. */
   readonly toolCalls?: readonly { readonly name: string; readonly arguments: object }[];
-  /** Starts again at its end, and so never stops by itself. */
+  /** Repeats, so that only a limit ends it. */
   readonly forever?: boolean;
   /** Fails when so many tokens have been made. */
   readonly failAfterTokens?: number;
-  /** What the native engine says then. */
+  /** The native engine's message for that failure. */
   readonly failure?: string;
 }
 
-/** A prompt as a script sees it. */
+/** The prompt that a script is called with. */
 export interface PromptSeen {
   /** The text of the last message of the user. */
   readonly text: string;

@@ -210,7 +210,7 @@ const ENTRIES: readonly Entry[] = [
   },
 ];
 
-/** What a user of the command has on disk when nothing else was asked for. */
+/** The models that are downloaded by default. */
 const DOWNLOADED = new Set([
   "qwen2.5-0.5b-instruct-generic-cpu:4",
   "Phi-4-mini-instruct-generic-cpu:5",

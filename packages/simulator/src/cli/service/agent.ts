@@ -1,7 +1,7 @@
 import type { Call } from "../call.js";
 import type { Installation } from "../installation.js";
 
-/** Execution providers are told of from 0.7 on. */
+/** Execution providers are listed from 0.7 on. */
 const EP_LINES_SINCE = 7;
 
 export async function start(call: Call, installation: Installation): Promise<number> {

@@ -3,7 +3,7 @@ import type { Call, Core1 } from "./core1.js";
 import { Core1Error, empty, json } from "./errors.js";
 import { modelNamed } from "./lookup.js";
 
-/** What every object of the service's OpenAI library says of itself. */
+/** Members that the service's OpenAI library adds to every object. */
 export const BETALGO = { IsDelta: false, Successful: true, HttpStatusCode: 0 } as const;
 
 /** `GET /status`: no process id. */

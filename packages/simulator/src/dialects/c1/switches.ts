@@ -1,4 +1,4 @@
-/** What a C1 can be made to do that 1.2.4 does only on some machines. */
+/** Behaviours that 1.2.4 shows only on some machines. */
 export interface Core1Switches {
   /**
    * The catalog: `unreachable` without a saved copy is 500 on `/v1/models` and an empty 500 on every

@@ -14,7 +14,7 @@ const DEFAULT_MAX_TOKENS = 2048;
 /** A completion that passed its checks. */
 export class Turn {
   outputTokens = 0;
-  /** Whether its client left before its end. */
+  /** Whether its client disconnected before its end. */
   isLeft = false;
   readonly inputTokens: number;
   readonly maxTokens: number;
@@ -80,7 +80,7 @@ export class Turn {
 function budgetOf(model: SimulatedModel, { maxTokens }: ChatBody, inputTokens: number): number {
   const limit = model.contextLength;
   if (maxTokens !== null && inputTokens + maxTokens > limit) {
-    // The missing blank is the service's.
+    // The real message lacks the same blank.
     throw mistake(
       `This ${overflowText(inputTokens, maxTokens, model)}. Please reduce 'max_tokens'or shorten your input.`,
     );

@@ -3,7 +3,7 @@ import type { Family } from "../../models/store.js";
 import type { DialectContext } from "../dialect.js";
 import { C2Error } from "./errors.js";
 
-/** By exact id only, and it must be in memory. */
+/** By exact id only. @throws {C2Error} unless it is loaded. */
 export async function loadedModel(
   context: DialectContext,
   id: string,

@@ -19,7 +19,7 @@ const downloadSchema = z.looseObject({
 const TYPE = "text/plain; charset=utf-8";
 const LOOK_EVERY_MS = 10;
 
-/** How a download ended, for its last line. `"broken"`: there is none. */
+/** The end of a download, for its last line. `"broken"`: without one. */
 type End = { readonly error: string | null } | "broken";
 
 /** `POST /openai/download`: progress while it runs, and a line of JSON at its end. */

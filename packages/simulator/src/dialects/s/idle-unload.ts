@@ -8,7 +8,7 @@ interface Watched {
   /** `Infinity`: it stays. */
   idleMs: number;
   lastUsed: number;
-  /** When it is looked at next. */
+  /** When its timer fires. */
   wakesAt: number;
 }
 
@@ -18,13 +18,13 @@ export class IdleUnload {
 
   constructor(private readonly engine: Engine) {}
 
-  /** What a load asks for. A positive `ttl`, in seconds, outranks `unload`. */
+  /** After a load. A positive `ttl`, in seconds, takes precedence over `unload`. */
   loaded(id: string, ttl: number | null, unload: boolean): void {
     const seconds = ttl !== null && ttl > 0 ? ttl : unload ? DEFAULT_SECONDS : Infinity;
     this.#watch(id, seconds * 1000);
   }
 
-  /** It was used just now; a positive `ttl` is its limit from now on. */
+  /** After a use. A positive `ttl` is the limit from now on. */
   used(id: string, ttl: number | null): void {
     const known = this.#watched.get(id)?.idleMs ?? DEFAULT_SECONDS * 1000;
     this.#watch(id, ttl !== null && ttl > 0 ? ttl * 1000 : known);

@@ -3,10 +3,10 @@ import type { DialectRequest } from "../dialect.js";
 import { dotnetTime, json, ServiceError } from "./answers.js";
 import type { Service } from "./service.js";
 
-/** What a model may write, where it says nothing itself: 4096 of 32768, 16384 of 131072. */
+/** The default output limit is this share of the context: 4096 of 32768, 16384 of 131072. */
 const OUTPUT_SHARE = 8;
 
-/** `GET /openai/models`: what is downloaded, also what no catalog names. */
+/** `GET /openai/models`: the downloaded models, also those in no catalog. */
 export async function listDownloaded(service: Service, { reply }: DialectRequest): Promise<void> {
   reply.whole(json(service.downloaded.map((model) => service.idOf(model))));
 }

@@ -37,7 +37,7 @@ export async function unload(
   reply.whole(empty(200));
 }
 
-/** `GET /openai/unloadall`: all but what is in use. */
+/** `GET /openai/unloadall`: all models but those in use. */
 export async function unloadAll(service: Service, { reply }: DialectRequest): Promise<void> {
   const { engine } = service;
   for (const model of service.models) {

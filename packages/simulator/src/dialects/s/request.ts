@@ -19,7 +19,7 @@ export function queryOf(target: string): URLSearchParams {
   return new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
 }
 
-/** Whole seconds; `null` where none are given. @throws {ServiceError} 400 for what is no number. */
+/** Whole seconds; `null` when the query has none. @throws {ServiceError} 400 for anything else. */
 export function secondsIn(query: URLSearchParams, name: string): number | null {
   const given = query.get(name);
   if (given === null || given === "") return null;
@@ -27,7 +27,7 @@ export function secondsIn(query: URLSearchParams, name: string): number | null {
   return Number(given);
 }
 
-/** @throws {ServiceError} 400 for what is neither `true` nor `false`, in whatever case. */
+/** @throws {ServiceError} 400 for a value other than `true` and `false`, in any case. */
 export function flagIn(query: URLSearchParams, name: string, otherwise: boolean): boolean {
   const given = query.get(name)?.toLowerCase();
   if (given === undefined || given === "") return otherwise;

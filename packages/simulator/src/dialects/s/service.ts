@@ -32,7 +32,7 @@ export class Service {
     return this.models.filter((model) => model.downloaded);
   }
 
-  /** As this revision writes it. */
+  /** The id as this revision writes it. */
   idOf(model: SimulatedModel): string {
     return this.switches.ids === "versioned" ? model.id : model.name;
   }
