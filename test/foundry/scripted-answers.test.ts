@@ -1,13 +1,13 @@
-import { DIALECTS } from "foundry-local-simulator";
-import { describe, expect, it } from "vitest";
+import { DIALECTS, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { clientOf, simulate } from "./fixtures.js";
 
 const MODEL = "talker-generic-cpu:1";
 
 describe.each(DIALECTS)("through the client, as %s", (dialect) => {
-  const start = async (answers: Parameters<typeof simulate>[0]) => {
+  const start = async (options: SimulatorOptions) => {
     const models = [{ id: MODEL, loaded: true }];
-    const { url } = await simulate({ dialect, models, ...answers });
+    const { url } = await simulate({ dialect, models, ...options });
     return clientOf(url, { retry: { retries: 0 } });
   };
 
@@ -24,6 +24,13 @@ describe.each(DIALECTS)("through the client, as %s", (dialect) => {
     expect(weather).toMatchObject({ status: "completed", text: "Sunny in Zürich." });
     expect(JSON.parse(json.text)).toEqual({ days: 2 });
     expect(other.text).toContain("simulated");
+  });
+
+  it("a scripted answer needs no model to be named", async () => {
+    const simulator = await startSimulator({ dialect, answers: [{ reply: "Sunny." }] });
+    onTestFinished(() => simulator.close());
+    const completion = await clientOf(simulator.url).complete({ prompt: "The weather?" });
+    expect(completion).toMatchObject({ status: "completed", text: "Sunny." });
   });
 
   it("a scripted error is the error that the service would cause", async () => {

@@ -217,7 +217,6 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
 import { startSimulator } from "foundry-local-mcp/simulator";
 const simulator = await startSimulator({
   port: 0,
-  models: [{ id: "tiny:1" }],
   answers: [{ match: "weather", reply: "Sunny." }],
 });
 const client = new FoundryClient({ endpoint: simulator.url });

@@ -21,7 +21,10 @@ export interface SimulatorOptions {
   readonly port?: number;
   /** Default `127.0.0.1`. */
   readonly host?: string;
-  /** Default: a catalog like a real one, with four models downloaded and none loaded. */
+  /**
+   * Default: a catalog like a real one, with four models downloaded and none loaded; with `answers`,
+   * phi-4-mini is loaded.
+   */
   readonly models?: readonly ModelOptions[];
   /** Scripted answers, for every model: the first that matches the prompt is given. Default: none. */
   readonly answers?: readonly ScriptedAnswer[];

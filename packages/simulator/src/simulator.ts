@@ -12,7 +12,7 @@ import { Faults } from "./faults/armed.js";
 import type { Fault } from "./faults/fault.js";
 import { type SimulatedModel, toModel } from "./models/model.js";
 import { removeModelFolder, writeModelCache, writeModelFolder } from "./models/modelinfo-file.js";
-import { SAMPLE_CATALOG } from "./models/sample-catalog.js";
+import { SAMPLE_CATALOG, SAMPLE_WITH_LOADED } from "./models/sample-catalog.js";
 import { ModelStore } from "./models/store.js";
 import { checkedOptions, type DialectName, type SimulatorOptions } from "./options.js";
 import { type ReceivedRequest, RequestLog } from "./received.js";
@@ -67,7 +67,8 @@ export class Simulator {
     this.#host = checked.host;
     this.#port = checked.port;
     const version = core2Version(checked.version ?? NEWEST_C2);
-    const models = (checked.models ?? SAMPLE_CATALOG).map(toModel);
+    const sample = checked.answers.length > 0 ? SAMPLE_WITH_LOADED : SAMPLE_CATALOG;
+    const models = (checked.models ?? sample).map(toModel);
     const plain = checked.dialect === "openai";
     const served = plain ? models.filter((model) => model.downloaded) : models;
     this.#store = new ModelStore(

@@ -231,3 +231,8 @@ export const SAMPLE_CATALOG: readonly ModelOptions[] = ENTRIES.flatMap((entry) =
     };
   }),
 );
+
+/** The same with a model in memory: a completion needs no load and no knowledge of the model cache. */
+export const SAMPLE_WITH_LOADED: readonly ModelOptions[] = SAMPLE_CATALOG.map((model) =>
+  model.id === "Phi-4-mini-instruct-generic-cpu:5" ? { ...model, loaded: true } : model,
+);
