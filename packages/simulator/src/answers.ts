@@ -9,7 +9,10 @@ export interface ScriptedAnswer {
   readonly match?: string | RegExp | undefined;
   /** The text of the answer, which is streamed token by token. */
   readonly reply?: string | undefined;
-  /** Tool calls, whether or not the request declares tools. */
+  /**
+   * Tool calls, whether or not the request declares tools. Not given after the result of a tool, where
+   * the next answer that matches ends the exchange.
+   */
   readonly toolCalls?: readonly { readonly name: string; readonly arguments: object }[] | undefined;
   /** An object whose JSON is the text of the answer. */
   readonly json?: object | undefined;
@@ -74,12 +77,18 @@ export function answersFromJson(answers: unknown): readonly ScriptedAnswer[] {
   });
 }
 
-/** The first answer that matches the last user message; `null` when there is none. */
+/**
+ * The first answer that matches the last user message; `null` when there is none.
+ *
+ * @param afterResult whether the last message is the result of a tool.
+ */
 export function answerFor(
   answers: readonly ScriptedAnswer[],
   prompt: string,
+  afterResult: boolean,
 ): ScriptedAnswer | null {
-  return answers.find(({ match }) => isMatch(match, prompt)) ?? null;
+  const possible = answers.filter(({ toolCalls }) => toolCalls === undefined || !afterResult);
+  return possible.find(({ match }) => isMatch(match, prompt)) ?? null;
 }
 
 function isMatch(match: string | RegExp | undefined, prompt: string): boolean {

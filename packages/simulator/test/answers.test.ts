@@ -41,6 +41,18 @@ describe("the prompt of a scripted answer", () => {
   });
 });
 
+describe("a scripted tool call", () => {
+  it("is not repeated after the result of the tool", async () => {
+    await using service = await simulator([{ toolCalls: CALLS }, { reply: "Sunny." }]);
+    const user = { role: "user", content: "The weather?" };
+    const asked = jsonOf(await chat(service.url, { messages: [user] }));
+    const { message } = Object(asked).choices[0];
+    const result = { role: "tool", tool_call_id: message.tool_calls[0].id, content: "sun" };
+    const messages = [user, message, result];
+    expect(contentOf(await chat(service.url, { messages }))).toBe("Sunny.");
+  });
+});
+
 describe.each(DIALECTS)("as %s, a scripted answer", (dialect) => {
   it("is text, streamed as tokens or whole", async () => {
     await using service = await simulator([{ reply: "One two three." }], dialect);

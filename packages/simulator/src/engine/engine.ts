@@ -81,7 +81,7 @@ export class Engine {
   ): Promise<RawAnswer> {
     const { messages, tools } = prompt;
     const text = messages.findLast(({ role }) => role === "user")?.content ?? "";
-    const scripted = answerFor(this.answers, text);
+    const scripted = answerFor(this.answers, text, messages.at(-1)?.role === "tool");
     if (scripted?.error !== undefined) {
       await this.clock.sleep(scripted.delayMs ?? 0);
       throw new ScriptedError(scripted.error.status, scripted.error.message);
