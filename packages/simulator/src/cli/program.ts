@@ -2,17 +2,16 @@ import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { posix, win32 } from "node:path";
 import { stillAnswers } from "./control.js";
 
-/** Stands in every file, so that one that was left behind is known from a real command line. */
+/** In every file, to distinguish a leftover stand-in from a real command line. */
 const MARK =
   "A stand-in for Foundry Local's command line, made by the simulator of foundry-local-mcp.";
 
-/** Set for the child that keeps stdout and stderr open, and says for how many milliseconds. */
+/** For the child that keeps stdout and stderr open: for how many milliseconds. */
 const HOLDS = "FOUNDRY_STAND_IN_HOLDS_MS";
 
 /**
- * Does what the process says that made it, line by line over a socket. It knows nothing of Foundry
- * Local and imports nothing but Node's own, so that it starts fast and stands alone. It ends when
- * that connection does: no stand-in outlives the simulator.
+ * Executes the orders of the control server, one JSON line each, over a socket. It imports only Node's
+ * own modules, so that it starts fast, and ends with the connection: it never outlives the simulator.
  */
 const PROGRAM = String.raw`// ${MARK}
 import { spawn } from "node:child_process";
@@ -82,11 +81,11 @@ export interface ProgramPlace {
 }
 
 /**
- * The files of a stand-in. The last is what `FOUNDRY_CLI` can name anywhere; the first is what is
- * found on PATH, which on Windows would have to be an .exe, so that there the two are the same.
+ * The files of a stand-in. The last one works as `FOUNDRY_CLI` on every platform. The first one is for
+ * PATH; on Windows it would have to be an .exe, so that there both are the script.
  *
- * The shell takes the place of a `#!` line with Node's own path, which may hold spaces and be too
- * long for one; `exec` keeps the process the same.
+ * A shell script in place of a `#!` line with Node's path, which may contain spaces or be too long;
+ * `exec` keeps the process the same.
  */
 export function programFiles(place: ProgramPlace, port: number, token: string): ProgramFile[] {
   const windows = place.platform === "win32";
@@ -107,7 +106,7 @@ const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 /** Another simulator's stand-in is in the directory, and that simulator runs. */
 export class StandInInUse extends Error {}
 
-/** @throws when one of them is there and not a stand-in's, or that of a simulator that still runs. */
+/** @throws when a file exists that is not a stand-in's, or that belongs to a running simulator. */
 export async function writeProgram(
   directory: string,
   files: readonly ProgramFile[],
