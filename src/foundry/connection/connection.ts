@@ -8,8 +8,8 @@ export interface Connection {
   readonly service: Service;
   readonly loader: ModelLoader;
   readonly downloader: ModelDownloader;
-  readonly room: CapacityCheck;
+  readonly capacity: CapacityCheck;
   readonly foundBy: FoundBy;
-  /** What the first answer says of a service that was found by guessing. */
+  /** The warning in the first answer of a service that was found by guessing. */
   guessWarning: string | null;
 }

@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.js";
 
-/** Connections to services that were lost, as long as anything of ours may still run on them. */
+/** Connections to services that are gone, as long as requests of ours may still run on them. */
 export class RetiredConnections {
   #all: Connection[] = [];
 
@@ -9,16 +9,16 @@ export class RetiredConnections {
   }
 
   /**
-   * None is closed: streams still run on it, and whoever is between two requests is to learn from
-   * the next one that it has gone.
+   * A retired connection is not closed: streams may still run on it, and a call between two requests
+   * gets the error from its next one.
    */
   add(connection: Connection): void {
     this.#all = this.#all.filter(({ service }) => !service.transport.isIdle);
     this.#all.push(connection);
   }
 
-  /** One that was lost too early: it knows which of its models our own generations use. */
-  takeUpAgain(endpoint: string): Connection | null {
+  /** A connection that was retired too early: it knows which models our own generations use. */
+  reuse(endpoint: string): Connection | null {
     const same = this.#all.find(
       ({ service }) =>
         service.endpoint === endpoint &&

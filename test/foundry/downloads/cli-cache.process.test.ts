@@ -53,12 +53,12 @@ describe("where the command line keeps models", () => {
     const simulator = await simulate();
     const { path } = await standIn(simulator, { ends: "crashes" });
     const cli = await cliAt(path);
-    expect(cli && (await cacheOf(cli, never, "win32"))).toEqual({ kind: "nothing" });
+    expect(cli && (await cacheOf(cli, never, "win32"))).toEqual({ kind: "unknown" });
   });
 
   it.each([
     ["win32", "unreadable"],
-    ["linux", "nothing"],
+    ["linux", "unknown"],
   ] as const)("on %s is %s where its letters broke the JSON", async (platform, kind) => {
     // 表 in code page 932 is 0x95 and a backslash.
     const json = Buffer.from('{"path": "C:\\\\Users\\\\\u0095\\\\\\.foundry"}', "latin1");

@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
 import { FoundryClient } from "../../../src/foundry/index.js";
-import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
+import { FoundryClient as QueueingClient } from "../../../src/jobs/index.js";
+import { askedOf, clientOf, deadUrl, roomyMachine, simulate } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 
@@ -30,7 +31,6 @@ describe("a health check", () => {
       version: "2.1 or later",
       latencyMs: expect.any(Number),
       circuit: { state: "closed", nextProbeInMs: null },
-      queue: { running: 0, waiting: 0 },
       totals: { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 },
       problems: [],
     });
@@ -53,7 +53,8 @@ describe("a health check", () => {
         },
       ],
     });
-    const client = clientOf(simulator.url);
+    const client = new QueueingClient({ endpoint: simulator.url }, roomyMachine());
+    onTestFinished(() => client.close());
     await client.complete({ prompt: "Hi", model: "talker" });
     await client.complete({ prompt: "Hi", model: "failing" }).catch(() => null);
     for await (const event of client.streamComplete({ prompt: "Hi", model: "endless" })) {

@@ -108,11 +108,13 @@ describe("a name that is looked up while a model is loaded", () => {
     const simulator = await simulate({ dialect, models });
     const service = serviceAt(simulator.url);
     const loader = new ModelLoader(service, undefined);
-    const loading = loader.load(await loader.want("one-generic-cpu"));
+    const loading = loader.load(await loader.resolveModel("one-generic-cpu"));
     await simulator.waitFor(() => askedOf(simulator, LOADS).length > 0);
     service.forgetModels();
     const told: string[] = [];
-    await loader.want("two-generic-cpu", undefined, undefined, ({ message }) => told.push(message));
+    await loader.resolveModel("two-generic-cpu", undefined, undefined, ({ message }) =>
+      told.push(message),
+    );
     await loading;
     expect(told).toEqual(words);
   });
