@@ -94,7 +94,7 @@ export async function* openWithRemedies(
       return { stream, use };
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      use.end(LEAVES_IT_AT_WORK.has(error.code) ? "left" : "finished");
+      use.end(LEAVES_IT_AT_WORK.has(error.code) ? "abandoned" : "finished");
       sends += error.attempts;
       progress.attempts = sends;
       if (brokeOffAndIsGone(error)) {

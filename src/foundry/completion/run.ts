@@ -177,9 +177,9 @@ async function* receive(
       }
     }
     // Leaving the loop closed the connection, which not every service heeds.
-    use.end(isOverrun ? "left" : "finished");
+    use.end(isOverrun ? "abandoned" : "finished");
   } finally {
-    use.end("left");
+    use.end("abandoned");
   }
   yield* take(splitter.end());
   const rest = cutter.end();

@@ -20,7 +20,7 @@ import type { OnStatus, StatusUpdate } from "../status.js";
 import type { Connection } from "./connection.js";
 import { RetiredConnections } from "./retired-connections.js";
 
-/** What a call passes down: what ends it, and who hears of its status. */
+/** The signal that ends a call, and the listener to its status. */
 export interface CallContext {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: OnStatus | undefined;

@@ -50,7 +50,7 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
       signal: AbortSignal.any([tooLate, signal]),
       retry: false,
     });
-    if (dialect.name === "openai") return STRANGER;
+    if (!dialect.can.isFoundryLocal) return STRANGER;
     return { is: "foundry", dialect: dialect.name, outcome: `${dialect.title} answers there` };
   } catch (thrown) {
     const error = toFoundryError(thrown);

@@ -1,3 +1,4 @@
+import { truncate } from "../../lib/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 import { linesOf, percentOf } from "./download-output.js";
 import type { CliError, DownloadFault } from "./failures.js";
@@ -79,7 +80,6 @@ function clauseOf(line: string): string {
     for (const prefix of PREFIXES) words = words.replace(prefix, "");
   }
   const [sentence = ""] = words.split(/(?<=\p{L}{2}\S*|\))[.!?](?:\s|$)/u);
-  const short =
-    sentence.length > LONGEST ? `${sentence.slice(0, LONGEST).toWellFormed()}…` : sentence;
+  const short = sentence.length > LONGEST ? `${truncate(sentence, LONGEST)}…` : sentence;
   return short.replace(/, see inner exception/i, "").replace(/[\s.:,;]+$/, "");
 }

@@ -33,7 +33,7 @@ export class StallTimer {
     return this.signal.aborted;
   }
 
-  /** Starts the time limit anew. */
+  /** Restarts the time limit. */
   progress(): void {
     if (!this.isStalled) this.#timer.refresh();
   }

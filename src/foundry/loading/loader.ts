@@ -168,7 +168,7 @@ export class ModelLoader {
   ): Promise<LoadOutcome> {
     const { id } = resolved.model;
     const onWait = (before: string): void => task.update(waitingFor(before));
-    return this.#serial.take(id, task.signal, onWait, () => {
+    return this.#serial.run(id, task.signal, onWait, () => {
       task.update({ step: "loading", message: `Loading ${id}`, percent: null });
       return this.#load(resolved, settings, task);
     });
@@ -182,7 +182,7 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect();
     try {
-      // Whether it is loaded is known as long as the list is recent, and no other load may have ended.
+      // A recent list says whether the model is loaded.
       let isKnown = service.models.hasRecent;
       if (this.#abandoned.has(model)) {
         await this.#abandoned.ended(model, dialect, task.signal);

@@ -148,7 +148,7 @@ export class ModelLists {
     }
   }
 
-  /** The next listing is requested anew. */
+  /** The next listing is requested again. */
   forget(): void {
     this.#listing = null;
     this.#requests.clear();

@@ -143,7 +143,7 @@ export class Service {
     this.forgetModels();
   }
 
-  /** Models and health are requested anew the next time. */
+  /** The next request for models or health is not answered from what is known. */
   forgetModels(): void {
     this.models.forget();
     this.livenessChecks.clear();
