@@ -69,7 +69,7 @@ export const stalled = (
 ): FoundryError =>
   new FoundryError(
     "DOWNLOAD_FAILED",
-    `The download of ${id} stood still for ${formatDuration(stallMs)}${at(percent)} and was given up.`,
+    `The download of ${id} made no progress for ${formatDuration(stallMs)}${at(percent)} and was aborted.`,
     { action: `Check the network, then try again. ${KEPT}`, retryable: true },
   );
 

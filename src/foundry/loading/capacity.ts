@@ -76,7 +76,7 @@ export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): C
   const needs = isPart
     ? `The rest of ${id} needs ${formatMegabytes(missingMb)} of disk`
     : `${id} needs ${formatMegabytes(missingMb)} of disk`;
-  const free = `${formatMegabytes(disk.freeMb)} are free where the models lie`;
+  const free = `${formatMegabytes(disk.freeMb)} are free where the models are stored`;
   if (missingMb > disk.freeMb && !disk.isExact) {
     return warn(
       `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
@@ -97,7 +97,7 @@ const ADVICE = {
 
 const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
   refusal: new FoundryError(code, message, {
-    action: `${ADVICE[code]}; load_model with force: true tries it all the same.`,
+    action: `${ADVICE[code]}; load_model with force: true tries it anyway.`,
   }),
   warning: null,
 });

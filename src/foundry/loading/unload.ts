@@ -63,8 +63,8 @@ async function restOf(
   }
 }
 
-const CRASHES = "this version of Foundry Local dies of that";
-const MAY_BREAK = "it might be broken off";
+const CRASHES = "this version of Foundry Local would crash";
+const MAY_BREAK = "it might be interrupted";
 
 function inUse(model: KnownModel, running: number, consequence: string): FoundryError {
   const completions = running === 1 ? "a completion is" : `${running} completions are`;

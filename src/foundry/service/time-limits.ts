@@ -18,7 +18,7 @@ export const loadTimeout = (model: string, limitMs: number): Wording => ({
 
 /** A request that should have been answered at once. */
 const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
-  message: `${endpoint} took the question but did not answer within ${formatDuration(limitMs)}.`,
+  message: `${endpoint} accepted the request but did not answer within ${formatDuration(limitMs)}.`,
   action:
     "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise FOUNDRY_TIMEOUT.",
   retryable: true,
@@ -28,7 +28,7 @@ const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
 export const stallTimeout = (model: string, limitMs: number, hasText: boolean): Wording => ({
   message: `${model} gave no ${hasText ? "further" : "first"} token within ${formatDuration(limitMs)}.`,
   action:
-    "The service may still be at it. Ask for less (a shorter prompt, fewer max_tokens), raise FOUNDRY_STALL_TIMEOUT, or check health_check.",
+    "The service may still be generating. Ask for less (a shorter prompt, fewer max_tokens), raise FOUNDRY_STALL_TIMEOUT, or check health_check.",
   retryable: false,
 });
 

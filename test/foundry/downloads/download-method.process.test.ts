@@ -173,7 +173,7 @@ describe("a service that we host ourselves", () => {
     const downloader = await downloaderFor({ url: simulator.url, embedded, limits });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: `The download of ${MISSING.id} stood still for 50 ms and was given up.`,
+      message: `The download of ${MISSING.id} made no progress for 50 ms and was aborted.`,
     });
   });
 

@@ -97,7 +97,7 @@ describe("a download through the command line", () => {
       percent === 40 && simulator.setDownloaded(model.id, true);
     await expect(downloader.download(model, { onStatus })).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: expect.stringContaining("stood still for 5 s at 40 %"),
+      message: expect.stringContaining("made no progress for 5 s at 40 %"),
     });
   });
 
@@ -108,7 +108,7 @@ describe("a download through the command line", () => {
     const model = await known(downloader);
     await expect(downloader.download(model)).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: `The download of ${model.id} stood still for 5 s at 40 % and was given up.`,
+      message: `The download of ${model.id} made no progress for 5 s at 40 % and was aborted.`,
       action: expect.stringContaining("What is there is kept"),
       retryable: true,
     });
