@@ -17,8 +17,7 @@ import { CapacityCheck, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import type { Connection } from "./connection.js";
-import { RetiredConnections } from "./retired-connections.js";
+import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
 export interface CallContext {
