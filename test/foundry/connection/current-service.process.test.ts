@@ -26,7 +26,7 @@ const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
 });
 
 describe("a service that was lost", () => {
-  it("leaves those who are between two requests to find out, and to go on with the next", async () => {
+  it("lets calls between two requests notice it, and continue on the next service", async () => {
     const [before, after] = [await simulate(), await simulate()];
     const { current, moveTo } = await machineOf(before.url);
     const connection = await current.connection();
@@ -97,17 +97,17 @@ describe("a service that dies of a prompt (#818)", () => {
   });
 });
 
-describe("those who wait for one search", () => {
-  it("are told each by itself, though by the same function, and those who come later too", async () => {
+describe("waiters of one search", () => {
+  it("get each update once, though they pass the same function, and so do later ones", async () => {
     const { url } = await simulate();
     const { current } = await machineOf(url);
-    const told: string[] = [];
-    const onStatus = ({ message }: { message: string }) => told.push(message);
+    const messages: string[] = [];
+    const onStatus = ({ message }: { message: string }) => messages.push(message);
 
     await Promise.all([current.connection({ onStatus }), current.connection({ onStatus })]);
 
     const [looking, found] = ["Looking for Foundry Local", `Found Foundry Local at ${url}`];
-    expect(told).toEqual([looking, looking, found, found]);
+    expect(messages).toEqual([looking, looking, found, found]);
   });
 
   it("do not begin it when they have left already", async () => {
@@ -151,7 +151,7 @@ describe("closing a client", () => {
 });
 
 describe("another server where one was", () => {
-  it("is noticed by each of those who were at work, also after the first of them", async () => {
+  it("is noticed by every running call, not only by the first", async () => {
     const before = await simulate({ dialect: "C1" });
     const { current } = await machineOf(before.url);
     const { service } = await current.connection();

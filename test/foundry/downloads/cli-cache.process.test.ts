@@ -39,7 +39,7 @@ describe("two spellings of a folder", () => {
 describe("where the command line keeps models", () => {
   const never = new AbortController().signal;
 
-  it("is told among other output", async () => {
+  it("is found among other output", async () => {
     const simulator = await simulate();
     const { path } = await standIn(simulator, { noise: ["banner", "progress"] });
     const cli = await cliAt(path);
@@ -49,7 +49,7 @@ describe("where the command line keeps models", () => {
     });
   });
 
-  it("is unknown where it does not tell", async () => {
+  it("is unknown where the command does not say", async () => {
     const simulator = await simulate();
     const { path } = await standIn(simulator, { ends: "crashes" });
     const cli = await cliAt(path);

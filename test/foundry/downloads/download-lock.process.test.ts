@@ -33,8 +33,8 @@ function otherProcess(home: string, end: "returns" | "exits" = "returns"): Other
 const never = new AbortController().signal;
 const lockFiles = (home: string) => readdir(join(home, ".foundry-local-mcp", "downloads"));
 
-describe("a turn to download", () => {
-  it("is taken at once when nobody downloads, and leaves nothing behind", async () => {
+describe("the download lock", () => {
+  it("is acquired at once without another download, and leaves no file behind", async () => {
     const { home, platform } = await machine();
     const waited: string[] = [];
     const turn = new DownloadLock({ home, platform }).run(
@@ -47,7 +47,7 @@ describe("a turn to download", () => {
     expect(await lockFiles(home)).toEqual([]);
   });
 
-  it("goes on to the next when the work fails", async () => {
+  it("is released when the work fails", async () => {
     const { home, platform } = await machine();
     const locks = new DownloadLock({ home, platform });
     const failing = locks.run(
@@ -64,7 +64,7 @@ describe("a turn to download", () => {
     expect(await next).toBe("done");
   });
 
-  it("is had by one at a time, in the order of asking", async () => {
+  it("is held by one at a time, in the order of asking", async () => {
     const { home, platform } = await machine();
     const order: number[] = [];
     let now = 0;
@@ -86,7 +86,7 @@ describe("a turn to download", () => {
     expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it("is waited for while another process has it", async () => {
+  it("is waited for while another process holds it", async () => {
     const { home, platform } = await machine();
     const other = otherProcess(home);
     await other.says("has it");
@@ -106,7 +106,7 @@ describe("a turn to download", () => {
     expect(order).toEqual(["the other ends", "ours"]);
   });
 
-  it("is waited for by another process while we have it", async () => {
+  it("is waited for by another process while this one holds it", async () => {
     const { home, platform } = await machine();
     const locks = new DownloadLock({ home, platform });
     const other = await locks.run(
@@ -124,7 +124,7 @@ describe("a turn to download", () => {
     expect(await lockFiles(home)).toEqual([]);
   });
 
-  it("is left by a process that exits in the middle of it", async () => {
+  it("is released by a process that exits during its work", async () => {
     const { home } = await machine();
     const other = otherProcess(home, "exits");
     await other.says("has it");
@@ -162,7 +162,7 @@ describe("a turn to download", () => {
     await expect(turn).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("is had without looking at other processes where nothing can be written", async () => {
+  it("is acquired without the other processes where nothing can be written", async () => {
     const { home, platform } = await machine();
     await mkdir(join(home, ".foundry-local-mcp"));
     await writeFile(join(home, ".foundry-local-mcp", "downloads"), "a file, not a folder");

@@ -59,7 +59,7 @@ describe("a download for which there is no way", () => {
   it.skipIf(!hasIpv6)("says that the service runs on another machine", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
-    // This machine, but nobody would say so by its looks.
+    // This machine, under a name that does not show it.
     const url = simulator.url.replace("127.0.0.1", "[::ffff:127.0.0.1]");
     const downloader = await downloaderFor({ url, cli });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
@@ -107,7 +107,7 @@ describe("a download for which there is no way", () => {
 });
 
 describe("a command line that cannot be run", () => {
-  it("is told as such", async () => {
+  it("is reported as such", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { on: ["model download"], ends: "killed" });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -166,7 +166,7 @@ describe("a service that we host ourselves", () => {
     expect(updates.map(({ percent }) => percent)).toEqual([null, 50, 100]);
   });
 
-  it("is given up when it stands still, even if it does not listen to that", async () => {
+  it("is aborted when it stalls, even if it ignores the abort", async () => {
     const simulator = await simulate({ models });
     const embedded = { download: () => new Promise<void>(() => {}) };
     const limits = { stallMs: 50 };

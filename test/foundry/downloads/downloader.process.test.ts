@@ -12,7 +12,7 @@ const downloadsOf = (cli: { readonly calls: readonly (readonly string[])[] }) =>
 
 describe("a download through the command line", () => {
   for (const dialect of ["C2", "C1"] as const) {
-    it(`brings the model to ${dialect}, and tells how far it is`, async () => {
+    it(`downloads the model for ${dialect}, and reports its progress`, async () => {
       const simulator = await simulate({ dialect, models });
       const cli = await standIn(simulator, { downloadMs: 100 });
       const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -44,7 +44,7 @@ describe("a download through the command line", () => {
     });
   }
 
-  it("tells no percentage where none is told", async () => {
+  it("reports no percentage where the command prints none", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStyle: "silent" });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -86,7 +86,7 @@ describe("a download through the command line", () => {
     expect(await downloader.download(await known(downloader))).toBe("downloaded");
   });
 
-  it("that stands still in its middle is not over, though the service lists the model", async () => {
+  it("that stalls at 40 % is not complete, though the service lists the model", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
     const limits = { settleMs: 100, stallMs: 5000 };
@@ -101,7 +101,7 @@ describe("a download through the command line", () => {
     });
   });
 
-  it("that stands still is given up with what it came to, and goes on from there", async () => {
+  it("that stalls is aborted with its percentage, and continues from there", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
     const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
@@ -119,7 +119,7 @@ describe("a download through the command line", () => {
     expect(percents(updates).find((percent) => percent !== null)).toBeGreaterThanOrEqual(40);
   });
 
-  it("stands still, too, where only the wheel turns", async () => {
+  it("stalls, too, where only the spinner turns", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, {
       downloadStyle: "spinner",
@@ -180,8 +180,8 @@ describe("a download through the command line", () => {
   });
 });
 
-describe("a download that several want", () => {
-  it("is made once, and told to all of them", async () => {
+describe("a download with several callers", () => {
+  it("runs once, with updates for all callers", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadMs: 200 });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -197,7 +197,7 @@ describe("a download that several want", () => {
     expect(other.updates).toEqual(one.updates);
   });
 
-  it("goes on when one of two gives up", async () => {
+  it("continues when one of two callers aborts", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadMs: 300 });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -215,7 +215,7 @@ describe("a download that several want", () => {
     expect(downloadsOf(cli)).toHaveLength(1);
   });
 
-  it("ends when the last of them gives up, and begins anew for who comes then", async () => {
+  it("is aborted with the last caller, and starts again for the next one", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 20 } });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -236,7 +236,7 @@ describe("a download that several want", () => {
     expect(downloadsOf(cli)).toHaveLength(2);
   });
 
-  it("is not begun for who has given up already", async () => {
+  it("is not begun for a caller that has aborted already", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -249,7 +249,7 @@ describe("a download that several want", () => {
 });
 
 describe("two downloads of different models", () => {
-  it("are made one after the other, and the second is told that it waits", async () => {
+  it("run one after the other, and the second reports that it waits", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadMs: 10_000 });
     const shared = await machine();
@@ -274,7 +274,7 @@ describe("two downloads of different models", () => {
     expect(updates.at(-1)).toMatchObject({ message: `Downloading ${ANOTHER.id}`, percent: 100 });
   });
 
-  it("let the second begin when the first is given up, and the third when the second leaves", async () => {
+  it("start the second when the first is aborted, and the third when the second leaves the queue", async () => {
     const simulator = await simulate({
       models: [...models, { ...ANOTHER, id: "third-generic-cpu:1" }],
     });

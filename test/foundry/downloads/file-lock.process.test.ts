@@ -31,7 +31,7 @@ async function looksOf(locks: FileLocks, most: number): Promise<number> {
 }
 
 describe("a lock", () => {
-  it("is had by one alone", async () => {
+  it("is held by one at a time", async () => {
     const { home } = await machine();
     const lock = await new FileLocks(home).tryLock();
     expect(lock).not.toBeNull();
@@ -40,7 +40,7 @@ describe("a lock", () => {
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
   });
 
-  it("is never had by two, however many try at the same time", async () => {
+  it("is never held by two, however many try at the same time", async () => {
     const { home } = await machine();
     let holders = 0;
     let most = 0;
@@ -61,7 +61,7 @@ describe("a lock", () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it("of a process that is gone is nobody's", async () => {
+  it("of a process that has ended is stale", async () => {
     // Above what any system gives out.
     const home = await leftBehind(owner(2 ** 30));
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
@@ -69,7 +69,7 @@ describe("a lock", () => {
   });
 
   it.each([
-    ["whose process id is somebody else's by now", owner(process.pid)],
+    ["whose process id belongs to another process now", owner(process.pid)],
     ["of another machine that shares the home", owner(2 ** 30, "another-host")],
     ["that cannot be read", "{"],
   ])("%s counts until it gave no sign of life for many looks", async (_, text) => {

@@ -94,7 +94,7 @@ describe("what a list of models shows", () => {
 
 describe("an endpoint", () => {
   it.each(["http://192.168.1.7:5273", "http://gpu-box:8000"])(
-    "on another machine without TLS, %s, is told to be read on its way",
+    "on another machine without TLS, %s, gets the advice to encrypt",
     (endpoint) => {
       const [advice] = endpointAdvice(endpoint, false);
 
@@ -109,7 +109,7 @@ describe("an endpoint", () => {
     expect(endpointAdvice("https://gpu-box:8000", false)).toEqual([]);
   });
 
-  it("that is set where nobody listens is told together with where the service is (#884, #933)", () => {
+  it("that is set where nothing listens is reported with the service's address (#884, #933)", () => {
     const { what, fix } = movedProblem(DOWN, "http://127.0.0.1:52364");
 
     expect(what.startsWith(DOWN.message)).toBe(true);
@@ -118,7 +118,7 @@ describe("an endpoint", () => {
   });
 });
 
-it("an old agent beside a new command line is told with the process to end (#146)", () => {
+it("an old agent beside a new command line is reported with the process to end (#146)", () => {
   const { what, fix } = oldAgentProblem("http://127.0.0.1:5272");
 
   expect(what).toContain("http://127.0.0.1:5272");
@@ -137,7 +137,7 @@ describe("a list narrowed by --port (#1065)", () => {
   });
 
   it.each([
-    ["on a port that nobody pins", C1, "http://127.0.0.1:52364", cpuOnly],
+    ["on a port that is not usually pinned", C1, "http://127.0.0.1:52364", cpuOnly],
     ["of another server", { fixedPortNarrowsList: false }, "http://127.0.0.1:39839", cpuOnly],
     ["with a GPU", C1, "http://127.0.0.1:39839", listing([model("cpu"), model("gpu")])],
     ["with an NPU", C1, "http://127.0.0.1:39839", listing([model("npu")])],
