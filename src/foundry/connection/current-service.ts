@@ -267,10 +267,10 @@ export class CurrentService {
       const { found, error } = await discovery.search({ tell: onStatus });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
       const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
-      const pauseMs = wasQuick ? pauses.shift() : undefined;
-      if (pauseMs === undefined) throw error ?? nothingFound();
+      const nextPauseMs = wasQuick ? pauses.shift() : undefined;
+      if (nextPauseMs === undefined) throw error ?? nothingFound();
       // The timer keeps the process alive: a script may wait for nothing else.
-      await setTimeout(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {
+      await setTimeout(nextPauseMs, undefined, { signal: this.#closing.signal }).catch(() => {
         throw closedError();
       });
     }
