@@ -127,13 +127,10 @@ export class LoadJob {
   readonly #runs = new Set<LoadRun>();
 
   /** @param run The first request for it. */
-  constructor(
-    { id }: ModelInfo,
-    { typed, wish, progress: { startedAt } }: LoadRun,
-    context: LoadContext,
-  ) {
+  constructor({ id }: ModelInfo, run: LoadRun, context: LoadContext) {
+    const { typed, wish, progress } = run;
     this.wish = wish;
-    this.progress = new LoadProgress(id, context, startedAt);
+    this.progress = new LoadProgress(id, context, progress.startedAt);
     const { signal } = this.#stopping;
     const onStatus = (update: StatusUpdate): void => this.progress.update(update);
     this.ended = this.progress.run(() =>
