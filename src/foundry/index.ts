@@ -21,14 +21,13 @@ export type { Device, ModelInfo } from "./models/index.js";
 /** @internal For the client of `jobs`; keeps the schema library out of the published types. */
 export { optionFields, wholeNumber } from "./option-schema.js";
 export type { FoundryClientOptions } from "./options.js";
-/** @internal For `doctor`. */
-export type { Diagnosis } from "./service-client.js";
 export {
   type CallOptions,
-  FoundryClient,
+  type Diagnosis,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
+  ServiceClient,
   type StreamOptions,
   type UnloadOptions,
   type UnloadResult,

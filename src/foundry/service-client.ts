@@ -13,7 +13,6 @@ import { callOptions, loadOptions, streamOptions, unloadOptions } from "./call-o
 import type { CliGeneration } from "./cli/index.js";
 import {
   type Admit,
-  type Completion,
   type CompletionEvent,
   CompletionProgress,
   type CompletionRequest,
@@ -111,18 +110,10 @@ export interface ModelListResult {
 const VERSION_MS = 4000;
 
 /**
- * A client of Foundry Local, whichever of its servers answers. Without an endpoint it finds the one of
- * this machine when it is first needed, starts it where it is only installed, and follows it when it
- * moves. Every method rejects with a {@link FoundryError}; the codes named below are those that are
- * particular to it, and all can also meet `NO_ENDPOINT`, `SERVICE_UNREACHABLE`, `CIRCUIT_OPEN`,
- * `NOT_FOUNDRY`, `TIMEOUT`, `CANCELLED`, `CLIENT_CLOSED`.
- *
- * @example
- * const client = new FoundryClient();
- * const { text } = await client.complete({ prompt: "Why is the sky blue?" });
- * await client.close();
+ * Requests to the service in use, wherever it is now: no queue in front of its models. The public client
+ * holds one of these.
  */
-export class FoundryClient {
+export class ServiceClient {
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
   readonly #metrics = new Metrics();
@@ -136,31 +127,7 @@ export class FoundryClient {
     this.#current = new CurrentService(options, machine);
   }
 
-  /**
-   * Completes a prompt or a conversation, loading the model first where that is needed. Waits for the
-   * whole answer, however long it takes; only silence is limited (`stallTimeoutMs`).
-   *
-   * @throws FoundryError `INVALID_ARGUMENT`, `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`,
-   *   `MODEL_CANNOT_CHAT`, `CONTEXT_LENGTH_EXCEEDED`, `INFERENCE_FAILED`, `STREAM_INTERRUPTED`,
-   *   `SERVER_CRASHED`. The text that came before a failure is to be had from `streamComplete`.
-   */
-  async complete(request: CompletionRequest, options: CallOptions = {}): Promise<Completion> {
-    const stream = this.streamComplete(request, options);
-    for await (const _event of stream) {
-      // All that matters is in the snapshot.
-    }
-    return stream.snapshot();
-  }
-
-  /**
-   * Like {@link FoundryClient.complete}, telling each piece as it comes. Leaving the loop ends the
-   * request.
-   *
-   * @example
-   * for await (const event of client.streamComplete({ prompt: "Tell me a story" })) {
-   *   if (event.type === "text") process.stdout.write(event.text);
-   * }
-   */
+  /** A completion, which begins when its events are read. */
   streamComplete(request: CompletionRequest, options: StreamOptions = {}): CompletionStream {
     const checked = parseArguments(completionRequestSchema, request);
     checkOptions(streamOptions, options);
@@ -184,11 +151,6 @@ export class FoundryClient {
     );
   }
 
-  /**
-   * All models the service has: of both its families, downloaded or not, in its order.
-   *
-   * @throws FoundryError `INVALID_RESPONSE` when it does not answer what Foundry Local answers.
-   */
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
     const listed = await this.#with(options, ({ service }, signal) =>
@@ -200,17 +162,7 @@ export class FoundryClient {
     return { models, warning, defaultModel: this.#defaultAmong(models) };
   }
 
-  /**
-   * Loads a model by alias, name or id. Waits until it is in memory, at most `loadTimeoutMs`. Giving
-   * up does not stop the service from loading it.
-   *
-   * With `download` it is downloaded first where it is missing, which has no time limit but that of
-   * standing still (`downloadStallMs`).
-   *
-   * @throws FoundryError `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`,
-   *   `INSUFFICIENT_MEMORY`, `INSUFFICIENT_DISK`, `DOWNLOAD_FAILED`, `UNSUPPORTED_BY_SERVER` where the
-   *   service loads models by itself.
-   */
+  /** Loads a model, downloaded first where that is asked for. */
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
     checkOptions(loadOptions, options);
@@ -234,10 +186,7 @@ export class FoundryClient {
     return { model: outcome.model.id, status: outcome.status, elapsedMs, warnings: [...warnings] };
   }
 
-  /**
-   * Which model a name stands for now.
-   * @internal
-   */
+  /** Which model a name stands for now. */
   async whichModel(
     model: string,
     options: CallOptions & Pick<LoadOptions, "device"> = {},
@@ -250,11 +199,6 @@ export class FoundryClient {
     return resolved.model;
   }
 
-  /**
-   * Takes a model out of memory.
-   *
-   * @throws FoundryError `MODEL_BUSY` while something uses it, `MODEL_NOT_FOUND`.
-   */
   async unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     parseArguments(modelArgument, { model });
     checkOptions(unloadOptions, options);
@@ -265,19 +209,12 @@ export class FoundryClient {
     });
   }
 
-  /**
-   * Whether the service stops generating when a completion is left; `null`: not known.
-   * @internal
-   */
+  /** Whether the service stops generating when a completion is left; `null`: not known. */
   async stopsWhenLeft(): Promise<boolean | null> {
     const dialect = await this.#current.known?.service.knownDialect?.catch(() => null);
     return dialect?.can.stopsOnDisconnect ?? null;
   }
 
-  /**
-   * How the service is. Rejects for wrong options only: what is wrong with the service stands in
-   * `problems`, each with its fix.
-   */
   async healthCheck(options: CallOptions = {}): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
     const { signal, letGo } = this.#endOf(options.signal);
@@ -290,10 +227,7 @@ export class FoundryClient {
     }
   }
 
-  /**
-   * How the service is, how it was looked for, and which command line is here: for `doctor`.
-   * @internal
-   */
+  /** How the service is, how it was looked for, and which command line is here: for `doctor`. */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.healthCheck(options);
     const commandLine = await this.#current.commandLine();

@@ -1,15 +1,21 @@
 import { z } from "zod";
 import {
   type CallOptions,
+  type Completion,
   type CompletionRequest,
   type CompletionStream,
+  type Diagnosis,
   type Health,
+  type LoadOptions,
+  type LoadResult,
+  type ModelListResult,
   optionFields,
   optionsOf,
-  FoundryClient as ServiceClient,
+  ServiceClient,
   type FoundryClientOptions as ServiceOptions,
-  type StreamOptions,
   signalOption,
+  type UnloadOptions,
+  type UnloadResult,
   wholeNumber,
 } from "../foundry/index.js";
 import { parseArguments, WHOLE_NUMBERS } from "../lib/index.js";
@@ -36,45 +42,68 @@ export interface FoundryClientOptions extends ServiceOptions {
 }
 
 /**
- * A client of Foundry Local, with a queue in front of each model and completions that outlive the
- * call that started them.
+ * A client of Foundry Local, whichever of its servers answers. Without an endpoint it finds the one of
+ * this machine when it is first needed, starts it where it is only installed, and follows it when it
+ * moves. Every method rejects with a {@link FoundryError}; the codes named below are those that are
+ * particular to it, and all can also meet `NO_ENDPOINT`, `SERVICE_UNREACHABLE`, `CIRCUIT_OPEN`,
+ * `NOT_FOUNDRY`, `TIMEOUT`, `CANCELLED`, `CLIENT_CLOSED`.
+ *
+ * Completions wait in a queue in front of each model, and can outlive the call that started them.
  *
  * @example
  * const client = new FoundryClient();
  * const { text } = await client.complete({ prompt: "Why is the sky blue?" });
  * await client.close();
  */
-export class FoundryClient extends ServiceClient {
-  /** Completions with a life of their own: `start`, `get`, `wait`, `cancel`, `list`. */
+export class FoundryClient {
+  /** Completions that outlive a call: `start`, `get`, `wait`, `cancel`, `list`. */
   readonly completions: Completions;
+  /** Loads and downloads that outlive a call: `start`, `wait`, `stop`. */
+  readonly loads: Loads;
   /** @internal For the tool, whose batches go on from call to call. */
   readonly batches: Batches;
+  readonly #service: ServiceClient;
   #closing: Promise<unknown> | null = null;
-  /** Loads and downloads with a life of their own: `start`, `wait`, `stop`. */
-  readonly loads: Loads;
 
   /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    super(checkedOptions(options), machine);
-    this.completions = new Completions(
-      {
-        streamComplete: (request, given) => super.streamComplete(request, given),
-        stopsWhenLeft: () => this.stopsWhenLeft(),
-      },
-      {
-        concurrency: options.concurrency,
-        queueLimit: options.queueLimit,
-        log: options.log,
-      },
-    );
+    const { concurrency, queueLimit, log } = checkedOptions(options);
+    this.#service = new ServiceClient(options, machine);
+    this.completions = new Completions(this.#service, { concurrency, queueLimit, log });
     this.batches = new Batches(this.completions);
-    this.loads = new Loads(
-      {
-        whichModel: (model, given) => this.whichModel(model, given),
-        loadModel: (model, given) => this.loadModel(model, given),
-      },
-      { log: options.log },
-    );
+    this.loads = new Loads(this.#service, { log });
+  }
+
+  /**
+   * Completes a prompt or a conversation, loading the model first where that is needed. Waits for the
+   * whole answer, however long it takes; only silence is limited (`stallTimeoutMs`).
+   *
+   * @throws FoundryError `INVALID_ARGUMENT`, `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`,
+   *   `MODEL_CANNOT_CHAT`, `CONTEXT_LENGTH_EXCEEDED`, `INFERENCE_FAILED`, `STREAM_INTERRUPTED`,
+   *   `SERVER_CRASHED`. The text that came before a failure is to be had from `streamComplete`.
+   */
+  async complete(request: CompletionRequest, options: CallOptions = {}): Promise<Completion> {
+    const stream = this.streamComplete(request, options);
+    for await (const _event of stream) {
+      // All that matters is in the snapshot.
+    }
+    return stream.snapshot();
+  }
+
+  /**
+   * Like {@link FoundryClient.complete}, with each piece as it comes. Leaving the loop ends the
+   * request.
+   *
+   * @example
+   * for await (const event of client.streamComplete({ prompt: "Tell me a story" })) {
+   *   if (event.type === "text") process.stdout.write(event.text);
+   * }
+   */
+  streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+    return this.#service.streamComplete(request, {
+      ...options,
+      admit: this.completions.admission(),
+    });
   }
 
   /**
@@ -99,21 +128,57 @@ export class FoundryClient extends ServiceClient {
     return batchResults(this.batches, requests, options);
   }
 
-  override streamComplete(
-    request: CompletionRequest,
-    options: StreamOptions = {},
-  ): CompletionStream {
-    return super.streamComplete(request, { admit: this.completions.admission(), ...options });
+  /**
+   * All models the service has: of both its families, downloaded or not, in its order.
+   *
+   * @throws FoundryError `INVALID_RESPONSE` when it does not answer what Foundry Local answers.
+   */
+  listModels(options: CallOptions = {}): Promise<ModelListResult> {
+    return this.#service.listModels(options);
   }
 
-  override async healthCheck(options: CallOptions = {}): Promise<Health> {
-    const health = await super.healthCheck(options);
+  /**
+   * Loads a model by alias, name or id. Waits until it is in memory, at most `loadTimeoutMs`. Giving
+   * up does not stop the service from loading it.
+   *
+   * With `download` it is downloaded first where it is missing, which has no time limit but that of
+   * standing still (`downloadStallMs`).
+   *
+   * @throws FoundryError `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`,
+   *   `INSUFFICIENT_MEMORY`, `INSUFFICIENT_DISK`, `DOWNLOAD_FAILED`, `UNSUPPORTED_BY_SERVER` where the
+   *   service loads models by itself.
+   */
+  loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
+    return this.#service.loadModel(model, options);
+  }
+
+  /**
+   * Takes a model out of memory.
+   *
+   * @throws FoundryError `MODEL_BUSY` while something uses it, `MODEL_NOT_FOUND`.
+   */
+  unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
+    return this.#service.unloadModel(model, options);
+  }
+
+  /**
+   * How the service is. Rejects for wrong options only: what is wrong with the service stands in
+   * `problems`, each with its fix.
+   */
+  async healthCheck(options: CallOptions = {}): Promise<Health> {
+    const health = await this.#service.healthCheck(options);
     return { ...health, queue: this.completions.queue };
   }
 
-  override async close(): Promise<void> {
+  /** @internal For `doctor`. */
+  async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
+    return this.#service.diagnose(options);
+  }
+
+  /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
+  async close(): Promise<void> {
     this.batches.close();
-    this.#closing ??= Promise.all([this.completions.close(), super.close()]);
+    this.#closing ??= Promise.all([this.completions.close(), this.#service.close()]);
     await this.#closing;
   }
 }

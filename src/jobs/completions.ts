@@ -92,8 +92,6 @@ export interface Started {
   readonly joined: boolean;
 }
 
-/** S works one off after the other; C1 does not, but its streams only share the device, as do all. */
-const SLOTS = { S: 1, C1: 1, C2: 4, openai: 4 } as const;
 const QUEUE_LIMIT = 64;
 /** A completion that is stopped ends within moments; longer is not waited for. */
 const STOP_MS = 2000;
@@ -338,9 +336,9 @@ export class Completions {
 
   /** The queue, for completions that are not kept here. */
   admission(caller = "", isBatch = false, onPlace?: Waiter["onPlace"]): Admit {
-    return ({ model, dialect, signal }) => {
+    return ({ model, generationsAtOnce, signal }) => {
       const { concurrency = "auto" } = this.#options;
-      const slots = concurrency === "auto" ? SLOTS[dialect] : concurrency;
+      const slots = concurrency === "auto" ? generationsAtOnce : concurrency;
       this.#slots = slots;
       const told = onPlace === undefined ? {} : { onPlace };
       return this.#queue.enter(model, slots, { caller, isBatch, signal, ...told });

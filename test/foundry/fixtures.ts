@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
-import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
+import type { FoundryClientOptions } from "../../src/foundry/index.js";
+import { FoundryClient } from "../../src/jobs/index.js";
 import { type Machine, thisMachine } from "../../src/platform/machine.js";
 
 /** A simulated service whose model cache is on this machine. It ends with the test. */

@@ -1,6 +1,7 @@
 import { startFoundryCli } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/index.js";
+import type { FoundryClientOptions } from "../../src/foundry/index.js";
+import { FoundryClient } from "../../src/jobs/index.js";
 import { Installation, running, STOPPED } from "./discovery/installation.js";
 import { clientOf, deadUrl, simulate } from "./fixtures.js";
 

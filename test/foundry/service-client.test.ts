@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { FoundryClient } from "../../src/foundry/index.js";
+import { FoundryClient } from "../../src/jobs/index.js";
 import { askedOf, clientOf, simulate } from "./fixtures.js";
 
 const CHAT = "/v1/chat/completions";

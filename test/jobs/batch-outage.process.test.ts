@@ -1,6 +1,6 @@
 import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { expect, it, onTestFinished } from "vitest";
-import { FoundryClient as ServiceClient } from "../../src/foundry/index.js";
+import { ServiceClient } from "../../src/foundry/index.js";
 import { type Batch, Batches, Completions, FoundryClient } from "../../src/jobs/index.js";
 import { Installation, running } from "../foundry/discovery/installation.js";
 import { MODEL, talker } from "./fixtures.js";

@@ -1,6 +1,6 @@
 import type { Simulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { StatusUpdate } from "../../src/foundry/index.js";
+import { ServiceClient, type StatusUpdate } from "../../src/foundry/index.js";
 import { FoundryClient, type FoundryClientOptions, Loads } from "../../src/jobs/index.js";
 import type { Machine } from "../../src/platform/machine.js";
 import { machine as ownMachine } from "../foundry/downloads/fixtures.js";
@@ -175,9 +175,10 @@ describe("a load that failed", () => {
 
   it("is forgotten after five minutes", async () => {
     const simulator = await simulate({ models: [broken] });
-    const client = await clientOf(simulator);
+    const service = new ServiceClient({ endpoint: simulator.url });
+    onTestFinished(() => service.close());
     let now = 0;
-    const loads = new Loads(client, { now: () => now });
+    const loads = new Loads(service, { now: () => now });
     await loads.start("talker").ended;
     now = 5 * 60_000 + 1;
     await loads.start("talker").ended;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { EmbeddedService } from "../../src/foundry/embedded/index.js";
-import { FoundryClient } from "../../src/foundry/index.js";
+import { FoundryClient } from "../../src/jobs/index.js";
 import {
   installInto,
   type Library,

@@ -1,10 +1,9 @@
-import type { DialectName } from "../dialects/index.js";
-
-/** What is asked for: a model, and the kind of service that runs it. */
+/** What a completion asks the queue for. */
 export interface Wish {
   /** Exact id of the model. */
   readonly model: string;
-  readonly dialect: DialectName;
+  /** How many generations of a model its service runs at once. */
+  readonly generationsAtOnce: number;
   readonly signal: AbortSignal;
 }
 

@@ -112,7 +112,11 @@ async function admitted(
   progress.model = model.id;
   const startedAt = now();
   try {
-    return await admit({ model: model.id, dialect: dialect.name, signal });
+    return await admit({
+      model: model.id,
+      generationsAtOnce: dialect.can.generationsAtOnce,
+      signal,
+    });
   } finally {
     progress.waitedInQueue(now() - startedAt);
   }

@@ -65,6 +65,8 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       listsOnlyDownloaded: true,
       stopsOnDisconnect: true,
       unloadInUse: "kills_service",
+      // Its streams interleave, but they share one device.
+      generationsAtOnce: 1,
       listsWaitForLoads: false,
       contextLimit: "max_length",
       download: false,

@@ -88,6 +88,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       listsOnlyDownloaded: false,
       stopsOnDisconnect: version.stopsOnDisconnect,
       unloadInUse: "refused",
+      generationsAtOnce: 4,
       listsWaitForLoads: true,
       contextLimit: version.contextLimit,
       download: false,

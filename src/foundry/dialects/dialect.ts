@@ -86,6 +86,8 @@ export interface Abilities {
   readonly stopsOnDisconnect: boolean | null;
   /** What comes of unloading a model under a running generation; `null`: not known. */
   readonly unloadInUse: "refused" | "kills_service" | null;
+  /** Generations of one model that it runs at once; more wait in the queue of the client. */
+  readonly generationsAtOnce: number;
   /** Lists of models wait for a running load, which is how a load of somebody else is noticed. */
   readonly listsWaitForLoads: boolean;
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */

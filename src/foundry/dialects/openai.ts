@@ -22,6 +22,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: "refused",
+      generationsAtOnce: 4,
       listsWaitForLoads: false,
       contextLimit: "context_length",
       download: false,

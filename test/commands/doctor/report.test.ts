@@ -7,7 +7,7 @@ import {
 } from "../../../src/commands/doctor/report.js";
 import { showReport } from "../../../src/commands/doctor/report-text.js";
 import { terminalScreen } from "../../../src/commands/terminal/screen.js";
-import { FoundryClient } from "../../../src/foundry/index.js";
+import { FoundryClient } from "../../../src/jobs/index.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 import { settingsInForce } from "../../../src/settings.js";
 import { deadUrl } from "../../foundry/fixtures.js";

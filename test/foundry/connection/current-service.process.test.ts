@@ -1,7 +1,7 @@
 import { startFoundryCli } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CurrentService } from "../../../src/foundry/connection/current-service.js";
-import { FoundryClient } from "../../../src/foundry/index.js";
+import { FoundryClient } from "../../../src/jobs/index.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 import { Installation, running } from "../discovery/installation.js";
 import { askedOf, simulate } from "../fixtures.js";

@@ -1,6 +1,6 @@
 import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { FoundryClient } from "../../../src/foundry/index.js";
+import { FoundryClient } from "../../../src/jobs/index.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const talker = { id: "Talker-instruct-generic-cpu:2", alias: "talker" };

@@ -1,8 +1,7 @@
 import { createServer } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
-import { FoundryClient } from "../../../src/foundry/index.js";
-import { FoundryClient as QueueingClient } from "../../../src/jobs/index.js";
+import { FoundryClient, FoundryClient as QueueingClient } from "../../../src/jobs/index.js";
 import { askedOf, clientOf, deadUrl, roomyMachine, simulate } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
@@ -31,6 +30,7 @@ describe("a health check", () => {
       version: "2.1 or later",
       latencyMs: expect.any(Number),
       circuit: { state: "closed", nextProbeInMs: null },
+      queue: { running: 0, waiting: 0 },
       totals: { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 },
       problems: [],
     });

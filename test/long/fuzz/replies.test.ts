@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { DIALECTS } from "foundry-local-simulator";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { FoundryClient } from "../../../src/foundry/index.js";
+import { FoundryClient } from "../../../src/jobs/index.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 import { LONGEST_ERROR } from "../../../src/lib/limits.js";
 import { PROMPT_ANSWER } from "../../e2e/simulated.js";

@@ -82,6 +82,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: null,
+      generationsAtOnce: 1,
       listsWaitForLoads: false,
       contextLimit: "max_length",
       download: true,
