@@ -14,6 +14,8 @@ export {
 } from "./completion/index.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { completionFields, promptProblem } from "./completion/request-schema.js";
+/** @internal For `doctor`. */
+export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutTrials } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
@@ -23,7 +25,6 @@ export { optionFields, wholeNumber } from "./option-schema.js";
 export type { FoundryClientOptions } from "./options.js";
 export {
   type CallOptions,
-  type Diagnosis,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,

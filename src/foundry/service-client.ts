@@ -10,7 +10,6 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
 import { callOptions, loadOptions, streamOptions, unloadOptions } from "./call-options.js";
-import type { CliGeneration } from "./cli/index.js";
 import {
   type Admit,
   type CompletionEvent,
@@ -23,8 +22,9 @@ import {
   runCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
+import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
-import { type Trial, withoutTrials } from "./discovery/index.js";
+import { withoutTrials } from "./discovery/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
 import { Metrics } from "./metrics.js";
@@ -82,20 +82,6 @@ export interface LoadResult {
 export interface UnloadResult {
   readonly model: string;
   readonly status: "unloaded" | "not_loaded";
-}
-
-/** @internal */
-export interface Diagnosis {
-  readonly health: ServiceHealth;
-  /** What was tried to find the service, in order; empty where its endpoint is set. */
-  readonly trials: readonly Trial[];
-  /** How long that took, a start of the service included; `null` where nothing was searched for. */
-  readonly searchMs: number | null;
-  readonly commandLine: {
-    readonly path: string;
-    readonly generation: CliGeneration | null;
-    readonly version: string | null;
-  } | null;
 }
 
 export interface ModelListResult {
@@ -227,7 +213,10 @@ export class ServiceClient {
     }
   }
 
-  /** How the service is, how it was looked for, and which command line is here: for `doctor`. */
+  /**
+   * How the service is, how it was looked for, and which command line is here: for `doctor`.
+   * @internal
+   */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.healthCheck(options);
     const commandLine = await this.#current.commandLine();
