@@ -31,24 +31,32 @@ const options = {
 
 const { metafile } = await build({
   ...options,
-  entryPoints: { main: "src/main.ts", index: "src/index.ts" },
-  // Code that the executable and the library share is written once, into chunks.
+  entryPoints: {
+    main: "src/main.ts",
+    index: "src/index.ts",
+    simulator: "packages/simulator/src/index.ts",
+  },
+  // Code that the executable, the library and the simulator share is written once, into chunks.
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
 });
 // The child process of `src/foundry/embedded/` starts faster without the chunks of the others.
 await build({ ...options, entryPoints: { embedded: "src/foundry/embedded/child.ts" } });
 
-execFileSync(process.execPath, [
-  join(root, "node_modules/typescript/bin/tsc"),
-  "--project",
-  join(root, "tsconfig.build.json"),
-]);
+for (const project of ["tsconfig.build.json", "packages/simulator/tsconfig.build.json"]) {
+  execFileSync(process.execPath, [
+    join(root, "node_modules/typescript/bin/tsc"),
+    "--project",
+    join(root, project),
+  ]);
+}
 
-keepOnly(typesReachableFrom(join(dist, "types", "index.d.ts")), join(dist, "types"));
+const types = join(dist, "types");
+const reachable = typesReachableFrom(join(types, "index.d.ts"));
+keepOnly(typesReachableFrom(join(types, "simulator", "index.d.ts"), reachable), types);
 writeFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), licensesOf(metafile));
 
-/** The files that the library's types consist of; the rest would describe what is not exported. */
+/** The files that the types of an entry point consist of; the rest is not exported. */
 function typesReachableFrom(file: string, found = new Set<string>()): Set<string> {
   if (found.has(file)) return found;
   found.add(file);

@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
+  answersFromJson,
   C2_VERSIONS,
   DIALECTS,
   type DialectName,
@@ -11,6 +12,7 @@ import {
   type FoundryCliStandIn,
   NEWEST_C2,
   SAMPLE_CATALOG,
+  type ScriptedAnswer,
   type Simulator,
   StandInInUse,
   startFoundryCli,
@@ -41,6 +43,10 @@ The text is simulated and says so. The first line on stdout is the URL; ends at 
   --load-ms N              how long a model takes to load; default ${LAPTOP.loadMs}
   --download-ms N          how long the download of a model takes; default ${LAPTOP.downloadMs}
   --nothing-downloaded     no model is on the disk yet; else four are
+  --answers FILE           JSON with a list of scripted answers; the first whose "match" is part of
+                           the prompt, or fits it as "/text/i", is given: {"match": "weather",
+                           "reply": "Sunny."}. In place of reply: toolCalls [{name, arguments}],
+                           json {...}, error {status, message}; delayMs alone or with any of them
   --fault F                may be given several times: ${FAULT_SYNTAX}
                            e.g. status,status=503,header=Retry-After:2,times=2,path=/v1/*
 
@@ -66,6 +72,7 @@ const flagsSchema = z.object({
   "download-ms": milliseconds.default(LAPTOP.downloadMs),
   "nothing-downloaded": z.boolean().default(false),
   cli: z.string().min(1, "a directory").optional(),
+  answers: z.string().min(1, "a JSON file").optional(),
 });
 
 /** What the command writes to. */
@@ -199,11 +206,13 @@ const OPTIONS = {
   "download-ms": text,
   "nothing-downloaded": { type: "boolean" },
   cli: text,
+  answers: text,
   fault: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
 } as const;
 
 async function started(flags: Flags, modelCachePath: string): Promise<Simulator> {
+  const answers = await answersOf(flags.answers);
   try {
     const simulator = await startSimulator({
       port: flags.port,
@@ -214,6 +223,7 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
       firstTokenMs: flags["first-token-ms"],
       loadMs: flags["load-ms"],
       downloadMs: flags["download-ms"],
+      answers,
       models: SAMPLE_CATALOG.map((model) =>
         flags["nothing-downloaded"] ? { ...model, downloaded: false } : model,
       ),
@@ -229,6 +239,16 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
     const allowed = allowedPort(error, process.platform);
     if (allowed === null) throw error;
     throw refused("--port", String(flags.port), allowed);
+  }
+}
+
+async function answersOf(file: string | undefined): Promise<readonly ScriptedAnswer[]> {
+  if (file === undefined) return [];
+  try {
+    return answersFromJson(JSON.parse(await readFile(file, "utf8")));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw refused("--answers", file, `a JSON file with a list of answers; ${why}`);
   }
 }
 

@@ -26,7 +26,8 @@ import {
 import { type Connection, CurrentService } from "./connection/index.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { type Trial, withoutTrials } from "./discovery/index.js";
-import { checkHealth, type Health } from "./health/index.js";
+import { checkHealth, type ServiceHealth } from "./health/index.js";
+import { unloadModel } from "./loading/index.js";
 import { Metrics } from "./metrics.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
@@ -86,7 +87,7 @@ export interface UnloadResult {
 
 /** @internal */
 export interface Diagnosis {
-  readonly health: Health;
+  readonly health: ServiceHealth;
   /** What was tried to find the service, in order; empty where its endpoint is set. */
   readonly trials: readonly Trial[];
   /** How long that took, a start of the service included; `null` where nothing was searched for. */
@@ -191,7 +192,7 @@ export class FoundryClient {
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
     const listed = await this.#with(options, ({ service }, signal) =>
-      service.listAvailable(signal),
+      service.models.available(signal),
     );
     const { models } = listed;
     const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
@@ -213,20 +214,20 @@ export class FoundryClient {
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
     checkOptions(loadOptions, options);
-    const { device, download, force = false, onStatus: tell } = options;
+    const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, async ({ loader, downloader, room }, signal) => {
-      let wanted = await loader.want(model, signal, device, tell);
-      if (download === true && wanted.model.downloaded !== true) {
-        if (wanted.model.downloaded === false) {
-          const tight = await room.assertDownloadable(wanted.model, force);
+    const outcome = await this.#with(options, async ({ loader, downloader, capacity }, signal) => {
+      let resolved = await loader.resolveModel(model, signal, device, onStatus);
+      if (download === true && resolved.model.downloaded !== true) {
+        if (resolved.model.downloaded === false) {
+          const tight = await capacity.assertDownloadable(resolved.model, force);
           for (const warning of tight) warnings.add(warning);
         }
-        await downloader.download(wanted.model, { signal, tell });
-        wanted = await loader.want(model, signal, device);
+        await downloader.download(resolved.model, { signal, onStatus });
+        resolved = await loader.resolveModel(model, signal, device);
       }
-      return loader.load(wanted, signal, { idleSeconds: options.idleSeconds, force, tell });
+      return loader.load(resolved, signal, { idleSeconds: options.idleSeconds, force, onStatus });
     });
     for (const warning of outcome.warnings) warnings.add(warning);
     const elapsedMs = Math.round(performance.now() - startedAt);
@@ -243,10 +244,10 @@ export class FoundryClient {
   ): Promise<KnownModel> {
     parseArguments(modelArgument, { model });
     const { signal, device, onStatus } = options;
-    const wanted = await this.#with(options, ({ loader }) =>
-      loader.want(model, signal, device, onStatus),
+    const resolved = await this.#with(options, ({ loader }) =>
+      loader.resolveModel(model, signal, device, onStatus),
     );
-    return wanted.model;
+    return resolved.model;
   }
 
   /**
@@ -258,9 +259,9 @@ export class FoundryClient {
     parseArguments(modelArgument, { model });
     checkOptions(unloadOptions, options);
     const { force = false } = options;
-    return this.#with(options, async ({ loader }, signal) => {
-      const { model: wanted } = await loader.want(model, signal);
-      return { model: wanted.id, status: await loader.unload(wanted, signal, force) };
+    return this.#with(options, async ({ loader, service }, signal) => {
+      const { model: resolved } = await loader.resolveModel(model, signal);
+      return { model: resolved.id, status: await unloadModel(service, resolved, signal, force) };
     });
   }
 
@@ -277,7 +278,7 @@ export class FoundryClient {
    * How the service is. Rejects for wrong options only: what is wrong with the service stands in
    * `problems`, each with its fix.
    */
-  async healthCheck(options: CallOptions = {}): Promise<Health> {
+  async healthCheck(options: CallOptions = {}): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
     const { signal, letGo } = this.#endOf(options.signal);
     try {
@@ -338,13 +339,13 @@ export class FoundryClient {
 
   /** Does something with the service in use, wherever it is now. */
   async #with<T>(
-    { signal, onStatus: tell }: CallOptions,
+    { signal, onStatus }: CallOptions,
     work: (connection: Connection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     const end = this.#endOf(signal);
     try {
-      return await this.#current.use({ signal: end.signal, tell }, (connection) =>
+      return await this.#current.use({ signal: end.signal, onStatus }, (connection) =>
         work(connection, end.signal),
       );
     } catch (thrown) {
@@ -372,7 +373,6 @@ export class FoundryClient {
     leaving: AbortSignal,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<CompletionEvent, void> {
-    this.#metrics.began();
     const end = this.#endOf(leaving, signal);
     try {
       yield* run(end.signal);

@@ -25,5 +25,5 @@ export {
   type LoadState,
   type LoadStatus,
   type LoadWish,
-} from "./load-run.js";
+} from "./load-job.js";
 export { Loads, type LoadWaitOptions } from "./loads.js";

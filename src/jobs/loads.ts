@@ -1,42 +1,40 @@
-import { setTimeout } from "node:timers/promises";
 import {
   listener,
   loadWishFields,
-  type ModelInfo,
   optionsOf,
   type StatusUpdate,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
-import { cancelledError, MAX_TIMER_MS, onAbort, parseArguments } from "../lib/index.js";
+import { cancelledError, parseArguments, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import { type Loader, LoadRun, type LoadState, type LoadWish } from "./load-run.js";
+import { type Loader, LoadJob, LoadRun, type LoadState, type LoadWish } from "./load-job.js";
 
 export interface LoadsOptions {
-  /** Milliseconds that only grow. For tests. */
+  /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
   /** Of listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }
 
 export interface LoadWaitOptions {
-  /** Longest wait, in milliseconds; 0 looks only. Default: until it has ended. */
+  /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
   readonly withinMs?: number | undefined;
   /** Aborting it ends the waiting with `CANCELLED`, and not the load. */
   readonly signal?: AbortSignal | undefined;
-  /** Told what the load is at. */
-  readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
+  /** Called with the latest status of the load, and with every further one. */
+  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
 }
 
 const wishOptions = optionsOf(loadWishFields);
 const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.optional() });
 
-/** How long a failure is kept for whoever asks for the same again, unless somebody was told it. */
+/** How long an outcome is kept for the next request for the same load, unless a caller got it. */
 const KEPT_MS = 5 * 60_000;
 
 /**
- * Loads and downloads with a life of their own: asking for a model that is being loaded goes on
- * waiting for the same load, whoever asks and by whatever name.
+ * Loads and downloads that run to their end without waiters. A request for a model that is being
+ * loaded joins the same load, whatever name the model is given.
  *
  * @example
  * const load = client.loads.start("phi-4-mini", { download: true });
@@ -46,10 +44,10 @@ export class Loads {
   readonly #loader: Loader;
   readonly #now: () => number;
   readonly #log: Logger | undefined;
-  /** By what was typed and wished for: the same question is the same load before it is known of what. */
-  readonly #asked = new Map<string, LoadRun>();
-  /** By the model's id. */
-  readonly #models = new Map<string, LoadRun>();
+  /** By what was typed and its options: equal requests are one, before their model is resolved. */
+  readonly #runs = new Map<string, LoadRun>();
+  /** By the id of the resolved model. */
+  readonly #jobs = new Map<string, LoadJob>();
 
   constructor(loader: Loader, options: LoadsOptions = {}) {
     this.#loader = loader;
@@ -58,32 +56,33 @@ export class Loads {
   }
 
   /**
-   * Starts a load, or joins the one of the same model that is under way, and returns at once. One that
-   * failed while nobody waited is not tried anew before somebody was told why.
+   * Starts a load, or joins the running one of the same model, and returns at once. A load that failed
+   * without a waiter is joined, too: its error is reported before the model is loaded again.
    *
    * @param model alias, name or id.
    */
   start(model: string, wish: LoadWish = {}): LoadRun {
     parseArguments(wishOptions, wish, { noun: "option" });
     this.#prune();
-    const question = questionOf(model, wish);
-    const before = this.#asked.get(question);
-    if (before !== undefined && isOpen(before)) return before;
-    const run: LoadRun = new LoadRun({
-      typed: model,
-      wish,
-      loader: this.#loader,
-      now: this.#now,
-      log: this.#log,
-      sameAs: (known, own) => this.#sameAs(known, own),
+    const key = keyOf(model, wish);
+    const before = this.#runs.get(key);
+    if (before?.progress.isOpen === true) return before;
+    const context = { loader: this.#loader, now: this.#now, log: this.#log };
+    const run = new LoadRun(model, wish, context, (resolved, own) => {
+      const { id, loaded } = resolved;
+      const running = this.#jobs.get(id);
+      if (running !== undefined && isJoinable(running, own.wish, loaded === true)) return running;
+      const job = new LoadJob(resolved, own, context);
+      this.#jobs.set(id, job);
+      return job;
     });
-    this.#asked.set(question, run);
+    this.#runs.set(key, run);
     return run;
   }
 
   /**
-   * Waits until a load has ended, or for so long. How it stands by then is the result, also where it
-   * failed: then `error` says why.
+   * Waits until a load has ended, or for the given time. Resolves with its state then, also where it
+   * failed: `error` says why.
    *
    * @throws FoundryError `CANCELLED` for the waiting.
    */
@@ -94,11 +93,8 @@ export class Loads {
     const unwatch = load.watch(onStatus ?? (() => {}));
     load.waiting += 1;
     try {
-      if (load.endedAt === null && withinMs !== 0) await untilEnded(load, withinMs, signal);
-      if (load.endedAt !== null) {
-        load.wasTold = true;
-        load.own.wasTold = true;
-      }
+      if (load.endedAt === null && withinMs !== 0) await waitFor(load.ended, { withinMs, signal });
+      if (load.endedAt !== null) load.progress.isReported = true;
       return load.state();
     } finally {
       load.waiting -= 1;
@@ -107,73 +103,34 @@ export class Loads {
   }
 
   /**
-   * Nobody wants it any more: ends what can be ended, which is a download, and a load that waits for
-   * its turn. Does nothing while somebody waits for it.
+   * Stops what can be stopped, which is a download, or a load that waits for another one. Does nothing
+   * while a call waits for it.
    */
   stop(load: LoadRun): void {
     load.stop();
   }
 
-  #sameAs({ id, loaded }: ModelInfo, run: LoadRun): LoadRun | null {
-    const same = this.#models.get(id);
-    // A success is as good as the model's still being in memory.
-    const isGood =
-      same !== undefined &&
-      (isOpen(same) || (!same.wasTold && same.state().error === null && loaded === true));
-    if (isGood && !asksForMore(run, same)) return same;
-    this.#models.set(id, run);
-    return null;
-  }
-
   #prune(): void {
-    for (const runs of [this.#asked, this.#models]) {
-      for (const [key, run] of runs) {
-        const { endedAt, wasTold } = run;
-        if (endedAt !== null && (wasTold || this.#now() - endedAt > KEPT_MS)) runs.delete(key);
+    for (const loads of [this.#runs, this.#jobs]) {
+      for (const [key, { progress }] of loads) {
+        const { endedAt, isReported } = progress;
+        const isOld = endedAt !== null && this.#now() - endedAt > KEPT_MS;
+        if (isOld || (endedAt !== null && isReported)) loads.delete(key);
       }
     }
   }
 }
 
-/** Whether it runs, or has failed without anybody's knowing. */
-const isOpen = (run: LoadRun): boolean =>
-  run.endedAt === null ? !run.own.wasTold : !run.own.wasTold && run.state().error !== null;
-
-/** Whether a load may succeed where the other one must fail. */
-const asksForMore = ({ wish }: LoadRun, other: LoadRun): boolean =>
-  (wish.force === true && other.wish.force !== true) ||
-  (wish.download === true && other.wish.download !== true);
+/** A success is joined as long as the model is still loaded. */
+function isJoinable({ progress, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
+  const isUseful = progress.isOpen || (progress.isUnreportedSuccess && isLoaded);
+  // One that may go further than the other can succeed where the other must fail.
+  const isLimited =
+    (wanted.force === true && wish.force !== true) ||
+    (wanted.download === true && wish.download !== true);
+  return isUseful && !isLimited;
+}
 
 /** Names mean the same in any case. */
-const questionOf = (model: string, { device, download, force, idleSeconds }: LoadWish): string =>
+const keyOf = (model: string, { device, download, force, idleSeconds }: LoadWish): string =>
   JSON.stringify([String(model).trim().toLowerCase(), device, download, force, idleSeconds]);
-
-async function untilEnded(
-  load: LoadRun,
-  withinMs: number | undefined,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const over = new AbortController();
-  let stopListening = (): void => {};
-  const races: Promise<unknown>[] = [load.ended];
-  if (signal !== undefined) {
-    races.push(
-      new Promise((_resolve, reject) => {
-        stopListening = onAbort(signal, () => reject(cancelledError()));
-      }),
-    );
-  }
-  if (withinMs !== undefined) {
-    races.push(
-      setTimeout(Math.min(withinMs, MAX_TIMER_MS), undefined, { signal: over.signal }).catch(
-        () => {},
-      ),
-    );
-  }
-  try {
-    await Promise.race(races);
-  } finally {
-    stopListening();
-    over.abort();
-  }
-}

@@ -112,6 +112,29 @@ export class FoundryError extends Error {
     this.phase = options.phase ?? null;
     this.detail = options.detail ?? null;
   }
+
+  /**
+   * The same failure in other words; everything else that is known of it is kept.
+   * @internal
+   */
+  reworded(words: {
+    readonly message?: string;
+    readonly action?: string;
+    readonly retryable?: boolean;
+  }): FoundryError {
+    const error = new FoundryError(this.code, words.message ?? this.message, {
+      action: words.action ?? this.action,
+      retryable: words.retryable ?? this.retryable,
+      ...(this.status === null ? {} : { status: this.status }),
+      ...(this.retryAfterMs === null ? {} : { retryAfterMs: this.retryAfterMs }),
+      ...(this.phase === null ? {} : { phase: this.phase }),
+      ...(this.detail === null ? {} : { detail: this.detail }),
+      cause: this,
+    });
+    error.attempts = this.attempts;
+    error.neverSent = this.neverSent;
+    return error;
+  }
 }
 
 /** What a caller's abort becomes, wherever it is noticed. */

@@ -21,7 +21,12 @@ export {
   SECONDS,
   WHOLE_NUMBERS,
 } from "./setting-values.js";
-export { SingleFlight } from "./single-flight.js";
+export {
+  SharedTask,
+  type SharedTaskOptions,
+  SharedTasks,
+  type SharedTaskWait,
+} from "./shared-task.js";
 export {
   escapeUnprintable,
   formatDuration,

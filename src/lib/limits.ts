@@ -132,8 +132,8 @@ export const LONGEST_OUTPUT_LINE = 4000;
 
 // From the disk.
 
-/** A file of a few lines: a claim to a download. */
-export const CLAIM_FILE_BYTES = 4096;
+/** A file of a few lines: the lock of downloads. */
+export const LOCK_FILE_BYTES = 4096;
 /** What a daemon says about itself: some lines; with room for members that do not exist yet. */
 export const DAEMON_FILE_BYTES = 64 * 1024;
 /** A model's configuration, a package's manifest: some kB; a chat template may be a hundred. */

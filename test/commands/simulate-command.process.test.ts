@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
-import { get, jsonOf } from "../../packages/simulator/test/ask.js";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { contentOf, get, jsonOf, post } from "../../packages/simulator/test/ask.js";
 import { allowedPort, cliUse, simulate } from "../../src/commands/simulate.js";
 
 function collected() {
@@ -145,8 +145,42 @@ describe("foundry-local-mcp simulate", () => {
     expect(written.stdout).toContain("error-event");
     expect(written.stdout).toContain("S or C1 or C2 or openai");
     expect(written.stdout).toContain("--cli DIR");
+    expect(written.stdout).toContain("--answers FILE");
     expect(written.stdout).toMatch(/^ {2}stall +\[afterEvents=N\] \[ms=N\]$/m);
     expect(written.stdout).toMatch(/^ {2}status +status=200…599 .*\[header=NAME:VALUE\]$/m);
+  });
+
+  async function answersFile(text: string): Promise<string> {
+    const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const file = join(directory, "answers.json");
+    await writeFile(file, text);
+    return file;
+  }
+
+  it("gives the answers of a file", async () => {
+    const file = await answersFile('[{"match": "/^HELLO/i", "reply": "Scripted."}]');
+    const { written, output } = collected();
+    const ended = simulate(["--dialect", "openai", "--answers", file], output);
+    const url = await firstLine(written);
+    const model = "qwen2.5-0.5b-instruct-generic-cpu:4";
+    const messages = [{ role: "user", content: "hello there" }];
+    const answer = await post(url, "/v1/chat/completions", { model, messages });
+    process.emit("SIGTERM", "SIGTERM");
+    await ended;
+    expect(contentOf(answer)).toBe("Scripted.");
+  });
+
+  it.each([
+    ['[{"match": "a"}]', "answers[0]: has none of reply, toolCalls"],
+    ["[", "JSON"],
+  ])("refuses a file of answers that does not fit, and says why: %s", async (text, why) => {
+    const file = await answersFile(text);
+    await expect(simulate(["--answers", file], collected().output)).rejects.toMatchObject({
+      code: "INVALID_SETTING",
+      message: `--answers is ${JSON.stringify(file)}.`,
+      action: expect.stringContaining(why),
+    });
   });
 
   it("begins without any model when it is told so", async () => {

@@ -64,7 +64,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
         const { answer, percents } = await toldDownload(host);
 
         expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
-        expect(stalled.text).toContain("stood still for 4 s at 40 %");
+        expect(stalled.text).toContain("made no progress for 4 s at 40 %");
         expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
         expect(percents[0]).toBeGreaterThanOrEqual(40);
         await assertUsable(host, machine.simulator);

@@ -57,9 +57,10 @@ export async function simulatorTarget(
     models: Object.values(MODELS),
     modelCachePath,
   });
-  const { switches, url: endpoint } = simulator;
+  const { url: endpoint } = simulator;
   const isService = service.dialect === "S";
   const isCore2 = service.dialect === "C2";
+  const isBefore21 = service.dialect === "C2" && service.version < "2.1.0";
   const isFoundry = service.dialect !== "openai";
   const modelOf = (role: Role): TargetModel => {
     const found = simulator.models.find(({ id }) => id === MODELS[role].id);
@@ -75,10 +76,10 @@ export async function simulatorTarget(
     can: {
       load: isFoundry,
       loadOlderVersion: !isCore2,
-      stopWhenLeft: !isService && (!isCore2 || switches.cancelOnDisconnect === "stream"),
+      stopWhenLeft: !isService && !isBefore21,
       nameFailures: isCore2 || !isFoundry,
       countTokens: !isService,
-      tellThoughts: !isCore2 || switches.reasoning === "reasoning_content",
+      tellThoughts: !isBefore21,
       tellBusy: isCore2,
       tellTasks: isFoundry,
     },

@@ -4,7 +4,7 @@ import { FoundryClient, type FoundryClientOptions } from "../../src/foundry/inde
 import { Installation, running, STOPPED } from "./discovery/installation.js";
 import { clientOf, deadUrl, simulate } from "./fixtures.js";
 
-/** A client on a machine of its own, with a command line that does what it is told. */
+/** A client on a machine of its own, with a scripted command line. */
 function clientOn(installation: Installation, options: FoundryClientOptions = {}): FoundryClient {
   const { cliPath, machine } = installation;
   const client = new FoundryClient({ cliPath, embedded: false, ...options }, machine);
@@ -29,7 +29,7 @@ describe("a health check with no endpoint set", () => {
     expect(await installation.runsOf("server start")).toBe(0);
   });
 
-  it("of a dead listener restarts nothing, and tells the address and the command (#13, #286)", async () => {
+  it("of a dead listener restarts nothing, and contains the address and the command (#13, #286)", async () => {
     const installation = await Installation.make();
     const dead = await deadUrl();
     await installation.install({ "server status": { prints: running(dead) } });
@@ -101,7 +101,7 @@ describe("a health check with no endpoint set", () => {
     },
   );
 
-  it("finds a service that has moved, and tells where it is now (#884, #933)", async () => {
+  it("finds a service that has moved, and contains its new address (#884, #933)", async () => {
     const [before, after] = [await simulate(), await simulate()];
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(before.url) } });
@@ -117,7 +117,7 @@ describe("a health check with no endpoint set", () => {
 });
 
 describe("a health check with a set endpoint", () => {
-  it("where nobody listens tells in one problem where the service is (#884, #933)", async () => {
+  it("where nothing listens contains one problem with the service's address (#884, #933)", async () => {
     const dead = await deadUrl();
     const simulator = await simulate();
     const installation = await Installation.make();
@@ -159,7 +159,7 @@ it("a C1 that reaches no catalog is degraded, not dead (#1024)", async () => {
   expect(health.problems).toEqual([{ what: expect.any(String), fix: expect.stringMatching(/\S/) }]);
 });
 
-it("another engine that lists no models is not told to download with Foundry Local", async () => {
+it("another engine that lists no models gets no advice to download with Foundry Local", async () => {
   const simulator = await simulate({ dialect: "openai", models: [] });
 
   const { problems } = await clientOf(simulator.url).healthCheck();

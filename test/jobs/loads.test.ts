@@ -30,7 +30,7 @@ const hasBegun = ({ requests }: Simulator): boolean =>
   requests.some(({ path }) => path.startsWith(LOADS));
 
 describe("a load", () => {
-  it("goes on while nobody waits, and tells how it stands whenever it is asked for", async () => {
+  it("continues without waiters, and reports its state to every request", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 400 }] });
     const { loads } = await clientOf(simulator);
     const first = await loads.wait(loads.start("talker"), { withinMs: 0 });
@@ -67,7 +67,7 @@ describe("a load", () => {
     });
   });
 
-  it("that ended while nobody waited tells so once, and is a new one after that", async () => {
+  it("that ended without waiters reports its outcome once, and is a new one after that", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 50 }] });
     const { loads } = await clientOf(simulator);
     await loads.wait(loads.start("talker"), { withinMs: 0 });
@@ -77,7 +77,7 @@ describe("a load", () => {
     expect(await loads.wait(loads.start("talker"))).toMatchObject({ status: "already_loaded" });
   });
 
-  it("that ended is no answer any more when the model was unloaded meanwhile", async () => {
+  it("that ended is not joined when the model has been unloaded since", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = await clientOf(simulator);
     const { loads } = client;
@@ -88,7 +88,7 @@ describe("a load", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(2);
   });
 
-  it("that a caller gives up goes on, also when it was stopped: no service stops one", async () => {
+  it("continues when its caller aborts, also when it was stopped: no service stops one", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 200 }] });
     const { loads } = await clientOf(simulator);
     const leaving = new AbortController();
@@ -102,7 +102,7 @@ describe("a load", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(1);
   });
 
-  it("that was stopped while it waited for its turn is never begun", async () => {
+  it("that was stopped while it waited for another load is never begun", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 200 }, walker] });
     const client = await clientOf(simulator);
     const { loads } = client;
@@ -110,8 +110,8 @@ describe("a load", () => {
     const first = loads.start("talker");
     const second = loads.start("walker");
     await simulator.waitFor(hasBegun);
-    const told = await loads.wait(second, { withinMs: 0 });
-    expect(told.news).toBe(`Waiting for the load of ${talker.id}`);
+    const state = await loads.wait(second, { withinMs: 0 });
+    expect(state.news).toBe(`Waiting for the load of ${talker.id}`);
     loads.stop(second);
     await second.ended;
     await loads.wait(first);
@@ -119,7 +119,7 @@ describe("a load", () => {
     expect(askedOf(simulator, `${LOADS}walker`)).toEqual([]);
   });
 
-  it("tells what it waits for to everybody who waits", async () => {
+  it("reports to every waiter what it waits for", async () => {
     const simulator = await simulate({
       dialect: "C1",
       models: [
@@ -131,14 +131,14 @@ describe("a load", () => {
     const { loads } = client;
     await client.listModels();
     const first = loads.start("talker");
-    const told: string[][] = [[], []];
+    const messages: string[][] = [[], []];
     const waiting = ["walker", walker.id].map((name, index) => {
-      const onStatus = ({ message }: StatusUpdate): void => void told[index]?.push(message);
+      const onStatus = ({ message }: StatusUpdate): void => void messages[index]?.push(message);
       return loads.wait(loads.start(name), { onStatus });
     });
     await Promise.all([loads.wait(first), ...waiting]);
     const words = [`Waiting for the load of ${talker.id}`, `Loading ${walker.id}`];
-    expect(told).toEqual([words, words]);
+    expect(messages).toEqual([words, words]);
   });
 
   it("ends with its client", async () => {
@@ -154,7 +154,7 @@ describe("a load", () => {
 describe("a load that failed", () => {
   const broken = { ...talker, loadError: "No such operator." };
 
-  it("while nobody waited tells why, by whatever name, before another is tried", async () => {
+  it("without waiters reports its error, whatever the name, before the model is loaded again", async () => {
     const simulator = await simulate({ models: [broken] });
     const { loads } = await clientOf(simulator);
     await loads.start("talker").ended;
@@ -165,7 +165,7 @@ describe("a load that failed", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(2);
   });
 
-  it("is tried anew by who waited to its end", async () => {
+  it("is repeated for a caller that waited to its end", async () => {
     const simulator = await simulate({ models: [broken] });
     const { loads } = await clientOf(simulator);
     await loads.wait(loads.start("talker"));
@@ -184,7 +184,7 @@ describe("a load that failed", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(2);
   });
 
-  it("for its size is tried at once by who forces it", async () => {
+  it("for its size is repeated at once with force", async () => {
     const simulator = await simulate({ models: [{ ...talker, sizeMb: 4096 }] });
     const memory = () => ({ totalMb: 8192, freeMb: 100, isExact: true });
     const { loads } = await clientOf(simulator, {}, { memory });
@@ -211,7 +211,7 @@ describe("a download", () => {
   const isDownloading = ({ requests }: Simulator): boolean =>
     requests.some(({ path }) => path.startsWith(DOWNLOADS));
 
-  it("tells how far it is, and is joined without being asked for again", async () => {
+  it("reports its progress, and is joined by a request without download", async () => {
     const simulator = await simulate({ dialect: "S", models: [missing], downloadMs: 400 });
     const { loads } = await clientOf(simulator);
     const load = loads.start("walker", { download: true });
@@ -226,7 +226,7 @@ describe("a download", () => {
     expect(askedOf(simulator, DOWNLOADS)).toHaveLength(1);
   });
 
-  it("that is stopped ends, unless somebody else waits for it", async () => {
+  it("that is stopped ends, unless another call waits for it", async () => {
     const simulator = await simulate({ dialect: "S", models: [missing], downloadMs: 60_000 });
     const { loads } = await clientOf(simulator);
     const load = loads.start("walker", { download: true });
@@ -253,7 +253,7 @@ describe("a download", () => {
     const load = loads.start("walker", { download: true });
     await simulator.waitFor(isDownloading);
     loads.stop(load);
-    // The service goes on with it by itself, and refuses a second one meanwhile.
+    // The service continues it by itself, and refuses a second one until then.
     await simulator.waitFor(({ models }) => models[0]?.downloaded);
     const again = await loads.wait(loads.start("walker", { download: true }));
     expect(again).toMatchObject({ status: "loaded", error: null });

@@ -37,6 +37,24 @@ describe("FoundryError", () => {
     expect(error.detail).toBe(text);
   });
 
+  it("keeps everything but its words when it is reworded", () => {
+    const error = new FoundryError("TIMEOUT", "x", { action: "y", status: 504, phase: "whole" });
+    error.attempts = 3;
+    error.neverSent = true;
+    const reworded = error.reworded({ message: "A model was not loaded.", retryable: true });
+    expect(reworded).toMatchObject({
+      code: "TIMEOUT",
+      message: "A model was not loaded.",
+      action: "y",
+      retryable: true,
+      status: 504,
+      phase: "whole",
+      attempts: 3,
+      neverSent: true,
+      cause: error,
+    });
+  });
+
   it("knows nothing that it was not told", () => {
     const error = new FoundryError("INTERNAL", "x", { action: "y" });
     expect(error).toMatchObject({

@@ -88,7 +88,7 @@ describe("load_model", () => {
     expect(structured(cancelled)).toMatchObject({ status: "cancelled", device_busy: false });
   });
 
-  it("tells why a load failed that nobody waited for", async () => {
+  it("reports the error of a load without waiters", async () => {
     const broken = { ...talker, loadError: "No such operator." };
     const modelCachePath = await cacheFolder();
     const service = await simulatedService({ models: [broken], modelCachePath });
@@ -119,7 +119,7 @@ describe("load_model", () => {
     });
   });
 
-  it("tells how far a download is, with words for what to do next", async () => {
+  it("reports the progress of a download, and what to do next", async () => {
     const missing = { ...talker, downloaded: false };
     const service = await simulatedService({
       dialect: "S",

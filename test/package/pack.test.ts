@@ -82,8 +82,10 @@ describe("the package", () => {
         "mcp.json.example",
         "dist/main.js",
         "dist/index.js",
+        "dist/simulator.js",
         "dist/embedded.js",
         "dist/types/index.d.ts",
+        "dist/types/simulator/index.d.ts",
         "dist/THIRD-PARTY-LICENSES.txt",
         "docs/architecture.md",
       ]),
@@ -92,7 +94,7 @@ describe("the package", () => {
 
   test("holds nothing else", () => {
     const known =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|dist\/(main|index|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|dist\/(main|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     // A server over stdio and its client: no more than that should ever weigh.
@@ -208,6 +210,31 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     });
   });
 
+  test("is tested by its users on the simulator with scripted answers", async () => {
+    await writeFile(
+      join(project, "simulated.js"),
+      `import { FoundryClient } from "foundry-local-mcp";
+import { startSimulator } from "foundry-local-mcp/simulator";
+const simulator = await startSimulator({
+  port: 0,
+  answers: [{ match: "weather", reply: "Sunny." }],
+});
+const client = new FoundryClient({ endpoint: simulator.url });
+const { text } = await client.complete({ prompt: "How is the weather?" });
+await client.close();
+await simulator.close();
+process.stdout.write(text);
+`,
+    );
+
+    const { stdout } = await exec(process.execPath, ["simulated.js"], {
+      cwd: project,
+      env: environment,
+    });
+
+    expect(stdout).toBe("Sunny.");
+  });
+
   test("is typed: a strict project that checks its libraries compiles with it", async () => {
     const { stdout } = await compile(
       "typed.ts",
@@ -225,6 +252,28 @@ export async function answer(prompt: string): Promise<Completion> {
     if (error instanceof FoundryError && error.code === "MODEL_NOT_CACHED") throw new Error(error.action);
     throw error;
   }
+}
+`,
+    );
+
+    expect(stdout).toBe("");
+  }, 60_000);
+
+  test("is typed: so is the simulator", async () => {
+    const { stdout } = await compile(
+      "simulated.ts",
+      `import { type ScriptedAnswer, type SimulatorOptions, startSimulator } from "foundry-local-mcp/simulator";
+
+const answers: ScriptedAnswer[] = [
+  { match: /weather/i, toolCalls: [{ name: "get_weather", arguments: { city: "Oslo" } }] },
+  { json: { done: true }, delayMs: 10 },
+];
+const options: SimulatorOptions = { dialect: "C1", models: [{ id: "tiny:1", loaded: true }], answers };
+export async function prompts(): Promise<number> {
+  await using simulator = await startSimulator(options);
+  const remove = simulator.addFault({ kind: "status", status: 503, times: 1, on: { path: "/v1/*" } });
+  remove();
+  return simulator.requests.filter(({ path }) => path.endsWith("/chat/completions")).length;
 }
 `,
     );

@@ -1,12 +1,12 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 
-/** Waiting that ends when the simulator is closed, so that nothing outlives it. */
+/** Timers that end when the simulator is closed. */
 export class Clock {
   readonly #closed = new AbortController();
 
   constructor() {
-    // Everything that waits listens: there is no limit to that.
+    // Every wait adds a listener.
     setMaxListeners(0, this.#closed.signal);
   }
 
@@ -33,7 +33,7 @@ export class Clock {
     }
   }
 
-  /** Lets everything else that is due run first. */
+  /** Resolves after the other tasks that are due. */
   async yield(): Promise<void> {
     await nextTurn(undefined, { signal: this.#closed.signal });
   }

@@ -1,10 +1,11 @@
 /**
- * A Foundry Local on real sockets, for tests, demos and machines without one. It imports nothing of
- * the client: what it does comes from recordings of the real services.
+ * A simulated Foundry Local on real sockets, for tests and demos. It shares no code with the client:
+ * its behaviour comes from recordings of the real services.
  */
 import type { SimulatorOptions } from "./options.js";
 import { Simulator } from "./simulator.js";
 
+export { answersFromJson, type ScriptedAnswer } from "./answers.js";
 export {
   type FoundryCliOptions,
   type FoundryCliStandIn,
@@ -14,9 +15,9 @@ export {
   StandInInUse,
   startFoundryCli,
 } from "./cli/index.js";
-export { FAULT_KINDS, type Fault, type FaultKind } from "./faults/fault.js";
-export { FAULT_SYNTAX } from "./faults/fault-text.js";
-export { FAULT_SETTINGS } from "./faults/settings.js";
+export { C2_VERSIONS, NEWEST_C2 } from "./dialects/c2/version.js";
+export type { Fault } from "./faults/fault.js";
+export { FAULT_SETTINGS, FAULT_SYNTAX } from "./faults/settings.js";
 export type { ModelOptions, PromptSeen, Script, SimulatedModel } from "./models/model.js";
 export { SAMPLE_CATALOG } from "./models/sample-catalog.js";
 export {
@@ -27,7 +28,6 @@ export {
 } from "./options.js";
 export type { ReceivedRequest } from "./received.js";
 export type { Simulator } from "./simulator.js";
-export { C2_VERSIONS, NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 
 /**
  * Starts a simulated service.

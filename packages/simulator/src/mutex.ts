@@ -1,8 +1,8 @@
-/** One at a time, in the order in which they came: a `std::mutex` with a queue. */
+/** A mutex with a queue: first come, first served. */
 export class Mutex {
   #tail: Promise<void> = Promise.resolve();
 
-  /** Runs `work` once everybody who came before is done, whether they succeeded or not. */
+  /** Runs `work` after all earlier work has ended, whether it succeeded or not. */
   async run<T>(work: () => Promise<T> | T): Promise<T> {
     const before = this.#tail;
     let release = () => {};

@@ -1,23 +1,23 @@
 import type { RequestHead } from "./wire/head.js";
 
-/** A request as it was received, and what became of it. Grows while it is being answered. */
+/** A request that was received, and its answer so far. */
 export interface ReceivedRequest {
   readonly method: string;
   /** With its query, not decoded. */
   readonly path: string;
-  /** Lower-case names; of a name that came twice, the last. */
+  /** By lower-case name; the last value of a name that came twice. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed JSON, or the text where it is none; `null` when there was no body. */
+  /** The parsed JSON, or the text of a body that is not JSON; `null` without a body. */
   body: unknown;
-  /** Counts the connections since the start, from 1: equal numbers came on one connection. */
+  /** The number of its connection, counted from 1: requests with equal numbers shared one. */
   readonly connection: number;
   /** `performance.now()`, as are the other times. */
   readonly startedAt: number;
-  /** The kind of the fault that met this request. */
+  /** The kind of the fault that was applied to it. */
   readonly fault: string | null;
   /** The status that the service gave, before any fault changed it. */
   status: number | null;
-  /** Tokens this request's generation made, whether or not anybody read them. */
+  /** Tokens that its generation made, whether or not they were sent. */
   tokensGenerated: number;
   /** Tokens written to the client. */
   tokensSent: number;
@@ -31,10 +31,10 @@ export interface ReceivedRequest {
 
 type Check = () => void;
 
-/** Older ones are forgotten, so that a simulator can run for days. */
+/** Older requests are dropped, so that a simulator can run for days. */
 const KEPT_REQUESTS = 10_000;
 
-/** Everything that was received, and a way to wait until something is true of it. */
+/** The received requests, and a way to wait for a change. */
 export class RequestLog {
   readonly requests: ReceivedRequest[] = [];
   readonly #checks = new Set<Check>();
@@ -60,7 +60,7 @@ export class RequestLog {
     return request;
   }
 
-  /** The first end counts: who went before the answer was complete stays gone. */
+  /** Only the first end counts. */
   end(request: ReceivedRequest, endedBy: NonNullable<ReceivedRequest["endedBy"]>): void {
     if (request.endedBy !== null) return;
     request.endedBy = endedBy;
@@ -68,7 +68,7 @@ export class RequestLog {
     this.changed();
   }
 
-  /** The service ended, and with it everything that was not answered. */
+  /** The service ended, and with it the requests in flight. */
   die(): void {
     for (const request of this.requests) this.end(request, "died");
     this.changed();
@@ -98,7 +98,7 @@ export class RequestLog {
       };
       const timer = setTimeout(() => {
         stop();
-        reject(new Error(`what was waited for did not come true within ${timeoutMs} ms`));
+        reject(new Error(`the condition was not met within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#checks.add(check);
       check();

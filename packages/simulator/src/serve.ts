@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.js";
 import type { Dialect } from "./dialects/dialect.js";
 import type { Faults } from "./faults/armed.js";
-import type { FaultKind } from "./faults/fault.js";
 import { insteadOf } from "./faults/instead.js";
+import type { FaultKind } from "./faults/parse-fault.js";
 import { tamperOf } from "./faults/tamper.js";
 import type { RequestLog } from "./received.js";
 import type { Exchange } from "./wire/connection.js";
@@ -15,7 +15,7 @@ interface Tools {
   readonly clock: Clock;
 }
 
-/** Answers one request, or has a fault do so. Resolves to whether the connection goes on. */
+/** Answers one request, or applies a fault instead. Resolves to whether the connection stays open. */
 export async function answerExchange(
   exchange: Exchange,
   connection: number,
@@ -70,7 +70,7 @@ export async function answerExchange(
   }
 }
 
-/** Whether the fault stands instead of an answer; then it was given. */
+/** Whether the fault replaces the answer; then it has been sent. */
 async function actInstead(
   fault: FaultKind,
   { head, wire }: Exchange,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Clock } from "./clock.js";
 import { c1 } from "./dialects/c1/c1.js";
 import { c2 } from "./dialects/c2/c2.js";
+import { core2Version, NEWEST_C2 } from "./dialects/c2/version.js";
 import type { Dialect, DialectContext } from "./dialects/dialect.js";
 import { openai } from "./dialects/openai/openai.js";
 import { s } from "./dialects/s/s.js";
@@ -11,12 +12,11 @@ import { Faults } from "./faults/armed.js";
 import type { Fault } from "./faults/fault.js";
 import { type SimulatedModel, toModel } from "./models/model.js";
 import { removeModelFolder, writeModelCache, writeModelFolder } from "./models/modelinfo-file.js";
-import { SAMPLE_CATALOG } from "./models/sample-catalog.js";
+import { SAMPLE_CATALOG, SAMPLE_WITH_LOADED } from "./models/sample-catalog.js";
 import { ModelStore } from "./models/store.js";
 import { checkedOptions, type DialectName, type SimulatorOptions } from "./options.js";
 import { type ReceivedRequest, RequestLog } from "./received.js";
 import { answerExchange } from "./serve.js";
-import { NEWEST_C2, type Switches, switchesOf } from "./switches.js";
 import { serveConnection } from "./wire/connection.js";
 
 const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>> = {
@@ -25,14 +25,14 @@ const MAKERS: Readonly<Record<DialectName, (context: DialectContext) => Dialect>
   C2: c2,
   openai,
 };
-/** A shutdown closes the port a moment later; who connects until then is reset. */
+/** A shutdown closes the port after this; connections until then are reset. */
 const LAST_CONNECTIONS_MS = 100;
 /**
- * Ports that people pin, where clients look by themselves: one that only wanted any free port must not
- * be found there by somebody else's client. 39839 is among those that Linux gives out.
+ * Ports that users pin and clients probe: port 0 must not give one of them, or another user's client
+ * finds the simulator there. 39839 is in the ephemeral range of Linux.
  */
 const PINNED_PORTS: ReadonlySet<number> = new Set([5272, 5273, 5764, 22334, 39839]);
-/** Longest that {@link Simulator.waitFor} waits unless it is told otherwise. */
+/** The default timeout of {@link Simulator.waitFor}. */
 const WAIT_MS = 10_000;
 
 /**
@@ -44,7 +44,6 @@ const WAIT_MS = 10_000;
  * await simulator.close();
  */
 export class Simulator {
-  readonly switches: Switches;
   readonly #clock = new Clock();
   readonly #log = new RequestLog();
   readonly #faults = new Faults();
@@ -56,7 +55,7 @@ export class Simulator {
   readonly #host: string;
   readonly #modelCachePath: string | null;
   #server: Server | null = null;
-  /** It ended by itself, as a process does: its next start begins with an empty memory. */
+  /** The simulated process ended by itself: no model is loaded after its next start. */
   #ended = false;
   /** When the port is free again after the service ended by itself. */
   #closed: Promise<void> = Promise.resolve();
@@ -67,23 +66,24 @@ export class Simulator {
     const checked = checkedOptions(options);
     this.#host = checked.host;
     this.#port = checked.port;
-    this.switches = { ...switchesOf(checked.version ?? NEWEST_C2), ...checked.switches };
-    const models = (checked.models ?? SAMPLE_CATALOG).map(toModel);
+    const version = core2Version(checked.version ?? NEWEST_C2);
+    const sample = checked.answers.length > 0 ? SAMPLE_WITH_LOADED : SAMPLE_CATALOG;
+    const models = (checked.models ?? sample).map(toModel);
     const plain = checked.dialect === "openai";
     const served = plain ? models.filter((model) => model.downloaded) : models;
     this.#store = new ModelStore(
       served.map((model) => (plain ? { ...model, loaded: true } : model)),
     );
-    this.#engine = new Engine(this.#store, this.#clock, this.#log, checked);
+    this.#engine = new Engine(this.#store, this.#clock, this.#log, checked, checked.answers);
     this.#modelCachePath = checked.modelCachePath ?? null;
     if (checked.modelCachePath !== undefined) {
-      const properties = checked.dialect === "C2" && this.switches.localCatalogFamily;
+      const properties = checked.dialect === "C2" && version.localCatalogFamily;
       writeModelCache(checked.modelCachePath, models, properties);
     }
     const context: DialectContext = {
       engine: this.#engine,
-      switches: this.switches,
-      changedSwitches: checked.switches ?? {},
+      version,
+      switches: checked.switches ?? {},
       url: () => this.url,
       modelCachePath: this.modelCachePath,
       apiKey: checked.apiKey ?? null,
@@ -103,7 +103,7 @@ export class Simulator {
     return this.#port;
   }
 
-  /** What it names as its model cache. Nothing is there unless the options named it. */
+  /** The model cache that it reports. It exists only when the options name it. */
   get modelCachePath(): string {
     return this.#modelCachePath ?? join("/nonexistent", ".foundry", "cache", "models");
   }
@@ -114,8 +114,7 @@ export class Simulator {
   }
 
   /**
-   * The requests in order, the last 10 000 of them. Those that were cut off for their length are not
-   * among them.
+   * The last 10 000 requests, in order. Requests whose head was too long are not among them.
    */
   get requests(): readonly ReceivedRequest[] {
     return this.#log.requests;
@@ -130,28 +129,28 @@ export class Simulator {
     return this.#store.all.map(({ id }) => id).filter((id) => this.#store.isLoaded(id));
   }
 
-  /** Generations that run now, whether or not anybody listens. */
+  /** The number of running generations, also of those whose client has left. */
   get generating(): number {
     return this.#engine.generating;
   }
 
-  /** Connections that are open now. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#sockets.size;
   }
 
-  /** Puts a model into memory or out of it, at once, whatever uses it. */
+  /** Loads or unloads a model at once, also while it is in use. */
   setLoaded(id: string, loaded: boolean): void {
     this.#store.setLoaded(id, loaded);
     this.#log.changed();
   }
 
-  /** What the end of a process takes with it: no model is loaded, and loads under way are abandoned. */
+  /** Unloads every model and abandons the loads in flight, as the end of a process does. */
   emptyMemory(): void {
     this.#engine.emptyMemory();
   }
 
-  /** A model was downloaded, or its files were removed, by other means than the service. */
+  /** Marks a model as downloaded or removed, as another program does that shares the model cache. */
   setDownloaded(id: string, downloaded: boolean): void {
     const model = this.#store.setDownloaded(id, downloaded);
     if (this.#modelCachePath !== null) {
@@ -162,10 +161,10 @@ export class Simulator {
   }
 
   /**
-   * Makes requests fail from now on. Of several faults that match, the first that was added acts.
+   * Applies a fault to the requests from now on. Of several faults that match, the first that was added acts.
    *
-   * @param fault as an object, or as the text that the command takes, `kind,setting=value,…`.
-   * @returns what takes it back.
+   * @param fault an object, or the text that the command line takes: `kind,setting=value,…`.
+   * @returns a function that removes the fault.
    * @throws when the kind is unknown, or a setting is not one of that kind's.
    * @example simulator.addFault({ kind: "status", status: 503, on: { path: "/v1/*" }, times: 2 });
    */
@@ -174,10 +173,10 @@ export class Simulator {
   }
 
   /**
-   * Resolves when the predicate gives something, asked again whenever anything changes: a request
-   * comes or ends, a token is made, a model is loaded.
+   * Resolves when the predicate returns a value. It is called again after each change: a request comes
+   * or ends, a token is made, a model is loaded.
    *
-   * @param timeoutMs rejects after that; default 10 000.
+   * @param timeoutMs when to reject; default 10 000.
    * @example await simulator.waitFor((s) => s.requests.find((r) => r.endedBy === "client-gone"));
    */
   waitFor<T>(
@@ -188,16 +187,16 @@ export class Simulator {
   }
 
   /**
-   * Listens (again).
+   * Listens, for the first time or after a stop.
    *
-   * @param port default: the one it has; 0 takes another that is free.
+   * @param port default: the port as before; 0 takes a free one.
    */
   async start(port: number = this.#port): Promise<void> {
     await this.#closed;
     if (this.#server !== null) throw new Error("the simulator is listening already");
     let server = await this.#listen(port);
     if (port === 0 && PINNED_PORTS.has(portOf(server))) {
-      // Taken before the other is given back, so that it is another one.
+      // The second port is taken before the first is freed, so that they differ.
       const taken = server;
       server = await this.#listen(0);
       taken.close();
@@ -220,8 +219,8 @@ export class Simulator {
   }
 
   /**
-   * Closes the port and breaks every connection; {@link start} starts it again. Models stay loaded,
-   * as if only the network had gone: {@link emptyMemory} makes it the end of a process.
+   * Closes the port and resets every connection; {@link start} listens again. Models stay loaded, as
+   * after a network failure; {@link emptyMemory} unloads them.
    */
   async stop(): Promise<void> {
     const server = this.#server;
@@ -233,7 +232,7 @@ export class Simulator {
     this.#log.changed();
   }
 
-  /** Ends everything; it cannot be started again. */
+  /** Stops for good. */
   async close(): Promise<void> {
     this.#clock.close();
     await this.stop();
@@ -274,13 +273,13 @@ export class Simulator {
       }
     }).catch((error: unknown) => {
       socket.destroy();
-      // Waiting is cut short by closing; anything else is a defect and must be seen, but no request
-      // may end the process, with all that others are asking of it.
+      // Closing ends all waits. Any other error is a defect, which must be visible but must not end
+      // the process with the other requests.
       if (!this.#clock.signal.aborted) process.emitWarning(asError(error));
     });
   }
 
-  /** The service ends by itself; {@link start} brings it back. */
+  /** The simulated process ends by itself; {@link start} restarts it. */
   #die(how: "crash" | "shutdown"): void {
     const server = this.#server;
     if (server === null) return;
@@ -306,6 +305,7 @@ const asError = (thrown: unknown): Error =>
 
 function portOf(server: Server): number {
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("it does not listen");
+  if (address === null || typeof address === "string")
+    throw new Error("the server does not listen");
   return address.port;
 }

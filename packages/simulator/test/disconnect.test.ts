@@ -89,7 +89,6 @@ describe("a client that does not read", () => {
     const script = { text: "x".repeat(6), forever: true };
     await using simulator = await startSimulator({
       models: [{ ...SLOW, script, contextLength: 1_000_000 }],
-      switches: { streamBufferLimitBytes: 20_000 },
     });
     const body = JSON.stringify({
       model: MODEL,

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import type { FaultKind } from "../src/faults/parse-fault.js";
 import { type Fault, startSimulator } from "../src/index.js";
 import { chat, dataOf, get, jsonOf, MODEL } from "./ask.js";
 
@@ -248,4 +249,8 @@ describe("a fault that is none", () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     expect(() => simulator.addFault(text)).toThrow(message);
   });
+});
+
+it("has a published type with the kinds of the schema", () => {
+  expectTypeOf<Fault["kind"]>().toEqualTypeOf<FaultKind["kind"]>();
 });

@@ -43,56 +43,6 @@ describe("what a simulated model says", () => {
       usage: { completion_tokens: 2 },
     });
   });
-
-  it("calls a tool that the prompt names, with arguments that fit its schema", async () => {
-    await using simulator = await startSimulator({ models: [{ ...TALKER, toolCalling: true }] });
-    const parameters = {
-      type: "object",
-      properties: { city: { type: "string" }, days: { type: "integer", minimum: 1 } },
-      required: ["city", "days"],
-    };
-    const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
-    const messages = [{ role: "user", content: "Use get_weather." }];
-    expect(jsonOf(await chat(simulator.url, { messages, tools }))).toMatchObject({
-      choices: [
-        {
-          finish_reason: "tool_calls",
-          message: {
-            content: "",
-            tool_calls: [
-              { function: { name: "get_weather", arguments: '{"city":"simulated","days":1}' } },
-            ],
-          },
-        },
-      ],
-    });
-  });
-
-  it("answers the result of a tool with text", async () => {
-    await using simulator = await startSimulator({ models: [{ ...TALKER, toolCalling: true }] });
-    const call = { id: "call_1", type: "function", function: { name: "f", arguments: "{}" } };
-    const messages = [
-      { role: "user", content: "Use f." },
-      { role: "assistant", content: "", tool_calls: [call] },
-      { role: "tool", tool_call_id: "call_1", content: "42" },
-    ];
-    const tools = [{ type: "function", function: { name: "f" } }];
-    expect(jsonOf(await chat(simulator.url, { messages, tools }))).toMatchObject({
-      choices: [{ finish_reason: "stop" }],
-    });
-  });
-
-  it("is JSON of the schema's types where the version constrains it", async () => {
-    await using simulator = await startSimulator({ models: [TALKER] });
-    const schema = {
-      type: "object",
-      properties: { name: { type: "string" }, done: { type: "boolean" } },
-      required: ["name", "done"],
-    };
-    const response_format = { type: "json_schema", json_schema: { name: "x", schema } };
-    const answer = contentOf(await chat(simulator.url, { response_format }));
-    expect(JSON.parse(answer)).toEqual({ name: "simulated", done: false });
-  });
 });
 
 describe("the time a simulated model takes", () => {

@@ -26,7 +26,7 @@ describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
     expect(done.slice(3).sort()).toEqual(["chat", "load", "unload"]);
   });
 
-  it("holds the catalog too once somebody asks what is loaded", async () => {
+  it("holds the catalog too once the list of loaded models waits", async () => {
     await using simulator = await startSimulator({ version, models: MODELS });
     const load = get(simulator.url, "/models/load/big");
     await simulator.waitFor((s) => s.requests.length === 1);
@@ -61,11 +61,6 @@ describe("what a load takes", () => {
     await get(simulator.url, "/models/load/m");
     expect(simulator.loaded).toEqual(["m-generic-cpu:2"]);
     expect(jsonOf(await get(simulator.url, "/models/loaded"))).toEqual(["m-generic-cpu:2"]);
-  });
-
-  it("is an id as well where the switch says so", async () => {
-    await using simulator = await startSimulator({ models: [BIG], switches: { loadById: true } });
-    expect((await get(simulator.url, "/models/load/big-generic-cpu:1")).status).toBe(200);
   });
 });
 

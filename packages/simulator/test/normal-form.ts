@@ -1,7 +1,7 @@
 import type { RawResponse } from "../../../test/real/raw_http.js";
 import type { RecordedExchange } from "./recording.js";
 
-/** An answer without what differs from run to run: two services that are twins give the same. */
+/** An answer without the parts that differ from run to run. */
 export interface NormalForm {
   readonly status: number | undefined;
   readonly reason: string | undefined;
@@ -12,7 +12,7 @@ export interface NormalForm {
 
 /**
  * `"shape"`: of JSON only the keys and types, of a stream only the sequence of such shapes, of a
- * connection that nobody took only that nobody did. `"any order"`: the list that the body is, sorted.
+ * connection that failed only that it did. `"any order"`: the list that the body is, sorted.
  */
 export type Closeness = "exact" | "any order" | "shape";
 
@@ -37,7 +37,7 @@ export function normalAnswer(answer: RawResponse, closeness: Closeness): NormalF
 
 const ending = (connection: string | undefined, closeness: Closeness): string | undefined =>
   closeness === "shape" && /^ECONN(RESET|REFUSED)$/.test(connection ?? "")
-    ? "nobody there"
+    ? "not connected"
     : connection;
 
 const VOLATILE_HEADERS: Readonly<Record<string, string>> = {
@@ -92,15 +92,20 @@ const VOLATILE: Readonly<Record<string, unknown>> = {
   pid: "(pid)",
   tool_call_id: "(id)",
 };
+/** File, line and function of a build: `model.cc:59 void fl::Model::Load(int) `. */
+const SOURCE_PLACE = /\w+\.cc:\d+ [^()]*\((?:[^()]|\([^()]*\))*\) /g;
 const RANDOM_ID = /^(chatcmpl-|resp_|msg_|fc_|rs_|call_)[0-9A-Za-z]+$/;
 
 function stable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(stable);
-  if (typeof value === "string") return value.replace(RANDOM_ID, "$1");
+  if (typeof value === "string") {
+    return value.replace(RANDOM_ID, "$1").replace(SOURCE_PLACE, "");
+  }
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => {
-      if (key === "embedding" && Array.isArray(member)) return [key, member.length];
+      // A JSON text: its spelling does not matter.
+      if (key === "arguments" && typeof member === "string") return [key, JSON.parse(member)];
       const time = /^(completed|failed)_at$/.test(key) && member !== null;
       // 1.x gives a call nine letters and digits.
       if (key === "id" && /^[0-9A-Za-z]{9}$/.test(String(member))) return [key, "(id)"];

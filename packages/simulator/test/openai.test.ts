@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
 import { rawExchange } from "../../../test/real/raw_http.js";
 import { startSimulator } from "../src/index.js";
-import { chat, contentOf, dataOf, get, jsonOf, MODEL, post } from "./ask.js";
+import { chat, contentOf, dataOf, get, jsonOf, MODEL } from "./ask.js";
 
 const TALKER = { id: MODEL, script: { text: "one two three" } };
 const OPTIONS = { dialect: "openai", models: [TALKER] } as const;
@@ -37,22 +36,6 @@ describe("a plain OpenAI-compatible engine", () => {
     expect(events[3]).toMatchObject({ choices: [{ finish_reason: "length" }] });
     expect(events[4]).toMatchObject({ choices: [], usage: { completion_tokens: 2 } });
     expect(events[5]).toBe("[DONE]");
-  });
-
-  it("stops at a stop string", async () => {
-    await using simulator = await startSimulator(OPTIONS);
-    expect(contentOf(await chat(simulator.url, { stop: "two" }))).toBe("one ");
-  });
-
-  it("gives vectors that are nearer for texts with the same words", async () => {
-    await using simulator = await startSimulator(OPTIONS);
-    const input = ["the cat sleeps", "the cat runs", "stock prices fell"];
-    const answer = jsonOf(await post(simulator.url, "/v1/embeddings", { model: MODEL, input }));
-    const vectors = z.object({ data: z.array(z.object({ embedding: z.array(z.number()) })) });
-    const [a = [], b = [], c = []] = vectors.parse(answer).data.map((item) => item.embedding);
-    const near = (x: number[], y: number[]) => x.reduce((sum, v, i) => sum + v * (y[i] ?? 0), 0);
-    expect(near(a, a)).toBeCloseTo(1);
-    expect(near(a, b)).toBeGreaterThan(near(a, c));
   });
 
   it("asks for its key, and only when it has one", async () => {

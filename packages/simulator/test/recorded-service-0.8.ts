@@ -1,5 +1,5 @@
 import type { ModelOptions, SimulatorOptions } from "../src/index.js";
-import type { RecordedService } from "./recorded-services.js";
+import type { RecordedService } from "./recording.js";
 
 const OPENVINO = "qwen2.5-0.5b-instruct-openvino-gpu:2";
 const PHI_4: ModelOptions = { id: "Phi-4-generic-gpu:1", alias: "phi-4", sizeMb: 8570 };
@@ -49,8 +49,6 @@ export const SERVICE_0_8: readonly RecordedService[] = [
     "unload-all",
     "loaded-none-later",
     "load-not-downloaded",
-    "gpu-device",
-    "set-gpu-device",
     "no-route",
     "wrong-method",
   ]),
@@ -61,11 +59,8 @@ export const SERVICE_0_8: readonly RecordedService[] = [
     "chat-stream",
     "chat",
     "chat-not-downloaded",
-    "chat-top-p-high",
-    "chat-content-parts",
     "tool-call-as-text",
     "chat-fails-midway-stream",
-    "token-count",
   ]),
   service(
     {
@@ -95,7 +90,6 @@ export const SERVICE_0_8: readonly RecordedService[] = [
   ),
   service({ models: variousModels, switches: { usage: "null", errorBody: "empty" } }, [
     "chat-usage-null",
-    "chat-top-p-high-without-words",
   ]),
 ];
 
@@ -105,6 +99,5 @@ function service(options: SimulatorOptions, only: readonly string[]): RecordedSe
     options: { dialect: "S", ...options },
     only,
     onlyShape: {},
-    leftOut: {},
   };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import type { SimulatorOptions } from "../src/index.js";
 
 const exchange = z.object({
   name: z.string(),
@@ -29,4 +30,16 @@ export type RecordedExchange = z.output<typeof exchange>;
 export function readRecording(file: string): RecordedExchange[] {
   const url = new URL(`../recordings/${file}`, import.meta.url);
   return recording.parse(JSON.parse(readFileSync(url, "utf8"))).exchanges;
+}
+
+/** A recording, the service it was made from, and where only the shape can be the same. */
+export interface RecordedService {
+  readonly file: string;
+  readonly options: SimulatorOptions;
+  /** The exchanges that it gave, where the file has those of several. */
+  readonly only?: readonly string[];
+  /** Exchange names, each with the reason. */
+  readonly onlyShape: Readonly<Record<string, string>>;
+  /** Lists that come in an order without a rule, each with the reason. */
+  readonly anyOrder?: Readonly<Record<string, string>>;
 }

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RawResponse } from "../../../test/real/raw_http.js";
 import { type Simulator, startSimulator } from "../src/index.js";
+import { RULES_TO_LEAVE_OUT, reasonToLeaveOut } from "./left-out.js";
 import { type Closeness, normalAnswer, normalRecorded } from "./normal-form.js";
-import { RECORDED_SERVICES, type RecordedService } from "./recorded-services.js";
-import { readRecording } from "./recording.js";
+import { RECORDED_SERVICES } from "./recorded-services.js";
+import { type RecordedService, readRecording } from "./recording.js";
 import { replay } from "./replay.js";
 
 describe.each(RECORDED_SERVICES)("against $file, the simulator", (service) => {
   const exchanges = readRecording(service.file)
     .filter(({ name }) => service.only?.includes(name) ?? true)
-    .filter(({ name }) => !(name in service.leftOut));
+    .filter((exchange) => reasonToLeaveOut(exchange) === null);
   let simulator: Simulator;
   let answers: Map<string, RawResponse>;
 
@@ -28,9 +29,7 @@ describe.each(RECORDED_SERVICES)("against $file, the simulator", (service) => {
 
   it("has every exchange that is excused", () => {
     const names = readRecording(service.file).map(({ name }) => name);
-    const excused = [service.onlyShape, service.anyOrder ?? {}, service.leftOut].flatMap(
-      Object.keys,
-    );
+    const excused = [service.onlyShape, service.anyOrder ?? {}].flatMap(Object.keys);
     expect(excused.filter((name) => !names.includes(name))).toEqual([]);
   });
 });
@@ -39,3 +38,11 @@ function closenessOf(service: RecordedService, name: string): Closeness {
   if (name in service.onlyShape) return "shape";
   return name in (service.anyOrder ?? {}) ? "any order" : "exact";
 }
+
+it("leaves out nothing that was not recorded", () => {
+  const recorded = RECORDED_SERVICES.flatMap(({ file }) => readRecording(file));
+  const unused = RULES_TO_LEAVE_OUT.filter(
+    (rule) => !recorded.some(({ name, request }) => rule.test(name) || rule.test(request.path)),
+  );
+  expect(unused).toEqual([]);
+});

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { rawExchange } from "../../../test/real/raw_http.js";
-import { SAMPLE_CATALOG, startSimulator, switchesOf } from "../src/index.js";
+import { SAMPLE_CATALOG, startSimulator } from "../src/index.js";
 import { chat, get, jsonOf, MODEL, post } from "./ask.js";
 import { bytesOf } from "./bytes.js";
 
@@ -56,28 +56,24 @@ describe("a simulated service", () => {
       ...["tools", "metadata", "messages"].map((key) => `${known},"${key}":${deep("")}}`),
     ];
     for (const body of bodies) {
-      for (const path of ["/v1/chat/completions", "/v1/responses"]) {
-        await rawExchange(simulator.url, { method: "POST", path, headers: {}, body });
-      }
+      const request = { method: "POST", path: "/v1/chat/completions", headers: {}, body };
+      await rawExchange(simulator.url, request);
     }
     expect((await get(simulator.url, "/v1/models")).status).toBe(200);
   });
 
-  it("says of 300 000 brackets what the service's parser says", async () => {
-    await using simulator = await startSimulator();
-    const body = "[".repeat(300_000);
-    const request = { method: "POST", path: "/v1/chat/completions", headers: {}, body } as const;
-    const answer = await rawExchange(simulator.url, request);
-    expect(answer.status).toBe(400);
-    expect(answer.chunks.join("")).toContain("column 300001: syntax error while parsing value");
-  });
-
   it("records what it was asked, and on which connection", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
-    await post(simulator.url, "/v1/embeddings?x=1", { a: 1 });
+    await post(simulator.url, "/v1/chat/completions?x=1", { a: 1 });
     await get(simulator.url, "/status");
     expect(simulator.requests).toMatchObject([
-      { method: "POST", path: "/v1/embeddings?x=1", body: { a: 1 }, status: 400, connection: 1 },
+      {
+        method: "POST",
+        path: "/v1/chat/completions?x=1",
+        body: { a: 1 },
+        status: 400,
+        connection: 1,
+      },
       {
         method: "GET",
         path: "/status",
@@ -90,7 +86,7 @@ describe("a simulated service", () => {
     expect(simulator.requests[0]?.headers["content-length"]).toBe("7");
   });
 
-  it("takes a model out of memory when told", async () => {
+  it("unloads a model by setLoaded", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     simulator.setLoaded(MODEL, false);
     expect((await chat(simulator.url)).status).toBe(400);
@@ -114,16 +110,6 @@ describe("a simulated service", () => {
     expect(read("Microsoft/mine-3/v3/inference_model.json")).toMatchObject({ Name: "mine:3" });
   });
 
-  it("dies of embeddings with a chat model on the versions that do, and can be started again", async () => {
-    await using simulator = await startSimulator({ version: "2.0.1", models: [TALKER] });
-    const answer = await post(simulator.url, "/v1/embeddings", { model: MODEL, input: "x" });
-    expect(answer.status).toBeUndefined();
-    expect(simulator.listening).toBe(false);
-    expect(simulator.requests[0]?.endedBy).toBe("died");
-    await simulator.start();
-    expect((await get(simulator.url, "/status")).status).toBe(200);
-  });
-
   it("closes its port at a shutdown without a reply, and lets a stream end", async () => {
     await using simulator = await startSimulator({ models: [TALKER], tokensPerSecond: 50 });
     const stream = chat(simulator.url, { stream: true, max_tokens: 20 });
@@ -135,34 +121,6 @@ describe("a simulated service", () => {
     });
     expect((await get(simulator.url, "/status")).connection).toMatch(/^ECONN(RESET|REFUSED)$/);
     expect((await stream).chunks.join("")).toContain("[DONE]");
-  });
-
-  it("replies to a shutdown where the switch says so", async () => {
-    await using simulator = await startSimulator({ switches: { shutdown: "reply" } });
-    const reply = await post(simulator.url, "/shutdown", {});
-    expect(jsonOf(reply)).toEqual({ status: "shutting_down" });
-    expect(simulator.listening).toBe(false);
-  });
-});
-
-describe("a switch", () => {
-  it("is that of the version unless it is set", async () => {
-    const switches = { inputTokensRoutes: true, stopStrings: "ignored" } as const;
-    await using simulator = await startSimulator({ switches, models: [TALKER] });
-    expect(simulator.switches).toEqual({ ...switchesOf("2.2.1"), ...switches });
-    const messages = [{ role: "user", content: "Hi" }];
-    const counted = await post(simulator.url, "/v1/chat/completions/input_tokens", {
-      model: MODEL,
-      messages,
-    });
-    expect(jsonOf(counted)).toEqual({ input_tokens: 15, object: "response.input_tokens" });
-  });
-
-  it("makes a missing route answer JSON", async () => {
-    await using simulator = await startSimulator({ switches: { jsonNotFound: true } });
-    expect(jsonOf(await get(simulator.url, "/health"))).toMatchObject({
-      error: { message: "Not found", type: "invalid_request_error" },
-    });
   });
 });
 
@@ -192,7 +150,8 @@ describe("bytes on the wire", () => {
 
   it("answers an expectation without the blank line that should follow", async () => {
     await using simulator = await startSimulator();
-    const head = "POST /v1/embeddings HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\n";
+    const head =
+      "POST /v1/chat/completions HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\n";
     const answer = await bytesOf(simulator.port, `${head}Content-Length: 2\r\n\r\n{}`);
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\nHTTP\/1\.1 400 Bad Request\r\n/);
   });
@@ -226,9 +185,9 @@ describe("bytes on the wire", () => {
   it("takes a chunked body", async () => {
     await using simulator = await startSimulator();
     const head =
-      "POST /v1/embeddings HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+      "POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
     const answer = await bytesOf(simulator.port, `${head}1\r\n{\r\n1\r\n}\r\n0\r\n\r\n`);
-    expect(answer).toContain("key 'model' not found");
+    expect(answer).toContain("Missing required field: model");
   });
 
   it("serves three hundred connections that say nothing, and one that does", async () => {

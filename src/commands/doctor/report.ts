@@ -144,7 +144,7 @@ function modelsOf({ models, defaultModel }: ModelListResult, loaded: readonly st
   };
 }
 
-function memoryOf({ memory }: Health): DoctorReport["memory"] {
+function memoryOf({ memory }: Pick<Health, "memory">): DoctorReport["memory"] {
   if (memory === null) return null;
   const { processMb, freeMb, totalMb } = memory;
   return { process_mb: processMb, free_mb: freeMb, total_mb: totalMb };

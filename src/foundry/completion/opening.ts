@@ -2,7 +2,7 @@ import { isRefused } from "../../http/index.js";
 import { cancelledError, FoundryError, MAX_TOKEN_COUNT, toFoundryError } from "../../lib/index.js";
 import type { CurrentService } from "../connection/index.js";
 import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
-import type { ModelLoader, Wanted } from "../loading/index.js";
+import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
@@ -37,7 +37,7 @@ export interface OpenedChat {
 
 /** Gets a model into memory, having told that it does. */
 export async function* loadTold(
-  wanted: Wanted,
+  wanted: ResolvedModel,
   progress: CompletionProgress,
   context: RunOnService,
 ): AsyncGenerator<CompletionEvent, KnownModel> {
@@ -53,7 +53,7 @@ export async function* loadTold(
     if (hasWaited) tell?.(news);
   };
   try {
-    const { model, warnings } = await loader.load(wanted, signal, { tell: tellOfWaiting });
+    const { model, warnings } = await loader.load(wanted, signal, { onStatus: tellOfWaiting });
     progress.warnings.push(...warnings);
     return model;
   } finally {
@@ -72,7 +72,7 @@ export async function* loadTold(
 export async function* openWithRemedies(
   request: CompletionRequest,
   messages: readonly ChatMessage[],
-  wanted: Wanted,
+  wanted: ResolvedModel,
   progress: CompletionProgress,
   context: RunOnService,
 ): AsyncGenerator<CompletionEvent, OpenedChat> {
@@ -94,7 +94,7 @@ export async function* openWithRemedies(
       return { stream, use };
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      use.end(LEAVES_IT_AT_WORK.has(error.code) ? "left" : "finished");
+      use.end(LEAVES_IT_AT_WORK.has(error.code) ? "abandoned" : "finished");
       sends += error.attempts;
       progress.attempts = sends;
       if (brokeOffAndIsGone(error)) {
@@ -104,7 +104,7 @@ export async function* openWithRemedies(
       }
       const room = roomAfter(error);
       progress.inputTokens ??= believed(overflowOf(error)?.input ?? null);
-      if (room !== null) context.service.learnContext(model.id, room.limit);
+      if (room !== null) context.service.models.learnContext(model.id, room.limit);
       if (error.code === "MODEL_NOT_LOADED" && dialect.can.load && remedies.delete("reload")) {
         model = yield* loadTold({ ...wanted, model }, progress, context);
         yield { type: "status", status: "running", model: model.id };

@@ -1,5 +1,5 @@
 import { FoundryError, MAX_UNKNOWN_WORD, printable, toFoundryError } from "../../lib/index.js";
-import type { Tries } from "../connection/index.js";
+import type { Attempts } from "../connection/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -27,17 +27,19 @@ export async function* runCompletion(
   progress: CompletionProgress,
   context: RunContext,
 ): AsyncGenerator<CompletionEvent, void> {
-  const tries: Tries = { count: 0, changes: 0 };
+  const tries: Attempts = { retries: 0, changes: 0 };
   const { current, signal, tell } = context;
   const warnings = [...progress.warnings];
   try {
     for (;;) {
-      const connection = await current.connection({ signal, tell }).catch((thrown: unknown) => {
-        const error = toFoundryError(thrown);
-        progress.attempts = error.attempts;
-        progress.end(statusAfter(error, progress));
-        throw error;
-      });
+      const connection = await current
+        .connection({ signal, onStatus: tell })
+        .catch((thrown: unknown) => {
+          const error = toFoundryError(thrown);
+          progress.attempts = error.attempts;
+          progress.end(statusAfter(error, progress));
+          throw error;
+        });
       tries.changes = connection.service.changes;
       const onService: RunOnService = { ...context, ...connection };
       const { guessWarning } = connection;
@@ -53,8 +55,7 @@ export async function* runCompletion(
         if (!progress.wasAsked) progress.attempts = error.attempts;
         // After the first token nothing is ever sent again.
         const again =
-          (await current.isWorthAnotherTry(connection, error, tries, signal)) &&
-          !progress.hasStarted;
+          (await current.shouldRetry(connection, error, tries, signal)) && !progress.hasStarted;
         if (!again) {
           progress.end(statusAfter(error, progress));
           throw error;
@@ -77,14 +78,14 @@ async function* runOnce(
 ): AsyncGenerator<CompletionEvent, void> {
   const dialect = await context.service.dialect(context.signal);
   const { loader, signal, tell } = context;
-  const wanted = await loader.want(request.model, signal, undefined, tell);
+  const wanted = await loader.resolveModel(request.model, signal, undefined, tell);
   if (wanted.reason !== null) progress.warnings.push(wanted.reason);
   assertCanChat(wanted.model);
   const release = await admitted(wanted.model, dialect, progress, context);
   try {
     // What waited may have been loaded, or unloaded, meanwhile.
     const current =
-      release === null ? wanted : await loader.want(request.model, signal, undefined, tell);
+      release === null ? wanted : await loader.resolveModel(request.model, signal, undefined, tell);
     const needsLoad = dialect.can.load && current.model.loaded !== true;
     const model = needsLoad ? yield* loadTold(current, progress, context) : current.model;
     const ready = { ...current, model };
@@ -176,9 +177,9 @@ async function* receive(
       }
     }
     // Leaving the loop closed the connection, which not every service heeds.
-    use.end(isOverrun ? "left" : "finished");
+    use.end(isOverrun ? "abandoned" : "finished");
   } finally {
-    use.end("left");
+    use.end("abandoned");
   }
   yield* take(splitter.end());
   const rest = cutter.end();
@@ -246,7 +247,7 @@ async function explained(
   const brokeOff = progress.hasStarted || error.code === "STREAM_INTERRUPTED";
   if (!brokeOff || !BREAKS.has(error.code)) return error;
   try {
-    await context.service.lookOnce({ limits: { wholeMs: 2000 }, signal: context.signal });
+    await context.service.detectOnce({ limits: { wholeMs: 2000 }, signal: context.signal });
   } catch (thrown) {
     if (toFoundryError(thrown).code !== "SERVICE_UNREACHABLE") return error;
     return broke("SERVER_CRASHED", "The service died while it generated.", error, [

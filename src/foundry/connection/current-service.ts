@@ -4,8 +4,8 @@ import {
   cancelledError,
   closedError,
   FoundryError,
+  SharedTasks,
   toFoundryError,
-  untilAborted,
 } from "../../lib/index.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
 import { withoutSecrets } from "../../settings.js";
@@ -16,29 +16,29 @@ import { EmbeddedService } from "../embedded/index.js";
 import { CapacityCheck, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
-import { type OnStatus, StatusListeners } from "../status.js";
-import type { Connection } from "./connection.js";
-import { RetiredConnections } from "./retired-connections.js";
+import type { OnStatus, StatusUpdate } from "../status.js";
+import { type Connection, RetiredConnections } from "./connections.js";
 
-export interface Asking {
+/** The signal that ends a call, and the listener to its status. */
+export interface CallContext {
   readonly signal?: AbortSignal | undefined;
-  readonly tell?: OnStatus | undefined;
+  readonly onStatus?: OnStatus | undefined;
 }
 
-/** One call as it is tried with one connection after the other. */
-export interface Tries {
-  /** How often it was taken up anew. */
-  count: number;
-  /** The service's count of changes when this try began. */
+/** The attempts of one call, on one connection after the other. */
+export interface Attempts {
+  /** How many were made again. */
+  retries: number;
+  /** The service's count of changes when the current attempt began. */
   changes: number;
 }
 
-/** Pauses before a service that was just lost is looked for again, which may be about to come back. */
-const LOOKS_AGAIN_AFTER_MS = [1100, 1500];
-/** A search that took longer has started something or waited for somebody, and is not repeated. */
+/** Pauses between searches for a service that was just lost: it may be restarting. */
+const SEARCH_PAUSES_MS = [1100, 1500];
+/** A search that took longer has started or awaited a program, and is not repeated. */
 const QUICK_SEARCH_MS = 5000;
 
-/** Answers that another server than the one we think of would give, with a status. */
+/** Errors that another server than the expected one would cause, with an HTTP status. */
 const OF_ANOTHER_SERVER = new Set([
   "UNSUPPORTED_BY_SERVER",
   "MODEL_NOT_FOUND",
@@ -47,13 +47,13 @@ const OF_ANOTHER_SERVER = new Set([
   "INVALID_RESPONSE",
 ]);
 
-/** A look at what answers, to see whether it still is the same, takes no longer. */
-const LOOK_MS = 5000;
+/** Time limit of a detection that checks whether the server is still the same. */
+const DETECTION_MS = 5000;
 
 /**
- * Which service is used now. A set endpoint is used and nothing else; without one the service of this
- * machine is found when it is first needed, and found again, once for all who wait, when nothing
- * listens where it was.
+ * The service in use. An endpoint that is set is used and nothing else; without one, the service of
+ * this machine is found when it is first needed, and found again when it is gone from its address.
+ * Concurrent callers share a search.
  */
 export class CurrentService {
   readonly #options: FoundryClientOptions;
@@ -61,19 +61,18 @@ export class CurrentService {
   readonly #embedded: EmbeddedService;
   readonly #discovery: Discovery | null;
   readonly #closing = new AbortController();
-  readonly #lost = new RetiredConnections();
+  readonly #retired = new RetiredConnections();
+  readonly #searches = new SharedTasks<Connection, StatusUpdate>({ runsOn: true });
   #current: Connection | null = null;
-  #finding: { readonly search: Promise<Connection>; readonly audience: StatusListeners } | null =
-    null;
-  /** Whether there was a service that has gone, so that it may be about to come back. */
+  /** Whether a service was lost since the last search, so that it may be restarting. */
   #wasLost = false;
   #elsewhere: Discovery | null = null;
 
-  /** @param machine Where to look; this one but in tests. */
+  /** @param machine Where to search; another than this one only in tests. */
   constructor(options: FoundryClientOptions, machine: Machine = safeMachine()) {
     this.#options = options;
     this.#machine = machine;
-    // The folder that a host starts us in may be anybody's project: only for who asked for it.
+    // The folder that a host starts us in may be an untrusted project: only on request.
     const directories = options.embedded === true ? ["."] : [];
     this.#embedded = new EmbeddedService({ machine, log: options.log, directories });
     if (options.endpoint !== undefined) {
@@ -92,7 +91,7 @@ export class CurrentService {
     return this.#current;
   }
 
-  /** What the last search came to; `null` where none was needed yet, or an endpoint is set. */
+  /** The last search; `null` where none was needed yet, or an endpoint is set. */
   get lastSearch(): Search | null {
     return this.#discovery?.lastSearch ?? null;
   }
@@ -101,92 +100,88 @@ export class CurrentService {
     return this.#discovery?.lastSearchMs ?? null;
   }
 
-  /** Why there is no service, after a look that found none. */
+  /** Why there is no service, after a search that found none. */
   get whyNothing(): FoundryError {
     return this.#discovery?.whyNothing ?? nothingFound();
   }
 
   /**
-   * The connection in use, found first where there is none.
+   * The connection in use. Searches for a service where there is none.
    *
    * @throws FoundryError `NO_ENDPOINT` with all that was tried.
    */
-  async connection({ signal, tell }: Asking = {}): Promise<Connection> {
+  async connection({ signal, onStatus }: CallContext = {}): Promise<Connection> {
     if (this.#current !== null) return this.#current;
     if (signal?.aborted === true) throw cancelledError();
-    // One search for all who wait; each of them only stops waiting.
-    this.#finding ??= this.#beginFinding();
-    const { search, audience } = this.#finding;
-    const leave = audience.join(tell);
-    try {
-      const connection = await untilAborted(search, signal);
-      const message = `Found Foundry Local at ${connection.service.endpoint}`;
-      tell?.({ step: "found", message, percent: null });
-      return connection;
-    } finally {
-      leave();
-    }
+    const search = this.#searches.get("any", (task) => this.#find((update) => task.update(update)));
+    const connection = await search.wait({ signal, onUpdate: onStatus });
+    const message = `Found Foundry Local at ${connection.service.endpoint}`;
+    onStatus?.({ step: "found", message, percent: null });
+    return connection;
   }
 
-  /** Looks without starting anything, for a health check. `null` where nothing is found. */
-  async look(signal?: AbortSignal): Promise<Connection | null> {
+  /** Searches without starting anything, for a health check. `null` where nothing is found. */
+  async findRunning(signal?: AbortSignal): Promise<Connection | null> {
     if (this.#current !== null || this.#discovery === null) return this.#current;
     const search = await this.#discovery.search({ signal, mayStart: false });
     return search.found === null ? null : this.#use(search.found.endpoint, search.found.foundBy);
   }
 
   /**
-   * Does something with the service in use; once more with what is found then, when nobody listens
-   * any more where it was, or another server answers there than did before.
+   * Runs the work on the service in use; again on the service found then, when nothing listens at the
+   * address any more, or another server answers there than before.
    */
-  async use<T>(asking: Asking, work: (connection: Connection) => Promise<T>): Promise<T> {
-    const tries: Tries = { count: 0, changes: 0 };
+  async use<T>(context: CallContext, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const { signal } = context;
+    const attempts: Attempts = { retries: 0, changes: 0 };
     for (;;) {
-      const connection = await this.connection(asking);
-      tries.changes = connection.service.changes;
+      const connection = await this.connection(context);
+      attempts.changes = connection.service.changes;
       try {
         const result = await work(connection);
-        if (!(await this.#changedMeanwhile(connection, tries, asking.signal))) return result;
-        tries.count += 1;
+        if (!(await this.#hasChangedSince(connection, attempts, signal))) return result;
+        attempts.retries += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
-        if (!(await this.isWorthAnotherTry(connection, error, tries, asking.signal))) throw error;
+        if (!(await this.shouldRetry(connection, error, attempts, signal))) throw error;
       }
     }
   }
 
   /**
-   * Takes note of a failure and decides whether the same is to be done again from the beginning. The
-   * retries of single requests are below, and none of what is decided here was retried there.
+   * Takes note of a failure and decides whether the call is made again from the beginning. Single
+   * requests are retried by the transport, which retries no failure that is decided here.
    */
-  async isWorthAnotherTry(
+  async shouldRetry(
     connection: Connection,
     error: FoundryError,
-    tries: Tries,
+    attempts: Attempts,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     connection.service.noteError(error);
     const retries = this.#options.retry?.retries ?? 3;
-    const isGone = this.noteDeath(connection, error);
+    const isGone = this.noteGone(connection, error);
     if (!isGone && error.code === "SERVER_CRASHED" && this.#discovery !== null) {
-      // Its death was seen; what it died of is not sent again.
-      this.#lose(connection);
+      // The request may have caused the crash, so it is not sent again.
+      this.#retire(connection);
       return false;
     }
-    if (signal?.aborted === true || tries.count >= retries) return false;
-    if (!isGone && !(await this.#isAnotherServer(connection, tries.changes, error, signal))) {
+    if (signal?.aborted === true || attempts.retries >= retries) return false;
+    if (!isGone && !(await this.#isAnotherServer(connection, attempts.changes, error, signal))) {
       return false;
     }
-    tries.count += 1;
-    // Not before the first: what is found then was just seen alive.
-    if (tries.count > 1) await pause(pauseMs(tries.count, null, this.#options.retry ?? {}), signal);
+    attempts.retries += 1;
+    // No pause before the first retry: the service that is found then has just answered a probe.
+    if (attempts.retries > 1) {
+      await pause(pauseMs(attempts.retries, null, this.#options.retry ?? {}), signal);
+    }
     return true;
   }
 
-  /** Whether an error says that the service is gone from where it was; then it is forgotten. */
-  noteDeath(connection: Connection, error: FoundryError): boolean {
+  /** Whether an error shows that the service is gone from its address; its connection is retired then. */
+  noteGone(connection: Connection, error: FoundryError): boolean {
     const isGone = this.#discovery !== null && (isRefused(error) || error.code === "CIRCUIT_OPEN");
-    if (isGone) this.#lose(connection);
+    if (isGone) this.#retire(connection);
     return isGone;
   }
 
@@ -196,20 +191,20 @@ export class CurrentService {
     return findFoundryCli(this.#machine, this.#options.cliPath);
   }
 
-  /** Where the service is, when it does not answer at an endpoint of this machine that was set. */
+  /** Where the service runs, when it does not answer at an endpoint of this machine that was set. */
   async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<string | null> {
     if (this.#discovery !== null || !service.isOnThisMachine) return null;
     this.#elsewhere ??= this.#discoveryFor({ autostart: false, embedded: false });
     const search = this.#elsewhere.search({ signal, mayStart: false });
     const { found } = await search.catch(() => ({ found: null }));
-    // At the same host and port it has not moved: the address is wrong in another way, such as https.
+    // At the same host and port it did not move: the address is wrong in another way, such as https.
     const isThere = found !== null && hostOf(found.endpoint) === hostOf(service.endpoint);
     return found === null || isThere ? null : found.endpoint;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    const connections = [...this.#lost.all, ...(this.#current === null ? [] : [this.#current])];
+    const connections = [...this.#retired.all, ...(this.#current === null ? [] : [this.#current])];
     await Promise.all([
       ...connections.map(({ service }) => service.close()),
       this.#discovery?.close(),
@@ -217,13 +212,13 @@ export class CurrentService {
     ]);
   }
 
-  /** Whether another server took the place of the one that was asked, so that its answers were misread. */
-  async #changedMeanwhile(
+  /** Whether another server has replaced the expected one, so that its answers were misread. */
+  async #hasChangedSince(
     { service }: Connection,
-    { count, changes }: Tries,
+    { retries, changes }: Attempts,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    if (!service.mayHaveChanged || count >= (this.#options.retry?.retries ?? 3)) return false;
+    if (!service.mayHaveChanged || retries >= (this.#options.retry?.retries ?? 3)) return false;
     await service.dialect(signal).catch(() => null);
     return service.changes !== changes;
   }
@@ -235,14 +230,14 @@ export class CurrentService {
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
-    // Another call may have noticed it already.
+    // Another call may have detected it already.
     if (service.changes !== changesBefore) return true;
     try {
-      const limits = { wholeMs: LOOK_MS };
-      await service.lookOnce(signal === undefined ? { limits } : { limits, signal });
+      const limits = { wholeMs: DETECTION_MS };
+      await service.detectOnce(signal === undefined ? { limits } : { limits, signal });
       return service.changes !== changesBefore;
     } catch {
-      // It does not answer now; what it said before is all there is to tell.
+      // It does not answer now, so the first error is all that is known.
       return false;
     }
   }
@@ -254,37 +249,28 @@ export class CurrentService {
     return new Discovery({ machine, ...may, discovery, cliPath, log, embeddedService });
   }
 
-  #lose(connection: Connection): void {
+  #retire(connection: Connection): void {
     if (this.#current !== connection) return;
     this.#current = null;
     this.#wasLost = true;
-    this.#lost.add(connection);
+    this.#retired.add(connection);
   }
 
-  #beginFinding() {
-    const audience = new StatusListeners();
-    const search = this.#find((news) => audience.tell(news)).finally(() => {
-      this.#finding = null;
-    });
-    return { search, audience };
-  }
-
-  async #find(tell: OnStatus): Promise<Connection> {
+  async #find(onStatus: OnStatus): Promise<Connection> {
     const discovery = this.#discovery;
-    // With an endpoint that is set there always is a connection.
     if (discovery === null) throw new Error("an endpoint is set, so nothing is searched for");
-    const pauses = this.#wasLost ? [...LOOKS_AGAIN_AFTER_MS] : [];
+    const pauses = this.#wasLost ? [...SEARCH_PAUSES_MS] : [];
     this.#wasLost = false;
-    tell({ step: "finding", message: "Looking for Foundry Local", percent: null });
+    onStatus({ step: "finding", message: "Looking for Foundry Local", percent: null });
     for (;;) {
       const begin = performance.now();
-      const { found, error } = await discovery.search({ tell });
+      const { found, error } = await discovery.search({ tell: onStatus });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
       const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
-      const again = wasQuick ? pauses.shift() : undefined;
-      if (again === undefined) throw error ?? nothingFound();
-      // Holds the process: somebody waits, perhaps a script that has nothing else to do.
-      await setTimeout(again, undefined, { signal: this.#closing.signal }).catch(() => {
+      const nextPauseMs = wasQuick ? pauses.shift() : undefined;
+      if (nextPauseMs === undefined) throw error ?? nothingFound();
+      // The timer keeps the process alive: a script may wait for nothing else.
+      await setTimeout(nextPauseMs, undefined, { signal: this.#closing.signal }).catch(() => {
         throw closedError();
       });
     }
@@ -292,32 +278,32 @@ export class CurrentService {
 
   #use(endpoint: string, foundBy: FoundBy): Connection {
     if (this.#closing.signal.aborted) throw closedError();
-    // Somebody else may have found it meanwhile.
+    // A concurrent search may have found it.
     if (this.#current?.service.endpoint === endpoint) return this.#current;
-    if (this.#current !== null) this.#lose(this.#current);
-    this.#current = this.#lost.takeUpAgain(endpoint) ?? this.#connectionTo(endpoint, foundBy);
+    if (this.#current !== null) this.#retire(this.#current);
+    this.#current = this.#retired.reuse(endpoint) ?? this.#connectionTo(endpoint, foundBy);
     return this.#current;
   }
 
   #connectionTo(endpoint: string, foundBy: FoundBy): Connection {
     const { downloadStallMs } = this.#options;
     const { apiKey: _key, headers: _headers, ...open } = this.#options;
-    // Foundry Local wants no key, so one is for the endpoint that was set with it, not for a found one.
+    // Foundry Local needs no key: a key belongs to the endpoint that it was set with, not to a found one.
     const options = this.#discovery === null ? this.#options : open;
     const service = new Service(endpoint, options, this.#discovery !== null);
-    const room = new CapacityCheck(service, this.#machine);
+    const capacity = new CapacityCheck(service, this.#machine);
     return {
       service,
       foundBy,
       guessWarning: foundBy === "guess" ? guessWarning(service.endpoint) : null,
-      room,
-      loader: new ModelLoader(service, this.#options.model, room),
+      capacity,
+      loader: new ModelLoader(service, this.#options.model, capacity),
       downloader: new ModelDownloader(
         {
           service,
           machine: this.#machine,
           ...(foundBy === "embedded" ? { embedded: this.#embedded } : {}),
-          // A download goes to the models of this machine, whoever told where the service is.
+          // A download goes to the models of this machine, however the service was found.
           cli: () => this.commandLine(),
         },
         {
@@ -340,14 +326,14 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
 const hostOf = (endpoint: string): string =>
   URL.canParse(endpoint) ? new URL(endpoint).host : endpoint;
 
-/** For the case that a search ends without a word. */
+/** For a search that ends without an error. */
 const nothingFound = (): FoundryError =>
   new FoundryError("NO_ENDPOINT", "No Foundry Local was found.", {
     action: "Start it, or set FOUNDRY_ENDPOINT.",
     retryable: true,
   });
 
-/** Programs that we start learn nothing of what is meant for a service. */
+/** This machine, without our own secrets in the environment of programs that are started. */
 function safeMachine(): Machine {
   const machine = thisMachine();
   return { ...machine, environment: withoutSecrets(machine.environment) };

@@ -1,2 +1,2 @@
-export type { Connection } from "./connection.js";
-export { CurrentService, type Tries } from "./current-service.js";
+export type { Connection } from "./connections.js";
+export { type Attempts, CurrentService } from "./current-service.js";

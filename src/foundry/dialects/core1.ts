@@ -13,7 +13,9 @@ import {
   type Subject,
 } from "./failures.js";
 
-export const core1StatusSchema = z.object({ modelDirPath: z.string() });
+export const core1StatusSchema = z
+  .object({ modelDirPath: z.string() })
+  .transform(({ modelDirPath }) => ({ pid: null, modelCachePath: modelDirPath }));
 
 /**
  * C1, core 1.x behind Kestrel: the daemon of CLI 0.10 and the web service of SDK 1.x
@@ -56,6 +58,9 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     title: "Foundry Local core 1.x",
     version: "1.x",
     can: {
+      isFoundryLocal: true,
+      isOldGeneration: false,
+      fixedPortNarrowsList: true,
       load: true,
       listsOnlyDownloaded: true,
       stopsOnDisconnect: true,
@@ -68,8 +73,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 
     async status(call) {
       const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
-      const { modelDirPath } = parseAnswer(answer, core1StatusSchema, "/status");
-      return { pid: null, modelCachePath: modelDirPath };
+      return parseAnswer(answer, core1StatusSchema, "/status");
     },
 
     async listModels(call) {

@@ -14,10 +14,9 @@ import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
 
-export const core2StatusSchema = z.object({
-  modelCachePath: z.string(),
-  pid: pidSchema,
-});
+export const core2StatusSchema = z
+  .object({ modelCachePath: z.string(), pid: pidSchema })
+  .transform(({ modelCachePath, pid }) => ({ modelCachePath, pid: pid ?? null }));
 
 const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"]) });
 const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });
@@ -66,9 +65,9 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
 
   // One family after the other: when the service is gone, requests side by side would use up the
   // failures that the circuit allows before any of them is tried again.
-  const loadedModels = async (call: Call) => {
+  const loadedModels = async (call: Call, asked = families) => {
     const loaded: LoadedModel[] = [];
-    for (const family of families) {
+    for (const family of families.filter((each) => asked.includes(each))) {
       const path = `${prefixOf(family)}/models/loaded`;
       const answer = await get(path, call, { doing: "other" });
       const { ids } = parseAnswer(answer, idListSchema, path);
@@ -82,6 +81,9 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     title: `Foundry Local core ${version.version}`,
     version: version.version,
     can: {
+      isFoundryLocal: true,
+      isOldGeneration: false,
+      fixedPortNarrowsList: false,
       load: true,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: version.stopsOnDisconnect,
@@ -94,8 +96,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
 
     async status(call) {
       const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
-      const { pid, modelCachePath } = parseAnswer(answer, core2StatusSchema, "/status");
-      return { pid: pid ?? null, modelCachePath };
+      return parseAnswer(answer, core2StatusSchema, "/status");
     },
 
     async listModels(call) {
@@ -128,7 +129,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
 
     async unload(model, call) {
       // The alias stands for one of its versions: unloading by it must not hit another one.
-      const before = await loadedModels(call);
+      const before = await loadedModels(call, [model.family]);
       const isLoaded = before.some(({ id, family }) => id === model.id && family === model.family);
       if (!isLoaded) return "not_loaded";
       const answer = await byName("unload", model, namesFor(model, model.id), call);

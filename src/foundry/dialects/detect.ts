@@ -4,9 +4,15 @@ import { idListSchema, jsonOf, kindOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
-import type { Call, Dialect } from "./dialect.js";
+import type { Call, Dialect, ServiceStatus } from "./dialect.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { openaiDialect } from "./openai.js";
+
+export interface Detected {
+  readonly dialect: Dialect;
+  /** The status that the service gave; `null` where it gave none that can be read. */
+  readonly status: ServiceStatus | null;
+}
 
 /**
  * Finds out which server answers, by questions that change nothing (docs/foundry-local.md,
@@ -14,7 +20,7 @@ import { openaiDialect } from "./openai.js";
  *
  * @throws FoundryError `NOT_FOUNDRY` when something answers that is none of them.
  */
-export async function detectDialect(transport: HttpTransport, call: Call): Promise<Dialect> {
+export async function detectDialect(transport: HttpTransport, call: Call): Promise<Detected> {
   const ask = async (path: string): Promise<HttpAnswer> => {
     const maxBodyBytes = path.endsWith("/status") ? MAX_STATUS_BYTES : MAX_LIST_BYTES;
     const question = { method: "GET", path, ...call, maxBodyBytes, anyStatus: true } as const;
@@ -27,24 +33,35 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     }
   };
 
-  const status = await ask("/status");
-  if (isOatpp(status) || core2StatusSchema.safeParse(jsonOf(status)).success) {
-    return core2Dialect(transport, await probeCore2Version(transport, call));
+  const answer = await ask("/status");
+  const core2 = core2StatusSchema.safeParse(jsonOf(answer));
+  if (isOatpp(answer) || core2.success) {
+    const dialect = core2Dialect(transport, await probeCore2Version(transport, call));
+    return { dialect, status: answer.status === 200 ? (core2.data ?? null) : null };
   }
-  if (core1StatusSchema.safeParse(jsonOf(status)).success) return core1Dialect(transport);
+  const core1 = core1StatusSchema.safeParse(jsonOf(answer));
+  if (core1.success) {
+    const status = answer.status === 200 ? core1.data : null;
+    return { dialect: core1Dialect(transport), status };
+  }
 
-  const oldStatus = await ask("/openai/status");
-  if (isOldService(oldStatus)) return serviceDialect(transport);
+  const oldAnswer = await ask("/openai/status");
+  const old = serviceStatusSchema.safeParse(jsonOf(oldAnswer));
+  if (oldAnswer.status === 200 && old.success) {
+    return { dialect: serviceDialect(transport), status: old.data };
+  }
   // Its status may be damaged; some engines answer 200 at every path.
-  if (oldStatus.status === 200 && isIdList(await ask("/openai/loadedmodels"))) {
-    return serviceDialect(transport);
+  if (oldAnswer.status === 200 && isIdList(await ask("/openai/loadedmodels"))) {
+    return { dialect: serviceDialect(transport), status: null };
   }
 
-  if (isIdList(await ask("/models/loaded"))) return core1Dialect(transport);
+  if (isIdList(await ask("/models/loaded"))) {
+    return { dialect: core1Dialect(transport), status: null };
+  }
 
   const models = await ask("/v1/models");
   if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
-    return openaiDialect(transport);
+    return { dialect: openaiDialect(transport), status: { pid: null, modelCachePath: null } };
   }
   throw notFoundry(transport.baseUrl, models);
 }
@@ -59,9 +76,6 @@ function wasCut(error: unknown): boolean {
 
 const isOatpp = (answer: HttpAnswer): boolean =>
   (answer.headers["server"] ?? "").toLowerCase().startsWith("oatpp");
-
-const isOldService = (answer: HttpAnswer): boolean =>
-  answer.status === 200 && serviceStatusSchema.safeParse(jsonOf(answer)).success;
 
 const isIdList = (answer: HttpAnswer): boolean =>
   answer.status === 200 && idListSchema.safeParse(jsonOf(answer)).success;

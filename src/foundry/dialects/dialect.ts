@@ -1,6 +1,6 @@
 import type { PhaseLimits } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
-import type { KnownModel, ListedModel, LoadedModel } from "../models/index.js";
+import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the
@@ -72,6 +72,12 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
 
 /** What differs between servers and matters above the dialect. Declared, not found out by failing. */
 export interface Abilities {
+  /** A service of Foundry Local: its command line downloads and manages models for it. */
+  readonly isFoundryLocal: boolean;
+  /** The service of the old command line, which a newer installation may leave running. */
+  readonly isOldGeneration: boolean;
+  /** It lists fewer variants when it was started on a fixed port (#1065). */
+  readonly fixedPortNarrowsList: boolean;
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
   /** Its list is what is downloaded, not the whole catalog. */
@@ -115,9 +121,18 @@ export interface Dialect {
   /** The cheapest question that proves that the service lives; answers while a model loads. */
   status(call: Call): Promise<ServiceStatus>;
   listModels(call: Call): Promise<ModelList>;
-  /** `null` where the server does not tell. */
-  loadedModels(call: Call): Promise<readonly LoadedModel[] | null>;
-  /** Returns when the model is in memory. `typed` is what the user asked for. */
+  /**
+   * `null` where the server does not say.
+   *
+   * @param families Which to ask for, where each has its own route. Default: all.
+   */
+  loadedModels(call: Call, families?: readonly Family[]): Promise<readonly LoadedModel[] | null>;
+  /**
+   * Resolves when the model is in memory.
+   *
+   * @param model Its `loaded` is `false` only where the service has just said so.
+   * @param typed What the user asked for.
+   */
   load(
     model: KnownModel,
     typed: string,

@@ -1,3 +1,4 @@
+/** @internal Its module needs the schema library, which the published types do without. */
 export { leftOutWarning } from "./answers.js";
 export { detectDialect } from "./detect.js";
 export {

@@ -15,6 +15,9 @@ export function openaiDialect(transport: HttpTransport): Dialect {
     title,
     version: null,
     can: {
+      isFoundryLocal: false,
+      isOldGeneration: false,
+      fixedPortNarrowsList: false,
       load: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,

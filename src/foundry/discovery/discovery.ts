@@ -2,14 +2,14 @@ import {
   cancelledError,
   closedError,
   FoundryError,
+  SharedTask,
   toFoundryError,
-  untilAborted,
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { EmbeddedService } from "../embedded/index.js";
-import { type OnStatus, StatusListeners } from "../status.js";
+import type { OnStatus, StatusUpdate } from "../status.js";
 import { candidateOf } from "./candidate.js";
 import type { Found, Search } from "./found.js";
 import { searchOnce } from "./search.js";
@@ -51,11 +51,10 @@ const KNOWN_PORTS = [5272, 5273, 5764, 39839, 22334];
 /** A cold start was seen to take 30 seconds. */
 const START_TIMEOUT_MS = 60_000;
 
-/** A search that is on its way, and who waits for it. */
+/** A search that is running. */
 interface Running {
   readonly mayStart: boolean;
-  readonly search: Promise<Search>;
-  readonly audience: StatusListeners;
+  readonly search: SharedTask<Search, StatusUpdate>;
 }
 
 /** Finds the service of this machine. */
@@ -95,7 +94,7 @@ export class Discovery {
       const running = this.#running ?? this.#begin(wantsStart);
       // Who only looks does not wait for a start, which takes a minute and more.
       if (!wantsStart && running.mayStart) return this.#peek(running, signal, tell);
-      const search = await follow(running, signal, tell);
+      const search = await running.search.wait({ signal, onUpdate: tell });
       if (search.found !== null || running.mayStart || !wantsStart) return search;
     }
   }
@@ -160,7 +159,7 @@ export class Discovery {
     const patience = AbortSignal.timeout(this.#timing.lookMs);
     const end = signal === undefined ? patience : AbortSignal.any([signal, patience]);
     try {
-      return await follow(running, end, tell);
+      return await running.search.wait({ signal: end, onUpdate: tell });
     } catch (error) {
       if (!patience.aborted || signal?.aborted === true || this.#closing.signal.aborted)
         throw error;
@@ -169,12 +168,10 @@ export class Discovery {
   }
 
   #begin(mayStart: boolean): Running {
-    const audience = new StatusListeners();
-    const search = this.#searchOnce(mayStart, (news) => audience.tell(news));
-    const running = { mayStart, search, audience };
+    const work = (task: SharedTask<Search, StatusUpdate>) =>
+      this.#searchOnce(mayStart, (update) => task.update(update));
+    const running = { mayStart, search: new SharedTask(work, { runsOn: true }) };
     this.#running = running;
-    // All who wait may have left.
-    running.search.catch(() => {});
     return running;
   }
 
@@ -232,22 +229,9 @@ export class Discovery {
   }
 }
 
-const underWay = ({ audience: { latest } }: Running): FoundryError =>
+const underWay = ({ search: { latest } }: Running): FoundryError =>
   new FoundryError(
     "NO_ENDPOINT",
     `Foundry Local is not up yet. Under way: ${latest?.message ?? "looking for it"}.`,
     { action: "Ask again in a moment.", retryable: true },
   );
-
-async function follow(
-  running: Running,
-  signal: AbortSignal | undefined,
-  tell: OnStatus | undefined,
-): Promise<Search> {
-  const leave = running.audience.join(tell);
-  try {
-    return await untilAborted(running.search, signal);
-  } finally {
-    leave();
-  }
-}

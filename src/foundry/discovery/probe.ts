@@ -45,12 +45,12 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
   const connectMs = Math.min(CONNECT_MS, wholeMs * CONNECT_SHARE);
   const transport = new HttpTransport({ baseUrl: url, connectMs, ...(log && { log }) });
   try {
-    const dialect = await detectDialect(transport, {
+    const { dialect } = await detectDialect(transport, {
       limits: {},
       signal: AbortSignal.any([tooLate, signal]),
       retry: false,
     });
-    if (dialect.name === "openai") return STRANGER;
+    if (!dialect.can.isFoundryLocal) return STRANGER;
     return { is: "foundry", dialect: dialect.name, outcome: `${dialect.title} answers there` };
   } catch (thrown) {
     const error = toFoundryError(thrown);

@@ -5,41 +5,41 @@ import { FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import { inPool, LATE } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 
-const TOLD_WITHIN_MS = 30_000;
+const ANSWER_MS = 30_000;
 
 const locationSchema = z.object({ path: z.string().min(1) });
 
-/** Where the newer command line keeps models, as far as it tells. */
-export type CacheTold =
+/** Where the newer command line stores models, as far as it says. */
+export type CliCache =
   | { readonly kind: "folder"; readonly path: string }
-  /** It tells, in letters that cannot be read: in the code page of a Windows console. */
+  /** It prints a path that cannot be decoded: in the code page of a Windows console. */
   | { readonly kind: "unreadable" }
-  | { readonly kind: "nothing" };
+  | { readonly kind: "unknown" };
 
 export async function cacheOf(
   cli: FoundryCli,
   signal: AbortSignal,
   platform: NodeJS.Platform,
-): Promise<CacheTold> {
+): Promise<CliCache> {
   const { end, stdout } = await cli.run(["cache", "location", "-o", "json"], {
-    timeoutMs: TOLD_WITHIN_MS,
+    timeoutMs: ANSWER_MS,
     signal,
   });
-  if (end.kind !== "exited" || end.code !== 0) return { kind: "nothing" };
-  // Banners and notes on progress may stand around it.
+  if (end.kind !== "exited" || end.code !== 0) return { kind: "unknown" };
+  // Banners and progress may be printed around it.
   const json = stdout.slice(stdout.indexOf("{"), stdout.lastIndexOf("}") + 1);
   const value = jsonFrom(json);
   const path = locationSchema.safeParse(value).data?.path;
   if (path !== undefined) return { kind: "folder", path };
   // In some code pages the second byte of a letter is a backslash, which breaks JSON.
   const isUnreadable = platform === "win32" && value === undefined && /"path"\s*:/.test(json);
-  return { kind: isUnreadable ? "unreadable" : "nothing" };
+  return { kind: isUnreadable ? "unreadable" : "unknown" };
 }
 
 /**
- * Whether two paths name the same folder, as far as their spelling tells. On Windows a program may have
- * written its letters beyond ASCII in the code page of a console, which are read as `\ufffd`, or have
- * put `?` for those that it lacks: either stands for any number of them.
+ * Whether two paths name the same folder, by their spelling. On Windows a program may print letters
+ * beyond ASCII in the code page of a console, which are decoded as `\ufffd`, or replace those that the
+ * code page lacks by `?`: either matches any number of letters.
  */
 export function isSamePath(one: string, other: string, platform: NodeJS.Platform): boolean {
   const { resolve } = platform === "win32" ? path.win32 : path.posix;
@@ -56,7 +56,7 @@ export function isSamePath(one: string, other: string, platform: NodeJS.Platform
 
 const UNREADABLE = /[\ufffd?]/;
 
-/** Whether a path is the same as one in which letters were unreadable. */
+/** Whether a path matches one with unreadable letters. */
 function fits(path: string, unreadable: string): boolean {
   const blurred = (text: string): string => text.replace(/(?:[^ -~]|\?)+/g, "?");
   return blurred(path) === blurred(unreadable);

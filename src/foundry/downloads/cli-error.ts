@@ -1,15 +1,9 @@
+import { truncate } from "../../lib/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
-import type { DownloadFault } from "./download-advice.js";
 import { linesOf, percentOf } from "./download-output.js";
+import type { CliError, DownloadFault } from "./failures.js";
 
-/** Why the command line ended without the model, as far as its words tell. */
-export interface CliError {
-  readonly reason: DownloadFault;
-  /** Its words as a clause without a full stop, without paths and stacks; `null` where it said none. */
-  readonly clause: string | null;
-}
-
-/** In this order: a registry that cannot be reached is not a model that is missing there. */
+/** The first match counts: a registry that cannot be reached is not a model that is missing there. */
 const REASONS: readonly (readonly [DownloadFault, RegExp])[] = [
   ["unknown_command", /unrecognized (?:command|argument)|unknown (?:command|option)\b/i],
   [
@@ -26,7 +20,7 @@ const REASONS: readonly (readonly [DownloadFault, RegExp])[] = [
   ],
 ];
 
-/** What stands before the words themselves. */
+/** Prefixes of a message: marks, times, levels, names of exceptions. */
 const PREFIXES = [
   /^[^\p{L}\p{N}[('"]+/u,
   /^\[\d\d:\d\d:\d\d [A-Z]{3}\] ?/,
@@ -39,16 +33,16 @@ const PREFIXES = [
 
 const COMPLAINS =
   /\b(?:error|exception|ERR)\b|\b(?:failed|cannot|could not|unable|not found|not enough)\b/i;
-/** Stacks, advice, and complaints about other models that every command of some versions makes (#718). */
+/** Stacks, advice, and complaints about other models that every command of some versions prints (#718). */
 const IS_NOISE = /^(?:at |--- |---> |Hint:|(?:\[[^\]]*\] ?)?Failed to process model #\d)/;
-/** That it failed, and nothing else. */
+/** Messages that say that it failed, and nothing else. */
 const SAYS_NOTHING = /^(?:Downloading \S+|LogException)?$/;
 const LONGEST = 160;
-/** Bounds what the expressions have to search. */
+/** Bounds the text that the expressions search. */
 const MOST = 20_000;
 const LONGEST_LINE = 2000;
 
-/** Reads what the command line said before it gave up. */
+/** Finds the reason in the output of a command line that failed. */
 export function cliErrorOf(stdout: string, stderr: string): CliError {
   const lines = [...linesOf(stderr.slice(-MOST)), ...linesOf(stdout.slice(-MOST))]
     .map((line) => line.slice(0, LONGEST_LINE))
@@ -59,18 +53,18 @@ export function cliErrorOf(stdout: string, stderr: string): CliError {
   const clauses = (complaints.length > 0 ? complaints : lines.filter(isWords).slice(-1)).map(
     clauseOf,
   );
-  // The line that tells the reason says more than the one that says that there was an error.
+  // The line with the reason says more than the line that says that there was an error.
   const [, words] = REASONS.find(([name]) => name === reason) ?? [];
-  const telling = words === undefined ? undefined : clauses.find((clause) => words.test(clause));
+  const withReason = words === undefined ? undefined : clauses.find((clause) => words.test(clause));
   return {
     reason,
-    clause: telling ?? clauses.find((clause) => !SAYS_NOTHING.test(clause)) ?? null,
+    clause: withReason ?? clauses.find((clause) => !SAYS_NOTHING.test(clause)) ?? null,
   };
 }
 
 const isWords = (line: string): boolean => percentOf(line) === null && /\p{L}{3}/u.test(line);
 
-/** The bar ends without a line break when the download breaks (#20). */
+/** Removes a progress bar before the message: it ends without a line break when the download breaks (#20). */
 function withoutProgress(line: string): string {
   const speeds = [...line.matchAll(/\/s ?(?=[A-Z])/g)];
   const bar = /^.*\d ?%/.exec(line.slice(0, speeds.at(-1)?.index ?? 0))?.[0].length;
@@ -86,7 +80,6 @@ function clauseOf(line: string): string {
     for (const prefix of PREFIXES) words = words.replace(prefix, "");
   }
   const [sentence = ""] = words.split(/(?<=\p{L}{2}\S*|\))[.!?](?:\s|$)/u);
-  const short =
-    sentence.length > LONGEST ? `${sentence.slice(0, LONGEST).toWellFormed()}…` : sentence;
+  const short = sentence.length > LONGEST ? `${truncate(sentence, LONGEST)}…` : sentence;
   return short.replace(/, see inner exception/i, "").replace(/[\s.:,;]+$/, "");
 }

@@ -10,15 +10,15 @@ import {
 } from "../../platform/index.js";
 import { type FileLock, FileLocks } from "./file-lock.js";
 
-/** How often it is looked whether another process has ended its download, in milliseconds. */
-const LOOK_AGAIN_MS = 500;
+/** How often to check whether another process has released the lock, in milliseconds. */
+const POLL_MS = 500;
 
-/** Those of this process who wait, by directory: one after the other in the order they came. */
-const lines = new Map<string, Promise<void>>();
+/** The end of the queue of this process, by directory: the lock is given in the order of asking. */
+const queueEnds = new Map<string, Promise<void>>();
 
 /**
- * One download at a time for all of this user's processes of ours: two at once damage each other's
- * files on some versions (microsoft/vscode-ai-toolkit #207), and share one line anyway.
+ * Lets one download run at a time among all processes of this user: concurrent downloads damage each
+ * other's files on some versions (microsoft/vscode-ai-toolkit #207), and share the bandwidth anyway.
  */
 export class DownloadLock {
   readonly #own: string;
@@ -32,54 +32,54 @@ export class DownloadLock {
   }
 
   /**
-   * Does the work when nobody else downloads.
+   * Runs the work while it holds the lock.
    *
-   * @param onWait told once when it has to wait.
-   * @throws FoundryError `CANCELLED` when the signal is aborted before its turn.
+   * @param onWait Called once when the lock is held by another download.
+   * @throws FoundryError `CANCELLED` when the signal is aborted before the lock is acquired.
    */
-  async take<T>(signal: AbortSignal, onWait: () => void, work: () => Promise<T>): Promise<T> {
-    const before = lines.get(this.#directory);
+  async run<T>(signal: AbortSignal, onWait: () => void, work: () => Promise<T>): Promise<T> {
+    const before = queueEnds.get(this.#directory);
     let leave = () => {};
     const left = new Promise<void>((resolve) => {
       leave = resolve;
     });
-    // Who leaves the line lets the next one have only the place that he had himself.
-    const mine = (before ?? Promise.resolve()).then(() => left);
-    lines.set(this.#directory, mine);
+    // Leaving the queue early does not let the next one overtake those before.
+    const end = (before ?? Promise.resolve()).then(() => left);
+    queueEnds.set(this.#directory, end);
     try {
       if (before !== undefined) {
         onWait();
         await untilAborted(before, signal);
       }
-      const claim = await this.#claim(signal, before === undefined ? onWait : () => {});
+      const lock = await this.#acquire(signal, before === undefined ? onWait : () => {});
       try {
         return await work();
       } finally {
-        await claim?.release();
+        await lock?.release();
       }
     } finally {
       leave();
-      void mine.then(() => {
-        if (lines.get(this.#directory) === mine) lines.delete(this.#directory);
+      void end.then(() => {
+        if (queueEnds.get(this.#directory) === end) queueEnds.delete(this.#directory);
       });
     }
   }
 
-  /** `null` where no claim can be made: then only this process keeps order. */
-  async #claim(signal: AbortSignal, onWait: () => void): Promise<FileLock | null> {
-    const claims = new FileLocks(this.#directory);
-    for (let looks = 0; ; looks += 1) {
+  /** `null` where no lock file can be written: then only this process serializes its downloads. */
+  async #acquire(signal: AbortSignal, onWait: () => void): Promise<FileLock | null> {
+    const locks = new FileLocks(this.#directory);
+    const tryLock = () => makePrivateDirectory(this.#own).then(() => locks.tryLock());
+    for (let attempts = 1; ; attempts += 1) {
       if (signal.aborted) throw cancelledError();
-      const tryClaim = () => makePrivateDirectory(this.#own).then(() => claims.tryClaim());
-      const claim = await tryClaim().catch((error: unknown) => {
+      const lock = await tryLock().catch((error: unknown) => {
         this.#log.warn({ error: String(error) }, "downloads of other processes cannot be seen");
         return "unknown" as const;
       });
-      if (claim === "unknown") return null;
-      if (claim !== null) return claim;
-      if (looks === 0) onWait();
-      // Two who got in each other's way must not do so again.
-      const pauseMs = LOOK_AGAIN_MS * (0.5 + Math.random());
+      if (lock === "unknown") return null;
+      if (lock !== null) return lock;
+      if (attempts === 1) onWait();
+      // Jitter: two processes that collided must not collide again.
+      const pauseMs = POLL_MS * (0.5 + Math.random());
       await setTimeout(pauseMs, undefined, { signal }).catch(() => {});
     }
   }

@@ -15,12 +15,11 @@ import {
   withoutCli,
   withSilentCli,
 } from "./failures.js";
-import type { DownloadLimits } from "./limits.js";
+import { type DownloadLimits, StallTimer } from "./limits.js";
 import { untilListed } from "./presence.js";
-import { Stall } from "./stall.js";
 import { downloadWithCli } from "./with-cli.js";
 
-/** A core that this package hosts in a process of its own, as far as downloads go. */
+/** The part of an embedded core that downloads. */
 export interface EmbeddedDownloads {
   download(
     model: { readonly id: string; readonly alias: string },
@@ -32,11 +31,11 @@ export interface EmbeddedDownloads {
 }
 
 export interface DownloadContext {
-  /** The service whose models they become. */
+  /** The service that the models are downloaded for. */
   readonly service: Service;
   /** The command line of this machine, for services that do not download over HTTP. */
   readonly cli: () => Promise<FoundryCli | null>;
-  /** Where the service is one that we host ourselves: it downloads. */
+  /** Set where the service is embedded in a process of this program: it downloads by itself. */
   readonly embedded?: EmbeddedDownloads | undefined;
   /** Default: this one. */
   readonly machine?: Machine | undefined;
@@ -47,18 +46,18 @@ export interface DownloadMethodCall {
   readonly onPercent: (percent: number | null) => void;
 }
 
-/** One way to download a model for one service. */
+/** A method of downloading models for one service. */
 export interface DownloadMethod {
-  /** What to say of it when it is cancelled. */
+  /** Decides what the error of a cancellation says. */
   readonly stage: Stage;
   download(model: KnownModel, call: DownloadMethodCall): Promise<void>;
 }
 
 /**
- * How models get to a service: it fetches them itself, or we host it, or the command line of this
- * machine puts them where it looks.
+ * Selects the download method for a service: the service itself over HTTP, an embedded core, or the
+ * command line of this machine, if it downloads to where the service looks.
  *
- * @throws FoundryError `DOWNLOAD_UNAVAILABLE` with what the user can do where there is no way.
+ * @throws FoundryError `DOWNLOAD_UNAVAILABLE` with what the user can do where there is no method.
  */
 export async function selectDownloadMethod(
   model: KnownModel,
@@ -75,15 +74,14 @@ export async function selectDownloadMethod(
         untilAborted(dialect.download(wanted, { ...call, stallMs: limits.stallMs }), call.signal),
     };
   }
-  if (embedded !== undefined) return throughEmbedded(embedded, service, limits);
-  if (dialect.name === "openai") throw ofAnotherEngine(model);
+  if (embedded !== undefined) return embeddedMethod(embedded, service, limits);
+  if (!dialect.can.isFoundryLocal) throw ofAnotherEngine(model);
   if (!service.isOnThisMachine) throw onAnotherMachine(model);
   const cli = await context.cli();
   if (cli === null) throw withoutCli(model);
-  // What begins with a dash would be an option of the command.
+  // An id that begins with a dash would be an option of the command.
   if (!/^[\p{L}\p{N}_]/u.test(model.id)) throw withOddName();
-  const status = await dialect.status({ limits: { wholeMs: STATUS_MS }, signal }).catch(() => null);
-  const cache = status?.modelCachePath ?? null;
+  const cache = await service.modelCachePath(signal).catch(() => null);
   await assertReaches(cli, cache, model, context, signal);
   return {
     stage: "daemon",
@@ -91,9 +89,7 @@ export async function selectDownloadMethod(
   };
 }
 
-const STATUS_MS = 10_000;
-
-/** Whether what a command line downloads gets to the service at all. */
+/** Refuses a command line whose downloads would not reach the service. */
 async function assertReaches(
   cli: FoundryCli,
   cache: string | null,
@@ -106,23 +102,23 @@ async function assertReaches(
   const target = await cacheOf(cli, signal, machine.platform);
   if (signal.aborted) throw cancelledError();
   if (target.kind === "unreadable") return;
-  if (target.kind === "nothing" && (cli.generation === null || cache !== null)) {
+  if (target.kind === "unknown" && (cli.generation === null || cache !== null)) {
     throw withSilentCli(model);
   }
-  if (target.kind === "nothing" || cache === null) return;
+  if (target.kind === "unknown" || cache === null) return;
   if (await isSameFolder(target.path, cache, machine.platform)) return;
-  // A loopback address may be the end of a tunnel; then its folder is nothing of ours.
+  // A loopback address may be the end of a tunnel; then the folder is one of another machine.
   throw (await service.isOnThisDisk()) ? withOtherCache(model) : onAnotherMachine(model);
 }
 
-const throughEmbedded = (
+const embeddedMethod = (
   embedded: EmbeddedDownloads,
   service: Service,
   limits: DownloadLimits,
 ): DownloadMethod => ({
   stage: "embedded",
   async download(model, { signal, onPercent }) {
-    const stall = new Stall(limits.stallMs);
+    const stall = new StallTimer(limits.stallMs);
     const ended = AbortSignal.any([signal, stall.signal]);
     let last: number | null = null;
     const work = embedded.download(
@@ -130,7 +126,7 @@ const throughEmbedded = (
       {
         signal: ended,
         onPercent: (percent) => {
-          if (percent !== last) stall.moved();
+          if (percent !== last) stall.progress();
           last = percent;
           onPercent(percent);
         },

@@ -1,5 +1,5 @@
 /**
- * What `foundry model download` writes while it works (docs/foundry-local.md, section 12). Both
+ * What `foundry model download` prints during a download (docs/foundry-local.md, section 12). Both
  * generations draw for a terminal: colours, cursor movements, a line drawn over itself.
  */
 
@@ -14,7 +14,7 @@ const CONTROLS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F\uFEFF]/g;
 const LINE_ENDS = /[\r\n]|\u001B\[[\d;?]*[A-HJKf]/g;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above
 
-/** The lines of an output, those that were drawn over included, without what only a terminal reads. */
+/** The lines of an output, overwritten ones included, without control sequences of a terminal. */
 export function linesOf(output: string): string[] {
   return output
     .replace(COLOURS, "")
@@ -24,18 +24,18 @@ export function linesOf(output: string): string[] {
     .filter((line) => line !== "");
 }
 
-/** `45.2 %`, `0%`, `100,00 %` where people write the decimals so. */
+/** `45.2 %`, `0%`, or `100,00 %` with a decimal comma. */
 const PERCENT = /(?<![\d.,])(\d{1,3}(?:[.,]\d+)?) ?%/g;
 /** `0.9/2.0 GB`, `1.2 GB / 2.7 GB`, `120 MB of 1.3 GB`. */
 const AMOUNTS =
   /(?<![\d.,])(\d+(?:[.,]\d+)?) ?([KMGT]i?B|B)? ?(?:\/|of) ?(\d+(?:[.,]\d+)?) ?([KMGT]i?B|B)\b/i;
 
-/** 0 to 100 as one line tells it; `null` where it tells nothing. */
+/** The percentage in a line, 0 to 100; `null` where there is none. */
 export function percentOf(line: string): number | null {
-  // A line may hold several drawings of the bar; the last one is the newest.
-  const said = [...line.matchAll(PERCENT)].at(-1)?.[1];
-  if (said !== undefined) {
-    const percent = numberOf(said);
+  // A line may contain several drawings of the bar; the last one is the newest.
+  const printed = [...line.matchAll(PERCENT)].at(-1)?.[1];
+  if (printed !== undefined) {
+    const percent = numberOf(printed);
     return percent <= 100 ? percent : null;
   }
   const [, done, doneUnit, whole, wholeUnit] = AMOUNTS.exec(line) ?? [];
@@ -49,59 +49,60 @@ const bytes = (amount: string, unit: string): number =>
 
 const numberOf = (text: string): number => Number(text.replace(",", "."));
 
-/** Times, speeds, turning wheels and bars: they move though nothing comes. */
-const RESTLESS = [
+/** Times, speeds, spinners and bars: they change without progress. */
+const ANIMATED = [
   /\[?time remaining[^\]]*\]?/gi,
   /(?:(?<![\d.,])[\d.,]+|\?) ?(?:[KMGT]i?B|B)?\/s\b/gi,
   /(?<!\S)(?:[\d-]{1,3}:)+[\d-]{1,3}(?!\S)/g,
   /[^\p{L}\p{N}%.,:]/gu,
 ];
 
-/** What a line says, without what moves by itself. */
-const substanceOf = (line: string): string =>
-  RESTLESS.reduce((rest, restless) => rest.replace(restless, " "), line)
+/** A line without its animated parts. */
+const withoutAnimation = (line: string): string =>
+  ANIMATED.reduce((rest, animated) => rest.replace(animated, " "), line)
     .replace(/\s+/g, " ")
     .trim();
 
-/** Of what is kept of what was said. */
-const MOST_SAID = 2000;
+/** Of lines that are remembered. */
+const MOST_SEEN = 2000;
 
-/** Reads an output as it comes, in whatever pieces. */
+/** Reads an output in pieces of any size. */
 export class CliProgress {
-  /** The highest percentage that was told; `null` before the first. */
+  /** The highest percentage so far; `null` before the first. */
   percent: number | null = null;
   #unfinished = "";
-  readonly #said = new Set<string>();
+  readonly #seen = new Set<string>();
 
   /**
    * Takes the next piece of output.
    *
-   * @returns whether it said anything for the first time. A picture that is drawn again with its
-   *   wheel turned says nothing new, so that a download that stands still is seen to.
+   * @returns whether it contains progress, which is a line that was not printed before. A line that is
+   *   redrawn with its spinner turned is none, so that a stalled download is noticed.
    */
   take(piece: string): boolean {
     const text = this.#unfinished + piece;
     const end = endOfLines(text);
     this.#unfinished = text.slice(end).slice(-LONGEST_OUTPUT_LINE);
-    const isNew = linesOf(text.slice(0, end)).filter((line) => this.#hear(line)).length > 0;
-    // What is drawn after a carriage return ends with the next one only, which may be a while.
-    const isHigher = linesOf(this.#unfinished).filter((line) => this.#rise(line)).length > 0;
+    const isNew = linesOf(text.slice(0, end)).filter((line) => this.#isNewLine(line)).length > 0;
+    // A line that begins with a carriage return ends with the next one only, which may take a while.
+    const isHigher =
+      linesOf(this.#unfinished).filter((line) => this.#raisePercent(line)).length > 0;
     return isNew || isHigher;
   }
 
-  #hear(whole: string): boolean {
-    // The newest drawing of a line that is drawn over itself is the last.
+  #isNewLine(whole: string): boolean {
+    // Of a redrawn line, the last drawing is the newest.
     const line = whole.slice(-LONGEST_OUTPUT_LINE);
-    const isHigher = this.#rise(line);
-    const substance = substanceOf(line);
-    if (substance === "" || this.#said.has(substance)) return isHigher;
-    this.#said.add(substance);
-    const [oldest] = this.#said;
-    if (this.#said.size > MOST_SAID && oldest !== undefined) this.#said.delete(oldest);
+    const isHigher = this.#raisePercent(line);
+    const content = withoutAnimation(line);
+    if (content === "" || this.#seen.has(content)) return isHigher;
+    this.#seen.add(content);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > MOST_SEEN && oldest !== undefined) this.#seen.delete(oldest);
     return true;
   }
 
-  #rise(line: string): boolean {
+  #raisePercent(line: string): boolean {
     const percent = percentOf(line);
     if (percent === null || (this.percent !== null && percent <= this.percent)) return false;
     this.percent = percent;
@@ -109,7 +110,7 @@ export class CliProgress {
   }
 }
 
-/** Where the last line ends, by a line break or by a movement to another place. */
+/** Where the last line ends, by a line break or by a cursor movement. */
 function endOfLines(text: string): number {
   const last = [...text.matchAll(LINE_ENDS)].at(-1);
   return last === undefined ? 0 : last.index + last[0].length;

@@ -1,7 +1,7 @@
-import { FoundryError, formatMegabytes, untilAborted } from "../../lib/index.js";
+import { FoundryError, formatMegabytes, type SharedTask, SharedTasks } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import { type KnownModel, modelKey } from "../models/index.js";
-import { type OnStatus, StatusListeners } from "../status.js";
+import type { OnStatus, StatusUpdate } from "../status.js";
 import { DownloadLock } from "./download-lock.js";
 import { type DownloadContext, selectDownloadMethod } from "./download-method.js";
 import { cancelled, type Stage } from "./failures.js";
@@ -15,17 +15,20 @@ export interface DownloaderOptions {
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly tell?: OnStatus | undefined;
+  readonly onStatus?: OnStatus | undefined;
 }
 
 type Outcome = "downloaded" | "already_downloaded";
+type DownloadTask = SharedTask<Outcome, StatusUpdate>;
 
-/** Downloads models, one at a time on this machine, and shares a download among all who want it. */
+/** Downloads models, one at a time on this machine. Concurrent callers share a model's download. */
 export class ModelDownloader {
   readonly #limits: DownloadLimits;
   readonly #log: Logger;
-  readonly #turns: DownloadLock;
-  readonly #downloads = new Map<string, SharedDownload>();
+  readonly #lock: DownloadLock;
+  readonly #tasks = new SharedTasks<Outcome, StatusUpdate>();
+  /** The stage of each download that has begun. */
+  readonly #stages = new WeakMap<DownloadTask, Stage>();
 
   constructor(
     readonly context: DownloadContext,
@@ -33,99 +36,68 @@ export class ModelDownloader {
   ) {
     this.#limits = { ...DOWNLOAD_LIMITS, ...options.limits };
     this.#log = options.log ?? silentLogger;
-    this.#turns = new DownloadLock(context.machine, this.#log);
+    this.#lock = new DownloadLock(context.machine, this.#log);
   }
 
   /**
-   * Downloads a model unless the service has it. Aborting stops one caller's waiting; when the last
-   * one has gone, the download is ended as far as it can be.
+   * Downloads a model unless the service has it. Aborting ends the waiting; without waiters the
+   * download is aborted as far as that is possible.
    *
    * @throws FoundryError `DOWNLOAD_FAILED`, `DOWNLOAD_UNAVAILABLE` where there is no way from here,
    *   `CANCELLED`.
    */
-  async download(model: KnownModel, options: DownloadOptions = {}): Promise<Outcome> {
-    const { signal, tell } = options;
+  async download(model: KnownModel, { signal, onStatus }: DownloadOptions = {}): Promise<Outcome> {
     if (signal?.aborted) throw cancelled("waiting");
     if (model.downloaded === true) return "already_downloaded";
-    const key = modelKey(model);
-    let shared = this.#downloads.get(key);
-    if (shared === undefined) {
-      const begun = new SharedDownload((download) => this.#download(model, download));
-      const forget = () => {
-        if (this.#downloads.get(key) === begun) this.#downloads.delete(key);
-      };
-      // Whoever asks after it was given up begins anew, behind what is left of it.
-      begun.outcome.then(forget, forget);
-      begun.signal.addEventListener("abort", forget, { once: true });
-      this.#downloads.set(key, begun);
-      shared = begun;
+    const task = this.#tasks.get(modelKey(model), (own) => this.#download(model, own));
+    try {
+      return await task.wait({ signal, onUpdate: onStatus });
+    } catch (error) {
+      if (!signal?.aborted || !(error instanceof FoundryError)) throw error;
+      throw cancelled(task.waiters > 0 ? "shared" : (this.#stages.get(task) ?? "waiting"));
     }
-    return shared.join(signal, tell);
   }
 
-  async #download(model: KnownModel, download: SharedDownload): Promise<Outcome> {
+  async #download(model: KnownModel, task: DownloadTask): Promise<Outcome> {
     const { service } = this.context;
-    const { signal } = download;
-    const way = await selectDownloadMethod(model, this.context, this.#limits, signal);
-    const wait = () => download.tell("Waiting for another download to end", null);
-    return this.#turns.take(signal, wait, async () => {
-      // Whoever was before us may have downloaded the same.
-      const isThere = await isDownloaded(service, model, signal).catch(() => null);
-      if (isThere === true) return "already_downloaded";
+    const { signal } = task;
+    const method = await selectDownloadMethod(model, this.context, this.#limits, signal);
+    const onWait = () => report(task, "Waiting for another download to end", null);
+    return this.#lock.run(signal, onWait, async () => {
+      // A download before this one may have been of the same model. A service that downloads by
+      // itself checks that before it begins.
+      const isPresent =
+        method.stage !== "service" &&
+        (await isDownloaded(service, model, signal).catch(() => null)) === true;
+      if (isPresent) return "already_downloaded";
       if (signal.aborted) throw cancelled("waiting");
-      download.stage = way.stage;
+      this.#stages.set(task, method.stage);
       const message = `Downloading ${model.id}${sizeOf(model)}`;
-      download.tell(message, null);
+      report(task, message, null);
       const begin = performance.now();
       try {
-        const onPercent = (percent: number | null) => download.tell(message, percent);
-        await way.download(model, { signal, onPercent });
-      } finally {
+        const onPercent = (percent: number | null) => report(task, message, percent);
+        await method.download(model, { signal, onPercent });
+        service.models.noteDownloaded(model);
+      } catch (error) {
         service.forgetModels();
+        throw error;
+      } finally {
         const seconds = Math.round((performance.now() - begin) / 1000);
-        this.#log.info({ model: model.id, way: way.stage, seconds }, "download ended");
+        this.#log.info({ model: model.id, method: method.stage, seconds }, "download ended");
       }
       return "downloaded";
     });
   }
 }
 
-/** One download and all who wait for it. It is aborted when nobody is left. */
-class SharedDownload {
-  stage: Stage = "waiting";
-  readonly outcome: Promise<Outcome>;
-  readonly #controller = new AbortController();
-  readonly #waiting = new StatusListeners();
-
-  constructor(work: (download: SharedDownload) => Promise<Outcome>) {
-    this.outcome = work(this);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Tells all who wait, unless it is what they know. */
-  tell(message: string, percent: number | null): void {
-    const { latest } = this.#waiting;
-    const before = latest?.message === message ? latest.percent : null;
-    const highest = percent === null ? before : Math.max(Math.min(percent, 100), before ?? 0);
-    if (latest?.message === message && highest === before) return;
-    this.#waiting.tell({ step: "downloading", message, percent: highest });
-  }
-
-  async join(signal: AbortSignal | undefined, tell: OnStatus | undefined): Promise<Outcome> {
-    const leave = this.#waiting.join(tell);
-    try {
-      return await untilAborted(this.outcome, signal);
-    } catch (error) {
-      if (!signal?.aborted || !(error instanceof FoundryError)) throw error;
-      throw cancelled(this.#waiting.size > 1 ? "shared" : this.stage);
-    } finally {
-      leave();
-      if (this.#waiting.size === 0) this.#controller.abort();
-    }
-  }
+/** Updates the task unless nothing has changed. The percentage of a message never falls. */
+function report(task: DownloadTask, message: string, percent: number | null): void {
+  const { latest } = task;
+  const before = latest?.message === message ? latest.percent : null;
+  const highest = percent === null ? before : Math.max(Math.min(percent, 100), before ?? 0);
+  if (latest?.message === message && highest === before) return;
+  task.update({ step: "downloading", message, percent: highest });
 }
 
 function sizeOf({ sizeMb }: KnownModel): string {

@@ -1,12 +1,67 @@
 import { FoundryError, formatDuration } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import type { CliError } from "./cli-error.js";
-import { becauseOf, DOWNLOAD_ADVICE, KEPT } from "./download-advice.js";
+
+/** Why a download failed, as far as its output shows. */
+export type DownloadFault =
+  | "unknown_command"
+  | "network"
+  | "disk_full"
+  | "not_in_catalog"
+  | "unknown";
+
+/** Why the command line failed, as far as its output shows. */
+export interface CliError {
+  readonly reason: DownloadFault;
+  /** What it printed, as a clause without a full stop, without paths and stacks; `null` for nothing. */
+  readonly clause: string | null;
+}
+
+/** True of every download method. */
+export const KEPT = "What is there is kept, and calling again goes on from there.";
+
+export interface DownloadAdvice {
+  readonly action: string;
+  readonly retryable: boolean;
+}
+
+export const DOWNLOAD_ADVICE: Readonly<Record<DownloadFault, DownloadAdvice>> = {
+  unknown_command: {
+    action: "Upgrade Foundry Local's command line, or download the model by what its help says.",
+    retryable: false,
+  },
+  network: {
+    action: `Check the network, and the proxy where there is one, then try again. ${KEPT}`,
+    retryable: true,
+  },
+  disk_full: { action: `Free disk space, then try again. ${KEPT}`, retryable: false },
+  not_in_catalog: {
+    action:
+      "Choose another model from list_models; the catalog differs between versions of Foundry Local.",
+    retryable: false,
+  },
+  unknown: { action: `Try again. ${KEPT}`, retryable: true },
+};
+
+/** The clause behind "was not downloaded". @param whose Whose catalog it was, as a possessive. */
+export const becauseOf = (fault: DownloadFault, whose: string): string => {
+  switch (fault) {
+    case "unknown_command":
+      return ": the command line does not take that command";
+    case "network":
+      return ": the network or the model registry failed";
+    case "disk_full":
+      return ": the disk is full";
+    case "not_in_catalog":
+      return `: ${whose} catalog does not have it`;
+    case "unknown":
+      return "";
+  }
+};
 
 const at = (percent: number | null): string =>
   percent === null ? "" : ` at ${Math.floor(percent)} %`;
 
-/** A download that stood still too long and was given up. */
+/** A download that was aborted without progress. */
 export const stalled = (
   { id }: KnownModel,
   stallMs: number,
@@ -14,7 +69,7 @@ export const stalled = (
 ): FoundryError =>
   new FoundryError(
     "DOWNLOAD_FAILED",
-    `The download of ${id} stood still for ${formatDuration(stallMs)}${at(percent)} and was given up.`,
+    `The download of ${id} made no progress for ${formatDuration(stallMs)}${at(percent)} and was aborted.`,
     { action: `Check the network, then try again. ${KEPT}`, retryable: true },
   );
 
@@ -34,7 +89,7 @@ export function gaveUp(
   );
 }
 
-/** It could not be started, or ended by something else than itself. */
+/** The command could not be started, or was ended from outside. */
 export const broken = ({ id }: KnownModel, what: string, detail: string): FoundryError =>
   new FoundryError("DOWNLOAD_FAILED", `${id} was not downloaded: foundry model download ${what}.`, {
     action: "Try the command by hand, and set FOUNDRY_CLI if it is another one that works.",
@@ -42,7 +97,7 @@ export const broken = ({ id }: KnownModel, what: string, detail: string): Foundr
     detail,
   });
 
-/** Everybody says that the download is complete, but the service does not have the model (#232). */
+/** The download succeeded, but the service does not list the model (#232). */
 export const notListed = ({ id }: KnownModel): FoundryError =>
   new FoundryError(
     "DOWNLOAD_FAILED",
@@ -54,7 +109,7 @@ export const notListed = ({ id }: KnownModel): FoundryError =>
     },
   );
 
-/** There is no way to download from here, and what the user can do instead. */
+/** There is no download method, and what the user can do instead. */
 const unavailable = (reason: string, action: string): FoundryError =>
   new FoundryError("DOWNLOAD_UNAVAILABLE", reason, { action });
 
@@ -86,7 +141,7 @@ export const withOldCli = (model: KnownModel): FoundryError =>
 
 export const withSilentCli = (model: KnownModel): FoundryError =>
   unavailable(
-    `${model.id} cannot be downloaded from here: the command line that was found does not tell where it downloads to.`,
+    `${model.id} cannot be downloaded from here: the command line that was found does not say where it downloads to.`,
     `Run ${command(model)} by hand, or download the model in the application that brought the service.`,
   );
 
@@ -102,7 +157,7 @@ export const withOddName = (): FoundryError =>
     "Choose another model from list_models.",
   );
 
-/** How a download was going on when its last caller cancelled it. */
+/** The stage of a download that a caller cancels; `shared`: other callers wait for it. */
 export type Stage = "waiting" | "shared" | "service" | "daemon" | "embedded";
 
 const AFTER_CANCEL: Record<Stage, string> = {

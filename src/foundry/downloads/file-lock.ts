@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { lstat, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import { CLAIM_FILE_BYTES, FILE_READ_MS } from "../../lib/index.js";
+import { FILE_READ_MS, LOCK_FILE_BYTES } from "../../lib/index.js";
 import {
   inPool,
   isProcessAlive,
@@ -13,77 +13,77 @@ import {
 } from "../../platform/index.js";
 
 /**
- * A claim to something that only one process of this user may do at a time: a file of its own in a
- * directory that all of them look at. Whoever puts a claim there and then sees no other has it; who
- * sees another takes his own away and tries again later. Two who do so at the same time cannot both
- * miss the other's, and as no name is used twice, removing what a dead process left behind cannot hit
- * a new claim, as it can with one lock file that is taken over.
+ * A mutex among the processes of this user: each process that wants it puts a lock file of its own
+ * into one directory. The process that sees no other lock file afterwards holds the mutex; one that
+ * sees another removes its own and tries again later. Two processes at the same time cannot both miss
+ * the other's file. No name is used twice, so removing the file of a dead process cannot hit a new
+ * lock, as it can with one lock file that is taken over.
  */
 export interface FileLock {
-  /** Lets others have it. Never rejects. */
+  /** Never rejects. */
   release(): Promise<void>;
 }
 
-/** How often the file of a claim is touched, in milliseconds. */
-const SIGN_OF_LIFE_MS = 2000;
+/** How often a lock file is touched, in milliseconds. */
+const HEARTBEAT_MS = 2000;
 
-/** A claim of a process of which nothing is known is dead when it was not touched for so many looks … */
-const SILENT_LOOKS = 30;
+/** A lock of an unknown process is stale when it was not touched for so many checks … */
+const STALE_CHECKS = 30;
 /** … at least so far apart, in milliseconds. Counted rather than timed, since a machine may sleep. */
-const LOOK_MS = 1000;
+const CHECK_MS = 1000;
 
 interface Seen {
-  readonly touched: number;
-  readonly looks: number;
+  readonly touchedAt: number;
+  readonly checks: number;
   readonly at: number;
 }
 
-/** Those who claim one thing, as one of them sees it. */
+/** The lock files of one directory, as one process sees them. */
 export class FileLocks {
   readonly #directory: string;
   readonly #host = stableHost(process.platform, os.hostname());
   readonly #uid: number | null;
   #seen = new Map<string, Seen>();
 
-  readonly #lookMs: number;
+  readonly #checkMs: number;
 
   /**
-   * @param lookMs Shorter in tests alone.
-   * @param uid The user whose claims count; `null` where there are no user ids.
+   * @param checkMs Shorter in tests only.
+   * @param uid The user whose locks count; `null` where there are no user ids.
    */
-  constructor(directory: string, lookMs = LOOK_MS, uid = ownUid()) {
+  constructor(directory: string, checkMs = CHECK_MS, uid = ownUid()) {
     this.#directory = directory;
     this.#uid = uid;
-    this.#lookMs = lookMs;
+    this.#checkMs = checkMs;
   }
 
   /**
    * Tries once.
    *
-   * @returns the claim, or `null` while another process has it.
-   * @throws what the file system says when the directory cannot be written, or is another user's.
+   * @returns the lock, or `null` while another process holds it.
+   * @throws the error of the file system when the directory cannot be written, or is another user's.
    */
-  async tryClaim(): Promise<FileLock | null> {
+  async tryLock(): Promise<FileLock | null> {
     await makePrivateDirectory(this.#directory, this.#uid);
-    if (await this.#isClaimed(null)) return null;
-    const name = `${randomUUID()}.claim`;
+    if (await this.#isLocked(null)) return null;
+    const name = `${randomUUID()}.lock`;
     const path = join(this.#directory, name);
     const remove = (): void => {
       try {
         rmSync(path, { force: true });
       } catch {
-        // Windows keeps a file that a virus scanner has open. It is dead when this process is.
+        // Windows keeps a file that a virus scanner has open. It is stale when this process ends.
       }
     };
     process.on("exit", remove);
     const release = async (): Promise<void> => {
       process.off("exit", remove);
-      // What cannot be removed is dead when this process is.
+      // A file that cannot be removed is stale when this process ends.
       await rm(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => {});
     };
     try {
       await writePrivately(path, JSON.stringify({ pid: process.pid, host: this.#host }));
-      if (await this.#isClaimed(name)) {
+      if (await this.#isLocked(name)) {
         await release();
         return null;
       }
@@ -91,35 +91,35 @@ export class FileLocks {
       await release();
       throw error;
     }
-    const signs = setInterval(() => {
+    const heartbeat = setInterval(() => {
       const now = new Date();
-      void inPool(() => utimes(path, now, now).catch(() => {}), SIGN_OF_LIFE_MS);
-    }, SIGN_OF_LIFE_MS).unref();
+      void inPool(() => utimes(path, now, now).catch(() => {}), HEARTBEAT_MS);
+    }, HEARTBEAT_MS).unref();
     return {
       release: () => {
-        clearInterval(signs);
+        clearInterval(heartbeat);
         return release();
       },
     };
   }
 
-  /** Whether another claim than `own` lives. Removes those that are dead. */
-  async #isClaimed(own: string | null): Promise<boolean> {
+  /** Whether there is a lock other than `own` that is not stale. Removes stale ones. */
+  async #isLocked(own: string | null): Promise<boolean> {
     const names = (await readdir(this.#directory)).filter(
-      (name) => name.endsWith(".claim") && name !== own,
+      (name) => name.endsWith(".lock") && name !== own,
     );
-    const lives = await Promise.all(names.map((name) => this.#isAlive(name)));
+    const held = await Promise.all(names.map((name) => this.#isHeld(name)));
     this.#seen = new Map([...this.#seen].filter(([name]) => names.includes(name)));
-    return lives.includes(true);
+    return held.includes(true);
   }
 
-  async #isAlive(name: string): Promise<boolean> {
+  async #isHeld(name: string): Promise<boolean> {
     const path = join(this.#directory, name);
-    const touched = await this.#touched(path);
-    // It was taken away just now, or it is no claim.
-    if (touched === null) return false;
+    const touchedAt = await this.#touchedAt(path);
+    // It was removed just now, or is no lock.
+    if (touchedAt === null) return false;
     const content = await readSmallFile(path, {
-      maxBytes: CLAIM_FILE_BYTES,
+      maxBytes: LOCK_FILE_BYTES,
       timeoutMs: FILE_READ_MS,
     });
     if ("fault" in content && content.fault === "too_large") return false;
@@ -128,26 +128,26 @@ export class FileLocks {
       await rm(path, { force: true }).catch(() => {});
       return false;
     }
-    // A process id may be somebody else's by now, and those of other machines and containers that
-    // share this home mean nothing here: then only its signs of life tell.
+    // The process id may have been given to another process, and ids of other machines and containers
+    // that share this home mean nothing here: then only the heartbeat counts.
     const now = performance.now();
     const before = this.#seen.get(name);
-    if (before === undefined || before.touched !== touched) {
-      this.#seen.set(name, { touched, looks: 0, at: now });
+    if (before === undefined || before.touchedAt !== touchedAt) {
+      this.#seen.set(name, { touchedAt, checks: 0, at: now });
       return true;
     }
-    if (now - before.at < this.#lookMs) return true;
-    this.#seen.set(name, { touched, looks: before.looks + 1, at: now });
-    if (before.looks + 1 < SILENT_LOOKS) return true;
+    if (now - before.at < this.#checkMs) return true;
+    this.#seen.set(name, { touchedAt, checks: before.checks + 1, at: now });
+    if (before.checks + 1 < STALE_CHECKS) return true;
     await rm(path, { force: true }).catch(() => {});
     return false;
   }
 
-  /** `null` where there is no file of this user: a link, a pipe or a file of another user is no claim. */
-  async #touched(path: string): Promise<number | null> {
+  /** `null` where there is no file of this user: a link, a pipe or a file of another user is no lock. */
+  async #touchedAt(path: string): Promise<number | null> {
     const facts = await lstat(path).catch(() => null);
-    const isClaim = facts?.isFile() === true && (this.#uid === null || facts.uid === this.#uid);
-    return isClaim ? facts.mtimeMs : null;
+    const isLock = facts?.isFile() === true && (this.#uid === null || facts.uid === this.#uid);
+    return isLock ? facts.mtimeMs : null;
   }
 }
 
@@ -166,14 +166,14 @@ async function writePrivately(path: string, text: string): Promise<void> {
 export const stableHost = (platform: NodeJS.Platform, hostname: string): string =>
   platform === "darwin" ? (hostname.split(".")[0] ?? hostname).toLowerCase() : hostname;
 
-/** Not yet written, or not ours: then its signs of life tell. */
+/** `null` for a file that is not written yet, or not by this program: then its heartbeat counts. */
 function ownerFrom(
   text: string,
   platform: NodeJS.Platform,
 ): { readonly pid: number; readonly host: string } | null {
   const [, digits, host] = /^\{"pid":(\d+),"host":"(.*)"\}$/.exec(text) ?? [];
   const pid = Number(digits);
-  // `kill` means groups of processes by 0.
+  // `kill` takes 0 for a group of processes.
   if (host === undefined || !Number.isSafeInteger(pid) || pid < 1) return null;
   return { pid, host: stableHost(platform, host) };
 }

@@ -1,10 +1,10 @@
-/** Times of a download, in milliseconds. It has no limit in all: some take hours. */
+/** Time limits of a download, in milliseconds. It has no limit in all: some take hours. */
 export interface DownloadLimits {
-  /** Nothing moves for so long: it is given up. */
+  /** A download without any progress for so long is aborted. */
   readonly stallMs: number;
-  /** How often the files and the service's list are looked at while the command line downloads. */
+  /** How often files and the service's list are checked while the command line downloads. */
   readonly pollMs: number;
-  /** How long nothing must have moved before a listed model counts as complete while it still runs. */
+  /** How long a listed model must be without progress to be complete while its download still runs. */
   readonly settleMs: number;
   /** How long the service may take to list what was downloaded. */
   readonly graceMs: number;
@@ -16,3 +16,29 @@ export const DOWNLOAD_LIMITS: DownloadLimits = {
   settleMs: 15_000,
   graceMs: 20_000,
 };
+
+/** A watchdog for progress. */
+export class StallTimer {
+  /** Aborted when there was no progress for the time limit. */
+  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(limitMs: number) {
+    this.signal = this.#controller.signal;
+    this.#timer = setTimeout(() => this.#controller.abort(), limitMs);
+  }
+
+  get isStalled(): boolean {
+    return this.signal.aborted;
+  }
+
+  /** Restarts the time limit. */
+  progress(): void {
+    if (!this.isStalled) this.#timer.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -8,15 +8,15 @@ import { type Folder, FolderWalk, type KnownModel } from "../models/index.js";
 const DEEPEST = 3;
 /** Below a folder of the model's own. */
 const DEEPEST_INSIDE = 8;
-/** More than any model has; bounds what a look costs. */
+/** More than any model has; bounds the cost of one check. */
 const MOST_FILES = 500;
 
 /**
- * What lies on disk of a model, whole or not, as a text that changes when anything is written there.
- * A command line whose output is no terminal may be silent for an hour while it downloads well; then
- * this is the only sign of it (docs/foundry-local.md, section 12).
+ * The files of a model on disk, complete or not, as a text that changes when anything is written. A
+ * command line whose output is no terminal may print nothing for an hour during a download; then this
+ * is the only sign of progress (docs/foundry-local.md, section 12).
  *
- * @returns an empty text where nothing is there.
+ * @returns an empty text where there are no files.
  */
 export async function stateOfFiles(cache: string, model: KnownModel): Promise<string> {
   const files = await filesOf(cache, model);
@@ -25,7 +25,7 @@ export async function stateOfFiles(cache: string, model: KnownModel): Promise<st
     .join("\n");
 }
 
-/** How much of a model lies on disk, whole or not, in MB. */
+/** The size of a model's files on disk, complete or not, in MB. */
 export async function mbOfFiles(cache: string, model: KnownModel): Promise<number> {
   const files = await filesOf(cache, model);
   return files.reduce((sum, { facts }) => sum + (facts.blocks * BLOCK) / (1024 * 1024), 0);
@@ -36,7 +36,7 @@ const BLOCK = 512;
 
 interface ModelFile {
   readonly path: string;
-  /** Of these blocks tell more than the size: a file may have its full size from the beginning. */
+  /** The blocks say more than the size: a file may have its full size from the beginning. */
   readonly facts: Stats;
 }
 
@@ -54,7 +54,7 @@ async function filesOf(cache: string, model: KnownModel): Promise<ModelFile[]> {
       if (facts !== null && facts !== LATE) files.push({ path, facts });
     }
     for (const inner of listed.folders) {
-      // What is linked in was not downloaded here.
+      // A linked folder was not downloaded here.
       if (inner.isLinked) continue;
       const isOf = isOfModel(inner.path);
       if (depth < DEEPEST || (isOf && depth < DEEPEST_INSIDE)) await visit(inner, depth + 1, isOf);

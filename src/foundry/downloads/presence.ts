@@ -4,24 +4,19 @@ import { cancelledError, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { notListed } from "./failures.js";
-
-/** How long a download that has ended may take to be listed, and how often it is looked. */
-export interface Grace {
-  readonly graceMs: number;
-  readonly pollMs: number;
-}
+import type { DownloadLimits } from "./limits.js";
 
 /**
- * Whether the service has the model now; `null` where it does not tell.
+ * Whether the service has the model now; `null` where it does not say.
  *
- * @throws FoundryError when it could not be asked.
+ * @throws FoundryError when the request failed.
  */
 export async function isDownloaded(
   service: Service,
   { id, name, family }: KnownModel,
   signal: AbortSignal,
 ): Promise<boolean | null> {
-  const { models } = await service.listAvailable(signal);
+  const { models } = await service.models.available(signal);
   const listed =
     models.find((model) => model.id === id && model.family === family) ??
     // C1 lists bare names, and what was just downloaded may be of another catalog than ours (#232).
@@ -32,14 +27,14 @@ export async function isDownloaded(
 }
 
 /**
- * Waits until the service lists what was downloaded: only then it can be loaded.
+ * Waits until the service lists what was downloaded: it cannot be loaded before.
  *
- * @throws FoundryError `DOWNLOAD_FAILED` when it does not, or what its list failed with.
+ * @throws FoundryError `DOWNLOAD_FAILED` when the time is over, or the last error of the list.
  */
 export async function untilListed(
   service: Service,
   model: KnownModel,
-  { graceMs, pollMs }: Grace,
+  { graceMs, pollMs }: Pick<DownloadLimits, "graceMs" | "pollMs">,
   signal: AbortSignal,
 ): Promise<void> {
   const until = performance.now() + graceMs;
@@ -49,7 +44,7 @@ export async function untilListed(
       if (isOver || signal.aborted || hasMoved(service, error)) throw error;
       return false;
     });
-    // Where nobody can tell, the word of whoever downloaded it has to do.
+    // Where the service does not say, the download's own success has to do.
     if (answer !== false) return;
     if (isOver) throw notListed(model);
     await setTimeout(Math.min(pollMs, 1000), undefined, { signal }).catch(() => {
@@ -58,7 +53,7 @@ export async function untilListed(
   }
 }
 
-/** Whoever follows the service finds it again, and the model with it. */
+/** A service that is followed is found again by the caller, and the model with it. */
 function hasMoved({ isFollowed }: Service, thrown: unknown): boolean {
   const error = toFoundryError(thrown);
   return isFollowed && (isRefused(error) || error.code === "CIRCUIT_OPEN");

@@ -7,15 +7,14 @@ import type { Service } from "../service/index.js";
 import { cliErrorOf } from "./cli-error.js";
 import { CliProgress } from "./download-output.js";
 import { broken, gaveUp, stalled } from "./failures.js";
-import type { DownloadLimits } from "./limits.js";
+import { type DownloadLimits, StallTimer } from "./limits.js";
 import { stateOfFiles } from "./model-files.js";
 import { isDownloaded, untilListed } from "./presence.js";
-import { Stall } from "./stall.js";
 
 export interface CliDownload {
   readonly service: Service;
   readonly cli: FoundryCli;
-  /** Where the service keeps its models, on this machine; `null` where it does not say. */
+  /** Where the service stores its models, on this machine; `null` where it does not say. */
   readonly cache: string | null;
   readonly limits: DownloadLimits;
   readonly signal: AbortSignal;
@@ -23,23 +22,24 @@ export interface CliDownload {
 }
 
 /**
- * Lets the command line of this machine download, until the service has the model. The command may go
- * on after that, and it may end well without the service having it (docs/foundry-local.md, section 12).
+ * Downloads a model with the command line of this machine, until the service has it. The command may
+ * continue after that, and it may succeed without the service having the model
+ * (docs/foundry-local.md, section 12).
  *
  * @throws FoundryError `DOWNLOAD_FAILED`, `CANCELLED`.
  */
 export async function downloadWithCli(model: KnownModel, download: CliDownload): Promise<void> {
   const { service, cli, limits, signal, onPercent } = download;
   const progress = new CliProgress();
-  const stall = new Stall(limits.stallMs);
+  const stall = new StallTimer(limits.stallMs);
   const complete = new AbortController();
-  const over = new AbortController();
-  const watched = { movedAt: performance.now(), progress };
-  const moved = (): void => {
-    watched.movedAt = performance.now();
-    stall.moved();
+  const ended = new AbortController();
+  const watched = { progressAt: performance.now(), output: progress };
+  const onProgress = (): void => {
+    watched.progressAt = performance.now();
+    stall.progress();
   };
-  const watching = untilComplete(model, download, watched, moved, over.signal).then(
+  const watching = untilComplete(model, download, watched, onProgress, ended.signal).then(
     (isComplete) => {
       if (isComplete) complete.abort();
     },
@@ -50,26 +50,25 @@ export async function downloadWithCli(model: KnownModel, download: CliDownload):
       timeoutMs: MAX_TIMER_MS,
       signal: AbortSignal.any([signal, stall.signal, complete.signal]),
       onOutput: (text) => {
-        if (progress.take(text)) moved();
+        if (progress.take(text)) onProgress();
         onPercent(progress.percent);
       },
     });
   } finally {
     stall.stop();
-    over.abort();
+    ended.abort();
     await watching;
   }
   if (signal.aborted) throw cancelledError();
   if (complete.signal.aborted) return;
   if (stall.isStalled) {
-    if (await isWhole(model, service, progress, signal)) return;
+    if (await isComplete(model, service, progress, signal)) return;
     throw stalled(model, limits.stallMs, progress.percent);
   }
-  await judge(model, run, progress.percent, download);
+  await assertSucceeded(model, run, progress.percent, download);
 }
 
-/** What the end of the command means. */
-async function judge(
+async function assertSucceeded(
   model: KnownModel,
   { end, stdout, stderr }: ProgramRun,
   percent: number | null,
@@ -83,41 +82,41 @@ async function judge(
     throw broken(model, "was ended by something else", `${JSON.stringify(end)} ${detail}`);
   }
   if (end.code === 0) return untilListed(service, model, limits, signal);
-  // It may fail at something that comes after the download.
-  const isThere =
+  // The command may fail in a step after the download.
+  const isPresent =
     percent === 100 && (await isDownloaded(service, model, signal).catch(() => null)) === true;
-  if (!isThere) throw gaveUp(model, percent, cliErrorOf(stdout, stderr), detail);
+  if (!isPresent) throw gaveUp(model, percent, cliErrorOf(stdout, stderr), detail);
 }
 
 /**
- * Looks after a running command: its files where it says nothing, and the service's list where
- * nothing moves any more. Never rejects.
+ * Watches a running command: its files while it prints nothing, and the service's list when there is
+ * no progress any more. Never rejects.
  *
- * @returns whether the service has the model, though the command goes on running.
+ * @returns whether the service has the model, although the command is still running.
  */
 async function untilComplete(
   model: KnownModel,
   { service, cache, limits }: CliDownload,
-  watched: { readonly movedAt: number; readonly progress: CliProgress },
-  moved: () => void,
-  over: AbortSignal,
+  watched: { readonly progressAt: number; readonly output: CliProgress },
+  onProgress: () => void,
+  ended: AbortSignal,
 ): Promise<boolean> {
-  const look = async (): Promise<string> => (cache === null ? "" : stateOfFiles(cache, model));
-  let files = await look();
+  const state = async (): Promise<string> => (cache === null ? "" : stateOfFiles(cache, model));
+  let before = await state();
   for (;;) {
-    await setTimeout(limits.pollMs, undefined, { signal: over }).catch(() => {});
-    if (over.aborted) return false;
-    const now = await look();
-    if (now !== files) moved();
-    files = now;
-    // While anything moves, a model that is listed is one whose small files came first.
-    if (performance.now() - watched.movedAt < limits.settleMs) continue;
-    if ((await isWhole(model, service, watched.progress, over)) && !over.aborted) return true;
+    await setTimeout(limits.pollMs, undefined, { signal: ended }).catch(() => {});
+    if (ended.aborted) return false;
+    const now = await state();
+    if (now !== before) onProgress();
+    before = now;
+    // During progress, a listed model is one whose small files came first.
+    if (performance.now() - watched.progressAt < limits.settleMs) continue;
+    if ((await isComplete(model, service, watched.output, ended)) && !ended.aborted) return true;
   }
 }
 
-/** Whether the service has the model, and the command has not said that a part of it is missing. */
-async function isWhole(
+/** Whether the service has the model, and the command has not reported a percentage below 100. */
+async function isComplete(
   model: KnownModel,
   service: Service,
   { percent }: CliProgress,

@@ -24,31 +24,34 @@ import {
   problemOf,
 } from "./problems.js";
 
-/** How a service is. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
-export interface Health {
+/** The state of a service. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
+export interface ServiceHealth {
   /** `degraded`: it answers, but something is wrong; `unavailable`: it does not answer. */
   readonly status: "healthy" | "degraded" | "unavailable";
   readonly endpoint: string | null;
   readonly dialect: DialectName | null;
-  /** The same for people, such as `Foundry Local core 2.1 or later`. */
+  /** Its name for people, such as `Foundry Local core 2.1 or later`. */
   readonly service: string | null;
-  /** How the endpoint was found; `set` by the user, for one. */
+  /** How the endpoint was found, such as `set` by the user. */
   readonly foundBy: FoundBy | null;
-  /** Ids of the models in memory; `null` where the service does not tell, or is too busy to. */
+  /** Ids of the models in memory; `null` where the service does not say, or is too busy to. */
   readonly loadedModels: readonly string[] | null;
-  /** Whether it is loading a model, by all one can tell. */
+  /** Whether it is loading a model, as far as that can be seen. */
   readonly busy: boolean | null;
   readonly memory: HealthMemory | null;
   readonly uptimeSeconds: number | null;
   readonly pid: number | null;
   readonly version: string | null;
-  /** How long the liveness question took, in milliseconds. */
+  /** How long the liveness request took, in milliseconds. */
   readonly latencyMs: number | null;
   readonly circuit: { readonly state: CircuitState; readonly nextProbeInMs: number | null } | null;
-  readonly queue: { readonly running: number; readonly waiting: number };
   readonly totals: Totals;
   /** What is wrong, and what might be: advice alone leaves the status `healthy`. */
   readonly problems: readonly HealthProblem[];
+}
+
+export interface Health extends ServiceHealth {
+  readonly queue: { readonly running: number; readonly waiting: number };
 }
 
 export interface HealthMemory extends MachineMemory {
@@ -56,15 +59,15 @@ export interface HealthMemory extends MachineMemory {
   readonly processMb: number | null;
 }
 
-/** A liveness question is answered in milliseconds or not at all. */
+/** A liveness request is answered in milliseconds or not at all. */
 const LIVENESS_MS = 5000;
 /** Lists wait for a running load; a health check does not wait with them. */
 const LIST_MS = 2000;
-/** Where the service is instead of at a set endpoint is worth a short search: about as long as that. */
+/** Time limit of the search for a service that does not answer at the endpoint that is set. */
 const ELSEWHERE_MS = 5000;
 
-/** How often a health check searches for a service that is gone from where it was found. */
-const MOST_LOOKS = 3;
+/** How often a health check searches for a service that is gone from its address. */
+const MOST_SEARCHES = 3;
 
 interface Reached {
   readonly connection: Connection | null;
@@ -80,11 +83,10 @@ export interface HealthContext {
 }
 
 /**
- * Looks at a service without changing or starting anything. Never throws: what goes wrong is in
- * `problems`.
+ * Checks a service without changing or starting anything. Never throws: errors become `problems`.
  * @internal
  */
-export async function checkHealth(context: HealthContext): Promise<Health> {
+export async function checkHealth(context: HealthContext): Promise<ServiceHealth> {
   try {
     return await examine(context);
   } catch (thrown) {
@@ -92,9 +94,14 @@ export async function checkHealth(context: HealthContext): Promise<Health> {
   }
 }
 
-async function examine({ current, metrics, timeoutMs, signal }: HealthContext): Promise<Health> {
-  const lookMs = Math.min(LIVENESS_MS, timeoutMs);
-  const { connection, live } = await reach(current, lookMs, signal);
+async function examine({
+  current,
+  metrics,
+  timeoutMs,
+  signal,
+}: HealthContext): Promise<ServiceHealth> {
+  const livenessMs = Math.min(LIVENESS_MS, timeoutMs);
+  const { connection, live } = await reach(current, livenessMs, signal);
   const unknown = unknownOf(connection, metrics);
   if (connection === null || live === null) {
     return { ...unknown, problems: [problemOf(current.whyNothing)] };
@@ -108,20 +115,19 @@ async function examine({ current, metrics, timeoutMs, signal }: HealthContext): 
   const { dialect, pid, latencyMs } = live;
   const { isLoading } = loader;
   const listMs = Math.min(LIST_MS, timeoutMs);
-  const { isHere, listing, figures } = await service.details.ask(
-    () => detailsOf(service, pid, isLoading ? null : listMs),
-    signal,
-  );
+  const { isHere, listing, figures } = await service.detailChecks
+    .get("details", () => detailsOf(service, pid, isLoading ? null : listMs))
+    .wait({ signal });
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy || listing === null ? [] : listingProblems(dialect.name, listing)),
+    ...(isBusy || listing === null ? [] : listingProblems(dialect.can, listing)),
     ...defaultProblems(loader, listing),
     ...circuitProblems(service),
     ...(await neighbourProblems(current, connection.service, dialect)),
   ];
   const advice = [
     ...endpointAdvice(service.endpoint, isLoopback(service.endpoint)),
-    ...narrowedAdvice(dialect, service.endpoint, listing),
+    ...narrowedAdvice(dialect.can, service.endpoint, listing),
   ];
   return {
     ...unknown,
@@ -130,7 +136,7 @@ async function examine({ current, metrics, timeoutMs, signal }: HealthContext): 
     service: dialect.title,
     version: dialect.version,
     loadedModels: loadedIds(listing),
-    // Where nothing waits for a load, one that somebody else started cannot be seen.
+    // Where lists do not wait for loads, a load of another client cannot be seen.
     busy: isBusy ? true : dialect.can.listsWaitForLoads ? false : null,
     memory: isHere ? { processMb: figures?.memoryMb ?? null, ...machineMemory() } : null,
     uptimeSeconds: figures?.uptimeSeconds ?? null,
@@ -141,42 +147,42 @@ async function examine({ current, metrics, timeoutMs, signal }: HealthContext): 
   };
 }
 
-/** The service in use and its answer. A service that moved or ended is searched for again. */
+/** The service in use and its liveness. A service that moved or ended is searched for again. */
 async function reach(
   current: CurrentService,
-  lookMs: number,
+  livenessMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Reached> {
-  for (let looks = 1; ; looks += 1) {
-    const connection = await current.look(signal);
+  for (let searches = 1; ; searches += 1) {
+    const connection = await current.findRunning(signal);
     if (connection === null) return { connection, live: null };
-    let live = await sharedLook(connection.service, lookMs, signal);
-    // It may have ended during a look that began before this health check.
-    if (hasCrashed(live)) live = await sharedLook(connection.service, lookMs, signal);
-    if (!(live instanceof FoundryError) || !current.noteDeath(connection, live)) {
+    let live = await livenessOf(connection.service, livenessMs, signal);
+    // It may have ended during a check that began before this health check.
+    if (hasCrashed(live)) live = await livenessOf(connection.service, livenessMs, signal);
+    if (!(live instanceof FoundryError) || !current.noteGone(connection, live)) {
       return { connection, live };
     }
-    // A search that began before the service ended may have found it where it was.
-    if (looks === MOST_LOOKS) return { connection: null, live: null };
+    // A search that began before the service ended may have found it at its old address.
+    if (searches === MOST_SEARCHES) return { connection: null, live: null };
   }
 }
 
 const hasCrashed = (live: Live | FoundryError): boolean =>
   live instanceof FoundryError && live.code === "SERVER_CRASHED";
 
-/** What else of Foundry Local is on this machine and stands in the way of this service. */
+/** Problems with another installation of Foundry Local on this machine. */
 async function neighbourProblems(
   current: CurrentService,
   service: Service,
-  { name }: Dialect,
+  { can }: Dialect,
 ): Promise<HealthProblem[]> {
-  if (name !== "S" || !service.isOnThisMachine) return [];
+  if (!can.isOldGeneration || !service.isOnThisMachine) return [];
   const commandLine = await current.commandLine();
   return commandLine?.generation === "server" ? [oldAgentProblem(service.endpoint)] : [];
 }
 
-/** What is known of a service that does not answer, and of none at all. */
-const unknownOf = (connection: Connection | null, metrics: Metrics): Health => ({
+/** What is known without an answer of a service. */
+const unknownOf = (connection: Connection | null, metrics: Metrics): ServiceHealth => ({
   status: "unavailable",
   endpoint: connection?.service.endpoint ?? null,
   dialect: null,
@@ -190,28 +196,28 @@ const unknownOf = (connection: Connection | null, metrics: Metrics): Health => (
   version: null,
   latencyMs: null,
   circuit: connection?.service.transport.circuit ?? null,
-  queue: { running: metrics.running, waiting: 0 },
   totals: metrics.totals,
   problems: [],
 });
 
-/** {@link look}, once for all health checks at the same time. */
-const sharedLook = (
+/** Whether the service answers; concurrent health checks share the request. */
+const livenessOf = (
   service: Service,
   wholeMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Live | FoundryError> =>
-  service.looks
-    .ask(() => look(service, callWithin(wholeMs, undefined)), signal)
+  service.livenessChecks
+    .get("liveness", () => checkLiveness(service, callWithin(wholeMs, undefined)))
+    .wait({ signal })
     .catch(toFoundryError);
 
-/** @param listMs `null` while a load of ours runs: the answer is known, and the question would wait. */
+/** @param listMs `null` while one of our loads runs: the service is busy, and the list would wait. */
 async function detailsOf(
   service: Service,
   pid: number | null,
   listMs: number | null,
 ): Promise<HealthDetails> {
-  // It may be lost at this very moment, which the next question shows.
+  // It may have ended since it answered; then the next request fails.
   const isHere = await service.isOnThisDisk().catch(() => false);
   const [listing, figures] = await Promise.all([
     listMs === null ? null : list(service, callWithin(listMs, undefined)),
@@ -220,26 +226,27 @@ async function detailsOf(
   return { isHere, listing, figures };
 }
 
-/** Asks the cheap question first; a service that no longer answers it as before is looked at anew. */
-async function look(service: Service, call: BoundedCall): Promise<Live | FoundryError> {
-  const question = { ...call, retry: false };
+/** Requests the status of the known dialect; if that fails, the service is detected again. */
+async function checkLiveness(service: Service, call: BoundedCall): Promise<Live | FoundryError> {
+  const once = { ...call, retry: false };
   const timed = async (dialect: Dialect): Promise<Live> => {
     const startedAt = performance.now();
-    const { pid } = await dialect.status(question);
+    const { pid } = await dialect.status(once);
     return { dialect, pid, latencyMs: Math.round((performance.now() - startedAt) * 10) / 10 };
   };
   try {
-    const asked = service.knownDialect;
-    // It may be on its way for another call, which is more patient than this one.
-    const known = asked && (await untilAborted(asked, within(call.limits.wholeMs, call.signal)));
+    const detection = service.knownDialect;
+    // It may be in flight for another call, whose time limit is longer.
+    const known =
+      detection && (await untilAborted(detection, within(call.limits.wholeMs, call.signal)));
     if (known !== null) return await timed(known);
   } catch (error) {
     const isSilent = error instanceof FoundryError && error.code === "TIMEOUT";
     if (isSilent || call.signal?.aborted === true) return toFoundryError(error);
-    // Another service may answer there now: find out below, which also words what is wrong.
+    // Another service may answer there now: the detection below finds it, or the right error.
   }
   try {
-    return await timed((await service.lookOnce(question)).dialect);
+    return await timed((await service.detectOnce(once)).dialect);
   } catch (error) {
     return toFoundryError(error);
   }
@@ -247,13 +254,13 @@ async function look(service: Service, call: BoundedCall): Promise<Live | Foundry
 
 async function list(service: Service, call: Call): Promise<ModelListing | FoundryError> {
   try {
-    return await service.listAtOnce({ ...call, retry: false }, call.limits.wholeMs ?? LIST_MS);
+    return await service.models.atOnce({ ...call, retry: false }, call.limits.wholeMs ?? LIST_MS);
   } catch (error) {
     return toFoundryError(error);
   }
 }
 
-/** Alive but slow to tell what is loaded is what a load of somebody else looks like. */
+/** A service that is alive but does not list its loaded models is loading one for another client. */
 function looksBusy(dialect: Dialect, listing: ModelListing | FoundryError | null): boolean {
   if (listing instanceof FoundryError) {
     return isBlockedByLoad(dialect, listing) || listing.code === "SERVICE_BUSY";

@@ -1,11 +1,11 @@
 import { FoundryError } from "../../lib/index.js";
-import { type Dialect, type DialectName, leftOutWarning } from "../dialects/index.js";
+import { type Dialect, leftOutWarning } from "../dialects/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
 
 /**
- * The situations that can be told from outside, each with what to do (docs/foundry-local.md,
+ * Situations that can be recognized from outside, each with what to do (docs/foundry-local.md,
  * section 13).
  */
 export interface HealthProblem {
@@ -21,9 +21,9 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
 const DOWNLOAD_ONE =
   "Download one, for example with `foundry model download phi-4-mini`, or with load_model and download: true";
 
-/** What a list of models shows. */
+/** Problems that a list of models shows. */
 export function listingProblems(
-  dialect: DialectName,
+  { isFoundryLocal }: Pick<Dialect["can"], "isFoundryLocal">,
   listing: Pick<ModelListing, "models" | "warning" | "leftOut"> | FoundryError,
 ): HealthProblem[] {
   if (listing instanceof FoundryError) return [problemOf(listing)];
@@ -45,10 +45,9 @@ export function listingProblems(
   if (models.length === 0 && leftOut === null) {
     problems.push({
       what: "The service lists no models.",
-      fix:
-        dialect === "openai"
-          ? "Load a model in that engine, or let it serve one."
-          : `${DOWNLOAD_ONE}. If that is done, check the network, which the catalog needs, and restart the service.`,
+      fix: isFoundryLocal
+        ? `${DOWNLOAD_ONE}. If that is done, check the network, which the catalog needs, and restart the service.`
+        : "Load a model in that engine, or let it serve one.",
     });
   } else if (models.length > 0 && models.every((model) => model.downloaded === false)) {
     problems.push({
@@ -78,7 +77,7 @@ export function circuitProblems({ transport }: Service): HealthProblem[] {
   ];
 }
 
-/** A service on another machine without TLS: prompts can be read on their way. */
+/** A service on another machine without TLS: prompts can be read in transit. */
 export function endpointAdvice(endpoint: string, isOnLoopback: boolean): HealthProblem[] {
   if (isOnLoopback || !endpoint.startsWith("http:")) return [];
   return [
@@ -110,14 +109,14 @@ const PINNED_PORTS: ReadonlySet<string> = new Set(["5272", "5273", "5764", "2233
 
 /**
  * A daemon of CLI 0.10 that was started with `--port` or `--idle-timeout` lists fewer variants
- * (#1065). From outside that is a guess, and worded as one.
+ * (#1065). From outside that is a guess, so the text says that it may be.
  */
 export function narrowedAdvice(
-  dialect: Pick<Dialect, "name">,
+  { fixedPortNarrowsList }: Pick<Dialect["can"], "fixedPortNarrowsList">,
   endpoint: string,
   listing: { readonly models: readonly KnownModel[] } | FoundryError | null,
 ): HealthProblem[] {
-  if (dialect.name !== "C1" || listing === null || listing instanceof FoundryError) return [];
+  if (!fixedPortNarrowsList || listing === null || listing instanceof FoundryError) return [];
   if (!PINNED_PORTS.has(new URL(endpoint).port)) return [];
   const devices = new Set(listing.models.map(({ device }) => device));
   if (listing.models.length === 0 || devices.has("gpu") || devices.has("npu")) return [];

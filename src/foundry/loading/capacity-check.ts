@@ -12,7 +12,7 @@ import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { type Capacity, diskCapacity, memoryCapacity } from "./capacity.js";
 
-/** Looks whether a service's machine has room for a model, where that is this machine. */
+/** Checks the memory and disk of a service's machine, where that is this machine. */
 export class CapacityCheck {
   readonly #service: Service;
   readonly #machine: Machine;
@@ -28,14 +28,14 @@ export class CapacityCheck {
   }
 
   /**
-   * For a download that is to be loaded then: what cannot be loaded is gigabytes for nothing.
+   * For a download that is loaded afterwards: a model that cannot be loaded is not downloaded.
    *
    * @returns what is tight.
    * @throws FoundryError `INSUFFICIENT_MEMORY`, `INSUFFICIENT_DISK`, unless it is forced.
    */
   async assertDownloadable(model: KnownModel, isForced: boolean): Promise<string[]> {
-    const rooms = [await this.#forDownload(model), await this.forLoad(model)];
-    return rooms.flatMap((room) => warningsOf(room, isForced));
+    const capacities = [await this.#forDownload(model), await this.forLoad(model)];
+    return capacities.flatMap((capacity) => warningsOf(capacity, isForced));
   }
 
   async #forDownload(model: KnownModel): Promise<Capacity> {
@@ -52,8 +52,8 @@ export class CapacityCheck {
   }
 
   /**
-   * The folder itself, or the nearest one that is there before the first download. Only below this
-   * user's home: elsewhere a folder that is not here may be one of another machine, behind a tunnel.
+   * The folder itself, or before the first download its nearest existing parent. Only below this
+   * user's home: elsewhere a missing folder may be one of another machine, behind a tunnel.
    */
   async #nearest(path: string): Promise<string | null> {
     if (!isAbsolute(path)) return null;
@@ -67,13 +67,13 @@ export class CapacityCheck {
 }
 
 /**
- * @returns what a caller is told who goes on.
- * @throws FoundryError what refuses it, unless it is forced.
+ * @returns the warnings for a caller that continues.
+ * @throws FoundryError the refusal, unless the caller forces it.
  */
 export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): string[] {
   if (refusal !== null && !isForced) throw refusal;
-  const words = refusal?.message ?? warning;
-  return words === null ? [] : [words];
+  const message = refusal?.message ?? warning;
+  return message === null ? [] : [message];
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -83,6 +83,6 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 function isWithin(home: string, folder: string): boolean {
-  const way = relative(home, folder);
-  return !way.startsWith("..") && !isAbsolute(way);
+  const path = relative(home, folder);
+  return !path.startsWith("..") && !isAbsolute(path);
 }

@@ -2,34 +2,34 @@ import { FoundryError, formatMegabytes } from "../../lib/index.js";
 import type { MemoryFigures } from "../../platform/index.js";
 import type { ModelInfo } from "../models/index.js";
 
-/** What of a model says how much room it takes. */
+/** The members of a model that say what it needs. */
 export type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
 
-/** Whether there is room for a model, as far as it is known. */
+/** Whether a model fits, as far as that is known. */
 export interface Capacity {
   /** It cannot fit. */
   readonly refusal: FoundryError | null;
-  /** It may not fit, or barely; a sentence. */
+  /** It may not fit, or only just; a sentence. */
   readonly warning: string | null;
 }
 
 export interface DiskFigures {
   readonly freeMb: number;
-  /** What is there already of the model, from a download that was broken off. */
+  /** The part of the model that an interrupted download left there. */
   readonly presentMb: number;
-  /** `false` where the system may free more. */
+  /** `false` where the system may be able to free more. */
   readonly isExact: boolean;
 }
 
 const ENOUGH: Capacity = { refusal: null, warning: null };
 
-/** Less to spare than this, or than a fifth of the model, is tight. */
+/** A reserve below this, or below a fifth of the model, is tight. */
 const SPARE_MB = 1024;
 const SPARE_SHARE = 0.2;
 
 /**
- * Whether a model fits into memory. In memory it takes what it takes on disk at least. Only a model
- * for the processor is ever refused, since another device may have a memory of its own.
+ * Whether a model fits into memory. It needs at least its size on disk. Only a model for the CPU is
+ * refused, since another device may have its own memory.
  *
  * @param memory `null` where the service's machine is not this one.
  */
@@ -53,7 +53,7 @@ export function memoryCapacity(
     );
   }
   if (!isExact) {
-    // Nearly nothing is free by such a count, ever: half of all is what may be had most of the time.
+    // Such a figure is always close to zero; usually, half of the memory can be freed.
     if (sizeMb <= freeMb || sizeMb <= totalMb / 2) return ENOUGH;
     return warn(
       `The model may not fit: ${takes}, and ${free}, though the system may be able to free more.`,
@@ -76,7 +76,7 @@ export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): C
   const needs = isPart
     ? `The rest of ${id} needs ${formatMegabytes(missingMb)} of disk`
     : `${id} needs ${formatMegabytes(missingMb)} of disk`;
-  const free = `${formatMegabytes(disk.freeMb)} are free where the models lie`;
+  const free = `${formatMegabytes(disk.freeMb)} are free where the models are stored`;
   if (missingMb > disk.freeMb && !disk.isExact) {
     return warn(
       `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
@@ -97,7 +97,7 @@ const ADVICE = {
 
 const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
   refusal: new FoundryError(code, message, {
-    action: `${ADVICE[code]}; load_model with force: true tries it all the same.`,
+    action: `${ADVICE[code]}; load_model with force: true tries it anyway.`,
   }),
   warning: null,
 });

@@ -1,2 +1,3 @@
 export { CapacityCheck } from "./capacity-check.js";
-export { assertCanChat, ModelLoader, type Wanted } from "./loader.js";
+export { assertCanChat, ModelLoader, type ResolvedModel } from "./loader.js";
+export { unloadModel } from "./unload.js";

@@ -1,31 +1,31 @@
 import { cancelledError, onAbort } from "../../lib/index.js";
 
 interface Waiting {
-  readonly model: string;
   readonly onWait: (before: string) => void;
+  readonly model: string;
   readonly begin: () => void;
 }
 
 /**
- * One load at a time, in the order in which they were asked for: side by side they are no quicker on
- * any service, and each of them may be the one too many for the memory.
+ * A mutex for loads, first come, first served: no service loads two models faster at the same time, and
+ * concurrent loads need more memory.
  */
 export class SerialLoads {
   #loading: string | null = null;
   readonly #waiting: Waiting[] = [];
 
-  /** Which model is being loaded. */
+  /** The model that is being loaded. */
   get loading(): string | null {
     return this.#loading;
   }
 
   /**
-   * Does the work when its turn has come.
+   * Runs the work while no other load runs.
    *
-   * @param onWait told which model is being loaded meanwhile, whenever that is another one.
-   * @throws FoundryError `CANCELLED` when the signal is aborted before its turn.
+   * @param onWait Called with the model that is being loaded, and with each that follows before this.
+   * @throws FoundryError `CANCELLED` when the signal is aborted before the work begins.
    */
-  async take<T>(
+  async run<T>(
     model: string,
     signal: AbortSignal,
     onWait: (before: string) => void,

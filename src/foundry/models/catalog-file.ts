@@ -8,11 +8,11 @@ import { deviceOf, parseModelId } from "./model-id.js";
 
 /**
  * The catalog that Foundry Local keeps beside its models. REST shows neither aliases nor sizes on
- * C2, this file does (docs/foundry-local.md, section 6). Written by another program: read leniently,
- * and never relied on.
+ * C2, this file does (docs/foundry-local.md, section 6). Another program writes it, so it is parsed
+ * leniently, and nothing depends on it.
  */
 
-/** What a catalog file adds to a model; keys that it does not know are absent. */
+/** The facts in a catalog file about a model; unknown ones are absent. */
 export type CatalogFacts = Partial<
   Omit<ModelInfo, "id" | "name" | "version" | "loaded" | "downloaded">
 > & { readonly id: string; readonly modelPath?: string };
@@ -54,7 +54,7 @@ export async function readPublicCatalog(directory: string, log: Logger): Promise
   return file.success ? file.data.models.flatMap((entry) => factsOf(entry)) : [];
 }
 
-/** The models that the user registered, each with the folder that it lies in. */
+/** The models that the user registered, each with its folder. */
 export async function readLocalCatalog(directory: string, log: Logger): Promise<CatalogFacts[]> {
   const file = localFileSchema.safeParse(await readJson(join(directory, LOCAL_FILE), log));
   if (!file.success) return [];
@@ -74,7 +74,7 @@ function factsOf(raw: unknown): CatalogFacts[] {
     alias: entry.alias,
     task: entry.task ?? textProperty(entry, "task"),
     license: entry.license ?? textProperty(entry, "license"),
-    // Rounded down by its writer: 0 says "less than a megabyte" or "not said", never a size.
+    // Rounded down: 0 means "less than a megabyte" or "unknown".
     sizeMb: entry.fileSizeMb || intProperty(entry, "filesize_mb") || null,
     device: deviceOf(entry.runtime?.deviceType ?? textProperty(entry, "device_type")),
     executionProvider: provider,
@@ -112,7 +112,7 @@ async function readJson(path: string, log: Logger): Promise<unknown> {
   const limits = { maxBytes: CATALOG_FILE_BYTES, timeoutMs: FILE_READ_MS };
   const read = await readSmallFile(path, limits);
   const value = "text" in read ? jsonFrom(read.text) : undefined;
-  // Absent is usual: another machine, another application, an older service.
+  // It is often absent: on another machine, with another application, with an older service.
   const fault = "fault" in read ? read.fault : value === undefined ? "damaged" : null;
   if (fault === "absent") log.debug({ file: path, fault }, "catalog file not read");
   else if (fault !== null) log.warn({ file: path, fault }, "catalog file not read");

@@ -2,12 +2,12 @@ import { FoundryError } from "../../lib/index.js";
 import { canChat, type KnownModel } from "./model.js";
 import { findModel } from "./resolve.js";
 
-/** The model that is meant when nobody names one: small, able, and in every catalog. */
+/** The default where no model is named: small, able, and in every catalog. */
 export const DEFAULT_MODEL = "phi-4-mini";
 
 export interface ChosenModel {
   readonly model: KnownModel;
-  /** Why it is this one, where it is not what was asked for. */
+  /** Why it is this one, where it is not the default. */
   readonly reason: string | null;
 }
 
@@ -31,7 +31,7 @@ export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
   if (downloaded !== undefined) {
     return instead(downloaded, preferred, "it is the first downloaded model that can chat");
   }
-  // Nothing is known of any disk: a remote core, or an engine that serves what it lists.
+  // The disk is unknown: a remote core, or an engine that serves every model that it lists.
   if (preferred !== undefined && preferred.downloaded === null) {
     return { model: preferred, reason: null };
   }

@@ -1,4 +1,4 @@
-import { REGISTERED_MODELS_READ } from "../../lib/index.js";
+import { REGISTERED_MODELS_READ, SharedTasks } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import {
   aliasOfRegistered,
@@ -17,13 +17,13 @@ import {
 import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
 import { parseModelId } from "./model-id.js";
 
-/** What the disk of this machine says about a service's models. */
+/** The facts on the disk of this machine about a service's models. */
 export interface DiskFacts {
   readonly public: ReadonlyMap<string, CatalogFacts>;
   readonly local: ReadonlyMap<string, CatalogFacts>;
   /** Downloaded models by id; `null` when the model cache is not on this machine. */
   readonly folders: ReadonlyMap<string, ModelFolder> | null;
-  /** `false` where not all folders were seen: what is not among them is unknown. Default `true`. */
+  /** `false` where not all folders were read: the others are unknown. Default `true`. */
   readonly isComplete?: boolean;
 }
 
@@ -34,17 +34,12 @@ export const NO_DISK_FACTS: DiskFacts = {
   isComplete: true,
 };
 
-/** Looks that are under way, by directory: one for all who ask at the same time. */
-const reading = new Map<string, Promise<DiskFacts>>();
+/** Running reads, by directory. */
+const reads = new SharedTasks<DiskFacts>({ runsOn: true });
 
-/** Reads catalog files and model folders under a service's model cache. */
-export function readDiskFacts(directory: string, log: Logger): Promise<DiskFacts> {
-  const underWay = reading.get(directory);
-  if (underWay !== undefined) return underWay;
-  const facts = readOnce(directory, log).finally(() => reading.delete(directory));
-  reading.set(directory, facts);
-  return facts;
-}
+/** Reads catalog files and model folders under a service's model cache; concurrent callers share it. */
+export const readDiskFacts = (directory: string, log: Logger): Promise<DiskFacts> =>
+  reads.get(directory, () => readOnce(directory, log)).wait();
 
 async function readOnce(directory: string, log: Logger): Promise<DiskFacts> {
   const walk = new FolderWalk();
@@ -55,14 +50,14 @@ async function readOnce(directory: string, log: Logger): Promise<DiskFacts> {
   ]);
   const folders =
     scanned === null ? null : new Map(scanned.folders.map((folder) => [folder.id, folder]));
-  // A registered model may lie anywhere; its folder is where the registration says.
+  // A registered model may be stored anywhere; the registration names its folder.
   for (const facts of registered.slice(0, REGISTERED_MODELS_READ)) {
     if (folders === null || walk.leftMs <= 0) break;
     if (facts.modelPath === undefined || folders.has(facts.id)) continue;
     folders.set(facts.id, { id: facts.id, ...(await readContextLimits(facts.modelPath)) });
   }
   const isComplete = scanned?.isComplete ?? true;
-  if (!isComplete) log.warn({ directory }, "the model cache was not looked at to its end");
+  if (!isComplete) log.warn({ directory }, "the model cache was not read completely");
   return {
     public: new Map(catalog.map((facts) => [facts.id, facts])),
     local: new Map(registered.map((facts) => [facts.id, facts])),
@@ -75,18 +70,18 @@ export interface Sources {
   readonly listed: readonly ListedModel[];
   readonly loaded: readonly LoadedModel[] | null;
   readonly disk: DiskFacts;
-  /** Whether there may be more in the catalog than is listed. */
+  /** Whether the catalog may contain more models than the list. */
   readonly listsOnlyDownloaded: boolean;
   /** Which of a folder's two lengths this service enforces. */
   readonly contextLimit: "max_length" | "context_length";
-  /** Limits that the service named when it refused a request, by id. They outrank all else. */
+  /** Limits that the service named when it refused a request, by id. They override all other sources. */
   readonly learnedContext: ReadonlyMap<string, number>;
 }
 
 /**
- * One list of models out of all that is known: what the service lists, in its order; what is loaded
- * without being listed; and, where the service lists only what is downloaded, the rest of the
- * catalog behind it. Where it lists the whole catalog, what is downloaded comes first all the same.
+ * Merges all sources into one list of models: those that the service lists, in its order; loaded ones
+ * that it does not list; and, where it lists downloaded models only, the rest of the catalog.
+ * Downloaded models come first.
  */
 export function mergeModels(sources: Sources): KnownModel[] {
   const merged = new Map<string, KnownModel>();
@@ -111,14 +106,14 @@ export function mergeModels(sources: Sources): KnownModel[] {
   return [...merged.values()].sort((a, b) => readyFirst(a) - readyFirst(b));
 }
 
-/** What nobody knows of counts as there, as it does where models are listed. */
+/** A model of which it is unknown counts as downloaded, as it does in lists. */
 const readyFirst = ({ downloaded }: KnownModel): number => (downloaded === false ? 1 : 0);
 
-/** What is looked up for each model: linear for lists of any length. */
+/** Indexes, so that merging takes linear time. */
 interface Lookups {
   /** `family/id`; `null` where it is unknown. */
   readonly loaded: ReadonlySet<string> | null;
-  /** Ids with a version, on the disk or loaded, by their name. */
+  /** Ids with a version, on disk or loaded, by name. */
   readonly versions: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -137,11 +132,11 @@ function lookups({ loaded, disk, listsOnlyDownloaded }: Sources): Lookups {
   };
 }
 
-/** C1 lists names without versions, once per version: the disk and the loaded list know which. */
+/** C1 lists names without versions, once per version: the disk and the loaded list have the versions. */
 function idsOf(listed: ListedModel, sources: Sources, found: Lookups): string[] {
   const { listsOnlyDownloaded } = sources;
   const { name, version } = parseModelId(listed.id);
-  // S before 0.7 lists names too, and knows its models by no other.
+  // S before 0.7 lists bare names, too, and has no other ids.
   const isExact = version !== null || !listsOnlyDownloaded;
   if (isExact || listed.downloaded !== true) return [listed.id];
   const versions = [...(found.versions.get(name) ?? [])].sort(newestFirst);
@@ -165,7 +160,7 @@ function describe(
   const loaded = found.loaded?.has(modelKey({ family, id })) ?? null;
   const isSeen = disk.folders !== null && disk.isComplete !== false;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;
-  // What the service says of itself outranks what its folders look like.
+  // The service's own answer overrides the contents of its folders.
   const downloaded = loaded === true || family === "local" ? true : (listed?.downloaded ?? onDisk);
   const details = listed?.details;
   const enforced =

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FOLDER_WALK_ENTRIES, FOLDER_WALK_MS } from "../../lib/index.js";
 import { inPool, LATE } from "../../platform/index.js";
 
-/** Names that come with one call of the system. */
+/** Names per system call. */
 const AT_ONCE = 256;
 
 export interface Listed {
@@ -14,19 +14,19 @@ export interface Listed {
 
 export interface Folder {
   readonly path: string;
-  /** Whether a link lies on the way here from where the walk began. */
+  /** Whether there is a symbolic link on the path from the start of the walk. */
   readonly isLinked: boolean;
 }
 
 /**
- * Lists folders of a tree that another program names, within a bounded time and number of entries in
- * all: it may be the root of the disk, `/proc`, or lie on a share that does not answer.
+ * Lists folders of a tree that another program names, with limits on the total time and number of
+ * entries: the tree may be the root of the disk, `/proc`, or on a share that does not respond.
  */
 export class FolderWalk {
   #entriesLeft: number;
   readonly #until: number;
   readonly #now: () => number;
-  /** Whether all that was asked for has been seen. */
+  /** Whether no limit was exceeded. */
   isComplete = true;
 
   constructor({
@@ -39,12 +39,12 @@ export class FolderWalk {
     this.#until = now() + ms;
   }
 
-  /** What is left of its time, in milliseconds. */
+  /** The remaining time, in milliseconds. */
   get leftMs(): number {
     return this.#until - this.#now();
   }
 
-  /** What is in a folder, as far as the bounds allow; `null` where it cannot be listed. */
+  /** The contents of a folder, within the limits; `null` where it cannot be listed. */
   async list(folder: Folder): Promise<Listed | null> {
     if (this.leftMs <= 0 || this.#entriesLeft <= 0) {
       this.isComplete = false;
@@ -73,7 +73,7 @@ export class FolderWalk {
     return { files, folders };
   }
 
-  /** Models may be linked in from another disk; what is behind such a link is there without further ones. */
+  /** Models may be linked from another disk; further links behind such a link are ignored. */
   async #kindOf(
     path: string,
     entry: Dirent,

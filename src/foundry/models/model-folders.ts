@@ -6,7 +6,7 @@ import { type Folder, FolderWalk } from "./folder-walk.js";
 
 /**
  * Which models are downloaded, and the context each really gets, read from the folders of the model
- * cache: no route of C2 says either (docs/foundry-local.md, section 6).
+ * cache: no route of C2 contains either (docs/foundry-local.md, section 6).
  */
 export interface ModelFolder {
   /** The id that the folder gives itself. */
@@ -30,19 +30,19 @@ const genaiConfigSchema = z.object({
 
 export interface ModelFolders {
   readonly folders: readonly ModelFolder[];
-  /** `false` where there is more than was looked at: what is not among them may be there. */
+  /** `false` where folders were left unread: a model that is missing here may be downloaded. */
   readonly isComplete: boolean;
 }
 
 /**
- * The complete models under `directory`. One whose download has not ended, marked by `download.tmp`,
- * does not count. `null` when the directory is not on this machine: then nothing is known.
+ * The complete models under `directory`. A model whose download has not ended, marked by
+ * `download.tmp`, does not count. `null` when the directory is not on this machine.
  */
 export async function readModelFolders(
   directory: string,
   walk = new FolderWalk(),
 ): Promise<ModelFolders | null> {
-  // Of the root of a disk nothing is a model cache, and all else would be looked at.
+  // The root of a disk is no model cache, and the walk would read the whole disk.
   if (dirname(directory) === directory) return null;
   const folders: ModelFolder[] = [];
   const visit = async (folder: Folder, depth: number): Promise<boolean> => {
@@ -53,7 +53,7 @@ export async function readModelFolders(
       const model = await readModelFolder(folder, walk);
       if (model !== null) folders.push(model);
     } else if (depth < DEEPEST) {
-      // One after the other: what a wrong folder costs is bounded by that, too.
+      // One after the other, to bound the cost of a wrong folder.
       for (const inner of listed.folders) await visit(inner, depth + 1);
     }
     return true;
@@ -67,7 +67,7 @@ async function readModelFolder(folder: Folder, walk: FolderWalk): Promise<ModelF
     await readJson(join(folder.path, "inference_model.json")),
   );
   if (!named.success) return null;
-  // genai_config.json lies beside it or one level below, depending on who wrote the folder.
+  // genai_config.json is beside it or one level below, depending on the program that wrote it.
   const configFolder = await folderWithConfig(folder, walk, 0);
   if (configFolder === null) return null;
   return { id: named.data.Name, ...(await readContextLimits(configFolder)) };

@@ -2,7 +2,7 @@ import type { Device } from "./model.js";
 
 /**
  * The grammar of model ids: `base-hardware-device:version`, of which only the base is certain; models
- * that users brought themselves need not follow it (docs/foundry-local.md, section 2).
+ * that users registered need not follow it (docs/foundry-local.md, section 2).
  */
 const VARIANT =
   /^(?<base>.+)-(?<hardware>generic|cuda|trtrtx|openvino|qnn|vitis|migraphx)-(?<device>cpu|gpu|npu)$/i;
@@ -27,8 +27,8 @@ export interface ModelIdParts {
   /** The name without hardware and device; the whole name where it has none. */
   readonly base: string;
   /**
-   * What the alias most likely is where no source tells it: `phi-4-mini` for
-   * `Phi-4-mini-instruct-generic-cpu:5`. A guess, good for trying and for understanding what is typed.
+   * The most likely alias where no source contains one: `phi-4-mini` for
+   * `Phi-4-mini-instruct-generic-cpu:5`. A guess, to try and to match what users type.
    */
   readonly likelyAlias: string;
   readonly device: Device | null;
@@ -37,7 +37,7 @@ export interface ModelIdParts {
 }
 
 /**
- * What an id tells by itself.
+ * The parts of an id.
  *
  * @example
  * parseModelId("qwen2.5-0.5b-instruct-cuda-gpu:4");
@@ -63,8 +63,8 @@ export function parseModelId(id: string): ModelIdParts {
 }
 
 /**
- * What people call a model: its alias, or, where no source tells one, what it most likely is. Good
- * for showing and for comparing variants; what a service is asked for is another matter.
+ * The name that users know: the alias, or, where no source contains one, the most likely one. For
+ * display and for comparing variants, not for requests.
  */
 export const shortName = ({ alias, id }: { alias: string | null; id: string }): string =>
   alias ?? parseModelId(id).likelyAlias;

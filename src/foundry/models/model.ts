@@ -1,4 +1,4 @@
-/** A model as the service and the files beside it describe it. What nobody says is `null`. */
+/** A model as the service and the files beside it describe it. `null` is unknown. */
 export interface ModelInfo {
   /** The exact string that completions are asked for with, such as `phi-4-mini-instruct-generic-cpu:5`. */
   readonly id: string;
@@ -27,11 +27,11 @@ export type Device = "cpu" | "gpu" | "npu";
 
 /**
  * C2 from 2.1 on serves two families of routes, the public catalog and the models registered by the
- * user, each with its own list (docs/foundry-local.md, section 1). Elsewhere all is `public`.
+ * user, each with its own list (docs/foundry-local.md, section 1). Elsewhere all are `public`.
  */
 export type Family = "public" | "local";
 
-/** A model and where its routes are: what goes from the directory to a dialect. */
+/** A model and the family of its routes, as dialects need it. */
 export interface KnownModel extends ModelInfo {
   readonly family: Family;
 }
@@ -45,11 +45,11 @@ export interface ListedModel {
   /** Whether being listed means being downloaded: on C1 it does, on C2 it says nothing. */
   readonly downloaded: boolean | null;
   readonly contextLength: number | null;
-  /** What else its list says of it; S says most. */
+  /** Further facts in its list; S gives most of them. */
   readonly details?: ModelDetails;
 }
 
-/** Members as in `ModelInfo`; what is absent or `null` nobody said. */
+/** Members as in `ModelInfo`; absent or `null` is unknown. */
 export type ModelDetails = Partial<
   Pick<
     ModelInfo,
@@ -79,6 +79,6 @@ export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
   return null;
 }
 
-/** One text for a model of a service: an id alone may stand in both families. */
+/** The key of a model within a service: both families may contain the same id. */
 export const modelKey = ({ family, id }: Pick<KnownModel, "family" | "id">): string =>
   `${family}/${id}`;

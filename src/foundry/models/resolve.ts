@@ -1,12 +1,12 @@
 import leven from "leven";
-import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED } from "../../lib/index.js";
+import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
 import type { Device, KnownModel } from "./model.js";
 import { parseModelId, shortName } from "./model-id.js";
 
 /**
- * From what a person types (alias, name or id, in any case) to the model they mean. Among several
- * variants the loaded one wins, then the downloaded one, then the service's own order; among versions
- * of the same variant that are equally ready, the newest.
+ * Resolves what a user types (alias, name or id, in any case) to a model. Among several variants the
+ * loaded one wins, then the downloaded one, then the service's own order; among versions of the same
+ * variant that are equally ready, the newest.
  *
  * @throws FoundryError `MODEL_NOT_FOUND`, naming the three nearest that exist.
  * @example
@@ -31,19 +31,19 @@ export function findModel(typed: string, models: readonly KnownModel[]): KnownMo
   return readiest(matchesOf(typed, models));
 }
 
-/** All models that a typed word means; the narrowest reading that fits any wins. */
+/** All models that a name matches; the narrowest interpretation with a match wins. */
 function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
   const word = typed.trim().toLowerCase();
   const readings = [
     (model: KnownModel) => model.id,
     (model: KnownModel) => model.name,
     (model: KnownModel) => model.alias,
-    // C1 lists bare names where nothing tells the version: the id of such a model is one of them.
+    // C1 lists bare names where no source has the version: a typed id with a version means that name.
     (model: KnownModel) =>
       model.version === null && /:\d+$/.test(word)
         ? `${model.name}${/:\d+$/.exec(word)?.[0]}`
         : null,
-    // Where no source tells an alias, people type the part of the name that reads like one.
+    // Where no source has an alias, users type the part of the name that looks like one.
     (model: KnownModel) => parseModelId(model.id).base,
     (model: KnownModel) => parseModelId(model.id).likelyAlias,
   ];
@@ -89,8 +89,8 @@ function noVariantFor(
 }
 
 /**
- * The three names nearest to a word that fits none, by the share of it that would have to be edited;
- * one that is a part of the other is near, whatever their lengths.
+ * The three names nearest to an unknown one, by the share of characters to edit; a name that contains
+ * the other is near, whatever their lengths.
  */
 export function nearestNames(typed: string, models: readonly KnownModel[]): string[] {
   const word = letters(typed);
@@ -112,7 +112,7 @@ export function nearestNames(typed: string, models: readonly KnownModel[]): stri
 const NEAR_AS_A_BEGINNING = 0.15;
 const NEAR_AS_A_PART = 0.25;
 
-/** What is left of a name when nobody remembers where its dashes and dots are. */
+/** The letters and digits of a name: users misplace dashes and dots. */
 const letters = (name: string): string =>
   name
     .slice(0, 4 * LETTERS_COMPARED)
@@ -120,6 +120,6 @@ const letters = (name: string): string =>
     .replace(/[^\p{L}\p{N}]/gu, "")
     .slice(0, LETTERS_COMPARED);
 
-/** Short, and without halves of characters, which not every reader of an error survives. */
+/** Truncated, without lone surrogates. */
 const shown = (typed: string): string =>
-  (typed.length > 80 ? `${typed.slice(0, 80)}…` : typed).toWellFormed();
+  (typed.length > 80 ? `${truncate(typed, 80)}…` : typed).toWellFormed();

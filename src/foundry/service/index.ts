@@ -1,4 +1,4 @@
-export { isBlockedByLoad } from "./busy.js";
+export type { ModelListing } from "./model-lists.js";
 export type { ModelUse } from "./model-uses.js";
-export { type HealthDetails, type Live, type ModelListing, Service } from "./service.js";
-export { loadTimeout, stallTimeout, worded } from "./time-limits.js";
+export { type HealthDetails, type Live, Service } from "./service.js";
+export { isBlockedByLoad, loadTimeout, stallTimeout, worded } from "./time-limits.js";

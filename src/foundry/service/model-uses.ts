@@ -1,22 +1,22 @@
 import { untilAborted } from "../../lib/index.js";
 import { type KnownModel, modelKey } from "../models/index.js";
 
-/** Long enough for a service to notice that a reader is gone, whatever the speed of the model. */
+/** Enough for a service to notice a closed stream, whatever the speed of the model. */
 const SHORTEST_REST_MS = 1500;
-/** For a stream that was left before its first token: how long that takes is not known. */
+/** For a stream that was abandoned before its first token: how long a token takes is not known. */
 const REST_BEFORE_FIRST_TOKEN_MS = 10_000;
 
-/** One generation of ours on a model. */
+/** One of our generations on a model. */
 export interface ModelUse {
-  /** Counts a token, to learn how far apart they come. */
+  /** Notes a token, to measure the longest interval between two. */
   token(): void;
-  /** `left`: the stream was closed before its end, so the service may be at it for another token. */
-  end(how: "finished" | "left"): void;
+  /** `abandoned`: the stream was closed before its end, so the service may still generate a token. */
+  end(how: "finished" | "abandoned"): void;
 }
 
 /**
- * Which models our own generations use, or may still use because their reader has just left. C1 dies
- * when a model is unloaded under a generation (docs/foundry-local.md, section 3).
+ * Which models our own generations use, or may still use after their stream was closed. C1 crashes
+ * when a model is unloaded during a generation (docs/foundry-local.md, section 3).
  */
 export class ModelUses {
   readonly #now: () => number;
@@ -28,11 +28,11 @@ export class ModelUses {
     this.#now = now;
   }
 
-  /** Begins a generation, after an unload that holds the model has ended. */
+  /** Begins a generation, after a running unload of the model has ended. */
   async begin(model: KnownModel, signal?: AbortSignal): Promise<ModelUse> {
     const key = modelKey(model);
     for (let holder = this.#reserved.get(key); holder; holder = this.#reserved.get(key)) {
-      // How it ended is the business of whoever unloads.
+      // An error of the unload is reported to its own caller.
       await untilAborted(
         holder.catch(() => {}),
         signal,
@@ -62,7 +62,7 @@ export class ModelUses {
     };
   }
 
-  /** Keeps generations from beginning on a model until `work` has ended. */
+  /** Lets no generation begin on a model until `work` has ended. */
   async reserve<T>(model: KnownModel, work: () => Promise<T>): Promise<T> {
     const key = modelKey(model);
     const holder = work();
@@ -74,12 +74,12 @@ export class ModelUses {
     }
   }
 
-  /** How many generations of ours run on a model now. */
+  /** How many of our generations run on a model now. */
   running(model: KnownModel): number {
     return this.#running.get(modelKey(model)) ?? 0;
   }
 
-  /** Milliseconds until no generation that was left can be running any more. */
+  /** Milliseconds until no abandoned generation can be running any more. */
   restMs(model: KnownModel): number {
     return Math.max(0, this.#restUntil(modelKey(model)) - this.#now());
   }

@@ -1,4 +1,5 @@
-import { FoundryError, formatDuration } from "../../lib/index.js";
+import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
+import type { Dialect } from "../dialects/index.js";
 
 /** What to say of a time limit that passed, by what was waited for. */
 interface Wording {
@@ -7,7 +8,7 @@ interface Wording {
   readonly retryable: boolean;
 }
 
-/** A load that took longer than its limit. It goes on without us, so that asking again can help. */
+/** A load that took longer than its limit. The service continues it, so calling again can help. */
 export const loadTimeout = (model: string, limitMs: number): Wording => ({
   message: `${model} was not loaded within ${formatDuration(limitMs)}; the service goes on loading it.`,
   action:
@@ -15,36 +16,64 @@ export const loadTimeout = (model: string, limitMs: number): Wording => ({
   retryable: true,
 });
 
-/** A question that should have been answered at once. */
-export const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
-  message: `${endpoint} took the question but did not answer within ${formatDuration(limitMs)}.`,
+/** A request that should have been answered at once. */
+const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
+  message: `${endpoint} accepted the request but did not answer within ${formatDuration(limitMs)}.`,
   action:
     "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise FOUNDRY_TIMEOUT.",
   retryable: true,
 });
 
-/** A generation that fell silent, before or after its first token. */
+/** A generation that sends no token any more, before or after its first one. */
 export const stallTimeout = (model: string, limitMs: number, hasText: boolean): Wording => ({
   message: `${model} gave no ${hasText ? "further" : "first"} token within ${formatDuration(limitMs)}.`,
   action:
-    "The service may still be at it. Ask for less (a shorter prompt, fewer max_tokens), raise FOUNDRY_STALL_TIMEOUT, or check health_check.",
+    "The service may still be generating. Ask for less (a shorter prompt, fewer max_tokens), raise FOUNDRY_STALL_TIMEOUT, or check health_check.",
   retryable: false,
 });
 
-/** The error of a limit over several requests, as opposed to one of them. */
-export const timeoutOf = ({ message, ...options }: Wording): FoundryError =>
-  new FoundryError("TIMEOUT", message, { ...options, phase: "whole" });
-
-/** A time limit of a request in the words of what it meant; other errors as they are. */
+/** A time limit of a request in the words of what it was for; other errors as they are. */
 export function worded(error: FoundryError, wording: () => Wording): FoundryError {
-  // While connecting nothing was sent: that is about the service, and says so already.
+  // A limit on connecting is about the service, and its message says so already.
   if (error.code !== "TIMEOUT" || error.phase === "connect" || error.phase === null) return error;
-  const { message, ...options } = wording();
-  const better = new FoundryError("TIMEOUT", message, {
-    ...options,
-    phase: error.phase,
-    cause: error,
-  });
-  better.attempts = error.attempts;
-  return better;
+  return error.reworded(wording());
 }
+
+export interface QuickLimits {
+  readonly endpoint: string;
+  /** For all requests of the work together. */
+  readonly totalMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Runs requests that should be answered at once, with one time limit for all of them. */
+export async function withinQuickLimits<T>(
+  { endpoint, totalMs, signal }: QuickLimits,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const total = AbortSignal.timeout(totalMs);
+  try {
+    return await work(signal === undefined ? total : AbortSignal.any([signal, total]));
+  } catch (thrown) {
+    const error = toFoundryError(thrown);
+    const isTimeout = error.code === "CANCELLED" && total.aborted && signal?.aborted !== true;
+    if (!isTimeout) throw worded(error, () => quickTimeout(endpoint, totalMs));
+    const { message, ...options } = quickTimeout(endpoint, totalMs);
+    throw new FoundryError("TIMEOUT", message, { ...options, phase: "whole" });
+  }
+}
+
+/** Whether an error can be the sign of a load that another client started. */
+export const isBlockedByLoad = ({ can }: Dialect, thrown: unknown): boolean =>
+  can.listsWaitForLoads &&
+  thrown instanceof FoundryError &&
+  thrown.code === "TIMEOUT" &&
+  thrown.phase !== "connect";
+
+/** The error of a request that such a load delays for too long. */
+export const serviceBusyError = (cause: unknown): FoundryError =>
+  new FoundryError("SERVICE_BUSY", "The service is busy, probably loading a model.", {
+    action: "Try again when it is loaded; health_check shows that.",
+    retryable: true,
+    cause,
+  });

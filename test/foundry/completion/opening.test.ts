@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { CompletionEvent } from "../../../src/foundry/index.js";
-import { core1Service } from "../dialects/core1-service.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const CHAT = "/v1/chat/completions";
@@ -73,8 +72,8 @@ describe("attempts", () => {
 
 describe("a chat that was cancelled before it was sent", () => {
   it("does not hold up unloading, since the service is not at it", { timeout: 9000 }, async () => {
-    const service = await core1Service({ models: ["talker-generic-cpu:1"] });
-    const client = clientOf(service.url);
+    const simulator = await simulate({ dialect: "C1", models: [{ ...talker, loaded: false }] });
+    const client = clientOf(simulator.url);
     await client.loadModel("talker-generic-cpu");
     const controller = new AbortController();
     const reading = (async () => {
@@ -84,7 +83,7 @@ describe("a chat that was cancelled before it was sent", () => {
       }
     })();
     await expect(reading).rejects.toMatchObject({ code: "CANCELLED" });
-    expect(service.chats).toEqual([]);
+    expect(askedOf(simulator, CHAT)).toEqual([]);
     // It would wait for ten seconds, which is more than this test may take.
     expect(await client.unloadModel("talker-generic-cpu")).toMatchObject({ status: "unloaded" });
   });

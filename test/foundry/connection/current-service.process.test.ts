@@ -26,7 +26,7 @@ const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
 });
 
 describe("a service that was lost", () => {
-  it("leaves those who are between two requests to find out, and to go on with the next", async () => {
+  it("lets calls between two requests notice it, and continue on the next service", async () => {
     const [before, after] = [await simulate(), await simulate()];
     const { current, moveTo } = await machineOf(before.url);
     const connection = await current.connection();
@@ -38,9 +38,9 @@ describe("a service that was lost", () => {
         await before.stop();
         await moveTo(after.url);
         // Somebody else's request finds it gone.
-        current.noteDeath(connection, REFUSED);
+        current.noteGone(connection, REFUSED);
       }
-      await service.listModels(service.patient());
+      await service.models.all(service.patient());
       return service.endpoint;
     });
 
@@ -52,11 +52,11 @@ describe("a service that was lost", () => {
     const { current } = await machineOf(url);
     const first = await current.connection();
     const { loader } = first;
-    const load = loader.load(await loader.want("qwen2.5-0.5b"));
+    const load = loader.load(await loader.resolveModel("qwen2.5-0.5b"));
     load.catch(() => {});
     await first.service.dialect();
 
-    current.noteDeath(first, REFUSED);
+    current.noteGone(first, REFUSED);
     const second = await current.connection();
 
     expect(second).toBe(first);
@@ -67,7 +67,7 @@ describe("a service that was lost", () => {
     const { current } = await machineOf(service.url);
     const connection = await current.connection();
     await service.stop();
-    current.noteDeath(connection, REFUSED);
+    current.noteGone(connection, REFUSED);
     const search = current.connection();
 
     await current.close();
@@ -97,17 +97,17 @@ describe("a service that dies of a prompt (#818)", () => {
   });
 });
 
-describe("those who wait for one search", () => {
-  it("are told each by itself, though by the same function, and those who come later too", async () => {
+describe("waiters of one search", () => {
+  it("get each update once, though they pass the same function, and so do later ones", async () => {
     const { url } = await simulate();
     const { current } = await machineOf(url);
-    const told: string[] = [];
-    const tell = ({ message }: { message: string }) => told.push(message);
+    const messages: string[] = [];
+    const onStatus = ({ message }: { message: string }) => messages.push(message);
 
-    await Promise.all([current.connection({ tell }), current.connection({ tell })]);
+    await Promise.all([current.connection({ onStatus }), current.connection({ onStatus })]);
 
     const [looking, found] = ["Looking for Foundry Local", `Found Foundry Local at ${url}`];
-    expect(told).toEqual([looking, looking, found, found]);
+    expect(messages).toEqual([looking, looking, found, found]);
   });
 
   it("do not begin it when they have left already", async () => {
@@ -151,7 +151,7 @@ describe("closing a client", () => {
 });
 
 describe("another server where one was", () => {
-  it("is noticed by each of those who were at work, also after the first of them", async () => {
+  it("is noticed by every running call, not only by the first", async () => {
     const before = await simulate({ dialect: "C1" });
     const { current } = await machineOf(before.url);
     const { service } = await current.connection();
@@ -161,7 +161,7 @@ describe("another server where one was", () => {
       await before.close();
       await simulate({ dialect: "S", port: before.port });
       // Somebody else learns of it first.
-      await service.lookOnce({ limits: {} });
+      await service.detectOnce({ limits: {} });
     };
     const refused = new FoundryError("UNSUPPORTED_BY_SERVER", "Not here.", {
       action: "Wait.",
@@ -190,12 +190,12 @@ describe("another server where one was", () => {
     const before = await simulate({ dialect: "C1" });
     const { current } = await machineOf(before.url);
     const { service } = await current.connection();
-    await service.listModels(service.patient());
+    await service.models.all(service.patient());
 
     await before.close();
     await simulate({ dialect: "C2", port: before.port });
     const ids = await current.use({}, async ({ service: used }) => {
-      const { models } = await used.listModels(used.patient());
+      const { models } = await used.models.all(used.patient());
       return models.filter(({ downloaded }) => downloaded === true).map(({ id }) => id);
     });
 

@@ -1,27 +1,37 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { type ModelOptions, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { clientOf } from "../fixtures.js";
-import { core1Service } from "./core1-service.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
 
-/** A model cache that holds these models. */
-async function cacheWith(...ids: readonly string[]): Promise<string> {
-  const cache = await mkdtemp(join(tmpdir(), "core1-"));
-  onTestFinished(() => rm(cache, { recursive: true }));
-  for (const id of ids) {
-    const folder = join(cache, "Example", id.replace(":", "-"));
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "inference_model.json"), JSON.stringify({ Name: id }));
-    await writeFile(join(folder, "genai_config.json"), '{"search":{"max_length":512}}');
-  }
-  return cache;
+const CHAT = "/v1/chat/completions";
+const LOAD = "/models/load/";
+const UNLOAD = "/models/unload/";
+const HELLO = { text: "Hello there." };
+const TWO: readonly ModelOptions[] = [
+  { id: "two-generic-cpu:1", contextLength: 512 },
+  { id: "two-generic-cpu:2", contextLength: 512 },
+];
+const A: ModelOptions = { id: "a-generic-cpu:1", script: HELLO, loaded: true };
+/** Generates until it is stopped. */
+const ENDLESS: ModelOptions = {
+  ...A,
+  script: { text: " on", forever: true },
+  tokensPerSecond: 100,
+};
+
+/** A core 1.x whose model cache is on this machine. */
+const core1 = (models: readonly ModelOptions[]) => simulate({ dialect: "C1", models });
+
+/** A core 1.x of another machine, whose model cache cannot be read here. */
+async function farCore1(model: ModelOptions, options: SimulatorOptions = {}) {
+  const simulator = await startSimulator({ dialect: "C1", models: [model], ...options });
+  onTestFinished(() => simulator.close());
+  return simulator;
 }
 
 describe("on core 1.x", () => {
   it("models are listed with the versions that the disk tells", async () => {
-    const models = ["two-generic-cpu:1", "two-generic-cpu:2", "My_Own.Talker:7"];
-    const { url } = await core1Service({ models, modelDirPath: await cacheWith(...models) });
+    const own = { id: "My_Own.Talker:7", contextLength: 512 };
+    const { url } = await core1([...TWO, own]);
     const list = await clientOf(url).listModels();
     expect(
       list.models.map(({ id, alias, downloaded, loaded, contextLength }) => ({
@@ -61,41 +71,36 @@ describe("on core 1.x", () => {
     ["name", "two-generic-cpu"],
     ["id", "TWO-generic-cpu:2"],
   ])("a model is loaded by %s, and its id sent percent-encoded", async (_what, typed) => {
-    const models = ["two-generic-cpu:1", "two-generic-cpu:2"];
-    const service = await core1Service({ models, modelDirPath: await cacheWith(...models) });
-    const client = clientOf(service.url);
+    const simulator = await core1(TWO);
+    const client = clientOf(simulator.url);
     expect(await client.loadModel(typed)).toMatchObject({
       model: "two-generic-cpu:2",
       status: "loaded",
     });
     expect(await client.loadModel(typed)).toMatchObject({ status: "already_loaded" });
-    expect(service.asked.filter((line) => line.includes("/load/"))).toEqual([
-      "GET /models/load/two-generic-cpu%3A2",
+    expect(askedOf(simulator, LOAD).map(({ path }) => path)).toEqual([
+      "/models/load/two-generic-cpu%3A2",
     ]);
   });
 
   it("an older version is loaded by its id", async () => {
-    const models = ["two-generic-cpu:1", "two-generic-cpu:2"];
-    const service = await core1Service({ models, modelDirPath: await cacheWith(...models) });
-    const loaded = await clientOf(service.url).loadModel("two-generic-cpu:1");
-    expect([loaded.model, ...service.loaded]).toEqual(["two-generic-cpu:1", "two-generic-cpu:1"]);
+    const simulator = await core1(TWO);
+    const loaded = await clientOf(simulator.url).loadModel("two-generic-cpu:1");
+    expect([loaded.model, ...simulator.loaded]).toEqual(["two-generic-cpu:1", "two-generic-cpu:1"]);
   });
 
   it("far away, where no version is known, a model is loaded by name and then known by id", async () => {
-    const service = await core1Service({ models: ["far-generic-cpu:3"] });
-    const client = clientOf(service.url);
+    const simulator = await farCore1({ id: "far-generic-cpu:3", script: HELLO });
+    const client = clientOf(simulator.url);
     const completion = await client.complete({ prompt: "Hi", model: "far-generic-cpu" });
     expect(completion).toMatchObject({ model: "far-generic-cpu:3", text: "Hello there." });
-    expect(service.chats).toMatchObject([{ model: "far-generic-cpu:3" }]);
+    expect(askedOf(simulator, CHAT)).toMatchObject([{ body: { model: "far-generic-cpu:3" } }]);
   });
 
   it("a load that fails without a word says what may help", async () => {
-    const models = ["broken-generic-cpu:1"];
-    const { url } = await core1Service({
-      models,
-      broken: models,
-      modelDirPath: await cacheWith(...models),
-    });
+    const { url } = await core1([
+      { id: "broken-generic-cpu:1", loadError: "Protobuf parsing failed." },
+    ]);
     await expect(clientOf(url).loadModel("broken")).rejects.toMatchObject({
       code: "LOAD_FAILED",
       action: expect.stringContaining("foundry server logs"),
@@ -103,77 +108,67 @@ describe("on core 1.x", () => {
   });
 
   it("a model that is not downloaded is not even tried", async () => {
-    const cache = await cacheWith("here-generic-cpu:1");
-    const catalog = { models: [{ id: "cloud-generic-cpu:1", alias: "cloud" }] };
-    await writeFile(join(cache, "foundry.modelinfo.json"), JSON.stringify(catalog));
-    const service = await core1Service({ models: ["here-generic-cpu:1"], modelDirPath: cache });
-    await expect(clientOf(service.url).loadModel("cloud")).rejects.toMatchObject({
+    const simulator = await core1([A, { id: "cloud-generic-cpu:1", downloaded: false }]);
+    await expect(clientOf(simulator.url).loadModel("cloud")).rejects.toMatchObject({
       code: "MODEL_NOT_CACHED",
       action: expect.stringContaining("foundry model download cloud"),
     });
-    expect(service.asked.filter((line) => line.includes("/load/"))).toEqual([]);
+    expect(askedOf(simulator, LOAD)).toEqual([]);
   });
 
   it("a completion counts what the service counts, and cuts at stop strings itself", async () => {
-    const service = await core1Service({
-      models: ["a-generic-cpu:1"],
-      tokens: ["One", ".", " Two", "."],
-    });
-    service.loaded.add("a-generic-cpu:1");
-    const client = clientOf(service.url);
+    const simulator = await core1([{ ...A, script: { text: "One. Two." } }]);
+    const client = clientOf(simulator.url);
     const whole = await client.complete({ prompt: "Hi", model: "a" });
     const cut = await client.complete({ prompt: "Hi", model: "a", stop: [" Two"] });
     expect(whole).toMatchObject({
       text: "One. Two.",
       finishReason: "stop",
-      usage: { inputTokens: 9, outputTokens: 4, estimated: false },
+      usage: { inputTokens: 15, outputTokens: 4, estimated: false },
     });
     expect(cut).toMatchObject({ text: "One.", finishReason: "stop" });
-    expect(service.chats).toEqual([
+    expect(askedOf(simulator, CHAT).map(({ body }) => body)).toEqual([
       expect.not.objectContaining({ stop: expect.anything() }),
       expect.not.objectContaining({ stop: expect.anything() }),
     ]);
   });
 
   it("a stream that ends before it began is explained by asking in one piece", async () => {
-    const service = await core1Service({ models: ["small-generic-cpu:1"], contextLength: 512 });
-    service.loaded.add("small-generic-cpu:1");
-    const client = clientOf(service.url, { retry: { retries: 0 } });
-    const asking = client.complete({ prompt: "Hi", model: "small", maxTokens: 600 });
+    const simulator = await farCore1({ ...A, contextLength: 512 });
+    const client = clientOf(simulator.url, { retry: { retries: 0 } });
+    const asking = client.complete({ prompt: "Hi", model: "a", maxTokens: 600 });
     await expect(asking).rejects.toMatchObject({
       code: "CONTEXT_LENGTH_EXCEEDED",
-      message: expect.stringContaining("9 tokens and the answer may have 600"),
+      message: expect.stringContaining("15 tokens and the answer may have 600"),
     });
-    expect(service.chats).toMatchObject([
+    expect(askedOf(simulator, CHAT).map(({ body }) => body)).toMatchObject([
       { stream: true },
       expect.not.objectContaining({ stream: true }),
     ]);
   });
 
   it("our default length is shortened to the context there, too", async () => {
-    const service = await core1Service({ models: ["small-generic-cpu:1"], contextLength: 512 });
-    service.loaded.add("small-generic-cpu:1");
-    const client = clientOf(service.url, { retry: { retries: 0 } });
-    const completion = await client.complete({ prompt: "Hi", model: "small" });
+    const simulator = await farCore1({ ...A, contextLength: 512 });
+    const client = clientOf(simulator.url, { retry: { retries: 0 } });
+    const completion = await client.complete({ prompt: "Hi", model: "a" });
     expect(completion).toMatchObject({
       text: "Hello there.",
-      warnings: [expect.stringContaining("limited to 503 tokens")],
+      warnings: [expect.stringContaining("limited to 497 tokens")],
     });
   });
 
   it("a model that was unloaded in between is loaded again", async () => {
-    const service = await core1Service({ models: ["a-generic-cpu:1"] });
-    const client = clientOf(service.url, { retry: { retries: 0 } });
+    const simulator = await core1([A]);
+    const client = clientOf(simulator.url, { retry: { retries: 0 } });
     await client.complete({ prompt: "Hi", model: "a" });
-    service.loaded.clear();
+    simulator.setLoaded(A.id, false);
     const completion = await client.complete({ prompt: "Hi", model: "a" });
     expect(completion).toMatchObject({ status: "completed", text: "Hello there." });
   });
 
   it("a generation that breaks off is interrupted, with its text kept", async () => {
-    const service = await core1Service({ models: ["a-generic-cpu:1"], failsAfter: 2 });
-    service.loaded.add("a-generic-cpu:1");
-    const stream = clientOf(service.url).streamComplete({ prompt: "Hi", model: "a" });
+    const simulator = await core1([{ ...A, script: { ...HELLO, failAfterTokens: 2 } }]);
+    const stream = clientOf(simulator.url).streamComplete({ prompt: "Hi", model: "a" });
     const reading = (async () => {
       for await (const _ of stream) {
         // To the end.
@@ -184,7 +179,10 @@ describe("on core 1.x", () => {
   });
 
   it("a list that cannot be had offline is empty with a warning, and health says degraded", async () => {
-    const { url } = await core1Service({ models: ["a-generic-cpu:1"], offline: true });
+    const { url } = await farCore1(
+      { ...A, loaded: false },
+      { switches: { catalogAccess: "unreachable" } },
+    );
     const client = clientOf(url);
     expect(await client.listModels()).toMatchObject({
       models: [],
@@ -202,21 +200,19 @@ describe("on core 1.x", () => {
 
   describe("unloading", () => {
     it("takes a model out of memory, and says so of one that was not in it", async () => {
-      const service = await core1Service({ models: ["a-generic-cpu:1"] });
-      service.loaded.add("a-generic-cpu:1");
-      const client = clientOf(service.url);
+      const simulator = await core1([A]);
+      const client = clientOf(simulator.url);
       expect(await client.unloadModel("a")).toEqual({
         model: "a-generic-cpu:1",
         status: "unloaded",
       });
       expect(await client.unloadModel("a")).toMatchObject({ status: "not_loaded" });
-      expect(service.asked.filter((line) => line.includes("/unload/"))).toHaveLength(1);
+      expect(askedOf(simulator, UNLOAD)).toHaveLength(1);
     });
 
     it("is refused while a completion of ours runs, since the service dies of it", async () => {
-      const service = await core1Service({ models: ["a-generic-cpu:1"], tokens: null });
-      service.loaded.add("a-generic-cpu:1");
-      const client = clientOf(service.url);
+      const simulator = await core1([ENDLESS]);
+      const client = clientOf(simulator.url);
       const stream = client.streamComplete({ prompt: "Hi", model: "a", maxTokens: 4000 });
       for await (const event of stream) {
         if (event.type !== "text") continue;
@@ -227,7 +223,7 @@ describe("on core 1.x", () => {
         });
         break;
       }
-      expect(service.asked.filter((line) => line.includes("/unload/"))).toEqual([]);
+      expect(askedOf(simulator, UNLOAD)).toEqual([]);
     });
 
     it("waits until a completion that was left can run no more", async () => {
@@ -235,17 +231,16 @@ describe("on core 1.x", () => {
       onTestFinished(() => {
         vi.useRealTimers();
       });
-      const service = await core1Service({ models: ["a-generic-cpu:1"], tokens: null });
-      service.loaded.add("a-generic-cpu:1");
-      const client = clientOf(service.url);
+      const simulator = await core1([ENDLESS]);
+      const client = clientOf(simulator.url);
       const stream = client.streamComplete({ prompt: "Hi", model: "a", maxTokens: 4000 });
       for await (const event of stream) if (event.type === "text") break;
       const controller = new AbortController();
       const early = client.unloadModel("a", { signal: controller.signal });
-      await vi.waitUntil(() => service.left === 1);
+      await simulator.waitFor((s) => s.generating === 0);
       controller.abort();
       await expect(early).rejects.toMatchObject({ code: "CANCELLED" });
-      expect(service.loaded.size).toBe(1);
+      expect(simulator.loaded).toEqual([A.id]);
       vi.advanceTimersByTime(1501);
       expect(await client.unloadModel("a")).toMatchObject({ status: "unloaded" });
     });

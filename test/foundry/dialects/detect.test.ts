@@ -33,7 +33,7 @@ describe("detectDialect", () => {
   ])("knows core %s as C2, %s", async (version, told) => {
     const simulator = await startSimulator({ version });
     onTestFinished(() => simulator.close());
-    const dialect = await detectDialect(transportTo(simulator.url), CALL);
+    const { dialect } = await detectDialect(transportTo(simulator.url), CALL);
     expect(dialect).toMatchObject({ name: "C2", version: told });
   });
 
@@ -45,7 +45,7 @@ describe("detectDialect", () => {
     onTestFinished(() => simulator.close());
     const loading = fetch(`${simulator.url}/models/load/slow`).catch(() => null);
     await simulator.waitFor(({ requests }) => requests.length === 1);
-    const dialect = await detectDialect(transportTo(simulator.url), CALL);
+    const { dialect } = await detectDialect(transportTo(simulator.url), CALL);
     expect(dialect).toMatchObject({ name: "C2", version: "2.1 or later" });
     await simulator.close();
     await loading;
@@ -53,7 +53,7 @@ describe("detectDialect", () => {
 
   it("knows C2 by its server's name where /status is gone", async () => {
     const { url } = await serviceWith({}, { server: "oatpp/1.3.0" });
-    expect(await detectDialect(transportTo(url), CALL)).toMatchObject({ name: "C2" });
+    expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C2" });
   });
 
   it("knows C1 by the directory that its /status names", async () => {
@@ -63,12 +63,12 @@ describe("detectDialect", () => {
         '{"endpoints":["http://127.0.0.1:1"],"modelDirPath":"/m","pipeName":null,"isAutoRegistrationResolved":true,"autoRegistrationStatus":"No EP bootstrappers configured."}',
       ],
     });
-    expect(await detectDialect(transportTo(url), CALL)).toMatchObject({ name: "C1" });
+    expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C1" });
   });
 
   it("knows a C1 without /status by its list of loaded models", async () => {
     const { url, asked } = await serviceWith({ "/models/loaded": [200, '["a:1"]'] });
-    expect(await detectDialect(transportTo(url), CALL)).toMatchObject({ name: "C1" });
+    expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C1" });
     expect(asked).toEqual(["GET /status", "GET /openai/status", "GET /models/loaded"]);
   });
 
@@ -78,7 +78,7 @@ describe("detectDialect", () => {
       const { url, asked } = await serviceWith({
         "/openai/status": [200, JSON.stringify({ Endpoints: [], [member]: "C:\\models" })],
       });
-      expect(await detectDialect(transportTo(url), CALL)).toMatchObject({
+      expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({
         name: "S",
         title: "Foundry Local service (CLI 0.8 or before)",
         version: null,
@@ -98,7 +98,7 @@ describe("detectDialect", () => {
   it("takes anything else with a list of models for an OpenAI-compatible engine", async () => {
     const simulator = await startSimulator({ dialect: "openai" });
     onTestFinished(() => simulator.close());
-    const dialect = await detectDialect(transportTo(simulator.url), CALL);
+    const { dialect } = await detectDialect(transportTo(simulator.url), CALL);
     expect(dialect).toMatchObject({ name: "openai", version: null });
   });
 

@@ -22,7 +22,7 @@ const simulated = (switches: Switches = {}, more: SimulatorOptions = {}): Promis
 async function dialectOn(simulator: Simulator) {
   const transport = new HttpTransport({ baseUrl: simulator.url, retry: { initialPauseMs: 1 } });
   onTestFinished(() => transport.close());
-  return detectDialect(transport, CALL);
+  return (await detectDialect(transport, CALL)).dialect;
 }
 
 async function download(simulator: Simulator, stallMs = 5000) {

@@ -60,7 +60,7 @@ describe("a probe", () => {
     // A greeting that never comes, since a connection of this machine always stands at once.
     const url = (await listener(() => {})).replace("http:", "https:");
 
-    expect(await ask(url, 200)).toMatchObject({ is: "unreached" });
+    expect(await ask(url, 4000)).toMatchObject({ is: "unreached" });
   });
 
   it("asks again, with patience, what did not answer somebody who had little", async () => {

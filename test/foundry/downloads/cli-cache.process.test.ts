@@ -39,7 +39,7 @@ describe("two spellings of a folder", () => {
 describe("where the command line keeps models", () => {
   const never = new AbortController().signal;
 
-  it("is told among other output", async () => {
+  it("is found among other output", async () => {
     const simulator = await simulate();
     const { path } = await standIn(simulator, { noise: ["banner", "progress"] });
     const cli = await cliAt(path);
@@ -49,16 +49,16 @@ describe("where the command line keeps models", () => {
     });
   });
 
-  it("is unknown where it does not tell", async () => {
+  it("is unknown where the command does not say", async () => {
     const simulator = await simulate();
     const { path } = await standIn(simulator, { ends: "crashes" });
     const cli = await cliAt(path);
-    expect(cli && (await cacheOf(cli, never, "win32"))).toEqual({ kind: "nothing" });
+    expect(cli && (await cacheOf(cli, never, "win32"))).toEqual({ kind: "unknown" });
   });
 
   it.each([
     ["win32", "unreadable"],
-    ["linux", "nothing"],
+    ["linux", "unknown"],
   ] as const)("on %s is %s where its letters broke the JSON", async (platform, kind) => {
     // 表 in code page 932 is 0x95 and a backslash.
     const json = Buffer.from('{"path": "C:\\\\Users\\\\\u0095\\\\\\.foundry"}', "latin1");

@@ -31,31 +31,31 @@ function otherProcess(home: string, end: "returns" | "exits" = "returns"): Other
 }
 
 const never = new AbortController().signal;
-const claims = (home: string) => readdir(join(home, ".foundry-local-mcp", "downloads"));
+const lockFiles = (home: string) => readdir(join(home, ".foundry-local-mcp", "downloads"));
 
-describe("a turn to download", () => {
-  it("is taken at once when nobody downloads, and leaves nothing behind", async () => {
+describe("the download lock", () => {
+  it("is acquired at once without another download, and leaves no file behind", async () => {
     const { home, platform } = await machine();
     const waited: string[] = [];
-    const turn = new DownloadLock({ home, platform }).take(
+    const turn = new DownloadLock({ home, platform }).run(
       never,
       () => waited.push("waited"),
-      async () => (await claims(home)).length,
+      async () => (await lockFiles(home)).length,
     );
     expect(await turn).toBe(1);
     expect(waited).toEqual([]);
-    expect(await claims(home)).toEqual([]);
+    expect(await lockFiles(home)).toEqual([]);
   });
 
-  it("goes on to the next when the work fails", async () => {
+  it("is released when the work fails", async () => {
     const { home, platform } = await machine();
-    const turns = new DownloadLock({ home, platform });
-    const failing = turns.take(
+    const locks = new DownloadLock({ home, platform });
+    const failing = locks.run(
       never,
       () => {},
       () => Promise.reject(new Error("no")),
     );
-    const next = turns.take(
+    const next = locks.run(
       never,
       () => {},
       async () => "done",
@@ -64,7 +64,7 @@ describe("a turn to download", () => {
     expect(await next).toBe("done");
   });
 
-  it("is had by one at a time, in the order of asking", async () => {
+  it("is held by one at a time, in the order of asking", async () => {
     const { home, platform } = await machine();
     const order: number[] = [];
     let now = 0;
@@ -75,24 +75,24 @@ describe("a turn to download", () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       now -= 1;
     };
-    const turns = Array.from({ length: 10 }, (_, index) =>
-      new DownloadLock({ home, platform }).take(
+    const locks = Array.from({ length: 10 }, (_, index) =>
+      new DownloadLock({ home, platform }).run(
         never,
         () => {},
         () => one(index),
       ),
     );
-    await Promise.all(turns);
+    await Promise.all(locks);
     expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it("is waited for while another process has it", async () => {
+  it("is waited for while another process holds it", async () => {
     const { home, platform } = await machine();
     const other = otherProcess(home);
     await other.says("has it");
     const waited: string[] = [];
     const order: string[] = [];
-    const turn = new DownloadLock({ home, platform }).take(
+    const turn = new DownloadLock({ home, platform }).run(
       never,
       () => {
         waited.push("waited");
@@ -106,10 +106,10 @@ describe("a turn to download", () => {
     expect(order).toEqual(["the other ends", "ours"]);
   });
 
-  it("is waited for by another process while we have it", async () => {
+  it("is waited for by another process while this one holds it", async () => {
     const { home, platform } = await machine();
-    const turns = new DownloadLock({ home, platform });
-    const other = await turns.take(
+    const locks = new DownloadLock({ home, platform });
+    const other = await locks.run(
       never,
       () => {},
       async () => {
@@ -121,16 +121,16 @@ describe("a turn to download", () => {
     await other.says("has it");
     other.child.stdin.end();
     await once(other.child, "exit");
-    expect(await claims(home)).toEqual([]);
+    expect(await lockFiles(home)).toEqual([]);
   });
 
-  it("is left by a process that exits in the middle of it", async () => {
+  it("is released by a process that exits during its work", async () => {
     const { home } = await machine();
     const other = otherProcess(home, "exits");
     await other.says("has it");
     other.child.stdin.end();
     await once(other.child, "exit");
-    expect(await claims(home)).toEqual([]);
+    expect(await lockFiles(home)).toEqual([]);
   });
 
   it("is taken from a process that was killed", async () => {
@@ -140,13 +140,13 @@ describe("a turn to download", () => {
     other.child.kill("SIGKILL");
     await once(other.child, "exit");
     const waited: string[] = [];
-    const turns = new DownloadLock({ home, platform });
-    await turns.take(
+    const locks = new DownloadLock({ home, platform });
+    await locks.run(
       never,
       () => waited.push("waited"),
       async () => {},
     );
-    expect(await claims(home)).toEqual([]);
+    expect(await lockFiles(home)).toEqual([]);
   });
 
   it("is not waited for after an abort", async () => {
@@ -154,7 +154,7 @@ describe("a turn to download", () => {
     const other = otherProcess(home);
     await other.says("has it");
     const controller = new AbortController();
-    const turn = new DownloadLock({ home, platform }).take(
+    const turn = new DownloadLock({ home, platform }).run(
       controller.signal,
       () => controller.abort(),
       async () => "ours",
@@ -162,11 +162,11 @@ describe("a turn to download", () => {
     await expect(turn).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("is had without looking at other processes where nothing can be written", async () => {
+  it("is acquired without the other processes where nothing can be written", async () => {
     const { home, platform } = await machine();
     await mkdir(join(home, ".foundry-local-mcp"));
     await writeFile(join(home, ".foundry-local-mcp", "downloads"), "a file, not a folder");
-    const turn = new DownloadLock({ home, platform }).take(
+    const turn = new DownloadLock({ home, platform }).run(
       never,
       () => {},
       async () => "ours",

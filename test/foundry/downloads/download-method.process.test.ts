@@ -46,20 +46,20 @@ describe("a download for which there is no way", () => {
     expect(cli.calls).not.toContainEqual(["model", "download", MISSING.id]);
   });
 
-  it("says that the command line does not tell where it downloads to", async () => {
+  it("says that the command line does not say where it downloads to", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { on: ["cache location"], exitCode: 1 });
     const downloader = await downloaderFor({ url: simulator.url, cli });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
       code: "DOWNLOAD_UNAVAILABLE",
-      message: expect.stringContaining("does not tell where it downloads to"),
+      message: expect.stringContaining("does not say where it downloads to"),
     });
   });
 
   it.skipIf(!hasIpv6)("says that the service runs on another machine", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
-    // This machine, but nobody would say so by its looks.
+    // This machine, under a name that does not show it.
     const url = simulator.url.replace("127.0.0.1", "[::ffff:127.0.0.1]");
     const downloader = await downloaderFor({ url, cli });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
@@ -107,7 +107,7 @@ describe("a download for which there is no way", () => {
 });
 
 describe("a command line that cannot be run", () => {
-  it("is told as such", async () => {
+  it("is reported as such", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { on: ["model download"], ends: "killed" });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -119,13 +119,13 @@ describe("a command line that cannot be run", () => {
 });
 
 describe("a service that downloads over HTTP", () => {
-  it("is asked to, with the same news, and needs no command line", async () => {
+  it("is asked to, with the same updates, and needs no command line", async () => {
     const simulator = await simulate({ dialect: "S", models, downloadMs: 50 });
     const downloader = await downloaderFor({ url: simulator.url });
-    const { news, tell } = listener();
-    expect(await downloader.download(await known(downloader), { tell })).toBe("downloaded");
+    const { updates, onStatus } = listener();
+    expect(await downloader.download(await known(downloader), { onStatus })).toBe("downloaded");
     expect((await known(downloader)).downloaded).toBe(true);
-    expect(news.at(-1)).toMatchObject({ step: "downloading", percent: 100 });
+    expect(updates.at(-1)).toMatchObject({ step: "downloading", percent: 100 });
   });
 
   it("may go on when the last caller has gone, which is said", async () => {
@@ -161,19 +161,19 @@ describe("a service that we host ourselves", () => {
       },
     };
     const downloader = await downloaderFor({ url: simulator.url, embedded });
-    const { news, tell } = listener();
-    expect(await downloader.download(await known(downloader), { tell })).toBe("downloaded");
-    expect(news.map(({ percent }) => percent)).toEqual([null, 50, 100]);
+    const { updates, onStatus } = listener();
+    expect(await downloader.download(await known(downloader), { onStatus })).toBe("downloaded");
+    expect(updates.map(({ percent }) => percent)).toEqual([null, 50, 100]);
   });
 
-  it("is given up when it stands still, even if it does not listen to that", async () => {
+  it("is aborted when it stalls, even if it ignores the abort", async () => {
     const simulator = await simulate({ models });
     const embedded = { download: () => new Promise<void>(() => {}) };
     const limits = { stallMs: 50 };
     const downloader = await downloaderFor({ url: simulator.url, embedded, limits });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: `The download of ${MISSING.id} stood still for 50 ms and was given up.`,
+      message: `The download of ${MISSING.id} made no progress for 50 ms and was aborted.`,
     });
   });
 

@@ -33,7 +33,7 @@ describe("a line of progress", () => {
     "[14:20:52 ERR] Failed to download model x:1",
     "at 250 % of what was expected",
     "0 B / 0 B",
-  ])("%j tells none", (line) => {
+  ])("%j contains none", (line) => {
     expect(percentOf(line)).toBeNull();
   });
 });

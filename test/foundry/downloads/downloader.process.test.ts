@@ -4,28 +4,28 @@ import { simulate } from "../fixtures.js";
 import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
 
 const models = [MISSING, ANOTHER];
-const percents = (news: readonly StatusUpdate[]) => news.map(({ percent }) => percent);
-const reaches = (news: readonly StatusUpdate[], percent: number) =>
-  expect.poll(() => percents(news).at(-1)).toBe(percent);
+const percents = (updates: readonly StatusUpdate[]) => updates.map(({ percent }) => percent);
+const reaches = (updates: readonly StatusUpdate[], percent: number) =>
+  expect.poll(() => percents(updates).at(-1)).toBe(percent);
 const downloadsOf = (cli: { readonly calls: readonly (readonly string[])[] }) =>
   cli.calls.filter(([group, verb]) => group === "model" && verb === "download");
 
 describe("a download through the command line", () => {
   for (const dialect of ["C2", "C1"] as const) {
-    it(`brings the model to ${dialect}, and tells how far it is`, async () => {
+    it(`downloads the model for ${dialect}, and reports its progress`, async () => {
       const simulator = await simulate({ dialect, models });
       const cli = await standIn(simulator, { downloadMs: 100 });
       const downloader = await downloaderFor({ url: simulator.url, cli });
-      const { news, tell } = listener();
-      expect(await downloader.download(await known(downloader), { tell })).toBe("downloaded");
+      const { updates, onStatus } = listener();
+      expect(await downloader.download(await known(downloader), { onStatus })).toBe("downloaded");
       expect((await known(downloader)).downloaded).toBe(true);
       expect(downloadsOf(cli)).toEqual([["model", "download", MISSING.id]]);
-      expect(new Set(news.map(({ message }) => message))).toEqual(
+      expect(new Set(updates.map(({ message }) => message))).toEqual(
         new Set([`Downloading ${MISSING.id} (2.6 GB)`]),
       );
-      expect(percents(news).at(0)).toBeNull();
-      expect(percents(news).at(-1)).toBe(100);
-      expect(percents(news)).toEqual([...percents(news)].sort((a, b) => (a ?? 0) - (b ?? 0)));
+      expect(percents(updates).at(0)).toBeNull();
+      expect(percents(updates).at(-1)).toBe(100);
+      expect(percents(updates)).toEqual([...percents(updates)].sort((a, b) => (a ?? 0) - (b ?? 0)));
     });
   }
 
@@ -34,21 +34,23 @@ describe("a download through the command line", () => {
       const simulator = await simulate({ models });
       const cli = await standIn(simulator, { downloadStyle, downloadFailure: { at: 48 } });
       const downloader = await downloaderFor({ url: simulator.url, cli });
-      const { news, tell } = listener();
-      await expect(downloader.download(await known(downloader), { tell })).rejects.toMatchObject({
+      const { updates, onStatus } = listener();
+      await expect(
+        downloader.download(await known(downloader), { onStatus }),
+      ).rejects.toMatchObject({
         message: expect.stringContaining("gave up at 48 %"),
       });
-      expect(percents(news).at(-1)).toBe(48);
+      expect(percents(updates).at(-1)).toBe(48);
     });
   }
 
-  it("tells no percentage where none is told", async () => {
+  it("reports no percentage where the command prints none", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStyle: "silent" });
     const downloader = await downloaderFor({ url: simulator.url, cli });
-    const { news, tell } = listener();
-    await downloader.download(await known(downloader), { tell });
-    expect(percents(news)).toEqual([null]);
+    const { updates, onStatus } = listener();
+    await downloader.download(await known(downloader), { onStatus });
+    expect(percents(updates)).toEqual([null]);
   });
 
   it("is not begun for a model that is there", async () => {
@@ -84,40 +86,40 @@ describe("a download through the command line", () => {
     expect(await downloader.download(await known(downloader))).toBe("downloaded");
   });
 
-  it("that stands still in its middle is not over, though the service lists the model", async () => {
+  it("that stalls at 40 % is not complete, though the service lists the model", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
     const limits = { settleMs: 100, stallMs: 5000 };
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
     // Its small files came first.
-    const tell = ({ percent }: StatusUpdate) =>
+    const onStatus = ({ percent }: StatusUpdate) =>
       percent === 40 && simulator.setDownloaded(model.id, true);
-    await expect(downloader.download(model, { tell })).rejects.toMatchObject({
+    await expect(downloader.download(model, { onStatus })).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: expect.stringContaining("stood still for 5 s at 40 %"),
+      message: expect.stringContaining("made no progress for 5 s at 40 %"),
     });
   });
 
-  it("that stands still is given up with what it came to, and goes on from there", async () => {
+  it("that stalls is aborted with its percentage, and continues from there", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
     const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
     const model = await known(downloader);
     await expect(downloader.download(model)).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: `The download of ${model.id} stood still for 5 s at 40 % and was given up.`,
+      message: `The download of ${model.id} made no progress for 5 s at 40 % and was aborted.`,
       action: expect.stringContaining("What is there is kept"),
       retryable: true,
     });
     await cli.waitFor(({ processes }) => processes === 0);
     cli.set({ downloadStall: null });
-    const { news, tell } = listener();
-    expect(await downloader.download(model, { tell })).toBe("downloaded");
-    expect(percents(news).find((percent) => percent !== null)).toBeGreaterThanOrEqual(40);
+    const { updates, onStatus } = listener();
+    expect(await downloader.download(model, { onStatus })).toBe("downloaded");
+    expect(percents(updates).find((percent) => percent !== null)).toBeGreaterThanOrEqual(40);
   });
 
-  it("stands still, too, where only the wheel turns", async () => {
+  it("stalls, too, where only the spinner turns", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, {
       downloadStyle: "spinner",
@@ -178,24 +180,24 @@ describe("a download through the command line", () => {
   });
 });
 
-describe("a download that several want", () => {
-  it("is made once, and told to all of them", async () => {
+describe("a download with several callers", () => {
+  it("runs once, with updates for all callers", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadMs: 200 });
     const downloader = await downloaderFor({ url: simulator.url, cli });
     const model = await known(downloader);
     const [one, other] = [listener(), listener()];
     const outcomes = await Promise.all([
-      downloader.download(model, { tell: one.tell }),
-      downloader.download(model, { tell: other.tell }),
+      downloader.download(model, { onStatus: one.onStatus }),
+      downloader.download(model, { onStatus: other.onStatus }),
     ]);
     expect(outcomes).toEqual(["downloaded", "downloaded"]);
     expect(downloadsOf(cli)).toHaveLength(1);
-    expect(percents(one.news).at(-1)).toBe(100);
-    expect(other.news).toEqual(one.news);
+    expect(percents(one.updates).at(-1)).toBe(100);
+    expect(other.updates).toEqual(one.updates);
   });
 
-  it("goes on when one of two gives up", async () => {
+  it("continues when one of two callers aborts", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadMs: 300 });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -213,15 +215,15 @@ describe("a download that several want", () => {
     expect(downloadsOf(cli)).toHaveLength(1);
   });
 
-  it("ends when the last of them gives up, and begins anew for who comes then", async () => {
+  it("is aborted with the last caller, and starts again for the next one", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 20 } });
     const downloader = await downloaderFor({ url: simulator.url, cli });
     const model = await known(downloader);
     const controllers = [new AbortController(), new AbortController()];
-    const { news, tell } = listener();
-    const both = controllers.map(({ signal }) => downloader.download(model, { signal, tell }));
-    await reaches(news, 20);
+    const { updates, onStatus } = listener();
+    const both = controllers.map(({ signal }) => downloader.download(model, { signal, onStatus }));
+    await reaches(updates, 20);
     for (const controller of controllers) controller.abort();
     const outcomes = await Promise.allSettled(both);
     expect(outcomes).toMatchObject([
@@ -234,7 +236,7 @@ describe("a download that several want", () => {
     expect(downloadsOf(cli)).toHaveLength(2);
   });
 
-  it("is not begun for who has given up already", async () => {
+  it("is not begun for a caller that has aborted already", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -247,51 +249,51 @@ describe("a download that several want", () => {
 });
 
 describe("two downloads of different models", () => {
-  it("are made one after the other, and the second is told that it waits", async () => {
+  it("run one after the other, and the second reports that it waits", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadMs: 10_000 });
     const shared = await machine();
     const first = await downloaderFor({ url: simulator.url, cli, machine: shared });
     const second = await downloaderFor({ url: simulator.url, cli, machine: shared });
     const ends: string[] = [];
-    const { news, tell } = listener();
+    const { updates, onStatus } = listener();
     const one = first.download(await known(first)).then(() => ends.push("first"));
     await cli.waitFor((each) => downloadsOf(each).length === 1);
     const other = second
-      .download(await known(second, ANOTHER.id), { tell })
+      .download(await known(second, ANOTHER.id), { onStatus })
       .then(() => ends.push("second"));
-    await expect.poll(() => news.length).toBe(1);
+    await expect.poll(() => updates.length).toBe(1);
     cli.set({ downloadMs: 0 });
     await Promise.all([one, other]);
     expect(ends).toEqual(["first", "second"]);
-    expect(news[0]).toEqual({
+    expect(updates[0]).toEqual({
       step: "downloading",
       message: "Waiting for another download to end",
       percent: null,
     });
-    expect(news.at(-1)).toMatchObject({ message: `Downloading ${ANOTHER.id}`, percent: 100 });
+    expect(updates.at(-1)).toMatchObject({ message: `Downloading ${ANOTHER.id}`, percent: 100 });
   });
 
-  it("let the second begin when the first is given up, and the third when the second leaves", async () => {
+  it("start the second when the first is aborted, and the third when the second leaves the queue", async () => {
     const simulator = await simulate({
       models: [...models, { ...ANOTHER, id: "third-generic-cpu:1" }],
     });
     const cli = await standIn(simulator, { downloadStall: { at: 20 } });
     const downloader = await downloaderFor({ url: simulator.url, cli });
     const controllers = [new AbortController(), new AbortController()];
-    const { news, tell } = listener();
+    const { updates, onStatus } = listener();
     const first = downloader.download(await known(downloader), {
       signal: controllers[0]?.signal,
-      tell,
+      onStatus,
     });
-    await reaches(news, 20);
+    await reaches(updates, 20);
     const waiting = listener();
     const second = downloader.download(await known(downloader, ANOTHER.id), {
       signal: controllers[1]?.signal,
-      tell: waiting.tell,
+      onStatus: waiting.onStatus,
     });
     const third = downloader.download(await known(downloader, "third-generic-cpu:1"));
-    await expect.poll(() => waiting.news.length).toBe(1);
+    await expect.poll(() => waiting.updates.length).toBe(1);
     controllers[1]?.abort();
     await expect(second).rejects.toMatchObject({
       code: "CANCELLED",

@@ -6,8 +6,8 @@ import { DownloadLock } from "../../../src/foundry/downloads/download-lock.js";
  */
 const [home = "", end] = process.argv.slice(2);
 const say = (word: string) => process.stdout.write(`${word}\n`);
-const turns = new DownloadLock({ platform: process.platform, home });
-await turns.take(
+const locks = new DownloadLock({ platform: process.platform, home });
+await locks.run(
   new AbortController().signal,
   () => say("waiting"),
   async () => {

@@ -8,51 +8,51 @@ import { describe, expect, it } from "vitest";
 import { type FileLock, FileLocks, stableHost } from "../../../src/foundry/downloads/file-lock.js";
 import { machine } from "./fixtures.js";
 
-const PROGRAM = fileURLToPath(new URL("claiming-process.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("locking-process.ts", import.meta.url));
 
-/** A claim as a process would have left it. */
+/** A lock as a process would have left it. */
 async function leftBehind(text: string): Promise<string> {
   const { home } = await machine();
-  await writeFile(join(home, "left.claim"), text);
+  await writeFile(join(home, "left.lock"), text);
   return home;
 }
 
 const owner = (pid: number, host = hostname()) => JSON.stringify({ pid, host });
 
-/** Looks until it has the claim; how often that took. */
-async function looksOf(claims: FileLocks, most: number): Promise<number> {
+/** Looks until it has the lock; how often that took. */
+async function looksOf(locks: FileLocks, most: number): Promise<number> {
   for (let looks = 1; looks <= most; looks += 1) {
-    const claim = await claims.tryClaim();
-    if (claim === null) continue;
-    await claim.release();
+    const lock = await locks.tryLock();
+    if (lock === null) continue;
+    await lock.release();
     return looks;
   }
   return Number.POSITIVE_INFINITY;
 }
 
-describe("a claim", () => {
-  it("is had by one alone", async () => {
+describe("a lock", () => {
+  it("is held by one at a time", async () => {
     const { home } = await machine();
-    const claim = await new FileLocks(home).tryClaim();
-    expect(claim).not.toBeNull();
-    expect(await new FileLocks(home).tryClaim()).toBeNull();
-    await claim?.release();
+    const lock = await new FileLocks(home).tryLock();
+    expect(lock).not.toBeNull();
+    expect(await new FileLocks(home).tryLock()).toBeNull();
+    await lock?.release();
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
   });
 
-  it("is never had by two, however many try at the same time", async () => {
+  it("is never held by two, however many try at the same time", async () => {
     const { home } = await machine();
     let holders = 0;
     let most = 0;
-    const tryOften = async (claims: FileLocks): Promise<void> => {
+    const tryOften = async (locks: FileLocks): Promise<void> => {
       for (let tries = 0; tries < 40; tries += 1) {
-        const claim: FileLock | null = await claims.tryClaim();
-        if (claim === null) continue;
+        const lock: FileLock | null = await locks.tryLock();
+        if (lock === null) continue;
         holders += 1;
         most = Math.max(most, holders);
         await new Promise((resolve) => setImmediate(resolve));
         holders -= 1;
-        await claim.release();
+        await lock.release();
       }
     };
     await Promise.all(Array.from({ length: 8 }, () => tryOften(new FileLocks(home))));
@@ -61,7 +61,7 @@ describe("a claim", () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it("of a process that is gone is nobody's", async () => {
+  it("of a process that has ended is stale", async () => {
     // Above what any system gives out.
     const home = await leftBehind(owner(2 ** 30));
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
@@ -69,7 +69,7 @@ describe("a claim", () => {
   });
 
   it.each([
-    ["whose process id is somebody else's by now", owner(process.pid)],
+    ["whose process id belongs to another process now", owner(process.pid)],
     ["of another machine that shares the home", owner(2 ** 30, "another-host")],
     ["that cannot be read", "{"],
   ])("%s counts until it gave no sign of life for many looks", async (_, text) => {
@@ -88,20 +88,20 @@ describe("a claim", () => {
     const { home } = await machine();
     const uid = process.getuid?.() ?? 0;
     // The directory belongs to this user; what lies in it, to one whose id is another.
-    await writeFile(join(home, "theirs.claim"), owner(process.pid));
-    if (uid === 0) await chown(join(home, "theirs.claim"), 4711, 4711);
+    await writeFile(join(home, "theirs.lock"), owner(process.pid));
+    if (uid === 0) await chown(join(home, "theirs.lock"), 4711, 4711);
     expect(await looksOf(new FileLocks(home), 1)).toBe(uid === 0 ? 1 : Number.POSITIVE_INFINITY);
   });
 
   it.skipIf(process.platform === "win32")("is a file, no pipe, folder or link", async () => {
     const { home } = await machine();
-    const held = await new FileLocks(home).tryClaim();
+    const held = await new FileLocks(home).tryLock();
     const [name = ""] = await readdir(home);
     const other = await machine();
-    execFileSync("mkfifo", [join(other.home, "pipe.claim")]);
-    await mkdir(join(other.home, "folder.claim"));
-    await symlink(join(home, name), join(other.home, "link.claim"));
-    await symlink("nowhere", join(other.home, "broken.claim"));
+    execFileSync("mkfifo", [join(other.home, "pipe.lock")]);
+    await mkdir(join(other.home, "folder.lock"));
+    await symlink(join(home, name), join(other.home, "link.lock"));
+    await symlink("nowhere", join(other.home, "broken.lock"));
     expect(await looksOf(new FileLocks(other.home), 1)).toBe(1);
     await held?.release();
   });
@@ -123,31 +123,31 @@ describe("a claim", () => {
   it("cannot be made in a directory of another user", async () => {
     const { home } = await machine();
     const uid = (process.getuid?.() ?? 0) + 1;
-    await expect(new FileLocks(home, 0, uid).tryClaim()).rejects.toThrow("another user");
+    await expect(new FileLocks(home, 0, uid).tryLock()).rejects.toThrow("another user");
   });
 
   it.skipIf(process.platform === "win32").each([0o000, 0o022, 0o277])(
     "is this user's alone with the umask %i",
     async (mask) => {
       const { home } = await machine();
-      const args = ["--import", "tsx", PROGRAM, join(home, "claims"), String(mask)];
+      const args = ["--import", "tsx", PROGRAM, join(home, "locks"), String(mask)];
       const { stdout } = await promisify(execFile)(process.execPath, args);
       expect(stdout).toBe("700 600");
     },
   );
 });
 
-describe("the directory of claims", () => {
+describe("the directory of locks", () => {
   it.skipIf(process.platform === "win32")("is closed to others where it was open", async () => {
     const { home } = await machine();
     await chmod(home, 0o777);
-    const claim = await new FileLocks(home).tryClaim();
+    const lock = await new FileLocks(home).tryLock();
     expect((await stat(home)).mode & 0o777).toBe(0o700);
-    await claim?.release();
+    await lock?.release();
   });
 });
 
-describe("the name of a machine in claims", () => {
+describe("the name of a machine in locks", () => {
   it.each([
     ["darwin", "Anna.local", "anna"],
     ["darwin", "anna.fritz.box", "anna"],

@@ -79,17 +79,17 @@ export async function known(
   { context: { service } }: ModelDownloader,
   id: string = MISSING.id,
 ): Promise<KnownModel> {
-  const { models } = await service.listModels(service.patient());
+  const { models } = await service.models.all(service.patient());
   const model = models.find((listed) => listed.id === id);
   if (model === undefined) throw new Error(`there is no ${id}`);
   return model;
 }
 
-/** Collects what is told. */
+/** Collects status updates. */
 export function listener(): {
-  readonly news: StatusUpdate[];
-  readonly tell: (news: StatusUpdate) => void;
+  readonly updates: StatusUpdate[];
+  readonly onStatus: (update: StatusUpdate) => void;
 } {
-  const news: StatusUpdate[] = [];
-  return { news, tell: (each) => news.push(each) };
+  const updates: StatusUpdate[] = [];
+  return { updates, onStatus: (update) => updates.push(update) };
 }

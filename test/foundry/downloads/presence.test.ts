@@ -9,7 +9,7 @@ const model = knownModel(MISSING.id);
 const never = new AbortController().signal;
 
 describe("waiting for a downloaded model to be listed", () => {
-  it("bears with a service that is away for a moment", async () => {
+  it("continues while the service is restarting", async () => {
     const simulator = await simulate({ models: [{ ...MISSING, downloaded: true }] });
     await simulator.stop();
     const listed = untilListed(
@@ -22,7 +22,7 @@ describe("waiting for a downloaded model to be listed", () => {
     await expect(listed).resolves.toBeUndefined();
   });
 
-  it("is left at once to whoever finds a service again that has moved", async () => {
+  it("ends at once for a followed service that has moved", async () => {
     const simulator = await simulate({ models: [MISSING] });
     const service = new Service(simulator.url, {}, true);
     onTestFinished(() => service.close());

@@ -2,16 +2,17 @@ import { createServer } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
 import { FoundryClient } from "../../../src/foundry/index.js";
-import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
+import { FoundryClient as QueueingClient } from "../../../src/jobs/index.js";
+import { askedOf, clientOf, deadUrl, roomyMachine, simulate } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 
 describe("a health check", () => {
-  it("of a healthy service tells all that can be known, memory and age from its process", async () => {
+  it("of a healthy service contains all that can be known, memory and age of its process included", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
-    // Windows tells by PowerShell, which wine lacks, and which may be slow.
-    const isTold = process.platform !== "win32";
-    const told = isTold ? expect.any(Number) : expect.toSatisfy((each) => each !== undefined);
+    // On Windows the figures come from PowerShell, which wine lacks, and which may be slow.
+    const areKnown = process.platform !== "win32";
+    const figure = areKnown ? expect.any(Number) : expect.toSatisfy((each) => each !== undefined);
     expect(await clientOf(simulator.url).healthCheck()).toEqual({
       status: "healthy",
       endpoint: simulator.url,
@@ -21,16 +22,15 @@ describe("a health check", () => {
       loadedModels: ["talker-generic-cpu:1"],
       busy: false,
       memory: {
-        processMb: told,
+        processMb: figure,
         totalMb: expect.any(Number),
         freeMb: expect.any(Number),
       },
-      uptimeSeconds: told,
+      uptimeSeconds: figure,
       pid: process.pid,
       version: "2.1 or later",
       latencyMs: expect.any(Number),
       circuit: { state: "closed", nextProbeInMs: null },
-      queue: { running: 0, waiting: 0 },
       totals: { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 },
       problems: [],
     });
@@ -53,7 +53,8 @@ describe("a health check", () => {
         },
       ],
     });
-    const client = clientOf(simulator.url);
+    const client = new QueueingClient({ endpoint: simulator.url }, roomyMachine());
+    onTestFinished(() => client.close());
     await client.complete({ prompt: "Hi", model: "talker" });
     await client.complete({ prompt: "Hi", model: "failing" }).catch(() => null);
     for await (const event of client.streamComplete({ prompt: "Hi", model: "endless" })) {
@@ -67,7 +68,7 @@ describe("a health check", () => {
     expect(totals.outputTokens).toBeGreaterThanOrEqual(5);
   });
 
-  it("of an engine does not claim to know what it does not tell", async () => {
+  it("of an engine reports what it cannot know as null", async () => {
     const simulator = await simulate({ dialect: "openai" });
     expect(await clientOf(simulator.url).healthCheck()).toMatchObject({
       status: "healthy",
@@ -80,7 +81,7 @@ describe("a health check", () => {
     });
   });
 
-  it("of a service that nobody runs says so with a fix, and asks once", async () => {
+  it("of a service that is not running says so with a fix, after one request", async () => {
     const client = clientOf(await deadUrl());
     expect(await client.healthCheck()).toMatchObject({
       status: "unavailable",
@@ -147,7 +148,7 @@ describe("a health check", () => {
     expect(health.problems).toHaveLength(1);
   });
 
-  it("tells no figures of a process that may be another machine's", async () => {
+  it("contains no figures of a process that may be another machine's", async () => {
     const server = await answering({
       "/status": { modelCachePath: "/nowhere/at/all", pid: process.pid },
       "/v1/models": { data: [] },
@@ -157,7 +158,7 @@ describe("a health check", () => {
     expect(health).toMatchObject({ pid: process.pid, memory: null, uptimeSeconds: null });
   });
 
-  it("during a load of somebody else says busy after its own short wait", async () => {
+  it("during a load of another client says busy after its own short wait", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const loading = get(simulator.url, "/models/load/talker");
     await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);

@@ -43,27 +43,28 @@ const DOWN = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens at http://
   retryable: true,
 });
 
-describe("what a list of models shows", () => {
-  it.each(["S", "C1", "C2"] as const)(
-    "an empty one of %s: download one, or the catalog is out of reach (#78, #405, #752)",
-    (dialect) => {
-      const [problem, ...others] = listingProblems(dialect, listing([]));
+const FOUNDRY_LOCAL = { isFoundryLocal: true };
 
-      expect(others).toEqual([]);
-      expect(problem?.what).toBe("The service lists no models.");
-      expect(problem?.fix).toMatch(/`foundry model download phi-4-mini`.*check the network/);
-    },
-  );
+describe("what a list of models shows", () => {
+  it("an empty one of Foundry Local: download one, or the catalog is out of reach (#78, #405, #752)", () => {
+    const [problem, ...others] = listingProblems(FOUNDRY_LOCAL, listing([]));
+
+    expect(others).toEqual([]);
+    expect(problem?.what).toBe("The service lists no models.");
+    expect(problem?.fix).toMatch(/`foundry model download phi-4-mini`.*check the network/);
+  });
 
   it("an empty one of another engine: nothing that only Foundry Local can do", () => {
-    const [problem] = listingProblems("openai", listing([]));
+    const [problem] = listingProblems({ isFoundryLocal: false }, listing([]));
 
     expect(problem?.fix).toContain("that engine");
     expect(problem?.fix).not.toContain("foundry");
   });
 
   it("nothing downloaded: the command that downloads", () => {
-    expect(listingProblems("C2", listing([model("cpu", false), model("gpu", false)]))).toEqual([
+    expect(
+      listingProblems(FOUNDRY_LOCAL, listing([model("cpu", false), model("gpu", false)])),
+    ).toEqual([
       {
         what: "No model is downloaded.",
         fix: expect.stringContaining("`foundry model download phi-4-mini`"),
@@ -74,18 +75,21 @@ describe("what a list of models shows", () => {
   it.each([true, null])("nothing where one is downloaded, or may be (%s)", (downloaded) => {
     const models = [model("cpu", false), model("gpu", downloaded)];
 
-    expect(listingProblems("C2", listing(models))).toEqual([]);
+    expect(listingProblems(FOUNDRY_LOCAL, listing(models))).toEqual([]);
   });
 
   it("what is missing from it, and that the rest can be used (#1024)", () => {
-    const [problem] = listingProblems("C1", listing([model("cpu")], "The catalog is away."));
+    const [problem] = listingProblems(
+      FOUNDRY_LOCAL,
+      listing([model("cpu")], "The catalog is away."),
+    );
 
     expect(problem?.what).toBe("The catalog is away.");
     expect(problem?.fix).toMatch(/network.*can still be used/);
   });
 
   it("entries that are no models, which no network mends", () => {
-    const [problem, ...others] = listingProblems("C1", listing([model("cpu")], null, 2));
+    const [problem, ...others] = listingProblems(FOUNDRY_LOCAL, listing([model("cpu")], null, 2));
 
     expect(others).toEqual([]);
     expect(problem?.what).toMatch(/^2 entries were left out/);
@@ -94,13 +98,13 @@ describe("what a list of models shows", () => {
   });
 
   it("where it did not come, what the service said", () => {
-    expect(listingProblems("C1", DOWN)).toEqual([problemOf(DOWN)]);
+    expect(listingProblems(FOUNDRY_LOCAL, DOWN)).toEqual([problemOf(DOWN)]);
   });
 });
 
 describe("an endpoint", () => {
   it.each(["http://192.168.1.7:5273", "http://gpu-box:8000"])(
-    "on another machine without TLS, %s, is told to be read on its way",
+    "on another machine without TLS, %s, gets the advice to encrypt",
     (endpoint) => {
       const [advice] = endpointAdvice(endpoint, false);
 
@@ -115,7 +119,7 @@ describe("an endpoint", () => {
     expect(endpointAdvice("https://gpu-box:8000", false)).toEqual([]);
   });
 
-  it("that is set where nobody listens is told together with where the service is (#884, #933)", () => {
+  it("that is set where nothing listens is reported with the service's address (#884, #933)", () => {
     const { what, fix } = movedProblem(DOWN, "http://127.0.0.1:52364");
 
     expect(what.startsWith(DOWN.message)).toBe(true);
@@ -124,7 +128,7 @@ describe("an endpoint", () => {
   });
 });
 
-it("an old agent beside a new command line is told with the process to end (#146)", () => {
+it("an old agent beside a new command line is reported with the process to end (#146)", () => {
   const { what, fix } = oldAgentProblem("http://127.0.0.1:5272");
 
   expect(what).toContain("http://127.0.0.1:5272");
@@ -133,7 +137,7 @@ it("an old agent beside a new command line is told with the process to end (#146
 
 describe("a list narrowed by --port (#1065)", () => {
   const cpuOnly = listing([model("cpu")]);
-  const C1 = { name: "C1" } as const;
+  const C1 = { fixedPortNarrowsList: true };
 
   it("is supposed where a pinned port lists models for the processor alone", () => {
     const [advice] = narrowedAdvice(C1, "http://127.0.0.1:39839", cpuOnly);
@@ -143,8 +147,8 @@ describe("a list narrowed by --port (#1065)", () => {
   });
 
   it.each([
-    ["on a port that nobody pins", C1, "http://127.0.0.1:52364", cpuOnly],
-    ["of another server", { name: "C2" } as const, "http://127.0.0.1:39839", cpuOnly],
+    ["on a port that is not usually pinned", C1, "http://127.0.0.1:52364", cpuOnly],
+    ["of another server", { fixedPortNarrowsList: false }, "http://127.0.0.1:39839", cpuOnly],
     ["with a GPU", C1, "http://127.0.0.1:39839", listing([model("cpu"), model("gpu")])],
     ["with an NPU", C1, "http://127.0.0.1:39839", listing([model("npu")])],
     ["that is empty", C1, "http://127.0.0.1:39839", listing([])],

@@ -43,7 +43,7 @@ describe("a model that does not fit into memory", () => {
     expect(askedOf(simulator, LOADS)).toEqual([]);
   });
 
-  it("is loaded when it is forced, which is told", async () => {
+  it("is loaded when it is forced, with a warning", async () => {
     const simulator = await simulate({ models: [large] });
     const client = clientOf(simulator.url, {}, await withMemory(1024));
     expect(await client.loadModel("large", { force: true })).toMatchObject({
@@ -52,7 +52,7 @@ describe("a model that does not fit into memory", () => {
     });
   });
 
-  it("is no trouble when somebody has loaded it meanwhile", async () => {
+  it("is not refused when another client has loaded it", async () => {
     const simulator = await simulate({ models: [large] });
     const client = clientOf(simulator.url, {}, await withMemory(1024));
     await client.listModels();
@@ -72,7 +72,7 @@ describe("a model that does not fit into memory", () => {
 });
 
 describe("a model that barely fits", () => {
-  it("is loaded with a warning, which a completion tells, too", async () => {
+  it("is loaded with a warning, which a completion contains, too", async () => {
     const simulator = await simulate({ models: [large] });
     const client = clientOf(simulator.url, {}, await withMemory(4200));
     const { warnings } = await client.complete({ prompt: "Hi", model: "large" });
@@ -92,7 +92,7 @@ describe("a download that does not fit onto the disk", () => {
     expect(askedOf(simulator, "/openai/download")).toEqual([]);
   });
 
-  it("goes ahead when it is forced, which is told", async () => {
+  it("continues when it is forced, with a warning", async () => {
     const simulator = await simulate({ dialect: "S", models: [missing] });
     const client = clientOf(simulator.url, {}, await withDisk(1024));
     const options = { download: true, force: true };

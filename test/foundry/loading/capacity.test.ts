@@ -88,7 +88,7 @@ describe("disk space for a download", () => {
       {
         code: "INSUFFICIENT_DISK",
         message:
-          "walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models lie.",
+          "walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models are stored.",
         action: expect.stringContaining("load_model with force: true"),
       },
     );
@@ -98,7 +98,7 @@ describe("disk space for a download", () => {
     expect(diskCapacity(model, { freeMb: 700, presentMb: 0, isExact: false })).toEqual({
       refusal: null,
       warning:
-        "The download may not fit: walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models lie, though the system may free more.",
+        "The download may not fit: walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models are stored, though the system may free more.",
     });
   });
 
@@ -106,7 +106,7 @@ describe("disk space for a download", () => {
     expect(diskCapacity(model, { freeMb: 5000, presentMb: 0, isExact: true })).toEqual({
       refusal: null,
       warning:
-        "Disk space is tight: walker-generic-cpu:1 needs 4.0 GB of disk, and 4.9 GB are free where the models lie.",
+        "Disk space is tight: walker-generic-cpu:1 needs 4.0 GB of disk, and 4.9 GB are free where the models are stored.",
     });
   });
 
@@ -117,10 +117,10 @@ describe("disk space for a download", () => {
       diskCapacity(model, { freeMb: 500, presentMb: 3072, isExact: true }).refusal,
     ).toMatchObject({
       message:
-        "The rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 500 MB are free where the models lie.",
+        "The rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 500 MB are free where the models are stored.",
     });
     expect(diskCapacity(model, { freeMb: 1500, presentMb: 3072, isExact: true }).warning).toBe(
-      "Disk space is tight: the rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 1.5 GB are free where the models lie.",
+      "Disk space is tight: the rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 1.5 GB are free where the models are stored.",
     );
   });
 });

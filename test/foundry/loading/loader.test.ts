@@ -19,7 +19,7 @@ describe("loading a model", () => {
     });
   });
 
-  it("is shared by twenty who want the same model at once, by whatever name", async () => {
+  it("is shared by twenty concurrent callers, whatever name they use", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 30 });
     const client = clientOf(simulator.url);
     const names = ["talker", "Talker-generic-cpu", "talker-generic-cpu:1", "TALKER"];
@@ -40,14 +40,14 @@ describe("loading a model", () => {
     on: { path: "/models/load/*" },
   } as const;
 
-  it("is done again when the model is gone before it was seen in memory", async () => {
+  it("is repeated when the model is gone before it was listed as loaded", async () => {
     const simulator = await simulate({ models: [talker] });
     simulator.addFault({ ...unkeptPromise, times: 1 });
     const { status } = await clientOf(simulator.url).loadModel("talker");
     expect([status, simulator.loaded]).toEqual(["loaded", ["talker-generic-cpu:1"]]);
   });
 
-  it("says so when the model never shows in memory", async () => {
+  it("fails when the model is never listed as loaded", async () => {
     const simulator = await simulate({ models: [talker] });
     simulator.addFault(unkeptPromise);
     await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject({
@@ -57,7 +57,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(2);
   });
 
-  it("fails for all who share it, and can be tried anew", async () => {
+  it("fails for all callers that share it, and can be repeated", async () => {
     const simulator = await simulate({ models: [talker] });
     const body = '{"error":{"message":"Load failed: no room"}}';
     const heal = simulator.addFault({
@@ -78,7 +78,7 @@ describe("loading a model", () => {
     expect(await client.loadModel("talker")).toMatchObject({ status: "loaded" });
   });
 
-  it("goes on when one of two gives up, for the other", async () => {
+  it("continues for the other when one of two callers aborts", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 100 });
     const client = clientOf(simulator.url);
     const controller = new AbortController();
@@ -91,7 +91,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
-  it("goes on when all give up, and who asks again joins it", async () => {
+  it("continues when all callers abort, and the next call joins it", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 100 });
     const client = clientOf(simulator.url);
     const controller = new AbortController();
@@ -103,7 +103,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
-  it("that takes longer than allowed says so, and that the service goes on", async () => {
+  it("that exceeds its time limit says so, and that the service continues", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const client = clientOf(simulator.url, { loadTimeoutMs: 1000 });
     await client.listModels();
@@ -178,7 +178,7 @@ describe("unloading a model", () => {
     expect(await client.unloadModel("talker")).toMatchObject({ status: "not_loaded" });
   });
 
-  it("is known at once to who lists the models", async () => {
+  it("shows at once in the list of models", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     const client = clientOf(simulator.url);
     await client.unloadModel("talker");

@@ -19,16 +19,16 @@ describe("loads of different models", () => {
       const simulator = await simulate({ dialect, models });
       const client = clientOf(simulator.url);
       await client.listModels();
-      const told: string[][] = [[], [], []];
+      const messages: string[][] = [[], [], []];
       const results = await Promise.all(
         ["one", "two", "three"].map((name, index) =>
           client.loadModel(name, {
-            onStatus: ({ message }: StatusUpdate) => told[index]?.push(message),
+            onStatus: ({ message }: StatusUpdate) => messages[index]?.push(message),
           }),
         ),
       );
       expect(results.map(({ status }) => status)).toEqual(["loaded", "loaded", "loaded"]);
-      expect(told).toEqual([
+      expect(messages).toEqual([
         ["Loading one-generic-cpu:1"],
         ["Waiting for the load of one-generic-cpu:1", "Loading two-generic-cpu:1"],
         [
@@ -40,7 +40,7 @@ describe("loads of different models", () => {
     },
   );
 
-  it("that nobody waits for any more are never begun", async () => {
+  it("without waiters are never begun", async () => {
     const simulator = await simulate({ models });
     const client = clientOf(simulator.url);
     await client.listModels();
@@ -68,7 +68,7 @@ describe("loads of different models", () => {
     expect(both.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
   });
 
-  it("do not fail because of a caller that fails when it is told", async () => {
+  it("do not fail because of a caller whose listener throws", async () => {
     const simulator = await simulate({ models });
     const client = clientOf(simulator.url);
     await client.listModels();
@@ -85,13 +85,13 @@ describe("loads of different models", () => {
     const simulator = await simulate({ models });
     const client = clientOf(simulator.url);
     await client.listModels();
-    const told: string[] = [];
+    const messages: string[] = [];
     const loading = client.loadModel("one");
-    const onStatus = ({ message }: StatusUpdate): void => void told.push(message);
+    const onStatus = ({ message }: StatusUpdate): void => void messages.push(message);
     const stream = client.streamComplete({ prompt: "Hi", model: "two" }, { onStatus });
-    for await (const event of stream) if (event.type === "status") told.push(event.status);
+    for await (const event of stream) if (event.type === "status") messages.push(event.status);
     await loading;
-    expect(told).toEqual([
+    expect(messages).toEqual([
       "loading",
       "Waiting for the load of one-generic-cpu:1",
       "Loading two-generic-cpu:1",
@@ -108,13 +108,15 @@ describe("a name that is looked up while a model is loaded", () => {
     const simulator = await simulate({ dialect, models });
     const service = serviceAt(simulator.url);
     const loader = new ModelLoader(service, undefined);
-    const loading = loader.load(await loader.want("one-generic-cpu"));
+    const loading = loader.load(await loader.resolveModel("one-generic-cpu"));
     await simulator.waitFor(() => askedOf(simulator, LOADS).length > 0);
     service.forgetModels();
-    const told: string[] = [];
-    await loader.want("two-generic-cpu", undefined, undefined, ({ message }) => told.push(message));
+    const messages: string[] = [];
+    await loader.resolveModel("two-generic-cpu", undefined, undefined, ({ message }) =>
+      messages.push(message),
+    );
     await loading;
-    expect(told).toEqual(words);
+    expect(messages).toEqual(words);
   });
 });
 

@@ -50,7 +50,7 @@ describe("chooseDefaultModel", () => {
     expect(chosen.model.id).toBe("qwen3-0.6b-generic-cpu:4");
   });
 
-  it("takes phi-4-mini where nobody knows what is downloaded", () => {
+  it("takes phi-4-mini where it is unknown what is downloaded", () => {
     const chosen = chooseDefaultModel([qwen({ downloaded: null }), phi({ downloaded: null })]);
     expect(chosen).toMatchObject({ model: { alias: "phi-4-mini" }, reason: null });
   });

@@ -53,7 +53,7 @@ const sources = (more: Partial<Sources>): Sources => ({
 });
 
 describe("mergeModels", () => {
-  it("keeps the service's order and says null of what nobody knows", () => {
+  it("keeps the service's order and has null for what is unknown", () => {
     const models = mergeModels(
       sources({ listed: [listed("b-generic-gpu:2"), listed("My_Own.Talker:7")], loaded: null }),
     );
@@ -246,7 +246,7 @@ describe("mergeModels", () => {
       expect(models.map(({ id }) => id)).toEqual(["two-generic-cpu:2"]);
     });
 
-    it("keeps the name where nothing tells the version", () => {
+    it("keeps the name where no source has the version", () => {
       const models = mergeModels(ofCore1({ listed: twice }));
       expect(models).toMatchObject([{ id: "two-generic-cpu", version: null, downloaded: true }]);
     });

@@ -17,7 +17,7 @@ describe("canChat", () => {
   });
 
   it.each(["qwen3-embedding-0.6b-generic-cpu:1", "openai-whisper-tiny-generic-cpu:2"])(
-    "tells from the name of %s that it cannot, when no task is known",
+    "concludes from the name of %s that it cannot, when no task is known",
     (id) => {
       expect(canChat({ id, task: null })).toBe(false);
     },

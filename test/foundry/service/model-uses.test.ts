@@ -17,7 +17,7 @@ describe("ModelUses", () => {
     expect(uses.running(model)).toBe(2);
     first.end("finished");
     expect(uses.running(model)).toBe(1);
-    second.end("left");
+    second.end("abandoned");
     expect(uses.running(model)).toBe(0);
   });
 
@@ -25,12 +25,12 @@ describe("ModelUses", () => {
     await uses.begin(model);
     const use = await uses.begin(model);
     use.end("finished");
-    use.end("left");
+    use.end("abandoned");
     expect([uses.running(model), uses.restMs(model)]).toEqual([1, 0]);
   });
 
   it("keeps models apart, also the two families of one id", async () => {
-    (await uses.begin(model)).end("left");
+    (await uses.begin(model)).end("abandoned");
     const running = await uses.begin({ ...model, family: "local" });
     expect(uses.running(model)).toBe(0);
     expect(uses.restMs({ ...model, family: "local" })).toBe(0);
@@ -71,7 +71,7 @@ describe("ModelUses", () => {
   });
 
   it("rests ten seconds after one that was left before its first token", async () => {
-    (await uses.begin(model)).end("left");
+    (await uses.begin(model)).end("abandoned");
     expect(uses.restMs(model)).toBe(10_000);
     now += 4_000;
     expect(uses.restMs(model)).toBe(6_000);
@@ -86,21 +86,21 @@ describe("ModelUses", () => {
       now += gap;
     }
     slow.token();
-    slow.end("left");
+    slow.end("abandoned");
     expect(uses.restMs(model)).toBe(6_000);
 
     const fast = knownModel("fast-generic-cpu:1");
     const use = await uses.begin(fast);
     use.token();
-    use.end("left");
+    use.end("abandoned");
     expect(uses.restMs(fast)).toBe(1_500);
   });
 
   it("keeps the longer of two rests", async () => {
     const quick = await uses.begin(model);
     quick.token();
-    (await uses.begin(model)).end("left");
-    quick.end("left");
+    (await uses.begin(model)).end("abandoned");
+    quick.end("abandoned");
     expect(uses.restMs(model)).toBe(10_000);
   });
 });

@@ -5,7 +5,7 @@ import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
 const talker = { id: "talker-generic-cpu:1", alias: "talker", loaded: true };
 
 describe("the service behind an endpoint", () => {
-  it("is found out once, for all who ask at the same time", async () => {
+  it("is detected once for concurrent callers", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await Promise.all(
@@ -14,7 +14,7 @@ describe("the service behind an endpoint", () => {
     expect(askedOf(simulator, "/catalogs/local/v1/responses")).toHaveLength(1);
   });
 
-  it("is found out again after it failed, when another version answers at its port", async () => {
+  it("is detected again after it failed, when another version answers at its port", async () => {
     const models = [talker];
     const newer = await startSimulator({ version: "2.2.1", models });
     const client = clientOf(newer.url, { retry: { retries: 0 } });
@@ -32,14 +32,14 @@ describe("the service behind an endpoint", () => {
     });
   });
 
-  it("is found out again when it lacks a route that it had", async () => {
+  it("is detected again when it lacks a route that it had", async () => {
     const models = [talker];
     const newer = await startSimulator({ version: "2.2.1", models });
     const client = clientOf(newer.url);
     await client.listModels();
     const { port } = newer;
     await newer.close();
-    // Nobody asked while it was away, so nobody knows yet.
+    // No request was made during the restart, so it is not noticed yet.
     const older = await startSimulator({ version: "2.0.1", models, port });
     onTestFinished(() => older.close());
     expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
@@ -56,7 +56,7 @@ describe("the service behind an endpoint", () => {
     });
   });
 
-  it("that nobody runs is unreachable, whatever is asked", async () => {
+  it("that is not running is unreachable for every method", async () => {
     const client = clientOf(await deadUrl(), { circuit: { failures: 100 } });
     const error = {
       code: "SERVICE_UNREACHABLE",
@@ -67,10 +67,10 @@ describe("the service behind an endpoint", () => {
     await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject(error);
   });
 
-  it("that nobody runs does not trouble a caller who has cancelled already", async () => {
+  it("that is not running causes no error for a caller that has cancelled already", async () => {
     const client = clientOf(await deadUrl());
     const asking = client.complete({ prompt: "Hi" }, { signal: AbortSignal.abort() });
-    // The look at the service fails with nobody waiting: an unhandled rejection would end the run.
+    // The detection fails without a waiter: an unhandled rejection would end the test run.
     await expect(asking).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
@@ -79,7 +79,7 @@ describe("the service behind an endpoint", () => {
     ["half a JSON", { kind: "half-json" }, "broken JSON"],
     ["nothing", { kind: "empty" }, "nothing"],
   ] as const)(
-    "that answers %s to a question is told as such, and goes on serving",
+    "that answers %s is reported as such, and is used again afterwards",
     async (_what, fault, words) => {
       const simulator = await simulate({ models: [talker] });
       const client = clientOf(simulator.url);
@@ -94,7 +94,7 @@ describe("the service behind an endpoint", () => {
     },
   );
 
-  it("that does not say what is loaded still lists its models, and says what is not known", async () => {
+  it("that does not answer what is loaded still lists its models, with a warning", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
@@ -105,7 +105,7 @@ describe("the service behind an endpoint", () => {
     expect(warning).toContain("busy");
   });
 
-  it("that still has not said what is loaded is not made to wait twice", async () => {
+  it("that still has not answered what is loaded is not waited for twice", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     await client.listModels();
@@ -115,23 +115,23 @@ describe("the service behind an endpoint", () => {
     const { models, warning } = await client.listModels();
     expect(models).toMatchObject([{ id: talker.id, loaded: null }]);
     expect(warning).toContain("busy");
-    // Answered from what is known: a further question would only wait behind the first.
+    // Answered from what is known: a further request would only wait behind the first.
     expect(simulator.requests.length).toBe(asked);
   });
 
-  it("that is gone is asked as often as allowed, before the circuit gets in the way", async () => {
+  it("that is gone is requested as often as allowed, before the circuit opens", async () => {
     const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
     const client = clientOf(simulator.url, { retry: { retries: 3, initialPauseMs: 1 } });
     await client.listModels();
     await simulator.stop();
-    // Questions side by side would share the failures that the circuit allows, and be cut short.
+    // Concurrent requests would share the failures that the circuit allows.
     await expect(client.listModels()).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
       attempts: 4,
     });
   });
 
-  it("that does not answer a probe is asked again, within the time for all of it", async () => {
+  it("that does not answer a probe is probed again within the total time limit", async () => {
     const simulator = await simulate({ models: [talker] });
     simulator.addFault({ kind: "hang", on: { path: "/status" }, times: 1 });
     const client = clientOf(simulator.url, { timeoutMs: 6000 });
@@ -154,7 +154,7 @@ describe("the service behind an endpoint", () => {
     },
   );
 
-  it("that does not even list its models in time is busy, which may end", async () => {
+  it("that does not list its models in time is busy, which is retryable", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     await client.listModels();
@@ -165,7 +165,7 @@ describe("the service behind an endpoint", () => {
     });
   });
 
-  it("is asked once for its models by all who want to know at the same time", async () => {
+  it("gets one request for its models from concurrent callers", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await Promise.all(Array.from({ length: 20 }, () => client.complete({ prompt: "Hi" })));

@@ -24,7 +24,7 @@ const OPTIONS = {
   help: { ...flag, short: "h" },
 } as const;
 
-/** One use of the command line: what it was asked, and what it answers. */
+/** One call of the command line: its arguments and its output. */
 export class Call {
   readonly words: readonly string[];
   readonly #values: Readonly<Record<string, string | boolean | undefined>>;
@@ -45,7 +45,7 @@ export class Call {
     this.#trouble = trouble;
   }
 
-  /** The commands, without what they are about: `model download`. */
+  /** The command words without their argument: `model download`. */
   get command(): string {
     return this.words.slice(0, 2).join(" ");
   }
@@ -72,7 +72,7 @@ export class Call {
     return typeof value === "string" && /^\d+$/.test(value) ? Number(value) : null;
   }
 
-  /** The first argument that only another generation knows, if there is one. */
+  /** The first option that is not among the known ones, if there is one. */
   unknownOption(known: readonly string[]): string | null {
     const options = this.argv.filter((argument) => argument.startsWith("-"));
     return options.find((argument) => !known.includes(argument.split("=")[0] ?? "")) ?? null;
@@ -90,20 +90,20 @@ export class Call {
     if (output === "") return;
     const bytes = encoded(output, this.#trouble.encoding, this.#first);
     this.#first = false;
-    this.#process.tell({ act: "write", stream: 0, base64: bytes.toString("base64") });
+    this.#process.send({ act: "write", stream: 0, base64: bytes.toString("base64") });
   }
 
   complain(...lines: readonly string[]): void {
     const bytes = encoded(lines.map((line) => `${line}\n`).join(""), this.#trouble.encoding);
-    this.#process.tell({ act: "write", stream: 1, base64: bytes.toString("base64") });
+    this.#process.send({ act: "write", stream: 1, base64: bytes.toString("base64") });
   }
 
-  /** A child of the command keeps its stdout and stderr open. */
+  /** Starts a child that keeps the command's stdout and stderr open. */
   holdPipes(milliseconds: number): void {
-    if (milliseconds > 0) this.#process.tell({ act: "hold", milliseconds });
+    if (milliseconds > 0) this.#process.send({ act: "hold", milliseconds });
   }
 
-  /** Until the process ends. */
+  /** Rejects when the process ends, and never resolves. */
   forever(): Promise<never> {
     return new Promise((_, reject) => {
       const gone = () => reject(this.gone.reason);

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { z } from "zod";
 
-/** A program whose connection ends does so at once, unless somebody has stopped it. */
+/** A program ends at once when its connection ends, unless it is suspended. */
 const LAST_MOMENTS_MS = 1000;
 
-/** What a live one answers to who only asks whether it is there. */
+/** The answer of a live control server to a ping. */
 const HERE = "here";
-/** It answers over loopback, from this machine. */
+/** The timeout of a ping, which stays on this machine. */
 const ANSWER_WITHIN_MS = 2000;
 
 const questionSchema = z.object({ token: z.string(), asks: z.literal(HERE) });
@@ -26,7 +26,7 @@ type Message =
   | { readonly act: "ignoreTermination" }
   | { readonly act: "hold"; readonly milliseconds: number };
 
-/** One process of the stand-in, as long as it lives. */
+/** One live process of the stand-in. */
 export class StandInProcess {
   readonly argv: readonly string[];
   readonly pid: number;
@@ -40,17 +40,17 @@ export class StandInProcess {
     socket.once("close", () => this.#gone.abort());
   }
 
-  /** Aborted when it has ended, by whomever. */
+  /** Aborted when it has ended. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  tell(message: Message): void {
+  send(message: Message): void {
     if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
   }
 }
 
-/** Where the stand-ins ask what they are to do. */
+/** The server from which the processes of the stand-in get their orders. */
 export class ControlServer {
   readonly token = randomUUID();
   readonly #server: Server;
@@ -64,7 +64,7 @@ export class ControlServer {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
-  /** Resolves with the port. */
+  /** Resolves to the port. */
   async listen(): Promise<number> {
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
@@ -73,7 +73,7 @@ export class ControlServer {
     return address.port;
   }
 
-  /** Processes that live, those that only hold pipes included. */
+  /** The number of live processes, including those that only hold pipes. */
   get processes(): number {
     return this.#sockets.size;
   }
@@ -85,7 +85,7 @@ export class ControlServer {
   }
 
   async #end(socket: Socket): Promise<void> {
-    // Not `once` of node:events, which would fail of a connection that is reset instead.
+    // Not `once` of node:events, which rejects when the connection is reset.
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     socket.end();
     const late = setTimeout(() => {
@@ -144,7 +144,7 @@ export async function stillAnswers(port: number, token: string): Promise<boolean
     socket.write(`${JSON.stringify({ token, asks: HERE })}\n`);
     for await (const bytes of socket) return String(bytes).startsWith(HERE);
   } catch {
-    // Nothing listens there, or something that knows nothing of this.
+    // Nothing listens there, or another program.
   } finally {
     clearTimeout(late);
     socket.destroy();
@@ -164,6 +164,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended meanwhile.
+    // It has ended already.
   }
 }

@@ -7,17 +7,17 @@ import type { FoundryCliSwitches } from "./switches.js";
 
 const STEP_PERCENT = 4;
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
-/** How often a stalled download that spins draws itself. */
+/** The interval at which a stalled download with `spins` redraws. */
 const SPIN_MS = 50;
 
 type Style = NonNullable<FoundryCliSwitches["downloadStyle"]>;
 
-/** How a download ended; after a failure, with what there is to say. */
+/** The end of a download; a failure has a message. */
 export type DownloadEnd =
   | { readonly kind: "downloaded" }
   | { readonly kind: "failed"; readonly text: string };
 
-/** Downloads a model, or the rest of it, and draws how far it is. Rejects when the command is killed. */
+/** Downloads a model, or the rest of it, and draws the progress. Rejects when the command is killed. */
 export async function download(
   call: Call,
   installation: Installation,

@@ -3,11 +3,11 @@ import type { OutputEncoding } from "./switches.js";
 /** The upper half of the code page of Western European consoles. */
 const CP850 =
   "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0";
-/** Of Windows; above these it is Latin-1. Node's own decoder takes all of it for Latin-1 in some versions. */
+/** The code page of Windows from 0x80 to 0x9f; above, it equals Latin-1. Some Node versions decode all of it as Latin-1. */
 const CP1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 const BEYOND_ASCII = /[^\0-\x7f]/gu;
 
-/** A text as the bytes that arrive. `first`: nothing was written before it. */
+/** The bytes of a text in an encoding. `first`: it begins the output. */
 export function encoded(text: string, encoding: OutputEncoding, first = true): Buffer {
   switch (encoding) {
     case "utf8":
@@ -17,7 +17,7 @@ export function encoded(text: string, encoding: OutputEncoding, first = true): B
     case "cp850_mojibake":
       return misread(text, CP850);
     case "question_marks":
-      // One for each UTF-16 unit, as .NET does.
+      // One for each UTF-16 code unit, as .NET writes.
       return Buffer.from(text.replace(BEYOND_ASCII, (character) => "?".repeat(character.length)));
     case "invalid_bytes":
       return Buffer.concat([...text].map((character) => cut(Buffer.from(character))));

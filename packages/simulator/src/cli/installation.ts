@@ -4,18 +4,18 @@ import type { Clock } from "../clock.js";
 import type { Simulator } from "../simulator.js";
 import type { FoundryCliSwitches } from "./switches.js";
 
-/** Of ONNX Runtime, as `daemon.json` names it. */
+/** The version of ONNX Runtime in `daemon.json`. */
 const ORT_VERSION = "1.26.0";
-/** Not registered for anything, below what systems give out, and no port that clients refuse to ask. */
+/** An unassigned port below the ephemeral range, which clients do not block. */
 const DEAD_URL = "http://127.0.0.1:4";
-/** What the older service took when nothing else was said (#146). */
+/** The default port of the older service (#146). */
 const OLD_DEFAULT_PORT = 5273;
 
-/** What the command line says of the service, true or not. */
+/** The state of the service as the command line reports it, true or not. */
 export type Report =
   | { readonly kind: "ready"; readonly url: string; readonly startedAt: Date }
   | { readonly kind: "initializing" }
-  /** With the address that stayed behind, if it shows one. */
+  /** With the stale address, if there is one. */
   | { readonly kind: "stopped"; readonly staleUrl: string | null }
   | { readonly kind: "unreachable" };
 
@@ -29,31 +29,31 @@ export interface InstallationOptions {
   readonly version: string;
   /** Where `.foundry` is; `null`: nothing is written. */
   readonly home: string | null;
-  /** The newer generation leaves a file that says where its service is. */
+  /** The newer generation writes the address of its service to a file. */
   readonly writesDaemonFile: boolean;
   readonly clock: Clock;
   readonly switches: () => FoundryCliSwitches;
-  /** After something that a switch stands for has been put right. */
+  /** Called when a restart has cured a fault. */
   readonly change: (changes: Partial<FoundryCliSwitches>) => void;
 }
 
-/** Foundry Local as it is installed: the service that the commands drive, and what they remember. */
+/** An installed Foundry Local: the service that the commands control, and their state. */
 export class Installation {
   readonly version: string;
   readonly home: string | null;
-  /** How far downloads came that were left, in percent. */
+  /** The progress of abandoned downloads, in percent. */
   readonly partial = new Map<string, number>();
-  /** `null`: another one at each start. */
+  /** `null`: a free port at each start. */
   port: number | null = null;
   readonly #options: InstallationOptions;
   #simulator: Simulator | null;
   #made: Promise<Simulator> | null = null;
   #startedAt = new Date();
-  /** It came up without a listener. */
+  /** It started without a listener. */
   #dead = false;
   /** It listens, though it was stopped. */
   #orphaned = false;
-  /** Its address was told, and it will listen. */
+  /** Its address was printed, and it does not listen yet. */
   #coming = false;
   #stops = 0;
   #lag = 0;
@@ -72,7 +72,7 @@ export class Installation {
     return this.#options.switches();
   }
 
-  /** It is said to be ready, and nothing listens where it is said to be. */
+  /** It is reported as ready, at an address where nothing listens. */
   get dead(): boolean {
     return this.#dead || this.switches.status === "dead_listener";
   }
@@ -81,13 +81,13 @@ export class Installation {
     return this.switches.pid ?? process.pid;
   }
 
-  /** Made, though not started, if there is none yet. */
+  /** The service; created, but not started, at the first call. */
   simulator(): Promise<Simulator> {
     this.#made ??= this.#make();
     return this.#made;
   }
 
-  /** What a question for the state is answered with; counts as one. */
+  /** The answer to a status query, which is counted. */
   report(): Report {
     const { status } = this.switches;
     const lastUrl = this.#simulator?.url ?? null;
@@ -107,7 +107,7 @@ export class Installation {
     return { kind: "ready", url: lastUrl ?? DEAD_URL, startedAt: this.#startedAt };
   }
 
-  /** All who start it while it starts share one start. It goes on when the command is killed. */
+  /** Concurrent starts share one, which goes on when its command is killed. */
   start(port: number | null = this.port): Promise<Started> {
     this.#starting ??= this.#start(port).finally(() => {
       this.#starting = null;
@@ -131,7 +131,7 @@ export class Installation {
     if (stop === "works" && this.#simulator !== null) await this.#end(this.#simulator);
   }
 
-  /** What was made for it is closed; what was handed to it is not. */
+  /** Closes a service that it created, and not one that it was given. */
   async close(): Promise<void> {
     if (typeof this.#options.service === "function") await (await this.#made)?.close();
   }
@@ -148,7 +148,7 @@ export class Installation {
     const { service } = this.#options;
     if (typeof service !== "function") return service;
     const simulator = await service();
-    // It runs from its first start on, not from its making.
+    // It listens from its first start on.
     await simulator.stop();
     this.#simulator = simulator;
     return simulator;
@@ -157,7 +157,7 @@ export class Installation {
   async #start(port: number | null): Promise<Started> {
     const { start, startMs, startReturns } = this.switches;
     const simulator = await this.simulator();
-    // Only a restart helps: to the command line all is well.
+    // Only a restart helps: the command line considers it as running.
     if (this.dead) return { kind: "already", url: DEAD_URL };
     if (this.#listens && !this.#orphaned) {
       return { kind: "already", url: simulator.url };
@@ -166,7 +166,7 @@ export class Installation {
     if (start === "port_in_use") return { kind: "port_in_use", url: wanted };
     if (start === "fails") return { kind: "failed" };
     if (this.#orphaned) {
-      // Where the new one gets another port, the old one would go on beside it; here it moves.
+      // A real orphan would go on beside the new service; here it moves to the new port.
       if (port !== null && port === simulator.port) return { kind: "port_in_use", url: wanted };
       await this.#end(simulator);
       this.#orphaned = false;
@@ -187,13 +187,13 @@ export class Installation {
     return this.#up(simulator.url);
   }
 
-  /** A process that ends has nothing in memory when it starts again. */
+  /** The models are unloaded, as by the end of a process. */
   async #end(simulator: Simulator): Promise<void> {
     await simulator.stop();
     simulator.emptyMemory();
   }
 
-  /** The address is told before anything listens there. */
+  /** The address is printed before the service listens. */
   async #listenLater(simulator: Simulator, afterMs: number): Promise<void> {
     const { port } = simulator;
     await simulator.stop();
@@ -204,7 +204,7 @@ export class Installation {
       .then(async () => {
         if (stops === this.#stops) await simulator.start(port);
       })
-      // Closed, or started by other means meanwhile.
+      // Closed, or already started by other means.
       .catch(() => {})
       .finally(() => {
         if (stops === this.#stops) this.#coming = false;

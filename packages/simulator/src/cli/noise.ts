@@ -16,6 +16,6 @@ const AFTER: Readonly<Record<OutputNoise, string>> = {
   braces: "info: closed {reason: done}\n",
 };
 
-/** What is printed before and after the answer; a JSON reader must find its way through. */
+/** Output before and after the answer, between which a client must find the JSON. */
 export const noiseBefore = (noise: readonly OutputNoise[]) => noise.map((n) => BEFORE[n]).join("");
 export const noiseAfter = (noise: readonly OutputNoise[]) => noise.map((n) => AFTER[n]).join("");

@@ -2,17 +2,16 @@ import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { posix, win32 } from "node:path";
 import { stillAnswers } from "./control.js";
 
-/** Stands in every file, so that one that was left behind is known from a real command line. */
+/** In every file, to distinguish a leftover stand-in from a real command line. */
 const MARK =
   "A stand-in for Foundry Local's command line, made by the simulator of foundry-local-mcp.";
 
-/** Set for the child that keeps stdout and stderr open, and says for how many milliseconds. */
+/** For the child that keeps stdout and stderr open: for how many milliseconds. */
 const HOLDS = "FOUNDRY_STAND_IN_HOLDS_MS";
 
 /**
- * Does what the process says that made it, line by line over a socket. It knows nothing of Foundry
- * Local and imports nothing but Node's own, so that it starts fast and stands alone. It ends when
- * that connection does: no stand-in outlives the simulator.
+ * Executes the orders of the control server, one JSON line each, over a socket. It imports only Node's
+ * own modules, so that it starts fast, and ends with the connection: it never outlives the simulator.
  */
 const PROGRAM = String.raw`// ${MARK}
 import { spawn } from "node:child_process";
@@ -21,7 +20,7 @@ import { fileURLToPath } from "node:url";
 
 const holds = Number(process.env.${HOLDS} ?? 0);
 const streams = [process.stdout, process.stderr];
-// Whoever reads may leave; that is no reason to end.
+// A closed reader must not end the process.
 for (const stream of streams) stream.on("error", () => {});
 let written = Promise.resolve();
 const afterWriting = (what) => {
@@ -82,11 +81,11 @@ export interface ProgramPlace {
 }
 
 /**
- * The files of a stand-in. The last is what `FOUNDRY_CLI` can name anywhere; the first is what is
- * found on PATH, which on Windows would have to be an .exe, so that there the two are the same.
+ * The files of a stand-in. The last one works as `FOUNDRY_CLI` on every platform. The first one is for
+ * PATH; on Windows it would have to be an .exe, so that there both are the script.
  *
- * The shell takes the place of a `#!` line with Node's own path, which may hold spaces and be too
- * long for one; `exec` keeps the process the same.
+ * A shell script in place of a `#!` line with Node's path, which may contain spaces or be too long;
+ * `exec` keeps the process the same.
  */
 export function programFiles(place: ProgramPlace, port: number, token: string): ProgramFile[] {
   const windows = place.platform === "win32";
@@ -107,7 +106,7 @@ const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 /** Another simulator's stand-in is in the directory, and that simulator runs. */
 export class StandInInUse extends Error {}
 
-/** @throws when one of them is there and not a stand-in's, or that of a simulator that still runs. */
+/** @throws when a file exists that is not a stand-in's, or that belongs to a running simulator. */
 export async function writeProgram(
   directory: string,
   files: readonly ProgramFile[],
@@ -128,7 +127,7 @@ export async function writeProgram(
   }
 }
 
-/** Only the script tells whose it is; the executable beside it goes with it. */
+/** Only the script names its simulator; the executable beside it belongs to the same one. */
 async function isInUse(script: string): Promise<boolean> {
   const port = /net\.connect\((\d+),/.exec(script)?.[1];
   const token = /token: "([^"]*)"/.exec(script)?.[1];
@@ -136,7 +135,7 @@ async function isInUse(script: string): Promise<boolean> {
   return await stillAnswers(Number(port), token);
 }
 
-/** Takes away what is still as it was written: somebody else's may be there by now. */
+/** Removes the files that are unchanged: another simulator may have replaced them. */
 export async function removeProgram(files: readonly ProgramFile[]): Promise<void> {
   for (const { path, text } of files.toReversed()) {
     const present = await readFile(path, "utf8").catch(unlessMissing);

@@ -17,9 +17,9 @@ import { type CallTrouble, type FoundryCliSwitches, troubleOf, WELL } from "./sw
 export interface FoundryCliOptions {
   /** `service`: 0.2 to 0.8, `foundry service …`. `server`: 0.10 and later, `foundry server …`. */
   readonly generation: "service" | "server";
-  /** What `--version` prints. Default: one of its generation. */
+  /** The output of `--version`. Default: a version of its generation. */
   readonly version?: string;
-  /** Where the program goes; made if it is not there. Default: a new temporary directory. */
+  /** The directory of the program; created if it is missing. Default: a new temporary directory. */
   readonly directory?: string;
   /**
    * The directory in which `.foundry` is: `server` writes `daemon.json` there, and both a log.
@@ -27,17 +27,17 @@ export interface FoundryCliOptions {
    */
   readonly home?: string;
   /**
-   * The service that it starts and stops, listening already or not; or what makes one when it is
-   * first needed, which is then closed with the stand-in.
+   * The service that it starts and stops, listening already or not; or a function that creates one at
+   * first use, which is closed with the stand-in.
    */
   readonly service: Simulator | (() => Promise<Simulator>);
-  /** Default: all is well. */
+  /** Default: no faults. */
   readonly switches?: Partial<FoundryCliSwitches>;
 }
 
 const VERSIONS = { service: "0.8.113+70167233c5", server: "0.10.3" } as const;
 const COMMANDS = { service: serviceCommand, server: serverCommand } as const;
-/** 128 and SIGABRT, as a shell would say of .NET's end. */
+/** 128 and SIGABRT, the exit code of a .NET crash. */
 const CRASHED = 134;
 const CRASH = [
   "Unhandled exception. System.InvalidOperationException: Sequence contains no elements",
@@ -50,9 +50,9 @@ const WAIT_MS = 10_000;
 /** A `foundry` that can be started like the real one. */
 export class FoundryCliStandIn {
   readonly directory: string;
-  /** What would be found on PATH; on Windows the script, since nothing stands in for an .exe. */
+  /** The program for PATH; on Windows the script, which PATH does not find. */
   readonly path: string;
-  /** Can be started with Node on every platform. */
+  /** The script, which Node can start on every platform. */
   readonly script: string;
   readonly home: string | null;
   readonly #calls: (readonly string[])[] = [];
@@ -115,20 +115,20 @@ export class FoundryCliStandIn {
     return this.#calls;
   }
 
-  /** Processes of it that live now, those that only keep pipes open included. */
+  /** The number of its live processes, including those that only keep pipes open. */
   get processes(): number {
     return this.#control.processes;
   }
 
-  /** Changes how it behaves from now on; what is not named stays. */
+  /** Changes some of its switches. */
   set(changes: Partial<FoundryCliSwitches>): void {
     this.#switches = { ...this.#switches, ...changes };
   }
 
   /**
-   * Resolves when the predicate is true, asked again whenever a process comes or goes.
+   * Resolves when the predicate is true. It is called again whenever a process starts or ends.
    *
-   * @param timeoutMs rejects after that; default 10 000.
+   * @param timeoutMs when to reject; default 10 000.
    */
   async waitFor(
     predicate: (standIn: FoundryCliStandIn) => boolean,
@@ -138,7 +138,7 @@ export class FoundryCliStandIn {
     while (!predicate(this)) await once(this.#changes, "changed", { signal });
   }
 
-  /** Ends every process of it that lives, and takes its files away. */
+  /** Ends its processes and removes its files. */
   async close(): Promise<void> {
     this.#clock.close();
     await this.#control.close();
@@ -161,28 +161,28 @@ export class FoundryCliStandIn {
     this.#calls.push(process.argv);
     this.changed();
     this.#answer(process).catch((error: unknown) => {
-      // Its process has ended, or all does; anything else is a defect and must be seen.
+      // Its process or the simulator has ended; any other error is a defect, which must be visible.
       if (process.gone.aborted || this.#clock.signal.aborted) return;
       const text = `the stand-in failed: ${error instanceof Error ? error.stack : String(error)}\n`;
-      process.tell({ act: "write", stream: 1, base64: Buffer.from(text).toString("base64") });
-      process.tell({ act: "exit", code: 70 });
+      process.send({ act: "write", stream: 1, base64: Buffer.from(text).toString("base64") });
+      process.send({ act: "exit", code: 70 });
     });
   }
 
   async #answer(process: StandInProcess): Promise<void> {
     const trouble = troubleOf(this.#switches, process.argv);
     const call = new Call(process, trouble);
-    if (trouble.ignoresTermination) process.tell({ act: "ignoreTermination" });
+    if (trouble.ignoresTermination) process.send({ act: "ignoreTermination" });
     if (trouble.delayMs > 0) await call.sleep(trouble.delayMs);
     if (trouble.ends === "hangs_silently") return;
     const code = (await this.#carriedOut(call, trouble)) ?? CRASHED;
-    if (trouble.ends === "killed") process.tell({ act: "kill" });
+    if (trouble.ends === "killed") process.send({ act: "kill" });
     else if (trouble.ends !== "hangs_after_output") {
-      process.tell({ act: "exit", code: trouble.exitCode ?? code });
+      process.send({ act: "exit", code: trouble.exitCode ?? code });
     }
   }
 
-  /** The exit code, or `null` when it went to pieces before anything was done. */
+  /** The exit code, or `null` when it crashed first. */
   async #carriedOut(call: Call, trouble: CallTrouble): Promise<number | null> {
     if (trouble.ends === "killed") return null;
     if (trouble.ends === "crashes") {

@@ -1,10 +1,11 @@
 import type { Engine } from "../engine/engine.js";
-import type { AnySwitches } from "../options.js";
 import type { ReceivedRequest } from "../received.js";
-import type { Switches } from "../switches.js";
 import type { RequestHead } from "../wire/head.js";
 import type { HttpProfile } from "../wire/profile.js";
 import type { Reply } from "../wire/reply.js";
+import type { Core1Switches } from "./c1/switches.js";
+import type { Core2Version } from "./c2/version.js";
+import type { ServiceSwitches } from "./s/switches.js";
 
 /** A request that a dialect is to answer. */
 export interface DialectRequest {
@@ -13,31 +14,31 @@ export interface DialectRequest {
   readonly readBody: () => Promise<Buffer | null>;
   readonly reply: Reply;
   readonly record: ReceivedRequest;
-  /** Whether writing to the client is known to be in vain: a write failed. */
+  /** Whether the connection is known to be broken: a write failed. */
   readonly clientGone: () => boolean;
-  /** Whether the client has closed its side, which only a service that looks can know. */
+  /** Whether the client has closed its side of the connection. */
   readonly clientClosed: () => boolean;
 }
 
-/** What a dialect is made from. */
+/** What a dialect works with. */
 export interface DialectContext {
   readonly engine: Engine;
-  /** Of C2, by its version. */
-  readonly switches: Switches;
-  /** What was asked to differ, for the dialects without versions. */
-  readonly changedSwitches: Partial<AnySwitches>;
-  /** The address it answers at, as it says itself. */
+  /** Of C2. */
+  readonly version: Core2Version;
+  /** Of C1 and S: those that differ from the defaults. */
+  readonly switches: Partial<Core1Switches & ServiceSwitches>;
+  /** The address that it reports. */
   readonly url: () => string;
   readonly modelCachePath: string;
-  /** `null`: none is asked for. */
+  /** `null`: none is required. */
   readonly apiKey: string | null;
-  /** A download ended, or files were removed: in the lists and, where one is kept, in the model cache. */
+  /** Marks a model as downloaded or removed, in the lists and in the model cache if there is one. */
   readonly setDownloaded: (id: string, downloaded: boolean) => void;
   /** Ends the service: a crash breaks every connection, a shutdown lets running answers finish. */
   readonly die: (how: "crash" | "shutdown") => void;
 }
 
-/** One kind of service: how it speaks HTTP, and its routes. */
+/** One kind of service: its HTTP and its routes. */
 export interface Dialect {
   readonly profile: HttpProfile;
   readonly answer: (request: DialectRequest) => Promise<void>;

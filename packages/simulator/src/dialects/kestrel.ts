@@ -29,6 +29,6 @@ export const KESTREL: HttpProfile = {
     CHUNKED,
     ...closing(closes),
   ],
-  // A body that nobody wants is read, too, and thrown away.
+  // A body that no route needs is read and discarded.
   readsBody: () => true,
 };

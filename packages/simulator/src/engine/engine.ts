@@ -1,10 +1,12 @@
+import { answerFor, type ScriptedAnswer } from "../answers.js";
 import type { Clock } from "../clock.js";
 import type { SimulatedModel } from "../models/model.js";
 import type { Family, ModelStore } from "../models/store.js";
 import { Mutex } from "../mutex.js";
 import type { ReceivedRequest, RequestLog } from "../received.js";
 import { generate } from "./generation.js";
-import type { RawAnswer } from "./script.js";
+import { type RawAnswer, rawAnswer, ScriptedError } from "./script.js";
+import type { PromptMessage } from "./tokens.js";
 
 /** Speeds of models that have none of their own. */
 export interface Speeds {
@@ -14,7 +16,7 @@ export interface Speeds {
   readonly downloadMs: number;
 }
 
-/** What every dialect works with: the models, their loads and their generations. */
+/** The models, their loads and their generations, which all dialects share. */
 export class Engine {
   /** Held for the whole of a load, in every family. */
   readonly loadLock = new Mutex();
@@ -23,7 +25,7 @@ export class Engine {
     local: new Mutex(),
   };
   #generating = 0;
-  /** Of the process: aborted when what was in its memory goes. */
+  /** Aborted when the process ends, and with it the loads in flight. */
   #life = new AbortController();
 
   constructor(
@@ -31,19 +33,20 @@ export class Engine {
     readonly clock: Clock,
     readonly log: RequestLog,
     readonly speeds: Speeds,
+    private readonly answers: readonly ScriptedAnswer[],
   ) {}
 
-  /** Generations that run now. */
+  /** The number of running generations. */
   get generating(): number {
     return this.#generating;
   }
 
-  /** Held while a catalog is looked into. */
+  /** Held while a catalog is read. */
   catalogLock(family: Family): Mutex {
     return this.#catalogLocks[family];
   }
 
-  /** Puts a model into memory, in its time. Resolves to what the native engine says went wrong. */
+  /** Loads a model, in its time. Resolves to the native engine's message when that fails. */
   async load(model: SimulatedModel): Promise<string | null> {
     const life = this.#life.signal;
     await this.clock.sleep(model.loadMs ?? this.speeds.loadMs, life);
@@ -59,12 +62,31 @@ export class Engine {
     this.log.changed();
   }
 
-  /** Nothing is in memory any more, and no load that is under way comes to its end. */
+  /** Unloads every model and abandons the loads in flight. */
   emptyMemory(): void {
     this.#life.abort();
     this.#life = new AbortController();
     for (const { id } of this.store.all) this.store.setLoaded(id, false);
     this.log.changed();
+  }
+
+  /**
+   * What the model will answer to these messages.
+   *
+   * @throws {ScriptedError} after its delay, when the scripted answer is an error.
+   */
+  async answerTo(
+    model: SimulatedModel,
+    prompt: { readonly messages: readonly PromptMessage[]; readonly tools: readonly string[] },
+  ): Promise<RawAnswer> {
+    const { messages, tools } = prompt;
+    const text = messages.findLast(({ role }) => role === "user")?.content ?? "";
+    const scripted = answerFor(this.answers, text, messages.at(-1)?.role === "tool");
+    if (scripted?.error !== undefined) {
+      await this.clock.sleep(scripted.delayMs ?? 0);
+      throw new ScriptedError(scripted.error.status, scripted.error.message);
+    }
+    return rawAnswer(model, { text, messages, tools }, scripted);
   }
 
   /** The tokens of an answer, counted in `record`. Holds the model in memory until it ends. */
@@ -76,7 +98,7 @@ export class Engine {
     cancelled: () => boolean,
   ): AsyncGenerator<string> {
     const pace = {
-      firstTokenMs: model.firstTokenMs ?? this.speeds.firstTokenMs,
+      firstTokenMs: answer.delayMs ?? model.firstTokenMs ?? this.speeds.firstTokenMs,
       tokensPerSecond: model.tokensPerSecond ?? this.speeds.tokensPerSecond,
     };
     this.store.hold(model.id);

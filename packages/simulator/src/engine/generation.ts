@@ -1,24 +1,24 @@
 import type { Clock } from "../clock.js";
 import type { RawAnswer } from "./script.js";
 
-/** Tokens that are made before anything else gets a turn, when there is no speed limit. */
+/** Tokens that are made before other tasks get a turn, when there is no speed limit. */
 const BURST = 32;
 
 export interface Pace {
   /** From the request to the first token, in milliseconds. */
   readonly firstTokenMs: number;
-  /** `Infinity`: as fast as it goes. */
+  /** `Infinity`: no limit. */
   readonly tokensPerSecond: number;
 }
 
-/** The native engine failed; the text is its own. */
+/** A failure of the native engine, with its own message. */
 export class EngineFailure extends Error {}
 
 /**
- * Makes the tokens of an answer in their time, at most `maxTokens`.
+ * Makes the tokens of an answer at its pace, at most `maxTokens`.
  *
- * @param cancelled asked before each token; `true` ends the generation.
- * @throws {EngineFailure} where the script says so.
+ * @param cancelled called before each token; `true` ends the generation.
+ * @throws {EngineFailure} when the script fails.
  */
 export async function* generate(
   answer: RawAnswer,

@@ -1,51 +1,88 @@
+import type { ScriptedAnswer } from "../answers.js";
 import type { PromptSeen, Script, SimulatedModel } from "../models/model.js";
 import { simulatedText } from "./text.js";
 import { piecesOf } from "./tokens.js";
 
-/** A call of a tool that the request declares. */
+/** A call of a tool. */
 export interface ToolCall {
   readonly name: string;
   readonly arguments: object;
 }
 
-/** What the model will write, before anybody cuts it. */
+/** The tokens before and after a tool call or a thought. */
+export interface Markers {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** A scripted answer is an error. */
+export class ScriptedError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What the model will write, before any limit cuts it. */
 export interface RawAnswer {
   readonly tokens: readonly string[];
   readonly forever: boolean;
   /** `null`: it does not fail. */
   readonly failAfterTokens: number | null;
   readonly failure: string;
+  /** Around the tool calls among the tokens; `null`: whatever looks like a call is text. */
+  readonly callMarkers: Markers | null;
+  /** The tool calls that a script asks for. */
+  readonly calls: readonly ToolCall[];
+  /** Before the first token; `null`: as long as the model takes. */
+  readonly delayMs: number | null;
 }
 
-/** What the engine says when a model fails while generating, and no script says otherwise. */
+/** The engine's message when a model fails while generating, unless a script has another. */
 const FAILURE =
   "Non-zero status code returned while running Gather node. Name:'' Status Message: " +
   "indices element out of data bounds, idx=278 must be within the inclusive range [-278,277]";
+const QWEN_MARKERS: Markers = { start: "<tool_call>", end: "</tool_call>" };
 
 /**
- * The tokens of a model's script for this prompt, with the markers the model publishes.
- *
- * @param call what a model without a script calls instead of writing; `null`: it writes.
+ * The tokens of an answer to this prompt, with the model's own markers: of the scripted answer, or
+ * else of the model's script.
  */
 export function rawAnswer(
   model: SimulatedModel,
   prompt: PromptSeen,
-  call: ToolCall | null,
+  scripted: ScriptedAnswer | null,
 ): RawAnswer {
-  const script = scriptFor(model, prompt, call);
+  const script = scriptOf(scripted) ?? scriptFor(model, prompt);
   const thought = script.think === undefined ? [] : thoughtTokens(model, script.think);
+  const markers = model.toolMarkers ?? QWEN_MARKERS;
   return {
-    tokens: [...thought, ...answerTokens(model, script)],
+    tokens: [...thought, ...answerTokens(script, markers)],
     forever: script.forever ?? false,
     failAfterTokens: script.failAfterTokens ?? null,
     failure: script.failure ?? FAILURE,
+    callMarkers: script.toolCalls === undefined ? declaredMarkers(model, prompt) : markers,
+    calls: script.toolCalls ?? [],
+    delayMs: scripted?.delayMs ?? null,
   };
 }
 
-function scriptFor(model: SimulatedModel, prompt: PromptSeen, call: ToolCall | null): Script {
+/** A service searches an answer for calls only when the request declares tools. */
+function declaredMarkers(model: SimulatedModel, { tools }: PromptSeen): Markers | null {
+  return tools.length === 0 ? null : model.toolMarkers;
+}
+
+function scriptOf(answer: ScriptedAnswer | null): Script | null {
+  if (answer?.reply !== undefined) return { text: answer.reply };
+  if (answer?.json !== undefined) return { text: JSON.stringify(answer.json) };
+  return answer?.toolCalls === undefined ? null : { toolCalls: answer.toolCalls };
+}
+
+function scriptFor(model: SimulatedModel, prompt: PromptSeen): Script {
   if (typeof model.script === "function") return model.script(prompt);
   if (model.script !== undefined) return model.script;
-  if (call !== null) return { toolCalls: [call] };
   const think = model.reasoningMarkers === null ? {} : { think: "\nThis thought is simulated.\n" };
   return { ...think, text: simulatedText(prompt.text) };
 }
@@ -55,10 +92,9 @@ function thoughtTokens(model: SimulatedModel, think: string): string[] {
   return [start, ...piecesOf(think), end];
 }
 
-function answerTokens(model: SimulatedModel, script: Script): readonly string[] {
+function answerTokens(script: Script, { start, end }: Markers): readonly string[] {
   if (script.tokens !== undefined) return script.tokens;
   if (script.toolCalls === undefined) return piecesOf(script.text ?? simulatedText(""));
-  const { start, end } = model.toolMarkers ?? { start: "<tool_call>", end: "</tool_call>" };
   return script.toolCalls.flatMap((call) => [
     start,
     "\n",

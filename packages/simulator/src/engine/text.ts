@@ -1,6 +1,5 @@
-/** The first sentence of every text, so that nobody takes it for a model's. */
-export const SIMULATED =
-  "This is simulated text from the foundry-local-mcp simulator, not from a model.";
+/** The first sentence of every text, so that it is not mistaken for a model's. */
+const SIMULATED = "This is simulated text from the foundry-local-mcp simulator, not from a model.";
 
 const SENTENCES = [
   "The same prompt gives the same text each time.",
@@ -13,7 +12,7 @@ const SENTENCES = [
   "A real model would take longer for the first word than for the others.",
   "These sentences are chosen by a number made from the prompt.",
   "The text ends by itself when its last sentence is over.",
-  "Whoever reads this can be sure that the connection works.",
+  "When this text arrives, the connection works.",
   "To see an answer of a model, use a real service in place of this one.",
 ] as const;
 
@@ -38,45 +37,4 @@ export function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
   return value;
-}
-
-/** JSON that says it is simulated; with a schema, something of the types it asks for. */
-export function simulatedJson(schema: unknown): string {
-  return JSON.stringify(schema === null ? { simulated: true } : simulatedValue(schema));
-}
-
-/** Something that fits a JSON Schema, as far as its types go. */
-export function simulatedValue(schema: unknown): unknown {
-  if (!isRecord(schema)) return "simulated";
-  if ("const" in schema) return schema["const"];
-  if (Array.isArray(schema["enum"])) return schema["enum"][0];
-  switch (schema["type"]) {
-    case "number":
-    case "integer":
-      return typeof schema["minimum"] === "number" ? schema["minimum"] : 0;
-    case "boolean":
-      return false;
-    case "array":
-      return [];
-    case "object":
-      return simulatedObject(schema);
-    default:
-      return "simulated";
-  }
-}
-
-/** The required properties of a schema; all of them where none is said to be required. */
-export function simulatedObject(schema: unknown): object {
-  if (!isRecord(schema) || !isRecord(schema["properties"])) return {};
-  const { properties, required } = schema;
-  const wanted = Array.isArray(required) ? required : Object.keys(properties);
-  return Object.fromEntries(
-    Object.entries(properties)
-      .filter(([name]) => wanted.includes(name))
-      .map(([name, property]) => [name, simulatedValue(property)]),
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,14 +1,5 @@
 import { z } from "zod";
-import type { ToolCall } from "./script.js";
-import { simulatedObject } from "./text.js";
-
-/** A tool that a request declares. */
-export interface DeclaredTool {
-  readonly name: string;
-  readonly parameters: unknown;
-}
-
-export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+import type { Markers, ToolCall } from "./script.js";
 
 const members = z.record(z.string(), z.unknown());
 const callSchema = z
@@ -20,23 +11,7 @@ const callSchema = z
     }),
   );
 
-/**
- * What a simulated model calls: the tool it must, or the first that the prompt names. `null`: none.
- */
-export function simulatedCall(
-  tools: readonly DeclaredTool[],
-  choice: ToolChoice,
-  prompt: string,
-  afterResult: boolean,
-): ToolCall | null {
-  if (choice === "none" || tools.length === 0) return null;
-  const forced = typeof choice === "object" ? tools.find(({ name }) => name === choice.name) : null;
-  const named = afterResult ? null : tools.find(({ name }) => prompt.includes(name));
-  const called = forced ?? named ?? (choice === "required" ? tools[0] : null);
-  return called ? { name: called.name, arguments: simulatedObject(called.parameters) } : null;
-}
-
-/** The calls in the text between two markers; `null` where it is none. */
+/** The calls in the text between two markers; `null` when the text is not a call. */
 export function parseCalls(text: string): ToolCall[] | null {
   try {
     const parsed: unknown = JSON.parse(text);
@@ -44,4 +19,16 @@ export function parseCalls(text: string): ToolCall[] | null {
   } catch {
     return null;
   }
+}
+
+/** All calls in a whole answer, for the dialects that leave them in its text. */
+export function callsIn(text: string, markers: Markers | null): ToolCall[] {
+  if (markers === null) return [];
+  return text
+    .split(markers.start)
+    .slice(1)
+    .flatMap((rest) => {
+      const length = rest.indexOf(markers.end);
+      return length < 0 ? [] : (parseCalls(rest.slice(0, length)) ?? []);
+    });
 }

@@ -1,11 +1,12 @@
-import { type ArmedFault, type Fault, parseFault } from "./fault.js";
+import type { Fault } from "./fault.js";
 import { faultFromText } from "./fault-text.js";
+import { type ArmedFault, parseFault } from "./parse-fault.js";
 
-/** The faults that wait for a request. */
+/** The faults that were added. */
 export class Faults {
   readonly #armed: ArmedFault[] = [];
 
-  /** Returns what disarms it. */
+  /** Returns a function that removes the fault. */
   add(fault: Fault | string): () => void {
     const armed = typeof fault === "string" ? faultFromText(fault) : parseFault(fault);
     this.#armed.push(armed);
@@ -14,7 +15,7 @@ export class Faults {
     };
   }
 
-  /** The fault this request meets, the one that was added first, and counts it. */
+  /** The first added fault that matches this request, which is counted. */
   take(method: string, path: string): ArmedFault | null {
     const met = this.#armed.find((armed) => armed.left > 0 && armed.matches(method, path));
     if (met === undefined) return null;

@@ -1,7 +1,4 @@
-import { type ArmedFault, parseFault } from "./fault.js";
-
-/** What {@link faultFromText} reads, for help texts. */
-export const FAULT_SYNTAX = "KIND[,SETTING=VALUE…][,times=N][,method=M][,path=P]";
+import { type ArmedFault, parseFault } from "./parse-fault.js";
 
 /**
  * A fault from one line of text, such as a command's argument: the kind, then settings with commas

@@ -1,62 +1,45 @@
-import { z } from "zod";
-import { kinds } from "./kinds.js";
-import { problemText, settingsSentence } from "./settings.js";
+type EventsOrBytes = {
+  readonly bytes?: number;
+  readonly events?: number;
+};
 
-const cut = z.number().int().min(1);
+type Kind =
+  | { readonly kind: "reset" | "close" | "hang-after-headers" | "html" | "half-json" }
+  | { readonly kind: "empty" | "crlf" }
+  | ({ readonly kind: "reset-after" | "close-after" } & EventsOrBytes)
+  | { readonly kind: "no-done"; readonly finishReason?: boolean }
+  | { readonly kind: "end-after"; readonly events: number }
+  | {
+      readonly kind: "error-event";
+      readonly afterEvents?: number;
+      readonly message?: string;
+      readonly type?: string;
+    }
+  | {
+      readonly kind: "status";
+      readonly status: number;
+      readonly body?: string;
+      readonly contentType?: string | null;
+      readonly headers?: Record<string, string>;
+    }
+  | { readonly kind: "hang"; readonly ms?: number }
+  | { readonly kind: "stall"; readonly afterEvents?: number; readonly ms?: number }
+  | { readonly kind: "garbage-sse"; readonly afterEvents?: number }
+  | { readonly kind: "split"; readonly bytes: number[] }
+  | { readonly kind: "merge"; readonly events: number }
+  | { readonly kind: "comments"; readonly text?: string }
+  | { readonly kind: "only-comments"; readonly everyMs?: number }
+  | { readonly kind: "slow-body"; readonly bytes?: number; readonly everyMs?: number }
+  | { readonly kind: "content-type"; readonly value: string };
 
-const faultKind = z.discriminatedUnion("kind", kinds);
-
-const meetingSchema = z.strictObject({
-  /** Which requests it meets; all by default. */
-  on: z
-    .strictObject({
-      method: z.string().optional(),
-      /** The whole path without its query, or a beginning that ends with `*`. */
-      path: z.string().startsWith("/").optional(),
-    })
-    .default({}),
-  /** How many requests it meets; every one by default. */
-  times: z.union([cut, z.literal(Infinity)]).default(Infinity),
-});
-
-export type FaultKind = z.output<typeof faultKind>;
-
-/** A kind with its settings, and which requests it meets. */
-export type Fault = z.input<typeof faultKind> & Partial<z.input<typeof meetingSchema>>;
-
-export interface ArmedFault {
-  readonly fault: FaultKind;
-  readonly matches: (method: string, path: string) => boolean;
-  left: number;
-}
-
-/** The kinds there are, for messages and help texts. */
-export const FAULT_KINDS: readonly string[] = kinds.map((kind) => kind.shape.kind.value);
-
-/** @throws when the kind is unknown, or a setting is not one of that kind's. */
-export function parseFault(given: Readonly<Record<string, unknown>>): ArmedFault {
-  const { on, times, ...kind } = given;
-  if (!FAULT_KINDS.some((known) => known === kind["kind"])) {
-    throw new Error(
-      `fault: ${JSON.stringify(kind["kind"])} is unknown; allowed: ${FAULT_KINDS.join(", ")}`,
-    );
-  }
-  const fault = faultKind.safeParse(kind);
-  const meeting = meetingSchema.safeParse({ on, times });
-  if (!fault.success || !meeting.success) {
-    const issues = [...(fault.error?.issues ?? []), ...(meeting.error?.issues ?? [])];
-    const problem = issues.map((issue) => `${problemText(issue)}; `).join("");
-    throw new Error(`fault ${kind["kind"]}: ${problem}${settingsSentence(String(kind["kind"]))}`);
-  }
-  const { method, path } = meeting.data.on;
-  return { fault: fault.data, matches: matcher(method, path), left: meeting.data.times };
-}
-
-function matcher(method: string | undefined, path: string | undefined) {
-  return (actualMethod: string, target: string): boolean => {
-    if (method !== undefined && method !== actualMethod) return false;
-    if (path === undefined) return true;
-    const actual = target.split("?")[0] ?? target;
-    return path.endsWith("*") ? actual.startsWith(path.slice(0, -1)) : actual === path;
+/** A kind of fault with its settings, and the requests that it is applied to. */
+export type Fault = Kind & {
+  /** Default: every request. */
+  readonly on?: {
+    readonly method?: string;
+    /** The whole path without its query, or a beginning that ends with `*`. */
+    readonly path?: string;
   };
-}
+  /** How many requests it is applied to. Default: every one. */
+  readonly times?: number;
+};

@@ -1,9 +1,9 @@
 import type { WholeAnswer } from "../wire/profile.js";
-import type { FaultKind } from "./fault.js";
+import type { FaultKind } from "./parse-fault.js";
 
 const HTML = "<!doctype html><html><head><title>Sign in</title></head><body>Sign in</body></html>";
 
-/** What stands instead of an answer; `null` when the service answers and the fault only tampers. */
+/** The replacement of an answer; `null` for a fault that changes the service's own answer. */
 export function insteadOf(fault: FaultKind): WholeAnswer | "reset" | "close" | null {
   switch (fault.kind) {
     case "reset":

@@ -3,7 +3,7 @@ import { z } from "zod";
 const count = z.number().int().min(0);
 const milliseconds = z.number().min(0);
 
-/** What can be made to go wrong, one schema each. `after…` count what the client gets before. */
+/** The kinds of faults, one schema each. `after…` count what the client gets before. */
 export const kinds = [
   /** RST before any byte of an answer. */
   z.strictObject({ kind: z.literal("reset") }),
@@ -40,7 +40,7 @@ export const kinds = [
     contentType: z.string().nullable().default("text/plain"),
     headers: z.record(z.string(), z.string()).default({}),
   }),
-  /** Nothing at all, for ever; with `ms`, the answer comes that much later. */
+  /** No answer; with `ms`, the answer comes that much later. */
   z.strictObject({ kind: z.literal("hang"), ms: milliseconds.optional() }),
   /** Status and headers, then nothing. */
   z.strictObject({ kind: z.literal("hang-after-headers") }),
@@ -56,7 +56,7 @@ export const kinds = [
   z.strictObject({ kind: z.literal("half-json") }),
   /** 200 without a body. */
   z.strictObject({ kind: z.literal("empty") }),
-  /** Events that are none, after so many real ones; the stream goes on afterwards. */
+  /** Malformed events after so many real ones; the stream goes on afterwards. */
   z.strictObject({ kind: z.literal("garbage-sse"), afterEvents: count.default(1) }),
   /** The bytes of a stream cut at these lengths, in turn, whatever they hold. */
   z.strictObject({ kind: z.literal("split"), bytes: z.array(z.number().int().min(1)).min(1) }),
@@ -66,7 +66,7 @@ export const kinds = [
   z.strictObject({ kind: z.literal("crlf") }),
   /** A comment before each event. */
   z.strictObject({ kind: z.literal("comments"), text: z.string().default("simulated comment") }),
-  /** A comment every so many milliseconds from the start of the stream on, and no event for ever. */
+  /** A comment every so many milliseconds, and never an event. */
   z.strictObject({ kind: z.literal("only-comments"), everyMs: z.number().min(1).default(100) }),
   /** The body in pieces of so many bytes, with a pause between two. */
   z.strictObject({
@@ -74,6 +74,6 @@ export const kinds = [
     bytes: z.number().int().min(1).default(1),
     everyMs: milliseconds.default(10),
   }),
-  /** Another Content-Type, on whatever is answered. */
+  /** Another Content-Type. */
   z.strictObject({ kind: z.literal("content-type"), value: z.string() }),
 ] as const;

@@ -1,7 +1,7 @@
 import type { Tamper } from "../wire/reply.js";
 import type { Wire } from "../wire/wire.js";
 
-/** Lets so many bytes of a body pass, then does something instead of the rest. */
+/** Sends so many bytes of a body, then runs `action` instead of the rest. */
 export function cutBytes(count: number, action: (wire: Wire) => Promise<void>): Tamper {
   let passed = 0;
   return async (part, send, wire) => {

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { kinds } from "./kinds.js";
 
+/** The form of a fault in one line of text, for help texts. */
+export const FAULT_SYNTAX = "KIND[,SETTING=VALUE…][,times=N][,method=M][,path=P]";
+
 /** A kind of fault with the settings that it takes, as a line of text names them. */
 export interface FaultSettings {
   readonly kind: string;
-  /** `name=VALUE`; in brackets what has a default or may be left out. */
+  /** `name=VALUE`; optional settings in brackets. */
   readonly settings: readonly string[];
 }
 
@@ -16,23 +19,12 @@ export const FAULT_SETTINGS: readonly FaultSettings[] = kinds.map(({ shape }) =>
     .map(([name, schema]) => settingText(name, schema)),
 }));
 
-/** Says of one kind what it takes. */
+/** The settings of one kind, for messages. */
 export function settingsSentence(kind: string): string {
   const settings = FAULT_SETTINGS.find((known) => known.kind === kind)?.settings ?? [];
   return settings.length === 0
     ? `${kind} has no settings of its own`
     : `the settings of ${kind}: ${settings.join(" ")}`;
-}
-
-/** What is wrong, in words for who wrote the line. */
-export function problemText(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") return `there is no setting ${issue.keys.join(", ")}`;
-  // What stands in the line as `method=` or `path=` is held together in here as `on`.
-  const name = String(issue.path.find((part) => part !== "on") ?? "it");
-  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) {
-    return `the setting ${name} is missing`;
-  }
-  return `the value of ${name} does not fit`;
 }
 
 function settingText(name: string, schema: z.core.$ZodType): string {

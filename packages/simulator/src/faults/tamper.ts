@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.js";
 import type { Part, Send, Tamper } from "../wire/reply.js";
 import type { Wire } from "../wire/wire.js";
-import type { FaultKind } from "./fault.js";
+import type { FaultKind } from "./parse-fault.js";
 import { cutBytes } from "./pieces.js";
 
 /** Time for the client to read what came before a reset. */
@@ -11,10 +11,10 @@ const never = new Promise<void>(() => {});
 
 type Bytes = Extract<Part, { kind: "bytes" }>;
 
-/** What tampers with the answer to a request that met this fault. `ended` is called when it ends it. */
+/** How this fault changes an answer. `ended` is called when it ends the answer. */
 export function tamperOf(fault: FaultKind, clock: Clock, ended: () => void): Tamper {
   const stop = async (wire: Wire, how: "reset" | "close"): Promise<void> => {
-    // A reset on the heels of bytes overtakes them: Node's clients then see an orderly end.
+    // A reset right after bytes overtakes them: Node's clients then see an orderly end.
     if (how === "reset") await clock.sleep(RESET_AFTER_MS);
     wire[how]();
     ended();
@@ -102,12 +102,12 @@ export function tamperOf(fault: FaultKind, clock: Clock, ended: () => void): Tam
     case "status":
     case "html":
     case "empty":
-      // These stand instead of an answer: see `insteadOf`.
+      // These replace the answer: see `insteadOf`.
       return (part, send) => send(part);
   }
 }
 
-/** Does something before the first part. */
+/** Runs `action` before the first part. */
 function once(action: () => Promise<void>): Tamper {
   let done = false;
   return async (part, send) => {
@@ -119,7 +119,7 @@ function once(action: () => Promise<void>): Tamper {
   };
 }
 
-/** Does something once, when so many events of a stream have passed. */
+/** Runs `action` once, after so many events of a stream. */
 function afterEvents(count: number, action: (send: Send, wire: Wire) => Promise<void>): Tamper {
   let events = 0;
   let done = false;

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { SimulatedModel } from "./model.js";
 
 /**
- * Writes what the service keeps in its model cache and a client may read (`docs/foundry-local.md`,
- * 6): the last catalog, and for each downloaded model the two files that make it count as one.
+ * Writes the files of a model cache that clients read (`docs/foundry-local.md`, 6): the last catalog,
+ * and for each downloaded model the two files that mark its folder as complete.
  *
  * @param properties with `intProperties`, as the versions with a local catalog write them.
  */
@@ -36,7 +36,7 @@ export function writeModelCache(
   }
 }
 
-/** The two files that make a folder count as a downloaded model. */
+/** The two files that mark a folder as a downloaded model. */
 export function writeModelFolder(root: string, model: SimulatedModel): void {
   const directory = join(root, model.directory);
   mkdirSync(directory, { recursive: true });

@@ -210,7 +210,7 @@ const ENTRIES: readonly Entry[] = [
   },
 ];
 
-/** What a user of the command has on disk when nothing else was asked for. */
+/** The models that are downloaded by default. */
 const DOWNLOADED = new Set([
   "qwen2.5-0.5b-instruct-generic-cpu:4",
   "Phi-4-mini-instruct-generic-cpu:5",
@@ -230,4 +230,9 @@ export const SAMPLE_CATALOG: readonly ModelOptions[] = ENTRIES.flatMap((entry) =
       ...entry.more,
     };
   }),
+);
+
+/** The same with a model in memory: a completion needs no load and no knowledge of the model cache. */
+export const SAMPLE_WITH_LOADED: readonly ModelOptions[] = SAMPLE_CATALOG.map((model) =>
+  model.id === "Phi-4-mini-instruct-generic-cpu:5" ? { ...model, loaded: true } : model,
 );

@@ -26,7 +26,7 @@ export function bestFirst(a: SimulatedModel, b: SimulatedModel): number {
   );
 }
 
-/** The models there are, and which of them are in memory. */
+/** The models, and which of them are loaded. */
 export class ModelStore {
   readonly #byId = new Map<string, SimulatedModel>();
   readonly #loaded = new Set<string>();
@@ -93,7 +93,7 @@ export class ModelStore {
     return changed;
   }
 
-  /** Generations and kept conversations that hold a model in memory. */
+  /** The number of generations that use a model. */
   sessions(id: string): number {
     return this.#sessions.get(id) ?? 0;
   }

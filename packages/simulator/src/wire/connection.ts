@@ -18,7 +18,7 @@ export interface Exchange {
 /**
  * Serves the requests of a connection, one after the other.
  *
- * @param serve answers one; resolves to whether the connection may carry another.
+ * @param serve answers a request; resolves to whether the connection stays open.
  */
 export async function serveConnection(
   socket: Socket,

@@ -1,4 +1,4 @@
-/** A request line and its headers, as lenient as oatpp reads them. */
+/** A request line and its headers, read as leniently as oatpp does. */
 export interface RequestHead {
   readonly method: string;
   /** As it was sent: neither decoded nor normalised, with its query. */
@@ -8,8 +8,8 @@ export interface RequestHead {
 }
 
 /**
- * What is missing is empty, and a line without a colon is skipped: oatpp answers such requests
- * with 404 or as if nothing were wrong, never with 400.
+ * Missing parts are empty, and a line without a colon is skipped: oatpp never answers such a request
+ * with 400.
  */
 export function parseHead(text: string): RequestHead {
   const [first = "", ...lines] = text.split("\r\n");

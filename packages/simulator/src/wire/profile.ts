@@ -2,11 +2,11 @@ import type { RequestHead } from "./head.js";
 
 export type Headers = readonly (readonly [name: string, value: string])[];
 
-/** How one kind of service speaks HTTP: what a dialect says about the bytes around its answers. */
+/** The HTTP of one kind of service: the bytes around its answers. */
 export interface HttpProfile {
   /** Largest request line and headers, with the blank line, in bytes. */
   readonly maxHeadBytes: number;
-  /** What happens to a longer one. */
+  /** The answer to a longer one. */
   readonly tooLong: "reset" | "431";
   /** Sent when a request expects `100-continue`, before its body is read. */
   readonly continueLine: string;
@@ -14,7 +14,7 @@ export interface HttpProfile {
   readonly lateChunkEnd: boolean;
   readonly wholeHeaders: (answer: WholeAnswer, length: number, closes: boolean) => Headers;
   readonly streamHeaders: (closes: boolean) => Headers;
-  /** Whether a body is read at all; one that is not read is the next request. */
+  /** Whether a body is read; a body that is not read becomes the next request. */
   readonly readsBody: (head: RequestHead) => boolean;
 }
 
@@ -22,10 +22,10 @@ export interface HttpProfile {
 export interface WholeAnswer {
   readonly status: number;
   readonly body: string;
-  /** `null`: none is sent. */
+  /** `null`: no header is sent. */
   readonly contentType: string | null;
   readonly headers?: Headers;
-  /** How its length is told, where not by a Content-Length: by its one chunk, or not at all (to HEAD). */
+  /** In place of a Content-Length: one chunk, or nothing (to HEAD). */
   readonly framing?: "chunked" | "none";
   /** Close the connection afterwards, whatever the client asked for. */
   readonly close?: boolean;

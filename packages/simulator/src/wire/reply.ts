@@ -1,7 +1,7 @@
 import type { HttpProfile, WholeAnswer } from "./profile.js";
 import type { Wire } from "./wire.js";
 
-/** What an answer is made of, in the order in which a dialect gives it. */
+/** A part of an answer, in the order in which a dialect sends them. */
 export type Part =
   | { readonly kind: "whole"; readonly answer: WholeAnswer }
   | { readonly kind: "start"; readonly contentType: string | null }
@@ -12,7 +12,7 @@ export type Part =
 /** Hands a part on to the wire. */
 export type Send = (part: Part) => Promise<void>;
 
-/** Stands between a dialect and the wire, and may change, hold or drop what passes. */
+/** A fault between a dialect and the wire: it may change, delay or drop a part. */
 export type Tamper = (part: Part, send: Send, wire: Wire) => Promise<void> | void;
 
 export interface ReplyOptions {
@@ -21,11 +21,11 @@ export interface ReplyOptions {
   readonly tamper: Tamper | null;
   /** Whether the connection ends after the answer, whatever the dialect says. */
   readonly closes: boolean;
-  /** Told the status that the dialect gives, before any fault changes it. */
+  /** Called with the status of the dialect, before any fault changes it. */
   readonly onStatus: (status: number) => void;
 }
 
-/** One answer: a dialect gives it part by part; faults tamper with it; it ends on the wire. */
+/** One answer: a dialect sends it part by part, through a fault if there is one, to the wire. */
 export class Reply {
   #queue: Promise<void> = Promise.resolve();
   #finish = (_ended: boolean) => {};
@@ -64,7 +64,7 @@ export class Reply {
     this.#give({ kind: "bytes", bytes: Buffer.from(text), event: true });
   }
 
-  /** A comment is no event: faults that count events do not count it. */
+  /** Faults that count events do not count a comment. */
   comment(text: string): void {
     this.#give({ kind: "bytes", bytes: Buffer.from(`: ${text}\n\n`), event: false });
   }

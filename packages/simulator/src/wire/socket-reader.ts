@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 
-/** Reads a socket piece by piece, as a thread with a blocking read would. */
+/** Reads a socket like a thread with blocking reads. */
 export class SocketReader {
   #buffer: Buffer = Buffer.alloc(0);
   #ended = false;
@@ -38,7 +38,7 @@ export class SocketReader {
     }
   }
 
-  /** Exactly so many bytes; for ever, when fewer come. `null` when the client ended before. */
+  /** Exactly so many bytes; waits until they have come. `null` when the client ended before. */
   async bytes(count: number): Promise<Buffer | null> {
     while (this.#buffer.length < count) {
       if (this.#ended) return null;

@@ -11,12 +11,12 @@ export class Wire {
     private readonly lateChunkEnd: boolean,
   ) {}
 
-  /** Bytes that were handed over and not yet taken by the client. */
+  /** Bytes that the client has not read yet. */
   get pendingBytes(): number {
     return this.socket.writableLength;
   }
 
-  /** Whether what is written can still reach the client. */
+  /** Whether a write can still reach the client. */
   get isOpen(): boolean {
     return !this.socket.destroyed && this.socket.writable;
   }
@@ -41,7 +41,7 @@ export class Wire {
     if (this.isOpen) this.socket.write(bytes);
   }
 
-  /** RST: what was not yet read by the client may be lost to it. */
+  /** RST: bytes that the client has not read may be lost. */
   reset(): void {
     this.socket.resetAndDestroy();
   }

@@ -6,7 +6,7 @@ const BIG = { id: "big-generic-cpu:1", loadMs: 600 };
 const SMALL = { id: "small-generic-cpu:1" };
 
 describe("while a model loads, C1", () => {
-  it("keeps nobody waiting but who wants the same model", async () => {
+  it("delays only the loads of the same model", async () => {
     await using simulator = await core1({ models: [TALKER, BIG, SMALL] });
     const done: string[] = [];
     const noted = (name: string, answer: Promise<unknown>) => answer.then(() => done.push(name));

@@ -73,7 +73,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     expect(resumed.stdout).toMatch(new RegExp(`^${ID}: 60%\n`));
   });
 
-  it("draws on while it stalls, if told so", async () => {
+  it("goes on drawing while it stalls with spins", async () => {
     cli.set({ downloadStall: { at: 20, spins: true }, downloadStyle: "spinner" });
     const child = spawned(cli, ["model", "download", ID]);
     const output = collected(child);
@@ -84,7 +84,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     child.kill("SIGKILL");
   });
 
-  it("has the model and does not end, if told so", async () => {
+  it("has the model and does not end with downloadHangsAfter", async () => {
     cli.set({ downloadHangsAfter: true, downloadStyle: "lines" });
     const child = spawned(cli, ["model", "download", ID]);
     await collected(child).until("100%");
@@ -94,7 +94,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     await once(child, "exit");
   });
 
-  it("goes on in the service when the command is killed, if told so", async () => {
+  it("goes on in the service when the command is killed with downloadOutlivesCommand", async () => {
     cli.set({ downloadOutlivesCommand: true, downloadMs: 500, downloadStyle: "lines" });
     const child = spawned(cli, ["model", "download", ID]);
     await collected(child).until(" 4%");

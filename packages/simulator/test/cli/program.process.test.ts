@@ -81,9 +81,9 @@ describe("the program of a stand-in", () => {
     const refused = startFoundryCli({ generation: "server", service, directory });
     await expect(refused).rejects.toThrow(StandInInUse);
     expect((await run(first, "--version")).code).toBe(0);
-    await writeFile(first.script, "somebody else's");
+    await writeFile(first.script, "of another program");
     await first.close();
-    expect(await readFile(first.script, "utf8")).toBe("somebody else's");
+    expect(await readFile(first.script, "utf8")).toBe("of another program");
     expect(existsSync(first.path)).toBe(true);
   });
 

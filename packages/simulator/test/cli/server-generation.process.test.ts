@@ -108,7 +108,7 @@ describe("the command line from 0.10 on", () => {
     await expect.poll(() => simulator.listening).toBe(true);
   });
 
-  it("can tell its address before anything listens there", async () => {
+  it("prints its address before it listens with startReturns: at_once", async () => {
     cli.set({ startMs: 600_000, startReturns: "at_once" });
     const started = await json("server", "start");
     const early = await get(simulator.url, "/v1/models");
@@ -139,7 +139,7 @@ describe("the command line from 0.10 on", () => {
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining("'run'") });
   });
 
-  it("writes where its service is, and leaves that behind after a crash or when told so", async () => {
+  it("writes where its service is, and leaves that behind after a crash or with daemonFileAfterStop: stays", async () => {
     const file = join(home, ".foundry", "daemon.json");
     const content = async (): Promise<unknown> => JSON.parse(await readFile(file, "utf8"));
     await run(cli, "server", "start");
@@ -218,7 +218,7 @@ describe("the command line from 0.10 on", () => {
     });
   });
 
-  it("says Ready of a listener that is dead, until it is restarted", async () => {
+  it("reports Ready for a dead listener, until it is restarted", async () => {
     await run(cli, "server", "start");
     await simulator.stop();
     cli.set({ status: "dead_listener" });
@@ -232,7 +232,7 @@ describe("the command line from 0.10 on", () => {
     expect(await json("server", "status")).toMatchObject({ webUrls: [simulator.url] });
   });
 
-  it("comes up dead when told so", async () => {
+  it("comes up without a listener with start: comes_up_dead", async () => {
     cli.set({ start: "comes_up_dead" });
     const started = await json("server", "start");
     const status = await json("server", "status");
@@ -243,7 +243,7 @@ describe("the command line from 0.10 on", () => {
     expect(listed.code).toBe(1);
   });
 
-  it("denies a service that runs, with its address", async () => {
+  it("reports a running service as stopped, with its address", async () => {
     await run(cli, "server", "start");
     cli.set({ status: "says_stopped" });
     expect(await json("server", "status")).toEqual({
@@ -254,7 +254,7 @@ describe("the command line from 0.10 on", () => {
     });
   });
 
-  it("knows of its service only after so many questions", async () => {
+  it("reports its service only after statusLagCalls calls", async () => {
     cli.set({ statusLagCalls: 2 });
     await run(cli, "server", "start");
     const answers = [];
@@ -262,7 +262,7 @@ describe("the command line from 0.10 on", () => {
     expect(answers).toMatchObject([{ running: false }, { running: false }, { running: true }]);
   });
 
-  it("does not end after a load when told so, though the model is in memory", async () => {
+  it("does not end after a load with loadHangsAfter, though the model is in memory", async () => {
     cli.set({ loadHangsAfter: true });
     const child = spawned(cli, ["model", "load", "qwen2.5-0.5b"]);
     await collected(child).until("is loaded");

@@ -51,7 +51,7 @@ describe("the command line of 0.2 to 0.8", () => {
     expect([before, simulator.loaded.length]).toEqual([1, 0]);
   });
 
-  it("tells of execution providers from 0.7 on only", async () => {
+  it("lists execution providers from 0.7 on only", async () => {
     await simulator.start();
     await using older = await startFoundryCli({
       generation: "service",
@@ -130,7 +130,7 @@ describe("the command line of 0.2 to 0.8", () => {
     expect(simulator.listening).toBe(false);
   });
 
-  it("stops without stopping when told so, and finds its own pinned port in use", async () => {
+  it("leaves the service running with stop: leaves_service, and finds its own pinned port in use", async () => {
     await simulator.start();
     cli.set({ stop: "leaves_service" });
     await run(cli, "service", "stop");
@@ -146,7 +146,7 @@ describe("the command line of 0.2 to 0.8", () => {
     expect(freed.stderr).toBe("");
   });
 
-  it("cannot reach its own service when told so, until it is restarted", async () => {
+  it("cannot reach its own service with status: broken_ipc, until it is restarted", async () => {
     cli.set({ status: "broken_ipc" });
     const broken = await run(cli, "model", "list");
     await run(cli, "service", "restart");

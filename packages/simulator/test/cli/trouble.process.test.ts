@@ -101,7 +101,7 @@ describe("a command line that misbehaves", () => {
     await once(child, "close");
   });
 
-  it.skipIf(process.platform === "win32")("does not end at SIGTERM when told so", async () => {
+  it.skipIf(process.platform === "win32")("ignores SIGTERM with ignoresTermination", async () => {
     cli.set({ ends: "hangs_after_output", ignoresTermination: true });
     const child = spawned(cli, ["server", "status"]);
     await collected(child).until("Web URLs");
@@ -125,7 +125,7 @@ describe("a command line that misbehaves", () => {
     expect(JSON.parse(output.stdout())).toMatchObject({ running: true });
   });
 
-  it("closes its pipes by itself after as long as it was told", async () => {
+  it("closes its pipes by itself after startHoldsPipesMs", async () => {
     cli.set({ startHoldsPipesMs: 50 });
     expect(await run(cli, "server", "start", "-o", "json")).toMatchObject({ code: 0 });
     await cli.waitFor(({ processes }) => processes === 0);

@@ -32,7 +32,7 @@ const lastLineOf = ({ chunks }: RawResponse): unknown =>
   JSON.parse(/\{.*\}$/.exec(chunks.join(""))?.[0] ?? "null");
 
 describe("a download of S", () => {
-  it("tells how far it is and that it is done, and the model is there then", async () => {
+  it("reports its progress and its end, after which the model is downloaded", async () => {
     await using simulator = await startService(SLOW);
     const answer = await download(simulator.url);
     const percents = percentsOf(answer);
@@ -60,7 +60,7 @@ describe("a download of S", () => {
     expect(answer.chunks.join("")).toBe('{"success":true,"error":null}');
   });
 
-  it("goes on when the client closes, and refuses another of the same model meanwhile", async () => {
+  it("goes on when the client closes, and refuses another of the same model until it ends", async () => {
     await using simulator = await startService(SLOW);
     await download(simulator.url, BODY, { leaveAfterChunks: 3 });
     expect(lastLineOf(await download(simulator.url))).toMatchObject({ success: false });
@@ -75,21 +75,6 @@ describe("a download of S", () => {
     const after = await untilAllowed(() => download(simulator.url));
     expect(percentsOf(after)[0]).toBeGreaterThanOrEqual(before.at(-1) ?? 100);
     expect(lastLineOf(after)).toMatchObject({ success: true });
-  });
-
-  it("spoils the files when two run at once where the switch says so", async () => {
-    const switches = { secondDownload: "corrupts" } as const;
-    await using simulator = await startService({ ...SLOW, switches });
-    const first = download(simulator.url);
-    await simulator.waitFor((s) => s.requests.length === 1);
-    const both = await Promise.all([first, download(simulator.url)]);
-    expect(both.map(lastLineOf)).toMatchObject([{ success: true }, { success: true }]);
-    const load = await get(simulator.url, `/openai/load/${MODEL}`);
-    expect(load.status).toBe(500);
-    expect(load.chunks.join("")).toMatch(/^Failed loading model talker-generic-cpu:1\n.*Protobuf/);
-    simulator.setDownloaded(MODEL, false);
-    await download(simulator.url);
-    expect((await get(simulator.url, `/openai/load/${MODEL}`)).status).toBe(200);
   });
 
   it.each(["fails", "breaks"] as const)(
@@ -136,7 +121,7 @@ describe("a download of S", () => {
     expect((await download(none.url)).chunks.at(-1)).toMatch(/^Total 100.000%/);
   });
 
-  it("reports nothing on the way unless it is told to leave its pipe alone", async () => {
+  it("reports no progress unless IgnorePipeReport is true", async () => {
     await using simulator = await startService({ models: MODELS });
     const answer = await download(simulator.url, { model: BODY.model });
     expect(answer.chunks).toEqual(['{"success":true,"error":null}']);
@@ -165,7 +150,7 @@ describe("a download of S", () => {
   });
 });
 
-/** A download that nobody reads is over a moment after its client has gone. */
+/** A download ends shortly after its client has gone. */
 async function untilAllowed(ask: () => Promise<RawResponse>): Promise<RawResponse> {
   for (;;) {
     const answer = await ask();

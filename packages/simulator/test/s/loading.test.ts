@@ -16,14 +16,6 @@ describe("a load of S", () => {
     expect(jsonOf(await get(simulator.url, "/openai/loadedmodels"))).toEqual([MODEL]);
   });
 
-  it("is waited for by the lists where the switch says so", async () => {
-    await using simulator = await startService({ loadMs: 150, switches: { listsWait: true } });
-    const load = get(simulator.url, LOAD);
-    await simulator.waitFor((s) => s.requests.length === 1);
-    expect(jsonOf(await get(simulator.url, "/openai/loadedmodels"))).toEqual([MODEL]);
-    await load;
-  });
-
   it("goes on when the client gives up", async () => {
     await using simulator = await startService({ loadMs: 1500 });
     await get(simulator.url, LOAD, { leaveAfterMilliseconds: 30 });
@@ -44,15 +36,10 @@ describe("a load of S", () => {
     }
   });
 
-  it("takes no alias and no other case unless the switch says so", async () => {
-    for (const [takesAlias, status] of [
-      [false, 400],
-      [true, 200],
-    ] as const) {
-      await using simulator = await startService({ switches: { takesAlias } });
-      expect((await get(simulator.url, "/openai/load/talker")).status).toBe(status);
-      expect((await get(simulator.url, LOAD.toUpperCase())).status).toBe(400);
-    }
+  it("takes no alias and no other case", async () => {
+    await using simulator = await startService();
+    expect((await get(simulator.url, "/openai/load/talker")).status).toBe(400);
+    expect((await get(simulator.url, LOAD.toUpperCase())).status).toBe(400);
   });
 
   it("does not understand a time that is no number", async () => {
@@ -62,35 +49,20 @@ describe("a load of S", () => {
   });
 });
 
-describe("a model that nobody uses", () => {
-  it("is unloaded when its time is over", async () => {
-    await using simulator = await startService({ switches: { idleSeconds: 1 } });
-    await get(simulator.url, LOAD);
+describe("an idle model of S", () => {
+  it("is unloaded after the time that its load or its last chat names", async () => {
+    await using simulator = await startService();
+    await get(simulator.url, `${LOAD}?ttl=1`);
     expect(simulator.loaded).toEqual([MODEL]);
     await simulator.waitFor((s) => s.loaded.length === 0);
-  });
-
-  it("stays where the load asks for that, until another use names a time", async () => {
-    await using simulator = await startService({ switches: { idleSeconds: 0.05 } });
     await get(simulator.url, `${LOAD}?unload=false`);
-    await expect(simulator.waitFor((s) => s.loaded.length === 0, 200)).rejects.toThrow();
     await chat(simulator.url, { ttl: 0.05 });
     await simulator.waitFor((s) => s.loaded.length === 0);
   });
 
-  it("has the time that its load names", async () => {
-    await using simulator = await startService({ switches: { idleSeconds: 0.05 } });
-    await get(simulator.url, `${LOAD}?ttl=600&unload=false`);
-    await expect(simulator.waitFor((s) => s.loaded.length === 0, 200)).rejects.toThrow();
-  });
-
   it("is not unloaded while it generates", async () => {
-    await using simulator = await startService({
-      models: [ENDLESS],
-      tokensPerSecond: 50,
-      switches: { idleSeconds: 1 },
-    });
-    const answer = await chat(simulator.url, { max_tokens: 75 });
+    await using simulator = await startService({ models: [ENDLESS], tokensPerSecond: 50 });
+    const answer = await chat(simulator.url, { max_tokens: 75, ttl: 1 });
     expect(contentOf(answer)).toContain("word word");
     expect(simulator.loaded).toEqual([MODEL]);
     await simulator.waitFor((s) => s.loaded.length === 0);
@@ -110,16 +82,9 @@ describe("an unload of S", () => {
     expect((await answer).connection).toBe("closed by the service before the end of its answer");
   });
 
-  it.each([200, 404] as const)("answers %i for what is not loaded", async (notLoadedStatus) => {
-    await using simulator = await startService({ switches: { notLoadedStatus } });
+  it("succeeds for what is not loaded", async () => {
+    await using simulator = await startService();
     const answer = await get(simulator.url, `/openai/unload/${MODEL}?force=false`);
-    expect(answer).toMatchObject({ status: notLoadedStatus, chunks: [] });
+    expect(answer).toMatchObject({ status: 200, chunks: [] });
   });
-});
-
-it("remembers the graphics device it is told, if it is a number", async () => {
-  await using simulator = await startService();
-  expect((await get(simulator.url, "/openai/setgpudevice/2")).status).toBe(200);
-  expect((await get(simulator.url, "/openai/setgpudevice/two")).status).toBe(400);
-  expect(jsonOf(await get(simulator.url, "/openai/getgpudevice"))).toBe(2);
 });

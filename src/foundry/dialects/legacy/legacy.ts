@@ -20,7 +20,7 @@ export const serviceStatusSchema = z
   .record(z.string(), z.unknown())
   .transform((members) => Object.entries(members).find(([key]) => /^modeldirpath$/i.test(key))?.[1])
   .pipe(z.string())
-  .transform((modelDirPath) => ({ modelDirPath }));
+  .transform((modelDirPath) => ({ pid: null, modelCachePath: modelDirPath }));
 
 /** Limits of questions beside the main one, in milliseconds. */
 const EXTRAS_MS = 5000;
@@ -75,6 +75,9 @@ export function serviceDialect(transport: HttpTransport): Dialect {
     title: "Foundry Local service (CLI 0.8 or before)",
     version: null,
     can: {
+      isFoundryLocal: true,
+      isOldGeneration: true,
+      fixedPortNarrowsList: false,
       load: true,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
@@ -87,9 +90,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
 
     async status(call) {
       const path = "/openai/status";
-      const answer = await get(path, call, OTHER, MAX_STATUS_BYTES);
-      const { modelDirPath } = parseAnswer(answer, serviceStatusSchema, path);
-      return { pid: null, modelCachePath: modelDirPath };
+      return parseAnswer(await get(path, call, OTHER, MAX_STATUS_BYTES), serviceStatusSchema, path);
     },
 
     async listModels(call) {
@@ -104,8 +105,8 @@ export function serviceDialect(transport: HttpTransport): Dialect {
     },
 
     async load(model, _typed, call, settings) {
-      // The answer is the same whether or not it was loaded; only the list tells.
-      const wasLoaded = (await loadedIds(call)).includes(model.id);
+      // The answer is the same whether or not it was loaded; only the list shows that.
+      const wasLoaded = model.loaded !== false && (await loadedIds(call)).includes(model.id);
       const status = wasLoaded ? "already_loaded" : "loaded";
       if (wasLoaded && settings?.idleSeconds === undefined) return status;
       const path = loadPath(model.id, settings?.idleSeconds, catalog.known);

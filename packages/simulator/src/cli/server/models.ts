@@ -60,7 +60,7 @@ export const unload = aboutModel((call, model, simulator) => {
   return 0;
 });
 
-/** Most commands start the daemon first, without a word. */
+/** Most commands start the daemon first, silently. */
 function withDaemon(
   act: (call: Call, simulator: Simulator, installation: Installation) => Promise<number> | number,
 ): Command {

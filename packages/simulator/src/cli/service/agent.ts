@@ -1,7 +1,7 @@
 import type { Call } from "../call.js";
 import type { Installation } from "../installation.js";
 
-/** Execution providers are told of from 0.7 on. */
+/** Execution providers are listed from 0.7 on. */
 const EP_LINES_SINCE = 7;
 
 export async function start(call: Call, installation: Installation): Promise<number> {
@@ -15,7 +15,7 @@ export async function start(call: Call, installation: Installation): Promise<num
       call.print(`🟢 Service is Started on ${started.url}/, PID ${installation.pid}!`);
       return 0;
     case "port_in_use":
-      // The command says that all is well; the service dies on the pipe that it inherited (#146).
+      // The command reports a success; the service fails and writes to the inherited stderr (#146).
       call.print(`🟢 Service is Started on ${started.url}/, PID ${installation.pid}!`);
       call.complain(
         `Unhandled exception. System.IO.IOException: Failed to bind to address ${started.url}: address already in use.`,
@@ -80,7 +80,7 @@ async function settings(installation: Installation): Promise<object> {
       host: "127.0.0.1",
       port: installation.port ?? 0,
       cacheDirectoryPath: (await installation.simulator()).modelCachePath,
-      // So they call the URL's scheme.
+      // The scheme of the URL.
       schema: "http",
       pipeName: "inference_agent",
       defaultSecondsForModelTTL: 600,

@@ -4,7 +4,7 @@ import type { Installation } from "../installation.js";
 import * as agent from "./agent.js";
 import * as models from "./models.js";
 
-/** They act on processes and files, and so need no answer from the service. */
+/** Commands that need no answer from the service. */
 const WITHOUT_SERVICE: ReadonlySet<string> = new Set([
   "service start",
   "service stop",

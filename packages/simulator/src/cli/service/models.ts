@@ -74,7 +74,7 @@ export const unload = aboutModel((call, model, simulator) => {
   return 0;
 });
 
-/** Most commands start the service first, and say so (#259). */
+/** Most commands start the service first, and print that (#259). */
 function withService(
   act: (call: Call, simulator: Simulator, installation: Installation) => Promise<number> | number,
 ): Command {

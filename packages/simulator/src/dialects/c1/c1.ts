@@ -1,13 +1,12 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { WholeAnswer } from "../../wire/profile.js";
 import type { Dialect, DialectContext } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
 import { chatCompletions } from "./chat.js";
 import type { Core1, Handler } from "./core1.js";
-import { embeddings } from "./embeddings.js";
 import { Core1Error, empty } from "./errors.js";
 import { Memory, ProcessDied } from "./memory.js";
 import { getModel, listLoaded, listModels, load, status, unload } from "./model-routes.js";
-import { responseRoutes } from "./responses.js";
 import { CORE1_SWITCHES } from "./switches.js";
 
 interface Route {
@@ -19,46 +18,46 @@ interface Route {
 
 /** The closed core 1.x with its web service, as 1.2.4 is. */
 export function c1(context: DialectContext): Dialect {
-  const switches = { ...CORE1_SWITCHES, ...context.changedSwitches };
+  const switches = { ...CORE1_SWITCHES, ...context.switches };
   const core: Core1 = { context, switches, memory: new Memory(context) };
-  const routes = routesOf(core);
   return {
     profile: KESTREL,
     answer: async (request) => {
       const { method, target } = request.head;
-      // What nobody looks at is read all the same: the next request begins behind it.
-      const body = await request.readBody();
       const path = segmentsOf(target);
-      const here = routes.filter(({ segments }) => matches(segments, path));
+      const here = ROUTES.filter(({ segments }) => matches(segments, path));
       const route = here.find((known) => known.method === method);
+      // The next request begins behind the body.
+      if (route?.handler !== chatCompletions) await request.readBody();
       if (route === undefined) {
         request.reply.whole(noRoute(here, method));
         return;
       }
       const name = path[route.segments.indexOf("*")] ?? "";
       try {
-        await route.handler({ core, request, body, name });
+        await route.handler({ core, request, name });
       } catch (error) {
         if (error instanceof Core1Error) request.reply.whole(error.answer());
-        else if (!(error instanceof ProcessDied)) throw error;
+        else if (error instanceof ScriptedError) {
+          request.reply.whole(new Core1Error(error.status, error.message).answer());
+        } else if (!(error instanceof ProcessDied)) throw error;
       }
     },
   };
 }
 
-function routesOf({ switches }: Core1): Route[] {
-  const routes: (readonly [string, string, Handler])[] = [
-    ["GET", "models/loaded", listLoaded],
-    ["GET", "models/load/*", load],
-    ["GET", "models/unload/*", unload],
-    ["GET", "v1/models", listModels],
-    ["GET", "v1/models/*", getModel],
-    ["POST", "v1/chat/completions", chatCompletions],
-    ["POST", "v1/embeddings", embeddings],
-    ...responseRoutes(),
-  ];
-  if (switches.statusRoute) routes.push(["GET", "status", status]);
-  return routes.map(([method, path, handler]) => ({ method, segments: path.split("/"), handler }));
+const ROUTES: readonly Route[] = [
+  route("GET", "models/loaded", listLoaded),
+  route("GET", "models/load/*", load),
+  route("GET", "models/unload/*", unload),
+  route("GET", "v1/models", listModels),
+  route("GET", "v1/models/*", getModel),
+  route("GET", "status", status),
+  route("POST", "v1/chat/completions", chatCompletions),
+];
+
+function route(method: string, path: string, handler: Handler): Route {
+  return { method, segments: path.split("/"), handler };
 }
 
 /** Decoded; one slash at the end does not count. */

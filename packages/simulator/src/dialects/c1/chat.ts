@@ -1,137 +1,110 @@
+import { randomInt } from "node:crypto";
 import type { ToolCall } from "../../engine/script.js";
+import { callsIn } from "../../engine/tool-calls.js";
+import { type ChatBody, readChatBody } from "../chat-body.js";
 import { seconds } from "../ids.js";
-import { type ChatRequest, readChatRequest } from "./chat-request.js";
-import type { Call, Core1 } from "./core1.js";
+import type { Call } from "./core1.js";
 import { Core1Error, json } from "./errors.js";
-import { loadedModel } from "./lookup.js";
 import { BETALGO, dateText } from "./model-routes.js";
-import { toJson } from "./system-text-json.js";
-import { argumentsText, callsIn, shortId } from "./tools.js";
-import { type Run, startTurn, type Turn } from "./turn.js";
+import { Turn } from "./turn.js";
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** `POST /v1/chat/completions`. A client that leaves ends its generation, streamed or not. */
 export async function chatCompletions(call: Call): Promise<void> {
-  const chat = readChatRequest(call);
+  const chat = await readChatBody(
+    call.request,
+    (_, message) => new Core1Error(500, `Invalid OpenAI JSON request: ${message}`),
+  );
   if (chat.stream) await streamed(call, chat);
   else await whole(call, chat);
 }
 
-function begin({ core, request }: Call, chat: ChatRequest): { turn: Turn; run: Run } {
-  const model = loadedModel(core, chat.model, "completion");
-  const turn = { ...chat, model, maxTokens: chat.maxCompletionTokens ?? chat.maxTokens };
-  return { turn, run: startTurn(core, turn, request) };
-}
-
-async function whole(call: Call, chat: ChatRequest): Promise<void> {
-  const { core, request } = call;
-  const { turn, run } = begin(call, chat);
+async function whole({ core, request }: Call, chat: ChatBody): Promise<void> {
+  const turn = await Turn.begin(core, chat, request);
   let text = "";
-  for await (const token of run.tokens) text += token;
-  if (run.left) {
+  for await (const token of turn.tokens) text += token;
+  if (turn.isLeft) {
     request.reply.abandon();
     return;
   }
-  const calls = structuredCalls(core, chat, turn, text);
-  const finish_reason = calls.length > 0 ? "tool_calls" : isCut(chat, run) ? "length" : "stop";
-  const choice = { ...said(core, text, calls), index: 0, finish_reason };
-  request.reply.whole(json(answer(chat, [choice], run, "chat.completion")));
+  const calls = callsIn(text, turn.callMarkers);
+  const finish_reason = calls.length > 0 ? "tool_calls" : isCut(chat, turn) ? "length" : "stop";
+  const choice = { ...said(text, calls), index: 0, finish_reason };
+  request.reply.whole(json(answer(chat, [choice], turn, "chat.completion")));
 }
 
-async function streamed(call: Call, chat: ChatRequest): Promise<void> {
-  const { core, request } = call;
+async function streamed({ core, request }: Call, chat: ChatBody): Promise<void> {
   const { reply, record } = request;
   let begun = false;
   // The head comes with the first token.
-  const send = (data: unknown): void => {
+  const send = (data: string): void => {
     if (!begun) reply.start();
     begun = true;
-    reply.event(`data: ${data === "[DONE]" ? data : toJson(data)}\n\n`);
+    reply.event(`data: ${data}\n\n`);
   };
   try {
-    const { turn, run } = begin(call, muted(core, chat));
-    const chunk = (content: string, calls: readonly ToolCall[], finish: string | null): void => {
-      const hasReason = finish !== null && core.switches.finishReason === "sent";
-      const reason = hasReason ? { finish_reason: finish } : {};
-      const choice = { ...said(core, content, calls), index: 0, ...reason };
-      send(answer(chat, [choice], run, "chat.completion.chunk"));
-    };
+    const turn = await Turn.begin(core, chat, request);
+    const chunk = (choices: readonly object[]): void =>
+      send(JSON.stringify(answer(chat, choices, turn, "chat.completion.chunk")));
+    const piece = (content: string, calls: readonly ToolCall[], finish: string | null): void =>
+      chunk([{ ...said(content, calls), index: 0, ...(finish && { finish_reason: finish }) }]);
     let text = "";
-    for await (const token of run.tokens) {
+    for await (const token of turn.tokens) {
       text += token;
-      chunk(token, [], isCut(chat, run) ? "length" : null);
+      piece(token, [], isCut(chat, turn) ? "length" : null);
       if (!request.clientGone()) record.tokensSent = record.tokensGenerated;
     }
-    if (run.left) {
+    if (turn.isLeft) {
       reply.abandon();
       return;
     }
-    const calls = structuredCalls(core, chat, turn, text);
-    if (calls.length > 0) chunk("", calls, "tool_calls");
-    if (!isCut(chat, run)) chunk("", [], "stop");
-    send(answer(chat, [], run, "chat.completion.chunk"));
+    const calls = callsIn(text, turn.callMarkers);
+    if (calls.length > 0) piece("", calls, "tool_calls");
+    if (!isCut(chat, turn)) piece("", [], "stop");
+    chunk([]);
     send("[DONE]");
     reply.end();
   } catch (error) {
     if (!(error instanceof Core1Error)) throw error;
-    if (begun && core.switches.midStreamFailure === "error_event") {
-      send({ error: { message: error.message, type: error.type } });
-      reply.end();
-      return;
-    }
+    // A stream that cannot begin and a stream that fails end alike: without a word.
     if (!begun) reply.start();
-    if (!begun && core.switches.muteStream === "empty") reply.end();
-    else reply.cut();
+    reply.cut();
   }
 }
 
-/** Some revisions know no short names in streams. */
-function muted(core: Core1, chat: ChatRequest): ChatRequest {
-  const known = core.context.engine.store.all.some(({ id }) => id === chat.model);
-  if (known || core.switches.shortNamesInStreams === "answered") return chat;
-  throw new Core1Error(400, "not said");
+/** Only a limit that the request names counts as a cut. */
+function isCut({ maxTokens }: ChatBody, turn: Turn): boolean {
+  return maxTokens !== null && turn.outputTokens >= maxTokens;
 }
 
-/** Only `max_tokens` counts as a cut, and only where the request names it. */
-function isCut(chat: ChatRequest, run: Run): boolean {
-  return chat.maxTokens !== null && run.outputTokens >= chat.maxTokens;
-}
-
-function structuredCalls(
-  { switches }: Core1,
-  chat: ChatRequest,
-  { model }: Turn,
-  text: string,
-): ToolCall[] {
-  const forced = chat.choice === "required" || typeof chat.choice === "object";
-  if (switches.toolCalls === "required_only" && (chat.stream || !forced)) return [];
-  return callsIn(model, text);
-}
-
-/** Everything is said twice. */
-function said({ switches }: Core1, content: string, calls: readonly ToolCall[]) {
+/** The service sends every message twice. */
+function said(content: string, calls: readonly ToolCall[]) {
   const tool_calls = calls.map((call, index) => ({
     index,
     id: shortId(),
     type: "function",
-    function: {
-      name: call.name,
-      arguments: switches.toolArguments === "text" ? argumentsText(call) : call.arguments,
-    },
+    function: { name: call.name, arguments: JSON.stringify(call.arguments, null, 2) },
   }));
   const id = calls.length === 0 ? {} : { tool_call_id: shortId() };
   const message = { role: "assistant", content, ...id, tool_calls };
   return { delta: message, message };
 }
 
-function answer(chat: ChatRequest, choices: readonly object[], run: Run, object: string) {
+/** Nine letters or digits, without a prefix. */
+function shortId(): string {
+  return Array.from({ length: 9 }, () => LETTERS[randomInt(LETTERS.length)]).join("");
+}
+
+function answer(chat: ChatBody, choices: readonly object[], turn: Turn, object: string) {
   const created = seconds();
   return {
     model: chat.model,
     choices,
     usage: {
-      prompt_tokens: run.inputTokens,
-      completion_tokens: run.outputTokens,
-      total_tokens: run.inputTokens + run.outputTokens,
+      prompt_tokens: turn.inputTokens,
+      completion_tokens: turn.outputTokens,
+      total_tokens: turn.inputTokens + turn.outputTokens,
     },
     created,
     CreatedAt: dateText(created),

@@ -13,8 +13,6 @@ export interface Core1 {
 export interface Call {
   readonly core: Core1;
   readonly request: DialectRequest;
-  /** `null`: the request has none. */
-  readonly body: Buffer | null;
   /** The variable segment of the path, decoded; empty where the route has none. */
   readonly name: string;
 }

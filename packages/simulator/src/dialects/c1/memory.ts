@@ -1,18 +1,18 @@
 import type { SimulatedModel } from "../../models/model.js";
 import type { DialectContext } from "../dialect.js";
 
-/** The process is gone, and with it whoever waited for an answer. */
+/** The process is gone, and with it the connections that waited for an answer. */
 export class ProcessDied extends Error {}
 
-/** Models going into memory and out of it: nothing waits for anything, and nothing is looked after. */
+/** Loads and unloads of C1: nothing waits for a running load, and nothing protects a model in use. */
 export class Memory {
   readonly #loads = new Map<string, Promise<boolean>>();
-  /** Models that were taken away under a generation that still runs. */
+  /** Models that were unloaded under a generation that still runs. */
   readonly #missing = new Set<string>();
 
   constructor(private readonly context: DialectContext) {}
 
-  /** Whether it is in memory then. Goes on when the client gives up; who wants the same waits for it. */
+  /** Resolves to whether it is in memory then. Loads of the same model share one, which goes on when its client disconnects. */
   load(model: SimulatedModel): Promise<boolean> {
     const { store } = this.context.engine;
     if (store.isLoaded(model.id)) return Promise.resolve(true);
@@ -26,7 +26,7 @@ export class Memory {
     return load;
   }
 
-  /** At once, whatever uses it: a generation that does is the end of the process. */
+  /** At once, also while it generates, which then kills the process. */
   unload(model: SimulatedModel): void {
     const { engine } = this.context;
     if (engine.store.isLoaded(model.id) && engine.store.sessions(model.id) > 0) {
@@ -35,7 +35,7 @@ export class Memory {
     engine.unload(model);
   }
 
-  /** A generation reaches into its model. @throws {ProcessDied} when it is not there any more. */
+  /** Called for each token. @throws {ProcessDied} when the model was unloaded under the generation. */
   touch(model: SimulatedModel): void {
     if (this.#missing.has(model.id)) this.die();
   }

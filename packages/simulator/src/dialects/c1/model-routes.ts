@@ -2,9 +2,8 @@ import type { SimulatedModel } from "../../models/model.js";
 import type { Call, Core1 } from "./core1.js";
 import { Core1Error, empty, json } from "./errors.js";
 import { modelNamed } from "./lookup.js";
-import { toJson } from "./system-text-json.js";
 
-/** What every object of the service's OpenAI library says of itself. */
+/** Members that the service's OpenAI library adds to every object. */
 export const BETALGO = { IsDelta: false, Successful: true, HttpStatusCode: 0 } as const;
 
 /** `GET /status`: no process id. */
@@ -26,7 +25,7 @@ export async function listLoaded({ core, request }: Call): Promise<void> {
   const { store } = core.context.engine;
   const ids = store.all.map(({ id }) => id).filter((id) => store.isLoaded(id));
   const contentType = "application/json; charset=utf-8";
-  request.reply.whole({ status: 200, body: toJson(ids), contentType, framing: "chunked" });
+  request.reply.whole({ status: 200, body: JSON.stringify(ids), contentType, framing: "chunked" });
 }
 
 /** `GET /models/load/{x}`: every failure is the same empty 500. */
@@ -49,17 +48,17 @@ export async function unload({ core, request, name }: Call): Promise<void> {
 
 /** `GET /v1/models`: what is downloaded, each version by its bare name. */
 export async function listModels({ core, request }: Call): Promise<void> {
-  const data = listedModels(core).map((model) => modelObject(core, model));
+  const data = listedModels(core).map(modelObject);
   request.reply.whole(json({ data, ...BETALGO, object: "list" }));
 }
 
 /** `GET /v1/models/{name}`: by bare name alone. */
 export async function getModel({ core, request, name }: Call): Promise<void> {
-  const found = listedModels(core).find((model) => listedId(core, model) === name);
+  const found = listedModels(core).find((model) => model.name === name);
   if (found === undefined) {
     throw new Core1Error(404, `The model '${name}' does not exist`, "model_not_found");
   }
-  request.reply.whole(json(modelObject(core, found)));
+  request.reply.whole(json(modelObject(found)));
 }
 
 function listedModels(core: Core1): readonly SimulatedModel[] {
@@ -69,20 +68,14 @@ function listedModels(core: Core1): readonly SimulatedModel[] {
       "Failed to retrieve model list: Catalog request failed across 7 region(s): the catalog cannot be reached",
     );
   }
-  const { store } = core.context.engine;
-  const isListed = ({ id, downloaded }: SimulatedModel): boolean =>
-    core.switches.modelList === "loaded" ? store.isLoaded(id) : downloaded;
-  return store.all.filter(isListed);
+  return core.context.engine.store.all.filter(({ downloaded }) => downloaded);
 }
 
 const isOffline = ({ switches }: Core1): boolean => switches.catalogAccess === "unreachable";
 
-const listedId = ({ switches }: Core1, { id, name }: SimulatedModel): string =>
-  switches.listedIds === "id" ? id : name;
-
-function modelObject(core: Core1, model: SimulatedModel) {
+function modelObject(model: SimulatedModel) {
   return {
-    id: listedId(core, model),
+    id: model.name,
     owned_by: model.publisher,
     permission: [],
     created: model.created,

@@ -1,122 +1,97 @@
 import { EngineFailure } from "../../engine/generation.js";
-import { type RawAnswer, rawAnswer } from "../../engine/script.js";
-import { type PromptMessage, promptTokens } from "../../engine/tokens.js";
-import { type DeclaredTool, simulatedCall, type ToolChoice } from "../../engine/tool-calls.js";
+import type { Markers, RawAnswer } from "../../engine/script.js";
+import { overflowText, promptTokens } from "../../engine/tokens.js";
 import type { SimulatedModel } from "../../models/model.js";
+import type { ChatBody } from "../chat-body.js";
 import type { DialectRequest } from "../dialect.js";
 import type { Core1 } from "./core1.js";
-import { refusal } from "./lookup.js";
+import { type Core1Error, refusal } from "./errors.js";
+import { loadedModel } from "./lookup.js";
 
 /** Tokens of an answer for which the request names no number. */
 const DEFAULT_MAX_TOKENS = 2048;
-/** What a negative temperature draws: bytes that are no text. */
-const NOISE = ["\u0018", "\u0005", "\r", "\u001f", "\u0002", "\u000b"];
 
-/** One answer that is asked for, of a chat completion or of a response. */
-export interface Turn {
-  readonly model: SimulatedModel;
-  readonly messages: readonly PromptMessage[];
-  readonly tools: readonly DeclaredTool[];
-  readonly choice: ToolChoice;
-  readonly maxTokens: number | null;
-  readonly temperature: number | null;
-  readonly topP: number | null;
-}
-
-/** A turn that passed its checks. Grows while {@link Run.tokens} is read. */
-export interface Run {
+/** A completion that passed its checks. */
+export class Turn {
+  outputTokens = 0;
+  /** Whether its client disconnected before its end. */
+  isLeft = false;
   readonly inputTokens: number;
-  outputTokens: number;
-  /** Whether it was left before its end. */
-  left: boolean;
   readonly maxTokens: number;
+  readonly callMarkers: Markers | null;
   readonly tokens: AsyncGenerator<string>;
+  readonly #core: Core1;
+  readonly #model: SimulatedModel;
+
+  /** @throws {Core1Error} 400 for a mistake of the caller, 500 for a failure of the engine. */
+  static async begin(core: Core1, chat: ChatBody, request: DialectRequest): Promise<Turn> {
+    const model = loadedModel(core, chat.model);
+    const answer = await core.context.engine.answerTo(model, chat);
+    return new Turn(core, chat, request, model, answer);
+  }
+
+  private constructor(
+    core: Core1,
+    chat: ChatBody,
+    request: DialectRequest,
+    model: SimulatedModel,
+    answer: RawAnswer,
+  ) {
+    const { context, switches, memory } = core;
+    const bytes = chat.messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+    if (switches.deadlyPromptBytes !== null && bytes > switches.deadlyPromptBytes) memory.die();
+    if (chat.messages.length === 0) {
+      throw mistake("Request must contain at least one Chat request message");
+    }
+    if (chat.maxTokens !== null && chat.maxTokens < 1) {
+      throw mistake(
+        "Invalid 'max_completion_tokens': integer below minimum value. Expected a value >= 1",
+      );
+    }
+    this.#core = core;
+    this.#model = model;
+    this.inputTokens = promptTokens(model, chat.messages);
+    this.maxTokens = budgetOf(model, chat, this.inputTokens);
+    this.callMarkers = answer.callMarkers ?? model.toolMarkers;
+    const leaves = () => {
+      this.isLeft ||= request.clientClosed();
+      return this.isLeft;
+    };
+    const made = context.engine.run(model, answer, this.maxTokens, request.record, leaves);
+    this.tokens = this.#counted(made);
+  }
+
+  async *#counted(made: AsyncGenerator<string>): AsyncGenerator<string> {
+    const { memory } = this.#core;
+    try {
+      for await (const token of made) {
+        memory.touch(this.#model);
+        this.outputTokens += 1;
+        yield token;
+      }
+    } catch (error) {
+      if (error instanceof EngineFailure) throw refusal(error.message, 500);
+      throw error;
+    }
+    memory.touch(this.#model);
+  }
 }
 
-/** @throws {Core1Error} 400 for what the caller did, 500 for what the engine says. */
-export function startTurn(core: Core1, turn: Turn, request: DialectRequest): Run {
-  const { switches, memory } = core;
-  const { model, messages } = turn;
-  const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
-  if (switches.deadlyPromptBytes !== null && bytes > switches.deadlyPromptBytes) memory.die();
-  if (messages.length === 0) {
-    throw refused("Request must contain at least one Chat request message");
-  }
-  if (turn.maxTokens !== null && turn.maxTokens < 1) {
-    throw refused(
-      "Invalid 'max_completion_tokens': integer below minimum value. Expected a value >= 1",
-    );
-  }
-  const inputTokens = promptTokens(model, messages, turn.tools);
-  const maxTokens = budgetOf(core, turn, inputTokens);
-  if (turn.topP !== null && (turn.topP < 0 || turn.topP > 1)) {
-    throw refusal("completion", "top_p must be between 0.0 and 1.0", 500);
-  }
-  const run: Omit<Run, "tokens"> = { inputTokens, outputTokens: 0, left: false, maxTokens };
-  return Object.assign(run, { tokens: tokensOf(core, turn, run, request) });
-}
-
-function budgetOf({ switches }: Core1, turn: Turn, inputTokens: number): number {
-  const limit = turn.model.contextLength;
-  const reserved = switches.defaultBudget === "reserved" ? DEFAULT_MAX_TOKENS : null;
-  const asked = turn.maxTokens ?? reserved;
-  if (asked !== null && inputTokens + asked > limit) {
-    // The missing blank is the service's.
-    throw refused(
-      `This request requires ${inputTokens + asked} total tokens (${inputTokens} input + ${asked} output), which exceeds the model's maximum context length of ${limit} tokens. Please reduce 'max_tokens'or shorten your input.`,
+function budgetOf(model: SimulatedModel, { maxTokens }: ChatBody, inputTokens: number): number {
+  const limit = model.contextLength;
+  if (maxTokens !== null && inputTokens + maxTokens > limit) {
+    // The real message lacks the same blank.
+    throw mistake(
+      `This ${overflowText(inputTokens, maxTokens, model)}. Please reduce 'max_tokens'or shorten your input.`,
     );
   }
   if (inputTokens > limit) {
     throw refusal(
-      "completion",
       `input_ids size (${inputTokens}) + current sequence length (0) exceeds max length (${limit})`,
       500,
     );
   }
-  return asked ?? Math.min(DEFAULT_MAX_TOKENS, limit - inputTokens);
+  return maxTokens ?? Math.min(DEFAULT_MAX_TOKENS, limit - inputTokens);
 }
 
-const refused = (reason: string) => refusal("completion", `${reason} (Parameter 'chatRequest')`);
-
-async function* tokensOf(
-  { context, switches, memory }: Core1,
-  turn: Turn,
-  run: Omit<Run, "tokens">,
-  request: DialectRequest,
-): AsyncGenerator<string> {
-  const { model } = turn;
-  const isLeft = () => {
-    run.left ||= switches.stopsWhenLeft && request.clientClosed();
-    return run.left;
-  };
-  const { record } = request;
-  const made = context.engine.run(model, answerTo(turn), run.maxTokens, record, isLeft);
-  try {
-    for await (const token of made) {
-      memory.touch(model);
-      run.outputTokens += 1;
-      yield token;
-    }
-  } catch (error) {
-    if (error instanceof EngineFailure) throw refusal("completion", error.message, 500);
-    throw error;
-  }
-  memory.touch(model);
-}
-
-function answerTo(turn: Turn): RawAnswer {
-  const { model, messages, tools } = turn;
-  const text = messages.findLast(({ role }) => role === "user")?.content ?? "";
-  const afterResult = messages.at(-1)?.role === "tool";
-  // "none" does nothing here; a call can be forced without any tool to call.
-  const choice = turn.choice === "none" ? "auto" : turn.choice;
-  const forced = choice === "required" && tools.length === 0 && model.toolMarkers !== null;
-  const call = forced
-    ? { name: "simulated", arguments: {} }
-    : simulatedCall(tools, choice, text, afterResult);
-  const seen = { text, messages, tools: tools.map(({ name }) => name) };
-  const answer = rawAnswer(model, seen, call);
-  return turn.temperature !== null && turn.temperature < 0
-    ? { ...answer, tokens: NOISE, forever: true }
-    : answer;
-}
+const mistake = (reason: string): Core1Error => refusal(`${reason} (Parameter 'chatRequest')`);

@@ -1,14 +1,9 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { Family } from "../../models/store.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
-import { transcriptions } from "./audio.js";
 import { chatCompletions } from "./chat.js";
-import { embeddings } from "./embeddings.js";
-import { C2Error, errorAnswer, FrameworkError, frameworkAnswer, json } from "./errors.js";
-import { chatInputTokens, responseInputTokens } from "./input-tokens.js";
+import { C2Error, json, noMapping } from "./errors.js";
 import { getModel, listLoaded, listModels, load, unload } from "./model-routes.js";
-import { deleteResponse, getResponse, inputItems, listResponses } from "./response-routes.js";
-import { ResponseStore } from "./response-store.js";
-import { createResponse } from "./responses.js";
 import { OATPP } from "./transport.js";
 
 type Handler = (
@@ -36,41 +31,41 @@ export function c2(context: DialectContext): Dialect {
       const path = segmentsOf(target);
       const route = routes.find((known) => matches(known, method, path));
       if (route === undefined) {
-        request.reply.whole(noMapping(context, method, target));
+        request.reply.whole(noMapping(method, target));
         return;
       }
       const name = path[route.segments.indexOf("*")] ?? "";
       try {
         await route.handler(context, request, route.family, name);
       } catch (error) {
-        if (error instanceof C2Error) request.reply.whole(errorAnswer(error));
-        else if (error instanceof FrameworkError) {
-          request.reply.whole(frameworkAnswer(500, error.message));
+        if (error instanceof C2Error) request.reply.whole(error.answer());
+        else if (error instanceof ScriptedError) {
+          request.reply.whole(new C2Error(error.status, error.message).answer());
         } else throw error;
       }
     },
   };
 }
 
-function routesOf(context: DialectContext): Route[] {
-  const { switches } = context;
+function routesOf({ version }: DialectContext): Route[] {
   const status: Handler = async ({ url, modelCachePath }, { reply }) =>
     reply.whole(json({ endpoints: [url()], modelCachePath, pid: process.pid }));
   const shutdown: Handler = async ({ die }, { reply }) => {
     die("shutdown");
-    if (switches.shutdown === "reply") reply.whole(json({ status: "shutting_down" }));
-    else reply.abandon();
+    reply.abandon();
   };
-  const routes = [route("GET", "/status", status), route("POST", "/shutdown", shutdown)];
-  routes.push(...familyRoutes(context, "public", ""));
-  if (switches.localCatalogFamily)
-    routes.push(...familyRoutes(context, "local", "/catalogs/local"));
-  return routes;
+  return [
+    route("GET", "/status", status),
+    route("POST", "/shutdown", shutdown),
+    ...familyRoutes("public", ""),
+    ...(version.localCatalogFamily ? familyRoutes("local", "/catalogs/local") : []),
+  ];
 }
 
-function familyRoutes(context: DialectContext, family: Family, prefix: string): Route[] {
-  // Each family keeps its own responses.
-  const store = new ResponseStore(context.engine.store);
+function familyRoutes(family: Family, prefix: string): Route[] {
+  // Of the responses API only this list, by which clients recognize the version.
+  const listResponses: Handler = async (_, { reply }) =>
+    reply.whole(json({ data: [], first_id: null, has_more: false, last_id: null, object: "list" }));
   const routes: [string, string, Handler][] = [
     ["GET", "/models/loaded", listLoaded],
     ["GET", "/models/load/*", load],
@@ -78,18 +73,8 @@ function familyRoutes(context: DialectContext, family: Family, prefix: string): 
     ["GET", "/v1/models", listModels],
     ["GET", "/v1/models/*", getModel],
     ["POST", "/v1/chat/completions", chatCompletions],
-    ["POST", "/v1/audio/transcriptions", transcriptions],
-    ["POST", "/v1/embeddings", embeddings],
-    ["POST", "/v1/responses", (c, request, f) => createResponse(c, request, f, store)],
-    ["GET", "/v1/responses", (_, request) => listResponses(request, store)],
-    ["GET", "/v1/responses/*", (_, request, __, id) => getResponse(request, store, id)],
-    ["DELETE", "/v1/responses/*", (c, request, __, id) => deleteResponse(c, request, store, id)],
-    ["GET", "/v1/responses/*/input_items", (_, request, __, id) => inputItems(request, store, id)],
+    ["GET", "/v1/responses", listResponses],
   ];
-  if (context.switches.inputTokensRoutes) {
-    routes.push(["POST", "/v1/chat/completions/input_tokens", chatInputTokens]);
-    routes.push(["POST", "/v1/responses/input_tokens", responseInputTokens]);
-  }
   return routes.map(([method, path, handler]) => route(method, prefix + path, handler, family));
 }
 
@@ -111,9 +96,4 @@ function matches(known: Route, method: string, path: readonly string[]): boolean
     known.segments.length === path.length &&
     known.segments.every((segment, index) => segment === "*" || segment === path[index])
   );
-}
-
-function noMapping(context: DialectContext, method: string, target: string) {
-  if (context.switches.jsonNotFound) return errorAnswer(new C2Error(404, "Not found"));
-  return frameworkAnswer(404, `No mapping for HTTP-method: '${method}', URL: '${target}'`);
 }

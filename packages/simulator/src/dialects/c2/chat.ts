@@ -1,13 +1,31 @@
+import { EngineFailure } from "../../engine/generation.js";
 import type { Piece } from "../../engine/output.js";
-import type { ToolCall } from "../../engine/script.js";
+import { Run } from "../../engine/run.js";
+import type { RawAnswer, ToolCall } from "../../engine/script.js";
+import { overflowText, promptTokens } from "../../engine/tokens.js";
+import type { SimulatedModel } from "../../models/model.js";
 import type { Family } from "../../models/store.js";
+import { type ChatBody, readChatBody } from "../chat-body.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
 import { callId, hexId, seconds } from "../ids.js";
-import { type ChatRequest, readChatRequest } from "./chat-request.js";
-import { envelope, json, LateError } from "./errors.js";
+import { C2Error, envelope, json, LateError } from "./errors.js";
 import { EventStream } from "./events.js";
-import { jsonBody, loadedModel } from "./lookup.js";
-import { type Run, startTurn, type Turn } from "./turn.js";
+import { loadedModel } from "./lookup.js";
+
+/** Tokens of an answer for which neither the request nor the catalog names a number. */
+const DEFAULT_MAX_TOKENS = 2048;
+/** File, line and function as the newest build names them; each build has its own. */
+const BUDGET = "search_options.cc:108 int fl::ValidateGeneratorRequestBudget(int64_t, int, int)";
+const MINIMUM = "search_options.cc:55 int fl::ResolveMaxOutputTokens(const SearchOptions&, int)";
+const GENERATION =
+  "onnx_chat_generator.cc:144 virtual void fl::OnnxChatGenerator::GenerateNextToken() token generation failed:";
+
+/** A completion of a model that is loaded. */
+interface Asked {
+  readonly chat: ChatBody;
+  readonly model: SimulatedModel;
+  readonly answer: RawAnswer;
+}
 
 /** `POST /v1/chat/completions`. */
 export async function chatCompletions(
@@ -15,30 +33,65 @@ export async function chatCompletions(
   request: DialectRequest,
   family: Family,
 ): Promise<void> {
-  const { switches } = context;
-  const chat = readChatRequest(await jsonBody(request), switches);
+  const chat = await readChatBody(request, refusal);
+  if (chat.model === "") throw new C2Error(400, "Missing required field: model");
+  if (chat.messages.length === 0) throw new C2Error(400, "Missing required field: messages");
   const model = await loadedModel(context, chat.model, family);
-  const turn = chat.turn(model);
-  if (chat.stream) await streamed(context, request, chat, turn);
-  else await whole(context, request, chat, turn);
+  const asked = { chat, model, answer: await context.engine.answerTo(model, chat) };
+  if (chat.stream) await streamed(context, request, asked);
+  else await whole(context, request, asked);
+}
+
+/** Of the parser's messages only the beginning is the service's. */
+function refusal(problem: "empty" | "not JSON" | "wrong", message: string): C2Error {
+  if (problem === "empty") return new C2Error(400, "Empty request body");
+  const what =
+    problem === "wrong" ? `request: ${message}` : "JSON: [json.exception.parse_error.101]";
+  return new C2Error(400, `Invalid ${what}`);
+}
+
+/** @throws {LateError} for a mistake that is only found when the generation begins. */
+function start(
+  { engine }: DialectContext,
+  { record }: DialectRequest,
+  { chat, model, answer }: Asked,
+  cancelled: () => boolean,
+): Run {
+  const inputTokens = promptTokens(model, chat.messages);
+  const maxTokens = chat.maxTokens ?? model.maxOutputTokens ?? DEFAULT_MAX_TOKENS;
+  if (maxTokens < 1) throw new LateError(`${MINIMUM} max_output_tokens must be >= 1`, true);
+  if (inputTokens + maxTokens > model.contextLength) {
+    throw new LateError(`${BUDGET} ${overflowText(inputTokens, maxTokens, model)}`, true);
+  }
+  const tokens = engine.run(model, answer, maxTokens, record, cancelled);
+  return new Run(model, answer, inputTokens, maxTokens, tokens);
+}
+
+/** @returns the failure of the engine as the service words it; anything else is rethrown. */
+function lateError(error: unknown): LateError {
+  if (error instanceof LateError) return error;
+  if (error instanceof EngineFailure) return new LateError(`${GENERATION} ${error.message}`, false);
+  throw error;
 }
 
 async function whole(
-  { engine, switches }: DialectContext,
+  context: DialectContext,
   request: DialectRequest,
-  chat: ChatRequest,
-  turn: Turn,
+  asked: Asked,
 ): Promise<void> {
+  const { version } = context;
+  const { chat } = asked;
   try {
-    const run = startTurn(turn, engine, switches, request.record, () => false);
-    const pieces = (await collect(run)).flat();
+    const run = start(context, request, asked, () => false);
+    const pieces: Piece[] = [];
+    for await (const some of run.pieces()) pieces.push(...some);
     const calls = pieces.flatMap((piece) => (piece.kind === "calls" ? piece.calls : []));
     const reasoning = textOf(pieces, "reasoning");
-    const keepsCalls = switches.toolCallText === "kept";
+    const keepsCalls = version.toolCallText === "kept";
     const answer = pieces
       .map((piece) => (piece.kind === "calls" && keepsCalls ? piece.raw : contentOf(piece)))
       .join("");
-    const dropped = switches.reasoning === "dropped";
+    const dropped = version.reasoning === "dropped";
     const message = {
       content: dropped ? withoutThought(run, reasoning, answer) : answer,
       reasoning_content: dropped || reasoning === "" ? undefined : reasoning,
@@ -50,28 +103,29 @@ async function whole(
       json({
         choices: [{ finish_reason: run.finish, index: 0, logprobs: null, message }],
         ...head("chat.completion", chat.model),
-        usage: usageOf(run),
+        usage: usageOf(run, context),
       }),
     );
   } catch (error) {
-    if (error instanceof LateError) throw error.toC2Error(switches);
-    throw error;
+    throw lateError(error).toC2Error(version);
   }
 }
 
-/** The older versions cut a thought out; one that was never closed becomes the answer. */
+/** The older versions cut a thought out; a thought that was never closed becomes the answer. */
 function withoutThought(run: Run, reasoning: string, answer: string): string {
   if (run.unfinishedThought) return reasoning + answer;
   return reasoning === "" ? answer : answer.replace(/^\n+/, "");
 }
 
 async function streamed(
-  { engine, switches }: DialectContext,
+  context: DialectContext,
   request: DialectRequest,
-  chat: ChatRequest,
-  turn: Turn,
+  asked: Asked,
 ): Promise<void> {
-  const events = new EventStream(request, engine, switches);
+  const { engine, version } = context;
+  const { chat } = asked;
+  const { record } = request;
+  const events = new EventStream(request, engine, version);
   const common = head("chat.completion.chunk", chat.model);
   const chunk = (delta: object, finish: string | null = null) =>
     events.send({
@@ -79,27 +133,25 @@ async function streamed(
       ...common,
     });
   try {
-    const run = startTurn(turn, engine, switches, request.record, () => events.cancelled);
+    const run = start(context, request, asked, () => events.cancelled);
     let begun = false;
-    for await (const pieces of run.pieces) {
+    for await (const pieces of run.pieces()) {
       if (!begun) chunk({ content: "", role: "assistant" });
       begun = true;
       for (const piece of pieces) {
-        const delta = deltaOf(piece, switches.reasoning === "dropped");
+        const delta = deltaOf(piece, version.reasoning === "dropped");
         if (delta !== null) chunk(delta);
       }
-      request.record.tokensSent = request.clientGone()
-        ? request.record.tokensSent
-        : request.record.tokensGenerated;
+      if (!request.clientGone()) record.tokensSent = record.tokensGenerated;
     }
     if (!events.cancelled) {
       chunk({}, run.finish);
-      if (chat.includeUsage) events.send({ choices: [], ...common, usage: usageOf(run) });
+      if (chat.includeUsage) events.send({ choices: [], ...common, usage: usageOf(run, context) });
       events.done();
     }
   } catch (error) {
-    if (!(error instanceof LateError)) throw error;
-    events.send(envelope(error.message, error.type(switches)));
+    const late = lateError(error);
+    events.send(envelope(late.message, late.type(version)));
   } finally {
     events.end();
   }
@@ -134,20 +186,15 @@ function head(object: string, model: string) {
   };
 }
 
-function usageOf(run: Run) {
+function usageOf(run: Run, { version }: DialectContext) {
+  const reasoning_tokens = version.reasoning === "dropped" ? 0 : run.reasoningTokens;
   return {
     completion_tokens: run.outputTokens,
-    completion_tokens_details: { reasoning_tokens: run.reasoningTokens },
+    completion_tokens_details: { reasoning_tokens },
     prompt_tokens: run.inputTokens,
     prompt_tokens_details: { cached_tokens: 0 },
     total_tokens: run.inputTokens + run.outputTokens,
   };
-}
-
-async function collect(run: Run): Promise<(readonly Piece[])[]> {
-  const all: (readonly Piece[])[] = [];
-  for await (const pieces of run.pieces) all.push(pieces);
-  return all;
 }
 
 function contentOf(piece: Piece): string {

@@ -1,8 +1,7 @@
 import type { Engine } from "../../engine/engine.js";
-import type { Switches } from "../../switches.js";
 import type { DialectRequest } from "../dialect.js";
 import { envelope } from "./errors.js";
-import { dump } from "./json.js";
+import type { Core2Version } from "./version.js";
 
 /** A stream of server-sent events as C2 writes one: each event in its own chunk. */
 export class EventStream {
@@ -12,27 +11,26 @@ export class EventStream {
   constructor(
     private readonly request: DialectRequest,
     private readonly engine: Engine,
-    private readonly switches: Switches,
+    private readonly version: Core2Version,
   ) {
     request.reply.start();
     this.#rest();
   }
 
-  /** Whether generating for it is in vain, and this version notices. */
+  /** Whether its client has gone and this version notices it, or its buffer overflowed. */
   get cancelled(): boolean {
-    const gone = this.switches.cancelOnDisconnect === "stream" && this.request.clientGone();
+    const gone = this.version.cancelOnDisconnect && this.request.clientGone();
     return gone || this.#overflowed;
   }
 
-  /** `data: <json>`, with `event: <name>` before it where there is a name. */
-  send(value: unknown, name: string | null = null): void {
+  send(value: unknown): void {
     if (this.#overflowed) return;
     this.#rest();
-    this.request.reply.event(`${name === null ? "" : `event: ${name}\n`}data: ${dump(value)}\n\n`);
-    const limit = this.switches.streamBufferLimitBytes;
+    this.request.reply.event(`data: ${JSON.stringify(value)}\n\n`);
+    const limit = this.version.streamBufferLimitBytes;
     if (limit !== null && this.request.reply.pendingBytes > limit) {
       const error = envelope("SSE stream buffer limit exceeded", "server_error");
-      this.request.reply.event(`event: error\ndata: ${dump(error)}\n\n`);
+      this.request.reply.event(`event: error\ndata: ${JSON.stringify(error)}\n\n`);
       this.#overflowed = true;
     }
   }
@@ -46,16 +44,16 @@ export class EventStream {
     this.request.reply.end();
   }
 
-  /** Starts the time after which silence is broken by a comment. */
+  /** Restarts the timer after which a silent stream gets a comment. */
   #rest(): void {
-    const after = this.switches.keepAliveCommentMs;
+    const after = this.version.keepAliveCommentMs;
     if (after === null) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const speak = () => {
+    const sendComment = () => {
       if (this.engine.clock.signal.aborted) return;
       this.request.reply.comment("keep-alive");
-      this.#timer = setTimeout(speak, after);
+      this.#timer = setTimeout(sendComment, after);
     };
-    this.#timer = setTimeout(speak, after);
+    this.#timer = setTimeout(sendComment, after);
   }
 }

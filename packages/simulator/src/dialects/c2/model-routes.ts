@@ -3,9 +3,14 @@ import type { Family } from "../../models/store.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
 import { C2Error, json } from "./errors.js";
 import { notFound } from "./lookup.js";
-import { sourceText } from "./source-lines.js";
 
-/** `GET /models/loaded`: waits for a load, and holds the catalog meanwhile. */
+/** File, line and function as the newest build names them; each build has its own. */
+const LOAD =
+  "genai_model_instance.cc:204 fl::GenAIModelInstance::GenAIModelInstance(std::string, std::string, fl::GenAIConfig, fl::ExecutionProvider, fl::ILogger&)";
+const UNLOAD =
+  "model_load_manager.cc:286 bool fl::ModelLoadManager::UnloadModel(std::string_view, const std::string*)";
+
+/** `GET /models/loaded`: waits for a running load, and holds the lock of the catalog while it waits. */
 export async function listLoaded(
   { engine }: DialectContext,
   { reply }: DialectRequest,
@@ -17,7 +22,7 @@ export async function listLoaded(
   reply.whole(json(ids));
 }
 
-/** `GET /models/load/{alias}`. Goes on when the client gives up. */
+/** `GET /models/load/{alias}`. A load goes on when its client disconnects. */
 export async function load(
   context: DialectContext,
   { reply }: DialectRequest,
@@ -32,17 +37,16 @@ export async function load(
   const status = await engine.loadLock.run(async () => {
     if (engine.store.isLoaded(model.id)) return "already_loaded";
     const failure = await engine.load(model);
-    if (failure !== null)
-      throw new C2Error(500, `Load failed: ${loadFailure(context, model, failure)}`);
+    if (failure !== null) throw new C2Error(500, `Load failed: ${loadFailure(model, failure)}`);
     return "loaded";
   });
   reply.whole(json({ status }));
 }
 
-function loadFailure(context: DialectContext, model: SimulatedModel, failure: string): string {
+function loadFailure(model: SimulatedModel, failure: string): string {
   const native = /^Load model from|^Protobuf/.test(failure);
   if (!native) return failure;
-  return `${sourceText("load", context.switches)} failed to load model ${model.id}: ${failure}`;
+  return `${LOAD} failed to load model ${model.id}: ${failure}`;
 }
 
 /** `GET /models/unload/{alias}`. */
@@ -52,7 +56,7 @@ export async function unload(
   family: Family,
   name: string,
 ): Promise<void> {
-  const { engine, switches } = context;
+  const { engine } = context;
   const model = await byAlias(context, name, family);
   const status = await engine.loadLock.run(() => {
     if (!engine.store.isLoaded(model.id)) return "not_loaded";
@@ -60,7 +64,7 @@ export async function unload(
     if (sessions > 0) {
       throw new C2Error(
         500,
-        `Unload failed: ${sourceText("unload", switches)} cannot unload model '${model.id}': ${sessions} session(s) still using it`,
+        `Unload failed: ${UNLOAD} cannot unload model '${model.id}': ${sessions} session(s) still using it`,
       );
     }
     engine.unload(model);
@@ -69,11 +73,13 @@ export async function unload(
   reply.whole(json({ status }));
 }
 
-function byAlias(context: DialectContext, name: string, family: Family): Promise<SimulatedModel> {
-  const { engine, switches } = context;
+function byAlias(
+  { engine }: DialectContext,
+  name: string,
+  family: Family,
+): Promise<SimulatedModel> {
   return engine.catalogLock(family).run(() => {
-    const byId = switches.loadById ? engine.store.byId(name, family) : null;
-    const model = byId ?? engine.store.selected(name, family);
+    const model = engine.store.selected(name, family);
     if (model === null) throw notFound(name);
     return model;
   });

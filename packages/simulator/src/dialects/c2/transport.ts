@@ -6,7 +6,7 @@ const SERVER = ["Server", "oatpp/1.3.0"] as const;
 export const OATPP: HttpProfile = {
   maxHeadBytes: 4096,
   tooLong: "reset",
-  // Without the blank line that should end it.
+  // oatpp omits the blank line that should end it.
   continueLine: "HTTP/1.1 100 Continue\r\n",
   lateChunkEnd: true,
   wholeHeaders: (answer, length, closes) => [

@@ -1,35 +1,36 @@
 import { EngineFailure } from "../../engine/generation.js";
-import { Output, type Piece } from "../../engine/output.js";
-import { rawAnswer } from "../../engine/script.js";
-import { simulatedJson } from "../../engine/text.js";
-import { type PromptMessage, promptTokens } from "../../engine/tokens.js";
-import { type DeclaredTool, simulatedCall } from "../../engine/tool-calls.js";
+import type { Piece } from "../../engine/output.js";
+import { Run } from "../../engine/run.js";
+import { promptTokens } from "../../engine/tokens.js";
+import type { SimulatedModel } from "../../models/model.js";
+import { type ChatBody, readChatBody } from "../chat-body.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
 import { callId, hexId, seconds } from "../ids.js";
-import { type ChatRequest, readChatRequest } from "./chat-request.js";
-import { OpenAIError } from "./request.js";
+import { OpenAIError } from "./errors.js";
 
-interface Run {
-  readonly inputTokens: number;
-  outputTokens: number;
-  finish: "stop" | "length" | "tool_calls";
-  readonly pieces: AsyncGenerator<readonly Piece[]>;
-}
-
-/** `POST /v1/chat/completions`. A client that goes away ends its generation. */
+/** `POST /v1/chat/completions`. A client that leaves ends its generation. */
 export async function chatCompletions(
   context: DialectContext,
   request: DialectRequest,
 ): Promise<void> {
-  const chat = await readChatRequest(request, context.engine.store.all);
-  const run = start(context, request, chat);
+  const chat = await readChatBody(
+    request,
+    (_, message) => new OpenAIError(400, message, "invalid_request_error", null),
+  );
+  const model = context.engine.store.all.find(({ id }) => id === chat.model);
+  if (model === undefined) throw OpenAIError.modelNotFound(chat.model);
+  const run = await start(context, request, chat, model);
   if (chat.stream) await streamed(request, chat, run);
   else await whole(request, chat, run);
 }
 
-function start({ engine }: DialectContext, request: DialectRequest, chat: ChatRequest): Run {
-  const { model, messages, tools } = chat;
-  const inputTokens = promptTokens(model, messages, tools);
+async function start(
+  { engine }: DialectContext,
+  request: DialectRequest,
+  chat: ChatBody,
+  model: SimulatedModel,
+): Promise<Run> {
+  const inputTokens = promptTokens(model, chat.messages);
   const maxTokens = chat.maxTokens ?? model.contextLength - inputTokens;
   if (maxTokens < 1 || inputTokens + maxTokens > model.contextLength) {
     throw new OpenAIError(
@@ -39,55 +40,19 @@ function start({ engine }: DialectContext, request: DialectRequest, chat: ChatRe
       "context_length_exceeded",
     );
   }
-  const answer = answerOf(chat, messages, tools);
+  const answer = await engine.answerTo(model, chat);
   const tokens = engine.run(model, answer, maxTokens, request.record, request.clientClosed);
-  const markers = tools.length > 0 ? model.toolMarkers : null;
-  const output = new Output({ reasoning: model.reasoningMarkers, tools: markers, stop: chat.stop });
-  const run: Omit<Run, "pieces"> = { inputTokens, outputTokens: 0, finish: "stop" };
-  return Object.assign(run, { pieces: piecesOf(run, tokens, output, maxTokens) });
+  return new Run(model, answer, inputTokens, maxTokens, tokens);
 }
 
-function answerOf(
-  chat: ChatRequest,
-  messages: readonly PromptMessage[],
-  tools: readonly DeclaredTool[],
-) {
-  const text = messages.findLast(({ role }) => role === "user")?.content ?? "";
-  const call = simulatedCall(tools, chat.choice, text, messages.at(-1)?.role === "tool");
-  const seen = { text, messages, tools: tools.map(({ name }) => name) };
-  const free = chat.model.script === undefined && call === null && chat.schema !== undefined;
-  const model = free ? { ...chat.model, script: { text: simulatedJson(chat.schema) } } : chat.model;
-  return rawAnswer(model, seen, call);
-}
-
-async function* piecesOf(
-  run: Omit<Run, "pieces">,
-  tokens: AsyncGenerator<string>,
-  output: Output,
-  maxTokens: number,
-): AsyncGenerator<readonly Piece[]> {
-  let called = false;
-  for await (const token of tokens) {
-    run.outputTokens += 1;
-    const pieces = output.push(token);
-    called ||= pieces.some(({ kind }) => kind === "calls");
-    yield pieces;
-    if (output.stopped) break;
-  }
-  if (called) run.finish = "tool_calls";
-  else if (!output.stopped && run.outputTokens === maxTokens) run.finish = "length";
-  const cut = output.unfinishedCall;
-  yield [...output.finish(), ...(cut === null ? [] : [{ kind: "content", text: cut } as const])];
-}
-
-async function whole(request: DialectRequest, chat: ChatRequest, run: Run): Promise<void> {
+async function whole(request: DialectRequest, chat: ChatBody, run: Run): Promise<void> {
   const message: { content: string; reasoning: string; calls: object[] } = {
     content: "",
     reasoning: "",
     calls: [],
   };
   try {
-    for await (const pieces of run.pieces) {
+    for await (const pieces of run.pieces()) {
       for (const piece of pieces) {
         if (piece.kind === "content") message.content += piece.text;
         else if (piece.kind === "reasoning") message.reasoning += piece.text;
@@ -119,7 +84,7 @@ async function whole(request: DialectRequest, chat: ChatRequest, run: Run): Prom
   request.reply.whole({ status: 200, body, contentType: "application/json" });
 }
 
-async function streamed(request: DialectRequest, chat: ChatRequest, run: Run): Promise<void> {
+async function streamed(request: DialectRequest, chat: ChatBody, run: Run): Promise<void> {
   const { reply, record } = request;
   const common = head("chat.completion.chunk", chat);
   const send = (value: object) => reply.event(`data: ${JSON.stringify(value)}\n\n`);
@@ -128,7 +93,7 @@ async function streamed(request: DialectRequest, chat: ChatRequest, run: Run): P
   reply.start();
   try {
     chunk({ role: "assistant", content: "" });
-    for await (const pieces of run.pieces) {
+    for await (const pieces of run.pieces()) {
       for (const piece of pieces) chunk(deltaOf(piece));
       if (!request.clientGone()) record.tokensSent = record.tokensGenerated;
     }
@@ -161,8 +126,8 @@ function failure(error: EngineFailure): OpenAIError {
   return new OpenAIError(500, error.message, "server_error", null);
 }
 
-function head(object: string, chat: ChatRequest) {
-  return { id: hexId("chatcmpl-", 12), object, created: seconds(), model: chat.model.id };
+function head(object: string, chat: ChatBody) {
+  return { id: hexId("chatcmpl-", 12), object, created: seconds(), model: chat.model };
 }
 
 function usageOf(run: Run) {

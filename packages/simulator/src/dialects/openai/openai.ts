@@ -1,9 +1,9 @@
-import { embeddingOf } from "../../engine/embedding.js";
+import { ScriptedError } from "../../engine/script.js";
 import type { SimulatedModel } from "../../models/model.js";
 import type { WholeAnswer } from "../../wire/profile.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
-import { OpenAIError, readJson } from "./request.js";
+import { OpenAIError } from "./errors.js";
 import { PLAIN_HTTP } from "./transport.js";
 
 type Handler = (context: DialectContext, request: DialectRequest) => Promise<void>;
@@ -11,7 +11,6 @@ type Handler = (context: DialectContext, request: DialectRequest) => Promise<voi
 const ROUTES: Readonly<Record<string, Handler>> = {
   "GET /v1/models": listModels,
   "POST /v1/chat/completions": chatCompletions,
-  "POST /v1/embeddings": embeddings,
 };
 
 /** A plain OpenAI-compatible engine, such as vLLM or llama.cpp: every model it has is loaded. */
@@ -30,8 +29,9 @@ export function openai(context: DialectContext): Dialect {
         }
         await handler(context, request);
       } catch (error) {
-        if (!(error instanceof OpenAIError)) throw error;
-        reply.whole(error.answer());
+        if (error instanceof OpenAIError) reply.whole(error.answer());
+        else if (error instanceof ScriptedError) reply.whole(OpenAIError.scripted(error).answer());
+        else throw error;
       }
     },
   };
@@ -61,25 +61,6 @@ function oneModel(method: string, path: string): Handler | null {
     if (model === undefined) throw OpenAIError.modelNotFound(id);
     reply.whole(ok(modelObject(model)));
   };
-}
-
-async function embeddings({ engine }: DialectContext, request: DialectRequest): Promise<void> {
-  const body = await readJson(request);
-  const model = engine.store.all.find((known) => known.id === body["model"]);
-  if (model === undefined) throw OpenAIError.modelNotFound(String(body["model"]));
-  const { input } = body;
-  const texts = (Array.isArray(input) ? input : [input]).filter((text) => typeof text === "string");
-  if (texts.length === 0) {
-    throw new OpenAIError(400, "'input' is required", "invalid_request_error", null);
-  }
-  const data = texts.map((text, index) => ({
-    object: "embedding",
-    index,
-    embedding: embeddingOf(text, model.embeddingSize),
-  }));
-  const tokens = texts.join(" ").split(/\s+/).length;
-  const usage = { prompt_tokens: tokens, total_tokens: tokens };
-  request.reply.whole(ok({ object: "list", data, model: model.id, usage }));
 }
 
 function modelObject(model: SimulatedModel) {

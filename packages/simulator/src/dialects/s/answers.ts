@@ -1,6 +1,6 @@
 import type { WholeAnswer } from "../../wire/profile.js";
 
-/** An answer other than 200: words, often none, and never an envelope. */
+/** An answer other than 200: a text, often empty, and never a JSON envelope. */
 export class ServiceError extends Error {
   constructor(
     readonly status: number,
@@ -9,7 +9,7 @@ export class ServiceError extends Error {
     super(message);
   }
 
-  /** The words that clients look for; said of what is unknown and of what is not downloaded. */
+  /** The text that clients search for; for unknown models and for those that are not downloaded. */
   static noProvider(status: number, name: string): ServiceError {
     return new ServiceError(status, `No OpenAIService provider found for modelName:${name}`);
   }

@@ -4,11 +4,11 @@ import { json, ServiceError } from "./answers.js";
 import { uriOf } from "./download.js";
 import type { Service } from "./service.js";
 
-/** Of catalog entries that publish none. */
+/** For catalog entries without a limit. */
 const DEFAULT_MAX_OUTPUT = 2048;
 const HARDWARE = /-(generic|cuda|trtrtx|openvino|qnn|vitis|migraphx)-(cpu|gpu|npu)$/;
 
-/** `GET /foundry/list`: the catalog; what users brought themselves is not in it. */
+/** `GET /foundry/list`: the catalog, without the models that users added. */
 export async function catalog(service: Service, { reply }: DialectRequest): Promise<void> {
   const { switches, models } = service;
   if (switches.catalog === "fails") throw new ServiceError(500, "");
@@ -25,7 +25,7 @@ function element(service: Service, model: SimulatedModel): object {
     displayName: model.displayName ?? name,
     providerType: "AzureFoundry",
     uri: uriOf(model),
-    // Here, and nowhere else, a text.
+    // A text only here.
     version: String(model.version),
     modelType: "ONNX",
     promptTemplate: promptTemplate(model),

@@ -1,24 +1,25 @@
-import { Output } from "../../engine/output.js";
 import type { ToolCall } from "../../engine/script.js";
+import type { ChatBody } from "../chat-body.js";
 import { callId, seconds } from "../ids.js";
 import { dotnetTime } from "./answers.js";
-import type { ChatRequest } from "./chat-request.js";
 import { BETALGO } from "./lists.js";
 import type { Service } from "./service.js";
 
-/** An answer as S writes it down, whole or in chunks. Thoughts and calls are part of the text. */
+/**
+ * An answer as S writes it, whole or in chunks. Thoughts and tool calls are part of its text, but
+ * for scripted calls, which are structured as on the later cores.
+ */
 export class AnswerForm {
   readonly #id: string;
   readonly #created = seconds();
   #text = "";
   #tokens = 0;
 
-  /** @param limit tokens that the request allows; what reaches them was cut. */
   constructor(
     private readonly service: Service,
-    private readonly chat: ChatRequest,
+    private readonly chat: ChatBody,
+    private readonly calls: readonly ToolCall[],
     private readonly inputTokens: number,
-    private readonly limit: number,
   ) {
     this.#id = service.nextAnswerId();
   }
@@ -28,32 +29,41 @@ export class AnswerForm {
     this.#tokens += 1;
   }
 
-  chunk(token: string): object {
+  /** `null`: the token is part of a scripted call. */
+  chunk(token: string): object | null {
     this.add(token);
-    return this.#object("chat.completion.chunk", message(token), {}, this.#streamUsage());
+    if (this.calls.length > 0) return null;
+    return this.#object("chat.completion.chunk", token, {}, this.#streamUsage());
   }
 
-  /** Only on revisions that say why a stream ended. */
-  lastChunk(): object {
+  /** The scripted calls, or the finish_reason on the revisions that send it in streams. */
+  lastChunk(): object | null {
+    const hasFinish = this.service.switches.streamFinish === "given";
+    if (!hasFinish && this.calls.length === 0) return null;
     const finish = { finish_reason: this.#finish() };
-    return this.#object("chat.completion.chunk", message(""), finish, this.#streamUsage());
+    const usage = this.#streamUsage();
+    return this.#object("chat.completion.chunk", "", finish, usage, this.#toolCalls());
   }
 
   whole(): object {
-    const calls = this.#calls();
-    const finish = calls.length > 0 ? "tool_calls" : this.#finish();
-    const said = message(
-      this.#text,
-      calls.map((call) => this.#written(call)),
-    );
-    return this.#object("chat.completion", said, { finish_reason: finish }, this.#wholeUsage());
+    const usage = this.service.switches.usage === "null" ? { usage: null } : {};
+    const finish = { finish_reason: this.#finish() };
+    const text = this.calls.length === 0 ? this.#text : "";
+    return this.#object("chat.completion", text, finish, usage, this.#toolCalls());
   }
 
-  #object(object: string, said: object, finish: object, usage: object): object {
+  #object(
+    object: string,
+    content: string,
+    finish: object,
+    usage: object,
+    tool_calls: readonly object[] = [],
+  ): object {
+    const message = { role: "assistant", content, tool_calls };
     return {
-      model: this.chat.name,
+      model: this.chat.model,
       // Both, for an old library's sake, and always the same.
-      choices: [{ delta: said, message: said, index: 0, ...finish }],
+      choices: [{ delta: message, message, index: 0, ...finish }],
       ...usage,
       created: this.#created,
       CreatedAt: dotnetTime(this.#created),
@@ -63,51 +73,25 @@ export class AnswerForm {
     };
   }
 
-  #finish(): "stop" | "length" {
-    return this.#tokens >= this.limit ? "length" : "stop";
+  /** An answer that is cut at the service's own limit ends with `stop` (#217). */
+  #finish(): "stop" | "length" | "tool_calls" {
+    if (this.calls.length > 0) return "tool_calls";
+    return this.#tokens >= (this.chat.maxTokens ?? Infinity) ? "length" : "stop";
+  }
+
+  #toolCalls(): readonly object[] {
+    return this.calls.map(({ name, arguments: given }, index) => ({
+      index,
+      id: callId(),
+      type: "function",
+      function: { name, arguments: JSON.stringify(given) },
+    }));
   }
 
   #streamUsage(): object {
-    return this.service.switches.streamUsage ? { usage: this.#usage() } : {};
-  }
-
-  #wholeUsage(): object {
-    const { usage } = this.service.switches;
-    if (usage === "absent") return {};
-    return { usage: usage === "null" ? null : this.#usage() };
-  }
-
-  #usage() {
-    return {
-      prompt_tokens: this.inputTokens,
-      completion_tokens: this.#tokens,
-      total_tokens: this.inputTokens + this.#tokens,
-    };
-  }
-
-  #calls(): readonly ToolCall[] {
-    const { model, tools } = this.chat;
-    const structured = this.service.switches.serviceToolCalls === "structured";
-    if (!structured || model.toolMarkers === null || tools.length === 0) return [];
-    const { start, end } = model.toolMarkers;
-    const output = new Output({ reasoning: null, tools: model.toolMarkers, stop: [] });
-    // The markers, which are tokens of their own, and what is between them.
-    const pattern = new RegExp(`(${escaped(start)}|${escaped(end)})`);
-    return this.#text
-      .split(pattern)
-      .flatMap((token) => output.push(token))
-      .flatMap((piece) => (piece.kind === "calls" ? piece.calls : []));
-  }
-
-  #written(call: ToolCall): object {
-    const asText = this.service.switches.callArguments === "text";
-    const given = asText ? JSON.stringify(call.arguments) : call.arguments;
-    return { id: callId(), type: "function", function: { name: call.name, arguments: given } };
+    if (!this.service.switches.streamUsage) return {};
+    const [prompt_tokens, completion_tokens] = [this.inputTokens, this.#tokens];
+    const total_tokens = prompt_tokens + completion_tokens;
+    return { usage: { prompt_tokens, completion_tokens, total_tokens } };
   }
 }
-
-function message(content: string, calls: readonly object[] = []) {
-  return { role: "assistant", content, tool_calls: calls };
-}
-
-const escaped = (marker: string) => marker.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

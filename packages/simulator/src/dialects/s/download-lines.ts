@@ -1,7 +1,7 @@
 import type { SimulatedModel } from "../../models/model.js";
 import type { ServiceSwitches } from "./switches.js";
 
-/** What of a model has come when a file of it is done or a piece of the big one. */
+/** The progress of a download after a file, or a piece of the large file. */
 export interface Step {
   /** Of the whole model. */
   readonly percent: number;
@@ -15,7 +15,7 @@ const SMALL_FILES = [
 ] as const;
 const PIECE_PERCENT = 5;
 
-/** The news of a whole download. */
+/** The progress steps of a whole download. */
 export function stepsOf(model: SimulatedModel): readonly Step[] {
   const folder = `v${model.version}/`;
   const steps: Step[] = SMALL_FILES.map(([percent, file]) => ({ percent, file: folder + file }));
@@ -24,14 +24,14 @@ export function stepsOf(model: SimulatedModel): readonly Step[] {
   return [...steps, { percent: 100, file }];
 }
 
-/** A line of progress, in one of the two forms that are told of. */
+/** A line of progress, in one of the two known forms. */
 export function progressLine(step: Step, form: ServiceSwitches["downloadLines"]): string {
   if (form === "percent") return `Total ${step.percent.toFixed(3)}% Downloading ${step.file}\n\n`;
   const file = step.percent === 100 ? "" : step.file;
   return `("${file}", ${Number((step.percent / 100).toFixed(5))})\n`;
 }
 
-/** The last line. `error` is `null` when all went well. */
+/** The last line. `error` is `null` for a success. */
 export function lastLine(error: string | null, form: "success" | "Success"): string {
   const success = error === null;
   return JSON.stringify(

@@ -19,12 +19,12 @@ const downloadSchema = z.looseObject({
 const TYPE = "text/plain; charset=utf-8";
 const LOOK_EVERY_MS = 10;
 
-/** How a download ended, for its last line. `"broken"`: there is none. */
+/** The end of a download, for its last line. `"broken"`: without one. */
 type End = { readonly error: string | null } | "broken";
 
 /** `POST /openai/download`: progress while it runs, and a line of JSON at its end. */
 export async function download(service: Service, request: DialectRequest): Promise<void> {
-  const body = await readJson(request, downloadSchema, 400);
+  const body = await readJson(request, downloadSchema);
   const { Name, Uri } = body.model;
   const model = service.models.find(
     (known) => known.id === Name || uriOf(known) === Uri || service.idOf(known) === Name,
@@ -38,7 +38,7 @@ export function uriOf(model: SimulatedModel): string {
   return `azureml://registries/azureml/models/${model.name}/versions/${model.version}`;
 }
 
-/** The words of the refusals are made up: nobody wrote down the real ones. */
+/** The texts of the refusals are invented: the real ones were never recorded. */
 async function end(
   service: Service,
   request: DialectRequest,
@@ -46,10 +46,10 @@ async function end(
   name: string,
   says: boolean,
 ): Promise<End> {
-  const { downloads, switches } = service;
+  const { downloads } = service;
   if (model === null) return { error: `Model ${name} was not found in the catalog.` };
   if (model.downloaded) return { error: null };
-  if (downloads.isRunning(model.id) && switches.secondDownload === "refused") {
+  if (downloads.isRunning(model.id)) {
     return { error: `Model ${name} is being downloaded already.` };
   }
   downloads.begin(model.id);
@@ -61,7 +61,7 @@ async function end(
   }
 }
 
-/** Goes on where an earlier one ended, and goes on when the client has gone. */
+/** Resumes an earlier download, and goes on when its client disconnects. */
 async function run(
   service: Service,
   request: DialectRequest,
@@ -92,7 +92,7 @@ async function run(
   return { error: null };
 }
 
-/** The process died, or a client left that this revision listens to. */
+/** The process died, or its client disconnected on a revision that stops then. */
 function isOver({ switches }: Service, request: DialectRequest): boolean {
   if (request.record.endedBy === "died") return true;
   return switches.downloadOnDisconnect === "stops" && request.clientClosed();

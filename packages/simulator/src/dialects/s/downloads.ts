@@ -1,11 +1,10 @@
-/** What the downloads of a service leave behind, by the id of the model. */
+/** The state of downloads, by the id of the model. */
 export class Downloads {
   readonly #percent = new Map<string, number>();
-  readonly #running = new Map<string, number>();
-  readonly #corrupt = new Set<string>();
+  readonly #running = new Set<string>();
   readonly #troubled = new Set<string>();
 
-  /** What has come so far, 0 to 100. Stays when a download ends early. */
+  /** How far it came, 0 to 100. Kept when a download ends early. */
   percentOf(id: string): number {
     return this.#percent.get(id) ?? 0;
   }
@@ -15,28 +14,20 @@ export class Downloads {
   }
 
   isRunning(id: string): boolean {
-    return (this.#running.get(id) ?? 0) > 0;
+    return this.#running.has(id);
   }
 
-  /** Two at once write into the same files. */
   begin(id: string): void {
-    const running = (this.#running.get(id) ?? 0) + 1;
-    this.#running.set(id, running);
-    if (running > 1) this.#corrupt.add(id);
-    else if (this.percentOf(id) === 0) this.#corrupt.delete(id);
+    this.#running.add(id);
   }
 
   end(id: string): void {
-    this.#running.set(id, (this.#running.get(id) ?? 0) - 1);
+    this.#running.delete(id);
   }
 
-  /** Everything has come: the next download begins anew, if the model is removed. */
+  /** The next download starts at 0, if the model is removed. */
   complete(id: string): void {
     this.#percent.delete(id);
-  }
-
-  isCorrupt(id: string): boolean {
-    return this.#corrupt.has(id);
   }
 
   /** Whether it is the first time that trouble meets this model. */

@@ -1,5 +1,6 @@
 import type { Engine } from "../../engine/engine.js";
 
+const DEFAULT_SECONDS = 600;
 /** The longest that a timer of Node can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -7,28 +8,25 @@ interface Watched {
   /** `Infinity`: it stays. */
   idleMs: number;
   lastUsed: number;
-  /** When it is looked at next. */
+  /** When its timer fires. */
   wakesAt: number;
 }
 
-/** Unloads models that nobody has used for a while. */
+/** Unloads models that have been idle for a while. */
 export class IdleUnload {
   readonly #watched = new Map<string, Watched>();
 
-  constructor(
-    private readonly engine: Engine,
-    private readonly defaultSeconds: number,
-  ) {}
+  constructor(private readonly engine: Engine) {}
 
-  /** What a load asks for. A positive `ttl`, in seconds, outranks `unload`. */
+  /** After a load. A positive `ttl`, in seconds, takes precedence over `unload`. */
   loaded(id: string, ttl: number | null, unload: boolean): void {
-    const seconds = ttl !== null && ttl > 0 ? ttl : unload ? this.defaultSeconds : Infinity;
+    const seconds = ttl !== null && ttl > 0 ? ttl : unload ? DEFAULT_SECONDS : Infinity;
     this.#watch(id, seconds * 1000);
   }
 
-  /** It was used just now; a positive `ttl` is its limit from now on. */
+  /** After a use. A positive `ttl` is the limit from now on. */
   used(id: string, ttl: number | null): void {
-    const known = this.#watched.get(id)?.idleMs ?? this.defaultSeconds * 1000;
+    const known = this.#watched.get(id)?.idleMs ?? DEFAULT_SECONDS * 1000;
     this.#watch(id, ttl !== null && ttl > 0 ? ttl * 1000 : known);
   }
 
@@ -41,7 +39,7 @@ export class IdleUnload {
     const watched = this.#watched.get(id) ?? { idleMs, lastUsed, wakesAt: Infinity };
     Object.assign(watched, { idleMs, lastUsed });
     this.#watched.set(id, watched);
-    // Who wakes earlier sees the new limit by itself.
+    // A timer that fires earlier sees the new limit by itself.
     if (lastUsed + idleMs >= watched.wakesAt) return;
     this.#unloadWhenIdle(id, watched).catch(() => {
       // The simulator was closed.
@@ -55,7 +53,7 @@ export class IdleUnload {
       if (this.#watched.get(id) !== watched || left === Infinity) return;
       const inUse = store.sessions(id) > 0;
       if (left <= 0 && !inUse) break;
-      // Whatever uses it now is over later than now.
+      // A generation that runs now ends later than now.
       const wait = Math.min(inUse ? Math.max(left, watched.idleMs, 1) : left, LONGEST_MS);
       watched.wakesAt = performance.now() + wait;
       await clock.sleep(wait);

@@ -3,18 +3,16 @@ import type { DialectRequest } from "../dialect.js";
 import { dotnetTime, json, ServiceError } from "./answers.js";
 import type { Service } from "./service.js";
 
-/** What a model may write, where it says nothing itself: 4096 of 32768, 16384 of 131072. */
+/** The default output limit is this share of the context: 4096 of 32768, 16384 of 131072. */
 const OUTPUT_SHARE = 8;
 
-/** `GET /openai/models`: what is downloaded, also what no catalog names. */
+/** `GET /openai/models`: the downloaded models, also those in no catalog. */
 export async function listDownloaded(service: Service, { reply }: DialectRequest): Promise<void> {
-  await patient(service);
   reply.whole(json(service.downloaded.map((model) => service.idOf(model))));
 }
 
 /** `GET /openai/loadedmodels`. */
 export async function listLoaded(service: Service, { reply }: DialectRequest): Promise<void> {
-  await patient(service);
   reply.whole(json(loaded(service).map((model) => service.idOf(model))));
 }
 
@@ -22,7 +20,6 @@ export async function listLoaded(service: Service, { reply }: DialectRequest): P
 export async function listForOpenAI(service: Service, { reply }: DialectRequest): Promise<void> {
   const { openaiModels } = service.switches;
   if (openaiModels === "absent") throw new ServiceError(404, "");
-  await patient(service);
   const listed = openaiModels === "downloaded" ? service.downloaded : loaded(service);
   const data = listed.map((model) => element(service, model));
   reply.whole(json({ data, ...BETALGO, object: "list" }));
@@ -51,8 +48,4 @@ function element(service: Service, model: SimulatedModel): object {
 
 function loaded({ models, engine }: Service): readonly SimulatedModel[] {
   return models.filter(({ id }) => engine.store.isLoaded(id));
-}
-
-async function patient({ switches, engine }: Service): Promise<void> {
-  if (switches.listsWait) await engine.loadLock.run(() => {});
 }

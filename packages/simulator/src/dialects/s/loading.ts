@@ -3,7 +3,7 @@ import { empty, ServiceError } from "./answers.js";
 import { flagIn, queryOf, secondsIn } from "./request.js";
 import type { Service } from "./service.js";
 
-/** `GET /openai/load/{id}?ttl=&unload=&ep=`: answers, without a word, when the model is in memory. */
+/** `GET /openai/load/{id}?ttl=&unload=&ep=`: answers without a body when the model is loaded. */
 export async function load(
   service: Service,
   { head, reply }: DialectRequest,
@@ -25,20 +25,19 @@ export async function unload(
   { head, reply }: DialectRequest,
   name: string,
 ): Promise<void> {
-  const { engine, switches } = service;
+  const { engine } = service;
   const force = flagIn(queryOf(head.target), "force", false);
   const model = service.find(name);
   if (model === null || !engine.store.isLoaded(model.id)) {
-    reply.whole(empty(switches.notLoadedStatus));
+    reply.whole(empty(200));
     return;
   }
-  const refuses = switches.unloadInUse === "refused" && !force;
-  if (refuses && engine.store.sessions(model.id) > 0) throw new ServiceError(500, "");
+  if (!force && engine.store.sessions(model.id) > 0) throw new ServiceError(500, "");
   service.unload(model);
   reply.whole(empty(200));
 }
 
-/** `GET /openai/unloadall`: all but what is in use. */
+/** `GET /openai/unloadall`: all models but those in use. */
 export async function unloadAll(service: Service, { reply }: DialectRequest): Promise<void> {
   const { engine } = service;
   for (const model of service.models) {

@@ -1,24 +1,16 @@
 import type { z } from "zod";
+import { parsedJson } from "../chat-body.js";
 import type { DialectRequest } from "../dialect.js";
 import { ServiceError } from "./answers.js";
 
-/** The body as it should be. @throws {ServiceError} with this status and no words when it is not. */
+/** The body, checked. @throws {ServiceError} 400 when it does not fit the schema. */
 export async function readJson<S extends z.ZodType>(
   request: DialectRequest,
   schema: S,
-  status: 400 | 500,
 ): Promise<z.output<S>> {
-  const parsed = schema.safeParse(parsedJson(await request.readBody()));
+  const parsed = schema.safeParse(parsedJson((await request.readBody())?.toString() ?? ""));
   if (parsed.success) return parsed.data;
-  throw new ServiceError(status, "");
-}
-
-function parsedJson(bytes: Buffer | null): unknown {
-  try {
-    return JSON.parse(bytes?.toString() ?? "");
-  } catch {
-    return undefined;
-  }
+  throw new ServiceError(400, "");
 }
 
 /** The query of a request's target. */
@@ -27,7 +19,7 @@ export function queryOf(target: string): URLSearchParams {
   return new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
 }
 
-/** Whole seconds; `null` where none are given. @throws {ServiceError} 400 for what is no number. */
+/** Whole seconds; `null` when the query has none. @throws {ServiceError} 400 for anything else. */
 export function secondsIn(query: URLSearchParams, name: string): number | null {
   const given = query.get(name);
   if (given === null || given === "") return null;
@@ -35,7 +27,7 @@ export function secondsIn(query: URLSearchParams, name: string): number | null {
   return Number(given);
 }
 
-/** @throws {ServiceError} 400 for what is neither `true` nor `false`, in whatever case. */
+/** @throws {ServiceError} 400 for a value other than `true` and `false`, in any case. */
 export function flagIn(query: URLSearchParams, name: string, otherwise: boolean): boolean {
   const given = query.get(name)?.toLowerCase();
   if (given === undefined || given === "") return otherwise;

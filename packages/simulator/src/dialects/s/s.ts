@@ -1,15 +1,14 @@
+import { ScriptedError } from "../../engine/script.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
 import { empty, ServiceError } from "./answers.js";
 import { catalog } from "./catalog.js";
 import { chatCompletions } from "./chat.js";
 import { download } from "./download.js";
-import { getGpuDevice, setGpuDevice } from "./gpu-device.js";
 import { listDownloaded, listForOpenAI, listLoaded } from "./lists.js";
 import { load, unload, unloadAll } from "./loading.js";
 import { Service } from "./service.js";
 import { status } from "./status.js";
-import { countTokens } from "./token-count.js";
 
 /** `name` is the last part of the path, decoded, where the route has one. */
 type Handler = (service: Service, request: DialectRequest, name: string) => Promise<void>;
@@ -22,7 +21,7 @@ interface Route {
 
 const route = (method: Route["method"], path: string, handler: Handler): Route => ({
   method,
-  // ASP.NET minds neither case nor a slash at the end.
+  // ASP.NET ignores case and a slash at the end.
   path: new RegExp(`^${path.replace("{name}", "([^/]+)")}/?$`, "i"),
   handler,
 });
@@ -35,12 +34,9 @@ const ROUTES: readonly Route[] = [
   route("GET", "/openai/load/{name}", load),
   route("GET", "/openai/unload/{name}", unload),
   route("GET", "/openai/unloadall", unloadAll),
-  route("GET", "/openai/getgpudevice", getGpuDevice),
-  route("GET", "/openai/setgpudevice/{name}", setGpuDevice),
   route("POST", "/openai/download", download),
   route("GET", "/v1/models", listForOpenAI),
   route("POST", "/v1/chat/completions", chatCompletions),
-  route("POST", "/v1/chat/completions/tokenizer/encode/count", countTokens),
 ];
 
 /** The closed service of the old command line. */
@@ -52,8 +48,10 @@ export function s(context: DialectContext): Dialect {
       try {
         await answer(service, request);
       } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        request.reply.whole(error.answer());
+        if (error instanceof ServiceError) request.reply.whole(error.answer());
+        else if (error instanceof ScriptedError) {
+          request.reply.whole(new ServiceError(error.status, error.message).answer());
+        } else throw error;
       }
     },
   };
@@ -74,7 +72,7 @@ async function answer(service: Service, request: DialectRequest): Promise<void> 
   request.reply.whole({ ...empty(405), headers: [["Allow", other.method]] });
 }
 
-/** What is no percent-encoding stays as it is. */
+/** Text that is not percent-encoded stays as it is. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -7,22 +7,21 @@ import { Downloads } from "./downloads.js";
 import { IdleUnload } from "./idle-unload.js";
 import { SERVICE_SWITCHES, type ServiceSwitches } from "./switches.js";
 
-/** What the routes of one service have in common. */
+/** The state of one simulated S. */
 export class Service {
   readonly switches: ServiceSwitches;
   readonly engine: Engine;
   readonly idle: IdleUnload;
   readonly downloads = new Downloads();
-  /** Held for the whole of a generation. */
+  /** Held for the whole of a generation: there is one at a time. */
   readonly turn = new Mutex();
-  gpuDevice = 0;
   #answers = 0;
   readonly #forced = new Map<string, number>();
 
   constructor(readonly context: DialectContext) {
-    this.switches = { ...SERVICE_SWITCHES, ...context.changedSwitches };
+    this.switches = { ...SERVICE_SWITCHES, ...context.switches };
     this.engine = context.engine;
-    this.idle = new IdleUnload(this.engine, this.switches.idleSeconds);
+    this.idle = new IdleUnload(this.engine);
   }
 
   get models(): readonly SimulatedModel[] {
@@ -33,42 +32,37 @@ export class Service {
     return this.models.filter((model) => model.downloaded);
   }
 
-  /** As this revision writes it. */
+  /** The id as this revision writes it. */
   idOf(model: SimulatedModel): string {
     return this.switches.ids === "versioned" ? model.id : model.name;
   }
 
-  /** What is downloaded under this name, in exactly this case; `null`: nothing is. */
+  /** The downloaded model of this name; case matters. */
   find(name: string): SimulatedModel | null {
-    const { ids, takesAlias } = this.switches;
     const exact = this.downloaded.find((model) => model.id === name);
-    if (exact !== undefined) return exact;
+    if (exact !== undefined || this.switches.ids === "versioned") return exact ?? null;
     const newest = this.downloaded.toSorted((a, b) => b.version - a.version);
-    const byName = ids === "unversioned" ? newest.find((model) => model.name === name) : undefined;
-    const byAlias = takesAlias ? this.downloaded.find((model) => model.alias === name) : undefined;
-    return byName ?? byAlias ?? null;
+    return newest.find((model) => model.name === name) ?? null;
   }
 
-  /** Puts a model into memory unless it is there. @throws {ServiceError} 500 when it cannot. */
+  /** Loads a model unless it is loaded. @throws {ServiceError} 500 when that fails. */
   async load(model: SimulatedModel): Promise<void> {
     await this.engine.loadLock.run(async () => {
       if (this.engine.store.isLoaded(model.id)) return;
-      const failure = this.downloads.isCorrupt(model.id)
-        ? `Load model from ${model.directory}/model.onnx failed:Protobuf parsing failed.`
-        : await this.engine.load(model);
+      const failure = await this.engine.load(model);
       if (failure === null) return;
       throw new ServiceError(500, `Failed loading model ${this.idOf(model)}\n${failure}`);
     });
   }
 
-  /** Takes a model out of memory, and ends what generates with it. */
+  /** Unloads a model and ends its generations. */
   unload(model: SimulatedModel): void {
     this.#forced.set(model.id, this.#forcedUnloads(model.id) + 1);
     this.idle.forget(model.id);
     this.engine.unload(model);
   }
 
-  /** Tells, from now on, whether the model was unloaded under the one who asks. */
+  /** Returns a function that says whether the model has been unloaded since. */
   unloadWatch(model: SimulatedModel): () => boolean {
     const before = this.#forcedUnloads(model.id);
     return () => this.#forcedUnloads(model.id) !== before;

@@ -23,9 +23,6 @@ export async function status(service: Service, { reply }: DialectRequest): Promi
 
 function registration({ models, switches }: Service): object {
   if (switches.registration === "absent") return {};
-  if (switches.registration === "pending") {
-    return { isAutoRegistrationResolved: false, autoRegistrationStatus: "" };
-  }
   const used = new Set(models.map((model) => model.executionProvider));
   const fetched = [...used].filter((name) => !BUILT_IN.includes(name) && name !== CUDA);
   const valid = [...BUILT_IN, ...fetched, ...(used.has(CUDA) ? [CUDA] : [])];

@@ -1,0 +1,228 @@
+import { SharedTasks, TIMED_OUT, waitFor } from "../../lib/index.js";
+import type { Logger } from "../../log.js";
+import type { Call, Dialect, ModelList } from "../dialects/index.js";
+import {
+  type Family,
+  type KnownModel,
+  type LoadedModel,
+  mergeModels,
+  modelKey,
+  NO_DISK_FACTS,
+  readDiskFacts,
+} from "../models/index.js";
+import { isBlockedByLoad, serviceBusyError } from "./time-limits.js";
+
+/** How long a list of models is recent enough to resolve a name with, in milliseconds. */
+const RECENT_MS = 10_000;
+
+/** How long a list waits for the loaded models, in milliseconds. */
+const LOADED_LIST_MS = 5000;
+/** The same while an earlier request for them is in flight. */
+const LOADED_LIST_IN_FLIGHT_MS = 500;
+
+const LOADED_UNKNOWN =
+  "The service is busy, probably loading a model, so which models are loaded is not known now.";
+
+export interface ModelListing {
+  readonly models: readonly KnownModel[];
+  readonly warning: string | null;
+  /** How many entries of the lists of the service are not models, and not among `models`. */
+  readonly leftOut: number;
+  /** `false` where the service does not say what is loaded, or is too busy to. */
+  readonly isLoadedKnown: boolean;
+}
+
+/** The service that the lists are of. */
+interface ListedService {
+  readonly dialect: Dialect;
+  /** `null` where it is not on this machine. */
+  readonly modelCachePath: string | null;
+}
+
+export interface ModelListsContext {
+  readonly connect: (signal?: AbortSignal) => Promise<ListedService>;
+  /** Runs requests within the time for quick ones. */
+  readonly quickly: <T>(work: (call: Call) => Promise<T>) => Promise<T>;
+  /** Limits for a request that may have to wait for a load. */
+  readonly patient: () => Call;
+  readonly timeoutMs: number;
+  readonly log: Logger;
+}
+
+interface Dated<T> {
+  readonly value: T;
+  readonly at: number;
+}
+
+/** The models of one service: requested, merged with what its disk says, and remembered for a moment. */
+export class ModelLists {
+  readonly #context: ModelListsContext;
+  readonly #learnedContext = new Map<string, number>();
+  readonly #requests = new SharedTasks<ModelListing>({ runsOn: true });
+  /** A request for the loaded models that is in flight. */
+  #loadedRequest: Promise<readonly LoadedModel[] | null> | null = null;
+  #list: Dated<ModelList> | null = null;
+  #listing: Dated<ModelListing> | null = null;
+
+  constructor(context: ModelListsContext) {
+    this.#context = context;
+  }
+
+  /** All models as far as they are known within the time for quick requests. */
+  available(signal?: AbortSignal): Promise<ModelListing> {
+    return this.#requests.get("available", () => this.#inTime()).wait({ signal });
+  }
+
+  async #inTime(): Promise<ModelListing> {
+    const { connect, quickly, timeoutMs } = this.#context;
+    const { dialect } = await connect();
+    try {
+      return await quickly((call) => this.atOnce(call, Math.min(LOADED_LIST_MS, timeoutMs / 2)));
+    } catch (thrown) {
+      throw isBlockedByLoad(dialect, thrown) ? serviceBusyError(thrown) : thrown;
+    }
+  }
+
+  /**
+   * All models as far as they are known at once: while the service loads a model, it does not say
+   * what is loaded (docs/foundry-local.md, section 3). After `patienceMs` the list says so.
+   */
+  async atOnce(call: Call, patienceMs: number): Promise<ModelListing> {
+    const service = await this.#context.connect(call.signal);
+    const { dialect } = service;
+    // A request for loaded models in flight delays the list, too: then the last list is used.
+    const isInFlight = this.#loadedRequest !== null;
+    const list = (isInFlight ? this.#list : null) ?? (await this.#requestList(dialect, call));
+    const loading = dialect.can.listsWaitForLoads
+      ? this.#loadedWithin(service, list, isInFlight ? LOADED_LIST_IN_FLIGHT_MS : patienceMs, call)
+      : dialect.loadedModels(call);
+    const [loaded, merge] = await Promise.all([loading, this.#merging(service, list)]);
+    if (loaded !== TIMED_OUT) return this.#remember(merge(loaded), Date.now());
+    // Without the loaded models it serves to show, not to choose a model, so it is not remembered.
+    return { ...merge(null), warning: LOADED_UNKNOWN, isLoadedKnown: false };
+  }
+
+  /** All models, the loaded ones included, requested now. */
+  async all(call: Call): Promise<ModelListing> {
+    const service = await this.#context.connect(call.signal);
+    const list = await this.#requestList(service.dialect, call);
+    return this.#remember(await this.#withLoaded(service, list, call), Date.now());
+  }
+
+  /** All models: which of them are loaded is requested now, the rest is the last list. */
+  async refreshLoaded(call: Call): Promise<ModelListing> {
+    const service = await this.#context.connect(call.signal);
+    const list = this.#list ?? (await this.#requestList(service.dialect, call));
+    return this.#remember(await this.#withLoaded(service, list, call), list.at);
+  }
+
+  /** All models, possibly as they were a moment ago. */
+  async recent(signal?: AbortSignal): Promise<ModelListing> {
+    if (this.hasRecent && this.#listing !== null) return this.#listing.value;
+    return this.#requests.get("recent", () => this.all(this.#context.patient())).wait({ signal });
+  }
+
+  /** Whether a name can be resolved without a request. */
+  get hasRecent(): boolean {
+    return this.#listing !== null && Date.now() - this.#listing.at < RECENT_MS;
+  }
+
+  /** Remembers a limit that the service named when it refused a request. */
+  learnContext(id: string, limit: number): void {
+    this.#learnedContext.set(id, limit);
+    this.#listing = null;
+  }
+
+  /** Marks a model as downloaded in what is known. */
+  noteDownloaded(model: KnownModel): void {
+    const mark = <M extends Pick<KnownModel, "family" | "id">>(models: readonly M[]) =>
+      models.map((each) =>
+        modelKey(each) === modelKey(model) ? { ...each, downloaded: true } : each,
+      );
+    const [list, listing] = [this.#list, this.#listing];
+    this.#requests.clear();
+    if (list !== null) {
+      this.#list = { ...list, value: { ...list.value, models: mark(list.value.models) } };
+    }
+    if (listing !== null) {
+      const models = mark(listing.value.models);
+      this.#listing = { ...listing, value: { ...listing.value, models } };
+    }
+  }
+
+  /** The next listing is requested again. */
+  forget(): void {
+    this.#listing = null;
+    this.#requests.clear();
+  }
+
+  /** Another service may answer now: its list is another one. */
+  forgetList(): void {
+    this.#list = null;
+  }
+
+  async #requestList(dialect: Dialect, call: Call): Promise<Dated<ModelList>> {
+    this.#list = { value: await dialect.listModels(call), at: Date.now() };
+    return this.#list;
+  }
+
+  async #withLoaded(
+    service: ListedService,
+    list: Dated<ModelList>,
+    call: Call,
+  ): Promise<ModelListing> {
+    const [loaded, merge] = await Promise.all([
+      service.dialect.loadedModels(call, familiesOf(list)),
+      this.#merging(service, list),
+    ]);
+    return merge(loaded);
+  }
+
+  /** The request continues after the time limit: aborting it would not free the service. */
+  #loadedWithin(
+    { dialect }: ListedService,
+    list: Dated<ModelList>,
+    withinMs: number,
+    { signal, retry = true }: Call,
+  ): Promise<readonly LoadedModel[] | null | typeof TIMED_OUT> {
+    const call = { ...this.#context.patient(), retry };
+    this.#loadedRequest ??= dialect.loadedModels(call, familiesOf(list)).finally(() => {
+      this.#loadedRequest = null;
+    });
+    return waitFor(this.#loadedRequest, { withinMs, signal, ref: false });
+  }
+
+  /** Merges the list and the facts on disk with the loaded models, which may come later. */
+  async #merging(
+    { dialect, modelCachePath }: ListedService,
+    { value: { models: listed, warning, leftOut } }: Dated<ModelList>,
+  ): Promise<(loaded: readonly LoadedModel[] | null) => ModelListing> {
+    const disk =
+      modelCachePath === null
+        ? NO_DISK_FACTS
+        : await readDiskFacts(modelCachePath, this.#context.log);
+    return (loaded) => ({
+      models: mergeModels({
+        listed,
+        loaded,
+        disk,
+        listsOnlyDownloaded: dialect.can.listsOnlyDownloaded,
+        contextLimit: dialect.can.contextLimit,
+        learnedContext: this.#learnedContext,
+      }),
+      warning,
+      leftOut,
+      isLoadedKnown: loaded !== null,
+    });
+  }
+
+  #remember(value: ModelListing, at: number): ModelListing {
+    this.#listing = { value, at };
+    return value;
+  }
+}
+
+/** The families that have models: in a family without any, none can be loaded. */
+const familiesOf = ({ value: { models } }: Dated<ModelList>): Family[] => [
+  ...new Set<Family>(["public", ...models.map(({ family }) => family)]),
+];

@@ -1,0 +1,221 @@
+import type { LoadOptions, LoadResult, ModelInfo, StatusUpdate } from "../foundry/index.js";
+import { type FoundryError, toFoundryError } from "../lib/index.js";
+import type { Logger } from "../log.js";
+import { Listeners } from "./listeners.js";
+
+export type LoadStatus = "loading" | "downloading" | "loaded" | "already_loaded" | "failed";
+
+/** The state of a load; `error` is why it failed. */
+export type LoadState = LoadFacts &
+  (
+    | { readonly status: Exclude<LoadStatus, "failed">; readonly error: null }
+    | { readonly status: "failed"; readonly error: FoundryError }
+  );
+
+export interface LoadFacts {
+  /** Exact id where it is known already, else what was typed. */
+  readonly model: string;
+  /** Of a download as far as it is known, 100 when the model is loaded; `null`: not known. */
+  readonly percent: number | null;
+  readonly elapsedMs: number;
+  /** Its latest status, such as `Waiting for the load of phi-4-mini-instruct-generic-cpu:5`. */
+  readonly news: string | null;
+  /** What was tight, each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+/** What loads run on. */
+export interface Loader {
+  whichModel(
+    model: string,
+    options: Pick<LoadOptions, "device" | "signal" | "onStatus">,
+  ): Promise<ModelInfo>;
+  loadModel(model: string, options: LoadOptions): Promise<LoadResult>;
+}
+
+export type LoadWish = Pick<LoadOptions, "device" | "download" | "force" | "idleSeconds">;
+
+interface LoadContext {
+  readonly loader: Loader;
+  readonly now: () => number;
+  readonly log?: Logger | undefined;
+}
+
+/** The state of a load, and the listeners to its status updates. */
+class LoadProgress {
+  readonly startedAt: number;
+  readonly #now: () => number;
+  readonly #listeners: Listeners<[StatusUpdate]>;
+  #model: string;
+  #update: StatusUpdate | null = null;
+  #result: LoadResult | null = null;
+  #error: FoundryError | null = null;
+  #endedAt: number | null = null;
+  /** Whether a caller got the outcome, or the load was stopped. */
+  isReported = false;
+
+  constructor(model: string, { now, log }: LoadContext, startedAt = now()) {
+    this.startedAt = startedAt;
+    this.#model = model;
+    this.#now = now;
+    this.#listeners = new Listeners(log);
+  }
+
+  get endedAt(): number | null {
+    return this.#endedAt;
+  }
+
+  /** Whether it is running, or has failed without any caller having got the error. */
+  get isOpen(): boolean {
+    return !this.isReported && (this.#endedAt === null || this.#error !== null);
+  }
+
+  /** Whether it has succeeded without any caller having got the result. */
+  get isUnreportedSuccess(): boolean {
+    return !this.isReported && this.#result !== null;
+  }
+
+  get step(): StatusUpdate["step"] | null {
+    return this.#update?.step ?? null;
+  }
+
+  state(): LoadState {
+    const { status = "loading", warnings = [] } = this.#result ?? {};
+    const facts = {
+      model: this.#model,
+      percent: this.#result === null ? (this.#update?.percent ?? null) : 100,
+      elapsedMs: Math.round((this.#endedAt ?? this.#now()) - this.startedAt),
+      news: this.#update?.message ?? null,
+      warnings,
+    };
+    if (this.#error !== null) return { ...facts, status: "failed", error: this.#error };
+    const isDownloading = this.step === "downloading";
+    return { ...facts, status: isDownloading ? "downloading" : status, error: null };
+  }
+
+  watch(listener: (update: StatusUpdate) => void): () => void {
+    return this.#listeners.add(listener, this.#update === null ? undefined : [this.#update]);
+  }
+
+  update(update: StatusUpdate): void {
+    this.#update = update.step === "found" ? null : update;
+    this.#listeners.tell(update);
+  }
+
+  /** Runs the work to its end. Never rejects: its error becomes part of the state. */
+  async run(work: () => Promise<LoadResult | null>): Promise<void> {
+    try {
+      this.#result = await work();
+      this.#model = this.#result?.model ?? this.#model;
+    } catch (thrown) {
+      this.#error = toFoundryError(thrown);
+    } finally {
+      this.#update = null;
+      this.#endedAt = this.#now();
+      this.#listeners.clear();
+    }
+  }
+}
+
+/** The load of one model, its download included. It runs to its end without waiters, too. */
+export class LoadJob {
+  readonly wish: LoadWish;
+  readonly progress: LoadProgress;
+  readonly ended: Promise<void>;
+  readonly #stopping = new AbortController();
+  /** The requests that it serves. */
+  readonly #runs = new Set<LoadRun>();
+
+  /** @param run The first request for it. */
+  constructor({ id }: ModelInfo, run: LoadRun, context: LoadContext) {
+    const { typed, wish, progress } = run;
+    this.wish = wish;
+    this.progress = new LoadProgress(id, context, progress.startedAt);
+    const { signal } = this.#stopping;
+    const onStatus = (update: StatusUpdate): void => this.progress.update(update);
+    this.ended = this.progress.run(() =>
+      context.loader.loadModel(typed, { ...wish, signal, onStatus }),
+    );
+  }
+
+  /** Serves a request: resolves when the job has ended. */
+  async serve(run: LoadRun, onStatus: (update: StatusUpdate) => void): Promise<void> {
+    this.#runs.add(run);
+    const unwatch = this.progress.watch(onStatus);
+    await this.ended;
+    unwatch();
+  }
+
+  /** Stops it unless a caller waits, or the service is loading: no service stops that. */
+  stop(): void {
+    const isWaitedFor = [...this.#runs].some(({ waiting }) => waiting > 0);
+    const { endedAt, step } = this.progress;
+    if (isWaitedFor || step === "loading" || endedAt !== null) return;
+    this.progress.isReported = true;
+    this.#stopping.abort();
+  }
+}
+
+/** A request for a load. It joins the job of its model when the model is resolved. */
+export class LoadRun {
+  readonly wish: LoadWish;
+  /** Resolves when the load has ended, whether it succeeded or not. */
+  readonly ended: Promise<void>;
+  /** @internal */
+  readonly typed: string;
+  /** Calls that wait for it now. @internal */
+  waiting = 0;
+  readonly #resolution: LoadProgress;
+  readonly #stopping = new AbortController();
+  #job: LoadJob | null = null;
+
+  /** @param jobOf The running job of a model, or a new one. */
+  constructor(
+    typed: string,
+    wish: LoadWish,
+    context: LoadContext,
+    jobOf: (model: ModelInfo, run: LoadRun) => LoadJob,
+  ) {
+    this.typed = typed;
+    this.wish = wish;
+    this.#resolution = new LoadProgress(typed, context);
+    const { signal } = this.#stopping;
+    const onStatus = (update: StatusUpdate): void => this.#resolution.update(update);
+    this.ended = this.#resolution.run(async () => {
+      const { device } = wish;
+      const model = await context.loader.whichModel(typed, { device, signal, onStatus });
+      this.#job = jobOf(model, this);
+      await this.#job.serve(this, onStatus);
+      return null;
+    });
+  }
+
+  /** Of the job; before that, of the resolution. @internal */
+  get progress(): LoadProgress {
+    return this.#job?.progress ?? this.#resolution;
+  }
+
+  get endedAt(): number | null {
+    return this.progress.endedAt;
+  }
+
+  state(): LoadState {
+    return this.progress.state();
+  }
+
+  /** Calls the listener with the latest status and every further one; returns what ends that. */
+  watch(listener: (update: StatusUpdate) => void): () => void {
+    return this.#resolution.watch(listener);
+  }
+
+  /**
+   * Stops the load as far as possible, unless other calls wait for it: no service stops a load that
+   * has begun (docs/foundry-local.md, section 3).
+   */
+  stop(): void {
+    this.#job?.stop();
+    if (this.#job !== null || this.waiting > 0 || this.endedAt !== null) return;
+    this.#resolution.isReported = true;
+    this.#stopping.abort();
+  }
+}

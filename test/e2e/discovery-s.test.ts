@@ -1,3 +1,0 @@
-import { describeDiscovery } from "./discovery.js";
-
-describeDiscovery({ dialect: "S", generation: "service" });

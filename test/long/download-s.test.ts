@@ -1,0 +1,146 @@
+import { describe, expect, it } from "vitest";
+import {
+  assertRises,
+  assertUsable,
+  BIG,
+  download,
+  downloadUnderWay,
+  machineToDownloadOn,
+  OTHER,
+  percentsOf,
+  toldDownload,
+} from "../e2e/download.js";
+
+const S = { dialect: "S", generation: "service" } as const;
+const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "3" };
+
+const downloadsOf = ({ requests }: { readonly requests: readonly { path: string }[] }) =>
+  requests.filter(({ path }) => path === "/openai/download");
+
+describe("a download through S", () => {
+  it("tells how far it is, and ends with the model in memory", async () => {
+    const machine = await machineToDownloadOn(S);
+    const host = await machine.host();
+
+    const { answer, notes } = await toldDownload(host);
+
+    expect(answer).toMatchObject({
+      isError: false,
+      result: { model: BIG, status: "loaded", percent: 100 },
+    });
+    assertRises(notes);
+    expect(notes.map(({ message }) => message).join("\n")).toContain(`Downloading ${BIG} (2.0 GB)`);
+    await assertUsable(host, machine.simulator);
+  });
+
+  it("that stands still says so and how far it was, and goes on from there when asked again", async () => {
+    const machine = await machineToDownloadOn({
+      ...S,
+      simulator: { switches: { downloadTrouble: { atPercent: 40, kind: "stalls" } } },
+    });
+    const host = await machine.host(IMPATIENT);
+
+    const stalled = await download(host);
+    const { answer, percents } = await toldDownload(host);
+
+    expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
+    expect(stalled.text).toMatch(/no progress for 3 s\. It came to 3\d %/);
+    expect(answer).toMatchObject({ isError: false, result: { model: BIG, status: "loaded" } });
+    expect(percents[0]).toBeGreaterThan(35);
+    await assertUsable(host, machine.simulator);
+  });
+
+  it.each(["fails", "breaks"] as const)(
+    "that %s says so, and goes on from there when asked again",
+    async (kind) => {
+      const machine = await machineToDownloadOn({
+        ...S,
+        simulator: { switches: { downloadTrouble: { atPercent: 40, kind } } },
+      });
+      const host = await machine.host();
+
+      const failed = await download(host);
+      const { answer, percents } = await toldDownload(host);
+
+      expect(failed).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
+      expect(failed.text).toMatch(/It came to 3\d %/);
+      expect(failed.text).toContain("The same call may succeed later");
+      expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+      expect(percents[0]).toBeGreaterThan(35);
+    },
+  );
+
+  it.each(["goes_on", "stops"] as const)(
+    "that is cancelled, which the service %s at, is completed by the next call",
+    async (downloadOnDisconnect) => {
+      const machine = await machineToDownloadOn({
+        ...S,
+        simulator: { switches: { downloadOnDisconnect } },
+      });
+      const host = await machine.host();
+      const cancel = new AbortController();
+      const { answer } = await downloadUnderWay(host, BIG, cancel.signal);
+
+      cancel.abort();
+      await expect(answer).rejects.toThrow();
+      const next = await toldDownload(host);
+
+      expect(next.answer).toMatchObject({ isError: false, result: { model: BIG } });
+      await assertUsable(host, machine.simulator);
+    },
+  );
+
+  it("of one model waits for that of another, and says so", async () => {
+    const machine = await machineToDownloadOn(S);
+    const host = await machine.host();
+    const first = await downloadUnderWay(host);
+
+    const second = await toldDownload(host, OTHER);
+
+    expect((await first.answer).isError).toBe(false);
+    expect(second.answer).toMatchObject({ isError: false, result: { model: OTHER } });
+    expect(second.notes.map(({ message }) => message).join("\n")).toContain(
+      "Waiting for another download",
+    );
+    assertRises(second.notes);
+  });
+
+  it("that two hosts want at once is done once", async () => {
+    const machine = await machineToDownloadOn(S);
+    const [one, two] = await Promise.all([machine.host(), machine.host()]);
+
+    const answers = await Promise.all([download(one), download(two)]);
+
+    for (const answer of answers)
+      expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
+    expect(downloadsOf(machine.simulator)).toHaveLength(1);
+    await assertUsable(two, machine.simulator);
+  });
+
+  it("that the service dies of says how far it came, and goes on where the service is then", async () => {
+    const machine = await machineToDownloadOn(S);
+    const host = await machine.host();
+    const { answer, notes } = await downloadUnderWay(host);
+
+    await machine.restartElsewhere();
+    const broken = await answer;
+    const next = await toldDownload(host);
+
+    expect(broken).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
+    expect(broken.text).toMatch(/It came to \d+ %/);
+    expect(next.answer).toMatchObject({ isError: false, result: { model: BIG } });
+    expect(next.percents[0]).toBeGreaterThanOrEqual(Math.floor(percentsOf(notes).at(-1) ?? 0));
+    await assertUsable(host, machine.simulator);
+  });
+
+  it("is not begun by a completion, which says how to get the model", async () => {
+    const machine = await machineToDownloadOn(S);
+    const host = await machine.host();
+
+    const answer = await host.complete({ prompt: "Hello", model: BIG });
+
+    expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_CACHED" });
+    expect(answer.text).toMatch(/load_model.*download/s);
+    expect(downloadsOf(machine.simulator)).toEqual([]);
+  });
+});
