@@ -23,6 +23,8 @@ export default defineConfig({
     },
   },
   test: {
+    // `npm run test:coverage` turns it on. Child processes are not measured.
+    coverage: { provider: "v8", include: ["src/**"], reporter: ["text", "html"] },
     projects: [
       {
         extends: true,

@@ -78,11 +78,12 @@ export type OnCancel = (typeof ON_CANCEL)[number];
 /** Where a service is looked for. */
 const DISCOVERY = ["auto", "declared"] as const;
 
-const SETTINGS = {
+/** Every setting with its variable. */
+export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
     "found",
-    "base URL of the service; with or without /v1 or a slash. Then it is used and nothing else",
+    "base URL of the service, with or without /v1 or a final slash. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
     z
@@ -90,7 +91,7 @@ const SETTINGS = {
       .toLowerCase()
       .pipe(z.enum(DISCOVERY, { error: `one of ${DISCOVERY.join(", ")}` })),
     "auto",
-    "where it is found: declared only where its command line or its daemon's file says, auto also on ports that it often has, where a program of this user listens",
+    "where the server searches for Foundry Local: declared uses only the address that its command line or its daemon's file names; auto also tries the usual ports, if a program of this user listens there",
   ),
   FOUNDRY_AUTOSTART: setting(
     boolean,
@@ -100,39 +101,43 @@ const SETTINGS = {
   FOUNDRY_EMBEDDED: setting(
     booleanOrAuto,
     "auto",
-    "run the core of the npm package foundry-local-sdk in a process of ours: true in place of any other service, auto where there is no other",
+    "run the core of the npm package foundry-local-sdk in a child process: true uses it in place of any other service, auto if there is no other service, false never",
   ),
   FOUNDRY_CLI: setting(
     z.string(),
     "found",
-    "path of Foundry Local's command line, where it is neither on PATH nor where installers put it",
+    "path of Foundry Local's command line, if it is neither on PATH nor in the folders that installers use",
   ),
-  FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token, for engines that want one"),
-  FOUNDRY_HEADERS: setting(headersSchema, "none", "extra headers of each request, as JSON"),
+  FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token for engines that require one"),
+  FOUNDRY_HEADERS: setting(
+    headersSchema,
+    "none",
+    'extra headers of each request, as JSON: {"X-Team":"research"}',
+  ),
   FOUNDRY_MODEL: setting(
     z.string(),
     "phi-4-mini",
-    "default model: alias, name or id. Unset and not downloaded: the loaded model, else the first downloaded one that can chat",
+    "default model: alias, name or id. If this is not set and phi-4-mini is not downloaded: the loaded model, else the first downloaded model that can chat",
   ),
   FOUNDRY_TIMEOUT: setting(
     seconds(SECONDS.timeout),
     "30",
-    "seconds for a request that should answer at once (probe, list, unload)",
+    "time limit in seconds of a request with a quick answer (probe, list, unload)",
   ),
   FOUNDRY_STALL_TIMEOUT: setting(
     seconds(SECONDS.stallTimeout),
     "300",
-    "longest silence of a generation in seconds, before or between tokens",
+    "longest time in seconds without a token, before the first token and between tokens",
   ),
   FOUNDRY_LOAD_TIMEOUT: setting(
     seconds(SECONDS.loadTimeout),
     "900",
-    "longest load of a model, in seconds",
+    "time limit in seconds of the load of a model",
   ),
   FOUNDRY_REPLY_WITHIN: setting(
     seconds({ min: 0, max: 3600 }),
     "45",
-    "seconds after which a tool answers with what it has, below what hosts allow; the work goes on",
+    "seconds after which a tool returns the results so far while the work continues; keep it below the time limit of your host. 0 to 3600",
   ),
   FOUNDRY_ON_CANCEL: setting(
     z
@@ -140,7 +145,7 @@ const SETTINGS = {
       .toLowerCase()
       .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
     "auto",
-    "what becomes of a completion whose call the host cancels: stop, detach (it goes on), or auto: it goes on when the host had only run out of time",
+    "what happens to the work of a cancelled call: stop ends it, detach continues it, auto continues it only if the host reports a timeout",
   ),
   FOUNDRY_CONCURRENCY: setting(
     z.union(
@@ -150,27 +155,27 @@ const SETTINGS = {
       },
     ),
     "auto",
-    "generations at once per model; auto: 1 on the old service and on core 1.x, else 4",
+    "completions that run at the same time per model, 1 to 64. auto: 1 on the legacy service (0.8 and before) and on core 1.x, else 4",
   ),
   FOUNDRY_QUEUE: setting(
     wholeNumber(WHOLE_NUMBERS.queueLimit),
     "64",
-    "completions that may wait for their turn; one more is refused",
+    "completions that may wait in the queue of a model, 0 to 10000. Further completions fail with QUEUE_FULL",
   ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
     seconds(SECONDS.downloadStall),
     "300",
-    "longest time in seconds that a download may stand still; it has no other limit",
+    "longest time in seconds without progress of a download. A download has no other time limit",
   ),
   FOUNDRY_RETRIES: setting(
     wholeNumber(WHOLE_NUMBERS.retries),
     "3",
-    "retries of a failed request after the first attempt",
+    "number of retries after a failed request",
   ),
   FOUNDRY_MAX_TOKENS: setting(
     wholeNumber(WHOLE_NUMBERS.maxTokens),
     "1024",
-    "tokens of an answer when the caller gives no max_tokens",
+    "token limit of an answer if the call sets no max_tokens",
   ),
   FOUNDRY_LOG_LEVEL: setting(
     z
@@ -178,7 +183,7 @@ const SETTINGS = {
       .toLowerCase()
       .pipe(z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(", ")}, in any case` })),
     "info",
-    "JSON lines on stderr; prompts and answers only at trace",
+    "log level, trace to silent. The log is JSON lines on stderr; prompts and answers appear only at trace",
   ),
 } as const satisfies Record<string, Setting<z.ZodType>>;
 

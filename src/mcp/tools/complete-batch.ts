@@ -83,7 +83,7 @@ export const completeBatch = defineTool({
   name: "complete_batch",
   title: "Complete many prompts with a local model",
   description:
-    "Like complete, for up to 500 prompts or requests at once; one that fails fails alone. Returns within reply_within what is done, in the order of the input, and a batch_id: call again with that alone until pending is empty. Each call returns only results that no call before has returned.",
+    "Like complete, for up to 500 prompts or requests at once; a failed request does not affect the others. Returns within reply_within what is done, in the order of the input, and a batch_id: call again with that alone until pending is empty. Each call returns only results that no call before has returned.",
   arguments: argumentsSchema,
   result,
   effect: "generates",

@@ -6,7 +6,7 @@ export const healthCheck = defineTool({
   name: "health_check",
   title: "Check the local model service",
   description:
-    "Tells whether the local model service works: reachable, busy, loaded models, memory, and each problem with its fix. Use it when another tool fails. Changes nothing. null means unknown.",
+    "Reports whether the local model service works: reachable, busy, loaded models, memory, and each problem with its fix. Use it when another tool fails. Changes nothing. null means unknown.",
   arguments: z.strictObject({}),
   result: z.object({
     status: z.enum(["healthy", "degraded", "unavailable"]),

@@ -1,0 +1,181 @@
+/**
+ * Writes the generated tables of the documentation: tools, settings and error codes. With `--check`
+ * it writes nothing and exits with code 1 where a file differs from what it would write.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { ERROR_CODES, type ErrorCode } from "../src/lib/errors.js";
+import { jsonSchemaOf } from "../src/mcp/json-schema.js";
+import type { Tool } from "../src/mcp/tool.js";
+import { TOOLS } from "../src/mcp/tools/index.js";
+import { SETTINGS } from "../src/settings.js";
+
+/** Whether the same call can succeed later without a change. `depends`: the error itself says it. */
+const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
+  NO_ENDPOINT: "depends",
+  EMBEDDED_FAILED: "depends",
+  SERVICE_UNREACHABLE: "depends",
+  CIRCUIT_OPEN: "yes",
+  NOT_FOUNDRY: "no",
+  UNSUPPORTED_BY_SERVER: "no",
+  UNAUTHORIZED: "no",
+  SERVICE_BUSY: "yes",
+  SERVICE_ERROR: "yes",
+  INVALID_RESPONSE: "depends",
+  RESPONSE_TOO_LARGE: "no",
+  REQUEST_TOO_LARGE: "no",
+  TIMEOUT: "depends",
+  QUEUE_FULL: "yes",
+  COMPLETION_NOT_FOUND: "no",
+  CANCELLED: "no",
+  CLIENT_CLOSED: "no",
+  MODEL_NOT_FOUND: "no",
+  MODEL_NOT_CACHED: "no",
+  MODEL_NOT_LOADED: "no",
+  MODEL_BUSY: "yes",
+  MODEL_CANNOT_CHAT: "no",
+  INSUFFICIENT_MEMORY: "no",
+  INSUFFICIENT_DISK: "no",
+  LOAD_FAILED: "depends",
+  DOWNLOAD_FAILED: "depends",
+  DOWNLOAD_UNAVAILABLE: "no",
+  EP_UNAVAILABLE: "no",
+  CONTEXT_LENGTH_EXCEEDED: "no",
+  INVALID_REQUEST: "no",
+  INFERENCE_FAILED: "yes",
+  SERVER_CRASHED: "depends",
+  STREAM_INTERRUPTED: "yes",
+  INVALID_ARGUMENT: "no",
+  INVALID_SETTING: "no",
+  INTERNAL: "no",
+};
+
+const ERROR_NAMES = Object.keys(ERROR_CODES).filter(
+  (name): name is ErrorCode => name in ERROR_CODES,
+);
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
+    .join("\n");
+
+const code = (text: string): string => `\`${text}\``;
+
+const firstSentence = (text: string): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
+
+const argumentSchema = z.object({
+  type: z.string().optional(),
+  enum: z.array(z.string()).optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  minItems: z.number().optional(),
+  maxItems: z.number().optional(),
+  description: z.string().optional(),
+});
+type Argument = z.output<typeof argumentSchema>;
+
+const inputSchema = z.object({
+  properties: z.record(z.string(), argumentSchema).default({}),
+  required: z.array(z.string()).default([]),
+});
+const inputOf = (tool: Tool) => inputSchema.parse(jsonSchemaOf(tool.arguments));
+
+/** Arguments that several tools share are described where the first of them has them. */
+const described = new Map<string, { readonly tool: string; readonly text: string }>();
+for (const tool of TOOLS) {
+  for (const [name, { description }] of Object.entries(inputOf(tool).properties)) {
+    if (description === undefined || described.has(name)) continue;
+    described.set(name, { tool: tool.name, text: description });
+  }
+}
+
+function allowed({ type, enum: values, minimum, maximum, minItems, maxItems }: Argument): string {
+  if (values !== undefined) return values.map(code).join(", ");
+  const bounds = type === "array" ? `${range(minItems, maxItems)} items` : range(minimum, maximum);
+  return [type ?? "any", ...(bounds.trim() === "items" || bounds === "" ? [] : [bounds])].join(
+    ", ",
+  );
+}
+
+function range(from: number | undefined, to: number | undefined): string {
+  if (from === undefined) return to === undefined ? "" : `at most ${to}`;
+  return to === undefined ? `at least ${from}` : `${from} to ${to}`;
+}
+
+function meaningOf(name: string, { description }: Argument): string {
+  if (description !== undefined) return description;
+  const other = described.get(name);
+  return other === undefined ? "" : `As in ${code(other.tool)}: ${other.text}`;
+}
+
+function argumentsOf(tool: Tool): string {
+  const { properties, required } = inputOf(tool);
+  const rows = Object.entries(properties).map(([name, argument]) => [
+    required.includes(name) ? `${code(name)} (required)` : code(name),
+    allowed(argument),
+    meaningOf(name, argument),
+  ]);
+  if (rows.length === 0) return "No arguments.";
+  return table(["argument", "allowed", "what it does"], rows);
+}
+
+const toolList = table(
+  ["tool", "what it does"],
+  TOOLS.map(({ name, description }) => [
+    `[${code(name)}](docs/reference.md#${name})`,
+    firstSentence(description),
+  ]),
+);
+
+const toolArguments = TOOLS.map(
+  (tool) => `### ${tool.name}\n\n${tool.description}\n\n${argumentsOf(tool)}`,
+).join("\n\n");
+
+const settings = table(
+  ["setting", "default", "what it does"],
+  Object.entries(SETTINGS).map(([name, { defaultText, meaning }]) => [
+    code(name),
+    defaultText,
+    meaning,
+  ]),
+);
+
+const errorCodes = table(
+  ["code", "meaning", "retryable"],
+  ERROR_NAMES.map((name) => [code(name), ERROR_CODES[name], RETRYABLE[name]]),
+);
+
+const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "README.md": { tools: toolList, settings },
+  "docs/reference.md": { tools: toolArguments, "error codes": errorCodes },
+};
+
+/** @throws Error Where the markers of a part are not there. */
+function withPart(text: string, name: string, part: string): string {
+  const start = `<!-- generated: ${name} -->`;
+  const end = "<!-- end generated -->";
+  const from = text.indexOf(start);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`The markers ${start} and ${end} are missing.`);
+  return `${text.slice(0, from)}${start}\n\n${part}\n\n${text.slice(to)}`;
+}
+
+const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
+for (const [name, parts] of Object.entries(FILES)) {
+  const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
+  const wanted = Object.entries(parts).reduce(
+    (whole, [part, rows]) => withPart(whole, part, rows),
+    text,
+  );
+  if (wanted === text) continue;
+  if (check) {
+    process.stderr.write(`${name} differs from the code. Run \`npm run docs\` and commit it.\n`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, wanted);
+    process.stdout.write(`${name} is written.\n`);
+  }
+}
