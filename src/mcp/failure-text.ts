@@ -9,7 +9,7 @@ export function failureText(
   const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error), ...notes];
   const text = truncate(lines.join("\n"), LONGEST_ERROR);
   if (textSoFar === "") return text;
-  return `${text}\n\nThe text so far, which is not the whole answer:\n${textSoFar}`;
+  return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;
 }
 
 /** The same in one line, for a list of warnings. */
