@@ -2,7 +2,7 @@ import { z } from "zod";
 import { COMPLETION_STATUSES } from "../../foundry/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
 import { cancelledError, FoundryError } from "../../lib/index.js";
-import { cancellationOf } from "../call-policy.js";
+import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
@@ -14,8 +14,6 @@ import {
   FINISH_REASONS,
   LONGEST_TEXT,
   nextFrom,
-  replyWithin,
-  replyWithinMs,
   sharedSettings,
   wholeOf,
 } from "./shared/index.js";

@@ -2,15 +2,13 @@ import { z } from "zod";
 import { completionFields, promptProblem } from "../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { onAbort } from "../../lib/index.js";
-import { cancellationOf } from "../call-policy.js";
+import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answerOf,
   completionResult,
   goesOnText,
   notesOn,
-  replyWithin,
-  replyWithinMs,
   resultOf,
   tellEvent,
   tellState,

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
-import { failureLine } from "../failure-text.js";
-import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
+import { replyWithin, replyWithinMs } from "../call-policy.js";
+import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answerOf,
   completionResult,
@@ -13,8 +13,6 @@ import {
   latestText,
   notesOn,
   partOf,
-  replyWithin,
-  replyWithinMs,
   resultOf,
   severalText,
   tellEvent,

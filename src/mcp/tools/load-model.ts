@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadState } from "../../jobs/index.js";
-import { cancellationOf } from "../call-policy.js";
+import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool } from "../tool.js";
-import { replyWithin, replyWithinMs } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;

@@ -1,7 +1,7 @@
 import type { Batch, BatchResult } from "../../../jobs/index.js";
-import { failureLine } from "../../failure-text.js";
+import { failureLine } from "../../tool.js";
+import type { Excerpt } from "./completion-result.js";
 import { answerOf, restAdvice } from "./completion-words.js";
-import type { Excerpt } from "./excerpt.js";
 
 /** A result as far as it fits. */
 export interface BatchPart extends BatchResult {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { COMPLETION_STATUSES } from "../../../foundry/index.js";
 import type { CompletionState } from "../../../jobs/index.js";
-import { headOf } from "./excerpt.js";
+import { headOf } from "./completion-result.js";
 
 const MOST = 20;
 const LONGEST_BEGINNING = 80;
