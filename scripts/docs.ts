@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../src/lib/errors.js";
-import { jsonSchemaOf } from "../src/mcp/json-schema.js";
 import type { Tool } from "../src/mcp/tool.js";
+import { jsonSchemaOf } from "../src/mcp/tool-registry.js";
 import { TOOLS } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
 

@@ -1,3 +1,3 @@
 export { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
 export type { ProgressUpdate } from "./progress-reporter.js";
-export { type ServeOptions, serveOverStdio } from "./serve-over-stdio.js";
+export { type ServeOptions, serveOverStdio } from "./server.js";

@@ -1,25 +1,25 @@
 import type { Clock } from "./progress-reporter.js";
 
-/** Something worth telling that happens more often than it is worth telling. */
+/** Limits how often a notification is sent; never loses the last one. */
 export class Throttle {
-  readonly #tell: () => Promise<void>;
+  readonly #send: () => Promise<void>;
   readonly #intervalMs: number;
   readonly #clock: Clock;
   #lastAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | null = null;
-  #isTelling = false;
-  /** It happened again while it was being told. */
+  #isSending = false;
+  /** Another notification is due after the one being sent. */
   #isDue = false;
   #isStopped = false;
 
-  /** @param tell Resolves when whoever listens has taken it. */
-  constructor(tell: () => Promise<void>, intervalMs: number, clock: Clock) {
-    this.#tell = tell;
+  /** @param send Resolves when the notification has been written. */
+  constructor(send: () => Promise<void>, intervalMs: number, clock: Clock) {
+    this.#send = send;
     this.#intervalMs = intervalMs;
     this.#clock = clock;
   }
 
-  /** It happened: told at once where the last time is long enough ago, else as soon as it is. */
+  /** Sends at once if the interval has passed, else when it has. */
   happened(): void {
     if (this.#isStopped || this.#cancelTimer !== null) return;
     const wait = this.#lastAt + this.#intervalMs - this.#clock.now();
@@ -27,26 +27,26 @@ export class Throttle {
     else this.#cancelTimer = this.#clock.after(wait, () => this.now());
   }
 
-  /** It happened, and does not wait for its turn. */
+  /** Sends without waiting for the interval. */
   now(): void {
     if (this.#isStopped) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    // Who does not read gets no more to read, and hears of the rest when it does.
-    if (this.#isTelling) {
+    // Backpressure: while a notification is unsent, only remember that another one is due.
+    if (this.#isSending) {
       this.#isDue = true;
       return;
     }
-    this.#isTelling = true;
+    this.#isSending = true;
     this.#lastAt = this.#clock.now();
-    const told = (): void => {
-      this.#isTelling = false;
+    const sent = (): void => {
+      this.#isSending = false;
       if (!this.#isDue) return;
       this.#isDue = false;
       this.now();
     };
-    // Who has gone needs to hear nothing.
-    this.#tell().then(told, told);
+    // A failed send means that the host has disconnected.
+    this.#send().then(sent, sent);
   }
 
   stop(): void {

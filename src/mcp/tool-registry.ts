@@ -1,3 +1,4 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import {
@@ -11,16 +12,62 @@ import {
   type ServerRequest,
   type Tool as ToolListing,
 } from "@modelcontextprotocol/sdk/types.js";
+import { z } from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import { annotationsOf } from "./annotations.js";
 import type { CallPolicy } from "./call-policy.js";
-import type { CallsInFlight } from "./calls-in-flight.js";
-import { failureText } from "./failure-text.js";
-import { jsonSchemaOf } from "./json-schema.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
-import type { Tool, ToolAnswer } from "./tool.js";
+import { type Effect, failureText, type Tool, type ToolAnswer } from "./tool.js";
+
+/** The calls of tools that have not been answered yet. */
+export class CallsInFlight {
+  readonly #calls = new Set<Promise<unknown>>();
+
+  add(call: Promise<unknown>): void {
+    this.#calls.add(call);
+    const done = (): void => void this.#calls.delete(call);
+    call.then(done, done);
+  }
+
+  /** Resolves when all have been answered, at the latest after so many milliseconds. */
+  async answered(withinMs: number): Promise<void> {
+    const late = setTimeout(withinMs, undefined, { ref: false });
+    await Promise.race([Promise.allSettled([...this.#calls]), late]);
+    // What a handler returns is sent some promises later.
+    await setImmediate();
+  }
+}
+
+interface Annotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint?: boolean;
+  readonly idempotentHint?: boolean;
+  readonly openWorldHint: boolean;
+}
+
+/**
+ * What hosts decide by whether to ask the user first. Nothing here leaves the machine's models, hence
+ * never an open world; and nothing loses data: an unloaded model is loaded again by the next use.
+ */
+const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
+  reads: { readOnlyHint: true, openWorldHint: false },
+  // May load a model, which takes memory; and each call is a new answer.
+  generates: {
+    readOnlyHint: false,
+    destructiveHint: false,
+    idempotentHint: false,
+    openWorldHint: false,
+  },
+  changes: {
+    readOnlyHint: false,
+    destructiveHint: false,
+    idempotentHint: true,
+    openWorldHint: false,
+  },
+};
+
+const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
 interface CallParts {
@@ -142,4 +189,39 @@ function reporterFor({ _meta, sendNotification }: Extra, clock: Clock): Progress
       params: { progressToken, ...update },
     });
   return new ProgressReporter(send, clock);
+}
+
+/**
+ * A zod object as JSON Schema, as short as it can be without saying less: hosts put it into the
+ * context of their model, where each byte costs.
+ */
+export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; type: "object" } {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    // As input, only strict objects say `additionalProperties: false`.
+    io: "input",
+    override: ({ jsonSchema }) => {
+      dropSafeIntegerLimits(jsonSchema);
+      joinNullable(jsonSchema);
+    },
+  });
+  return { ...rest, type: "object" };
+}
+
+type MutableSchema = z.core.JSONSchema.BaseSchema;
+
+/** What every JSON number is limited to needs no saying. */
+function dropSafeIntegerLimits(schema: MutableSchema): void {
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+}
+
+/** `{"anyOf":[{"type":"string"},{"type":"null"}]}` is `{"type":["string","null"]}`. */
+function joinNullable(schema: MutableSchema): void {
+  const [value, none, ...more] = schema.anyOf ?? [];
+  if (typeof value !== "object" || typeof none !== "object" || more.length > 0) return;
+  if (none.type !== "null" || typeof value.type !== "string") return;
+  delete schema.anyOf;
+  const { type, enum: allowed, ...rest } = value;
+  Object.assign(schema, rest, { type: [type, "null"] });
+  if (allowed !== undefined) schema.enum = [...allowed, null];
 }

@@ -64,7 +64,7 @@ const latestOf = async (host: Host): Promise<readonly Readonly<Record<string, un
 const textOf = ({ result }: Answer): string =>
   String(Object(Array.isArray(result["completions"]) ? result["completions"][0] : result)["text"]);
 
-const SAYS_JOINED = /^Note: An identical call before had started this completion/m;
+const SAYS_JOINED = /^Note: An identical earlier call already started this completion/m;
 
 /** One call that a host gives up, with a server of its own, and what came of it. */
 type Scenario = (setting: string, cancellation: (typeof CANCELLATIONS)[number]) => Promise<void>;

@@ -24,7 +24,7 @@ describe("cancel_completion", () => {
     const answer = await cancel(connected, id);
     expect(answer.isError).toBeFalsy();
     expect(textOf(answer)).toMatch(
-      /^c-\w+-1 was cancelled after \d+ tokens?\. The device is free of it\. The text so far:\n\nOn/,
+      /^c-\w+-1 was cancelled after \d+ tokens?\. The device is free\. The text so far:\n\nOn/,
     );
     expect(structured(answer)).toMatchObject({
       completion_id: id,
@@ -38,14 +38,14 @@ describe("cancel_completion", () => {
   it("says so when the service generates on", async () => {
     const connected = await runningCompletion(FOREVER, "auto", { version: "2.0.1" });
     const answer = await cancel(connected, await started(connected));
-    expect(textOf(answer)).toContain("The device is busy with it for a while yet");
+    expect(textOf(answer)).toContain("The device stays busy with it for a while");
     expect(structured(answer)).toMatchObject({ device_busy: true });
   });
 
   it("says so when that is not known", async () => {
     const connected = await runningCompletion(FOREVER, "auto", { dialect: "openai" });
     const answer = await cancel(connected, await started(connected));
-    expect(textOf(answer)).toContain("Whether the device goes on with it is not known.");
+    expect(textOf(answer)).toContain("It is unknown whether the device still works on it.");
     expect(structured(answer)).toMatchObject({ device_busy: null });
   });
 
@@ -70,7 +70,7 @@ describe("cancel_completion", () => {
     await cancel(connected, id);
     const again = await cancel(connected, id);
     expect(textOf(again)).toMatch(
-      /^c-\w+-1 had ended before, cancelled; there is nothing to cancel/,
+      /^c-\w+-1 had already ended \(cancelled\); there is nothing to cancel/,
     );
     expect(again.isError).toBeFalsy();
     const none = await cancel(connected, "c-000000-7");

@@ -68,7 +68,7 @@ describe("complete_batch", () => {
     expect(answer.counts).toMatchObject({ completed: 12, queued: 0, failed: 0 });
     expect(answer.pending).toEqual([]);
     expect(answer.text).toMatch(
-      /^Batch ".+": 12 of 12 done\. All results have been given\.\n\n\[0\]\nItem 0\./,
+      /^Batch ".+": 12 of 12 done\. All results have been returned\.\n\n\[0\]\nItem 0\./,
     );
     expect(chats()[0]?.body).toMatchObject({ messages: [{ content: "Be brief." }, {}] });
   });
@@ -174,7 +174,7 @@ describe("complete_batch", () => {
     expect((await batch(given)).results).toHaveLength(3);
     expect(await batch(given)).toMatchObject({ batch_id: "my.batch-1", results: [], pending: [] });
     const others = await call({ ...given, prompts: ["Another."] });
-    expect(textOf(others)).toMatch(/^INVALID_ARGUMENT: There is a batch "my.batch-1" already/);
+    expect(textOf(others)).toMatch(/^INVALID_ARGUMENT: Batch "my.batch-1" already exists/);
     const otherwise = await call({ ...given, seed: 5 });
     expect(otherwise.isError).toBe(true);
     expect(chats()).toHaveLength(3);

@@ -79,7 +79,7 @@ describe("complete", () => {
     expect(answer.isError).toBe(true);
     expect(partial).toMatch(/^A long story/);
     expect(textOf(answer)).toMatch(/^INFERENCE_FAILED: /);
-    expect(textOf(answer)).toContain(`which is not the whole answer:\n${partial}`);
+    expect(textOf(answer)).toContain(`The text so far (incomplete):\n${partial}`);
     expect(answer.structuredContent).toMatchObject({
       status: "failed",
       warnings: expect.arrayContaining([expect.stringMatching(/^INFERENCE_FAILED: /)]),
@@ -183,7 +183,7 @@ describe("a completion that takes longer than its call", () => {
       joined: true,
       completion_id: structured(first).completion_id,
     });
-    expect(JSON.stringify(same.content)).toContain("join: false starts another");
+    expect(JSON.stringify(same.content)).toContain("Set join to false to start another");
     expect(structured(other)).toMatchObject({ joined: false });
     expect(structured(other).completion_id).not.toBe(structured(first).completion_id);
   });

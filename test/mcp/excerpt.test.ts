@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { excerptOf, headOf } from "../../src/mcp/tools/shared/excerpt.js";
+import { excerptOf, headOf } from "../../src/mcp/tools/shared/completion-result.js";
 
 const GLOBE = "🌍";
 

@@ -58,7 +58,7 @@ describe("get_completion", () => {
     const answer = await get(host, { completion_ids: [id], from: 0 });
     const rest = await get(host, { completion_ids: [id], from: TEXT.length });
     expect(textOf(answer)).toBe(TEXT);
-    expect(textOf(rest)).toBe("(Finished: there is nothing after character 49.)");
+    expect(textOf(rest)).toBe("(Finished: there is no text after character 49.)");
   });
 
   it("tells progress to a host that asks for it, as complete does", async () => {
@@ -98,7 +98,9 @@ describe("get_completion", () => {
     await expect.poll(() => foundry.completions.get(id).text.length).toBeGreaterThan(20);
     const answer = await get(host, { completion_ids: [id], from: 20 });
     expect(textOf(answer)).toBe("It is blue.");
-    expect(JSON.stringify(answer.content)).toContain("turned out to be the model's thinking");
+    expect(JSON.stringify(answer.content)).toContain(
+      "The text returned earlier was the model's thinking",
+    );
   });
 
   it.each([
@@ -106,8 +108,11 @@ describe("get_completion", () => {
     [{ completion_ids: Array.from({ length: 51 }, (_, n) => `c-${n}`) }, "1 to 50 completion_ids"],
     [{ completion_ids: ["c-1"], from: -1 }, "a whole number of characters, 0 or more"],
     [{ completion_ids: ["c-1"], from: 1.5 }, "a whole number of characters, 0 or more"],
-    [{ completion_ids: ["c-1", "c-2"], from: 1 }, "from came with several completion_ids"],
-    [{ from: 1 }, "from came with no completion_ids"],
+    [
+      { completion_ids: ["c-1", "c-2"], from: 1 },
+      "from requires exactly one completion_id, but several were given",
+    ],
+    [{ from: 1 }, "from requires exactly one completion_id, but none was given"],
     [{ completion_ids: ["c-1"], reply_within: 4000 }, "from 0 to 3600"],
   ])("refuses %j", async (given, said) => {
     const { host } = await runningCompletion({ text: TEXT });
@@ -136,7 +141,7 @@ describe("get_completion", () => {
     const id = await started(host);
     const answer = await get(host, { completion_ids: [id] });
     expect(answer.isError).toBe(true);
-    expect(textOf(answer)).toMatch(/^INFERENCE_FAILED: (.|\n)*whole answer:\nOne two/);
+    expect(textOf(answer)).toMatch(/^INFERENCE_FAILED: (.|\n)*\(incomplete\):\nOne two/);
     expect(structured(answer).completions).toMatchObject([{ status: "failed" }]);
   });
 });

@@ -23,7 +23,7 @@ describe("list_models", () => {
     const { ids, result, text } = await list({});
     expect(ids.length).toBe(4);
     expect(result.models[1].downloaded).toBeNull();
-    expect(text).toMatch(/does not tell which of these are downloaded/);
+    expect(text).toMatch(/does not report which of these models are downloaded/);
   });
 
   it("shows only the loaded ones where that is asked", async () => {

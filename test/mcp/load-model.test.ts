@@ -3,7 +3,7 @@ import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js"
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 const LOADS = "/models/load/";
-const GO_ON = "Call load_model again with the same model to go on waiting.";
+const GO_ON = "Call load_model again with the same model to keep waiting.";
 
 const call = (args: Record<string, unknown>) => ({ name: "load_model", arguments: args });
 
@@ -23,7 +23,7 @@ describe("load_model", () => {
     });
     expect(textOf(answer)).toMatch(/^talker-generic-cpu:1 is loaded; it took \d\.\d s\.$/);
     const again = await host.callTool(call({ model: "talker" }));
-    expect(textOf(again)).toBe("talker-generic-cpu:1 was loaded already.");
+    expect(textOf(again)).toBe("talker-generic-cpu:1 was already loaded.");
   });
 
   it("answers within reply_within with how it stands, and goes on waiting when called again", async () => {
@@ -62,7 +62,7 @@ describe("load_model", () => {
     await expect.poll(() => load.state().news).toMatch(/^Waiting/);
     const answer = await host.callTool(call({ model: "talker-generic-cpu", reply_within: 0 }));
     expect(textOf(answer)).toMatch(
-      / is not loaded yet after \d+ s\. At it: Waiting for the load of /,
+      / is not loaded yet after \d+ s\. Current step: Waiting for the load of /,
     );
     expect(textOf(answer)).toContain(GO_ON);
   });

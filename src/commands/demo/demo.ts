@@ -37,7 +37,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
   let isReady = false;
   onTermination(() => {
     interruption.abort();
-    // What is just being made would be made in a folder that is gone; it is ended once it is made.
+    // Do not clean up while setup is running: setup would recreate files in a deleted folder.
     if (isReady) void end();
   });
   const keep: Keep = (part, close) => {

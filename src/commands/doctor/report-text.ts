@@ -20,7 +20,7 @@ export function showReport(report: DoctorReport, screen: Screen): void {
   showVerdict(report, screen);
 }
 
-/** Found in these ways, nothing is worth telling of the others. */
+/** If found in one of these ways, do not list the failed attempts. */
 const AS_USUAL: ReadonlySet<string> = new Set([
   "set",
   "last_url",

@@ -108,11 +108,11 @@ function fieldsOf(state: CompletionState) {
 
 function nextOf({ id, status, finishReason, error }: CompletionState): string {
   if (status === "queued" || status === "loading" || status === "running") {
-    return `It goes on: call get_completion with ${id}, read this again later, or subscribe to it.`;
+    return `Not finished: call get_completion with ${id}, read this again later, or subscribe to it.`;
   }
   if (error !== null) return error.action;
   if (finishReason === "length") {
-    return "It was cut off at its token limit: ask again with a larger max_tokens.";
+    return "The answer was cut off at its token limit: ask again with a larger max_tokens.";
   }
   return "Nothing: this is the whole answer.";
 }

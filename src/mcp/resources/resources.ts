@@ -32,7 +32,7 @@ const listParams = z.looseObject({
   cursor: z.string({ error: "the nextCursor of the page before" }).optional(),
 });
 
-/** Makes the completions that are kept readable as resources, and tells who wants to know of changes. */
+/** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
 export function registerResources(
   server: Server,
   completions: Completions,
@@ -66,7 +66,7 @@ export function registerResources(
     } else if (!updates.subscribe(state.id, uri)) {
       throw new McpError(
         ErrorCode.InvalidRequest,
-        `There are ${MOST_SUBSCRIPTIONS} subscriptions already, which is as many as may be. Unsubscribe from some.`,
+        `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
       );
     }
     return {};
@@ -74,7 +74,7 @@ export function registerResources(
   server.setRequestHandler(requestOf("resources/unsubscribe"), ({ params }) => {
     const { uri } = checked(uriParams, params);
     const part = partOf(uri);
-    // Also of one that is gone: nobody has to know whether it still is there.
+    // Unsubscribing from an expired completion succeeds as well.
     if (part !== null) updates.unsubscribe(part.id, uri);
     return {};
   });
@@ -102,7 +102,7 @@ const TEMPLATES = [
 function follow(server: Server, completions: Completions, updates: ResourceUpdates): void {
   let unfollow: (() => void) | null = null;
   const { oninitialized, onclose } = server;
-  // Before that the protocol lets a server say nothing of its own accord.
+  // The protocol forbids notifications before initialization.
   server.oninitialized = () => {
     oninitialized?.();
     unfollow ??= completions.onChange((id, what) => updates.changed(id, what));
@@ -133,7 +133,7 @@ function meant(completions: Completions, uri: string) {
   if (named === null) {
     throw notFound(
       uri,
-      `No resource has this URI; those of completions are ${TEXT_TEMPLATE} and ${STATE_TEMPLATE}.`,
+      `No resource has this URI; completions have ${TEXT_TEMPLATE} and ${STATE_TEMPLATE}.`,
     );
   }
   const { id, part } = named;
@@ -152,7 +152,7 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
 }
 
 const notFound = (uri: string, what: string): McpError =>
-  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list names those there are.`, {
+  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list lists the existing ones.`, {
     uri: truncate(uri, LONGEST_URI),
   });
 
@@ -177,7 +177,7 @@ function statesAfter(
   if (time === undefined) {
     throw new McpError(
       ErrorCode.InvalidParams,
-      "This cursor is none of this server's. Leave cursor out to begin with the newest.",
+      "Unknown cursor. Omit cursor to start with the newest.",
     );
   }
   const at = states.findIndex((state) => state.id === id);

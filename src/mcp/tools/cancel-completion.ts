@@ -7,7 +7,7 @@ export const cancelCompletion = defineTool({
   name: "cancel_completion",
   title: "Cancel a completion",
   description:
-    "Stops a completion that waits or runs, and keeps its text so far. Says whether the device is free.",
+    "Cancels a queued or running completion and keeps its text so far. Reports whether the device is free.",
   arguments: z.strictObject({
     completion_id: z.string("a completion_id").min(1, "a completion_id"),
   }),
@@ -15,7 +15,7 @@ export const cancelCompletion = defineTool({
     device_busy: z
       .boolean()
       .nullable()
-      .describe("Whether the device goes on with it; null: not known"),
+      .describe("True if the device still works on it; null if unknown"),
   }),
   effect: "changes",
 
@@ -34,12 +34,12 @@ export const cancelCompletion = defineTool({
 });
 
 const endedWords = ({ id, status }: CompletionState): string =>
-  `${id} had ended before, ${status}; there is nothing to cancel. get_completion returns its text.`;
+  `${id} had already ended (${status}); there is nothing to cancel. get_completion returns its text.`;
 
 function cancelledWords(state: CompletionState, deviceBusy: boolean | null): string {
   const { id, status, usage } = state;
-  if (!hasEnded(state)) return `${id} is being cancelled, and has not ended yet.`;
-  if (status !== "cancelled") return `${id} came to its own end meanwhile: ${status}.`;
+  if (!hasEnded(state)) return `${id} is being cancelled but has not ended yet.`;
+  if (status !== "cancelled") return `${id} ended before it was cancelled: ${status}.`;
   const tokens = usage.outputTokens;
   const after =
     tokens === null
@@ -49,8 +49,8 @@ function cancelledWords(state: CompletionState, deviceBusy: boolean | null): str
 }
 
 function deviceWords(busy: boolean | null): string {
-  if (busy === false) return "The device is free of it.";
+  if (busy === false) return "The device is free.";
   return busy === true
-    ? "The device is busy with it for a while yet: this service cannot be told to stop."
-    : "Whether the device goes on with it is not known.";
+    ? "The device stays busy with it for a while: this service does not support cancellation."
+    : "It is unknown whether the device still works on it.";
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { COMPLETION_STATUSES } from "../../foundry/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
 import { cancelledError, FoundryError } from "../../lib/index.js";
-import { cancellationOf } from "../call-policy.js";
+import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
@@ -14,8 +14,6 @@ import {
   FINISH_REASONS,
   LONGEST_TEXT,
   nextFrom,
-  replyWithin,
-  replyWithinMs,
   sharedSettings,
   wholeOf,
 } from "./shared/index.js";
@@ -23,7 +21,7 @@ import {
 const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
 const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";
 
-/** Each item is checked alone, since a bad one fails alone; hosts are told what fits all the same. */
+/** Items are validated one by one, so that an invalid item does not fail the others; the listed schema still names the type. */
 const items = (type: "string" | "object") =>
   z.array(z.unknown().meta({ type }), SIZE).min(1, SIZE).max(BATCH_LIMIT, SIZE);
 
@@ -31,11 +29,14 @@ const result = z.object({
   batch_id: z.string(),
   results: z.array(
     z.object({
-      index: z.int().describe("In the input, from 0"),
+      index: z.int().describe("Position in the input, from 0"),
       completion_id: z.string(),
       status: z.enum(COMPLETION_STATUSES),
       text: z.string(),
-      next_from: z.int().nullable().describe("Where get_completion reads on; null: all is here"),
+      next_from: z
+        .int()
+        .nullable()
+        .describe("Offset to continue from with get_completion; null if complete"),
       finish_reason: z.enum(FINISH_REASONS).nullable(),
       model: z.string().nullable(),
       usage: z.object({
@@ -54,20 +55,26 @@ const result = z.object({
     }),
   ),
   counts: z.record(z.enum(COMPLETION_STATUSES), z.int()),
-  pending: z.array(z.string()).describe("completion_ids of the results still to come"),
+  pending: z.array(z.string()).describe("completion_ids of the results not returned yet"),
   device_busy: z.boolean().nullable().optional(),
   warnings: z.array(z.string()),
 });
 
 const argumentsSchema = z
   .strictObject({
-    prompts: items("string").describe("Requests with the same settings").optional(),
+    prompts: items("string").describe("Prompts that share the settings below").optional(),
     requests: items("object")
-      .describe("Or whole ones: prompt or messages each, and settings that differ")
+      .describe(
+        "Instead of prompts: objects with prompt or messages, and settings that override the shared ones",
+      )
       .optional(),
     ...sharedSettings,
-    batch_id: z.string(NAME).regex(BATCH_ID, NAME).describe("Names it, or continues it").optional(),
-    cancel: z.boolean("true or false").describe("Stops the batch of batch_id").optional(),
+    batch_id: z
+      .string(NAME)
+      .regex(BATCH_ID, NAME)
+      .describe("Id for a new batch, or the id of a batch to continue")
+      .optional(),
+    cancel: z.boolean("true or false").describe("Cancel the batch with this batch_id").optional(),
     reply_within: replyWithin,
   })
   .superRefine((given, context) => {
@@ -83,7 +90,7 @@ export const completeBatch = defineTool({
   name: "complete_batch",
   title: "Complete many prompts with a local model",
   description:
-    "Like complete, for up to 500 prompts or requests at once; a failed request does not affect the others. Returns within reply_within what is done, in the order of the input, and a batch_id: call again with that alone until pending is empty. Each call returns only results that no call before has returned.",
+    "Like complete, for up to 500 prompts or requests; one failure does not affect the others. Returns a batch_id and the results finished within reply_within, in input order. Call again with only batch_id until pending is empty. Each result is returned once.",
   arguments: argumentsSchema,
   result,
   effect: "generates",
@@ -96,7 +103,7 @@ export const completeBatch = defineTool({
     }
     const batch = await batchOf(given, client.batches);
     await waitFor(batch, replyWithinMs(reply_within, policy), context);
-    // Nobody would read the answer, and a result is given once.
+    // A result is returned once, and the caller of an aborted call would not receive it.
     if (signal.aborted) throw cancelledError();
     return answered(batch);
   },
@@ -108,23 +115,23 @@ function problemOf(
   const { prompts, requests, batch_id, cancel } = given;
   if (prompts !== undefined && requests !== undefined) {
     return [
-      "Both prompts and requests came, but a batch takes one of them",
+      "Both prompts and requests were given, but a batch takes only one of them",
       "Give either prompts, which share their settings, or requests, which have their own.",
     ];
   }
   if (cancel === true && batch_id === undefined) {
-    return ["Which batch to cancel was not told", "Give its batch_id."];
+    return ["cancel requires batch_id", "Give the batch_id of the batch to cancel."];
   }
   if (prompts === undefined && requests === undefined && batch_id === undefined) {
     return [
-      "None of prompts, requests and batch_id came, but one is needed",
+      "One of prompts, requests and batch_id is required",
       "Give prompts or requests to start a batch, or batch_id to continue one.",
     ];
   }
   return null;
 }
 
-/** The batch that is meant: a new one, one that goes on, or one that a host's timeout cut off. */
+/** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
   batches: Batches,
@@ -136,8 +143,8 @@ async function batchOf(
   if (known.key === key) return known;
   throw new FoundryError(
     "INVALID_ARGUMENT",
-    `There is a batch ${JSON.stringify(known.id)} already, with other requests or settings.`,
-    { action: "Give batch_id alone to continue it, or another batch_id for a new one." },
+    `Batch ${JSON.stringify(known.id)} already exists with other requests or settings.`,
+    { action: "Give only batch_id to continue it, or another batch_id to start a new batch." },
   );
 }
 
@@ -146,9 +153,9 @@ async function waitFor(
   withinMs: number,
   { signal, progress, policy }: ToolContext,
 ): Promise<void> {
-  const tell = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
-  const untell = batch.onChange(tell);
-  tell();
+  const report = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
+  const unsubscribe = batch.onChange(report);
+  report();
   batch.isDetached = false;
   try {
     const isEnough = (): boolean => batch.readyLength >= LONGEST_TEXT;
@@ -157,13 +164,13 @@ async function waitFor(
     if (signal.aborted) await leave(batch, cancellationOf(signal, policy.onCancel));
     throw thrown;
   } finally {
-    untell();
+    unsubscribe();
   }
 }
 
 async function leave(batch: Batch, how: "stop" | "detach"): Promise<void> {
   if (how === "detach") batch.isDetached = true;
-  // Another call that waits for it still wants it.
+  // Do not cancel while another call waits for this batch.
   else if (!batch.isWatched) await batch.cancel();
 }
 
@@ -173,7 +180,8 @@ function answered(
 ): ToolAnswer<z.output<typeof result>> {
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
-  const busy = "The device may be busy for a while yet: it cannot be told to stop, or may not be.";
+  const busy =
+    "The device may stay busy for a while: the service did not confirm the cancellation.";
   const warnings = batchWarnings(parts);
   return {
     text: batchText(batch, parts),
@@ -193,7 +201,7 @@ function answered(
   };
 }
 
-/** As many results as a host can take at once, one at least; the others come with the next call. */
+/** At least one result, and as many as fit in one answer. The next call returns the others. */
 function fittingParts(batch: Batch): BatchPart[] {
   const parts: BatchPart[] = [];
   let length = 0;

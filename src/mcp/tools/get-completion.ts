@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
-import { failureLine } from "../failure-text.js";
-import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
+import { replyWithin, replyWithinMs } from "../call-policy.js";
+import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answerOf,
   completionResult,
@@ -13,8 +13,6 @@ import {
   latestText,
   notesOn,
   partOf,
-  replyWithin,
-  replyWithinMs,
   resultOf,
   severalText,
   tellEvent,
@@ -29,8 +27,8 @@ const result = z.object({
   completions: z.array(completionResult),
   errors: z
     .array(z.object({ completion_id: z.string(), code: z.string(), message: z.string() }))
-    .describe("Of ids that are not kept"),
-  latest: z.array(latestCompletion).optional().describe("Without completion_ids"),
+    .describe("Unknown or expired ids"),
+  latest: z.array(latestCompletion).optional().describe("Only without completion_ids"),
 });
 type Answer = ToolAnswer<z.output<typeof result>>;
 
@@ -38,7 +36,7 @@ export const getCompletion = defineTool({
   name: "get_completion",
   title: "Get the rest of a completion",
   description:
-    "Waits for completions that were not finished and returns their text, from an offset on so that nothing is read twice. Without completion_ids: lists the latest ones.",
+    "Waits for unfinished completions and returns their text, from an offset to avoid reading text twice. Without completion_ids: lists the latest completions.",
   arguments: z
     .strictObject({
       completion_ids: z
@@ -49,7 +47,7 @@ export const getCompletion = defineTool({
       from: z
         .int(FROM_ALLOWED)
         .min(0, FROM_ALLOWED)
-        .describe("Character offset, with one id")
+        .describe("Character offset to start at; only with one id")
         .optional(),
       reply_within: replyWithin,
     })
@@ -57,8 +55,8 @@ export const getCompletion = defineTool({
       if (from === undefined || new Set(ids).size === 1) return;
       context.addIssue({
         code: "custom",
-        message: `from came with ${ids.length === 0 ? "no" : "several"} completion_ids, and goes with one`,
-        params: { fix: "Leave from out, or ask for one completion." },
+        message: `from requires exactly one completion_id, but ${ids.length === 0 ? "none was" : "several were"} given`,
+        params: { fix: "Omit from, or give one completion_id." },
       });
     }),
   result,
@@ -87,7 +85,7 @@ async function one(
   { client, signal, progress }: ToolContext,
 ): Promise<Answer> {
   const before = client.completions.get(id);
-  // Refused at once, and not after the wait.
+  // Reject an invalid offset before waiting.
   offsetIn(before, from);
   tellState(before, progress);
   const state = await client.completions.wait(id, {
@@ -96,23 +94,23 @@ async function one(
     onEvent: (event) => tellEvent(event, progress),
   });
   const excerpt = partOf(state, offsetIn(state, from), LONGEST_TEXT);
-  const turned = excerpt.from < from - 1 ? [TURNED_OUT_TO_BE_THINKING] : [];
+  const restarted = excerpt.from < from - 1 ? [WAS_THINKING] : [];
   const answer = {
-    notes: [...turned, ...notesOn(state, excerpt)],
+    notes: [...restarted, ...notesOn(state, excerpt)],
     result: { completions: [resultOf(state, excerpt)], errors: [] },
   };
   if (!hasEnded(state)) return { ...answer, text: goesOnText(state, excerpt) };
   if (state.error !== null) return { ...answer, failure: state.error, textSoFar: excerpt.text };
   if (excerpt.from > 0 && excerpt.text === "") {
-    return { ...answer, text: `(Finished: there is nothing after character ${excerpt.from}.)` };
+    return { ...answer, text: `(Finished: there is no text after character ${excerpt.from}.)` };
   }
   return { ...answer, text: answerOf(state, excerpt) };
 }
 
-const TURNED_OUT_TO_BE_THINKING =
-  "What was read before turned out to be the model's thinking; this is the answer from its beginning.";
+const WAS_THINKING =
+  "The text returned earlier was the model's thinking. This is the answer from its beginning.";
 
-/** Where to read from. A text can become shorter in one case: when it turns out to be thinking. */
+/** The offset to read from. A text only becomes shorter when its beginning is recognised as thinking. */
 function offsetIn({ id, text, reasoning }: CompletionState, from: number): number {
   if (from <= text.length) return from;
   if (reasoning !== null && from <= reasoning.length + text.length) return 0;
@@ -159,7 +157,7 @@ async function several(
   };
 }
 
-/** Their texts, which come to one result together: what one leaves is there for those after it. */
+/** Splits the text budget of one result: what one completion does not use is available to the next ones. */
 function shared(states: readonly CompletionState[]) {
   let left = LONGEST_TEXT;
   return states.map((state, index) => {

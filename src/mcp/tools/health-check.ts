@@ -6,7 +6,7 @@ export const healthCheck = defineTool({
   name: "health_check",
   title: "Check the local model service",
   description:
-    "Reports whether the local model service works: reachable, busy, loaded models, memory, and each problem with its fix. Use it when another tool fails. Changes nothing. null means unknown.",
+    "Reports whether the local model service works: reachable, busy, loaded models, memory, and each problem with its fix. Use it when another tool fails. Read-only. null means unknown.",
   arguments: z.strictObject({}),
   result: z.object({
     status: z.enum(["healthy", "degraded", "unavailable"]),
@@ -14,7 +14,7 @@ export const healthCheck = defineTool({
     dialect: z.enum(DIALECT_NAMES).nullable(),
     found_by: z.enum(FOUND_BY).nullable(),
     loaded_models: z.array(z.string()).nullable(),
-    busy: z.boolean().nullable().describe("Loading a model"),
+    busy: z.boolean().nullable().describe("True while it loads a model"),
     memory: z
       .object({
         process_mb: z.number().nullable(),

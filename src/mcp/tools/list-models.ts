@@ -10,11 +10,11 @@ export const listModels = defineTool({
   name: "list_models",
   title: "List local models",
   description:
-    "Lists the language models of the user's machine with what is known of each: alias, exact id, whether it is downloaded and loaded, size, device, task, context length. Use it to choose a model for complete. null means unknown.",
+    "Lists the local language models with their known properties: alias, exact id, whether it is downloaded and loaded, size, device, task, context length. Use it to choose a model for complete. null means unknown.",
   arguments: z.strictObject({
     filter: z
       .enum(FILTERS, { error: `one of ${FILTERS.join(", ")}` })
-      .describe("Default: downloaded; all adds those that could be downloaded")
+      .describe("Default: downloaded. all also lists models available for download")
       .optional(),
     search: completionFields.model.describe("Part of an alias or id").optional(),
     task: completionFields.model.describe("Such as chat-completion or embeddings").optional(),
@@ -43,7 +43,7 @@ export const listModels = defineTool({
       }),
     ),
     default_model: z.string().nullable(),
-    truncated: z.boolean().describe("There are more than limit"),
+    truncated: z.boolean().describe("True if more models match than limit"),
   }),
   effect: "reads",
 
@@ -76,7 +76,7 @@ export const listModels = defineTool({
   },
 });
 
-/** What nobody knows is not left out: a model that may be downloaded is worth a try. */
+/** Models of unknown download state are included, since they may be usable. */
 function passes({ downloaded, loaded }: ModelInfo, filter: (typeof FILTERS)[number]): boolean {
   if (filter === "loaded") return loaded === true;
   return filter === "all" || downloaded !== false;
@@ -105,7 +105,7 @@ function headline(shown: number, fitting: number, all: number, asked: Asked): st
 }
 
 function nothingFits(all: number, { filter, search, task }: Asked): string {
-  if (all === 0) return "The service lists no models; health_check tells why.";
+  if (all === 0) return "The service lists no models; health_check reports why.";
   const isNarrow = search !== undefined || task !== undefined;
   const wider = isNarrow ? "leave search and task out" : 'try filter "all"';
   if (filter === "loaded" && !isNarrow) return "No model is known to be loaded.";
@@ -136,9 +136,7 @@ function notes(
   const unknown = models.filter(({ downloaded }) => downloaded === null).length;
   const isUnclear = filter !== "loaded" && unknown > 0;
   return [
-    ...(isUnclear
-      ? ["The service does not tell which of these are downloaded; using one shows it."]
-      : []),
+    ...(isUnclear ? ["The service does not report which of these models are downloaded."] : []),
     ...(warning === null ? [] : [warning]),
   ];
 }

@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadState } from "../../jobs/index.js";
-import { cancellationOf } from "../call-policy.js";
+import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool } from "../tool.js";
-import { replyWithin, replyWithinMs } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -13,17 +12,22 @@ export const loadModel = defineTool({
   name: "load_model",
   title: "Load a local model",
   description:
-    "Loads a model into memory, which takes seconds to minutes. complete does this by itself; use it to warm a model up, to choose its device, or, with download, to get a model that is not here yet: gigabytes, so ask the user first. Returns the model's exact id; while status is loading or downloading, call it again with the same model to go on waiting.",
+    "Loads a model into memory, which takes seconds to minutes. complete does this automatically; use load_model to warm up a model, to choose its device or, with download, to download a model (gigabytes: ask the user first). Returns the exact model id. While status is loading or downloading, call again with the same model to keep waiting.",
   arguments: z.strictObject({
     model: completionFields.model.describe("Alias, name or id from list_models"),
     device: z
       .enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` })
-      .describe("Load the variant for it. Default: the one that is ready, or the service's choice")
+      .describe(
+        "Load the variant for this device. Default: the ready variant, or the service's choice",
+      )
       .optional(),
-    download: z.boolean("true or false").describe("Download it first if it is not here").optional(),
+    download: z
+      .boolean("true or false")
+      .describe("Download the model first if it is missing")
+      .optional(),
     force: z
       .boolean("true or false")
-      .describe("Go ahead although memory or disk seem too small")
+      .describe("Proceed even if memory or disk space seems too small")
       .optional(),
     reply_within: replyWithin,
   }),
@@ -42,7 +46,7 @@ export const loadModel = defineTool({
     const withinMs = replyWithinMs(reply_within, policy);
     let state: LoadState;
     try {
-      state = await loads.wait(load, { withinMs, signal, onStatus: teller(progress) });
+      state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
     } catch (thrown) {
       if (signal.aborted && cancellationOf(signal, policy.onCancel) === "stop") loads.stop(load);
       throw thrown;
@@ -63,24 +67,24 @@ export const loadModel = defineTool({
   },
 });
 
-/** That it is loading has been said; it is said again only after something else. */
-function teller(progress: ProgressReporter): (news: StatusUpdate) => void {
-  let isElse = false;
+/** Reports loading again only after another step: the call has already reported it once. */
+function statusReporter(progress: ProgressReporter): (news: StatusUpdate) => void {
+  let hadOtherStep = false;
   return (news) => {
     if (news.step !== "loading") {
-      isElse = true;
+      hadOtherStep = true;
       progress.news(news, "Loading it");
-    } else if (isElse) {
+    } else if (hadOtherStep) {
       progress.waiting(news.message);
     }
   };
 }
 
-const GO_ON = "Call load_model again with the same model to go on waiting.";
+const GO_ON = "Call load_model again with the same model to keep waiting.";
 
 function textOf({ model, status, percent, elapsedMs, news }: LoadState): string {
   const seconds = elapsedMs / 1000;
-  if (status === "already_loaded") return `${model} was loaded already.`;
+  if (status === "already_loaded") return `${model} was already loaded.`;
   if (status === "loaded") return `${model} is loaded; it took ${seconds.toFixed(1)} s.`;
   const soFar = `after ${Math.round(seconds)} s`;
   if (status === "downloading" && percent !== null) {
@@ -89,6 +93,6 @@ function textOf({ model, status, percent, elapsedMs, news }: LoadState): string 
   const isLoading = news === null || news === `Loading ${model}`;
   const what = isLoading
     ? `${model} is still loading ${soFar}`
-    : `${model} is not loaded yet ${soFar}. At it: ${news}`;
+    : `${model} is not loaded yet ${soFar}. Current step: ${news}`;
   return `${what}. ${GO_ON}`;
 }

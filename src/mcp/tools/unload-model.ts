@@ -6,12 +6,14 @@ export const unloadModel = defineTool({
   name: "unload_model",
   title: "Unload a local model",
   description:
-    "Frees the memory of a loaded model; its files stay, and the next use loads it again. Refused while it answers.",
+    "Unloads a model from memory. Its files stay, and the next use loads it again. Refused while the model is answering.",
   arguments: z.strictObject({
     model: completionFields.model.describe("Alias, name or id from list_models"),
     force: z
       .boolean("true or false")
-      .describe("Also while it answers, where the service can; breaks those answers off")
+      .describe(
+        "Unload even while the model is answering, if the service allows it; interrupts those answers",
+      )
       .optional(),
   }),
   result: z.object({

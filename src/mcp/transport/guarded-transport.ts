@@ -64,7 +64,7 @@ export class GuardedTransport implements Transport {
     }
     const isTaken = this.#contain(() => this.onmessage?.(request ?? message, extra));
     if (isTaken || request === null) return;
-    const what = "foundry-local-mcp failed on this request. Others are not affected.";
+    const what = "foundry-local-mcp failed on this request. Other requests are not affected.";
     this.#refuse(ErrorCode.InternalError, what, request.id);
   };
 

@@ -45,7 +45,7 @@ export function* readingsOf(line: string): Generator<Reading, void> {
   try {
     parsed = JSON.parse(withoutDepths(line, DEEPEST_JSON));
   } catch {
-    yield refused(ErrorCode.ParseError, "This line is no JSON.");
+    yield refused(ErrorCode.ParseError, "Invalid JSON.");
     return;
   }
   // Protocol version 2025-03-26 lets a client send several messages as a list.
@@ -65,11 +65,11 @@ function outerIdOf(line: string): string | number | undefined {
 
 function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
   if (list.length === 0) {
-    yield refused(ErrorCode.InvalidRequest, "This list of messages is empty.");
+    yield refused(ErrorCode.InvalidRequest, "The batch of messages is empty.");
     return;
   }
   if (list.length > MOST_MESSAGES_IN_LIST) {
-    const what = `This is a list of ${list.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None of them was read.`;
+    const what = `The batch has ${list.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None was processed.`;
     yield refused(ErrorCode.InvalidRequest, what);
     return;
   }
@@ -83,13 +83,13 @@ function refused(code: ErrorCode, message: string, id?: string | number): Readin
 /** What each message has, in the order in which a mistake in it is named. */
 const envelopeSchema = z.looseObject(
   {
-    jsonrpc: z.literal("2.0", { error: 'jsonrpc is "2.0" in each message' }),
+    jsonrpc: z.literal("2.0", { error: 'jsonrpc must be "2.0"' }),
     id: z.unknown().refine((id) => id === undefined || RequestIdSchema.safeParse(id).success, {
-      error: "id is a text or a whole number",
+      error: "id must be a string or an integer",
     }),
-    method: z.string({ error: "method is a text" }).optional(),
+    method: z.string({ error: "method must be a string" }).optional(),
   },
-  { error: "A message is a JSON object" },
+  { error: "A message must be a JSON object" },
 );
 
 /** As much of a message as is needed to answer it. JSON-RPC lets a number be any, and MCP does not. */
@@ -105,15 +105,15 @@ function readingOf(given: unknown): Reading {
   const id = isResponse ? undefined : withId?.id;
   const envelope = envelopeSchema.safeParse(given);
   if (!envelope.success) return noMessage(envelope.error.issues[0]?.message, id);
-  if (isResponse) return noMessage("A response has a result or an error, which are objects", id);
-  if (envelope.data.method === undefined) return noMessage("A request has a method", id);
+  if (isResponse) return noMessage("A response must have a result or an error object", id);
+  if (envelope.data.method === undefined) return noMessage("A request must have a method", id);
   const schema = "id" in envelope.data ? JSONRPCRequestSchema : JSONRPCNotificationSchema;
   const [issue] = schema.safeParse(given).error?.issues ?? [];
   if (issue?.path[0] === "params") {
     return refused(ErrorCode.InvalidParams, mistakeOf(issue), id);
   }
-  return noMessage("A request has jsonrpc, id, method and params, and nothing else", id);
+  return noMessage("A request may only have jsonrpc, id, method and params", id);
 }
 
 const noMessage = (why: string | undefined, id: string | number | undefined): Reading =>
-  refused(ErrorCode.InvalidRequest, `This is no JSON-RPC 2.0 message. ${why}.`, id);
+  refused(ErrorCode.InvalidRequest, `Invalid JSON-RPC 2.0 message. ${why}.`, id);

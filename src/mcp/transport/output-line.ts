@@ -23,7 +23,7 @@ function jsonOf(message: JSONRPCMessage): string {
     return JSON.stringify(message);
   } catch (thrown) {
     if ("method" in message || message.id === undefined) throw thrown;
-    const what = "The answer could not be written as JSON, which is a defect of foundry-local-mcp.";
+    const what = "The answer could not be serialized as JSON, which is a bug in foundry-local-mcp.";
     return JSON.stringify(
       answerOf({ code: ErrorCode.InternalError, message: what, id: message.id }),
     );

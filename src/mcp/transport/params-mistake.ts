@@ -2,11 +2,11 @@ import type { z } from "zod";
 import { LONGEST_QUOTE, printable } from "../../lib/index.js";
 
 const TYPES: ReadonlyMap<string, string> = new Map([
-  ["string", "a text"],
+  ["string", "a string"],
   ["number", "a number"],
-  ["int", "a whole number"],
-  ["boolean", "true or false"],
-  ["array", "a list"],
+  ["int", "an integer"],
+  ["boolean", "a boolean"],
+  ["array", "an array"],
   ["object", "a JSON object"],
   ["record", "a JSON object"],
 ]);
@@ -16,5 +16,5 @@ export function mistakeOf(issue: z.core.$ZodIssue): string {
   const name = printable(issue.path.map(String).join("."), LONGEST_QUOTE);
   const type = issue.code === "invalid_type" ? TYPES.get(issue.expected) : undefined;
   if (type !== undefined) return `${name} must be ${type}.`;
-  return `${name} does not fit what the protocol allows there.`;
+  return `Invalid value for ${name}.`;
 }

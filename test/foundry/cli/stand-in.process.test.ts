@@ -93,12 +93,12 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
     expect(standIn.processes).toBe(1);
   });
 
-  it.each<[FoundryCliSwitches["ends"], RegExp]>([
-    ["crashes", /^ended with exit code 134$/],
-    ["hangs_silently", /^did not answer within 1 s$/],
-  ])("says that it %s", async (ends, what) => {
+  it.each<[FoundryCliSwitches["ends"], number, RegExp]>([
+    ["crashes", 20_000, /^ended with exit code 134$/],
+    ["hangs_silently", 1000, /^did not answer within 1 s$/],
+  ])("says that it %s", async (ends, timeoutMs, what) => {
     const { cli, standIn } = await installed(generation, { ends, ignoresTermination: true });
-    const report = await cli.status({ timeoutMs: 1000 });
+    const report = await cli.status({ timeoutMs });
     expect(report).toEqual({ kind: "failed", what: expect.stringMatching(what) });
     await standIn.waitFor(({ processes }) => processes === 0);
   });

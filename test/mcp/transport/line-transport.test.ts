@@ -206,7 +206,7 @@ describe("a line that is odd", () => {
     input.write(`[${messages}]\n[${messages.slice(1)}]\n`);
     await settled();
     expect(answers()).toMatchObject([
-      { error: { code: -32600, message: expect.stringContaining("a list of 101 messages") } },
+      { error: { code: -32600, message: expect.stringContaining("101 messages") } },
     ]);
     expect(received).toHaveLength(MOST_MESSAGES_IN_LIST);
   });

@@ -5,7 +5,7 @@ import { completionFields, promptProblem } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
 import { parseArguments, toFoundryError } from "../../../lib/index.js";
 
-/** What the requests of a batch may share, and each may set for itself. */
+/** Settings that the requests of a batch share and each request may override. */
 export const sharedSettings = {
   system: completionFields.system.optional(),
   model: completionFields.model.optional(),

@@ -1,14 +1,14 @@
 import type { Batch, BatchResult } from "../../../jobs/index.js";
-import { failureLine } from "../../failure-text.js";
+import { failureLine } from "../../tool.js";
+import type { Excerpt } from "./completion-result.js";
 import { answerOf, restAdvice } from "./completion-words.js";
-import type { Excerpt } from "./excerpt.js";
 
 /** A result as far as it fits. */
 export interface BatchPart extends BatchResult {
   readonly excerpt: Excerpt;
 }
 
-/** More of them are told by their number: each is a line that somebody has to read. */
+/** Further warnings are only counted. */
 const MOST_WARNINGS = 10;
 
 /** How far a batch is. */
@@ -16,12 +16,12 @@ export function batchProgress(batch: Batch): string {
   const { done, size, outage } = batch;
   const counts = batch.counts();
   const failed = counts.failed + counts.interrupted;
-  const told = [`${done} of ${size} done`];
-  if (failed > 0) told.push(`${failed} failed`);
-  if (counts.cancelled > 0) told.push(`${counts.cancelled} cancelled`);
-  if (counts.loading > 0) told.push("loading the model");
-  if (outage !== null) told.push("waiting for Foundry Local to be back");
-  return told.join(", ");
+  const words = [`${done} of ${size} done`];
+  if (failed > 0) words.push(`${failed} failed`);
+  if (counts.cancelled > 0) words.push(`${counts.cancelled} cancelled`);
+  if (counts.loading > 0) words.push("loading the model");
+  if (outage !== null) words.push("waiting for Foundry Local to come back");
+  return words.join(", ");
 }
 
 /** What to call next, then each result under its number; equal failures together. */
@@ -30,7 +30,7 @@ export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
   const pending = batch.pending.length;
   const first =
     pending === 0
-      ? `Batch ${id}: ${batchProgress(batch)}. All results have been given.`
+      ? `Batch ${id}: ${batchProgress(batch)}. All results have been returned.`
       : `Not finished: batch ${id}, ${batchProgress(batch)}. ${resultsWords(pending)} still to come: call complete_batch with batch_id ${id} and nothing else.`;
   const answers = parts.filter(({ state }) => state.error === null || state.text !== "");
   return [first, ...answers.map(answerText), ...failures(parts)].join("\n\n");
@@ -39,7 +39,7 @@ export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
 /** What a reader of the results must know besides. */
 export function batchNotes(batch: Batch, parts: readonly BatchPart[]): string[] {
   const { outage } = batch;
-  const gone = `Foundry Local is gone, and the batch goes on when it is back. ${outage === null ? "" : failureLine(outage)}`;
+  const gone = `Foundry Local is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
   const isCut = parts.filter(({ state }) => state.finishReason === "length");
   const cut = `Cut off at the token limit: ${numbers(isCut)}. Ask for these again with a larger max_tokens.`;
   const rests = parts.filter(({ excerpt }) => excerpt.isCut);
@@ -58,13 +58,13 @@ export function batchWarnings(parts: readonly BatchPart[]): string[] {
   }
   const lines = [...warnings].map(([text, those]) => `${numbers(those)}: ${text}`);
   const more = lines.length - MOST_WARNINGS;
-  return more > 0 ? [...lines.slice(0, MOST_WARNINGS), `And ${more} more of other kinds.`] : lines;
+  return more > 0 ? [...lines.slice(0, MOST_WARNINGS), `And ${more} other warnings.`] : lines;
 }
 
 function answerText({ index, state, excerpt }: BatchPart): string {
   const { status, error } = state;
   if (error === null) return `[${index}]\n${answerOf(state, excerpt)}`;
-  return `[${index}] ${status}, not the whole answer:\n${excerpt.text}`;
+  return `[${index}] ${status}, incomplete answer:\n${excerpt.text}`;
 }
 
 function failures(parts: readonly BatchPart[]): string[] {

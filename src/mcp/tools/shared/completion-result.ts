@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { COMPLETION_STATUSES, type FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../../jobs/index.js";
-import { failureLine } from "../../failure-text.js";
-import { type Excerpt, excerptOf, headOf } from "./excerpt.js";
+import { failureLine } from "../../tool.js";
 
 export const FINISH_REASONS = [
   "stop",
@@ -16,22 +15,22 @@ export const LONGEST_TEXT = 60_000;
 /** Thinking is a detail beside the answer. */
 const LONGEST_REASONING = 20_000;
 
-/** What every tool tells of a completion. */
+/** The fields every tool returns for a completion. */
 export const completionShape = {
   completion_id: z.string(),
   status: z.enum(COMPLETION_STATUSES),
   text: z.string(),
-  from: z.int().describe("Offset of text in the whole"),
-  next_from: z.int().nullable().describe("Where to read on; null: this was the end"),
+  from: z.int().describe("Offset of text in the whole text"),
+  next_from: z.int().nullable().describe("Offset to continue from; null at the end"),
   total_chars: z.int(),
-  reasoning: z.string().nullable().describe("What the model thought before answering"),
+  reasoning: z.string().nullable().describe("The model's reasoning before its answer"),
   finish_reason: z
     .enum(FINISH_REASONS)
     .nullable()
-    .describe("length: cut at max_tokens or at the end of the context"),
+    .describe("length: cut off at max_tokens or the context limit"),
   model: z.string().nullable().describe("Exact id"),
-  place: z.int().nullable().describe("In the queue, 1 is next"),
-  eta_s: z.number().nullable().describe("Until its turn, roughly"),
+  place: z.int().nullable().describe("Position in the queue; 1 is next"),
+  eta_s: z.number().nullable().describe("Estimated seconds until it starts"),
   usage: z.object({
     input_tokens: z.int().nullable(),
     output_tokens: z.int().nullable(),
@@ -52,7 +51,7 @@ export const completionShape = {
 export const completionResult = z.object(completionShape);
 export type CompletionResult = z.output<typeof completionResult>;
 
-/** A completion as a result of a tool. Some hosts show only this part, so a failure is told here, too. */
+/** A completion as structured tool result. Includes the failure, since some hosts show only this part. */
 export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionResult {
   const { usage, timing, error } = state;
   return {
@@ -62,7 +61,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     from: excerpt.from,
     next_from: nextFrom(state, excerpt),
     total_chars: excerpt.total,
-    // Paid for once: whoever reads on has had it.
+    // Returned once, with the first part of the text.
     reasoning: excerpt.from > 0 ? null : reasoningOf(state),
     finish_reason: state.finishReason,
     model: state.model,
@@ -93,7 +92,7 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 /** All of a completion's text that fits one result, from the beginning. */
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
-/** Where to read on: what is left of it, or what is still to come. */
+/** The offset to continue from, for text that was cut or is still growing. */
 export function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
   return isCut || !hasEnded(state) ? from + text.length : null;
 }
@@ -106,3 +105,41 @@ function reasoningOf({ reasoning }: CompletionState): string | null {
 /** Never 0, which would say that it is over. */
 export const secondsOf = (milliseconds: number | null): number | null =>
   milliseconds === null ? null : Math.max(1, Math.round(milliseconds / 1000));
+
+/** A stretch of a text, in UTF-16 code units, that cuts no character in half. */
+export interface Excerpt {
+  readonly text: string;
+  readonly from: number;
+  /** How long the whole text is, so far. */
+  readonly total: number;
+  /** Whether there is more of it already. */
+  readonly isCut: boolean;
+}
+
+interface ExcerptOptions {
+  readonly from: number;
+  readonly longest: number;
+  /** What comes last may be the first half of a character whose other half is still to come. */
+  readonly isGrowing: boolean;
+}
+
+export function excerptOf(whole: string, { from, longest, isGrowing }: ExcerptOptions): Excerpt {
+  const begin = cutsPair(whole, from) ? from - 1 : from;
+  const last = isGrowing && isHigh(whole, whole.length - 1) ? whole.length - 1 : whole.length;
+  const limit = Math.min(last, begin + longest);
+  const end = Math.max(begin, cutsPair(whole, limit) ? limit - 1 : limit);
+  return {
+    text: whole.slice(begin, end),
+    from: begin,
+    total: whole.length,
+    isCut: end < last,
+  };
+}
+
+/** At most so much of the beginning of a text. */
+export const headOf = (whole: string, longest: number): string =>
+  whole.slice(0, cutsPair(whole, longest) ? longest - 1 : longest);
+
+const isHigh = (text: string, at: number): boolean => /^[\uD800-\uDBFF]$/.test(text.charAt(at));
+const isLow = (text: string, at: number): boolean => /^[\uDC00-\uDFFF]$/.test(text.charAt(at));
+const cutsPair = (text: string, at: number): boolean => isHigh(text, at - 1) && isLow(text, at);

@@ -1,7 +1,9 @@
-import { type CompletionState, hasEnded } from "../../../jobs/index.js";
+import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
+import type { FoundryError } from "../../../lib/index.js";
+import type { ProgressReporter } from "../../progress-reporter.js";
 import { completionUri } from "../../resources/index.js";
-import { nextFrom, secondsOf } from "./completion-result.js";
-import type { Excerpt } from "./excerpt.js";
+import { failureLine } from "../../tool.js";
+import { type Excerpt, nextFrom, secondsOf } from "./completion-result.js";
 
 /** The answer itself, nothing around it, so that it can be used as it is. */
 export function answerOf({ text, finishReason }: CompletionState, excerpt: Excerpt): string {
@@ -71,4 +73,69 @@ export function waitingWords(place: number, etaMs: number | null): string {
 export function restAdvice({ id }: CompletionState, { from, text, total }: Excerpt): string {
   const next = from + text.length;
   return `These are the characters ${from} to ${next} of ${total}. Call get_completion with completion_ids ["${id}"] and from ${next} to read on; ${completionUri(id)} is the whole as a resource.`;
+}
+
+interface Part {
+  readonly state: CompletionState;
+  readonly excerpt: Excerpt;
+}
+
+/** Several completions as one text: what to call next, then each under its id. */
+export function severalText(parts: readonly Part[], missing: readonly FoundryError[]): string {
+  const open = parts.filter(({ state }) => !hasEnded(state));
+  const ids = JSON.stringify(open.map(({ state }) => state.id));
+  const first =
+    open.length === 0
+      ? `All ${parts.length} have ended.`
+      : `Not finished: ${open.length} of ${parts.length} go on. Call get_completion with completion_ids ${ids} to wait for them.`;
+  return [first, ...missing.map(failureLine), ...parts.map(partText)].join("\n\n");
+}
+
+function partText({ state, excerpt }: Part): string {
+  const rest = excerpt.isCut ? `\n(${restAdvice(state, excerpt)})` : "";
+  const { id, status, error } = state;
+  if (!hasEnded(state)) return `${id}, ${howFar(state)}:\n${excerpt.text}${rest}`.trimEnd();
+  if (error !== null) {
+    return `${id}, ${status}, ${failureLine(error)}\n${excerpt.text}${rest}`.trimEnd();
+  }
+  return `${id}, ${status}:\n${answerOf(state, excerpt)}${rest}`;
+}
+
+const ASKING = "Asking Foundry Local";
+
+/** Tells a host what happens to a completion that a call waits for. */
+export function tellEvent(event: RunEvent, progress: ProgressReporter): void {
+  if (event.type === "status") {
+    tellStatus(event.status, event.model, progress);
+  } else if (event.type === "text") {
+    progress.token(event.text);
+  } else if (event.type === "reasoning") {
+    progress.token("");
+  } else if (event.type === "news") {
+    progress.news(event.news, ASKING);
+  } else if (event.type === "place") {
+    tellPlace(event.place, event.etaMs, progress);
+  }
+}
+
+/** Where a completion stands when a call begins to wait for it. */
+export function tellState(state: CompletionState, progress: ProgressReporter): void {
+  const { status, place, etaMs, model, news } = state;
+  if (status === "loading" || status === "running") tellStatus(status, model, progress);
+  else if (place !== null) tellPlace(place, etaMs, progress);
+  else progress.waiting(news ?? ASKING);
+}
+
+function tellStatus(
+  status: "loading" | "running",
+  model: string | null,
+  progress: ProgressReporter,
+): void {
+  progress.waiting(status === "loading" ? `Loading ${model ?? "the model"}` : "Reading the prompt");
+}
+
+function tellPlace(place: number, etaMs: number | null, progress: ProgressReporter): void {
+  progress.waitingInWords((seconds) =>
+    waitingWords(place, etaMs === null ? null : Math.max(0, etaMs - seconds * 1000)),
+  );
 }

@@ -6,7 +6,6 @@ export {
   batchText,
   batchWarnings,
 } from "./batch-words.js";
-export { tellEvent, tellState } from "./completion-progress.js";
 export {
   completionResult,
   FINISH_REASONS,
@@ -16,7 +15,12 @@ export {
   resultOf,
   wholeOf,
 } from "./completion-result.js";
-export { answerOf, goesOnText, notesOn } from "./completion-words.js";
+export {
+  answerOf,
+  goesOnText,
+  notesOn,
+  severalText,
+  tellEvent,
+  tellState,
+} from "./completion-words.js";
 export { latestCompletion, latestOf, latestText } from "./latest-completions.js";
-export { replyWithin, replyWithinMs } from "./reply-within.js";
-export { severalText } from "./several-completions.js";

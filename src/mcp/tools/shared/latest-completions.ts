@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { COMPLETION_STATUSES } from "../../../foundry/index.js";
 import type { CompletionState } from "../../../jobs/index.js";
-import { headOf } from "./excerpt.js";
+import { headOf } from "./completion-result.js";
 
 const MOST = 20;
 const LONGEST_BEGINNING = 80;
@@ -11,9 +11,9 @@ export const latestCompletion = z.object({
   completion_id: z.string(),
   status: z.enum(COMPLETION_STATUSES),
   model: z.string().nullable(),
-  age_s: z.int().describe("Since it was asked for"),
+  age_s: z.int().describe("Seconds since the request"),
   total_chars: z.int(),
-  beginning: z.string().describe("First words of its text"),
+  beginning: z.string().describe("First words of the text"),
 });
 type Latest = z.output<typeof latestCompletion>;
 
@@ -23,15 +23,14 @@ export const latestOf = (states: readonly CompletionState[], now = Date.now()): 
     completion_id: id,
     status,
     model,
-    // The clock may have been set meanwhile.
+    // The system clock may have been changed.
     age_s: Math.max(0, Math.round((now - createdAt) / 1000)),
     total_chars: text.length,
     beginning: beginningOf(text),
   }));
 
 export function latestText(latest: readonly Latest[]): string {
-  if (latest.length === 0)
-    return "There are no completions: none was asked for in the last 30 minutes.";
+  if (latest.length === 0) return "There are no completions from the last 30 minutes.";
   const lines = latest.map(({ completion_id, status, model, age_s, total_chars, beginning }) => {
     const words = beginning === "" ? "" : `: ${beginning}`;
     return `${completion_id}: ${status}, ${model ?? "no model yet"}, ${age_s} s ago, ${total_chars} characters${words}`;
