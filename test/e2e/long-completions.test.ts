@@ -250,7 +250,7 @@ test("bad input says what is wrong and what is right, and breaks nothing", async
     [get({ completion_ids: [id], from: 999 }), "INVALID_ARGUMENT", /has 24 characters.*0 to 24/s],
     [get({ completion_ids: [id], from: -1 }), "INVALID_ARGUMENT", /from/],
     [get({ completion_ids: [id], from: 1.5 }), "INVALID_ARGUMENT", /from/],
-    [get({ from: 3 }), "INVALID_ARGUMENT", /no completion_ids/],
+    [get({ from: 3 }), "INVALID_ARGUMENT", /exactly one completion_id, but none was given/],
     [get({ completion_ids: [id, "other"], from: 3 }), "INVALID_ARGUMENT", /several/],
     [get({ completion_ids: [] }), "INVALID_ARGUMENT", /1 to 50/],
     [get({ completion_ids: Array(51).fill(id) }), "INVALID_ARGUMENT", /1 to 50/],
