@@ -15,7 +15,7 @@ export {
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { completionFields, promptProblem } from "./completion/request-schema.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
-export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutTrials } from "./discovery/index.js";
+export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export type { Device, ModelInfo } from "./models/index.js";
 /** @internal For the client of `jobs`; keeps the schema library out of the published types. */

@@ -24,7 +24,7 @@ import {
   runCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
-import { type Trial, withoutTrials } from "./discovery/index.js";
+import { type Attempt, withoutAttempts } from "./discovery/index.js";
 import { checkHealth, type Health } from "./health/index.js";
 import { Metrics } from "./metrics.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
@@ -87,7 +87,7 @@ export interface UnloadResult {
 export interface Diagnosis {
   readonly health: Health;
   /** What was tried to find the service, in order; empty where its endpoint is set. */
-  readonly trials: readonly Trial[];
+  readonly attempts: readonly Attempt[];
   /** How long that took, a start of the service included; `null` where nothing was searched for. */
   readonly searchMs: number | null;
   readonly commandLine: {
@@ -296,12 +296,12 @@ export class FoundryClient {
     const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(letGo);
     if (version === undefined) letGo();
     return {
-      // The trials stand beside them.
+      // The attempts are listed separately.
       health: {
         ...health,
-        problems: health.problems.map(({ what, fix }) => ({ what: withoutTrials(what), fix })),
+        problems: health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix })),
       },
-      trials: this.#current.lastSearch?.trials ?? [],
+      attempts: this.#current.lastSearch?.attempts ?? [],
       searchMs: this.#current.lastSearchMs,
       commandLine:
         commandLine === null

@@ -278,7 +278,7 @@ export class CurrentService {
     tell({ step: "finding", message: "Looking for Foundry Local", percent: null });
     for (;;) {
       const begin = performance.now();
-      const { found, error } = await discovery.search({ tell });
+      const { found, error } = await discovery.search({ onStatus: tell });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
       const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
       const again = wasQuick ? pauses.shift() : undefined;
