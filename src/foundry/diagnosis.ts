@@ -1,12 +1,12 @@
 import type { CliGeneration } from "./cli/index.js";
-import type { Trial } from "./discovery/index.js";
+import type { Attempt } from "./discovery/index.js";
 import type { ServiceHealth } from "./health/index.js";
 
 /** What `doctor` shows of a machine and its service. */
 export interface Diagnosis {
   readonly health: ServiceHealth;
   /** What was tried to find the service, in order; empty where its endpoint is set. */
-  readonly trials: readonly Trial[];
+  readonly attempts: readonly Attempt[];
   /** How long that took, a start of the service included; `null` where nothing was searched for. */
   readonly searchMs: number | null;
   readonly commandLine: {

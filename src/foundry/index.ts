@@ -17,7 +17,7 @@ export { completionFields, promptProblem } from "./completion/request-schema.js"
 /** @internal For `doctor`. */
 export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
-export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutTrials } from "./discovery/index.js";
+export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export type { Device, ModelInfo } from "./models/index.js";
 /** @internal For the client of `jobs`; keeps the schema library out of the published types. */

@@ -24,7 +24,7 @@ import {
 import { type Connection, CurrentService } from "./connection/index.js";
 import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
-import { withoutTrials } from "./discovery/index.js";
+import { withoutAttempts } from "./discovery/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
 import { Metrics } from "./metrics.js";
@@ -224,12 +224,12 @@ export class ServiceClient {
     const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(letGo);
     if (version === undefined) letGo();
     return {
-      // The trials stand beside them.
+      // The attempts are listed separately.
       health: {
         ...health,
-        problems: health.problems.map(({ what, fix }) => ({ what: withoutTrials(what), fix })),
+        problems: health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix })),
       },
-      trials: this.#current.lastSearch?.trials ?? [],
+      attempts: this.#current.lastSearch?.attempts ?? [],
       searchMs: this.#current.lastSearchMs,
       commandLine:
         commandLine === null

@@ -120,7 +120,7 @@ const TROUBLES: readonly Trouble[] = [
   {
     what: "the command line has lost its service (#286, #405)",
     machine: { ...C1, isRunning: false, switches: { status: "broken_ipc" } },
-    says: "Foundry Local's command line does not tell whether it runs.",
+    says: "Foundry Local's command line does not say whether it runs.",
     fix: "restart Foundry Local",
   },
   {

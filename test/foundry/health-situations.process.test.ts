@@ -95,7 +95,7 @@ describe("a health check with no endpoint set", () => {
 
       expect(health.problems).toEqual([
         {
-          what: expect.stringContaining("does not tell whether it runs"),
+          what: expect.stringContaining("does not say whether it runs"),
           fix: expect.stringContaining("restart Foundry Local"),
         },
       ]);

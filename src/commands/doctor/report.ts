@@ -7,7 +7,7 @@ import {
   type Health,
   type HealthProblem,
   type ModelListResult,
-  withoutTrials,
+  withoutAttempts,
 } from "../../foundry/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import { SETTING_SOURCES, type SettingInForce } from "../../settings.js";
@@ -87,7 +87,7 @@ export interface Findings {
 
 export function reportOf(findings: Findings): DoctorReport {
   const { diagnosis, list, completion, failure, settings, version } = findings;
-  const { health, trials, commandLine, searchMs } = diagnosis;
+  const { health, attempts, commandLine, searchMs } = diagnosis;
   const answers = health.status !== "unavailable" && failure === null;
   const models = list === null ? null : modelsOf(list, health.loadedModels);
   return {
@@ -99,7 +99,7 @@ export function reportOf(findings: Findings): DoctorReport {
     endpoint: health.endpoint,
     found_by: health.foundBy,
     search_ms: searchMs,
-    tried: trials.map(({ what, outcome, ok }) => ({ what, outcome, ok })),
+    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome, ok })),
     command_line: commandLine,
     dialect: health.dialect,
     service: health.service,
@@ -126,7 +126,7 @@ function problemsOf(
   const add = (what: string, fix: string) => {
     if (!problems.some((problem) => problem.what.includes(what))) problems.push({ what, fix });
   };
-  if (failure !== null) add(withoutTrials(failure.message), failure.action);
+  if (failure !== null) add(withoutAttempts(failure.message), failure.action);
   const error = completion?.error ?? null;
   const hasNoModel = models !== null && (models.listed === 0 || models.downloaded === 0);
   const isTold = error?.code === "MODEL_NOT_CACHED" && hasNoModel && problems.length > 0;

@@ -264,7 +264,7 @@ export class CurrentService {
     onStatus({ step: "finding", message: "Looking for Foundry Local", percent: null });
     for (;;) {
       const begin = performance.now();
-      const { found, error } = await discovery.search({ tell: onStatus });
+      const { found, error } = await discovery.search({ onStatus });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
       const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
       const nextPauseMs = wasQuick ? pauses.shift() : undefined;

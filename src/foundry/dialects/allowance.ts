@@ -9,24 +9,24 @@ import {
 import type { ChatEvent } from "./dialect.js";
 
 /**
- * How much of an answer is taken. `max_tokens` is always sent, so a service that goes on far above it
- * goes on for ever.
+ * A bound on the length of an answer. `max_tokens` is always sent, so a service that exceeds it by
+ * far does not stop by itself.
  */
 export class Allowance {
-  readonly #mostPieces: number;
+  readonly #maxPieces: number;
   #charactersLeft: number;
   #pieces = 0;
   #isUsedUp = false;
 
   constructor(maxTokens: number) {
-    this.#mostPieces = maxTokens * MAX_PIECES_PER_TOKEN + PIECES_SLACK;
+    this.#maxPieces = maxTokens * MAX_PIECES_PER_TOKEN + PIECES_SLACK;
     this.#charactersLeft = Math.min(
       maxTokens * MAX_CHARACTERS_PER_TOKEN + CHARACTERS_SLACK,
       MAX_COMPLETION_CHARACTERS,
     );
   }
 
-  /** Pieces of text and thinking so far. */
+  /** The number of text and reasoning events so far. */
   get pieces(): number {
     return this.#pieces;
   }
@@ -35,7 +35,7 @@ export class Allowance {
     return this.#isUsedUp;
   }
 
-  /** An event as far as it is still allowed, and `overrun` after the last of it. */
+  /** The event, truncated to the allowance. `overrun` follows when the allowance is used up. */
   *limit(event: ChatEvent): Generator<ChatEvent> {
     if (this.#isUsedUp) return;
     if (event.type !== "text" && event.type !== "reasoning") {
@@ -43,7 +43,7 @@ export class Allowance {
       return;
     }
     this.#pieces += 1;
-    this.#isUsedUp = this.#pieces > this.#mostPieces || event.text.length > this.#charactersLeft;
+    this.#isUsedUp = this.#pieces > this.#maxPieces || event.text.length > this.#charactersLeft;
     const text = truncate(event.text, this.#charactersLeft);
     this.#charactersLeft -= text.length;
     if (text !== "") yield { ...event, text };

@@ -15,9 +15,9 @@ import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failu
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /**
- * The stream of `/v1/chat/completions`, which all servers share but for its flaws: text in `delta` or
- * `message` or both, usage in one chunk or in every one, a finish_reason that never comes, errors
- * inside a 200, an end without `[DONE]` (docs/foundry-local.md, section 4).
+ * The stream of `/v1/chat/completions`. Servers differ in its flaws: text in `delta` or `message` or
+ * both, usage in one chunk or in every one, a missing finish_reason, errors inside a 200, an end
+ * without `[DONE]` (docs/foundry-local.md, section 4).
  */
 
 const textSchema = z.string().nullish().catch(null);
@@ -37,10 +37,10 @@ const usageSchema = z
     inputTokens: prompt_tokens,
     outputTokens: completion_tokens,
   }))
-  // Fractions, negative ones, words: what cannot be a count of tokens is none.
+  // Fractions, negative numbers and strings are no token counts.
   .catch({ inputTokens: 0, outputTokens: 0 });
 const chunkSchema = z.object({
-  // One is asked for; how many others there may be is not looked at.
+  // The request asks for one choice. Others are ignored.
   choices: z
     .array(z.unknown())
     .transform(([first = null]) => first)
@@ -54,19 +54,19 @@ const chunkSchema = z.object({
 });
 type Chunk = z.output<typeof chunkSchema>;
 
-/** The shapes of an `error`; one of any other shape is an error without words. */
+/** The shapes of an `error`; one of any other shape has no message. */
 const errorObjectSchema = z.object({ message: textSchema, type: textSchema });
-const saidSchema = z.union([
+const oneErrorSchema = z.union([
   z.string().transform((message) => ({ message, type: null })),
   errorObjectSchema,
 ]);
 const errorSchema = z
   .union([
     z
-      .array(saidSchema)
+      .array(oneErrorSchema)
       .min(1)
       .transform(([first]) => first),
-    saidSchema,
+    oneErrorSchema,
   ])
   .catch(undefined);
 
@@ -78,23 +78,23 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ["content_filter", "content_filter"],
 ]);
 
-/** Ends that are none: the engine gave up, or somebody made it. */
-const BREAK_OFFS = new Set(["abort", "error"]);
+/** Values of finish_reason with which an engine aborts an answer. */
+const ABORTS = new Set(["abort", "error"]);
 
-/** What an event says, before it is known whether the answer is whole. */
-type StatusUpdate = ChatEvent | { readonly type: "broken_off"; readonly said: string };
+/** A chat event, or the end of an aborted answer, which becomes an error after its text. */
+type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly reason: string };
 
-/** What differs between servers in how a chat is asked for. */
+/** The differences between servers in a chat request. */
 export interface ChatQuirks {
   readonly path: string;
   readonly headLimitBytes?: number;
-  /** It says "stop" also where the limit cut the answer off (#217). */
+  /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */
   readonly mistakesLimitForStop?: boolean;
-  /** It may know a seed by this name alone. */
+  /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
 }
 
-/** Asks for a chat and resolves with its first token. */
+/** Requests a chat, and resolves with its first token. */
 export async function openChat(
   transport: HttpTransport,
   request: ChatRequest,
@@ -110,11 +110,11 @@ export async function openChat(
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
     toError: (failure) => errorOfFailure(failure, subject),
-    // An error event throws here, so that one before the first token can still be retried.
-    isStart: (event) => isDone(event) || reader.read(event).isPart,
+    // An error event throws here: before the first token it can still be retried.
+    isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
   const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
-  // An empty stream fails here, while the caller can still do something about it.
+  // An empty stream fails here, where the caller can still retry.
   const first = await events.next();
   return { attempts: stream.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
 }
@@ -128,15 +128,12 @@ async function* resume(
     yield first.value;
     yield* rest;
   } finally {
-    // Also when the reader stops at the first event: the upstream request must not outlive it.
+    // Ends the upstream request also when the consumer stops at the first event.
     await rest.return(undefined);
   }
 }
 
-/**
- * Asks for a chat in one piece. For services whose streams hide why they failed; slower to show
- * anything, but what it says is whole.
- */
+/** Requests a chat without streaming. For services whose streams hide the reason of a failure. */
 export async function wholeChat(
   transport: HttpTransport,
   request: ChatRequest,
@@ -153,31 +150,31 @@ export async function wholeChat(
     toError: (failure) => errorOfFailure(failure, subject),
   });
   const whole = { data: answer.body, event: null };
-  const chunk = parseChunk(whole, transport.secrets);
-  const events = eventsOf(whole, chunk, subject, transport.secrets);
-  if (!isAnswer(chunk)) throw noAnswer(whole, transport.secrets);
+  const reader = new EventReader(subject, transport.secrets);
+  const { events, isAnswer } = reader.read(whole);
+  if (!isAnswer) throw reader.noAnswer(whole);
   const allowance = new Allowance(request.maxTokens);
   return {
     attempts: answer.attempts,
     async *[Symbol.asyncIterator]() {
-      for (const news of events) yield* allowance.limit(told(news));
+      for (const event of events) yield* allowance.limit(orAborted(event));
     },
   };
 }
 
 interface ReadEvent {
-  readonly chunk: Chunk;
-  readonly news: readonly StatusUpdate[];
-  /** Whether it brings any of the answer: the end counts as often as it can come, which is once. */
+  readonly events: readonly ParsedEvent[];
+  /** Whether it has the shape of an answer, though perhaps without text. */
+  readonly isAnswer: boolean;
+  /** Whether it contains text, thinking or the first end of the answer. */
   readonly isPart: boolean;
 }
 
-/** Parses each event once: both the transport and the reader of the answer ask for it. */
 class EventReader {
   readonly #subject: Subject;
   readonly #secrets: SecretMask;
-  #event: StreamEvent | null = null;
-  #read: ReadEvent | null = null;
+  /** The events before the first token, which the transport reads before the consumer does. */
+  readonly #early = new WeakMap<StreamEvent, ReadEvent>();
   #hasEnded = false;
 
   constructor(subject: Subject, secrets: SecretMask) {
@@ -185,17 +182,23 @@ class EventReader {
     this.#secrets = secrets;
   }
 
+  /** Reads an event that {@link read} is going to be asked for too. */
+  readEarly(event: StreamEvent): ReadEvent {
+    const result = this.read(event);
+    this.#early.set(event, result);
+    return result;
+  }
+
   read(event: StreamEvent): ReadEvent {
-    if (this.#event === event && this.#read !== null) return this.#read;
+    const early = this.#early.get(event);
+    if (early !== undefined) return early;
     const chunk = parseChunk(event, this.#secrets);
-    const news = eventsOf(event, chunk, this.#subject, this.#secrets);
-    const isPart = news.some(
+    const events = eventsOf(event, chunk, this.#subject, this.#secrets);
+    const isPart = events.some(
       ({ type }) => type === "text" || type === "reasoning" || (isEnd(type) && !this.#hasEnded),
     );
-    this.#hasEnded ||= news.some(({ type }) => isEnd(type));
-    this.#event = event;
-    this.#read = { chunk, news, isPart };
-    return this.#read;
+    this.#hasEnded ||= events.some(({ type }) => isEnd(type));
+    return { events, isAnswer: isAnswer(chunk), isPart };
   }
 
   noAnswer(event: StreamEvent): FoundryError {
@@ -203,14 +206,14 @@ class EventReader {
   }
 }
 
-const isEnd = (type: StatusUpdate["type"]): boolean => type === "finish" || type === "broken_off";
+const isEnd = (type: ParsedEvent["type"]): boolean => type === "finish" || type === "aborted";
 const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
 
 function bodyOf(request: ChatRequest) {
   return {
     model: request.model.id,
     messages: request.messages,
-    // Always sent: the services' own default cuts answers off silently (#217).
+    // Always sent: the default of the services cuts answers off silently (#217).
     max_tokens: request.maxTokens,
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.topP === undefined ? {} : { top_p: request.topP }),
@@ -235,43 +238,42 @@ async function* read(
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
   const allowance = new Allowance(maxTokens);
-  /** Where nobody says it, or nobody who is to be believed: it was cut off if it is as long as allowed. */
+  /** The end of an answer whose finish_reason is missing or unreliable, decided by its length. */
   const stop = (): ChatEvent => ({
     type: "finish",
-    // Tokens at least: a piece is one or several.
+    // A piece has at least one token.
     reason: allowance.pieces >= maxTokens ? "length" : "stop",
   });
-  /** The first event that is no part of an answer. */
-  let stranger: StreamEvent | null = null;
+  let firstOther: StreamEvent | null = null;
   let isAnswered = false;
   for await (const event of stream) {
     if (isDone(event)) {
-      // Services of 2025 never send a finish_reason (#299, #399): a proper end is a stop.
+      // The services of 2025 never send a finish_reason (#299, #399).
       if (!finished) yield stop();
       return;
     }
-    const { chunk, news: all } = reader.read(event);
-    if (isAnswer(chunk)) isAnswered = true;
-    else stranger ??= event;
-    for (const news of all) {
-      // C1 sends "stop" after "tool_calls": the first word counts.
-      if (news.type === "finish" && finished) continue;
-      finished ||= news.type === "finish";
-      const isDoubtful = mistakesLimitForStop && news.type === "finish" && news.reason === "stop";
-      yield* allowance.limit(isDoubtful ? stop() : told(news));
+    const { events, isAnswer } = reader.read(event);
+    if (isAnswer) isAnswered = true;
+    else firstOther ??= event;
+    for (const each of events) {
+      // C1 sends "stop" after "tool_calls": the first finish_reason counts.
+      if (each.type === "finish" && finished) continue;
+      finished ||= each.type === "finish";
+      const isDoubtful = mistakesLimitForStop && each.type === "finish" && each.reason === "stop";
+      yield* allowance.limit(isDoubtful ? stop() : orAborted(each));
       if (allowance.isUsedUp) return;
     }
   }
   if (finished) return;
-  throw isAnswered || stranger === null
+  throw isAnswered || firstOther === null
     ? brokenOff("The stream ended before the answer did.")
-    : reader.noAnswer(stranger);
+    : reader.noAnswer(firstOther);
 }
 
-/** StatusUpdate as it is passed on. Throws where the service broke the answer off, after the text of it. */
-function told(news: StatusUpdate): ChatEvent {
-  if (news.type !== "broken_off") return news;
-  throw brokenOff(`The service broke the answer off (finish_reason ${news.said}).`);
+/** @throws FoundryError `STREAM_INTERRUPTED` where the service aborted the answer. */
+function orAborted(event: ParsedEvent): ChatEvent {
+  if (event.type !== "aborted") return event;
+  throw brokenOff(`The service broke the answer off (finish_reason ${event.reason}).`);
 }
 
 const brokenOff = (what: string): FoundryError =>
@@ -280,43 +282,43 @@ const brokenOff = (what: string): FoundryError =>
     retryable: true,
   });
 
-/** What one event of the stream says. Throws for an error inside a 200. */
+/** The chat events in one event of the stream. Throws for an error inside a 200. */
 function eventsOf(
   event: StreamEvent,
   chunk: Chunk,
   subject: Subject,
   secrets: SecretMask,
-): StatusUpdate[] {
+): ParsedEvent[] {
   if (chunk.error != null) {
     const { message, type } = errorSchema.parse(chunk.error) ?? {};
-    const said = secrets.hide((message ?? "").slice(0, SEARCHED_OF_BODY));
-    throw errorOfStreamEvent(said, type ?? null, subject, said || shown(event, secrets));
+    const hidden = secrets.hide((message ?? "").slice(0, SEARCHED_OF_BODY));
+    throw errorOfStreamEvent(hidden, type ?? null, subject, hidden || shown(event, secrets));
   }
-  const hasWords = chunk.message != null || chunk.detail != null || chunk.object === "error";
-  if (hasWords && !isAnswer(chunk)) throw noAnswer(event, secrets);
-  const news: StatusUpdate[] = [];
+  const isError = chunk.message != null || chunk.detail != null || chunk.object === "error";
+  if (isError && !isAnswer(chunk)) throw noAnswer(event, secrets);
+  const events: ParsedEvent[] = [];
   const choice = chunk.choices;
   // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
-  const said = choice?.delta ?? choice?.message;
-  const reasoning = said?.reasoning_content ?? said?.reasoning;
-  if (reasoning) news.push({ type: "reasoning", text: reasoning });
-  if (said?.content) news.push({ type: "text", text: said.content });
+  const content = choice?.delta ?? choice?.message;
+  const reasoning = content?.reasoning_content ?? content?.reasoning;
+  if (reasoning) events.push({ type: "reasoning", text: reasoning });
+  if (content?.content) events.push({ type: "text", text: content.content });
   if (chunk.usage != null) {
-    // No prompt is without tokens.
-    news.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
+    // Every prompt has tokens.
+    events.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
   }
-  if (choice?.finish_reason) news.push(endOf(choice.finish_reason, secrets));
-  return news;
+  if (choice?.finish_reason) events.push(endOf(choice.finish_reason, secrets));
+  return events;
 }
 
-function endOf(said: string, secrets: SecretMask): StatusUpdate {
-  if (BREAK_OFFS.has(said)) return { type: "broken_off", said };
-  const reason = FINISH_REASONS.get(said);
+function endOf(finishReason: string, secrets: SecretMask): ParsedEvent {
+  if (ABORTS.has(finishReason)) return { type: "aborted", reason: finishReason };
+  const reason = FINISH_REASONS.get(finishReason);
   if (reason !== undefined) return { type: "finish", reason };
   return {
     type: "finish",
     reason: null,
-    said: printable(secrets.hide(said.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD),
+    said: printable(secrets.hide(finishReason.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD),
   };
 }
 
@@ -327,14 +329,15 @@ const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
   secrets.hide(data.slice(0, 2000));
 
 function noAnswer(event: StreamEvent, secrets: SecretMask): FoundryError {
-  const said = sanitizeMessage(
+  const message = sanitizeMessage(
     secrets.hide(errorTextOf(event.data, "application/json", "nothing")),
   );
   return new FoundryError(
     "INVALID_RESPONSE",
-    `The service answered with something else than a completion. It said: ${said}`,
+    `The service answered with something else than a completion. It said: ${message}`,
     {
-      action: "Change what it names, or check that FOUNDRY_ENDPOINT is the service itself.",
+      action:
+        "Change what the message names, or check that FOUNDRY_ENDPOINT is the service itself.",
       detail: shown(event, secrets),
     },
   );
@@ -345,7 +348,7 @@ function parseChunk(event: StreamEvent, secrets: SecretMask): Chunk {
   if (chunk.success) return chunk.data;
   throw new FoundryError(
     "INVALID_RESPONSE",
-    "The service sent something in its stream that is no answer.",
+    "The service sent something in its stream that is not an answer.",
     {
       action: "Try again; if it happens again, restart or update the service.",
       retryable: true,

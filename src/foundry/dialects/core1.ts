@@ -41,12 +41,12 @@ export function core1Dialect(transport: HttpTransport): Dialect {
   };
 
   /**
-   * A stream that cannot begin ends without a word, as an empty 200 or a broken connection. Asked in
-   * one piece, the same request tells why, or is answered after all (section 10).
+   * A stream that cannot begin ends as an empty 200 or a broken connection. The same request without
+   * streaming returns the reason, or succeeds (section 10).
    */
-  const explainSilence = async (request: ChatRequest, call: Call, error: FoundryError) => {
+  const retryWithoutStream = async (request: ChatRequest, call: Call, error: FoundryError) => {
     const loaded = await loadedModels(call).catch(() => null);
-    // It does not answer any more: what broke off is all there is to tell.
+    // The service does not answer any more.
     if (loaded === null) throw error;
     if (!loaded.some(({ id }) => id === request.model.id)) throw notLoaded(request.model);
     const whole = await wholeChat(transport, request, QUIRKS, call);
@@ -96,9 +96,9 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     loadedModels,
 
     async load(model, _typed, call) {
-      // It would answer an empty 500, as to every load that fails.
+      // The service would answer with an empty 500, as for every load that fails.
       if (model.downloaded === false) throw notDownloaded(model);
-      // Answers the same whether or not it was loaded; only the list tells.
+      // The answer is the same if the model was loaded already; only the list shows it.
       const before = await loadedModels(call);
       if (before.some(({ id }) => id === model.id)) return "already_loaded";
       await get(pathOf("load", model.id), call, about("load", model), MAX_STATUS_BYTES);
@@ -119,7 +119,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
         return await openChat(transport, request, QUIRKS, call);
       } catch (error) {
         if (!(error instanceof FoundryError) || !SILENT_ENDS.has(error.code)) throw error;
-        return explainSilence(request, call, error);
+        return retryWithoutStream(request, call, error);
       }
     },
   };
@@ -127,10 +127,10 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 
 const QUIRKS = { path: "/v1/chat/completions" };
 
-/** How a stream of C1 ends that never began. */
+/** The errors of a stream of C1 that cannot begin. */
 const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);
 
-/** The whole list is a 500 while the catalog cannot be reached: degraded, not dead (#1024). */
+/** The list is a 500 while the catalog is out of reach; the rest of the service works (#1024). */
 function offline(error: unknown): string {
   if (!(error instanceof FoundryError) || error.code !== "SERVICE_ERROR") throw error;
   return "The service cannot list its models, probably because its catalog cannot be reached.";

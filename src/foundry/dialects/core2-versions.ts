@@ -8,15 +8,15 @@ import type { Call } from "./dialect.js";
 export const HEAD_LIMIT_BYTES = 4096;
 
 /**
- * Everything that differs between the versions of C2 and matters to this client, in one place
- * (docs/foundry-local.md, section 9). No version is told by any route, so it is probed.
+ * All differences between the versions of C2 that matter to this client (docs/foundry-local.md,
+ * section 9). No route reports the version, so it is probed.
  */
 export interface Core2Version {
   /** For people. */
   readonly version: string;
   /** Serves registered models under `/catalogs/local`. */
   readonly hasLocalFamily: boolean;
-  /** Closing a stream stops the generation (#1136). Before, it runs to its token limit. */
+  /** Closing a stream stops the generation (#1136). If not, it runs to its token limit. */
   readonly stopsOnDisconnect: boolean;
   /** Which length of genai_config.json limits a request (#1067). */
   readonly contextLimit: "max_length" | "context_length";
@@ -39,8 +39,8 @@ export const CORE_2_1: Core2Version = {
 const responseListSchema = z.object({ object: z.literal("list") });
 
 /**
- * The second family of routes came with 2.1, together with all the rest. Of its routes, the list of
- * stored responses is the one that takes no lock, so that it answers while a model loads.
+ * Detects 2.1 by its second family of routes. The list of stored responses is the only route of the
+ * family that takes no lock, so it answers while a model loads.
  */
 export async function probeCore2Version(
   transport: HttpTransport,
@@ -58,13 +58,13 @@ export async function probeCore2Version(
     return CORE_2_1;
   }
   if (answer.status === 404) return CORE_2_0;
-  // Anything else is a bad moment, not a version: a wrong guess would hide registered models.
+  // Another status shows no version. A wrong guess would hide registered models.
   throw new FoundryError(
     "SERVICE_ERROR",
-    `The service answered a harmless question with HTTP ${answer.status}.`,
+    `The service answered a request for its version with HTTP ${answer.status}.`,
     {
       status: answer.status,
-      action: "Try again; restart the service if it stays so.",
+      action: "Try again; restart the service if that does not help.",
       retryable: true,
       detail: answer.body.slice(0, 2000),
     },

@@ -22,9 +22,9 @@ const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"])
 const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });
 
 /**
- * C2, the open-source core 2.x behind oatpp. Loads and unloads by alias alone, which no route shows;
- * everything else takes exact ids; paths are not percent-decoded; every wait on the model list ends
- * only when a running load ends (docs/foundry-local.md, sections 2, 3 and 7).
+ * C2, the open-source core 2.x behind oatpp. It loads and unloads by alias only, which no route
+ * shows. All other routes take exact ids. It does not percent-decode paths. Its model list waits for
+ * a running load (docs/foundry-local.md, sections 2, 3 and 7).
  */
 export function core2Dialect(transport: HttpTransport, version: Core2Version): Dialect {
   const families: readonly Family[] = version.hasLocalFamily ? ["public", "local"] : ["public"];
@@ -43,7 +43,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       toError: (failure) => errorOfFailure(failure, subject),
     });
 
-  /** Tries one name after the other until the service knows one. */
+  /** Tries the names in order until the service knows one. */
   const byName = async (
     verb: "load" | "unload",
     model: KnownModel,
@@ -57,14 +57,14 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     } catch (error) {
       const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
       if (!isUnknown) throw error;
-      // The service does list the model: what it does not know is the name.
+      // The service lists the model, so it only does not know the name.
       if (rest.length === 0) throw model.alias === null ? unknownAlias(verb, model, error) : error;
       return byName(verb, model, rest, call);
     }
   };
 
-  // One family after the other: when the service is gone, requests side by side would use up the
-  // failures that the circuit allows before any of them is tried again.
+  // One family after the other: concurrent requests to a service that is gone would open the circuit
+  // before any of them is retried.
   const loadedModels = async (call: Call, asked = families) => {
     const loaded: LoadedModel[] = [];
     for (const family of families.filter((each) => asked.includes(each))) {
@@ -112,7 +112,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
           id,
           alias: null,
           family,
-          // The public list is the whole catalog; a registered model lies on the disk already.
+          // The public list is the whole catalog; a registered model is on the disk already.
           downloaded: family === "local" ? true : null,
           contextLength: null,
         }));
@@ -129,7 +129,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     },
 
     async unload(model, call) {
-      // The alias stands for one of its versions: unloading by it must not hit another one.
+      // The alias stands for one version. Unloading by it must not unload another.
       const before = await loadedModels(call, [model.family]);
       const isLoaded = before.some(({ id, family }) => id === model.id && family === model.family);
       if (!isLoaded) return "not_loaded";
@@ -155,7 +155,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
 function unknownAlias(verb: "load" | "unload", model: KnownModel, cause: FoundryError) {
   return new FoundryError(
     "MODEL_NOT_FOUND",
-    `This service ${verb}s models by their alias only, and the alias of ${model.id} is not known from here.`,
+    `This service ${verb}s models by their alias only, and the alias of ${model.id} is not known.`,
     {
       action: `Give the alias, as \`foundry model list\` shows it on the service's machine, or ${verb} the model there.`,
       ...(cause.status === null ? {} : { status: cause.status }),
@@ -168,8 +168,8 @@ function unknownAlias(verb: "load" | "unload", model: KnownModel, cause: Foundry
 const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/local" : "");
 
 /**
- * Names under which the service may know a model, likeliest first. Without its catalog, a service
- * gives each model its bare name as alias; a later version may take ids (section 2).
+ * The names under which the service may know a model, most likely first. Without its catalog, a
+ * service uses the name of each model as its alias; a later version may take ids (section 2).
  */
 function namesFor(model: KnownModel, typed: string): string[] {
   const { base, likelyAlias } = parseModelId(model.id);
@@ -178,8 +178,8 @@ function namesFor(model: KnownModel, typed: string): string[] {
 }
 
 /**
- * A name as C2 wants it in a path: raw, since it decodes nothing. Only what HTTP itself cannot carry
- * is encoded; such a name is then unknown to the service, which is the truth.
+ * A name as a path segment for C2: raw, since C2 does not decode it. Only characters that HTTP
+ * forbids are encoded; the service knows no model with such a name.
  */
 const rawPathOf = (name: string): string =>
   name.toWellFormed().replace(/[^\w.~!$&'()*+,;=:@-]/gu, encodeURIComponent);

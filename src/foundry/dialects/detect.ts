@@ -15,10 +15,10 @@ export interface Detected {
 }
 
 /**
- * Finds out which server answers, by questions that change nothing (docs/foundry-local.md,
- * section 1). CLI versions say nothing about it, so nothing else is asked.
+ * Detects which server answers, with requests that change nothing (docs/foundry-local.md,
+ * section 1). The version of the command line does not show it.
  *
- * @throws FoundryError `NOT_FOUNDRY` when something answers that is none of them.
+ * @throws FoundryError `NOT_FOUNDRY` when the server that answers is none of them.
  */
 export async function detectDialect(transport: HttpTransport, call: Call): Promise<Detected> {
   const ask = async (path: string): Promise<HttpAnswer> => {
@@ -27,8 +27,8 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     try {
       return await transport.request(question);
     } catch (error) {
-      if (!wasCut(error)) throw error;
-      // So does C2 with a head that is too long for it: asked again with its limit, that is told.
+      if (!wasReset(error)) throw error;
+      // C2 resets a request whose head is too long. With its limit the error says so.
       return transport.request({ ...question, headLimitBytes: HEAD_LIMIT_BYTES, retry: false });
     }
   };
@@ -66,8 +66,8 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
   throw notFoundry(transport.baseUrl, models);
 }
 
-/** Whether somebody listened, but closed the connection without an answer. */
-function wasCut(error: unknown): boolean {
+/** Whether the connection was accepted, and closed without an answer. */
+function wasReset(error: unknown): boolean {
   if (!(error instanceof FoundryError) || error.code !== "SERVICE_UNREACHABLE") return false;
   const { cause } = error;
   const code = cause instanceof Error && "code" in cause ? cause.code : null;
@@ -82,7 +82,7 @@ const isIdList = (answer: HttpAnswer): boolean =>
 
 function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
   if (models.status === 401 || models.status === 403) {
-    return new FoundryError("UNAUTHORIZED", `${baseUrl} wants credentials.`, {
+    return new FoundryError("UNAUTHORIZED", `${baseUrl} requires credentials.`, {
       status: models.status,
       action: "Set FOUNDRY_API_KEY to the key of this service.",
     });
@@ -93,7 +93,7 @@ function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
       `${baseUrl} answers, but only with errors (HTTP ${models.status}).`,
       {
         status: models.status,
-        action: "Wait a moment and try again; restart the service if it stays so.",
+        action: "Wait a moment and try again; restart the service if that does not help.",
         retryable: true,
         detail: models.body.slice(0, 2000),
       },

@@ -9,26 +9,26 @@ import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/ind
 export const DIALECT_NAMES = ["S", "C1", "C2", "openai"] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
 
-/** What a caller grants one request: how long, and until when. */
+/** The limits of one request. */
 export interface Call {
   readonly limits: PhaseLimits;
   readonly signal?: AbortSignal;
-  /** `false`: sent once, past the circuit breaker. For questions about health. Default `true`. */
+  /** `false`: sent once, and not refused by the circuit breaker, for health checks. Default `true`. */
   readonly retry?: boolean;
 }
 
 export interface ModelList {
   readonly models: readonly ListedModel[];
-  /** What is missing from the list and why, where the service could not give it whole. */
+  /** What is missing from the list, and why; `null` where it is complete. */
   readonly warning: string | null;
   /** How many entries of the service's lists are not among `models`, because they are no models. */
   readonly leftOut: number;
 }
 
-/** What the service tells about itself, for a health check. `null` is what it does not tell. */
+/** The status that the service reports, for a health check. `null`: not reported. */
 export interface ServiceStatus {
   readonly pid: number | null;
-  /** Where the models lie on the service's disk. */
+  /** The folder of the models on the service's disk. */
   readonly modelCachePath: string | null;
 }
 
@@ -53,24 +53,24 @@ export interface TokenCounts {
   readonly outputTokens: number;
 }
 
-/** One piece of news of a generation. */
+/** One event of a generation. */
 export type ChatEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
-  /** `null`: what the service counted cannot be. */
+  /** `null`: the counts of the service are impossible. */
   | { readonly type: "usage"; readonly usage: TokenCounts | null }
   | { readonly type: "finish"; readonly reason: FinishReason }
-  /** It ended for a reason that is not among the known ones, in the service's word. */
+  /** A finish_reason that is not one of the known ones. */
   | { readonly type: "finish"; readonly reason: null; readonly said: string }
-  /** The service went on far above `max_tokens`; nothing comes after it. */
+  /** The answer is far longer than `max_tokens` allows. This is the last event. */
   | { readonly type: "overrun" };
 
 export interface ChatStream extends AsyncIterable<ChatEvent> {
-  /** How often the request was sent until its first token came. */
+  /** How often the request was sent until its first token arrived. */
   readonly attempts: number;
 }
 
-/** What differs between servers and matters above the dialect. Declared, not found out by failing. */
+/** The differences between servers that the layers above must know. */
 export interface Abilities {
   /** A service of Foundry Local: its command line downloads and manages models for it. */
   readonly isFoundryLocal: boolean;
@@ -80,15 +80,15 @@ export interface Abilities {
   readonly fixedPortNarrowsList: boolean;
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
-  /** Its list is what is downloaded, not the whole catalog. */
+  /** Its list contains only downloaded models, not the whole catalog. */
   readonly listsOnlyDownloaded: boolean;
-  /** Closing a stream stops the generation; where it is `false`, the device works on. */
+  /** Closing a stream stops the generation. `false`: it goes on. `null`: not known. */
   readonly stopsOnDisconnect: boolean | null;
-  /** What comes of unloading a model under a running generation; `null`: not known. */
+  /** The result of unloading a model during a generation; `null`: not known. */
   readonly unloadInUse: "refused" | "kills_service" | null;
   /** Generations of one model that it runs at once; more wait in the queue of the client. */
   readonly generationsAtOnce: number;
-  /** Lists of models wait for a running load, which is how a load of somebody else is noticed. */
+  /** Lists of models wait for a running load. This is how another client's load is noticed. */
   readonly listsWaitForLoads: boolean;
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */
   readonly contextLimit: "max_length" | "context_length";
@@ -98,7 +98,7 @@ export interface Abilities {
   readonly forceUnload: boolean;
 }
 
-/** What only some services heed when they load; `undefined` leaves it to them. */
+/** Settings of a load that only some services have; `undefined`: the service's default. */
 export interface LoadSettings {
   /** Seconds without use after which the service unloads the model by itself. */
   readonly idleSeconds?: number | undefined;
@@ -108,19 +108,19 @@ export interface DownloadCall {
   readonly signal: AbortSignal;
   /** Longest silence without progress, in milliseconds. */
   readonly stallMs: number;
-  /** Told 0 to 100, never less than before; `null` while nothing is told. */
+  /** Receives 0 to 100, never less than before; `null` while the service reports nothing. */
   readonly onPercent: (percent: number | null) => void;
 }
 
-/** One way of speaking to a server. Methods throw `FoundryError`. */
+/** The protocol of one kind of server. Methods throw `FoundryError`. */
 export interface Dialect {
   readonly name: DialectName;
   /** For people: `Foundry Local core 2.1 or later`. */
   readonly title: string;
-  /** As far as it could be told by probing, such as `2.1 or later`; `null` where nothing tells. */
+  /** As far as probing shows it, such as `2.1 or later`; `null`: not known. */
   readonly version: string | null;
   readonly can: Abilities;
-  /** The cheapest question that proves that the service lives; answers while a model loads. */
+  /** The cheapest request that shows that the service works. Answers while a model loads. */
   status(call: Call): Promise<ServiceStatus>;
   listModels(call: Call): Promise<ModelList>;
   /**
@@ -141,20 +141,20 @@ export interface Dialect {
     call: Call,
     settings?: LoadSettings,
   ): Promise<"loaded" | "already_loaded">;
-  /** `force` only where it can be forced. */
+  /** `force` only if `can.forceUnload`. */
   unload(model: KnownModel, call: Call, force?: boolean): Promise<"unloaded" | "not_loaded">;
-  /** Only where it downloads over HTTP. Resolves when the service says that it has the model. */
+  /** Only if `can.download`. Resolves when the service reports that it has the model. */
   download(model: KnownModel, call: DownloadCall): Promise<void>;
-  /** Resolves with the first token, so that what comes before it could still be retried. */
+  /** Resolves with the first token: a failure before it can still be retried. */
   chat(request: ChatRequest, call: Call): Promise<ChatStream>;
 }
 
-/** `download` of a dialect that does not. Whoever calls looks at `can` first. */
+/** `download` of a dialect without it. Callers check `can.download` first. */
 export async function noDownload(): Promise<never> {
   throw unsupported("this service does not download models over HTTP", "Call load_model directly.");
 }
 
-/** The error of a method that a dialect declares it does not have. */
+/** The error of a method that a dialect does not have. */
 export function unsupported(reason: string, action: string): FoundryError {
   return new FoundryError("UNSUPPORTED_BY_SERVER", `Not possible here: ${reason}.`, {
     action,

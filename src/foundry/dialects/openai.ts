@@ -5,8 +5,8 @@ import { type Dialect, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
 
 /**
- * Any OpenAI-compatible engine: vLLM, llama.cpp, LM Studio, Ollama, LiteLLM, Ray Serve. It loads by
- * itself what it is asked for, so loading, and what is loaded, are not ours to know.
+ * Any OpenAI-compatible engine: vLLM, llama.cpp, LM Studio, Ollama, LiteLLM, Ray Serve. It loads
+ * models on demand, and has no routes to load them or to list the loaded ones.
  */
 export function openaiDialect(transport: HttpTransport): Dialect {
   const title = "an OpenAI-compatible engine";
@@ -60,15 +60,15 @@ export function openaiDialect(transport: HttpTransport): Dialect {
 
     async load(model) {
       throw unsupported(
-        `${title} loads ${model.id} by itself when it is asked for`,
+        `${title} loads ${model.id} by itself on demand`,
         "Call complete directly.",
       );
     },
 
     async unload(model) {
       throw unsupported(
-        `${title} decides by itself how long ${model.id} stays`,
-        "Nothing to do; where it has to leave memory now, use that engine's own tools.",
+        `${title} decides by itself how long ${model.id} stays loaded`,
+        "Nothing to do; to free the memory now, use that engine's own tools.",
       );
     },
 

@@ -1,11 +1,11 @@
 import { isLoopback, normalizeEndpoint } from "../../http/index.js";
 
-/** An address that somebody told, ready to be probed, or why it is not. */
+/** A reported address that can be probed, or the reason why it cannot, as a clause. */
 export type Candidate =
   | { readonly url: string; readonly fault: null }
   | { readonly url: string | null; readonly fault: string };
 
-/** A service that listens on all addresses tells one that nobody can connect to. */
+/** A service that listens on all addresses reports one that no client can connect to. */
 const ALL_ADDRESSES: Readonly<Record<string, string>> = {
   "0.0.0.0": "127.0.0.1",
   "*": "127.0.0.1",
@@ -13,35 +13,38 @@ const ALL_ADDRESSES: Readonly<Record<string, string>> = {
   "[::]": "[::1]",
 };
 
-/** An address out of a status or a file as an endpoint of this machine. */
-export function candidateOf(told: string): Candidate {
-  const text = normalizeEndpoint(told);
+/** An address from a status or a file as an endpoint of this machine. */
+export function candidateOf(address: string): Candidate {
+  const text = normalizeEndpoint(address);
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "") {
-    return { url: null, fault: "tells an address that is none" };
+    return { url: null, fault: "reports something that is not an address" };
   }
-  // The command line tells it when its own line to the service is broken (#286, #405).
+  // The command line reports port 0 when its own connection to the service is broken (#286, #405).
   if (url.port === "0") {
-    return { url: url.origin, fault: "tells port 0, so it has lost its own line to the service" };
+    return {
+      url: url.origin,
+      fault: "reports port 0, so it has lost its own connection to the service",
+    };
   }
   url.hostname = ALL_ADDRESSES[url.hostname] ?? url.hostname;
-  // Prompts are sent there: only a person decides that they leave this machine.
+  // Prompts are sent to it. Only the user decides that they leave this machine.
   if (!isLoopback(url.origin)) {
     return {
       url: url.origin,
-      fault: `tells ${url.origin}, which is not this machine; set FOUNDRY_ENDPOINT to use it`,
+      fault: `reports ${url.origin}, which is not this machine; set FOUNDRY_ENDPOINT to use it`,
     };
   }
-  // Without its path: the status of the old service is told as .../openai/status.
+  // Without its path: the legacy service reports .../openai/status.
   return { url: url.origin, fault: null };
 }
 
-/** The addresses that can be probed, each once, and the first reason against one that cannot. */
-export function candidatesOf(told: readonly string[]): {
+/** The addresses that can be probed, each once, and the fault of the first that cannot. */
+export function candidatesOf(addresses: readonly string[]): {
   readonly urls: readonly string[];
   readonly fault: string | null;
 } {
-  const candidates = told.map(candidateOf);
+  const candidates = addresses.map(candidateOf);
   const urls = candidates.flatMap(({ url, fault }) => (fault === null ? [url] : []));
   const fault = candidates.find((candidate) => candidate.fault !== null)?.fault ?? null;
   return { urls: [...new Set(urls)], fault };

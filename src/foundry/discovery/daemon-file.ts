@@ -2,17 +2,17 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DAEMON_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import { type FileFault, type Machine, ownUid, readSmallFile } from "../../platform/index.js";
-import { NOTHING_THERE } from "./found.js";
+import { NOTHING_THERE } from "./attempt.js";
 
-/** What the daemon of the newer command line leaves in its file about itself. */
+/** The contents of `~/.foundry/daemon.json`, which the daemon of CLI 0.10 and later writes. */
 export interface DaemonFile {
   readonly urls: readonly string[];
   readonly pid: number | null;
-  /** Of the daemon, such as `0.10.3`. */
+  /** The daemon's version, such as `0.10.3`. */
   readonly version: string | null;
 }
 
-/** It names one or two; each is asked. */
+/** The file usually has one or two addresses. Each is probed. */
 const MOST_ADDRESSES = 8;
 
 const daemonFileSchema = z.object({
@@ -23,9 +23,10 @@ const daemonFileSchema = z.object({
 });
 
 /**
- * Reads `~/.foundry/daemon.json`. It stays behind when the daemon dies, so it is a hint and no more.
+ * Reads `~/.foundry/daemon.json`. The file remains when the daemon dies, so its addresses are only
+ * candidates.
  *
- * @returns Why there is nothing in it, as a clause, where that is so.
+ * @returns the contents, or the reason why there are none, as a clause.
  */
 export async function readDaemonFile(
   machine: Machine,
@@ -40,15 +41,15 @@ export async function readDaemonFile(
   const parsed = daemonFileSchema.safeParse(jsonFrom(file.text));
   if (!parsed.success) return "is damaged";
   const { web_urls, urls, pid, daemon_version } = parsed.data;
-  const told = [...(web_urls ?? []), ...(urls ?? [])].slice(0, MOST_ADDRESSES);
-  if (told.length === 0) return "names no address";
-  return { urls: told, pid: pid ?? null, version: daemon_version ?? null };
+  const addresses = [...(web_urls ?? []), ...(urls ?? [])].slice(0, MOST_ADDRESSES);
+  if (addresses.length === 0) return "names no address";
+  return { urls: addresses, pid: pid ?? null, version: daemon_version ?? null };
 }
 
 const FAULTS: Readonly<Record<FileFault, string>> = {
   absent: NOTHING_THERE.daemonFile,
   not_a_file: "cannot be read: it is not a file",
-  not_ours: "is not believed: it belongs to another user",
+  not_ours: "is ignored: it belongs to another user",
   too_large: "cannot be read: it is too large",
   late: "cannot be read: the disk does not answer",
   unreadable: "cannot be read",

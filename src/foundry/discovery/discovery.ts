@@ -2,8 +2,11 @@ import {
   cancelledError,
   closedError,
   FoundryError,
+  joinedSignal,
   SharedTask,
+  TIMED_OUT,
   toFoundryError,
+  waitFor,
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
@@ -11,44 +14,47 @@ import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { candidateOf } from "./candidate.js";
-import type { Found, Search } from "./found.js";
-import { searchOnce } from "./search.js";
+import type { Found } from "./found-by.js";
+import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";
 
 export interface DiscoveryOptions {
   readonly machine: Machine;
   /** Start the service where it is installed and not running. */
   readonly autostart: boolean;
-  /** Host the core in a child process: always, never, or where there is no other service. */
+  /** Whether to host the core in a child process: always, never, or if there is no other service. */
   readonly embedded: boolean | "auto";
   /** Path of the command line, where the user set it. */
   readonly cliPath?: string | undefined;
   /** Longest wait for a started service, in milliseconds. Default 60 000. */
   readonly startTimeoutMs?: number;
-  /** `declared`: only where the command line or the daemon's file says, no known ports. Default `auto`. */
+  /** `declared`: use the command line and the daemon's file, but no known ports. Default `auto`. */
   readonly discovery?: "auto" | "declared" | undefined;
-  /** Whose program listens on a port of this machine. Default: asked of the system. */
+  /** Which user's program listens on a port of this machine. Default: the system's answer. */
   readonly ownerOf?: ((port: number, signal: AbortSignal) => Promise<ListenerOwner>) | undefined;
-  /** Ports that are tried blindly, last. Default: those of `docs/foundry-local.md`, section 12. */
+  /** Ports that are probed last. Default: {@link KNOWN_PORTS}. */
   readonly knownPorts?: readonly number[];
   readonly log?: Logger | undefined;
-  /** The service in a process of ours; `close()` ends it. Default: one with its own defaults. */
+  /** The service in our own child process; `close()` ends it. Default: one with its own defaults. */
   readonly embeddedService?: EmbeddedService;
-  /** How patient it is, and its clock. For tests. */
+  /** Time limits and the clock. For tests. */
   readonly timing?: Partial<Timing>;
 }
 
 export interface SearchOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly tell?: OnStatus | undefined;
-  /** `false`: look only, start nothing, as a health check does. Default `true`. */
+  readonly onStatus?: OnStatus | undefined;
+  /** `false`: only scan and start nothing, as a health check does. Default `true`. */
   readonly mayStart?: boolean;
 }
 
-/** Of editor extensions and old documents, an old pin, samples, and two popular pins. */
-const KNOWN_PORTS = [5272, 5273, 5764, 39839, 22334];
+/**
+ * Ports that a Foundry Local often has, because extensions, samples and users configure them
+ * (`docs/foundry-local.md`, section 12).
+ */
+export const KNOWN_PORTS: readonly number[] = [5272, 5273, 5764, 39839, 22334];
 
-/** A cold start was seen to take 30 seconds. */
+/** A cold start was observed to take 30 seconds. */
 const START_TIMEOUT_MS = 60_000;
 
 /** A search that is running. */
@@ -64,7 +70,7 @@ export class Discovery {
   readonly #closing = new AbortController();
   #running: Running | null = null;
   #lastUrl: string | null = null;
-  /** Whether nothing but its answer said that this is a Foundry Local of this user. */
+  /** Whether the last service was found by guessing. */
   #lastIsGuess = false;
   #lastSearch: Search | null = null;
   #lastSearchMs: number | null = null;
@@ -80,46 +86,46 @@ export class Discovery {
   }
 
   /**
-   * Looks everywhere, once for all who ask at the same time; each of them only stops waiting. Never
-   * rejects but for an abort, or for `close()`.
+   * Searches everywhere. Calls at the same time share one search; an abort ends only the caller's
+   * wait. Rejects only on an abort and on `close()`.
    */
-  async search({ signal, tell, mayStart = true }: SearchOptions = {}): Promise<Search> {
+  async search({ signal, onStatus, mayStart = true }: SearchOptions = {}): Promise<Search> {
     if (signal?.aborted === true) throw cancelledError();
-    // Without anything that may be started, looking is all there is.
+    // If the settings allow no start, every search only scans.
     const wantsStart = mayStart && (this.options.autostart || this.options.embedded !== false);
     for (;;) {
       if (this.#closing.signal.aborted) throw closedError();
       const kept = this.#keptFailure(wantsStart);
       if (kept !== null) return kept;
       const running = this.#running ?? this.#begin(wantsStart);
-      // Who only looks does not wait for a start, which takes a minute and more.
-      if (!wantsStart && running.mayStart) return this.#peek(running, signal, tell);
-      const search = await running.search.wait({ signal, onUpdate: tell });
+      // A scan does not wait for a start, which takes a minute and more.
+      const withinMs = !wantsStart && running.mayStart ? this.#timing.scanMs : undefined;
+      const search = await follow(running, { signal, onStatus }, withinMs);
       if (search.found !== null || running.mayStart || !wantsStart) return search;
     }
   }
 
-  /** What the last search came to; `null` before the first. */
+  /** The result of the last search; `null` before the first. */
   get lastSearch(): Search | null {
     return this.#lastSearch;
   }
 
-  /** How long the last search took, what it started included, in milliseconds. */
+  /** How long the last search took, including what it started, in milliseconds. */
   get lastSearchMs(): number | null {
     return this.#lastSearchMs;
   }
 
   /**
-   * Why there is nothing, as the last search saw it. One that only looked says that the next call will
-   * start it; where the last start failed, that is what is to be told.
+   * Why the last search found nothing. A scan reports that the next call starts the service; if the
+   * last start failed, that failure is more useful and is returned instead.
    */
   get whyNothing(): FoundryError | null {
-    if (this.#running?.mayStart === true) return underWay(this.#running);
+    if (this.#running?.mayStart === true) return inFlight(this.#running);
     const { start, error = null } = this.#lastSearch ?? {};
     return start === "next" ? (this.#startFailure ?? error) : error;
   }
 
-  /** Notes where the service was seen alive, to be tried there first. */
+  /** Stores an endpoint where the service answered. The next search tries it first. */
   remember(endpoint: string): void {
     const { url, fault } = candidateOf(endpoint);
     if (fault !== null) return;
@@ -128,43 +134,27 @@ export class Discovery {
     this.#startFailure = null;
   }
 
-  /** The command line as it is installed now; the same one as long as it is in the same place. */
+  /** The installed command line; the same object as long as its path is the same. */
   async cli(): Promise<FoundryCli | null> {
     const { machine, cliPath } = this.options;
     const found = await findFoundryCli(machine, cliPath);
-    // What one has been asked tells its generation; an update may have put another in its place.
+    // The object knows its generation from earlier answers. Another path may be another generation.
     if (found === null || found.path !== this.#cli?.path) this.#cli = found;
     return this.#cli;
   }
 
-  /** Ends what it started for us: the embedded service. Never a service of the machine's. */
+  /** Ends the embedded service. An installed service that it started goes on. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#embedded.close();
   }
 
-  /** Twenty calls that fail together must not start twenty command lines one after the other. */
+  /** Twenty calls that fail together must not run twenty command lines one after the other. */
   #keptFailure(wantsStart: boolean): Search | null {
     if (this.#failure === null) return null;
     const { search, mayStart, at } = this.#failure;
     const isFresh = this.#timing.now() - at < this.#timing.failureKeptMs;
     return isFresh && (mayStart || !wantsStart) ? search : null;
-  }
-
-  async #peek(
-    running: Running,
-    signal: AbortSignal | undefined,
-    tell: OnStatus | undefined,
-  ): Promise<Search> {
-    const patience = AbortSignal.timeout(this.#timing.lookMs);
-    const end = signal === undefined ? patience : AbortSignal.any([signal, patience]);
-    try {
-      return await running.search.wait({ signal: end, onUpdate: tell });
-    } catch (error) {
-      if (!patience.aborted || signal?.aborted === true || this.#closing.signal.aborted)
-        throw error;
-      return { found: null, trials: [], error: underWay(running) };
-    }
   }
 
   #begin(mayStart: boolean): Running {
@@ -175,7 +165,7 @@ export class Discovery {
     return running;
   }
 
-  async #searchOnce(mayStart: boolean, tell: OnStatus): Promise<Search> {
+  async #searchOnce(mayStart: boolean, onStatus: OnStatus): Promise<Search> {
     const { machine, autostart, embedded, log, cliPath } = this.options;
     const { signal } = this.#closing;
     const begin = this.#timing.now();
@@ -188,13 +178,13 @@ export class Discovery {
         log,
         signal,
         mayStart,
-        tell,
+        onStatus,
         last: this.#last(),
         knownPorts:
           this.options.discovery === "declared" ? [] : (this.options.knownPorts ?? KNOWN_PORTS),
         ownerOf:
           this.options.ownerOf ??
-          ((port, asked) => ownerOfListener(port, { machine, signal: asked })),
+          ((port, scanSignal) => ownerOfListener(port, { machine, signal: scanSignal })),
         cli: () => this.cli(),
         isCliSet: cliPath !== undefined,
         timing: this.#timing,
@@ -202,13 +192,14 @@ export class Discovery {
         startTimeoutMs: this.options.startTimeoutMs ?? START_TIMEOUT_MS,
       });
     } catch (thrown) {
-      search = { found: null, trials: [], error: toFoundryError(thrown) };
+      search = { found: null, attempts: [], error: toFoundryError(thrown) };
     } finally {
       this.#running = null;
     }
     if (signal.aborted) throw closedError();
     const ms = Math.round(this.#timing.now() - begin);
-    log?.info({ found: search.found, trials: search.trials, ms }, "looked for Foundry Local");
+    const { found, attempts } = search;
+    log?.info({ found, attempts, ms }, "searched for Foundry Local");
     this.#lastSearch = search;
     this.#lastSearchMs = ms;
     if (search.start === "failed") this.#startFailure = search.error;
@@ -229,9 +220,28 @@ export class Discovery {
   }
 }
 
-const underWay = ({ search: { latest } }: Running): FoundryError =>
+const inFlight = ({ search: { latest } }: Running): FoundryError =>
   new FoundryError(
     "NO_ENDPOINT",
     `Foundry Local is not up yet. Under way: ${latest?.message ?? "looking for it"}.`,
     { action: "Ask again in a moment.", retryable: true },
   );
+
+/** Waits for a search in flight. Its result is an error when it takes longer than `withinMs`. */
+async function follow(
+  running: Running,
+  { signal, onStatus }: SearchOptions,
+  withinMs: number | undefined,
+): Promise<Search> {
+  const leaving = new AbortController();
+  const end = joinedSignal(leaving.signal, signal);
+  try {
+    const waiting = running.search.wait({ signal: end.signal, onUpdate: onStatus });
+    const search = await waitFor(waiting, { withinMs, ref: false });
+    if (search !== TIMED_OUT) return search;
+    return { found: null, attempts: [], error: inFlight(running) };
+  } finally {
+    leaving.abort();
+    end.letGo();
+  }
+}

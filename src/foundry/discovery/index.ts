@@ -1,11 +1,4 @@
-export { Discovery, type DiscoveryOptions, type SearchOptions } from "./discovery.js";
-export {
-  FOUND_BY,
-  FOUND_BY_WORDS,
-  type Found,
-  type FoundBy,
-  guessWarning,
-  type Search,
-  type Trial,
-  withoutTrials,
-} from "./found.js";
+export { type Attempt, withoutAttempts } from "./attempt.js";
+export { Discovery, type DiscoveryOptions, KNOWN_PORTS, type SearchOptions } from "./discovery.js";
+export { FOUND_BY, FOUND_BY_WORDS, type Found, type FoundBy, guessWarning } from "./found-by.js";
+export type { Search } from "./search.js";

@@ -3,9 +3,9 @@ import type { Machine } from "../../platform/index.js";
 import { sdkInstallation } from "../embedded/index.js";
 
 export interface InstallFacts {
-  /** Whether the settings let us host the core with the SDK beside us. */
+  /** Whether the settings allow the embedded service. */
   readonly mayEmbed: boolean;
-  /** Where this package is, but in tests. */
+  /** This package's folder. Tests set another. */
   readonly packageFolder?: string;
 }
 
@@ -15,7 +15,7 @@ const ELSEWHERE =
 const START = "start it with `foundry server start` (before CLI 0.10: `foundry service start`)";
 
 /**
- * How to come by a Foundry Local on this machine: which there are for which system is told in
+ * How to install a Foundry Local on this machine. For which systems there is one:
  * docs/foundry-local.md, sections 1 and 12.
  */
 export function installAdvice(machine: Machine, facts: InstallFacts): string {
@@ -33,14 +33,14 @@ function installation(
     return `Install Foundry Local with \`winget install Microsoft.FoundryLocal\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
   }
   if (platform === "darwin" && arch === "x64") {
-    // An x64 Node on an Apple chip cannot tell, so both are told.
+    // An x64 Node on an Apple chip reports the same, so the advice covers both.
     return `Foundry Local does not run on Macs with an Intel processor: ${ELSEWHERE}. On a Mac with an Apple chip, whose Node is built for Intel here, install it with \`${BREW}\` and ${START}.`;
   }
   if (platform === "darwin") {
     return `Install Foundry Local with \`${BREW}\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
   }
   if (platform === "linux" && isKnownProcessor) {
-    // The old service was never built for it.
+    // The legacy service (CLI 0.8 or before) was never built for Linux.
     return `Quickest is to ${embed}. Or unpack the Linux archive of Foundry Local's command line (0.11 or later) and run \`foundry server start\`; or ${ELSEWHERE}.`;
   }
   return `There is no Foundry Local for this system (${platform}, ${arch}): ${ELSEWHERE}.`;
@@ -48,7 +48,7 @@ function installation(
 
 const BREW = "brew tap microsoft/foundrylocal && brew install foundrylocal";
 
-/** What is easily missed inside WSL, as a further sentence; empty elsewhere. */
+/** A further sentence for WSL, where a service on Windows is not reachable by default; else empty. */
 export function wslHint({ platform, environment }: Machine): string {
   const isWsl = platform === "linux" && (environment["WSL_DISTRO_NAME"] ?? "") !== "";
   return isWsl

@@ -2,18 +2,17 @@ import { FoundryError, PACKAGE_FOLDER } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import { sdkInstallation } from "../embedded/index.js";
-import { inCode } from "./command-text.js";
-import { NOTHING_THERE, TRIED, type Trial } from "./found.js";
+import { type Attempt, inCode, NOTHING_THERE, TRIED } from "./attempt.js";
 import { type InstallFacts, installAdvice, wslHint } from "./install-advice.js";
 
-/** Why nothing was found, as far as it can be told. */
+/** Why nothing was found. */
 export type Situation =
   | { readonly kind: "no_cli" }
   | { readonly kind: "not_running"; readonly cli: FoundryCli; readonly willStart: boolean }
-  /** `command`: which failed, that starts or that restarts. */
+  /** `command`: the one that failed, to start or to restart. */
   | { readonly kind: "start_failed"; readonly cli: FoundryCli; readonly command: string }
   | { readonly kind: "start_late"; readonly cli: FoundryCli }
-  /** `willRestart` as `willStart`: only looking was wanted, and the next call does more. */
+  /** `willStart` and `willRestart`: this search only scanned, and the next call does so. */
   | { readonly kind: "dead_listener"; readonly cli: FoundryCli; readonly willRestart: boolean }
   | { readonly kind: "silent"; readonly cli: FoundryCli }
   | { readonly kind: "cli_failed"; readonly cli: FoundryCli }
@@ -27,7 +26,7 @@ export interface Facts extends InstallFacts {
   readonly isCliSet: boolean;
 }
 
-interface Words {
+interface Texts {
   readonly headline: string;
   readonly action: string;
   readonly retryable: boolean;
@@ -35,15 +34,15 @@ interface Words {
 
 const OR_SET = "or set FOUNDRY_ENDPOINT to where it listens";
 
-/** The error of a search that found nothing: what is the matter, what was tried, what to do. */
+/** The error of a search that found nothing: the situation, what was tried, what to do. */
 export function noEndpointError(
   situation: Situation,
-  trials: readonly Trial[],
+  attempts: readonly Attempt[],
   machine: Machine,
   facts: Facts,
 ): FoundryError {
-  const { headline, action, retryable } = wordsFor(situation, machine, facts);
-  const tried = trials.filter((trial) => tellsMore(trial, situation));
+  const { headline, action, retryable } = textsFor(situation, machine, facts);
+  const tried = attempts.filter((attempt) => isInformative(attempt, situation));
   const list = tried.map(({ what, outcome }) => `${what}: ${outcome}`).join("; ");
   const message = list === "" ? `${headline}.` : `${headline}.${TRIED}${list}.`;
   const hint = action.includes(wslHint(machine)) ? "" : wslHint(machine);
@@ -54,11 +53,11 @@ export function noEndpointError(
   });
 }
 
-const MOSTLY_NOTHING: ReadonlySet<string> = new Set(Object.values(NOTHING_THERE));
+const UNINFORMATIVE: ReadonlySet<string> = new Set(Object.values(NOTHING_THERE));
 
-/** It is read by agents, whose context is short: what the headline says already is not repeated. */
-function tellsMore({ what, outcome }: Trial, situation: Situation): boolean {
-  if (MOSTLY_NOTHING.has(outcome)) return false;
+/** Agents read the message, and their context is short: the headline is not repeated. */
+function isInformative({ what, outcome }: Attempt, situation: Situation): boolean {
+  if (UNINFORMATIVE.has(outcome)) return false;
   return situation.kind !== "not_running" || what !== inCode(situation.cli.statusCommand);
 }
 
@@ -67,7 +66,7 @@ const causeOf = (error: FoundryError) => ({
   ...(error.detail === null ? {} : { detail: error.detail }),
 });
 
-function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
+function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
   switch (situation.kind) {
     case "no_cli":
       return {
@@ -88,14 +87,14 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
     case "start_failed":
       return {
         headline: `Foundry Local could not be ${situation.command === situation.cli.restartCommand ? "restarted" : "started"}`,
-        // #146: an agent that was stopped, or of the version before, may live on and hold its port.
-        action: `Run ${inCode(situation.command)} in a terminal to see what keeps it from starting; where it is an address in use, end the old Inference.Service.Agent that holds it.`,
+        // #146: an Inference.Service.Agent may survive a stop or an update and keep its port.
+        action: `Run ${inCode(situation.command)} in a terminal to see why it does not start; if an address is in use, end the old Inference.Service.Agent that holds it.`,
         retryable: false,
       };
     case "start_late":
       return {
         headline: "Foundry Local was started, but does not answer yet",
-        action: `Try again in a minute: a first start can take long. If it stays so, run ${inCode(situation.cli.statusCommand)} in a terminal, ${OR_SET}.`,
+        action: `Try again in a minute: a first start can take long. If that does not help, run ${inCode(situation.cli.statusCommand)} in a terminal, ${OR_SET}.`,
         retryable: true,
       };
     case "dead_listener": {
@@ -111,21 +110,21 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
     case "silent":
       return {
         headline: "Foundry Local runs, but does not answer as it should",
-        action: `Try again in a moment; if it stays so, restart it with ${inCode(situation.cli.restartCommand)}.`,
+        action: `Try again in a moment; if that does not help, restart it with ${inCode(situation.cli.restartCommand)}.`,
         retryable: true,
       };
     case "cli_failed": {
       const restart =
         situation.cli.generation === null ? "" : ` with ${inCode(situation.cli.restartCommand)}`;
-      // It has not answered in the words of either generation.
+      // Neither generation's output was recognised.
       const otherProgram =
         situation.cli.generation === null
-          ? ` The program of that name may be another than Foundry Local's. ${installAdvice(machine, facts)}`
+          ? ` The program may not be Foundry Local's. ${installAdvice(machine, facts)}`
           : " You can also set FOUNDRY_ENDPOINT to where it listens.";
       const check = facts.isCliSet ? "Check the path in FOUNDRY_CLI. " : "";
       return {
-        headline: "Foundry Local's command line does not tell whether it runs",
-        action: `${check}Try again; if it stays so, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local${restart}.${otherProgram}`,
+        headline: "Foundry Local's command line does not say whether it runs",
+        action: `${check}Try again; if that does not help, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local${restart}.${otherProgram}`,
         retryable: true,
       };
     }
@@ -134,12 +133,12 @@ function wordsFor(situation: Situation, machine: Machine, facts: Facts): Words {
         ? {
             headline: "The program that FOUNDRY_CLI is set to could not be started",
             action:
-              "Set FOUNDRY_CLI to the path of Foundry Local's command line, or take it out, so that the command line is looked for; or set FOUNDRY_ENDPOINT to where Foundry Local listens.",
+              "Set FOUNDRY_CLI to the path of Foundry Local's command line, or remove the setting, so that the command line is searched for; or set FOUNDRY_ENDPOINT to where Foundry Local listens.",
             retryable: false,
           }
         : {
             headline: "Foundry Local's command line was found, but could not be started",
-            action: `Install it anew, ${OR_SET}. ${installAdvice(machine, facts)}`,
+            action: `Reinstall it, ${OR_SET}. ${installAdvice(machine, facts)}`,
             retryable: false,
           };
     case "embedded_later":

@@ -1,28 +1,22 @@
 import { HttpTransport, isRefused } from "../../http/index.js";
 import { formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import { type DialectName, detectDialect } from "../dialects/index.js";
+import { type Dialect, detectDialect } from "../dialects/index.js";
 
-/**
- * What is at an address: a Foundry Local; nothing, for certain; nothing that took the connection in
- * time, which a service with all hands full may not do; something that takes it and does not answer
- * as a service that lives; something else altogether.
- */
+/** The result of probing an address. */
 export interface Probed {
+  readonly url: string;
+  /**
+   * `foundry`: a Foundry Local. `nothing`: certainly nothing listens. `unreached`: no connection in
+   * time, which is possible with a service under full load. `silent`: the connection was accepted,
+   * but not answered as a working service does. `other`: another program.
+   */
   readonly is: "foundry" | "nothing" | "unreached" | "silent" | "other";
-  /** Which service it is; `null` where it is none of Foundry Local. */
-  readonly dialect: DialectName | null;
+  /** Which service it is; `null` unless it is a Foundry Local. */
+  readonly dialect: Pick<Dialect, "name" | "can"> | null;
   /** A clause for people: `nothing listens there`. */
   readonly outcome: string;
 }
-
-const notFoundry = (is: Exclude<Probed["is"], "foundry">, outcome: string): Probed => ({
-  is,
-  dialect: null,
-  outcome,
-});
-
-const STRANGER = notFoundry("other", "what answers there is not Foundry Local");
 
 export interface ProbeLimits {
   /** In all, in milliseconds. */
@@ -31,27 +25,33 @@ export interface ProbeLimits {
   readonly log?: Logger | undefined;
 }
 
-/** Windows before 10 (1709) tries a refused connection again for two seconds before it says so. */
+/** Windows before 10 (1709) retries a refused connection for two seconds before it reports that. */
 const CONNECT_MS = 3_500;
-/** Less than the whole: a connection that nobody takes is to be told from a silence. */
+/** Shorter than the whole probe, so that a connection timeout differs from a missing answer. */
 const CONNECT_SHARE = 0.7;
 
 /**
- * Asks an address who is there, by questions that change nothing. Nothing of the user's settings is
- * sent along: whoever listens on a guessed port must not learn a key. Never rejects.
+ * Identifies the service at an address, with requests that change nothing. The user's settings are
+ * not sent along: an unknown program on a guessed port must not learn a key. Never rejects.
  */
 export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits): Promise<Probed> {
-  const tooLate = AbortSignal.timeout(wholeMs);
+  const notFoundry = (is: Exclude<Probed["is"], "foundry">, outcome: string): Probed => ({
+    url,
+    is,
+    dialect: null,
+    outcome,
+  });
+  const timeout = AbortSignal.timeout(wholeMs);
   const connectMs = Math.min(CONNECT_MS, wholeMs * CONNECT_SHARE);
   const transport = new HttpTransport({ baseUrl: url, connectMs, ...(log && { log }) });
   try {
     const { dialect } = await detectDialect(transport, {
       limits: {},
-      signal: AbortSignal.any([tooLate, signal]),
+      signal: AbortSignal.any([timeout, signal]),
       retry: false,
     });
-    if (!dialect.can.isFoundryLocal) return STRANGER;
-    return { is: "foundry", dialect: dialect.name, outcome: `${dialect.title} answers there` };
+    if (!dialect.can.isFoundryLocal) return notFoundry("other", NOT_FOUNDRY_LOCAL);
+    return { url, is: "foundry", dialect, outcome: `${dialect.title} answers there` };
   } catch (thrown) {
     const error = toFoundryError(thrown);
     if (isRefused(error)) {
@@ -66,7 +66,7 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
       case "CANCELLED":
         return notFoundry(
           "silent",
-          tooLate.aborted
+          timeout.aborted
             ? `what listens there did not answer within ${formatDuration(wholeMs)}`
             : "nothing had answered there by then",
         );
@@ -76,16 +76,22 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
       case "SERVICE_UNREACHABLE":
         return notFoundry("silent", "what listens there breaks off without an answer");
       default:
-        return STRANGER;
+        return notFoundry("other", NOT_FOUNDRY_LOCAL);
     }
   } finally {
     await transport.close();
   }
 }
 
-const isSettled = ({ is }: Probed): boolean => is !== "silent" && is !== "unreached";
+const NOT_FOUNDRY_LOCAL = "what answers there is not Foundry Local";
 
-/** Probes of one search: an address that is told twice is asked once. */
+export const isFoundryLocal = ({ is }: Probed): boolean => is === "foundry";
+
+export const isNothing = ({ is }: Probed): boolean => is === "nothing";
+
+const isConclusive = ({ is }: Probed): boolean => is !== "silent" && is !== "unreached";
+
+/** The probes of one search: an address from two sources is probed once. */
 export class Probes {
   readonly #known = new Map<
     string,
@@ -101,8 +107,8 @@ export class Probes {
     const known = this.#known.get(url);
     if (known !== undefined && known.wholeMs >= wholeMs) return known.probed;
     const ask = () => probe(url, { wholeMs, signal: this.signal, log: this.log });
-    // Somebody had less patience with it: only what came of that in time is good for others.
-    const probed = known?.probed.then((before) => (isSettled(before) ? before : ask())) ?? ask();
+    // The earlier probe had a shorter limit: its result is reused only if it is conclusive.
+    const probed = known?.probed.then((before) => (isConclusive(before) ? before : ask())) ?? ask();
     this.#known.set(url, { wholeMs, probed });
     return probed;
   }

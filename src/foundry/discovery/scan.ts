@@ -2,20 +2,20 @@ import { toFoundryError, untilAborted } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
+import { type Attempt, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { candidatesOf } from "./candidate.js";
-import { inCode, withoutStop } from "./command-text.js";
 import { readDaemonFile } from "./daemon-file.js";
-import { type Found, type FoundBy, NOTHING_THERE, type Trial } from "./found.js";
-import { type Probed, Probes } from "./probe.js";
+import type { Found } from "./found-by.js";
+import { isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
 import type { Timing } from "./timing.js";
 
-/** Where to look, and how. */
-export interface Where {
+/** Where to scan, and how. */
+export interface ScanContext {
   readonly machine: Machine;
-  /** Where it was last, and how it was found there. */
+  /** Where the service was last, and how it was found there. */
   readonly last: Found | null;
   readonly knownPorts: readonly number[];
-  /** Whose program listens on a port of this machine. */
+  /** Which user's program listens on a port of this machine. */
   readonly ownerOf: (port: number, signal: AbortSignal) => Promise<ListenerOwner>;
   readonly cli: () => Promise<FoundryCli | null>;
   readonly timing: Timing;
@@ -23,59 +23,53 @@ export interface Where {
   readonly log: Logger | undefined;
 }
 
-/** What the command line said about the service, and what is true of it. */
-export type CliState =
-  | { readonly kind: "missing" }
-  | { readonly kind: "stopped" }
-  /** It says that it runs, but nothing listens where it says. Certain enough for a restart. */
-  | { readonly kind: "dead" }
-  /** It runs, and does not answer as a Foundry Local. */
-  | { readonly kind: "silent" }
-  | { readonly kind: "answers" }
-  /** There is no such program, or the system does not run it. */
-  | { readonly kind: "unstartable" }
-  /** It gave no usable answer. */
-  | { readonly kind: "failed" };
+/**
+ * The state of the service by the command line's report and by probes. `stopped`: reported so.
+ * `dead`: reported as running, but certainly nothing listens there, which justifies a restart.
+ * `silent`: it runs, and does not answer as a Foundry Local. `unstartable`: the command line cannot
+ * be started. `failed`: the command line gave no usable answer.
+ */
+export type CliState = "stopped" | "dead" | "silent" | "unstartable" | "failed";
 
 export interface ScanResult {
   readonly found: Found | null;
-  readonly trials: readonly Trial[];
+  readonly attempts: readonly Attempt[];
   readonly cli: FoundryCli | null;
   readonly cliState: CliState;
 }
 
 /**
- * Looks where a service may be, starting none. The order decides who is believed, though questions
- * are asked at the same time (docs/foundry-local.md, section 12).
+ * Scans all locations where a service may be, without starting one. All are asked at the same time;
+ * their order decides which answer counts (docs/foundry-local.md, section 12).
  */
-export async function look(where: Where): Promise<ScanResult> {
-  const { timing } = where;
+export async function scan(context: ScanContext): Promise<ScanResult> {
+  const { timing } = context;
   const over = new AbortController();
-  const tooLong = AbortSignal.timeout(timing.lookMs);
-  const signal = AbortSignal.any([where.signal, tooLong, over.signal]);
-  const looking = new Looking(where, signal);
+  const timeout = AbortSignal.timeout(timing.scanMs);
+  const signal = AbortSignal.any([context.signal, timeout, over.signal]);
+  const locations = new Scan(context, signal);
   try {
-    const last = looking.lastUrl();
-    const moment = () => timing.pause(timing.momentMs, signal).then(nothing, nothing);
-    const atOnce = await Promise.race([last, moment()]);
-    if (atOnce !== null) return looking.sight(atOnce);
+    const last = locations.lastUrl();
+    const grace = () => timing.pause(timing.graceMs, signal).then(nothing, nothing);
+    const atOnce = await Promise.race([last, grace()]);
+    if (atOnce !== null) return locations.result(atOnce);
 
-    const cli = looking.commandLine();
-    const daemonFile = looking.daemonFile();
-    const cliTakesLong = moment();
-    // They are guesses, so they are left alone where somebody knows better.
-    const ports = Promise.race([cli, cliTakesLong]).then((found) =>
-      found === null ? looking.knownPorts() : null,
+    const cli = locations.commandLine();
+    const daemonFile = locations.daemonFile();
+    const slowCli = grace();
+    // The known ports are guesses, so they are not probed when the command line finds the service.
+    const ports = Promise.race([cli, slowCli]).then((found) =>
+      found === null ? locations.knownPorts() : null,
     );
-    const notWaiting = Promise.all([daemonFile, cliTakesLong]).then(([found]) =>
-      found !== null && looking.isDaemonAlive ? found : cli,
+    const daemonBeforeSlowCli = Promise.all([daemonFile, slowCli]).then(([found]) =>
+      found !== null && locations.isDaemonAlive ? found : cli,
     );
     const found =
       (await last) ??
-      (await Promise.race([cli, notWaiting])) ??
+      (await Promise.race([cli, daemonBeforeSlowCli])) ??
       (await daemonFile) ??
       (await ports);
-    return looking.sight(found);
+    return locations.result(found);
   } finally {
     over.abort();
   }
@@ -83,210 +77,209 @@ export async function look(where: Where): Promise<ScanResult> {
 
 const nothing = (): null => null;
 
-/** A place that is looked at, with what was tried there. */
-interface Place {
+interface Location {
   what: string;
-  readonly trials: Trial[];
+  readonly attempts: Attempt[];
   isDone: boolean;
 }
 
-class Looking {
-  readonly #where: Where;
+class Scan {
+  readonly #context: ScanContext;
   readonly #signal: AbortSignal;
   readonly #probes: Probes;
-  readonly #places: Place[] = [];
+  readonly #locations: Location[] = [];
   #cli: FoundryCli | null = null;
-  #cliState: CliState = { kind: "missing" };
-  /** Whether the process that the daemon's file names is there. */
+  #cliState: CliState = "failed";
+  /** Whether the process in the daemon's file exists. */
   isDaemonAlive = false;
 
-  constructor(where: Where, signal: AbortSignal) {
-    this.#where = where;
+  constructor(context: ScanContext, signal: AbortSignal) {
+    this.#context = context;
     this.#signal = signal;
-    this.#probes = new Probes(signal, where.log);
+    this.#probes = new Probes(signal, context.log);
   }
 
-  sight(found: Found | null): ScanResult {
-    const trials = this.#places.flatMap(({ what, trials: ofPlace, isDone }) =>
-      isDone ? ofPlace : [...ofPlace, { what, outcome: "had not answered by then", ok: false }],
+  result(found: Found | null): ScanResult {
+    const attempts = this.#locations.flatMap((location) =>
+      location.isDone
+        ? location.attempts
+        : [...location.attempts, { what: location.what, outcome: NO_ANSWER, ok: false }],
     );
-    return { found, trials, cli: this.#cli, cliState: this.#cliState };
+    return { found, attempts, cli: this.#cli, cliState: this.#cliState };
   }
 
   async lastUrl(): Promise<Found | null> {
-    const { last } = this.#where;
+    const { last } = this.#context;
     if (last === null) return null;
-    return this.#at(`${last.endpoint} (used before)`, async (place) => {
-      const probed = await this.#probe(last.endpoint);
-      const owner = isGood(probed) ? await this.#ownerOf(last) : "own";
-      if (owner === "other") {
-        note(place, OF_ANOTHER_USER, null);
+    return this.#at(`${last.endpoint} (used before)`, async (location) => {
+      const probed = await this.#probes.of(last.endpoint, this.#context.timing.probeMs);
+      if (!isFoundryLocal(probed)) {
+        note(location, probed.outcome);
         return null;
       }
-      note(place, probed.outcome, probed);
-      if (!isGood(probed)) return null;
+      const owner = await this.#ownerOf(last);
+      if (owner === "other") {
+        note(location, OTHER_USER);
+        return null;
+      }
+      note(location, probed.outcome, true);
       return last.foundBy === "guess" && owner === "own" ? { ...last, foundBy: "last_url" } : last;
     });
   }
 
   async commandLine(): Promise<Found | null> {
-    return this.#at("`foundry`", async (place) => {
-      const cli = await untilAborted(this.#where.cli(), this.#signal);
+    return this.#at("`foundry`", async (location) => {
+      const cli = await untilAborted(this.#context.cli(), this.#signal);
       this.#cli = cli;
       if (cli === null) {
-        note(place, NOTHING_THERE.commandLine, null);
+        note(location, NOTHING_THERE.commandLine);
         return null;
       }
-      this.#cliState = { kind: "failed" };
-      place.what = inCode(cli.statusCommand);
-      const asked = cli.status({ signal: this.#signal, timeoutMs: this.#where.timing.cliMs });
+      location.what = inCode(cli.statusCommand);
+      const asked = cli.status({ signal: this.#signal, timeoutMs: this.#context.timing.cliMs });
       const report = await untilAborted(asked, this.#signal);
-      // Only now it may be known.
-      place.what = inCode(cli.statusCommand);
-      const foundBy = cli.generation === "service" ? "service_status" : "server_status";
+      // The answer shows the generation, which is part of the command.
+      location.what = inCode(cli.statusCommand);
       if (report.kind === "failed") {
-        if (report.isStartable === false) this.#cliState = { kind: "unstartable" };
-        note(place, report.what, null);
+        if (report.isStartable === false) this.#cliState = "unstartable";
+        note(location, report.what);
         return null;
       }
-      const isRunning = report.kind === "running";
-      const says = isRunning ? "says that it runs" : "says that it is not running";
-      const { urls, fault } = candidatesOf(report.urls);
-      if (isRunning && fault !== null) note(place, `${says}, but ${fault}`, null);
-      if (urls.length === 0) {
-        this.#cliState = { kind: !isRunning ? "stopped" : fault === null ? "silent" : "failed" };
-        if (!isRunning) note(place, says, null);
-        else if (fault === null) note(place, `${says}, but not where`, null);
-        return null;
-      }
-      const probed = await this.#probeAll(urls);
-      const good = probed.find(({ is }) => is === "foundry");
-      if (good === undefined && !isRunning) {
-        this.#cliState = { kind: "stopped" };
-        note(place, says, null);
-        return null;
-      }
-      for (const each of probed) {
-        const where = isRunning ? ` at ${each.url}` : `, but still names ${each.url}`;
-        note(place, `${says}${where}${joined(each)}`, each);
-      }
-      if (good === undefined) {
-        const isDead = fault === null && probed.every(({ is }) => is === "nothing");
-        this.#cliState = { kind: isDead ? "dead" : "silent" };
-        return null;
-      }
-      this.#cliState = { kind: "answers" };
-      return { endpoint: good.url, foundBy };
+      const endpoint = await this.#verify(report.kind === "running", report.urls, location);
+      const foundBy = cli.generation === "service" ? "service_status" : "server_status";
+      return endpoint === null ? null : { endpoint, foundBy };
     });
   }
 
+  /** Probes the addresses that the command line reports. Returns the first that is good. */
+  async #verify(
+    isRunning: boolean,
+    addresses: readonly string[],
+    location: Location,
+  ): Promise<string | null> {
+    const says = isRunning ? "says that it runs" : "says that it is not running";
+    const { urls, fault } = candidatesOf(addresses);
+    if (isRunning && fault !== null) note(location, `${says}, but ${fault}`);
+    const probed = await this.#probeAll(urls);
+    const good = probed.find(isFoundryLocal);
+    if (good === undefined) {
+      this.#cliState = isRunning ? stateWithoutAnswer(probed, fault) : "stopped";
+      if (!isRunning) note(location, says);
+      else if (urls.length === 0 && fault === null) note(location, `${says}, but not where`);
+    }
+    if (good !== undefined || isRunning) {
+      for (const each of probed) {
+        const where = isRunning ? ` at ${each.url}` : `, but still names ${each.url}`;
+        note(location, `${says}${where}${clauseOf(each)}`, isFoundryLocal(each));
+      }
+    }
+    return good?.url ?? null;
+  }
+
   async daemonFile(): Promise<Found | null> {
-    return this.#at("daemon.json", async (place) => {
-      const file = await readDaemonFile(this.#where.machine);
+    return this.#at("daemon.json", async (location) => {
+      const file = await readDaemonFile(this.#context.machine);
       if (typeof file === "string") {
-        note(place, file, null);
+        note(location, file);
         return null;
       }
       if (file.pid !== null && !isProcessAlive(file.pid)) {
-        note(place, "is stale: the process that it names has ended", null);
+        note(location, "is stale: the process that it names has ended");
         return null;
       }
       this.isDaemonAlive = file.pid !== null;
       const { urls, fault } = candidatesOf(file.urls);
-      if (fault !== null) note(place, fault, null);
+      if (fault !== null) note(location, fault);
       const probed = await this.#probeAll(urls);
       const daemon = file.version === null ? "names" : `of daemon ${file.version} names`;
-      for (const each of probed) note(place, `${daemon} ${each.url}${joined(each)}`, each);
-      return firstGood(probed, "daemon_file");
+      for (const each of probed) {
+        note(location, `${daemon} ${each.url}${clauseOf(each)}`, isFoundryLocal(each));
+      }
+      const good = probed.find(isFoundryLocal);
+      return good === undefined ? null : { endpoint: good.url, foundBy: "daemon_file" };
     });
   }
 
   async knownPorts(): Promise<Found | null> {
-    const { knownPorts, timing } = this.#where;
+    const { knownPorts, timing } = this.#context;
     if (knownPorts.length === 0 || this.#signal.aborted) return null;
     const name = knownPorts.length === 1 ? "the known port" : "the known ports";
-    return this.#at(`${name} ${knownPorts.join(", ")}`, async (place) => {
+    return this.#at(`${name} ${knownPorts.join(", ")}`, async (location) => {
       const urls = knownPorts.map((port) => `http://127.0.0.1:${port}`);
       const probed = await this.#probeAll(urls, timing.portMs);
       const answering = probed.filter(({ is }) => is !== "nothing" && is !== "unreached");
-      const owners = new Map<string, ListenerOwner | null>();
-      if (answering.length === 0) note(place, NOTHING_THERE.ports, null);
+      if (answering.length === 0) note(location, NOTHING_THERE.ports);
+      const found: Found[] = [];
       for (const each of answering) {
-        const { url, outcome } = each;
-        const isLeftOver = each.dialect === "S" && this.#cli?.generation === "server";
-        const whose = isLeftOver
-          ? ": left over from the old command line, or an editor extension's"
-          : "";
-        const owner = isGood(each) ? await this.#ownerOf({ endpoint: url }) : null;
-        owners.set(url, owner);
-        const ok = owner === "own" || owner === "unknown";
-        const guess = owner === "unknown" ? ", and the system does not show whose it is" : "";
-        const said = owner === "other" ? OF_ANOTHER_USER : outcome + whose + guess;
-        place.trials.push({ what: url, outcome: said, ok });
+        const endpoint = each.url;
+        const owner = isFoundryLocal(each) ? await this.#ownerOf({ endpoint }) : "other";
+        if (owner !== "other") {
+          found.push({ endpoint, foundBy: owner === "own" ? "known_port" : "guess" });
+        }
+        const outcome = this.#portOutcome(each, owner);
+        location.attempts.push({ what: endpoint, outcome, ok: owner !== "other" });
       }
-      const urlOf = (wanted: ListenerOwner) =>
-        answering.find(({ url }) => owners.get(url) === wanted)?.url;
-      const own = urlOf("own");
-      if (own !== undefined) return { endpoint: own, foundBy: "known_port" };
-      const guessed = urlOf("unknown");
-      return guessed === undefined ? null : { endpoint: guessed, foundBy: "guess" };
+      return found.find(({ foundBy }) => foundBy === "known_port") ?? found[0] ?? null;
     });
   }
 
-  /** What was started by us, or a person set, is asked for no owner. */
-  async #ownerOf({ endpoint, foundBy }: Partial<Found>): Promise<ListenerOwner> {
-    if (endpoint === undefined || foundBy === "embedded") return "own";
-    const { port, protocol } = new URL(endpoint);
-    const number = Number(port || (protocol === "https:" ? 443 : 80));
-    return untilAborted(this.#where.ownerOf(number, this.#signal), this.#signal);
+  #portOutcome(probed: Probed, owner: ListenerOwner): string {
+    if (!isFoundryLocal(probed)) return probed.outcome;
+    if (owner === "other") return OTHER_USER;
+    const isLeftOver =
+      probed.dialect?.can.isOldGeneration === true && this.#cli?.generation === "server";
+    const origin = isLeftOver
+      ? ": left over from the old command line, or an editor extension's"
+      : "";
+    const guess = owner === "unknown" ? ", and the system does not show whose it is" : "";
+    return probed.outcome + origin + guess;
   }
 
-  /** Looks at one place. What goes wrong there is what came of it. */
-  async #at(what: string, visit: (place: Place) => Promise<Found | null>): Promise<Found | null> {
-    const place: Place = { what, trials: [], isDone: false };
-    this.#places.push(place);
+  /** The owner of an endpoint's port; of a service in our own child process it is known. */
+  async #ownerOf({ endpoint, foundBy }: Pick<Found, "endpoint"> & Partial<Found>) {
+    if (foundBy === "embedded") return "own" as const;
+    const { port, protocol } = new URL(endpoint);
+    const number = Number(port || (protocol === "https:" ? 443 : 80));
+    return untilAborted(this.#context.ownerOf(number, this.#signal), this.#signal);
+  }
+
+  /** Scans one location. A failure there is its outcome. */
+  async #at(
+    what: string,
+    visit: (location: Location) => Promise<Found | null>,
+  ): Promise<Found | null> {
+    const location: Location = { what, attempts: [], isDone: false };
+    this.#locations.push(location);
     try {
-      return await visit(place);
+      return await visit(location);
     } catch (thrown) {
       const { code, message } = toFoundryError(thrown);
-      const outcome =
-        code === "CANCELLED" ? "had not answered by then" : `failed: ${withoutStop(message)}`;
-      note(place, outcome, null);
+      note(location, code === "CANCELLED" ? NO_ANSWER : `failed: ${withoutFullStop(message)}`);
       return null;
     } finally {
-      place.isDone = true;
+      location.isDone = true;
     }
   }
 
-  #probe(url: string): Promise<Probed> {
-    return this.#probes.of(url, this.#where.timing.probeMs);
-  }
-
-  async #probeAll(
-    urls: readonly string[],
-    wholeMs = this.#where.timing.probeMs,
-  ): Promise<ProbedUrl[]> {
-    const probeOne = async (url: string) => ({ url, ...(await this.#probes.of(url, wholeMs)) });
-    return Promise.all(urls.map(probeOne));
+  #probeAll(urls: readonly string[], wholeMs = this.#context.timing.probeMs): Promise<Probed[]> {
+    return Promise.all(urls.map((url) => this.#probes.of(url, wholeMs)));
   }
 }
 
-interface ProbedUrl extends Probed {
-  readonly url: string;
+const NO_ANSWER = "had not answered by then";
+
+/** Another user's program could read the prompts and forge the answers. */
+const OTHER_USER = "what listens there is another user's, so it is not used";
+
+/** The state of a service that is reported as running and was not found by a probe. */
+function stateWithoutAnswer(probed: readonly Probed[], fault: string | null): CliState {
+  if (fault !== null) return probed.length === 0 ? "failed" : "silent";
+  return probed.length > 0 && probed.every(isNothing) ? "dead" : "silent";
 }
 
-/** It would be sent prompts, and could answer them as it likes. */
-const OF_ANOTHER_USER = "what listens there is another user's, so it is not used";
-
-const isGood = ({ is }: Probed): boolean => is === "foundry";
-
-function firstGood(probed: readonly ProbedUrl[], foundBy: FoundBy): Found | null {
-  const good = probed.find(isGood);
-  return good === undefined ? null : { endpoint: good.url, foundBy };
+function note({ what, attempts }: Location, outcome: string, ok = false): void {
+  attempts.push({ what, outcome, ok });
 }
 
-function note(place: Place, outcome: string, probed: Probed | null): void {
-  place.trials.push({ what: place.what, outcome, ok: probed !== null && isGood(probed) });
-}
-
-const joined = (probed: Probed): string => `, ${isGood(probed) ? "and" : "but"} ${probed.outcome}`;
+const clauseOf = (probed: Probed): string =>
+  `, ${isFoundryLocal(probed) ? "and" : "but"} ${probed.outcome}`;

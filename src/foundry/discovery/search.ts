@@ -1,15 +1,24 @@
 import { FoundryError, toFoundryError } from "../../lib/index.js";
 import type { FoundryCli } from "../cli/index.js";
-import type { EmbeddedService } from "../embedded/index.js";
+import { type EmbeddedService, SDK_NAME } from "../embedded/index.js";
 import type { OnStatus } from "../status.js";
-import { withoutStop } from "./command-text.js";
-import { type Found, NOTHING_THERE, type Search, type Trial } from "./found.js";
+import { type Attempt, NOTHING_THERE, withoutFullStop } from "./attempt.js";
+import type { Found } from "./found-by.js";
 import { noEndpointError, type Situation } from "./no-endpoint.js";
-import { probe } from "./probe.js";
-import { look, type ScanResult, type Where } from "./scan.js";
+import { isFoundryLocal, probe } from "./probe.js";
+import { type ScanContext, type ScanResult, scan } from "./scan.js";
 import { revive, type Started, start } from "./start.js";
 
-export interface SearchContext extends Where {
+export interface Search {
+  readonly found: Found | null;
+  readonly attempts: readonly Attempt[];
+  /** The error to throw where nothing was found; `null` otherwise. */
+  readonly error: FoundryError | null;
+  /** Where nothing was found: the start `failed`, or the `next` call that needs the service starts it. */
+  readonly start?: "failed" | "next";
+}
+
+export interface SearchContext extends ScanContext {
   readonly autostart: boolean;
   /** Whether the path of the command line was set by the user. */
   readonly isCliSet: boolean;
@@ -17,21 +26,21 @@ export interface SearchContext extends Where {
   readonly embeddedService: EmbeddedService;
   readonly startTimeoutMs: number;
   readonly mayStart: boolean;
-  readonly tell: OnStatus;
+  readonly onStatus: OnStatus;
 }
 
-/** One search: looks, and starts what may be started where there is nothing. */
+/** One search: scans, and starts a service where none was found and the settings allow it. */
 export async function searchOnce(context: SearchContext): Promise<Search> {
-  if (context.embedded === true) return onlyEmbedded(context);
-  const sight = await look(context);
-  if (sight.found !== null) return success(sight.found, sight.trials);
-  // What was not seen because the client was closed is not to be started now.
+  if (context.embedded === true) return searchEmbedded(context);
+  const scanned = await scan(context);
+  if (scanned.found !== null) return success(scanned.found, scanned.attempts);
+  // A scan that was cut off because the client was closed is no reason to start a service.
   context.signal.throwIfAborted();
-  const { started, situation } = await startOwn(context, sight);
-  const trials = started === null ? sight.trials : [...sight.trials, started.trial];
-  if (started !== null && started.found !== null) return success(started.found, trials);
+  const { started, situation } = await startInstalled(context, scanned);
+  const attempts = started === null ? scanned.attempts : [...scanned.attempts, started.attempt];
+  if (started !== null && started.found !== null) return success(started.found, attempts);
   context.signal.throwIfAborted();
-  return lastResort(context, situation, trials);
+  return orEmbedded(context, situation, attempts);
 }
 
 interface AfterStart {
@@ -40,111 +49,105 @@ interface AfterStart {
   readonly situation: Situation;
 }
 
-/** Starts the service of this machine, where it is known that it does not run. */
-async function startOwn(context: SearchContext, sight: ScanResult): Promise<AfterStart> {
-  const { cli, cliState } = sight;
-  if (cli === null) return { started: null, situation: { kind: "no_cli" } };
+/** Starts the installed service of this machine, if it certainly does not run. */
+async function startInstalled(
+  context: SearchContext,
+  { cli, cliState }: ScanResult,
+): Promise<AfterStart> {
   const { autostart, mayStart, startTimeoutMs: limitMs } = context;
-  switch (cliState.kind) {
+  const notStarted = (situation: Situation): AfterStart => ({ started: null, situation });
+  if (cli === null) return notStarted({ kind: "no_cli" });
+  switch (cliState) {
     case "stopped": {
       if (!autostart || !mayStart) {
-        return { started: null, situation: { kind: "not_running", cli, willStart: autostart } };
+        return notStarted({ kind: "not_running", cli, willStart: autostart });
       }
       const started = await start({ ...context, cli, limitMs });
-      return { started, situation: afterStart(started, cli) };
+      const situation: Situation =
+        started.trouble === "dead"
+          ? { kind: "dead_listener", cli, willRestart: true }
+          : afterCommand(started, cli, cli.startCommand);
+      return { started, situation };
     }
     case "dead": {
       if (!autostart || !mayStart) {
-        return { started: null, situation: { kind: "dead_listener", cli, willRestart: autostart } };
+        return notStarted({ kind: "dead_listener", cli, willRestart: autostart });
       }
       const started = await revive({ ...context, cli, limitMs });
-      return { started, situation: afterRestart(started, cli) };
+      // It was just restarted, so another restart is not advised.
+      return { started, situation: afterCommand(started, cli, cli.restartCommand) };
     }
     case "silent":
-      return { started: null, situation: { kind: "silent", cli } };
+      return notStarted({ kind: "silent", cli });
     case "unstartable":
-      return { started: null, situation: { kind: "cli_unstartable" } };
-    default:
-      return { started: null, situation: { kind: "cli_failed", cli } };
+      return notStarted({ kind: "cli_unstartable" });
+    case "failed":
+      return notStarted({ kind: "cli_failed", cli });
   }
 }
 
-function afterStart(started: Started, cli: FoundryCli): Situation {
-  if (started.trouble === "failed") {
-    return { kind: "start_failed", cli, command: cli.startCommand };
-  }
-  return started.trouble === "dead"
-    ? { kind: "dead_listener", cli, willRestart: true }
-    : { kind: "start_late", cli };
-}
+const afterCommand = ({ trouble }: Started, cli: FoundryCli, command: string): Situation =>
+  trouble === "failed" ? { kind: "start_failed", cli, command } : { kind: "start_late", cli };
 
-/** It was just restarted, so to advise that would not help. */
-const afterRestart = (started: Started, cli: FoundryCli): Situation =>
-  started.trouble === "failed"
-    ? { kind: "start_failed", cli, command: cli.restartCommand }
-    : { kind: "start_late", cli };
-
-/** The service in a process of ours, where nothing else is there. */
-async function lastResort(
+/** The last resort: the service in our own child process. */
+async function orEmbedded(
   context: SearchContext,
   situation: Situation,
-  trials: readonly Trial[],
+  attempts: readonly Attempt[],
 ): Promise<Search> {
   const { embedded, embeddedService, mayStart } = context;
-  if (embedded === false) return failure(context, situation, trials);
+  if (embedded === false) return failure(context, situation, attempts);
   const isInstalled = await embeddedService.isInstalled();
-  if (mayStart && isInstalled) return startEmbedded(context, trials);
-  const willStartOther =
-    (situation.kind === "not_running" && situation.willStart) ||
-    (situation.kind === "dead_listener" && situation.willRestart);
-  const isNext = isInstalled && !willStartOther;
-  const why: Situation = isNext ? { kind: "embedded_later" } : situation;
-  return failure(context, why, [...trials, isInstalled ? SDK_THERE : SDK_MISSING]);
+  if (mayStart && isInstalled) return startEmbedded(context, attempts);
+  const isNext = isInstalled && startOf(situation) !== "next";
+  const reason: Situation = isNext ? { kind: "embedded_later" } : situation;
+  return failure(context, reason, [...attempts, isInstalled ? SDK_INSTALLED : SDK_MISSING]);
 }
 
-/** The service in a process of ours, in place of all others. */
-async function onlyEmbedded(context: SearchContext): Promise<Search> {
+/** The setting `embedded: true`: only the service in our own child process. */
+async function searchEmbedded(context: SearchContext): Promise<Search> {
   const { embeddedService, mayStart, timing, signal, log } = context;
   const { endpoint } = embeddedService;
-  const trials: Trial[] = [];
+  const attempts: Attempt[] = [];
   if (endpoint !== null) {
-    const { is, outcome } = await probe(endpoint, { wholeMs: timing.probeMs, signal, log });
-    trials.push({ what: endpoint, outcome, ok: is === "foundry" });
-    if (is === "foundry") return success({ endpoint, foundBy: "embedded" }, trials);
+    const probed = await probe(endpoint, { wholeMs: timing.probeMs, signal, log });
+    const ok = isFoundryLocal(probed);
+    attempts.push({ what: endpoint, outcome: probed.outcome, ok });
+    if (ok) return success({ endpoint, foundBy: "embedded" }, attempts);
   }
   if (!(await embeddedService.isInstalled())) {
-    return failure(context, { kind: "embedded_missing" }, [...trials, SDK_MISSING]);
+    return failure(context, { kind: "embedded_missing" }, [...attempts, SDK_MISSING]);
   }
-  if (mayStart) return startEmbedded(context, trials);
-  return failure(context, { kind: "embedded_later" }, [...trials, SDK_THERE]);
+  if (mayStart) return startEmbedded(context, attempts);
+  return failure(context, { kind: "embedded_later" }, [...attempts, SDK_INSTALLED]);
 }
 
-const SDK = "foundry-local-sdk";
-const SDK_MISSING: Trial = { what: SDK, outcome: NOTHING_THERE.sdk, ok: false };
-const SDK_THERE: Trial = {
-  what: SDK,
+const SDK_MISSING: Attempt = { what: SDK_NAME, outcome: NOTHING_THERE.sdk, ok: false };
+const SDK_INSTALLED: Attempt = {
+  what: SDK_NAME,
   outcome: "is installed beside this server, and not running",
   ok: false,
 };
 
-async function startEmbedded(context: SearchContext, trials: readonly Trial[]): Promise<Search> {
-  const { embeddedService, tell, timing, signal, log } = context;
-  const message = `Starting Foundry Local in this server, with ${SDK}`;
-  tell({ step: "starting", message, percent: null });
+async function startEmbedded(
+  context: SearchContext,
+  attempts: readonly Attempt[],
+): Promise<Search> {
+  const { embeddedService, onStatus, timing, signal, log } = context;
+  const message = `Starting Foundry Local in this server, with ${SDK_NAME}`;
+  onStatus({ step: "starting", message, percent: null });
   try {
     const { endpoint } = await embeddedService.start(signal);
-    const { is, outcome } = await probe(endpoint, { wholeMs: timing.probeMs, signal, log });
-    if (is !== "foundry") throw unanswered(outcome);
-    const trial = { what: SDK, outcome: `was started at ${endpoint}, and ${outcome}`, ok: true };
-    return success({ endpoint, foundBy: "embedded" }, [...trials, trial]);
+    const probed = await probe(endpoint, { wholeMs: timing.probeMs, signal, log });
+    if (!isFoundryLocal(probed)) throw unanswered(probed.outcome);
+    const outcome = `was started at ${endpoint}, and ${probed.outcome}`;
+    const attempt = { what: SDK_NAME, outcome, ok: true };
+    return success({ endpoint, foundBy: "embedded" }, [...attempts, attempt]);
   } catch (thrown) {
     const error = toFoundryError(thrown);
-    const trial = {
-      what: SDK,
-      outcome: `could not be run: ${withoutStop(error.message)}`,
-      ok: false,
-    };
-    return failure(context, { kind: "embedded_failed", error }, [...trials, trial]);
+    const outcome = `could not be run: ${withoutFullStop(error.message)}`;
+    const attempt = { what: SDK_NAME, outcome, ok: false };
+    return failure(context, { kind: "embedded_failed", error }, [...attempts, attempt]);
   }
 }
 
@@ -154,20 +157,24 @@ const unanswered = (outcome: string): FoundryError =>
     retryable: true,
   });
 
-const success = (found: Found, trials: readonly Trial[]): Search => ({
+const success = (found: Found, attempts: readonly Attempt[]): Search => ({
   found,
-  trials,
+  attempts,
   error: null,
 });
 
-function failure(context: SearchContext, situation: Situation, trials: readonly Trial[]): Search {
+function failure(
+  context: SearchContext,
+  situation: Situation,
+  attempts: readonly Attempt[],
+): Search {
   const facts = { mayEmbed: context.embedded !== false, isCliSet: context.isCliSet };
-  const error = noEndpointError(situation, trials, context.machine, facts);
-  const start = startIn(situation);
-  return { found: null, trials, error, ...(start === null ? {} : { start }) };
+  const error = noEndpointError(situation, attempts, context.machine, facts);
+  const start = startOf(situation);
+  return { found: null, attempts, error, ...(start === null ? {} : { start }) };
 }
 
-function startIn(situation: Situation): "failed" | "next" | null {
+function startOf(situation: Situation): "failed" | "next" | null {
   switch (situation.kind) {
     case "start_failed":
     case "start_late":

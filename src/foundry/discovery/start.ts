@@ -3,11 +3,11 @@ import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
 import type { CliReport, FoundryCli } from "../cli/index.js";
 import type { OnStatus } from "../status.js";
+import { type Attempt, inCode, withoutFullStop } from "./attempt.js";
 import { candidatesOf } from "./candidate.js";
-import { inCode, withoutStop } from "./command-text.js";
 import { readDaemonFile } from "./daemon-file.js";
-import type { Found, Trial } from "./found.js";
-import { probe } from "./probe.js";
+import type { Found } from "./found-by.js";
+import { isFoundryLocal, isNothing, probe } from "./probe.js";
 import type { Timing } from "./timing.js";
 
 export interface StartContext {
@@ -16,58 +16,62 @@ export interface StartContext {
   /** From the command to the first good probe, in milliseconds. */
   readonly limitMs: number;
   readonly timing: Timing;
-  readonly tell: OnStatus;
+  readonly onStatus: OnStatus;
   readonly signal: AbortSignal;
   readonly log: Logger | undefined;
 }
 
 export interface Started {
   readonly found: Found | null;
-  readonly trial: Trial;
+  readonly attempt: Attempt;
   /**
-   * Why there is nothing: the command failed; it is not up in time, so that waiting can help; or it
-   * says that it runs, and nothing listens where it says.
+   * Why nothing was found. `failed`: the command failed. `late`: the service is not up in time, so
+   * waiting can help. `dead`: it reports that it runs, and nothing listens at its address.
    */
   readonly trouble: "failed" | "late" | "dead" | null;
 }
 
-/** So much later than the wait for it ends the command: a passed limit is not its failure. */
-const LATER_MS = 1_000;
+/** The command's timeout is this much longer than ours, so that our timeout wins. */
+const COMMAND_EXTRA_MS = 1_000;
 
 /** Starts the service, and waits until it answers. */
 export async function start(context: StartContext): Promise<Started> {
   const { cli, limitMs } = context;
-  // Without flags: with a port or an idle limit, some models go missing (#1065).
-  const command = (signal: AbortSignal) => cli.start({ timeoutMs: limitMs + LATER_MS, signal });
-  return bringUp(context, "Starting", cli.startCommand, command);
+  // Without flags: with a port or an idle limit, some models are missing (#1065).
+  return bringUp(context, "Starting", cli.startCommand, (signal) =>
+    cli.start({ timeoutMs: limitMs + COMMAND_EXTRA_MS, signal }),
+  );
 }
 
 /**
- * Revives a service that says it runs, while nothing listens. It may just be coming up, so that it is
- * given a moment before it is restarted, once.
+ * Restarts a service that reports that it runs while nothing listens. It may be starting, so it is
+ * polled for a moment first.
  */
 export async function revive(context: StartContext): Promise<Started> {
   const { cli, limitMs, timing, signal, log } = context;
-  const late = await waitUntilUp(context, timing.deadMs, null);
+  const startup = await waitUntilUp(context, timing.deadMs, null);
   const what = inCode(cli.statusCommand);
-  if (late.endpoint !== null) {
+  if (startup.state === "up") {
     const foundBy = cli.generation === "service" ? "service_status" : "server_status";
-    const outcome = `a moment later ${late.outcome} at ${late.endpoint}`;
+    const outcome = `a moment later ${startup.outcome} at ${startup.endpoint}`;
     return {
-      found: { endpoint: late.endpoint, foundBy },
-      trial: { what, outcome, ok: true },
+      found: { endpoint: startup.endpoint, foundBy },
+      attempt: { what, outcome, ok: true },
       trouble: null,
     };
   }
-  // It may listen by now and be slow to answer: then a restart would end what it is at.
-  const probing = late.urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log }));
-  const answering = (await Promise.all(probing)).find(({ is }) => is !== "nothing");
-  if (answering !== undefined) {
-    const outcome = `a moment later ${answering.outcome}`;
-    return { found: null, trial: { what, outcome, ok: false }, trouble: "late" };
+  // It may listen by now and answer slowly. A restart would end its current work.
+  const probed = await Promise.all(
+    startup.urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log })),
+  );
+  const listening = probed.find((each) => !isNothing(each));
+  if (listening !== undefined) {
+    const outcome = `a moment later ${listening.outcome}`;
+    return { found: null, attempt: { what, outcome, ok: false }, trouble: "late" };
   }
-  const command = (signal: AbortSignal) => cli.restart({ timeoutMs: limitMs + LATER_MS, signal });
-  return bringUp(context, "Restarting", cli.restartCommand, command);
+  return bringUp(context, "Restarting", cli.restartCommand, (commandSignal) =>
+    cli.restart({ timeoutMs: limitMs + COMMAND_EXTRA_MS, signal: commandSignal }),
+  );
 }
 
 async function bringUp(
@@ -76,128 +80,154 @@ async function bringUp(
   commandText: string,
   command: (signal: AbortSignal) => Promise<CliReport>,
 ): Promise<Started> {
-  const { limitMs, tell, log } = context;
+  const { limitMs, onStatus, log } = context;
   const what = inCode(commandText);
-  tell({ step: "starting", message: `${verb} Foundry Local with ${what}`, percent: null });
+  onStatus({ step: "starting", message: `${verb} Foundry Local with ${what}`, percent: null });
   log?.info({ command: commandText }, "starting Foundry Local");
-  // Left when nobody waits for it any more, so that a script that has done its work can end.
-  const left = new AbortController();
-  const running = command(AbortSignal.any([context.signal, left.signal]));
-  const up = await waitUntilUp(context, limitMs, running).finally(() => left.abort());
-  if (up.endpoint !== null) {
-    const trial = { what, outcome: `was run, and ${up.outcome} at ${up.endpoint}`, ok: true };
-    const found: Found = { endpoint: up.endpoint, foundBy: "started" };
-    return { found, trial, trouble: null };
+  // Aborted when nothing waits for the command any more, so that it does not keep our process alive.
+  const abandoned = new AbortController();
+  const running = command(AbortSignal.any([context.signal, abandoned.signal]));
+  const startup = await waitUntilUp(context, limitMs, running).finally(() => abandoned.abort());
+  if (startup.state === "up") {
+    const { endpoint } = startup;
+    const outcome = `was run, and ${startup.outcome} at ${endpoint}`;
+    const found = { endpoint, foundBy: "started" } as const;
+    return { found, attempt: { what, outcome, ok: true }, trouble: null };
   }
-  const isFailed = up.failure !== null || up.hasDied;
-  const trouble = isFailed ? "failed" : up.isDead ? "dead" : "late";
-  const late = `no service answered within ${formatDuration(limitMs)}`;
-  const outcome = up.failure ?? (up.hasDied ? "it is said not to run afterwards" : late);
+  const outcome =
+    startup.state === "failed"
+      ? startup.reason
+      : `no service answered within ${formatDuration(limitMs)}`;
   log?.warn({ command: commandText, outcome }, "Foundry Local did not start");
-  return { found: null, trial: { what, outcome: `was run, but ${outcome}`, ok: false }, trouble };
+  const attempt = { what, outcome: `was run, but ${outcome}`, ok: false };
+  return { found: null, attempt, trouble: startup.state };
 }
 
-interface Up {
-  readonly endpoint: string | null;
-  /** Who answers there. */
-  readonly outcome: string;
-  /** Why the command failed, where it did. */
-  readonly failure: string | null;
-  /** Where it was last said to be. */
-  readonly urls: readonly string[];
-  /** Nothing listened there. */
-  readonly isDead: boolean;
-  /** The command has ended well, and still it is said not to run. */
-  readonly hasDied: boolean;
-}
+/** What a wait for a service came to. `urls`: its last reported addresses. */
+type Startup =
+  | { readonly state: "up"; readonly endpoint: string; readonly outcome: string }
+  | { readonly state: "failed"; readonly urls: readonly string[]; readonly reason: string }
+  | { readonly state: "dead" | "late"; readonly urls: readonly string[] };
 
 /**
- * Asks until a probe is good. A status of "not running" right after the start is normal, as is a
- * port that does not listen yet (#13, #286, #337, #496); and the command may still run while the
- * service answers.
+ * Polls until a probe is good. Right after the start it is normal that the status is "not running"
+ * and that nothing listens at the port (#13, #286, #337, #496). The service may answer while the
+ * command still runs.
  *
- * @param command Never ended by us: what it starts belongs to the machine.
+ * @param command Its process is never ended by us: what it starts belongs to the user.
  */
 async function waitUntilUp(
   context: StartContext,
   limitMs: number,
   command: Promise<CliReport> | null,
-): Promise<Up> {
-  const { cli, machine, timing, log } = context;
+): Promise<Startup> {
+  const { machine, timing, log } = context;
   const over = new AbortController();
-  const tooLong = AbortSignal.timeout(limitMs);
-  const signal = AbortSignal.any([context.signal, tooLong, over.signal]);
-  let ofCommand: readonly string[] = [];
-  let ofStatus: readonly string[] = [];
-  let failure: string | null = null;
-  let failedAt = Number.POSITIVE_INFINITY;
-  let contentAt = timing.now();
-  let isAsking = false;
-  let isDead = false;
+  const timeout = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.any([context.signal, timeout, over.signal]);
+  const reports = new StartupReports(context, command, signal);
   let urls: readonly string[] = [];
-  let hasEnded = false;
-  let saysStopped = false;
-
-  const fail = (what: string) => {
-    failure = what;
-    failedAt = timing.now();
-  };
-  command?.then(
-    (report) => {
-      hasEnded = true;
-      contentAt = timing.now();
-      if (report.kind === "failed") fail(report.what);
-      else ofCommand = report.urls;
-    },
-    (thrown: unknown) => fail(`failed: ${withoutStop(toFoundryError(thrown).message)}`),
-  );
-  const askStatus = () => {
-    isAsking = true;
-    const asked = cli.status({ signal, timeoutMs: timing.cliMs });
-    asked
-      .then(
-        (report) => {
-          saysStopped = report.kind === "stopped";
-          if (report.kind !== "failed") ofStatus = report.urls;
-        },
-        (thrown: unknown) => log?.debug({ error: toFoundryError(thrown).message }, "no status"),
-      )
-      .finally(() => {
-        isAsking = false;
-      });
-  };
-
+  let isDead = false;
   try {
-    while (!signal.aborted) {
-      if (!isAsking) askStatus();
+    while (!signal.aborted && !reports.isHopeless) {
+      reports.refreshStatus();
       await timing.pause(timing.pollMs, signal).catch(() => {});
-      const told = [...ofCommand, ...ofStatus, ...(await ofDaemonFile(machine))];
-      urls = candidatesOf(told).urls;
-      const probing = urls.map(async (url) => {
-        const probed = await probe(url, { wholeMs: timing.probeMs, signal, log });
-        return { url, ...probed };
-      });
-      const probed = await Promise.all(probing);
-      const good = probed.find(({ is }) => is === "foundry");
+      urls = candidatesOf([...reports.urls, ...(await urlsInDaemonFile(machine))]).urls;
+      const probed = await Promise.all(
+        urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log })),
+      );
+      const good = probed.find(isFoundryLocal);
       if (good !== undefined) {
-        const outcome = good.outcome.replace(/ there$/, "");
-        return { endpoint: good.url, outcome, failure: null, urls, isDead: false, hasDied: false };
+        return { state: "up", endpoint: good.url, outcome: good.outcome.replace(/ there$/, "") };
       }
-      // What is cut short by the end of the time says nothing.
-      if (!signal.aborted) isDead = probed.length > 0 && probed.every(({ is }) => is === "nothing");
-      if (timing.now() - failedAt > timing.afterFailureMs) break;
-      if (!saysStopped) contentAt = timing.now();
-      if (hasEnded && saysStopped && timing.now() - contentAt > timing.stoppedMs) break;
+      // The results of probes that were cut off by the time limit prove nothing.
+      if (!signal.aborted) isDead = probed.length > 0 && probed.every(isNothing);
     }
-    // The command was content, and the service died on what it needs, its port for one (#146).
-    const hasDied = failure === null && hasEnded && saysStopped;
-    return { endpoint: null, outcome: "", failure, urls, isDead: isDead && !hasDied, hasDied };
+    const reason = reports.failure;
+    if (reason !== null) return { state: "failed", urls, reason };
+    return { state: isDead ? "dead" : "late", urls };
   } finally {
     over.abort();
   }
 }
 
-async function ofDaemonFile(machine: Machine): Promise<readonly string[]> {
+/** The reports of the start command and of the status about a service that is starting. */
+class StartupReports {
+  readonly #context: StartContext;
+  readonly #signal: AbortSignal;
+  #commandUrls: readonly string[] = [];
+  #statusUrls: readonly string[] = [];
+  #commandEndedAt: number | null = null;
+  #commandFailure: string | null = null;
+  /** Since when the status has been "not running"; `null` while it is not. */
+  #stoppedAt: number | null = null;
+  #isStatusPending = false;
+
+  constructor(context: StartContext, command: Promise<CliReport> | null, signal: AbortSignal) {
+    this.#context = context;
+    this.#signal = signal;
+    command?.then(
+      (report) => this.#takeCommand(report),
+      (thrown: unknown) => {
+        const what = `failed: ${withoutFullStop(toFoundryError(thrown).message)}`;
+        this.#takeCommand({ kind: "failed", what });
+      },
+    );
+  }
+
+  /** The addresses where the service may be. */
+  get urls(): readonly string[] {
+    return [...this.#commandUrls, ...this.#statusUrls];
+  }
+
+  /** Why the service does not run, as a clause; `null` where it may still come up. */
+  get failure(): string | null {
+    if (this.#commandFailure !== null) return this.#commandFailure;
+    // The command succeeded and the service ended afterwards, because its port is in use, say (#146).
+    const hasStopped = this.#commandEndedAt !== null && this.#stoppedAt !== null;
+    return hasStopped ? "it is reported as not running afterwards" : null;
+  }
+
+  /** Whether the service has been reported as failed for so long that polling can end. */
+  get isHopeless(): boolean {
+    const { timing } = this.#context;
+    const endedAt = this.#commandEndedAt;
+    if (endedAt === null) return false;
+    const now = timing.now();
+    if (this.#commandFailure !== null && now - endedAt > timing.afterFailureMs) return true;
+    return this.#stoppedAt !== null && now - Math.max(endedAt, this.#stoppedAt) > timing.stoppedMs;
+  }
+
+  /** Asks for the status, unless the previous question is still in flight. */
+  refreshStatus(): void {
+    if (this.#isStatusPending) return;
+    this.#isStatusPending = true;
+    const { cli, timing, log } = this.#context;
+    cli
+      .status({ signal: this.#signal, timeoutMs: timing.cliMs })
+      .then(
+        (report) => this.#takeStatus(report),
+        (thrown: unknown) => log?.debug({ error: toFoundryError(thrown).message }, "no status"),
+      )
+      .finally(() => {
+        this.#isStatusPending = false;
+      });
+  }
+
+  #takeCommand(report: CliReport): void {
+    this.#commandEndedAt = this.#context.timing.now();
+    if (report.kind === "failed") this.#commandFailure = report.what;
+    else this.#commandUrls = report.urls;
+  }
+
+  #takeStatus(report: CliReport): void {
+    if (report.kind === "stopped") this.#stoppedAt ??= this.#context.timing.now();
+    else this.#stoppedAt = null;
+    if (report.kind !== "failed") this.#statusUrls = report.urls;
+  }
+}
+
+async function urlsInDaemonFile(machine: Machine): Promise<readonly string[]> {
   const file = await readDaemonFile(machine);
   if (typeof file === "string" || file.pid === null || !isProcessAlive(file.pid)) return [];
   return file.urls;

@@ -1,34 +1,34 @@
 import { setTimeout } from "node:timers/promises";
 
-/** How patient a search is, in milliseconds, and its clock. Tests hand in others. */
+/** The time limits of a search, in milliseconds, and its clock. Tests inject others. */
 export interface Timing {
-  /** One candidate, in all. A living service answers in a few. */
+  /** Probing one candidate, in all. A running service answers within a few milliseconds. */
   readonly probeMs: number;
-  /** One of the known ports, where most likely nothing listens. */
+  /** Probing one of the known ports, where most likely nothing listens. */
   readonly portMs: number;
-  /** The command line about the state. It was seen to take half a second to ten seconds. */
+  /** The command line's status. It was observed to take half a second to ten seconds. */
   readonly cliMs: number;
-  /** After that, a good answer from further down the order need not wait for one further up. */
-  readonly momentMs: number;
-  /** Looking everywhere, until something is started. */
-  readonly lookMs: number;
-  /** From one look at a service that comes up to the next. */
+  /** After this, a good answer from a later source does not wait for an earlier source. */
+  readonly graceMs: number;
+  /** The whole scan, until something is started. */
+  readonly scanMs: number;
+  /** The interval between polls of a service that is starting. */
   readonly pollMs: number;
-  /** How long a service that says it runs, and does not listen, is given to do so. */
+  /** How long a service that reports "running" may take until it listens. */
   readonly deadMs: number;
   /**
-   * How long is looked on after the command to start has failed: what it said may only not have been
-   * understood, or somebody else may have started it.
+   * How long polling continues after the start command has failed: its output may have been
+   * misread, or another program may have started the service.
    */
   readonly afterFailureMs: number;
   /**
-   * How long a service may be said not to run after the command to start it was content. Right after
+   * How long the status may report "not running" after the start command has succeeded. Right after
    * the start that is normal (#13, #286).
    */
   readonly stoppedMs: number;
-  /** How long a search that found nothing answers for those who ask again. */
+  /** How long a search that found nothing is the answer to further searches. */
   readonly failureKeptMs: number;
-  /** Milliseconds that only grow. */
+  /** A monotonic clock, in milliseconds. */
   now(): number;
   /** Rejects when the signal is aborted. */
   pause(ms: number, signal: AbortSignal): Promise<void>;
@@ -38,8 +38,8 @@ export const TIMING: Timing = {
   probeMs: 5_000,
   portMs: 2_000,
   cliMs: 9_000,
-  momentMs: 1_500,
-  lookMs: 12_000,
+  graceMs: 1_500,
+  scanMs: 12_000,
   pollMs: 500,
   deadMs: 3_000,
   afterFailureMs: 5_000,

@@ -3,8 +3,8 @@ import { closedError, PACKAGE_FOLDER, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import { type Machine, ownDirectory } from "../../platform/index.js";
 import { notInstalled, tooOld } from "./failures.js";
-import { findSdk } from "./find-sdk.js";
 import { modelCacheOf } from "./model-cache.js";
+import { findSdk } from "./sdk.js";
 import { SdkProcess } from "./sdk-process.js";
 
 export interface EmbeddedServiceOptions {

@@ -1,7 +1,6 @@
 import { FoundryError } from "../../lib/index.js";
 import { becauseOf, DOWNLOAD_ADVICE, type DownloadFault } from "../downloads/index.js";
-import { SDK_NAME } from "./find-sdk.js";
-import { sdkInstallation } from "./sdk-install.js";
+import { SDK_NAME, sdkInstallation } from "./sdk.js";
 
 /** The oldest version whose manager has all that is used: `docs/foundry-local.md`, section 12. */
 const OLDEST = [1, 2] as const;

@@ -1,2 +1,2 @@
 export { EmbeddedService, type EmbeddedServiceOptions } from "./embedded-service.js";
-export { sdkInstallation } from "./sdk-install.js";
+export { SDK_NAME, sdkInstallation } from "./sdk.js";

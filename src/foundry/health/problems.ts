@@ -1,5 +1,6 @@
 import { FoundryError } from "../../lib/index.js";
 import { type Dialect, leftOutWarning } from "../dialects/index.js";
+import { KNOWN_PORTS } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
@@ -104,9 +105,6 @@ export function movedProblem(error: FoundryError, found: string): HealthProblem 
   };
 }
 
-/** Ports that people pin, with `--port` or in a configuration. */
-const PINNED_PORTS: ReadonlySet<string> = new Set(["5272", "5273", "5764", "22334", "39839"]);
-
 /**
  * A daemon of CLI 0.10 that was started with `--port` or `--idle-timeout` lists fewer variants
  * (#1065). From outside that is a guess, so the text says that it may be.
@@ -117,7 +115,7 @@ export function narrowedAdvice(
   listing: { readonly models: readonly KnownModel[] } | FoundryError | null,
 ): HealthProblem[] {
   if (!fixedPortNarrowsList || listing === null || listing instanceof FoundryError) return [];
-  if (!PINNED_PORTS.has(new URL(endpoint).port)) return [];
+  if (!KNOWN_PORTS.includes(Number(new URL(endpoint).port))) return [];
   const devices = new Set(listing.models.map(({ device }) => device));
   if (listing.models.length === 0 || devices.has("gpu") || devices.has("npu")) return [];
   return [

@@ -271,7 +271,7 @@ describe("openChat", () => {
   ])("fails on %s in the stream", async (_what, garbage) => {
     await expect(read(data(text("a"), garbage))).rejects.toMatchObject({
       code: "INVALID_RESPONSE",
-      message: "The service sent something in its stream that is no answer.",
+      message: "The service sent something in its stream that is not an answer.",
     });
   });
 

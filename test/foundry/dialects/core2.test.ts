@@ -80,7 +80,7 @@ describe("on core 2.x", () => {
     await expect(loading).rejects.toMatchObject({
       code: "MODEL_NOT_FOUND",
       message:
-        "This service loads models by their alias only, and the alias of thing-generic-cpu:1 is not known from here.",
+        "This service loads models by their alias only, and the alias of thing-generic-cpu:1 is not known.",
       action: expect.stringContaining("foundry model list"),
     });
   });

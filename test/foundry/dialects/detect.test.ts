@@ -115,8 +115,8 @@ describe("detectDialect", () => {
     ["nothing", 200, "", "NOT_FOUNDRY", "HTTP 200 with nothing"],
     ["text", 200, "It works!", "NOT_FOUNDRY", "HTTP 200 with other text"],
     ["404 everywhere", 404, "", "NOT_FOUNDRY", "HTTP 404 with nothing"],
-    ["a want of credentials", 401, "", "UNAUTHORIZED", "wants credentials"],
-    ["refused credentials", 403, "", "UNAUTHORIZED", "wants credentials"],
+    ["a want of credentials", 401, "", "UNAUTHORIZED", "requires credentials"],
+    ["refused credentials", 403, "", "UNAUTHORIZED", "requires credentials"],
     ["errors", 500, "", "SERVICE_ERROR", "only with errors (HTTP 500)"],
   ])("says so when what answers gives %s", async (_what, status, body, code, words) => {
     const { url } = await httpService((_request, response) => {

@@ -18,7 +18,10 @@ describe("an address that is told", () => {
   it.each(["", "5273", "127.0.0.1:5273", "file:///etc/passwd", "http://me:secret@127.0.0.1:5273"])(
     "%j is none",
     (told) => {
-      expect(candidateOf(told)).toEqual({ url: null, fault: "tells an address that is none" });
+      expect(candidateOf(told)).toEqual({
+        url: null,
+        fault: "reports something that is not an address",
+      });
     },
   );
 
@@ -39,7 +42,7 @@ describe("an address that is told", () => {
 
     expect(candidatesOf(told)).toEqual({
       urls: ["http://127.0.0.1:5273"],
-      fault: "tells an address that is none",
+      fault: "reports something that is not an address",
     });
   });
 });

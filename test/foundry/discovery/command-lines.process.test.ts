@@ -75,7 +75,7 @@ describe.each(GENERATIONS)("with the command line of generation %s", (generation
 
     const { error } = await discovery.search();
 
-    expect(error?.message).toContain("does not tell whether it runs");
+    expect(error?.message).toContain("does not say whether it runs");
     expect(error?.retryable).toBe(true);
     expect(callsOf(cli, "start")).toBe(0);
   });
@@ -105,8 +105,8 @@ it("an agent of the old command line on a known port is found and named beside t
   });
   onTestFinished(() => discovery.close());
 
-  const { found, trials } = await discovery.search();
+  const { found, attempts } = await discovery.search();
 
   expect(found).toEqual({ endpoint: agent.url, foundBy: "known_port" });
-  expect(trials.at(-1)?.outcome).toContain("left over from the old command line");
+  expect(attempts.at(-1)?.outcome).toContain("left over from the old command line");
 });

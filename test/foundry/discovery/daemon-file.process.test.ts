@@ -73,12 +73,12 @@ describe("daemon.json", () => {
   });
 
   // Only root can give a file away.
-  it.skipIf(process.getuid?.() !== 0)("is not believed when it is another user's", async () => {
+  it.skipIf(process.getuid?.() !== 0)("is ignored when it is another user's", async () => {
     const installation = await Installation.make();
     await installation.writeDaemonFile({ urls: ["http://127.0.0.1:1"] });
     await chown(join(installation.home, ".foundry", "daemon.json"), 4711, 4711);
     expect(await readDaemonFile(installation.machine)).toBe(
-      "is not believed: it belongs to another user",
+      "is ignored: it belongs to another user",
     );
     expect(await readDaemonFile(installation.machine, 4711)).toMatchObject({ pid: null });
   });

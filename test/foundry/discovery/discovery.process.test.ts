@@ -45,9 +45,9 @@ describe("searches at the same time", () => {
     let late: Promise<unknown> | null = null;
 
     await discovery.search({
-      tell: () => {
+      onStatus: () => {
         told.push("first");
-        late ??= discovery.search({ tell: () => told.push("late") });
+        late ??= discovery.search({ onStatus: () => told.push("late") });
       },
     });
     await late;
@@ -62,10 +62,10 @@ describe("searches at the same time", () => {
       "server status": { prints: STOPPED },
       "server start": { hangs: true },
     });
-    const discovery = installation.discovery({ timing: { lookMs: 4000 } });
+    const discovery = installation.discovery({ timing: { scanMs: 4000 } });
     let look: Promise<Search> | null = null;
     const start = discovery.search({
-      tell: () => {
+      onStatus: () => {
         look ??= discovery.search({ mayStart: false });
       },
     });
@@ -179,7 +179,7 @@ describe("closing", () => {
     const port = address === null || typeof address === "string" ? 0 : address.port;
     const discovery = installation.discovery({
       knownPorts: [port],
-      timing: { momentMs: 20_000, portMs: 20_000 },
+      timing: { graceMs: 20_000, portMs: 20_000 },
     });
     const search = discovery.search();
     search.catch(() => {});

@@ -27,13 +27,13 @@ describe("the service in a process of ours", () => {
     const embeddedService = await unableService(installation);
     const discovery = installation.discovery({ embedded: true, embeddedService });
 
-    const { found, error, trials } = await discovery.search();
+    const { found, error, attempts } = await discovery.search();
 
     expect(found).toBeNull();
     expect(error?.code).toBe("NO_ENDPOINT");
     expect(error?.message).toContain("could not be run in this server");
     expect(error?.cause).toMatchObject({ code: "EMBEDDED_FAILED" });
-    expect(trials).toHaveLength(1);
+    expect(attempts).toHaveLength(1);
     expect(await installation.runsOf("server status")).toBe(0);
     expect(other.requests).toEqual([]);
   });
@@ -59,10 +59,10 @@ describe("the service in a process of ours", () => {
     });
     const told: string[] = [];
 
-    const { trials } = await discovery.search({ tell: ({ message }) => told.push(message) });
+    const { attempts } = await discovery.search({ onStatus: ({ message }) => told.push(message) });
 
     expect(told).toEqual(["Starting Foundry Local in this server, with foundry-local-sdk"]);
-    expect(trials.at(-1)).toMatchObject({
+    expect(attempts.at(-1)).toMatchObject({
       what: "foundry-local-sdk",
       outcome: expect.stringContaining("could not be run: "),
     });
@@ -77,11 +77,11 @@ describe("the service in a process of ours", () => {
       embeddedService,
     });
 
-    const { error, trials } = await discovery.search({ mayStart: false });
+    const { error, attempts } = await discovery.search({ mayStart: false });
 
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
     expect(error?.action).toContain("the next call that needs it will try to start it");
-    expect(trials.at(-1)?.outcome).toContain("is installed beside this server");
+    expect(attempts.at(-1)?.outcome).toContain("is installed beside this server");
   });
 
   it("is said to be missing where it is wanted and not installed", async () => {

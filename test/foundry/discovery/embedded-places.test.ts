@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findSdk } from "../../../src/foundry/embedded/find-sdk.js";
 import { modelCacheOf } from "../../../src/foundry/embedded/model-cache.js";
+import { findSdk } from "../../../src/foundry/embedded/sdk.js";
 
 let root: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InstalledCli } from "../../../src/foundry/cli/installed-cli.js";
-import { type Trial, withoutTrials } from "../../../src/foundry/discovery/found.js";
+import { type Attempt, withoutAttempts } from "../../../src/foundry/discovery/attempt.js";
 import { noEndpointError, type Situation } from "../../../src/foundry/discovery/no-endpoint.js";
 import type { Machine } from "../../../src/platform/machine.js";
 
@@ -14,14 +14,14 @@ const machine = (platform: NodeJS.Platform): Machine => ({
   home: "/home/somebody",
 });
 
-const status = (outcome: string): Trial => ({
+const status = (outcome: string): Attempt => ({
   what: "`foundry server status`",
   outcome,
   ok: false,
 });
 
 /** Where there mostly is nothing. */
-const ELSEWHERE: readonly Trial[] = [
+const ELSEWHERE: readonly Attempt[] = [
   { what: "daemon.json", outcome: "is not there", ok: false },
   {
     what: "the known ports 5272, 5273, 5764, 39839, 22334",
@@ -30,7 +30,7 @@ const ELSEWHERE: readonly Trial[] = [
   },
 ];
 
-const SITUATIONS: readonly (readonly [Situation, Trial])[] = [
+const SITUATIONS: readonly (readonly [Situation, Attempt])[] = [
   [
     { kind: "no_cli" },
     { what: "`foundry`", outcome: "is not installed, or not where it could be found", ok: false },
@@ -63,13 +63,13 @@ const SITUATIONS: readonly (readonly [Situation, Trial])[] = [
   [{ kind: "embedded_missing" }, status("says that it is not running")],
 ];
 
-const errorOf = (situation: Situation, trials: readonly Trial[], platform: NodeJS.Platform) =>
-  noEndpointError(situation, trials, machine(platform), { mayEmbed: true, isCliSet: false });
+const errorOf = (situation: Situation, attempts: readonly Attempt[], platform: NodeJS.Platform) =>
+  noEndpointError(situation, attempts, machine(platform), { mayEmbed: true, isCliSet: false });
 
 describe("the error of a search that found nothing", () => {
   it.each(PLATFORMS)("is short enough for an agent's context in every situation on %s", (on) => {
-    for (const [situation, trial] of SITUATIONS) {
-      const { message, action } = errorOf(situation, [trial, ...ELSEWHERE], on);
+    for (const [situation, attempt] of SITUATIONS) {
+      const { message, action } = errorOf(situation, [attempt, ...ELSEWHERE], on);
 
       expect(`${message} ${action}`.length, situation.kind).toBeLessThanOrEqual(600);
     }
@@ -94,12 +94,12 @@ describe("the error of a search that found nothing", () => {
   });
 
   it("says that FOUNDRY_CLI names no program that could be started", () => {
-    const trial = status("could not be started: there is no such program");
+    const attempt = status("could not be started: there is no such program");
     const facts = { mayEmbed: true, isCliSet: true };
 
     const { message, action, retryable } = noEndpointError(
       { kind: "cli_unstartable" },
-      [trial],
+      [attempt],
       machine("linux"),
       facts,
     );
@@ -110,7 +110,7 @@ describe("the error of a search that found nothing", () => {
   });
 
   it("does not give the missing SDK as if it were the cause", () => {
-    const sdk: Trial = {
+    const sdk: Attempt = {
       what: "foundry-local-sdk",
       outcome: "is not installed beside this server",
       ok: false,
@@ -123,7 +123,7 @@ describe("the error of a search that found nothing", () => {
 
   it("tells what was tried where that tells more", () => {
     const said = status("ended with exit code 1");
-    const stale: Trial = {
+    const stale: Attempt = {
       what: "daemon.json",
       outcome: "is stale: the process that it names has ended",
       ok: false,
@@ -134,8 +134,8 @@ describe("the error of a search that found nothing", () => {
     expect(message).toContain(
       "Tried: `foundry server status`: ended with exit code 1; daemon.json: is stale",
     );
-    expect(withoutTrials(message)).toBe(
-      "Foundry Local's command line does not tell whether it runs.",
+    expect(withoutAttempts(message)).toBe(
+      "Foundry Local's command line does not say whether it runs.",
     );
   });
 });

@@ -31,7 +31,7 @@ describe("a probe", () => {
   it.each(DIALECTS.filter((dialect) => dialect !== "openai"))("knows %s", async (dialect) => {
     const { url } = await simulate({ dialect });
 
-    expect(await ask(url)).toMatchObject({ is: "foundry", dialect });
+    expect(await ask(url)).toMatchObject({ is: "foundry", dialect: { name: dialect } });
   });
 
   it("tells another engine from Foundry Local", async () => {

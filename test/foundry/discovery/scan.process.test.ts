@@ -18,7 +18,7 @@ describe("where a service is looked for", () => {
       found: { endpoint: url, foundBy: "server_status" },
       error: null,
     });
-    expect(search.trials[0]).toEqual({
+    expect(search.attempts[0]).toEqual({
       what: "`foundry server status`",
       outcome: expect.stringContaining(`says that it runs at ${url}, and Foundry Local core`),
       ok: true,
@@ -31,10 +31,10 @@ describe("where a service is looked for", () => {
     const prints = `🟢 Model management service is running on ${url}/openai/status`;
     await installation.install({ "service status": { prints } });
 
-    const { found, trials } = await installation.discovery().search();
+    const { found, attempts } = await installation.discovery().search();
 
     expect(found).toEqual({ endpoint: url, foundBy: "service_status" });
-    expect(trials[0]?.what).toBe("`foundry service status`");
+    expect(attempts[0]?.what).toBe("`foundry service status`");
   });
 
   it("is found although the command line says that it does not run, at an address it still names", async () => {
@@ -80,10 +80,10 @@ describe("where a service is looked for", () => {
       ownerOf: async () => "other",
     });
 
-    const { found, trials } = await discovery.search();
+    const { found, attempts } = await discovery.search();
 
     expect(found).toBeNull();
-    expect(trials).toContainEqual({
+    expect(attempts).toContainEqual({
       what: url,
       outcome: "what listens there is another user's, so it is not used",
       ok: false,
@@ -144,12 +144,12 @@ describe("where a service is looked for", () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(told.url) } });
     await installation.writeDaemonFile({ web_urls: [other.url], pid: process.pid });
-    const discovery = installation.discovery({ timing: { momentMs: 20_000 } });
+    const discovery = installation.discovery({ timing: { graceMs: 20_000 } });
 
-    const { found, trials } = await discovery.search();
+    const { found, attempts } = await discovery.search();
 
     expect(found?.endpoint).toBe(told.url);
-    expect(trials).toContainEqual({
+    expect(attempts).toContainEqual({
       what: "daemon.json",
       outcome: expect.stringContaining(other.url),
       ok: true,
@@ -163,7 +163,7 @@ describe("where a service is looked for", () => {
     await installation.install({ "server status": { prints: running(told.url) } });
     const discovery = installation.discovery({
       knownPorts: [portOf(guessed.url)],
-      timing: { momentMs: 20_000 },
+      timing: { graceMs: 20_000 },
     });
 
     await discovery.search();
@@ -196,10 +196,10 @@ describe("where it was last", () => {
     discovery.remember(before.url);
     await before.close();
 
-    const { found, trials } = await discovery.search();
+    const { found, attempts } = await discovery.search();
 
     expect(found).toEqual({ endpoint: after.url, foundBy: "server_status" });
-    expect(trials[0]).toEqual({
+    expect(attempts[0]).toEqual({
       what: `${before.url} (used before)`,
       outcome: "nothing listens there",
       ok: false,
@@ -212,10 +212,12 @@ describe("what is not believed", () => {
     const { url } = await simulate({ dialect: "openai" });
     const installation = await Installation.make();
 
-    const { found, trials } = await installation.discovery({ knownPorts: [portOf(url)] }).search();
+    const { found, attempts } = await installation
+      .discovery({ knownPorts: [portOf(url)] })
+      .search();
 
     expect(found).toBeNull();
-    expect(trials).toContainEqual({
+    expect(attempts).toContainEqual({
       what: url,
       outcome: "what answers there is not Foundry Local",
       ok: false,
@@ -227,11 +229,11 @@ describe("what is not believed", () => {
     const installation = await Installation.make();
     await installation.writeDaemonFile({ web_urls: [simulator.url], pid: DEAD_PID });
 
-    const { found, trials } = await installation.discovery().search();
+    const { found, attempts } = await installation.discovery().search();
 
     expect(found).toBeNull();
     expect(simulator.requests).toEqual([]);
-    expect(trials).toContainEqual({
+    expect(attempts).toContainEqual({
       what: "daemon.json",
       outcome: "is stale: the process that it names has ended",
       ok: false,
@@ -242,10 +244,10 @@ describe("what is not believed", () => {
     const installation = await Installation.make();
     await installation.writeDaemonFile({ web_urls: ["http://192.0.2.1:5273"] });
 
-    const { found, trials } = await installation.discovery().search();
+    const { found, attempts } = await installation.discovery().search();
 
     expect(found).toBeNull();
-    expect(trials.find(({ what }) => what === "daemon.json")?.outcome).toMatch(
+    expect(attempts.find(({ what }) => what === "daemon.json")?.outcome).toMatch(
       /192\.0\.2\.1:5273, which is not this machine/,
     );
   });
@@ -285,24 +287,24 @@ describe("a command line that hangs", () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { hangs: true } });
     await installation.writeDaemonFile({ web_urls: [url], pid: process.pid });
-    const discovery = installation.discovery({ timing: { momentMs: 50 } });
+    const discovery = installation.discovery({ timing: { graceMs: 50 } });
 
-    const { found, trials } = await discovery.search();
+    const { found, attempts } = await discovery.search();
 
     expect(found).toEqual({ endpoint: url, foundBy: "daemon_file" });
-    expect(trials[0]).toMatchObject({ outcome: "had not answered by then", ok: false });
+    expect(attempts[0]).toMatchObject({ outcome: "had not answered by then", ok: false });
   });
 
   it("is given up within a bound, and said to be what is the matter", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { hangs: true } });
-    const discovery = installation.discovery({ timing: { momentMs: 20, lookMs: 300 } });
+    const discovery = installation.discovery({ timing: { graceMs: 20, scanMs: 300 } });
 
     const { found, error } = await discovery.search();
 
     expect(found).toBeNull();
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
-    expect(error?.message).toMatch(/does not tell whether it runs.*had not answered by then/);
+    expect(error?.message).toMatch(/does not say whether it runs.*had not answered by then/);
     expect(await installation.runsOf("server start")).toBe(0);
   });
 });
@@ -321,7 +323,7 @@ describe("what it says when there is nothing", () => {
     expect(error?.message).toBe(
       "No Foundry Local was found, and its command line is not installed.",
     );
-    expect(discovery.lastSearch?.trials).toEqual([
+    expect(discovery.lastSearch?.attempts).toEqual([
       {
         what: "`foundry`",
         outcome: "is not installed, or not where it could be found",
@@ -340,9 +342,7 @@ describe("what it says when there is nothing", () => {
 
     const { error } = await installation.discovery().search();
 
-    expect(error?.action).toContain(
-      "The program of that name may be another than Foundry Local's. ",
-    );
+    expect(error?.action).toContain("The program may not be Foundry Local's. ");
   });
 
   it("names a wrong path of the command line as what to look at", async () => {

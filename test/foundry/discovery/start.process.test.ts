@@ -18,9 +18,9 @@ describe("a service that does not run", () => {
     });
     const told: StatusUpdate[] = [];
 
-    const { found, trials } = await installation
+    const { found, attempts } = await installation
       .discovery()
-      .search({ tell: (news) => told.push(news) });
+      .search({ onStatus: (update) => told.push(update) });
 
     expect(found).toEqual({ endpoint: url, foundBy: "started" });
     expect(told).toEqual([
@@ -30,7 +30,7 @@ describe("a service that does not run", () => {
         percent: null,
       },
     ]);
-    expect(trials.at(-1)).toMatchObject({ what: "`foundry server start`", ok: true });
+    expect(attempts.at(-1)).toMatchObject({ what: "`foundry server start`", ok: true });
   });
 
   it("is started by the older command where that is the one there is", async () => {
@@ -71,7 +71,7 @@ describe("a service that does not run", () => {
       "server start": { hangs: true, afterwards: { "server status": { hangs: true } } },
     });
     const search = installation.discovery().search({
-      tell: () => installation.writeDaemonFile({ web_urls: [url], pid: process.pid }),
+      onStatus: () => installation.writeDaemonFile({ web_urls: [url], pid: process.pid }),
     });
 
     expect((await search).found).toEqual({ endpoint: url, foundBy: "started" });
@@ -131,7 +131,7 @@ describe("a service that says it runs where nothing listens", () => {
 
     const { found } = await installation
       .discovery()
-      .search({ tell: ({ message }) => told.push(message) });
+      .search({ onStatus: ({ message }) => told.push(message) });
 
     expect(found).toEqual({ endpoint: url, foundBy: "started" });
     expect(told).toEqual(["Restarting Foundry Local with `foundry server restart`"]);

@@ -1,12 +1,12 @@
-import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import type { HttpTransport } from "../../../http/index.js";
 import {
   FoundryError,
   MAX_TOKEN_COUNT,
   MOST_MODEL_MB,
+  TIMED_OUT,
   toFoundryError,
-  untilAborted,
+  waitFor,
 } from "../../../lib/index.js";
 import { deviceOf, type ModelDetails, parseModelId } from "../../models/index.js";
 import { isModelName, parseAnswer } from "../answers.js";
@@ -14,45 +14,45 @@ import type { Call } from "../dialect.js";
 import { errorOfFailure } from "../failures.js";
 
 /**
- * The catalog of S, `GET /foundry/list`. The first answer after a start takes tens of seconds,
- * because the service fetches it and installs what its models need; without a network it is empty or
- * fails, while the downloaded models work (#78, #405, #752). So it is asked for once for all who want
- * it, none of whom waits long, and the last good one is kept.
+ * The catalog of the legacy service (CLI 0.8 or before), `GET /foundry/list`. The first answer after
+ * a start takes tens of seconds, because the service downloads the catalog and execution providers.
+ * Without a network it is empty or fails, while the downloaded models work (#78, #405, #752). So
+ * concurrent callers share one request, none waits long, and the last good catalog is cached.
  */
 
 const PATH = "/foundry/list";
 
-/** Longest the service may take, in milliseconds. */
+/** The time limit of the request, in milliseconds. */
 const ANSWER_MS = 120_000;
-/** Longest that a list waits for it. */
-const PATIENCE_MS = 60_000;
-/** The same where waiting did not help last time, or an older catalog serves. */
-const SHORT_PATIENCE_MS = 1000;
-/** How long a catalog is as good as new: variants come and go while the service runs (#347, #995). */
+/** The longest wait of a list of models for the catalog. */
+const LIST_WAIT_MS = 60_000;
+/** The same if the last wait was in vain, or an older catalog is cached. */
+const SHORT_WAIT_MS = 1000;
+/** How long the cached catalog is fresh: variants come and go while the service runs (#347, #995). */
 const FRESH_MS = 300_000;
 
 const text = z.string().nullish().catch(null);
-/** A word that is shown; not one that is sent back as it came. */
-const word = z.string().refine(isModelName).nullish().catch(null);
+/** A text that is shown, and never sent back to the service. */
+const label = z.string().refine(isModelName).nullish().catch(null);
 const entrySchema = z.object({
   name: z.string().refine(isModelName),
-  alias: word,
+  alias: label,
   providerType: text,
   uri: text,
   promptTemplate: z.record(z.string(), z.unknown()).nullish().catch(null),
   publisher: text,
-  task: word,
-  runtime: z.object({ deviceType: word, executionProvider: word }).nullish().catch(null),
+  task: label,
+  runtime: z.object({ deviceType: label, executionProvider: label }).nullish().catch(null),
   fileSizeMb: z.number().nonnegative().max(MOST_MODEL_MB).nullish().catch(null),
   supportsToolCalling: z.boolean().nullish().catch(null),
-  license: word,
+  license: label,
   maxOutputTokens: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
 });
 
 /** A model as the catalog describes it. Before 0.7 its name has no version. */
 export type CatalogEntry = z.output<typeof entrySchema>;
 
-/** The reference of 2025 wraps the array, the service never did. */
+/** In the reference of 2025 the array is wrapped in an object. The service never did that. */
 const listSchema = z
   .union([z.array(z.unknown()), z.object({ models: z.array(z.unknown()) })])
   .transform((list) => (Array.isArray(list) ? list : list.models))
@@ -66,7 +66,7 @@ const listSchema = z
 
 export interface KnownCatalog {
   readonly entries: readonly CatalogEntry[];
-  /** What is wrong with it, in a sentence for people. */
+  /** What is wrong with the catalog, as a sentence for people. */
   readonly warning: string | null;
   /** How many entries of the service's last answer are no models. */
   readonly leftOut: number;
@@ -76,11 +76,11 @@ export class ServiceCatalog {
   readonly #transport: HttpTransport;
   readonly #now: () => number;
   #last: { readonly entries: readonly CatalogEntry[]; readonly at: number } | null = null;
-  /** Never rejects: what it came to is in the other fields. */
-  #asked: Promise<void> | null = null;
-  #askedAt = 0;
+  /** The request in flight. Never rejects: its result is in the other fields. */
+  #request: Promise<void> | null = null;
+  #requestedAt = 0;
   #failure: FoundryError | null = null;
-  #isDisappointing = false;
+  #wasSlow = false;
   #leftOut = 0;
 
   constructor(transport: HttpTransport, now: () => number = () => performance.now()) {
@@ -88,25 +88,24 @@ export class ServiceCatalog {
     this.#now = now;
   }
 
-  /** What is known of it without asking. */
+  /** The cached catalog. */
   get known(): readonly CatalogEntry[] {
     return this.#last?.entries ?? [];
   }
 
-  /** The catalog as far as it is to be had within part of a call's time. Throws only for its signal. */
+  /** The catalog, if it arrives within half of the call's time. Throws only when aborted. */
   async list({ limits, signal }: Call): Promise<KnownCatalog> {
     if (!this.#isFresh()) {
-      const patience =
-        this.#isDisappointing || this.#last !== null ? SHORT_PATIENCE_MS : PATIENCE_MS;
-      await this.#wait(Math.min(patience, (limits.wholeMs ?? PATIENCE_MS) / 2), signal);
+      const waitMs = this.#wasSlow || this.#last !== null ? SHORT_WAIT_MS : LIST_WAIT_MS;
+      await this.#wait(Math.min(waitMs, (limits.wholeMs ?? LIST_WAIT_MS) / 2), signal);
     }
     return { entries: this.known, warning: this.#warning(), leftOut: this.#leftOut };
   }
 
   /**
-   * What the catalog says of a model, however long that takes; `null` where it does not have it.
+   * Finds a model in the catalog, after waiting for it if necessary; `null` if it is not there.
    *
-   * @throws FoundryError the failure of the catalog, where no earlier one tells.
+   * @throws FoundryError the failure of the catalog, if the cached one does not have the model.
    */
   async find(id: string, signal: AbortSignal): Promise<CatalogEntry | null> {
     const known = entryOf(id, this.known);
@@ -121,42 +120,35 @@ export class ServiceCatalog {
     return this.#last !== null && this.#now() - this.#last.at < FRESH_MS;
   }
 
-  /** Waits for an answer that is on its way; the patience counts from when it was asked for. */
-  async #wait(patienceMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const asked = this.#ask();
-    const leftMs = Math.max(0, this.#askedAt + patienceMs - this.#now());
-    const patience = new AbortController();
-    const late = setTimeout(leftMs, "late" as const, { signal: patience.signal, ref: false });
-    try {
-      const first = await Promise.race([untilAborted(asked, signal), late]);
-      if (first === "late") this.#isDisappointing = true;
-    } finally {
-      late.catch(() => {});
-      patience.abort();
-    }
+  /** Waits for the request in flight. The limit counts from its start. */
+  async #wait(limitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const request = this.#startRequest();
+    const withinMs = this.#requestedAt + limitMs - this.#now();
+    const result = await waitFor(request, { withinMs, signal, ref: false });
+    if (result === TIMED_OUT) this.#wasSlow = true;
   }
 
-  #ask(): Promise<void> {
-    if (this.#asked !== null) return this.#asked;
-    this.#askedAt = this.#now();
-    // With none of the callers' limits and signals: it is a question for all of them.
-    this.#asked = this.#question()
+  #startRequest(): Promise<void> {
+    if (this.#request !== null) return this.#request;
+    this.#requestedAt = this.#now();
+    // Without the limits and signals of a single caller, because all callers share it.
+    this.#request = this.#fetch()
       .then((entries) => {
         this.#last = { entries, at: this.#now() };
         this.#failure = null;
-        this.#isDisappointing = false;
+        this.#wasSlow = false;
       })
       .catch((thrown: unknown) => {
         this.#failure = toFoundryError(thrown);
-        this.#isDisappointing = true;
+        this.#wasSlow = true;
       })
       .finally(() => {
-        this.#asked = null;
+        this.#request = null;
       });
-    return this.#asked;
+    return this.#request;
   }
 
-  async #question(): Promise<readonly CatalogEntry[]> {
+  async #fetch(): Promise<readonly CatalogEntry[]> {
     const answer = await this.#transport.request({
       method: "GET",
       path: PATH,
@@ -196,18 +188,18 @@ const unusableCatalog = (): FoundryError =>
     action: "Restart the service; update it if that does not help.",
   });
 
-/** What the catalog says of exactly this model. */
+/** The catalog entry of exactly this model. */
 export function entryOf(id: string, entries: readonly CatalogEntry[]): CatalogEntry | null {
   const wanted = id.toLowerCase();
   return entries.find(({ name }) => name.toLowerCase() === wanted) ?? null;
 }
 
-/** What the names of all versions of a model have in common (#162, #268). */
+/** The part of the name that all versions of a model share (#162, #268). */
 export const variantOf = (id: string): string => parseModelId(id).name.toLowerCase();
 
 export const detailsOf = (entry: CatalogEntry): ModelDetails => ({
   ...sharedDetailsOf(entry),
-  // 0 says "less than a megabyte" or "not said", never a size.
+  // 0 means "less than a megabyte" or "not reported".
   sizeMb: entry.fileSizeMb || null,
   maxOutputTokens: entry.maxOutputTokens ?? null,
   toolCalling: entry.supportsToolCalling ?? null,

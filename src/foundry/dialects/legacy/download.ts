@@ -8,27 +8,27 @@ import {
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
 import type { Call, DownloadCall } from "../dialect.js";
-import { downloadFailed } from "../download-failed.js";
-import { about, errorOfFailure } from "../failures.js";
+import { about, downloadFailed, errorOfFailure } from "../failures.js";
 import { sanitizeMessage } from "../sanitize-message.js";
 import type { CatalogEntry, ServiceCatalog } from "./catalog.js";
 import { DownloadAnswer } from "./download-stream.js";
 
-/** What a download needs of the dialect. */
+/** The parts of the dialect that a download uses. */
 export interface DownloadSource {
   readonly transport: HttpTransport;
   readonly catalog: ServiceCatalog;
   readonly cachedIds: (call: Call) => Promise<readonly string[]>;
 }
 
-/** For the question about downloaded models before and after. */
-const QUICK_MS = 30_000;
-/** How often a download that somebody else has begun is asked for again. */
-const ASK_AGAIN_MS = 1000;
+/** The limit of a request for the downloaded models. */
+const CACHED_IDS_MS = 30_000;
+/** The interval between requests for a download that another client has begun. */
+const RETRY_MS = 1000;
 
 /**
- * `POST /openai/download` of S. The answer is progress over hours and one word at the end; its end
- * can be lost while the download is whole, so that what is downloaded has the last word.
+ * `POST /openai/download` of the legacy service (CLI 0.8 or before). The answer is progress for up to
+ * hours, and a result. The result can be lost though the download is complete, so the list of
+ * downloaded models decides.
  *
  * @throws FoundryError `DOWNLOAD_FAILED`, `MODEL_NOT_FOUND`, `CANCELLED` …
  */
@@ -39,7 +39,7 @@ export async function downloadFromService(
 ): Promise<void> {
   const { signal, onPercent } = call;
   const isCached = async (): Promise<boolean> => {
-    const cached = await cachedIds({ limits: { wholeMs: QUICK_MS }, signal });
+    const cached = await cachedIds({ limits: { wholeMs: CACHED_IDS_MS }, signal });
     return cached.some((id) => id.toLowerCase() === model.id.toLowerCase());
   };
   if (await isCached()) {
@@ -51,15 +51,14 @@ export async function downloadFromService(
 
   const until = performance.now() + call.stallMs;
   for (;;) {
-    const received = await receive(transport, model, entry, call, new DownloadAnswer());
-    const { percent, problem, isElsewhere } = received;
-    if (problem === null || (await isCached().catch(unlessOver))) {
+    const { percent, problem, isElsewhere } = await receive(transport, model, entry, call);
+    if (problem === null || (await isCached().catch(falseUnlessCancelled))) {
       if (percent !== 100) onPercent(100);
       return;
     }
-    // One that was cancelled may go on without us (#365), and tells nobody how far it is.
-    if (!isElsewhere || performance.now() + ASK_AGAIN_MS > until) throw problem;
-    await setTimeout(ASK_AGAIN_MS, undefined, { signal }).catch(() => {
+    // A cancelled download may go on in the service (#365), without progress that we could read.
+    if (!isElsewhere || performance.now() + RETRY_MS > until) throw problem;
+    await setTimeout(RETRY_MS, undefined, { signal }).catch(() => {
       throw cancelledError();
     });
   }
@@ -67,86 +66,93 @@ export async function downloadFromService(
 
 interface Received {
   readonly percent: number | null;
-  /** `null` where the service said that all is well. */
+  /** `null` where the service reported success. */
   readonly problem: FoundryError | null;
-  /** Somebody else is at it, so that it was not begun for us. */
+  /** Another client's download of the model is running, so this one was refused. */
   readonly isElsewhere: boolean;
 }
 
-/** Nobody wrote down the words of S for it. */
+/** Guesses: the message of the legacy service for it is not known. */
 const IS_ELSEWHERE = /already (?:being )?download(?:ing)?\b|downloaded already|in progress/i;
 
 async function receive(
   transport: HttpTransport,
   model: KnownModel,
   entry: CatalogEntry,
-  { signal, stallMs, onPercent }: DownloadCall,
-  answer: DownloadAnswer,
+  call: DownloadCall,
 ): Promise<Received> {
-  const failed = (why: string, cause?: FoundryError): Received => {
-    const options = cause === undefined ? {} : { cause, ...detailOf(cause.detail) };
-    return {
-      percent: answer.percent,
-      problem: downloadFailed(model.id, why, answer.percent, options),
-      isElsewhere: false,
-    };
-  };
-  let isTaken = false;
+  const answer = new DownloadAnswer();
+  const failed = (reason: string, options?: Parameters<typeof downloadFailed>[3]): Received => ({
+    percent: answer.percent,
+    problem: downloadFailed(model.id, reason, answer.percent, options),
+    isElsewhere: false,
+  });
+  let isAccepted = false;
   try {
-    const stream = await transport.text({
+    const chunks = await transport.text({
       method: "POST",
       path: "/openai/download",
       body: requestFor(model, entry),
-      limits: { firstByteMs: stallMs, silenceMs: stallMs },
-      signal,
-      // Two downloads of one model at a time can spoil each other.
+      limits: { firstByteMs: call.stallMs, silenceMs: call.stallMs },
+      signal: call.signal,
+      // Two downloads of one model at a time can corrupt each other.
       retry: false,
       toError: (failure) => errorOfFailure(failure, about("download", model)),
     });
-    isTaken = true;
-    let told: number | null = null;
-    let newsAt = performance.now();
-    const tell = (): void => {
-      if (answer.percent === told) return;
-      told = answer.percent;
-      onPercent(told);
-    };
-    for await (const piece of stream) {
-      const now = performance.now();
-      if (answer.push(piece)) newsAt = now;
-      tell();
-      if (answer.result !== null) break;
-      // Blank lines and the same one over and over are no progress.
-      if (now - newsAt > stallMs) return failed(stalledFor(stallMs));
-    }
-    answer.end();
-    tell();
+    isAccepted = true;
+    if (await hasStalled(chunks, answer, call)) return failed(stalledFor(call.stallMs));
   } catch (thrown) {
     const error = toFoundryError(thrown);
-    if (isOver(error)) throw error;
+    if (isCancellation(error)) throw error;
+    const options = { cause: error, ...detailOf(error.detail) };
     if (error.code === "TIMEOUT" && error.phase !== "connect") {
-      return failed(stalledFor(stallMs), error);
+      return failed(stalledFor(call.stallMs), options);
     }
-    // Refused, or never begun: that is worded already, and is not about the download.
-    if (!isTaken) return { percent: null, problem: error, isElsewhere: false };
-    return failed("The connection to the service broke off.", error);
+    // The request itself failed, and its error says why.
+    if (!isAccepted) return { percent: null, problem: error, isElsewhere: false };
+    return failed("The connection to the service broke off.", options);
   }
-  if (answer.result === null) {
+  const { percent, result } = answer;
+  if (result === null) {
     return failed("The service ended its answer without saying that the download is complete.");
   }
-  const { percent } = answer;
-  if (answer.result.success) return { percent, problem: null, isElsewhere: false };
-  const error = transport.secrets.hide(answer.result.error ?? "");
-  const words = sanitizeMessage(error);
-  if (percent === null && IS_ELSEWHERE.test(words)) {
-    return { percent, problem: elsewhere(model, words), isElsewhere: true };
+  if (result.success) return { percent, problem: null, isElsewhere: false };
+  const detail = transport.secrets.hide(result.error ?? "");
+  const message = sanitizeMessage(detail);
+  if (percent === null && IS_ELSEWHERE.test(message)) {
+    return { percent, problem: elsewhere(model, message), isElsewhere: true };
   }
-  const why = words === "" ? "The service gave no reason." : `It said: ${words}`;
-  const problem = downloadFailed(model.id, why, percent, detailOf(error || null));
-  return { percent, problem, isElsewhere: false };
+  const reason = message === "" ? "The service gave no reason." : `It said: ${message}`;
+  return failed(reason, detailOf(detail || null));
 }
 
-/** The members that Microsoft's own client sends, by the names that it gives them. */
+/** Reads the answer to its end or result, and passes its progress on. `true`: there was none for too long. */
+async function hasStalled(
+  chunks: AsyncIterable<string>,
+  answer: DownloadAnswer,
+  { stallMs, onPercent }: DownloadCall,
+): Promise<boolean> {
+  let reported: number | null = null;
+  let progressAt = performance.now();
+  const report = (): void => {
+    if (answer.percent === reported) return;
+    reported = answer.percent;
+    onPercent(reported);
+  };
+  for await (const chunk of chunks) {
+    const now = performance.now();
+    if (answer.push(chunk)) progressAt = now;
+    report();
+    if (answer.result !== null) break;
+    // Blank and repeated lines are no progress.
+    if (now - progressAt > stallMs) return true;
+  }
+  answer.end();
+  report();
+  return false;
+}
+
+/** The members that Microsoft's own client sends. */
 const requestFor = (model: KnownModel, entry: CatalogEntry) => ({
   model: {
     Name: model.id,
@@ -155,7 +161,7 @@ const requestFor = (model: KnownModel, entry: CatalogEntry) => ({
     ProviderType: `${entry.providerType ?? "AzureFoundry"}Local`,
     PromptTemplate: entry.promptTemplate ?? null,
   },
-  // Else its progress goes to a pipe.
+  // Without it, the progress goes to a named pipe.
   IgnorePipeReport: true,
 });
 
@@ -164,19 +170,19 @@ const detailOf = (detail: string | null) => (detail === null ? {} : { detail });
 const stalledFor = (ms: number): string =>
   `The download made no progress for ${formatDuration(ms)}.`;
 
-const isOver = ({ code }: FoundryError): boolean =>
+const isCancellation = ({ code }: FoundryError): boolean =>
   code === "CANCELLED" || code === "CLIENT_CLOSED";
 
-/** A question that fails proves nothing, unless the caller has had enough. */
-function unlessOver(thrown: unknown): false {
-  if (thrown instanceof FoundryError && isOver(thrown)) throw thrown;
+/** A failed check proves nothing, but a cancellation is passed on. */
+function falseUnlessCancelled(thrown: unknown): false {
+  if (thrown instanceof FoundryError && isCancellation(thrown)) throw thrown;
   return false;
 }
 
-const elsewhere = (model: KnownModel, words: string): FoundryError =>
+const elsewhere = (model: KnownModel, message: string): FoundryError =>
   new FoundryError(
     "DOWNLOAD_FAILED",
-    `${model.id} was not downloaded by this call, since the service is at it already. It said: ${words}`,
+    `${model.id} was not downloaded by this call, since the service is downloading it already. It said: ${message}`,
     {
       action: "Wait until list_models shows it as downloaded, then call load_model again.",
       retryable: true,

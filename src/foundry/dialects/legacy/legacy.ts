@@ -22,14 +22,14 @@ export const serviceStatusSchema = z
   .pipe(z.string())
   .transform((modelDirPath) => ({ pid: null, modelCachePath: modelDirPath }));
 
-/** Limits of questions beside the main one, in milliseconds. */
+/** Limits of additional requests, in milliseconds. */
 const EXTRAS_MS = 5000;
-const LOOK_AGAIN_MS = 5000;
+const LOADED_CHECK_MS = 5000;
 
 /**
- * S, the closed service of the old command line behind Kestrel (docs/foundry-local.md, section 1).
- * Takes exact ids, percent-encoded; lists its catalog and what is downloaded apart; answers with
- * plain text or nothing when it fails; downloads over HTTP.
+ * The legacy service (CLI 0.8 or before), `S` in docs/foundry-local.md, section 1. It takes exact
+ * ids, percent-encoded. It lists its catalog and the downloaded models separately. Its errors are
+ * plain text or empty. It downloads over HTTP.
  */
 export function serviceDialect(transport: HttpTransport): Dialect {
   const catalog = new ServiceCatalog(transport);
@@ -48,7 +48,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
   const cachedIds = async (call: Call) => (await cachedList(call)).ids;
   const loadedIds = async (call: Call) => (await idList("/openai/loadedmodels", call)).ids;
 
-  /** Some builds lack the route; whatever else goes wrong, the models themselves are known. */
+  /** Optional facts, so a failure is ignored. Some builds do not have the route. */
   const extras = async (call: Call): Promise<readonly Extras[]> => {
     const wholeMs = Math.min(EXTRAS_MS, (call.limits.wholeMs ?? EXTRAS_MS) / 2);
     try {
@@ -61,9 +61,9 @@ export function serviceDialect(transport: HttpTransport): Dialect {
     }
   };
 
-  /** A load that failed or took too long is often one that went on without us. */
-  const isLoadedAfterAll = async (model: KnownModel, call: Call): Promise<boolean> => {
-    const again = { ...call, limits: { wholeMs: LOOK_AGAIN_MS } };
+  /** A load that failed or timed out for us may have gone on in the service. */
+  const isLoadedAnyway = async (model: KnownModel, call: Call): Promise<boolean> => {
+    const again = { ...call, limits: { wholeMs: LOADED_CHECK_MS } };
     return loadedIds(again).then(
       (loaded) => loaded.includes(model.id),
       () => false,
@@ -112,13 +112,13 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       if (wasLoaded && settings?.idleSeconds === undefined) return status;
       const path = loadPath(model.id, settings?.idleSeconds, catalog.known);
       try {
-        // Once: it is a GET that works for minutes.
+        // Not retried: the load may go on for minutes.
         await get(path, { ...call, retry: false }, about("load", model), MAX_STATUS_BYTES);
         return status;
       } catch (thrown) {
         const { code } = toFoundryError(thrown);
         if (code === "CANCELLED" || code === "CLIENT_CLOSED") throw thrown;
-        if (await isLoadedAfterAll(model, call)) return status;
+        if (await isLoadedAnyway(model, call)) return status;
         throw thrown;
       }
     },
@@ -150,7 +150,7 @@ const QUIRKS = {
   namesSeedRandomSeed: true,
 };
 
-/** By the rule of Microsoft's own client: a generic GPU model runs on CUDA where there is any. */
+/** As Microsoft's own client does: a generic GPU model runs on CUDA if the catalog has a CUDA model. */
 function loadPath(
   id: string,
   idleSeconds: number | undefined,

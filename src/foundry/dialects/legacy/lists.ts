@@ -14,10 +14,10 @@ const extrasSchema = z.object({
   vision: flag,
 });
 
-/** What `/v1/models` of S says beyond the catalog; some builds do not have the route. */
+/** The facts in `/v1/models` that are not in the catalog. Some builds do not have the route. */
 export type Extras = z.output<typeof extrasSchema>;
 
-/** `GET /v1/models` of S; what does not read like a model is left out. */
+/** `GET /v1/models` of the legacy service. Entries that are not models are left out. */
 export const extrasListSchema = z.object({ data: z.array(z.unknown()) }).transform(({ data }) =>
   data.flatMap((element) => {
     const extras = extrasSchema.safeParse(element);
@@ -25,7 +25,7 @@ export const extrasListSchema = z.object({ data: z.array(z.unknown()) }).transfo
   }),
 );
 
-/** One list out of what S says in three: the catalog, and what is downloaded without being in it. */
+/** Merges the catalog, the downloaded models and `/v1/models` into one list. */
 export function listedModels(
   entries: readonly CatalogEntry[],
   cached: readonly string[],
@@ -49,7 +49,7 @@ export function listedModels(
   return [...ofCatalog, ...others];
 }
 
-/** The first of each key, as `find` would give it. */
+/** The first item of each key. */
 function firstBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T> {
   const first = new Map<string, T>();
   for (const item of items) {

@@ -174,7 +174,7 @@ describe("a download by the old service", () => {
     await expect(run()).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       retryable: true,
-      message: expect.stringContaining("since the service is at it already"),
+      message: expect.stringContaining("since the service is downloading it already"),
       action: expect.stringContaining("list_models"),
     });
     expect(times(service.asked, "/openai/download")).toBe(1);

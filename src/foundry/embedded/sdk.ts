@@ -23,9 +23,8 @@ const manifestSchema = z.object({
 });
 
 /**
- * The SDK's package in the `node_modules` of the folders or of those above them, as Node looks for
- * packages; not with `require.resolve`, which does not find the main module of a package for
- * `import` alone.
+ * Finds the SDK in the `node_modules` of the folders and their parents, as Node does.
+ * `require.resolve` does not find the main module of a package that only exports for `import`.
  */
 export async function findSdk(folders: readonly string[]): Promise<InstalledSdk | null> {
   for (const folder of folders) {
@@ -55,7 +54,7 @@ async function readSdk(folder: string): Promise<InstalledSdk | null> {
   return { version, entry: pathToFileURL(join(folder, path)).href };
 }
 
-/** The target of `exports` that `import` takes on Node: the first condition that holds. */
+/** The target of `exports` for `import` on Node: the first condition that holds. */
 function mainOf(exports: Target): string | null {
   if (typeof exports === "string") return exports;
   for (const [condition, inner] of Object.entries(exports)) {
@@ -64,4 +63,18 @@ function mainOf(exports: Target): string | null {
     if (found !== null) return found;
   }
   return null;
+}
+
+/** npm runs the install script, which downloads the native libraries, globally only if allowed to. */
+const INSTALL_GLOBALLY = `npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}`;
+
+/**
+ * The commands that install the SDK where a package in this folder finds it, for use after "with".
+ * In a clone a plain `npm install` does nothing, since the SDK is an optional peer dependency, and
+ * npm 12 refuses `--allow-scripts`.
+ */
+export function sdkInstallation(packageFolder: string, version = ""): string {
+  return packageFolder.split(/[\\/]/).includes("node_modules")
+    ? `\`${INSTALL_GLOBALLY}${version}\` where this server is installed globally, \`npm install ${SDK_NAME}${version}\` in the project where it is not`
+    : `\`npm install --no-save --save-dev ${SDK_NAME}${version}\` in this server's folder`;
 }
