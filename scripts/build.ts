@@ -7,12 +7,30 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build, type Metafile } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 
 rmSync(dist, { recursive: true, force: true });
+
+/** Leaves out the parts of two dependencies that are imported with the rest and never used. */
+const withoutUnusedParts: Plugin = {
+  name: "without-unused-parts",
+  setup({ onLoad }) {
+    // zod exports its error messages in all languages.
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+    }));
+    // undici exports fetch, WebSocket and more; src/http uses only these two.
+    onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, () => ({
+      contents: `module.exports = {
+        Client: require("./lib/dispatcher/client.js"),
+        errors: require("./lib/core/errors.js"),
+      };`,
+    }));
+  },
+};
 
 const options = {
   absWorkingDir: root,
@@ -23,6 +41,7 @@ const options = {
   format: "esm",
   metafile: true,
   legalComments: "none",
+  plugins: [withoutUnusedParts],
   // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

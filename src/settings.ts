@@ -223,7 +223,7 @@ export function readSettings(
       const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
       const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
       const allowed = parsed.error.issues[0]?.message ?? "something else";
-      throw new FoundryError("INVALID_SETTING", `${source} is ${shown}, which does not fit.`, {
+      throw new FoundryError("INVALID_SETTING", `Invalid value for ${source}: ${shown}.`, {
         action: `Set it to ${allowed}, or leave it out (default: ${SETTINGS[name].defaultText}).`,
       });
     }
@@ -280,7 +280,7 @@ export function parsedFlags<T>(parse: () => { readonly values: T }, action: stri
   } catch (error) {
     // What follows in Node's words is advice about positional arguments, which there are none of.
     const first = error instanceof Error ? (error.message.split(/\.\s|\.$|\n/)[0] ?? "") : "";
-    throw new FoundryError("INVALID_SETTING", `The command line does not fit: ${first}.`, {
+    throw new FoundryError("INVALID_SETTING", `Invalid arguments: ${first}.`, {
       action,
       cause: error,
     });

@@ -62,7 +62,7 @@ describe("readSettings", () => {
     expect(() => readSettings([], { [name]: raw })).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
-        message: `${name} is ${JSON.stringify(raw)}, which does not fit.`,
+        message: `Invalid value for ${name}: ${JSON.stringify(raw)}.`,
         action: `Set it to ${allowed}, or leave it out (default: ${preset}).`,
       }),
     );
@@ -73,7 +73,7 @@ describe("readSettings", () => {
     (raw) => {
       expect(() => readSettings([], { FOUNDRY_HEADERS: raw })).toThrowError(
         expect.objectContaining({
-          message: "FOUNDRY_HEADERS is (hidden), which does not fit.",
+          message: "Invalid value for FOUNDRY_HEADERS: (hidden).",
           action:
             'Set it to a JSON object of texts, such as {"X-Team":"research"}, or leave it out (default: none).',
         }),
@@ -91,7 +91,7 @@ describe("readSettings", () => {
     expect(() => readSettings([], { FOUNDRY_ENDPOINT: raw })).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
-        message: "FOUNDRY_ENDPOINT is (hidden), which does not fit.",
+        message: "Invalid value for FOUNDRY_ENDPOINT: (hidden).",
         action: `Set it to ${URL_ALLOWED}, or leave it out (default: found).`,
       }),
     );
@@ -127,7 +127,7 @@ describe("readSettings", () => {
 
   it("names the flag when it is the flag that is wrong", () => {
     expect(() => readSettings(["--timeout", "soon"], {})).toThrowError(
-      expect.objectContaining({ message: '--timeout is "soon", which does not fit.' }),
+      expect.objectContaining({ message: 'Invalid value for --timeout: "soon".' }),
     );
   });
 

@@ -4,20 +4,20 @@ import { FoundryError } from "./errors.js";
 import { LONGEST_QUOTE, MOST_ELEMENTS, MOST_MISTAKES } from "./limits.js";
 import { printable } from "./text.js";
 
-/** How the values that are checked are called and shown. */
+/** How error messages name and show the checked values. */
 interface Wording {
   /** Default `argument`. */
   readonly noun?: "argument" | "option";
-  /** Names whose values are secrets, which are not quoted. */
+  /** Names of values that are secrets and must not be quoted. */
   readonly secrets?: ReadonlySet<string>;
-  /** Names that other clients have for an option, with ours. */
+  /** The names of options in other clients, each with our name. */
   readonly otherNames?: Readonly<Record<string, string>>;
 }
 
 /**
- * Checks what a caller gave against a schema, for the library and the tools alike.
+ * Validates the arguments of a library call or a tool call against a schema.
  *
- * @throws FoundryError `INVALID_ARGUMENT` with the argument's name, what came and what is allowed.
+ * @throws FoundryError `INVALID_ARGUMENT` with the argument's name, its value and the allowed values.
  */
 export function parseArguments<T extends z.ZodType>(
   schema: T,
@@ -41,7 +41,7 @@ export function parseArguments<T extends z.ZodType>(
   );
 }
 
-/** Before the schema looks at each of them. */
+/** Rejects a list that is too long before the schema validates each of its elements. */
 function assertFewElements(given: unknown): void {
   if (typeof given !== "object" || given === null) return;
   for (const [name, value] of Object.entries(given)) {
@@ -55,14 +55,14 @@ function assertFewElements(given: unknown): void {
   }
 }
 
-/** The arguments there are, for a caller that named one that does not exist. */
+/** The known arguments, listed in the error about an unknown one. */
 const namesOf = (schema: z.ZodType): readonly string[] =>
   schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 
-/** An option whose name an unknown one was probably meant to be, as a question. */
+/** "Did you mean …?" for an unknown option with a similar name; else an empty text. */
 function suggestion(key: string, known: readonly string[], { noun, otherNames }: Wording): string {
   if (noun !== "option") return "";
-  // The distance costs the product of the lengths.
+  // The cost of the edit distance is the product of both lengths.
   const word = key.slice(0, LONGEST_QUOTE).toLowerCase();
   const distance = (name: string): number => leven(word, name.toLowerCase());
   const [nearest] = known.toSorted((a, b) => distance(a) - distance(b));
@@ -97,22 +97,22 @@ function problemOf(
     return { what: `${name} is missing.`, fix: `Give ${name}: ${issue.message}.` };
   }
   return {
-    what: `${name} is ${isSecret ? "(hidden)" : shown(value)}, which does not fit.`,
+    what: `Invalid value for ${name}: ${isSecret ? "(hidden)" : shown(value)}.`,
     fix: `Give ${name} as allowed: ${issue.message}.`,
   };
 }
 
-/** Names that a caller made up, the first ones of them. */
+/** The first of the unknown names, in quotes. */
 function quotedNames(names: readonly string[]): string {
   const first = names.slice(0, MOST_MISTAKES).map(quoted).join(", ");
   const more = names.length - MOST_MISTAKES;
   return more > 0 ? `${first} and ${more} more` : first;
 }
 
-/** A name that a caller made up, in quotes and not longer than is needed to know it again. */
+/** A name from outside in quotes, truncated to a recognizable length. */
 export const quoted = (name: string): string => `"${printable(name, LONGEST_QUOTE)}"`;
 
-/** A check of several arguments together says itself how to put them right. */
+/** A check across several arguments brings its own advice. */
 function fixOf(issue: z.core.$ZodIssue): string {
   const fix: unknown = issue.code === "custom" ? issue.params?.["fix"] : undefined;
   return typeof fix === "string" ? fix : "Change the arguments accordingly.";
@@ -131,15 +131,15 @@ function shown(value: unknown): string {
     if (value.trim() === "") return "an empty text";
   }
   const text = asText(value);
-  // Cut or given, half a character is not shown: not every reader of an error survives it.
+  // A lone surrogate is never shown: some JSON parsers reject it.
   const isLong = text.length > LONGEST_QUOTE;
   return (isLong ? `${text.slice(0, LONGEST_QUOTE)}…` : text).toWellFormed();
 }
 
 function asText(value: unknown): string {
-  // JSON has no NaN, no Infinity and no bigint; the library's callers do.
+  // JSON has no NaN, no Infinity and no bigint, but callers of the library may pass them.
   if (typeof value === "number" || typeof value === "bigint") return String(value);
-  // Not all of what may be many megabytes, since its beginning is shown.
+  // Serializes only the beginning, since the value may be many megabytes.
   let left = LONGEST_QUOTE;
   const beginning = (_name: string, part: unknown): unknown => {
     left -= 1;

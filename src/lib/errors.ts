@@ -32,8 +32,8 @@ export const ERROR_CODES = {
   MODEL_NOT_LOADED: "the model is downloaded but not in memory",
   MODEL_BUSY: "the model cannot be unloaded while it is in use",
   MODEL_CANNOT_CHAT: "the model is for another task, such as embeddings",
-  INSUFFICIENT_MEMORY: "the model does not fit into the memory that is free",
-  INSUFFICIENT_DISK: "the download does not fit onto the disk",
+  INSUFFICIENT_MEMORY: "the model needs more memory than is free",
+  INSUFFICIENT_DISK: "the download needs more disk space than is free",
   LOAD_FAILED: "the service could not load the model",
   DOWNLOAD_FAILED: "the model could not be downloaded; what is there is kept",
   DOWNLOAD_UNAVAILABLE: "there is no way to download the model from here; the action names another",
@@ -43,8 +43,8 @@ export const ERROR_CODES = {
   INFERENCE_FAILED: "the model failed while generating",
   SERVER_CRASHED: "the service died while it worked on this request",
   STREAM_INTERRUPTED: "a generation ended before its end; the text so far is kept",
-  INVALID_ARGUMENT: "an argument does not fit",
-  INVALID_SETTING: "a setting does not fit",
+  INVALID_ARGUMENT: "an argument has an invalid value, is missing or is unknown",
+  INVALID_SETTING: "a setting has an invalid value",
   INTERNAL: "a defect of this package",
 } as const;
 

@@ -57,7 +57,7 @@ describe("the options of a client", () => {
   ])("refuse %s = %j, and say what is allowed", async (path, value, allowed) => {
     const error = await construct({ [String(path.split(".")[0])]: value });
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", retryable: false });
-    expect(error.message).toMatch(new RegExp(`^${path} is .+, which does not fit\\.$`));
+    expect(error.message).toMatch(new RegExp(`^Invalid value for ${path}: .+\\.$`));
     expect(error.action).toBe(`Give ${path} as allowed: ${allowed}.`);
   });
 
@@ -66,7 +66,7 @@ describe("the options of a client", () => {
     async (endpoint) => {
       const error = await construct({ endpoint });
       expect(error.code).toBe("INVALID_ARGUMENT");
-      expect(error.message).toBe("endpoint is (hidden), which does not fit.");
+      expect(error.message).toBe("Invalid value for endpoint: (hidden).");
       expect(error.action).toMatch(URL_ALLOWED);
     },
   );

@@ -29,7 +29,7 @@ describe("parseArguments", () => {
   it("names an argument deep inside by its path", () => {
     const given = { name: "a", deep: { list: ["x", 7] } };
     expect(() => parseArguments(schema, given)).toThrowError(
-      expect.objectContaining({ message: "deep.list.1 is 7, which does not fit." }),
+      expect.objectContaining({ message: "Invalid value for deep.list.1: 7." }),
     );
   });
 
@@ -78,7 +78,7 @@ describe("parseArguments", () => {
   ])("shows %s so that it can be read", (_what, value, shown) => {
     const strict = z.object({ field: z.boolean({ error: "true or false" }) });
     expect(() => parseArguments(strict, { field: value })).toThrowError(
-      expect.objectContaining({ message: `field is ${shown}, which does not fit.` }),
+      expect.objectContaining({ message: `Invalid value for field: ${shown}.` }),
     );
   });
 });

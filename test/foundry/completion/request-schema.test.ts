@@ -20,42 +20,42 @@ describe("the arguments of a completion", () => {
   it.each([
     [
       { prompt: 7 },
-      "prompt is 7, which does not fit.",
+      "Invalid value for prompt: 7.",
       "Give prompt as allowed: a text that is not empty.",
     ],
     [
       { prompt: null },
-      "prompt is null, which does not fit.",
+      "Invalid value for prompt: null.",
       "Give prompt as allowed: a text that is not empty.",
     ],
     [
       { prompt: "" },
-      "prompt is an empty text, which does not fit.",
+      "Invalid value for prompt: an empty text.",
       "Give prompt as allowed: a text that is not empty.",
     ],
     [
       { prompt: " \n\t" },
-      "prompt is an empty text, which does not fit.",
+      "Invalid value for prompt: an empty text.",
       "Give prompt as allowed: a text that is not empty.",
     ],
     [
       { messages: "Hello" },
-      'messages is "Hello", which does not fit.',
+      'Invalid value for messages: "Hello".',
       "Give messages as allowed: a list of messages.",
     ],
     [
       { messages: [] },
-      "messages is [], which does not fit.",
+      "Invalid value for messages: [].",
       "Give messages as allowed: at least one message.",
     ],
     [
       { messages: ["Hello"] },
-      'messages.0 is "Hello", which does not fit.',
+      'Invalid value for messages.0: "Hello".',
       'Give messages.0 as allowed: an object such as {"role":"user","content":"…"}.',
     ],
     [
       { messages: [{ role: "tool", content: "x" }] },
-      'messages.0.role is "tool", which does not fit.',
+      'Invalid value for messages.0.role: "tool".',
       "Give messages.0.role as allowed: one of system, user, assistant.",
     ],
     [
@@ -65,7 +65,7 @@ describe("the arguments of a completion", () => {
     ],
     [
       { messages: [{ role: "user", content: [{ type: "text", text: "x" }] }] },
-      'messages.0.content is [{"type":"text","text":"x"}], which does not fit.',
+      'Invalid value for messages.0.content: [{"type":"text","text":"x"}].',
       "Give messages.0.content as allowed: a text that is not empty.",
     ],
     [
@@ -75,92 +75,92 @@ describe("the arguments of a completion", () => {
     ],
     [
       { prompt: "x", system: "" },
-      "system is an empty text, which does not fit.",
+      "Invalid value for system: an empty text.",
       "Give system as allowed: a text that is not empty.",
     ],
     [
       { prompt: "x", model: "" },
-      "model is an empty text, which does not fit.",
+      "Invalid value for model: an empty text.",
       "Give model as allowed: an alias, a name or an id.",
     ],
     [
       { prompt: "x", model: ["phi"] },
-      'model is ["phi"], which does not fit.',
+      'Invalid value for model: ["phi"].',
       "Give model as allowed: an alias, a name or an id.",
     ],
     [
       { prompt: "x", maxTokens: 0 },
-      "maxTokens is 0, which does not fit.",
+      "Invalid value for maxTokens: 0.",
       "Give maxTokens as allowed: a whole number from 1 to 1000000.",
     ],
     [
       { prompt: "x", maxTokens: 1_000_001 },
-      "maxTokens is 1000001, which does not fit.",
+      "Invalid value for maxTokens: 1000001.",
       "Give maxTokens as allowed: a whole number from 1 to 1000000.",
     ],
     [
       { prompt: "x", maxTokens: 1.5 },
-      "maxTokens is 1.5, which does not fit.",
+      "Invalid value for maxTokens: 1.5.",
       "Give maxTokens as allowed: a whole number from 1 to 1000000.",
     ],
     [
       { prompt: "x", maxTokens: "100" },
-      'maxTokens is "100", which does not fit.',
+      'Invalid value for maxTokens: "100".',
       "Give maxTokens as allowed: a whole number from 1 to 1000000.",
     ],
     [
       { prompt: "x", maxTokens: Number.NaN },
-      "maxTokens is NaN, which does not fit.",
+      "Invalid value for maxTokens: NaN.",
       "Give maxTokens as allowed: a whole number from 1 to 1000000.",
     ],
     [
       { prompt: "x", maxTokens: 5n },
-      "maxTokens is 5, which does not fit.",
+      "Invalid value for maxTokens: 5.",
       "Give maxTokens as allowed: a whole number from 1 to 1000000.",
     ],
     [
       { prompt: "x", temperature: -0.1 },
-      "temperature is -0.1, which does not fit.",
+      "Invalid value for temperature: -0.1.",
       "Give temperature as allowed: a number from 0 to 2.",
     ],
     [
       { prompt: "x", temperature: 2.1 },
-      "temperature is 2.1, which does not fit.",
+      "Invalid value for temperature: 2.1.",
       "Give temperature as allowed: a number from 0 to 2.",
     ],
     [
       { prompt: "x", temperature: Number.POSITIVE_INFINITY },
-      "temperature is Infinity, which does not fit.",
+      "Invalid value for temperature: Infinity.",
       "Give temperature as allowed: a number from 0 to 2.",
     ],
     [
       { prompt: "x", topP: 1.01 },
-      "topP is 1.01, which does not fit.",
+      "Invalid value for topP: 1.01.",
       "Give topP as allowed: a number from 0 to 1.",
     ],
     [
       { prompt: "x", stop: "END" },
-      'stop is "END", which does not fit.',
+      'Invalid value for stop: "END".',
       "Give stop as allowed: a list of texts.",
     ],
     [
       { prompt: "x", stop: [] },
-      "stop is [], which does not fit.",
+      "Invalid value for stop: [].",
       "Give stop as allowed: at least one text.",
     ],
     [
       { prompt: "x", stop: [""] },
-      "stop.0 is an empty text, which does not fit.",
+      "Invalid value for stop.0: an empty text.",
       "Give stop.0 as allowed: texts that are not empty.",
     ],
     [
       { prompt: "x", stop: Array.from("abcdefghijklmnopq") },
-      'stop is ["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o"…, which does not fit.',
+      'Invalid value for stop: ["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o"….',
       "Give stop as allowed: at most 16 texts.",
     ],
     [
       { prompt: "x", seed: -1 },
-      "seed is -1, which does not fit.",
+      "Invalid value for seed: -1.",
       "Give seed as allowed: a whole number from 0 to 2147483647.",
     ],
     [
