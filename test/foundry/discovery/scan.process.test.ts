@@ -342,9 +342,7 @@ describe("what it says when there is nothing", () => {
 
     const { error } = await installation.discovery().search();
 
-    expect(error?.action).toContain(
-      "The program may not be Foundry Local's. ",
-    );
+    expect(error?.action).toContain("The program may not be Foundry Local's. ");
   });
 
   it("names a wrong path of the command line as what to look at", async () => {
