@@ -1,17 +1,25 @@
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
-import { jsonFrom } from "../../lib/index.js";
+import { jsonFrom, truncate } from "../../lib/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
-import { urlsIn } from "./cli-urls.js";
-import type { CliReport } from "./contract.js";
 
-/** What a command about the service wrote, read. Facts: docs/foundry-local.md, section 12. */
+/** A service's state by the output of a command. */
+export type ServiceReport =
+  /**
+   * The addresses where it reportedly listens; none where the command started it and printed none.
+   * Only a probe shows whether that is true.
+   */
+  | { readonly kind: "running"; readonly urls: readonly string[]; readonly pid: number | null }
+  /** Addresses may remain from an earlier run; in one report of users a live one was among them. */
+  | { readonly kind: "stopped"; readonly urls: readonly string[] };
+
+/** The parsed output of a command about the service (docs/foundry-local.md, section 12). */
 export type CliAnswer =
-  | { readonly kind: "report"; readonly report: Exclude<CliReport, { kind: "failed" }> }
-  /** It reached a command of this name, which could not do its work. */
+  | { readonly kind: "report"; readonly report: ServiceReport }
+  /** The command is known, and failed. */
   | { readonly kind: "broken"; readonly what: string }
   | { readonly kind: "unknown_command" }
-  /** The command is known, its `-o json` is not. */
+  /** The command is known, but not its option `-o json`. */
   | { readonly kind: "unknown_option" }
   | { readonly kind: "unusable" };
 
@@ -31,44 +39,44 @@ export function readAnswer(written: CliText): CliAnswer {
   }
   const refusal = refusalIn(all);
   if (refusal !== null) return { kind: refusal };
-  const told = textReport(all);
-  return told === null ? { kind: "unusable" } : { kind: "report", report: told };
+  const reportInText = textReport(all);
+  return reportInText === null ? { kind: "unusable" } : { kind: "report", report: reportInText };
 }
 
-/** What an unfinished output says already: its last word may be half of a longer one. */
+/** Parses an unfinished output, whose last word may be incomplete. */
 export function readSoFar({ stdout, stderr }: CliText): CliAnswer {
   const report = jsonReport(plain(stdout));
   if (report !== null) return { kind: "report", report };
-  return readAnswer({ stdout: wholeWordsOf(stdout), stderr: wholeWordsOf(stderr) });
+  return readAnswer({ stdout: completeWordsOf(stdout), stderr: completeWordsOf(stderr) });
 }
 
-/** No answer is longer; what is may have any shape, and is read once for each piece of it. */
+/** A bound on the output that is parsed, which happens again for each chunk of it. */
 const LONGEST_ANSWER = 64 * 1024;
 
 const plain = (text: string): string => stripVTControlCharacters(text.slice(-LONGEST_ANSWER));
 
-const wholeWordsOf = (text: string): string =>
+const completeWordsOf = (text: string): string =>
   text.slice(0, Math.max(...[" ", "\t", "\n"].map((space) => text.lastIndexOf(space))) + 1);
 
 const COMPLAINT = /^[^\w\r\n]*(?:error|exception|fatal)(?: \(\d+\))?: *(\S.*)$/im;
-/** All that was written, with the program's name before it or not; a page of help is longer. */
+/** An output of a single line, with or without the program's name before it. */
 const ONLY_LINE = /^(?:foundry: *)?(\S[^\r\n]*)$/i;
 const LONGEST_COMPLAINT = 160;
 
-/** What it complained of, as a clause without paths; `null` where it made no complaint. */
+/** The error message of a command, as a clause without paths; `null` where there is none. */
 export function readComplaint({ stdout, stderr }: CliText): string | null {
-  const said =
+  const match =
     COMPLAINT.exec(plain(stderr)) ??
     COMPLAINT.exec(plain(stdout)) ??
     ONLY_LINE.exec(plain(stderr).trim());
-  const words = sanitizeMessage(said?.[1] ?? "")
-    .slice(0, LONGEST_COMPLAINT)
-    .toWellFormed()
-    .replace(/^[^\p{L}\p{N}'([]+|[\s.!]+$/gu, "");
-  return words === "" ? null : words;
+  const message = truncate(sanitizeMessage(match?.[1] ?? ""), LONGEST_COMPLAINT).replace(
+    /^[^\p{L}\p{N}'([]+|[\s.!]+$/gu,
+    "",
+  );
+  return message === "" ? null : message;
 }
 
-/** `0.8.113+70167233c5` as `0.8.113`, whatever is written around it; `null` where there is none. */
+/** The version in an output, such as `0.8.113` of `0.8.113+70167233c5`; `null` where there is none. */
 export function readVersion(written: CliText): string | null {
   const text = `${plain(written.stdout)}\n${plain(written.stderr)}`.replace(/https?:\/\/\S+/gi, "");
   const alone = new RegExp(`^[ \\t]*${VERSION}\\s*$`, "m").exec(text);
@@ -77,8 +85,6 @@ export function readVersion(written: CliText): string | null {
 }
 
 const VERSION = String.raw`v?(\d+(?:\.\d+){2,3}(?:-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?)(?:\+[0-9A-Za-z.-]+)?`;
-
-type Told = Exclude<CliReport, { kind: "failed" }>;
 
 const unknownMember = z.unknown().optional();
 const Status = z.object({
@@ -91,37 +97,32 @@ const Status = z.object({
   urls: unknownMember,
 });
 
-function jsonReport(text: string): Told | null {
-  let told: Told | null = null;
-  for (const value of jsonObjectsIn(text)) told = reportFrom(value) ?? told;
-  return told;
+function jsonReport(text: string): ServiceReport | null {
+  let last: ServiceReport | null = null;
+  for (const value of jsonObjectsIn(text)) last = reportFrom(value) ?? last;
+  return last;
 }
 
-function reportFrom(value: unknown): Told | null {
+function reportFrom(value: unknown): ServiceReport | null {
   const status = Status.safeParse(value).data;
   if (status === undefined) return null;
   const { running, state, pid, port } = status;
   const named = JSON.stringify([status.webUrls, status.web_urls, status.urls]);
   const urls = urlsIn(named);
   if (urls.length === 0 && port !== undefined) urls.push(`http://127.0.0.1:${port}`);
-  const isStopped = running === false || (running === undefined && SAYS_NO.test(state ?? ""));
+  const isStopped = running === false || (running === undefined && state === "not_running");
   if (isStopped) return { kind: "stopped", urls };
-  // Of something else, or of a service that does not know yet where it will listen.
+  // The JSON is about something else, or the service does not listen yet.
   return urls.length === 0 ? null : { kind: "running", urls, pid };
 }
 
-const SAYS_NO = /^(?:not[ _-]?running|stopped)$/i;
+/** A bound on the braces that are tried as the beginning of an object. */
+const MAX_BEGINNINGS = 200;
 
-/** More beginnings than that are no status with a banner before it. */
-const MOST_BEGINNINGS = 200;
-
-/**
- * The JSON objects in a text, outermost ones only. Lines of a log before or after may hold braces of
- * their own.
- */
+/** The outermost JSON objects in a text. Log lines around them may contain other braces. */
 function* jsonObjectsIn(text: string): Generator<unknown> {
   let from = text.indexOf("{");
-  for (let tried = 0; from !== -1 && tried < MOST_BEGINNINGS; tried += 1) {
+  for (let tried = 0; from !== -1 && tried < MAX_BEGINNINGS; tried += 1) {
     const end = endOfObject(text, from);
     const value = end === null ? undefined : jsonFrom(text.slice(from, end));
     if (value !== undefined) yield value;
@@ -129,7 +130,7 @@ function* jsonObjectsIn(text: string): Generator<unknown> {
   }
 }
 
-/** Behind the brace that closes the one at `from`, braces in strings aside. */
+/** The end of the object that begins at `from`. Braces in strings do not count. */
 function endOfObject(text: string, from: number): number | null {
   let depth = 0;
   let inString = false;
@@ -148,13 +149,13 @@ function endOfObject(text: string, from: number): number | null {
   return null;
 }
 
-/** The last line that says something counts: a restart says that it stopped, then where it runs. */
-function textReport(text: string): Told | null {
+/** The last line about the state counts: a restart prints that the service stopped, then its address. */
+function textReport(text: string): ServiceReport | null {
   let isRunning = false;
   let isStopped = false;
   let urls: string[] = [];
   let pid: number | null = null;
-  // A carriage return alone begins a line too: progress is drawn over with it.
+  // A carriage return alone begins a line, too: progress is overwritten with it.
   for (const line of text.split(/[\r\n]+/)) {
     const named = urlsIn(line);
     if (SAYS_STOPPED.test(line)) {
@@ -162,7 +163,7 @@ function textReport(text: string): Told | null {
     } else if (named.length > 0 && SAYS_WHERE.test(line)) {
       [isRunning, isStopped, urls] = [true, false, named];
     } else if (named.length > 0 && IS_URL_ROW.test(line)) {
-      // Of a table, whose row `State` has said which it is.
+      // A table, whose row `State` comes before.
       [isRunning, urls] = [!isStopped, named];
     }
     pid = pidIn(line) ?? pid;
@@ -171,8 +172,8 @@ function textReport(text: string): Told | null {
   return isRunning ? { kind: "running", urls, pid } : null;
 }
 
-const SAYS_STOPPED = /\bnot[ _-]running\b|\bis (?:stopped|not started)\b|^\s*State:?\s+Stopped\b/i;
-/** Only words of a service that runs: an address that is in use is no place to look for it. */
+const SAYS_STOPPED = /\bnot[ _-]running\b|\bis stopped\b|^\s*State:?\s+Stopped\b/i;
+/** Only of a running service: an error about an address in use must not match. */
 const SAYS_WHERE = /\b(?:running|started|listening) (?:on|at)\b/i;
 
 const IS_URL_ROW = /\bWeb URLs?\b/i;
@@ -182,18 +183,31 @@ function pidIn(line: string): number | null {
   return digits === undefined || Number(digits) === 0 ? null : Number(digits);
 }
 
-/**
- * Told by the words, not by the exit code: the old command line's is not known, and others end with
- * 2 as well.
- */
+/** By the message, not by the exit code: that of the old command line is not known. */
 function refusalIn(text: string): "unknown_command" | "unknown_option" | null {
   const refused = [
     ...text.matchAll(/Unrecognized command or argument '([^']*)'/gi),
-    ...text.matchAll(/Unknown (?:command|argument|option):? '?([^'\s]+)'?/gi),
+    ...text.matchAll(/Unknown command: '?([^'\s]+)'?/gi),
     ...text.matchAll(/'([^']*)' was not matched/gi),
   ].map(([, word]) => word ?? "");
   if (refused.length === 0) {
     return /Required command was not provided/i.test(text) ? "unknown_command" : null;
   }
   return refused.every((word) => /^-|^json$/.test(word)) ? "unknown_option" : "unknown_command";
+}
+
+/** Hosts that stand for any address of this machine, or whose first address may be IPv6. */
+const LOCAL_HOSTS = new Set(["0.0.0.0", "[::]", "localhost", "*", "+"]);
+
+const URL_WITH_PORT = /(https?):\/\/(\[[0-9a-f:.]+\]|[\w.-]+|\*|\+):(\d{1,5})(?!\d)/gi;
+
+/** The origins of all URLs with a port in a text, each once. Port 0 means that nothing listens. */
+function urlsIn(text: string): string[] {
+  const origins = [...text.matchAll(URL_WITH_PORT)].flatMap(([, scheme, host, digits]) => {
+    const port = Number(digits);
+    if (scheme === undefined || host === undefined || port < 1 || port > 65_535) return [];
+    const name = host.toLowerCase();
+    return [`${scheme.toLowerCase()}://${LOCAL_HOSTS.has(name) ? "127.0.0.1" : name}:${port}`];
+  });
+  return [...new Set(origins)];
 }

@@ -1,2 +1,7 @@
-export type { CliCall, CliGeneration, CliReport, FoundryCli } from "./contract.js";
-export { findFoundryCli } from "./foundry-cli.js";
+export {
+  type CliCall,
+  type CliGeneration,
+  type CliReport,
+  type FoundryCli,
+  findFoundryCli,
+} from "./foundry-cli.js";

@@ -1,18 +1,18 @@
 /**
- * The child process in which `foundry-local-sdk` runs, and the only place that imports it. Its calls
- * into native code block, its core may crash, and it prints to stdout, none of which the server can
- * have. Built as `dist/embedded.js`; see `embedded-service.ts` for the other end.
+ * The child process in which `foundry-local-sdk` runs, and the only place that imports it. The server
+ * cannot host the SDK itself: its native calls block, its core may crash, and it prints to stdout.
+ * Built as `dist/embedded.js`; the other end is `embedded-service.ts`.
  */
 import { fileURLToPath } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 import { isProcessAlive } from "../../platform/index.js";
 import type { FromChild, SdkSettings, ToChild } from "./messages.js";
 
-/** What is used of the SDK, 1.x and 2.x: `docs/foundry-local.md`, section 12. */
+/** The used part of the SDK, 1.x and 2.x (`docs/foundry-local.md`, section 12). */
 interface Sdk {
   readonly FoundryLocalManager: {
     create(settings: Partial<SdkSettings>): Manager;
-    /** Loads the core beside the event loop. */
+    /** Loads the core without blocking the event loop. */
     createAsync?(settings: Partial<SdkSettings>): Promise<Manager>;
   };
 }
@@ -28,14 +28,14 @@ interface Variant {
 }
 
 const WATCH_MS = 1000;
-/** Messages of the core hold its whole stack. */
-const LONGEST_WORDS = 4000;
-/** Its core reports every piece; more than this nobody can see. */
+/** A bound on error messages: those of the core contain its whole stack. */
+const LONGEST_MESSAGE = 4000;
+/** The core reports every chunk. Smaller steps are not sent. */
 const PERCENT_STEP = 0.1;
 
 /**
- * While native code blocks the event loop, nothing here would notice that the parent was killed.
- * A thread of its own does.
+ * Ends this process when the parent has ended. Runs in a thread of its own, because native code may
+ * block the event loop of the main thread.
  */
 function watch(parent: number): void {
   setInterval(() => {
@@ -43,7 +43,7 @@ function watch(parent: number): void {
   }, WATCH_MS);
 }
 
-/** Not `process.exit`, which waits for native code that may hang. There is nothing to be saved. */
+/** Not `process.exit`, which waits for native code that may hang. No state is lost. */
 function end(): void {
   process.kill(process.pid, "SIGKILL");
 }
@@ -53,7 +53,7 @@ function serve(): void {
   process.on("disconnect", end);
   const child = new Child();
   process.on("message", (message) => {
-    if (isToChild(message)) child.take(message);
+    if (isToChild(message)) child.handle(message);
   });
   new Worker(fileURLToPath(import.meta.url), { workerData: process.ppid });
 }
@@ -62,7 +62,7 @@ class Child {
   #manager: Manager | null = null;
   readonly #downloads = new Map<number, AbortController>();
 
-  take(message: ToChild): void {
+  handle(message: ToChild): void {
     switch (message.kind) {
       case "start":
         void this.#start(message.entry, message.settings);
@@ -84,27 +84,27 @@ class Child {
       await this.#manager.startWebService();
       send({ kind: "listening", urls: [...this.#manager.urls] });
     } catch (error) {
-      send({ kind: "failed", words: wordsOf(error) });
+      send({ kind: "failed", message: messageOf(error) });
     }
   }
 
   async #download(call: number, id: string): Promise<void> {
     const controller = new AbortController();
     this.#downloads.set(call, controller);
-    let told = 0;
+    let reported = 0;
     try {
       const models = await this.#manager?.catalog.getModels();
       const variant = models?.flatMap(({ variants }) => variants).find(isNamed(id));
       if (variant === undefined) throw new Error(`Model variant with ID '${id}' not found.`);
       controller.signal.throwIfAborted();
       await variant.download((percent) => {
-        if (percent - told < PERCENT_STEP) return;
-        told = percent;
+        if (percent - reported < PERCENT_STEP) return;
+        reported = percent;
         send({ kind: "progress", call, percent });
       }, controller.signal);
       send({ kind: "downloaded", call });
     } catch (error) {
-      send({ kind: "download_failed", call, words: wordsOf(error) });
+      send({ kind: "download_failed", call, message: messageOf(error) });
     } finally {
       this.#downloads.delete(call);
     }
@@ -126,35 +126,35 @@ async function createManager(sdk: Sdk, settings: SdkSettings): Promise<Manager> 
   try {
     return await create(settings);
   } catch (error) {
-    // 2.x refuses settings that it does not know with a TypeError. These two it must know.
+    // 2.x rejects unknown settings with a TypeError. These two it must know.
     if (!(error instanceof TypeError)) throw error;
     const { appName, modelCacheDir } = settings;
     return create({ appName, modelCacheDir });
   }
 }
 
-/** C1 lists names without versions. Of the versions the SDK puts the newest first. */
+/** C1 lists names without versions. The SDK lists the newest version first. */
 const isNamed =
   (id: string) =>
   (variant: Variant): boolean =>
     variant.id === id || variant.id.replace(/:\d+$/, "") === id;
 
 function send(message: FromChild): void {
-  // A parent that is gone is told of by `disconnect`.
+  // Errors are ignored: the event `disconnect` reports that the parent has ended.
   process.send?.(message, () => {});
 }
 
-/** Both ends are of this package; it only has to be told from what others may send. */
+/** Both ends belong to this package, so the shape of its messages is not checked further. */
 function isToChild(message: unknown): message is ToChild {
   return typeof message === "object" && message !== null && "kind" in message;
 }
 
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).slice(0, LONGEST_WORDS);
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error).slice(0, LONGEST_MESSAGE);
   const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
-  return `${error.name}${code}: ${error.message}`.slice(0, LONGEST_WORDS);
+  return `${error.name}${code}: ${error.message}`.slice(0, LONGEST_MESSAGE);
 }
 
-// Last, when all it needs is there.
+// At the end of the module, where all constants are initialised.
 if (isMainThread) serve();
 else watch(workerData);

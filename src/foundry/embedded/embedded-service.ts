@@ -10,12 +10,11 @@ import { SdkProcess } from "./sdk-process.js";
 export interface EmbeddedServiceOptions {
   readonly machine: Machine;
   readonly log?: Logger | undefined;
-  /** Where its models are. Default: the command line's cache where there is one, else one of ours. */
+  /** The folder of its models. Default: the command line's cache if it exists, else our own. */
   readonly cacheDirectory?: string | undefined;
   /**
-   * Folders in which, and above which, the SDK is looked for after this package's own. Whoever can
-   * write there decides what is run, so the folder that a host happens to start us in is for those
-   * who asked for it.
+   * Further folders in which, and above which, the SDK is searched for. A program that can write there
+   * decides what code runs, so the working directory is only used if the user asked for it.
    */
   readonly directories?: readonly string[] | undefined;
   /** Longest wait for its URL, in milliseconds. Default 60 000. */
@@ -26,7 +25,7 @@ export interface EmbeddedServiceOptions {
 
 export interface EmbeddedDownload {
   readonly signal?: AbortSignal | undefined;
-  /** Told from 0 to 100, as far as the SDK tells. */
+  /** Receives 0 to 100, if the SDK reports progress. */
   readonly onPercent?: ((percent: number) => void) | undefined;
 }
 
@@ -38,8 +37,8 @@ interface Running {
 const APP_NAME = "foundry-local-mcp";
 
 /**
- * Foundry Local without an installation of it: the core that the npm package `foundry-local-sdk`
- * brings, with its web service, in a child process of ours that ends when we do.
+ * Foundry Local without an installation: the core of the npm package `foundry-local-sdk` and its web
+ * service, in a child process that ends when our process ends.
  */
 export class EmbeddedService {
   readonly #options: EmbeddedServiceOptions;
@@ -61,13 +60,13 @@ export class EmbeddedService {
     return this.#running?.process.isRunning ? this.#running.endpoint : null;
   }
 
-  /** Whether the SDK is there. That its native parts are, and load, only a start tells. */
+  /** Whether the SDK is installed. Only a start shows whether its native libraries load. */
   async isInstalled(): Promise<boolean> {
     return (await findSdk(this.#folders)) !== null;
   }
 
   /**
-   * Starts it, once for all who ask, and anew when it has ended. A caller who aborts stops waiting.
+   * Starts it, if it does not run. Concurrent calls share one start; an abort ends only the wait.
    *
    * @throws FoundryError `EMBEDDED_FAILED`, `CANCELLED` or `CLIENT_CLOSED`.
    */
@@ -77,7 +76,7 @@ export class EmbeddedService {
   }
 
   /**
-   * Downloads a model into its cache, after a start where it does not run.
+   * Downloads a model into its cache. Starts the service first, if it does not run.
    *
    * @throws FoundryError `DOWNLOAD_FAILED`, and what `start` throws.
    */
@@ -87,14 +86,14 @@ export class EmbeddedService {
   ): Promise<void> {
     const running = await this.#run(signal);
     try {
-      // By its id: the alias would let the SDK choose another variant.
+      // By its id: with the alias, the SDK might choose another variant.
       await running.process.download(model.id, signal, onPercent);
     } catch (error) {
       throw this.#isClosed ? closedError() : error;
     }
   }
 
-  /** Ends it, and lets no further one start. */
+  /** Ends it, and prevents further starts. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#process?.close();

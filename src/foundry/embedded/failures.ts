@@ -8,21 +8,21 @@ const OLDEST = [1, 2] as const;
 const ELSEWHERE = "or set FOUNDRY_ENDPOINT to a Foundry Local that runs elsewhere";
 
 /**
- * For npm of every version: from 12 on it runs no script that was not approved, the versions before
- * may have been told not to by `ignore-scripts`.
+ * For every version of npm: npm 12 and later run only approved scripts, and the setting
+ * `ignore-scripts` disables them in earlier versions.
  */
 const RUN_SCRIPTS =
   `Run \`npm rebuild ${SDK_NAME} --ignore-scripts=false\` where it is installed, which downloads its native libraries; ` +
-  `npm 12 and later want \`npm install-scripts approve ${SDK_NAME}\` before that. ` +
+  `npm 12 and later require \`npm install-scripts approve ${SDK_NAME}\` before that. ` +
   `Installed globally: \`npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}\`.`;
 
-interface Meaning {
+interface Explanation {
   readonly message: string;
   readonly action: string;
 }
 
-/** What the SDK, its core or the system say when it does not start. The first that fits decides. */
-const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
+/** The messages of the SDK, its core or the system when it does not start. The first match decides. */
+const START_FAILURES: readonly (readonly [RegExp, Explanation])[] = [
   [
     /Could not find foundry_local_napi\.node for platform|Unsupported platform: /,
     {
@@ -31,7 +31,7 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
     },
   ],
   [
-    // How the loader of musl puts it; the one of glibc says "cannot open shared object file".
+    // The message of musl's loader. That of glibc is "cannot open shared object file".
     /Error loading shared library |Error relocating /,
     {
       message: `${SDK_NAME} needs a Linux with glibc; this one has musl, as Alpine does.`,
@@ -75,19 +75,23 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
   ],
 ];
 
-const TELL_MORE = `FOUNDRY_LOG_LEVEL=debug shows what it wrote. Start Foundry Local by itself, ${ELSEWHERE}.`;
+const SEE_LOG = `FOUNDRY_LOG_LEVEL=debug shows what it wrote. Start Foundry Local by itself, ${ELSEWHERE}.`;
 
-const failure = ({ message, action }: Meaning, detail?: string, retryable = false): FoundryError =>
+const failure = (
+  { message, action }: Explanation,
+  detail?: string,
+  retryable = false,
+): FoundryError =>
   new FoundryError("EMBEDDED_FAILED", message, {
     action,
     retryable,
     ...(detail === undefined ? {} : { detail }),
   });
 
-const meaningOf = (words: string): Meaning | undefined =>
-  MEANINGS.find(([pattern]) => pattern.test(words))?.[1];
+const explanationOf = (message: string): Explanation | undefined =>
+  START_FAILURES.find(([pattern]) => pattern.test(message))?.[1];
 
-/** .NET ends its process with this. Of a process that ended no other word is certain to be why. */
+/** The only output that identifies the cause of a crash: .NET prints it and ends the process. */
 const NO_OPENSSL = /No usable version of libssl was found/;
 
 export const notInstalled = (packageFolder: string): FoundryError =>
@@ -105,17 +109,17 @@ export function tooOld(version: string, packageFolder: string): FoundryError | n
   });
 }
 
-/** The SDK said that it cannot start. */
-export const refused = (words: string, output: string): FoundryError =>
+/** The SDK reported that it cannot start. */
+export const refused = (message: string, output: string): FoundryError =>
   failure(
-    meaningOf(words) ?? {
+    explanationOf(message) ?? {
       message: "The embedded Foundry Local could not be started.",
-      action: TELL_MORE,
+      action: SEE_LOG,
     },
-    `${words}\n${output}`.trim(),
+    `${message}\n${output}`.trim(),
   );
 
-/** Its process is gone. `whileDoing`: `while it started`, say. */
+/** The child process ended. `whileDoing`: such as `while it started`. */
 export function crashed(end: string, whileDoing: string, output: string): FoundryError {
   if (NO_OPENSSL.test(output)) {
     return failure(
@@ -130,31 +134,22 @@ export function crashed(end: string, whileDoing: string, output: string): Foundr
   return failure(
     {
       message: `The embedded Foundry Local ended ${whileDoing} (${end}).`,
-      action: `Try again, it is started anew. ${TELL_MORE}`,
+      action: `Try again: it is started again. ${SEE_LOG}`,
     },
     output,
     true,
   );
 }
 
-export const silent = (seconds: number, output: string): FoundryError =>
-  failure(
-    {
-      message: `The embedded Foundry Local did not say where it listens within ${seconds} s and was ended.`,
-      action: `Try again. ${TELL_MORE}`,
-    },
-    output,
-    true,
-  );
+export const silent = (seconds: number, output: string): FoundryError => {
+  const message = `The embedded Foundry Local did not say where it listens within ${seconds} s and was ended.`;
+  return failure({ message, action: `Try again. ${SEE_LOG}` }, output, true);
+};
 
-export const nowhere = (output: string): FoundryError =>
-  failure(
-    {
-      message: "The embedded Foundry Local started, but listens nowhere.",
-      action: TELL_MORE,
-    },
-    output,
-  );
+export const nowhere = (output: string): FoundryError => {
+  const message = "The embedded Foundry Local started, but listens nowhere.";
+  return failure({ message, action: SEE_LOG }, output);
+};
 
 const DOWNLOAD_FAULTS: readonly (readonly [RegExp, DownloadFault])[] = [
   [/no space left|not enough (?:disk )?space|disk (?:is )?full/i, "disk_full"],
@@ -162,11 +157,11 @@ const DOWNLOAD_FAULTS: readonly (readonly [RegExp, DownloadFault])[] = [
   [/^\w+: Model variant with ID .* not found/, "not_in_catalog"],
 ];
 
-export function notDownloaded(id: string, words: string): FoundryError {
-  const [, fault] = DOWNLOAD_FAULTS.find(([pattern]) => pattern.test(words)) ?? [];
+export function notDownloaded(id: string, message: string): FoundryError {
+  const [, fault] = DOWNLOAD_FAULTS.find(([pattern]) => pattern.test(message)) ?? [];
   const because = becauseOf(fault ?? "unknown", "the embedded Foundry Local's");
   return new FoundryError("DOWNLOAD_FAILED", `${id} was not downloaded${because}.`, {
     ...DOWNLOAD_ADVICE[fault ?? "unknown"],
-    detail: words,
+    detail: message,
   });
 }

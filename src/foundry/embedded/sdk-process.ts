@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { cancelledError, onAbort } from "../../lib/index.js";
+import { cancelledError, TIMED_OUT, untilAborted, waitFor } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { OutputLines } from "../../platform/index.js";
 import { crashed, notDownloaded, nowhere, refused, silent } from "./failures.js";
@@ -14,33 +14,33 @@ export interface SdkProcessOptions {
   readonly log: Logger;
 }
 
-interface Waiting<T> {
+interface Pending<T> {
   resolve(value: T): void;
   reject(reason: Error): void;
 }
-interface Download extends Waiting<void> {
+interface Download extends Pending<void> {
   readonly id: string;
   readonly onPercent: (percent: number) => void;
 }
 
 const START_TIMEOUT_MS = 60_000;
-/** Asked politely it ends within this, or is ended. Its native shutdown may hang. */
+/** The limit of a graceful shutdown, which may hang in native code. */
 const STOP_MS = 3000;
-/** After its end, how long its last words may take; others may hold its pipes for ever. */
-const LAST_WORDS_MS = 500;
-/** What is kept of its output, for the detail of an error. */
+/** How long its output is read after its end. Another process may hold its pipes for ever. */
+const LAST_OUTPUT_MS = 500;
+/** The length of the last output that is kept, for the detail of an error. */
 const TAIL_LENGTH = 4000;
 
 /** The child process that hosts the SDK, from its start to its end. */
 export class SdkProcess {
-  /** Settles when the process has ended, whoever ended it. */
+  /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #log: Logger;
   readonly #downloads = new Map<number, Download>();
-  #start: Waiting<readonly string[]> | null = null;
-  #isToEnd = false;
-  /** How it ended. */
+  #start: Pending<readonly string[]> | null = null;
+  #isEndExpected = false;
+  /** The exit code or signal; `null` while it runs. */
   #end: string | null = null;
   #calls = 0;
   #tail = "";
@@ -48,16 +48,16 @@ export class SdkProcess {
   constructor({ file, environment, log }: SdkProcessOptions) {
     this.#log = log;
     this.#child = spawn(process.execPath, [file], {
-      // stdout as well goes through us: native code prints there, and ours is the protocol's.
+      // Not inherited: native code prints to stdout, and our stdout is for the protocol.
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: environment,
       windowsHide: true,
     });
-    this.#child.on("message", (message) => this.#take(message));
+    this.#child.on("message", (message) => this.#receive(message));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream !== null) this.#read(stream);
+      if (stream !== null) this.#readOutput(stream);
     }
-    this.ended = this.#watchForEnd();
+    this.ended = this.#watchEnd();
   }
 
   get isRunning(): boolean {
@@ -75,28 +75,28 @@ export class SdkProcess {
     settings: SdkSettings,
     timeoutMs = START_TIMEOUT_MS,
   ): Promise<string> {
-    let timer: NodeJS.Timeout | undefined;
     try {
-      const [url] = await new Promise<readonly string[]>((resolve, reject) => {
+      const started = new Promise<readonly string[]>((resolve, reject) => {
         this.#start = { resolve, reject };
-        timer = setTimeout(() => reject(silent(timeoutMs / 1000, this.#tail)), timeoutMs);
         this.#send({ kind: "start", entry, settings });
       });
+      const urls = await waitFor(started, { withinMs: timeoutMs });
+      if (urls === TIMED_OUT) throw silent(timeoutMs / 1000, this.#tail);
+      const [url] = urls;
       if (url === undefined) throw nowhere(this.#tail);
-      this.#holdOurs(false);
+      this.#keepUsAlive(false);
       return url.replace(/\/+$/, "");
     } catch (error) {
-      this.#isToEnd = true;
+      this.#isEndExpected = true;
       this.#child.kill("SIGKILL");
       await this.ended;
       throw error;
     } finally {
-      clearTimeout(timer);
       this.#start = null;
     }
   }
 
-  /** Downloads a model. An abort rejects at once, and ends the download when the SDK next looks. */
+  /** Downloads a model. An abort rejects at once; the SDK ends the download at its next check. */
   async download(
     id: string,
     signal: AbortSignal | undefined,
@@ -106,29 +106,25 @@ export class SdkProcess {
     if (this.#end !== null) throw crashed(this.#end, "before a download", this.#tail);
     this.#calls += 1;
     const call = this.#calls;
-    let stopListening = () => {};
-    this.#holdOurs(true);
+    this.#keepUsAlive(true);
     try {
-      await new Promise<void>((resolve, reject) => {
-        if (signal !== undefined) {
-          stopListening = onAbort(signal, () => {
-            this.#send({ kind: "cancel", call });
-            reject(cancelledError());
-          });
-        }
+      const downloaded = new Promise<void>((resolve, reject) => {
         this.#downloads.set(call, { id, onPercent, resolve, reject });
         this.#send({ kind: "download", call, id });
       });
+      await untilAborted(downloaded, signal);
+    } catch (error) {
+      if (signal?.aborted) this.#send({ kind: "cancel", call });
+      throw error;
     } finally {
-      stopListening();
       this.#downloads.delete(call);
-      if (this.#downloads.size === 0) this.#holdOurs(false);
+      if (this.#downloads.size === 0) this.#keepUsAlive(false);
     }
   }
 
-  /** Ends it, politely at first. */
+  /** Ends it, gracefully if it can. */
   async close(): Promise<void> {
-    this.#isToEnd = true;
+    this.#isEndExpected = true;
     this.#send({ kind: "stop" });
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
     await this.ended;
@@ -136,14 +132,14 @@ export class SdkProcess {
   }
 
   #send(message: ToChild): void {
-    // The end of the process is what tells that it does not hear any more.
+    // Errors are ignored: the end of the process is handled where it is watched.
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  #take(message: unknown): void {
+  #receive(message: unknown): void {
     const parsed = fromChild.safeParse(message);
     if (parsed.success) this.#handle(parsed.data);
-    else this.#log.warn({ message }, "the embedded service said what is not understood");
+    else this.#log.warn({ message }, "the embedded service sent an unknown message");
   }
 
   #handle(message: FromChild): void {
@@ -152,7 +148,7 @@ export class SdkProcess {
         this.#start?.resolve(message.urls);
         break;
       case "failed":
-        this.#start?.reject(refused(message.words, this.#tail));
+        this.#start?.reject(refused(message.message, this.#tail));
         break;
       case "progress":
         this.#downloads.get(message.call)?.onPercent(message.percent);
@@ -162,13 +158,13 @@ export class SdkProcess {
         break;
       case "download_failed": {
         const download = this.#downloads.get(message.call);
-        download?.reject(notDownloaded(download.id, message.words));
+        download?.reject(notDownloaded(download.id, message.message));
       }
     }
   }
 
-  #read(stream: Readable): void {
-    // What breaks here is the process, and its end tells.
+  #readOutput(stream: Readable): void {
+    // Errors are ignored: the end of the process is handled where it is watched.
     stream.on("error", () => {});
     const lines = new OutputLines((line) => {
       this.#tail = `${this.#tail}${line}\n`.slice(-TAIL_LENGTH);
@@ -178,14 +174,14 @@ export class SdkProcess {
     stream.once("end", () => lines.end());
   }
 
-  async #watchForEnd(): Promise<void> {
+  async #watchEnd(): Promise<void> {
     const end = await new Promise<string>((resolve) => {
       this.#child.once("exit", (code, signal) => {
         const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
         this.#child.once("close", () => resolve(how));
-        setTimeout(() => resolve(how), LAST_WORDS_MS);
+        setTimeout(() => resolve(how), LAST_OUTPUT_MS);
       });
-      // Without a process there is no exit. Later errors are of single messages.
+      // If the spawn failed there is no exit event. Later errors concern single messages.
       this.#child.on("error", (error) => {
         if (this.#child.pid === undefined) resolve(error.message);
       });
@@ -193,7 +189,7 @@ export class SdkProcess {
     this.#end = end;
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
-    if (this.#isToEnd) this.#log.debug({ end }, "the embedded service has ended");
+    if (this.#isEndExpected) this.#log.debug({ end }, "the embedded service has ended");
     else this.#log.warn({ end }, "the embedded service has ended by itself");
     this.#start?.reject(crashed(end, "while it started", this.#tail));
     for (const download of this.#downloads.values()) {
@@ -202,10 +198,10 @@ export class SdkProcess {
   }
 
   /**
-   * Whether our process lives on for this one: while something is waited for. It ends with ours, so
-   * a script that has done its work need not close what it does not know of.
+   * Whether the child keeps our process alive, which it does while a call waits for it. A script that
+   * has finished ends without closing the client, and the child ends with it.
    */
-  #holdOurs(hold: boolean): void {
+  #keepUsAlive(hold: boolean): void {
     const { stdout, stderr, channel } = this.#child;
     const pipes = [stdout, stderr].filter((stream) => stream instanceof Socket);
     for (const part of [this.#child, channel, ...pipes]) {

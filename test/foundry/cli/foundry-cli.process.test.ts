@@ -163,7 +163,7 @@ describe("a command that gives no answer", () => {
 
   it("says so when it answers something else", async () => {
     const cli = await cliThat({ [NEW_STATUS]: say("Welcome to Foundry Local") });
-    expect(await cli.status()).toEqual(failed("answered nothing that tells where the service is"));
+    expect(await cli.status()).toEqual(failed("answered nothing that says where the service is"));
   });
 
   it("says so when it cannot reach its own service, and is not asked in other words", async () => {

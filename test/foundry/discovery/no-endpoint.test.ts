@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { InstalledCli } from "../../../src/foundry/cli/installed-cli.js";
+import { FoundryCli } from "../../../src/foundry/cli/foundry-cli.js";
 import { type Attempt, withoutAttempts } from "../../../src/foundry/discovery/attempt.js";
 import { noEndpointError, type Situation } from "../../../src/foundry/discovery/no-endpoint.js";
 import type { Machine } from "../../../src/platform/machine.js";
 
 const PLATFORMS = ["win32", "darwin", "linux"] as const;
-const cli = new InstalledCli("/somewhere/foundry", { platform: "linux", environment: {} });
+const cli = new FoundryCli("/somewhere/foundry", { platform: "linux", environment: {} });
 
 const machine = (platform: NodeJS.Platform): Machine => ({
   platform,
