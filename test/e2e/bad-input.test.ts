@@ -34,10 +34,26 @@ interface Mistake {
 }
 
 const MISTAKES: readonly Mistake[] = [
-  { what: "a prompt that is a number", given: { prompt: 5 }, says: ["prompt is 5", "a text"] },
-  { what: "a prompt that is null", given: { prompt: null }, says: ["prompt is null", "a text"] },
-  { what: "an empty prompt", given: { prompt: "" }, says: ["prompt is an empty text"] },
-  { what: "a prompt of blanks", given: { prompt: " \n\t" }, says: ["prompt is an empty text"] },
+  {
+    what: "a prompt that is a number",
+    given: { prompt: 5 },
+    says: ["Invalid value for prompt: 5", "a text"],
+  },
+  {
+    what: "a prompt that is null",
+    given: { prompt: null },
+    says: ["Invalid value for prompt: null", "a text"],
+  },
+  {
+    what: "an empty prompt",
+    given: { prompt: "" },
+    says: ["Invalid value for prompt: an empty text"],
+  },
+  {
+    what: "a prompt of blanks",
+    given: { prompt: " \n\t" },
+    says: ["Invalid value for prompt: an empty text"],
+  },
   {
     what: "both prompt and messages",
     given: { ...hello, messages: [{ role: "user", content: "Hello" }] },
@@ -45,7 +61,11 @@ const MISTAKES: readonly Mistake[] = [
   },
   { what: "neither of them", given: {}, says: ["Neither prompt nor messages"] },
   { what: "messages that are a text", given: { messages: "Hi" }, says: ["messages", "a list"] },
-  { what: "no message at all", given: { messages: [] }, says: ["messages is []", "at least one"] },
+  {
+    what: "no message at all",
+    given: { messages: [] },
+    says: ["Invalid value for messages: []", "at least one"],
+  },
   {
     what: "an unknown role",
     given: { messages: [{ role: "tool", content: "x" }] },
@@ -59,35 +79,39 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "a temperature above its range",
     given: { ...hello, temperature: 2.1 },
-    says: ["temperature is 2.1", "0 to 2"],
+    says: ["Invalid value for temperature: 2.1", "0 to 2"],
   },
   {
     what: "a temperature below its range",
     given: { ...hello, temperature: -1 },
-    says: ["temperature is -1", "0 to 2"],
+    says: ["Invalid value for temperature: -1", "0 to 2"],
   },
   {
     what: "a temperature as a text",
     given: { ...hello, temperature: "0" },
     says: ["temperature", '"0"', "a number"],
   },
-  { what: "a top_p above 1", given: { ...hello, top_p: 1.5 }, says: ["top_p is 1.5", "0 to 1"] },
+  {
+    what: "a top_p above 1",
+    given: { ...hello, top_p: 1.5 },
+    says: ["Invalid value for top_p: 1.5", "0 to 1"],
+  },
   {
     what: "no tokens",
     given: { ...hello, max_tokens: 0 },
-    says: ["max_tokens is 0", "1 to 1000000"],
+    says: ["Invalid value for max_tokens: 0", "1 to 1000000"],
   },
   {
     what: "half a token",
     given: { ...hello, max_tokens: 1.5 },
-    says: ["max_tokens is 1.5", "a whole number"],
+    says: ["Invalid value for max_tokens: 1.5", "a whole number"],
   },
   {
     what: "more tokens than there are",
     given: { ...hello, max_tokens: 1e12 },
-    says: ["max_tokens is 1000000000000"],
+    says: ["Invalid value for max_tokens: 1000000000000"],
   },
-  { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["seed is -1"] },
+  { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["Invalid value for seed: -1"] },
   { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of texts"] },
   { what: "an empty stop", given: { ...hello, stop: [""] }, says: ["stop.0", "not empty"] },
   {
@@ -95,14 +119,23 @@ const MISTAKES: readonly Mistake[] = [
     given: { ...hello, max_token: 5 },
     says: ['"max_token"'],
   },
-  { what: "an empty model", given: { prompt: "Hello", model: "" }, says: ["model is an empty"] },
+  {
+    what: "an empty model",
+    given: { prompt: "Hello", model: "" },
+    says: ["Invalid value for model: an empty"],
+  },
   {
     what: "an unknown filter",
     tool: "list_models",
     given: { filter: "cached" },
     says: ["filter", '"cached"', "downloaded, loaded, all"],
   },
-  { what: "a limit of 0", tool: "list_models", given: { limit: 0 }, says: ["limit is 0"] },
+  {
+    what: "a limit of 0",
+    tool: "list_models",
+    given: { limit: 0 },
+    says: ["Invalid value for limit: 0"],
+  },
   { what: "nothing to load", tool: "load_model", given: {}, says: ["model is missing"] },
   {
     what: "an unknown device",
@@ -138,7 +171,7 @@ describe("arguments that do not fit are refused by name, with what came and what
     const { text } = await host.complete({ prompt: "", temperature: 9, colour: "red" });
 
     expect(text).toContain("prompt");
-    expect(text).toContain("temperature is 9");
+    expect(text).toContain("Invalid value for temperature: 9");
     expect(text).toContain('"colour"');
   });
 });
@@ -267,7 +300,7 @@ describe("lines that are a strain", () => {
 
     const { result } = await wire.answerTo(1000);
     expect(result).toMatchObject({ isError: true });
-    expect(JSON.stringify(result)).toContain("INVALID_ARGUMENT: prompt is [[[");
+    expect(JSON.stringify(result)).toContain("INVALID_ARGUMENT: Invalid value for prompt: [[[");
   });
 });
 

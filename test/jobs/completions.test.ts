@@ -82,7 +82,9 @@ describe("a completion with a life of its own", () => {
 
   it("is refused at once where the request is none", async () => {
     const { completions } = await talker({ text: "Hello." });
-    expect(() => completions.start({ prompt: "Hi", temperature: 9 })).toThrow("temperature is 9");
+    expect(() => completions.start({ prompt: "Hi", temperature: 9 })).toThrow(
+      "Invalid value for temperature: 9",
+    );
     expect(() => completions.start({})).toThrow("Neither prompt nor messages");
     expect(completions.list()).toEqual([]);
   });

@@ -46,7 +46,9 @@ describe("parseArguments", () => {
     expect(() => parseArguments(schema, { count: "1", other: 1 })).toThrowError(
       expect.objectContaining({
         message: expect.toSatisfy((message: string) =>
-          ['count is "1"', "name is missing", '"other"'].every((part) => message.includes(part)),
+          ['Invalid value for count: "1"', "name is missing", '"other"'].every((part) =>
+            message.includes(part),
+          ),
         ),
       }),
     );
@@ -114,7 +116,7 @@ describe("the words of a refusal", () => {
     const { message } = refusalOf(() =>
       parseArguments(strict, { list: Array.from({ length: 100 }, () => 5) }),
     );
-    expect(message).toContain("list.9 is 5");
+    expect(message).toContain("Invalid value for list.9: 5");
     expect(message).toContain("And 90 more mistakes.");
   });
 

@@ -11,14 +11,34 @@ describe("a call of a tool", () => {
   });
 
   it.each([
-    ["temperature", 9, "temperature is 9", "a number from 0 to 2"],
-    ["max_tokens", "many", 'max_tokens is "many"', "a whole number from 1 to 1000000"],
-    ["model", "  ", "model is an empty text", "an alias, a name or an id"],
-    ["stop", [], "stop is []", "at least one text"],
-    ["reply_within", -1, "reply_within is -1", "a number of seconds from 0 to 3600"],
-    ["reply_within", 3601, "reply_within is 3601", "a number of seconds from 0 to 3600"],
-    ["reply_within", "soon", 'reply_within is "soon"', "a number of seconds from 0 to 3600"],
-    ["join", "no", 'join is "no"', "true or false"],
+    ["temperature", 9, "Invalid value for temperature: 9", "a number from 0 to 2"],
+    [
+      "max_tokens",
+      "many",
+      'Invalid value for max_tokens: "many"',
+      "a whole number from 1 to 1000000",
+    ],
+    ["model", "  ", "Invalid value for model: an empty text", "an alias, a name or an id"],
+    ["stop", [], "Invalid value for stop: []", "at least one text"],
+    [
+      "reply_within",
+      -1,
+      "Invalid value for reply_within: -1",
+      "a number of seconds from 0 to 3600",
+    ],
+    [
+      "reply_within",
+      3601,
+      "Invalid value for reply_within: 3601",
+      "a number of seconds from 0 to 3600",
+    ],
+    [
+      "reply_within",
+      "soon",
+      'Invalid value for reply_within: "soon"',
+      "a number of seconds from 0 to 3600",
+    ],
+    ["join", "no", 'Invalid value for join: "no"', "true or false"],
   ])("says of %s what came and what is allowed", async (name, value, came, allowed) => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     const given = { prompt: "Hello", [name]: value };
