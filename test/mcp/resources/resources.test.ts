@@ -225,7 +225,9 @@ describe("a resource that is not there", () => {
       message: expect.stringContaining(words),
     });
     await expect(ask("resources/read")).rejects.toMatchObject(wrong("uri is missing."));
-    await expect(ask("resources/read", { uri: 7 })).rejects.toMatchObject(wrong("Invalid value for uri: 7"));
+    await expect(ask("resources/read", { uri: 7 })).rejects.toMatchObject(
+      wrong("Invalid value for uri: 7"),
+    );
     await expect(ask("resources/subscribe", {})).rejects.toMatchObject(wrong("uri is missing."));
     await expect(list("50")).rejects.toMatchObject(wrong("Unknown cursor"));
     await expect(list(50)).rejects.toMatchObject(wrong("Invalid value for cursor: 50"));
