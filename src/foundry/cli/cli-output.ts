@@ -110,11 +110,13 @@ function reportFrom(value: unknown): ServiceReport | null {
   const named = JSON.stringify([status.webUrls, status.web_urls, status.urls]);
   const urls = urlsIn(named);
   if (urls.length === 0 && port !== undefined) urls.push(`http://127.0.0.1:${port}`);
-  const isStopped = running === false || (running === undefined && state === "not_running");
+  const isStopped = running === false || (running === undefined && STATE_STOPPED.test(state ?? ""));
   if (isStopped) return { kind: "stopped", urls };
   // The JSON is about something else, or the service does not listen yet.
   return urls.length === 0 ? null : { kind: "running", urls, pid };
 }
+
+const STATE_STOPPED = /^(?:not[ _-]?running|stopped)$/i;
 
 /** A bound on the braces that are tried as the beginning of an object. */
 const MAX_BEGINNINGS = 200;
@@ -172,7 +174,7 @@ function textReport(text: string): ServiceReport | null {
   return isRunning ? { kind: "running", urls, pid } : null;
 }
 
-const SAYS_STOPPED = /\bnot[ _-]running\b|\bis stopped\b|^\s*State:?\s+Stopped\b/i;
+const SAYS_STOPPED = /\bnot[ _-]running\b|\bis (?:stopped|not started)\b|^\s*State:?\s+Stopped\b/i;
 /** Only of a running service: an error about an address in use must not match. */
 const SAYS_WHERE = /\b(?:running|started|listening) (?:on|at)\b/i;
 
@@ -187,7 +189,7 @@ function pidIn(line: string): number | null {
 function refusalIn(text: string): "unknown_command" | "unknown_option" | null {
   const refused = [
     ...text.matchAll(/Unrecognized command or argument '([^']*)'/gi),
-    ...text.matchAll(/Unknown command: '?([^'\s]+)'?/gi),
+    ...text.matchAll(/Unknown (?:command|argument|option):? '?([^'\s]+)'?/gi),
     ...text.matchAll(/'([^']*)' was not matched/gi),
   ].map(([, word]) => word ?? "");
   if (refused.length === 0) {
