@@ -27,12 +27,12 @@ const LAST_SILENCE_MS = 200;
 const LAST_WORDS_MS = 1000;
 
 /**
- * stderr without ever waiting for whoever reads it: a host may keep the pipe and never read it, and
- * a write that blocks, in this thread or in one of libuv's, would hold up every call and the exit.
- * What does not fit into the pipe waits here, up to a bound; what comes above it is dropped.
+ * Writes to stderr without waiting for its reader: a host may keep the pipe and never read it, and a
+ * write that blocks, in this thread or in one of libuv's, would block every call and the exit. Lines
+ * that do not fit into the pipe wait here, up to a bound. Lines above the bound are dropped.
  *
- * Not `process.stderr.write`, because what that has in its hands at `process.exit()` is lost. Only for a
- * pipe on Windows there is no other way that does not block.
+ * `process.stderr.write` is not used, because `process.exit()` loses what it holds. A pipe on Windows is
+ * the exception: nothing else writes to it without blocking.
  */
 class StderrLines {
   readonly #waiting: Buffer[] = [];
@@ -131,7 +131,7 @@ class StderrLines {
     this.#send();
   }
 
-  /** Nobody can read it any more, and nobody is left who could be told so. */
+  /** The stream is broken, so neither the line nor this failure can be reported. */
   #give(): void {
     this.#isGone = true;
     this.#onWritten?.();

@@ -43,7 +43,7 @@ async function run(args: readonly string[]): Promise<number> {
   return command(isNamed ? rest : args);
 }
 
-/** In words for a person; where in the code it happened is for the log of whoever asks for it. */
+/** The text for a person. The stack goes to the log, at level debug. */
 async function explain(thrown: unknown): Promise<number> {
   const error = thrown instanceof FoundryError ? thrown : unexpected(thrown);
   process.stderr.write(`${error.message} ${error.action}\n`);
@@ -57,7 +57,8 @@ function unexpected(thrown: unknown): FoundryError {
   const { code, detail } = toFoundryError(thrown);
   const [reason = ""] = (thrown instanceof Error ? thrown.message : String(thrown)).split("\n");
   return new FoundryError(code, `foundry-local-mcp failed: ${reason.replace(/\.$/, "")}.`, {
-    action: "FOUNDRY_LOG_LEVEL=debug tells more; report it with that if it stays so.",
+    action:
+      "Set FOUNDRY_LOG_LEVEL=debug for details, and report the problem with them if it persists.",
     detail: detail ?? reason,
   });
 }
@@ -72,7 +73,7 @@ async function logLevel() {
   }
 }
 
-// Whoever reads our output may stop in the middle (`… --help | head`); that is no failure of ours.
+// The reader of the output may stop early (`… --help | head`). That is not an error.
 process.stdout.on("error", () => {});
 process.exitCode = await run(process.argv.slice(2)).catch(explain);
 setTimeout(endProcess, LAST_WORDS_MS).unref();

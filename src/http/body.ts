@@ -59,8 +59,8 @@ export async function* readPieces(
 }
 
 /**
- * The body of an answer that is an error anyway: what can be had of it. Its end, its length and a
- * connection that breaks meanwhile change nothing about the status, which is what counts.
+ * As much of the body of an error answer as arrives. Its status decides, so a missing end, a wrong
+ * length or a broken connection is ignored.
  */
 export async function readFailureBody(exchange: Exchange, onChunk: () => void): Promise<string> {
   const decoder = new TextDecoder();

@@ -55,7 +55,7 @@ export class Connections {
     this.#connectMs = connectMs;
   }
 
-  /** How often the other side ended a connection unasked: whoever answers next may be somebody else. */
+  /** How often the endpoint closed a connection unasked: another server may answer next. */
   get drops(): number {
     return this.#drops;
   }
@@ -143,7 +143,7 @@ export class Connection {
   /** Ends it in whatever state it is, with its request. */
   destroy(error: FoundryError | null): void {
     this.#opening?.destroy();
-    // Resolves when the socket is closed, which nobody has to wait for.
+    // Not awaited: it resolves when the socket is closed.
     this.client.destroy(error).catch(() => {});
   }
 

@@ -27,7 +27,7 @@ interface ExchangeOptions {
   readonly limits: PhaseLimits;
   readonly scope: CallScope;
   readonly baseUrl: string;
-  /** Of a stream, the first-byte limit goes on until whoever reads it calls {@link Exchange.relax}. */
+  /** The first-byte limit of a stream applies until its reader calls {@link Exchange.relax}. */
   readonly isStream: boolean;
   readonly onHead: (head: Head) => void;
 }
@@ -38,13 +38,13 @@ interface ExchangeOptions {
  * settle on an abort while it is still being opened.
  */
 export class Exchange implements AsyncIterable<Uint8Array> {
-  /** To be waited for by whoever starts the exchange. */
+  /** The code that starts the exchange awaits this. */
   readonly head: Promise<Head>;
   /** Resolves when the connection stands and the request is on its way; never rejects. */
   readonly sent: Promise<void>;
   /** Resolves when nothing more comes, for whatever reason; never rejects. */
   readonly over: Promise<void>;
-  /** Set by the reader of a stream: from here on, what breaks off is text that somebody has. */
+  /** Set by the reader of a stream: an error from here on interrupts text that was already delivered. */
   isStarted = false;
 
   readonly #options: ExchangeOptions;

@@ -9,7 +9,7 @@ export interface WireRequest {
   readonly body: string | null;
 }
 
-/** Written by the transport itself, or breaking the connection when written by somebody else. */
+/** Headers that the transport writes itself, or that would break the connection. */
 const OWN_HEADERS = new Set([
   "host",
   "connection",

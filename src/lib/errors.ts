@@ -64,8 +64,8 @@ export interface FoundryErrorOptions {
   readonly retryAfterMs?: number;
   readonly phase?: TimeoutPhase;
   /**
-   * What the service or the system said, unabridged. For the log only: it may hold paths of the
-   * service's disk or native function names, which are nobody's business but the maintainer's.
+   * The full message of the service or the system. For the log only: it may contain paths of the
+   * service's disk or names of native functions.
    */
   readonly detail?: string;
   readonly cause?: unknown;
@@ -94,7 +94,7 @@ export class FoundryError extends Error {
   /** How often the request was sent before this error was given up to. Set by the retry policy. */
   attempts = 1;
   /**
-   * Whether no attempt got as far as sending anything: nobody listened. Set by the retry policy.
+   * Whether no attempt sent anything, since nothing listened. Set by the retry policy.
    * @internal
    */
   neverSent = false;

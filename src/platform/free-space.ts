@@ -23,8 +23,8 @@ export interface MemoryTold {
 }
 
 /**
- * Linux and Windows tell what programs can still have; macOS, and the accounts of a container, count
- * the cache of files as used.
+ * Linux and Windows report the memory that programs can still get. macOS and the limits of a container
+ * count the file cache as used.
  */
 export function memoryFiguresFrom(
   platform: NodeJS.Platform,

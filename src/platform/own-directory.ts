@@ -3,9 +3,9 @@ import path from "node:path";
 import type { Machine } from "./machine.js";
 
 /**
- * Where this package keeps what its processes share. Under the home on every platform and told by no
- * variable: hosts hand on different environments, and whoever looked elsewhere would share nothing.
- * The system's temporary folder will not do, which is everybody's on Linux.
+ * The folder of the files that our processes share. It lies under the home on every platform and no
+ * variable moves it: hosts pass on different environments, and two folders would share nothing. The
+ * system's temporary folder is not used, since all users of a Linux machine can write there.
  */
 export function ownDirectory({ platform, home }: Pick<Machine, "platform" | "home">): string {
   const { join } = platform === "win32" ? path.win32 : path.posix;

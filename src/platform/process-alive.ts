@@ -1,6 +1,6 @@
 /**
- * Whether a process with this id is there now. The id alone does not tell whether it still is the
- * same process: systems give ids out again.
+ * Whether a process with this id exists now. It may be another process than before: systems reuse
+ * ids.
  *
  * @param pid A whole number above 0; `kill` means groups of processes by all others.
  */
