@@ -36,7 +36,7 @@ import type { StatusUpdate } from "./status.js";
 export interface CallOptions {
   /** Aborting it ends the call at once with the error `CANCELLED`. */
   readonly signal?: AbortSignal | undefined;
-  /** Told what a call waits for before its own work: the service being found or started, a download. */
+  /** Called with the step before the work itself: finding or starting the service, a download. */
   readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
 }
 
@@ -66,7 +66,7 @@ export interface LoadOptions extends CallOptions {
 }
 
 export interface UnloadOptions extends CallOptions {
-  /** Unload it although it is in use, where the service can be told to. Default `false`. */
+  /** Unload it although it is in use, where the service supports that. Default `false`. */
   readonly force?: boolean | undefined;
 }
 
@@ -124,7 +124,7 @@ export class ServiceClient {
     const run = (signal: AbortSignal): AsyncGenerator<CompletionEvent, void> =>
       runCompletion(checked, messages, progress, {
         current: this.#current,
-        tell: options.onStatus,
+        onStatus: options.onStatus,
         admit: options.admit,
         maxTokens: this.#options.maxTokens ?? 1024,
         stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
@@ -300,7 +300,7 @@ export class ServiceClient {
     try {
       yield* run(end.signal);
     } catch (error) {
-      // Nobody is there any more to be told.
+      // The reader has left, so the error has no receiver.
       if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
       throw this.#asEnded(toFoundryError(error), signal);
     } finally {

@@ -5,7 +5,7 @@ import type { CompletionState } from "./completion-state.js";
 import type { OpenedCompletion } from "./gated-stream.js";
 import { Listeners } from "./listeners.js";
 
-/** What whoever watches a completion is told. */
+/** The events of a completion for its watchers. */
 export type RunEvent =
   | CompletionEvent
   | { readonly type: "news"; readonly news: StatusUpdate }
@@ -17,7 +17,7 @@ export interface RunParts {
   readonly batchId: string | null;
   /** What makes two requests the same; `null`: never the same as another. */
   readonly key: string | null;
-  /** Whether the same request gives the same answer, so that anybody may share it. */
+  /** Whether the same request gives the same answer, so that calls may share it. */
   readonly isRepeatable: boolean;
   /** Begins it. The signal ends it. */
   readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
@@ -26,8 +26,8 @@ export interface RunParts {
 }
 
 /**
- * One completion with a life of its own: it runs to its end whoever looks at it, and whoever looks
- * can go and come back.
+ * A completion that outlives the call that started it. It runs to its end with or without watchers,
+ * and watchers can leave and come back.
  */
 export class CompletionRun {
   readonly id: string;
@@ -107,7 +107,7 @@ export class CompletionRun {
     this.#stopping.abort();
   }
 
-  /** Tells everything from now on; returns what ends that. */
+  /** Calls the listener with every event from now on. Returns the function that removes it. */
   watch(listener: (event: RunEvent) => void): () => void {
     const unwatch = this.#listeners.add(listener);
     this.#watchers += 1;

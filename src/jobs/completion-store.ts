@@ -38,7 +38,7 @@ export class CompletionStore {
 
   /**
    * @param now Milliseconds that only grow: a clock that is set must not empty the shelf.
-   * @param onGone Told the id of each that is not kept any more.
+   * @param onGone Called with the id of each evicted completion.
    */
   constructor(limits: ShelfLimits, now: () => number, onGone: (id: string) => void = () => {}) {
     this.#limits = limits;

@@ -70,7 +70,7 @@ export interface WaitOptions {
   readonly withinMs?: number | undefined;
   /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
   readonly signal?: AbortSignal | undefined;
-  /** Told everything that happens meanwhile. */
+  /** Called with every event during the wait. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
@@ -144,7 +144,7 @@ export class Completions {
     const key = keyOf(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
-      // Whoever gave up one that is detached makes no claim to it any more.
+      // A detached run has no owner, so the new caller replaces the claim instead of adding one.
       if (!same.isDetached) same.claims += 1;
       same.isDetached = false;
       return { state: same.state(), joined: true };
@@ -172,8 +172,8 @@ export class Completions {
   }
 
   /**
-   * One of a batch: it begins when it is its turn, is nobody else's, and is kept until its batch lets
-   * it go. What cannot be a completion is one that has failed.
+   * An item of a batch. It begins when its turn comes, is never joined by another call, and is pinned
+   * until its batch releases it. An invalid item becomes a completion that has failed.
    * @internal
    */
   enlist(entry: CompletionRequest | FoundryError, options: EnlistOptions): string {
@@ -257,7 +257,7 @@ export class Completions {
         try {
           onEvent?.(event);
         } catch (defect) {
-          // Of whoever waits, and no reason for the completion to end.
+          // A bug of the waiting caller must not end the completion.
           reject(defect);
         }
       });
@@ -311,7 +311,7 @@ export class Completions {
     return true;
   }
 
-  /** A host gave its call up; the completion goes on, for whoever asks for the same again. */
+  /** The host abandoned its call. The completion goes on, and an identical call can join it. */
   detach(id: string): void {
     const run = this.#shelf.get(id);
     // Also where it has just ended: its answer came too late for the host.
@@ -320,11 +320,11 @@ export class Completions {
 
   /** How many calls wait for a completion now. */
   watchersOf(id: string): number {
-    // The one that tells of changes does not count.
+    // The listener behind `onChange` is not a caller.
     return Math.max(0, (this.#shelf.get(id)?.watchers ?? 0) - 1);
   }
 
-  /** Told whenever any completion changes; returns what ends that. */
+  /** Calls the listener at every change of a completion. Returns the function that removes it. */
   onChange(listener: (id: string, what: Change) => void): () => void {
     return this.#listeners.add(listener);
   }
@@ -340,8 +340,8 @@ export class Completions {
       const { concurrency = "auto" } = this.#options;
       const slots = concurrency === "auto" ? generationsAtOnce : concurrency;
       this.#slots = slots;
-      const told = onPlace === undefined ? {} : { onPlace };
-      return this.#queue.enter(model, slots, { caller, isBatch, signal, ...told });
+      const placed = onPlace === undefined ? {} : { onPlace };
+      return this.#queue.enter(model, slots, { caller, isBatch, signal, ...placed });
     };
   }
 
@@ -356,7 +356,7 @@ export class Completions {
 
   /** Whether a completion that was stopped in this status leaves the device at work. */
   async #isBusyAfter(status: CompletionStatus): Promise<boolean | null> {
-    // No service can be told to give up a load.
+    // No service can cancel a load.
     if (status === "loading") return true;
     if (status !== "running") return false;
     const stops = await this.#completer.stopsWhenLeft();
@@ -372,7 +372,7 @@ export class Completions {
   #sameAs(key: string): CompletionRun | null {
     const same = this.#shelf.all().filter((run) => run.key === key);
     const fitting = same.find((run) => {
-      // One that a host gave up is taken over also when it has ended meanwhile: nobody has read it.
+      // A detached completion is joined also after its end: its result has not been read.
       if (run.hasEnded) return run.isDetached && run.state().status === "completed";
       return !run.isEnding && (run.isDetached || run.isRepeatable);
     });
@@ -386,7 +386,7 @@ export class Completions {
   }
 }
 
-/** How a completion stands, for somebody who asked; with its end it needs no other reader. */
+/** The state of a completion for a caller. A finished one that was read is no longer detached. */
 function readBy(run: CompletionRun): CompletionState {
   if (run.hasEnded) run.isDetached = false;
   return run.state();

@@ -4,7 +4,7 @@ import { cancelledError, type FoundryError, onAbort, toFoundryError } from "../l
 /** A completion as the service's client makes it. */
 export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
   snapshot(): Completion;
-  /** Whether the service may have had the prompt. Told after a failure. */
+  /** Whether the service may have received the prompt. Known after a failure. */
   readonly mayHaveBeenSent: boolean;
 }
 
@@ -15,8 +15,8 @@ export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
  */
 export type Turn = (failure: FoundryError | null) => Promise<void> | null;
 
-/** With these nobody was there to be asked. */
-export const NOBODY_THERE: ReadonlySet<string> = new Set([
+/** Failures before which the service was not reached. */
+export const NOT_REACHED: ReadonlySet<string> = new Set([
   "NO_ENDPOINT",
   "SERVICE_UNREACHABLE",
   "CIRCUIT_OPEN",
@@ -32,8 +32,8 @@ export interface TurnStreamParts {
 }
 
 /**
- * A completion that waits for its turn before it asks anybody anything, and waits again where nobody
- * was there. Until then it is a small record.
+ * A completion behind a gate: it sends nothing before its turn, and waits again after a failure to
+ * reach the service. Until then it is a small record.
  */
 export class GatedStream implements OpenedCompletion {
   readonly #parts: TurnStreamParts;
@@ -70,7 +70,7 @@ export class GatedStream implements OpenedCompletion {
         return;
       } catch (thrown) {
         failure = toFoundryError(thrown);
-        const mayGoAgain = NOBODY_THERE.has(failure.code) && !this.#stream.mayHaveBeenSent;
+        const mayGoAgain = NOT_REACHED.has(failure.code) && !this.#stream.mayHaveBeenSent;
         if (!mayGoAgain) throw failure;
       }
     } while (failure !== null);

@@ -8,8 +8,8 @@ const PREFIXES: Readonly<Record<IdKind, string>> = { completion: "c", batch: "b"
 export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 
 /**
- * Ids such as `c-k3f9x2-17`: the kind, this run of the server, a number. What has become of one that
- * is not kept any more can be told from it, with no list of all there ever were.
+ * Ids such as `c-k3f9x2-17`: the kind, this run of the server, a number. The id shows why a completion
+ * is not found (evicted, of an earlier run, never given), without a list of all earlier ids.
  */
 export class Ids {
   readonly #run = randomBytes(4).readUInt32BE().toString(36).padStart(7, "0").slice(-6);

@@ -3,10 +3,10 @@ import { toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /**
- * Progress of one call, told to a caller who asked for it. `progress` counts tokens. A message with a
- * whole number is new text of the model; one with a fraction is a sign of life in our words, such as
- * "Loading phi-4-mini, 12 s". The protocol wants every number to be greater than the one before.
- * While a model is downloaded `progress` is its percentage and `total` says so.
+ * Progress notifications of one call that asked for them. `progress` counts tokens. A message with a
+ * whole number is new text of the model. A message with a fraction is a status in our words, such as
+ * "Loading phi-4-mini, 12 s". The protocol requires every number to be greater than the one before.
+ * During a download `progress` is its percentage and `total` is 100.
  */
 export interface ProgressUpdate {
   readonly progress: number;
@@ -24,7 +24,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, callback) => {
-    // What is only told keeps no process alive.
+    // The timer of a notification does not keep the process alive.
     const timer = setTimeout(callback, ms).unref();
     return () => clearTimeout(timer);
   },
@@ -48,7 +48,7 @@ const INTERVAL_MS = 120;
 /** After so long without news, a sign of life. Hosts that count silence as death count on it. */
 const HEARTBEAT_MS = 1000;
 const FRACTION = 0.001;
-/** New text longer than this is told by its end: no model on a user's machine is that fast. */
+/** Of new text longer than this only the end is sent: no model on a user's machine is that fast. */
 const LONGEST_MESSAGE = 1000;
 
 /** What a sign of life says after so many seconds of waiting. */
@@ -101,8 +101,8 @@ export class ProgressReporter {
   }
 
   /**
-   * What is waited for before the work itself. A download tells how far it is; when it has reached
-   * its end, or the service is found, `afterwards` is what is waited for.
+   * Reports the step before the work itself. A download reports its percentage. When the download has
+   * ended, or the service is found, `afterwards` is the next step.
    */
   news({ step, message, percent }: StatusUpdate, afterwards?: string): void {
     if (this.#isIdle()) return;
@@ -143,7 +143,7 @@ export class ProgressReporter {
     this.#work();
   }
 
-  /** Tells what is left and ends: nothing is sent after the result. */
+  /** Sends the remaining text and ends: nothing is sent after the result. */
   finish(): void {
     if (this.#newText !== "") this.#tell();
     this.#isFinished = true;
@@ -166,7 +166,7 @@ export class ProgressReporter {
     const hasNews = this.#newText !== "" || this.#status !== null;
     const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
     const wait = dueAt - this.#clock.now();
-    // A host that does not read gets no more to read; what comes meanwhile is told at once later.
+    // Backpressure: while a notification is unsent, new text is collected and sent in one piece later.
     if (wait <= 0 && !this.#isSending) this.#tell();
     this.#cancelTimer?.();
     this.#cancelTimer = this.#clock.after(wait > 0 ? wait : INTERVAL_MS, () => this.#work());
@@ -186,7 +186,7 @@ export class ProgressReporter {
     if (message === undefined) return;
     const percent = this.#items === null ? this.#percent : null;
     const done = Math.max(this.#tokens, percent ?? 0);
-    // A percentage is told as it is; without a new one the number only has to grow.
+    // A percentage is sent unchanged. Without a new one the number only has to grow.
     const isCounted = percent !== null || this.#items !== null;
     const isNew = isCounted && done > this.#lastProgress;
     this.#deliver(isNew ? done : Math.max(done, this.#lastProgress) + FRACTION, message);

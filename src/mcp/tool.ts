@@ -21,7 +21,7 @@ export type ToolAnswer<R> =
   | {
       /** Reads well alone. */
       readonly text: string;
-      /** What a reader of the text must know besides; told after it, apart from it. */
+      /** Further facts for a reader of the text, in a block of their own after it. */
       readonly notes?: readonly string[];
       readonly result: R;
     }

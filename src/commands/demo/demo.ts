@@ -87,7 +87,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
 /** Takes note of how a part is ended when all is over. */
 type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
 
-/** Where the server is started: what it is told of, besides what the user set. */
+/** The flags and variables of the server, besides those that the user set. */
 interface Place {
   readonly flags: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

@@ -49,7 +49,7 @@ export interface CompletionTiming {
   readonly tokensPerSecond: number | null;
 }
 
-/** StatusUpdate of a completion while it runs. */
+/** An event of a running completion. */
 export type CompletionEvent =
   | {
       readonly type: "status";

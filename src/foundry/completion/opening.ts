@@ -16,8 +16,8 @@ export interface RunContext {
   readonly current: CurrentService;
   /** Asked before the model is loaded or used. Default: it may at once. */
   readonly admit?: Admit | undefined;
-  /** Told what is waited for before the completion itself. */
-  readonly tell?: OnStatus | undefined;
+  /** Called with the steps before the completion itself. */
+  readonly onStatus?: OnStatus | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -35,7 +35,7 @@ export interface OpenedChat {
   readonly use: ModelUse;
 }
 
-/** Gets a model into memory, having told that it does. */
+/** Loads a model, with a status event before. */
 export async function* loadTold(
   wanted: ResolvedModel,
   progress: CompletionProgress,
@@ -45,15 +45,15 @@ export async function* loadTold(
   progress.model = wanted.model.id;
   yield { type: "status", status: "loading", model: wanted.model.id };
   const startedAt = context.now();
-  const { loader, signal, tell } = context;
+  const { loader, signal, onStatus } = context;
   let hasWaited = false;
-  const tellOfWaiting: OnStatus = (news) => {
-    hasWaited ||= news.step === "waiting";
-    // That it is loading has been told already, unless something else was told since.
-    if (hasWaited) tell?.(news);
+  const onWaiting: OnStatus = (update) => {
+    hasWaited ||= update.step === "waiting";
+    // The status "loading" was yielded already, unless another status followed.
+    if (hasWaited) onStatus?.(update);
   };
   try {
-    const { model, warnings } = await loader.load(wanted, signal, { onStatus: tellOfWaiting });
+    const { model, warnings } = await loader.load(wanted, signal, { onStatus: onWaiting });
     progress.warnings.push(...warnings);
     return model;
   } finally {
@@ -62,12 +62,12 @@ export async function* loadTold(
 }
 
 /**
- * Opens the chat. Two refusals are put right here, once each: a model that somebody unloaded
- * meanwhile is loaded again, and an answer too long for the context is asked for shorter when its
- * length was our default rather than the caller's wish.
+ * Opens the chat. Two refusals have a remedy, once each. A model that was unloaded since is loaded
+ * again. An answer too long for the context is requested with fewer tokens, if its length was our
+ * default and not set by the caller.
  *
- * Nothing may be told between opening the stream and returning it: a reader who leaves there would
- * leave it open.
+ * No event may be yielded between opening the stream and returning it: a reader that leaves there
+ * would leave the stream open.
  */
 export async function* openWithRemedies(
   request: CompletionRequest,
@@ -81,7 +81,7 @@ export async function* openWithRemedies(
   let maxTokens = request.maxTokens ?? context.maxTokens;
   let sends = 0;
   const remedies = new Set(["reload", "shorten"]);
-  // Told before the prompt is read, which can take long.
+  // Yielded before the service reads the prompt, which can take long.
   yield { type: "status", status: "running", model: model.id };
   for (;;) {
     progress.model = model.id;
@@ -124,7 +124,7 @@ export async function* openWithRemedies(
 async function beginUse(model: KnownModel, { service, signal }: RunOnService): Promise<ModelUse> {
   const use = await service.uses.begin(model, signal);
   if (!signal.aborted) return use;
-  // Nothing was sent, so the service is not at it and nobody has to wait for it.
+  // Nothing was sent, so the service is not generating and unloads need not wait.
   use.end("finished");
   throw cancelledError();
 }
@@ -132,7 +132,7 @@ async function beginUse(model: KnownModel, { service, signal }: RunOnService): P
 /** Ends of a request after which the service may still be at it: all others are its own answers. */
 const LEAVES_IT_AT_WORK = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
 
-/** Whether an attempt was taken and broke off before nobody was there: refusals alone are not repeated. */
+/** True if an earlier attempt reached the service and the service is gone now. */
 const brokeOffAndIsGone = (error: FoundryError): boolean =>
   isRefused(error) ? error.attempts > 1 : error.code === "CIRCUIT_OPEN" && error.attempts > 0;
 

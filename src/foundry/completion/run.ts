@@ -28,18 +28,16 @@ export async function* runCompletion(
   context: RunContext,
 ): AsyncGenerator<CompletionEvent, void> {
   const tries: Attempts = { retries: 0, changes: 0 };
-  const { current, signal, tell } = context;
+  const { current, signal, onStatus } = context;
   const warnings = [...progress.warnings];
   try {
     for (;;) {
-      const connection = await current
-        .connection({ signal, onStatus: tell })
-        .catch((thrown: unknown) => {
-          const error = toFoundryError(thrown);
-          progress.attempts = error.attempts;
-          progress.end(statusAfter(error, progress));
-          throw error;
-        });
+      const connection = await current.connection({ signal, onStatus }).catch((thrown: unknown) => {
+        const error = toFoundryError(thrown);
+        progress.attempts = error.attempts;
+        progress.end(statusAfter(error, progress));
+        throw error;
+      });
       tries.changes = connection.service.changes;
       const onService: RunOnService = { ...context, ...connection };
       const { guessWarning } = connection;
@@ -77,19 +75,21 @@ async function* runOnce(
   context: RunOnService,
 ): AsyncGenerator<CompletionEvent, void> {
   const dialect = await context.service.dialect(context.signal);
-  const { loader, signal, tell } = context;
-  const wanted = await loader.resolveModel(request.model, signal, undefined, tell);
+  const { loader, signal, onStatus } = context;
+  const wanted = await loader.resolveModel(request.model, signal, undefined, onStatus);
   if (wanted.reason !== null) progress.warnings.push(wanted.reason);
   assertCanChat(wanted.model);
   const release = await admitted(wanted.model, dialect, progress, context);
   try {
-    // What waited may have been loaded, or unloaded, meanwhile.
+    // During the wait the model may have been loaded or unloaded.
     const current =
-      release === null ? wanted : await loader.resolveModel(request.model, signal, undefined, tell);
+      release === null
+        ? wanted
+        : await loader.resolveModel(request.model, signal, undefined, onStatus);
     const needsLoad = dialect.can.load && current.model.loaded !== true;
     const model = needsLoad ? yield* loadTold(current, progress, context) : current.model;
     const ready = { ...current, model };
-    // Nothing may be told between the two: a reader who leaves there would leave the stream open.
+    // No event may be yielded between the two: a reader that leaves there would leave the stream open.
     const opened = yield* openWithRemedies(request, messages, ready, progress, context);
     yield* receive(request, opened, dialect, progress);
   } finally {
@@ -100,7 +100,7 @@ async function* runOnce(
   yield { type: "completed", completion: progress.snapshot() };
 }
 
-/** Waits until the model may be used; `null` where nobody has to be asked. */
+/** Waits until the model may be used; `null` without a queue. */
 async function admitted(
   model: KnownModel,
   dialect: Dialect,

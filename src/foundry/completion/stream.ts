@@ -4,7 +4,7 @@ import type { CompletionProgress } from "./progress.js";
 /**
  * A completion as it comes. Iterate it once; leaving the loop ends the request, also while an event
  * is being waited for. It begins when it is first iterated. At any time, also after a failure,
- * {@link CompletionStream.snapshot} tells what there is.
+ * {@link CompletionStream.snapshot} returns the completion so far.
  */
 export class CompletionStream implements AsyncIterable<CompletionEvent> {
   readonly #leaving = new AbortController();
@@ -26,7 +26,7 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   }
 
   /**
-   * Whether the service may have had the prompt. Told after a failure.
+   * Whether the service may have received the prompt. Known after a failure.
    * @internal
    */
   get mayHaveBeenSent(): boolean {

@@ -1,7 +1,7 @@
 import { overlap } from "./overlap.js";
 
 /**
- * Tells a model's thinking from its answer while both stream by. S, C1 and plain engines leave
+ * Separates a model's thinking from its answer in a stream. S, C1 and plain engines leave
  * `<think>…</think>` in the text (docs/foundry-local.md, section 4).
  *
  * A `<think>` counts only where a line begins: a model that explains the tag in the middle of a
@@ -36,7 +36,7 @@ export class ThinkingSplitter {
     this.#expectsOrphan = false;
   }
 
-  /** Takes the next stretch of text; returns what can be told by now. */
+  /** Takes the next piece of text; returns the pieces that are certain by now. */
   push(text: string): Piece[] {
     this.#pending += text;
     if (this.#isAtStart) {

@@ -3,7 +3,7 @@ import { cancelledError, type FoundryError, onAbort, toFoundryError } from "../.
 import type { RunEvent } from "../completion-run.js";
 import { type CompletionState, hasEnded } from "../completion-state.js";
 import type { Completions } from "../completions.js";
-import { NOBODY_THERE, refusedCompletion } from "../gated-stream.js";
+import { NOT_REACHED, refusedCompletion } from "../gated-stream.js";
 import { BatchScheduler, type BatchSchedulerOptions } from "./batch-scheduler.js";
 
 /** An item that has come to its end. `index` counts from 0, in the order of the input. */
@@ -38,7 +38,7 @@ interface Item {
 }
 
 /** Ends of an item that say nothing about whether the service is there. */
-const SAY_NOTHING = new Set([...NOBODY_THERE, "INVALID_ARGUMENT", "CANCELLED", "CLIENT_CLOSED"]);
+const SAY_NOTHING = new Set([...NOT_REACHED, "INVALID_ARGUMENT", "CANCELLED", "CLIENT_CLOSED"]);
 
 /** Ends with which it was there, and may be no more. */
 const DIED = new Set(["SERVER_CRASHED", "STREAM_INTERRUPTED"]);
@@ -167,7 +167,7 @@ export class Batch {
     }
   }
 
-  /** Told whenever an item begins or ends; returns what ends that. */
+  /** Calls the listener when an item begins or ends. Returns the function that removes it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -94,7 +94,7 @@ export class Batches {
     return same;
   }
 
-  /** Nobody asks for it any more. */
+  /** No call waits for the batch any more. */
   forget({ id }: Batch): void {
     this.#batches.delete(id);
     this.#completions.ids.forget(id);
@@ -126,14 +126,10 @@ export class Batches {
     }
     const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
     if (underWay < MOST_UNDER_WAY) return;
-    throw new FoundryError(
-      "QUEUE_FULL",
-      `${underWay} batches are under way, which is as many as may.`,
-      {
-        action: "Wait for one of them with its batch_id, or stop one.",
-        retryable: true,
-      },
-    );
+    throw new FoundryError("QUEUE_FULL", `Too many batches are in progress (${underWay}).`, {
+      action: "Wait for one of them with its batch_id, or stop one.",
+      retryable: true,
+    });
   }
 
   #notFound(id: string): FoundryError {

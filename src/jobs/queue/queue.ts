@@ -9,7 +9,7 @@ export interface Waiter {
   /** Part of a batch: gives way to single completions, and does not count as waiting in the queue. */
   readonly isBatch: boolean;
   readonly signal: AbortSignal;
-  /** Told its place, 1 for the next, whenever it changes. */
+  /** Called with the place, 1 for the next, whenever it changes. */
   readonly onPlace?: (place: number, etaMs: number | null) => void;
 }
 
@@ -147,15 +147,11 @@ export class Queue {
     const retryAfterMs = durations.until(1, heldMs);
     const when =
       retryAfterMs === null ? "in a while" : `in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s`;
-    return new FoundryError(
-      "QUEUE_FULL",
-      `${this.#limit} completions are waiting already, which is as many as may.`,
-      {
-        action: `Try again ${when}, or wait for one that runs with get_completion.`,
-        retryable: true,
-        ...(retryAfterMs === null ? {} : { retryAfterMs }),
-      },
-    );
+    return new FoundryError("QUEUE_FULL", `The queue is full (${this.#limit} waiting).`, {
+      action: `Try again ${when}, or wait for one that runs with get_completion.`,
+      retryable: true,
+      ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    });
   }
 }
 

@@ -36,7 +36,7 @@ export class RoundRobin<T> {
     return one;
   }
 
-  /** All, in the order in which they would be taken if nobody else came. */
+  /** All waiting entries, in the order in which they would be taken without new ones. */
   order(): T[] {
     const order: T[] = [];
     for (let turn = 0; order.length < this.#size; turn += 1) {

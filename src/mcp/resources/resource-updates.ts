@@ -2,7 +2,7 @@ import type { Completions } from "../../jobs/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
 import { Throttle } from "../throttle.js";
 
-/** What became of a completion, as `completions.onChange` tells it. */
+/** The change of a completion, as `completions.onChange` reports it. */
 export type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
 
 /** How a host is told. Each resolves when it has taken the notification. */
@@ -11,12 +11,12 @@ export interface Notify {
   readonly listChanged: () => Promise<void>;
 }
 
-/** Growing text is told about so often. */
+/** The interval of updates about growing text. */
 const INTERVAL_MS = 1000;
 /** More than completions can be kept at a time, and little memory. */
 export const MOST_SUBSCRIPTIONS = 1000;
 
-/** Tells one host that the completions it subscribed to have changed, and that others came or went. */
+/** Notifies one host of changes of its subscribed completions, and of new and evicted ones. */
 export class ResourceUpdates {
   readonly #notify: Notify;
   readonly #clock: Clock;
@@ -76,7 +76,7 @@ export class ResourceUpdates {
     if (isOver) this.#subscribed.delete(id);
   }
 
-  /** Tells nothing from now on. */
+  /** Ends all notifications. */
   close(): void {
     this.#isClosed = true;
     this.#list.stop();

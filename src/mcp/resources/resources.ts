@@ -168,7 +168,7 @@ function pageOf(states: readonly CompletionState[], cursor: string | undefined) 
   };
 }
 
-/** Where the last one of the page before is gone meanwhile, its time says where to go on. */
+/** If the last entry of the page before was evicted since, its time determines the next page. */
 function statesAfter(
   states: readonly CompletionState[],
   cursor: string,

@@ -57,10 +57,10 @@ export function howFar({
     return text === "" ? `${tokens}, still thinking` : `${tokens}, running`;
   }
   // Another load may come first, and then the news is that.
-  const told = news?.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
-  if (status === "loading") return told ?? `loading ${model ?? "the model"}`;
+  const step = news?.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
+  if (status === "loading") return step ?? `loading ${model ?? "the model"}`;
   if (place !== null) return waitingWords(place, etaMs).toLowerCase();
-  return told ?? "not yet begun";
+  return step ?? "not yet begun";
 }
 
 /** Its place in the queue, and when its turn is where that can be told. */
@@ -103,7 +103,7 @@ function partText({ state, excerpt }: Part): string {
 
 const ASKING = "Asking Foundry Local";
 
-/** Tells a host what happens to a completion that a call waits for. */
+/** Reports the progress of a completion that a call waits for. */
 export function tellEvent(event: RunEvent, progress: ProgressReporter): void {
   if (event.type === "status") {
     tellStatus(event.status, event.model, progress);
