@@ -1,14 +1,11 @@
-import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import {
   type Admit,
   type CompletionRequest,
   type CompletionStatus,
-  type CompletionStream,
   listener,
   optionsOf,
-  type StreamOptions,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
@@ -21,76 +18,31 @@ import {
   parseArguments,
   toFoundryError,
 } from "../lib/index.js";
-import type { Logger } from "../log.js";
-import { CompletionRun, type RunEvent } from "./completion-run.js";
+import { notFound, stoppedError } from "./completion-errors.js";
+import type {
+  Cancelled,
+  Change,
+  Completer,
+  CompletionsOptions,
+  EnlistOptions,
+  Started,
+  StartOptions,
+  WaitOptions,
+} from "./completion-options.js";
+import { CompletionRun } from "./completion-run.js";
 import type { CompletionState } from "./completion-state.js";
-import { CompletionStore, SHELF_LIMITS, type ShelfLimits } from "./completion-store.js";
-import { GatedStream, refusedCompletion, type Turn } from "./gated-stream.js";
+import { CompletionStore, SHELF_LIMITS } from "./completion-store.js";
+import { GatedStream, refusedCompletion } from "./gated-stream.js";
 import { Ids } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue, type Waiter } from "./queue/index.js";
-
-/** What completions run on. */
-export interface Completer {
-  streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
-  stopsWhenLeft(): Promise<boolean | null>;
-}
-
-export interface CompletionsOptions {
-  /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
-  readonly concurrency?: number | "auto" | undefined;
-  /** Completions that may wait. Default 64. */
-  readonly queueLimit?: number | undefined;
-  readonly limits?: Partial<ShelfLimits> | undefined;
-  /** Milliseconds that only grow. For tests. */
-  readonly now?: (() => number) | undefined;
-  /** Of listeners that throw. Default: none. */
-  readonly log?: Logger | undefined;
-}
-
-/** What happened to a completion. */
-type Change = RunEvent["type"] | "started" | "gone";
-
-export interface StartOptions {
-  /** Whose turn it is goes round among callers. Default: one for all. */
-  readonly caller?: string | undefined;
-  /** Take over an identical completion instead of starting a second. Default `true`. */
-  readonly join?: boolean | undefined;
-}
-
-/** @internal */
-export interface EnlistOptions {
-  readonly batchId: string;
-  readonly turn: Turn;
-  readonly onEvent: (event: RunEvent) => void;
-}
-
-export interface WaitOptions {
-  /** Longest wait, in milliseconds; 0 looks only. Default: until it has ended. */
-  readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called with every event during the wait. */
-  readonly onEvent?: ((event: RunEvent) => void) | undefined;
-}
+import { requestKey } from "./request-key.js";
 
 const startOptions = optionsOf({
   caller: z.string("a text").optional(),
   join: z.boolean("true or false").optional(),
 });
 const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
-
-export interface Cancelled {
-  readonly state: CompletionState;
-  /** Whether the device goes on with it all the same; `null`: not known. */
-  readonly deviceBusy: boolean | null;
-}
-
-export interface Started {
-  readonly state: CompletionState;
-  /** Whether this is an identical one that ran already. */
-  readonly joined: boolean;
-}
 
 const QUEUE_LIMIT = 64;
 /** A completion that is stopped ends within moments; longer is not waited for. */
@@ -141,7 +93,7 @@ export class Completions {
   start(request: CompletionRequest, options: StartOptions = {}): Started {
     if (this.#isClosed) throw closedError();
     parseArguments(startOptions, options, { noun: "option" });
-    const key = keyOf(request);
+    const key = requestKey(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
       // A detached run has no owner, so the new caller replaces the claim instead of adding one.
@@ -390,40 +342,4 @@ export class Completions {
 function readBy(run: CompletionRun): CompletionState {
   if (run.hasEnded) run.isDetached = false;
   return run.state();
-}
-
-/**
- * Two requests are the same when all that they ask for is. Only its hash is kept, since a prompt may
- * be megabytes long. `null` where it is no request at all, which is refused when it begins.
- */
-function keyOf(request: CompletionRequest): string | null {
-  try {
-    const members = Object.entries(request).filter(([, value]) => value !== undefined);
-    const sorted = JSON.stringify(members.sort(([a], [b]) => (a < b ? -1 : 1)));
-    return createHash("sha256").update(sorted).digest("base64");
-  } catch {
-    return null;
-  }
-}
-
-function stoppedError(): FoundryError {
-  return new FoundryError("CANCELLED", "The completion was cancelled before its end.", {
-    action: "Nothing to do; ask again if the whole answer is wanted after all.",
-  });
-}
-
-function notFound(id: string, ids: Ids): FoundryError {
-  const shown = JSON.stringify(id.slice(0, 60).toWellFormed());
-  const standing = ids.standingOf(id, "completion");
-  const what = {
-    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
-    other_kind: `${shown} is the id of a batch, not of a completion.`,
-    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
-    unknown: `There is no completion ${shown}.`,
-  }[standing];
-  const action =
-    standing === "other_kind"
-      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
-      : "Call get_completion without ids for those there are, or complete to ask again.";
-  return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
 }

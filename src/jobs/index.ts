@@ -10,15 +10,10 @@ export {
   lengthOf,
 } from "./batches/index.js";
 export { FoundryClient, type FoundryClientOptions } from "./client.js";
+export type { Cancelled, Started, StartOptions, WaitOptions } from "./completion-options.js";
 export type { RunEvent } from "./completion-run.js";
 export { type CompletionState, hasEnded } from "./completion-state.js";
-export {
-  type Cancelled,
-  Completions,
-  type Started,
-  type StartOptions,
-  type WaitOptions,
-} from "./completions.js";
+export { Completions } from "./completions.js";
 export {
   type LoadFacts,
   LoadRun,

@@ -1,0 +1,24 @@
+import { FoundryError, truncate } from "../lib/index.js";
+import type { Ids } from "./ids.js";
+
+export function stoppedError(): FoundryError {
+  return new FoundryError("CANCELLED", "The completion was cancelled before its end.", {
+    action: "Nothing to do; ask again if the whole answer is wanted after all.",
+  });
+}
+
+export function notFound(id: string, ids: Ids): FoundryError {
+  const shown = JSON.stringify(truncate(id, 60).toWellFormed());
+  const standing = ids.standingOf(id, "completion");
+  const what = {
+    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
+    other_kind: `${shown} is the id of a batch, not of a completion.`,
+    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+    unknown: `There is no completion ${shown}.`,
+  }[standing];
+  const action =
+    standing === "other_kind"
+      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
+      : "Call get_completion without ids for those there are, or complete to ask again.";
+  return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
+}

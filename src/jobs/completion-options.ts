@@ -1,0 +1,62 @@
+import type { CompletionRequest, CompletionStream, StreamOptions } from "../foundry/index.js";
+import type { Logger } from "../log.js";
+import type { RunEvent } from "./completion-run.js";
+import type { CompletionState } from "./completion-state.js";
+import type { ShelfLimits } from "./completion-store.js";
+import type { Turn } from "./gated-stream.js";
+
+/** What completions run on. */
+export interface Completer {
+  streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
+  stopsWhenLeft(): Promise<boolean | null>;
+}
+
+export interface CompletionsOptions {
+  /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
+  readonly concurrency?: number | "auto" | undefined;
+  /** Completions that may wait. Default 64. */
+  readonly queueLimit?: number | undefined;
+  readonly limits?: Partial<ShelfLimits> | undefined;
+  /** Milliseconds that only grow. For tests. */
+  readonly now?: (() => number) | undefined;
+  /** Of listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
+}
+
+/** A change of a completion. */
+export type Change = RunEvent["type"] | "started" | "gone";
+
+export interface StartOptions {
+  /** Whose turn it is goes round among callers. Default: one for all. */
+  readonly caller?: string | undefined;
+  /** Take over an identical completion instead of starting a second. Default `true`. */
+  readonly join?: boolean | undefined;
+}
+
+/** @internal */
+export interface EnlistOptions {
+  readonly batchId: string;
+  readonly turn: Turn;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+export interface WaitOptions {
+  /** Longest wait, in milliseconds; 0 looks only. Default: until it has ended. */
+  readonly withinMs?: number | undefined;
+  /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with every event during the wait. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
+export interface Cancelled {
+  readonly state: CompletionState;
+  /** Whether the device goes on with it all the same; `null`: not known. */
+  readonly deviceBusy: boolean | null;
+}
+
+export interface Started {
+  readonly state: CompletionState;
+  /** Whether this is an identical one that ran already. */
+  readonly joined: boolean;
+}
