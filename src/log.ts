@@ -27,7 +27,7 @@ const LAST_SILENCE_MS = 200;
 const LAST_WORDS_MS = 1000;
 
 /**
- * stderr without ever waiting for whoever reads it: a host may keep the pipe and never read it, and
+ * stderr without ever waiting for its reader: a host may keep the pipe and never read it, and
  * a write that blocks, in this thread or in one of libuv's, would hold up every call and the exit.
  * What does not fit into the pipe waits here, up to a bound; what comes above it is dropped.
  *
@@ -131,7 +131,7 @@ class StderrLines {
     this.#send();
   }
 
-  /** Nobody can read it any more, and nobody is left who could be told so. */
+  /** stderr is broken: no line can be written, not even one about that failure. */
   #give(): void {
     this.#isGone = true;
     this.#onWritten?.();

@@ -43,7 +43,7 @@ async function run(args: readonly string[]): Promise<number> {
   return command(isNamed ? rest : args);
 }
 
-/** In words for a person; where in the code it happened is for the log of whoever asks for it. */
+/** In words for a person; where in the code it happened is logged only at level debug. */
 async function explain(thrown: unknown): Promise<number> {
   const error = thrown instanceof FoundryError ? thrown : unexpected(thrown);
   process.stderr.write(`${error.message} ${error.action}\n`);
@@ -57,7 +57,7 @@ function unexpected(thrown: unknown): FoundryError {
   const { code, detail } = toFoundryError(thrown);
   const [reason = ""] = (thrown instanceof Error ? thrown.message : String(thrown)).split("\n");
   return new FoundryError(code, `foundry-local-mcp failed: ${reason.replace(/\.$/, "")}.`, {
-    action: "FOUNDRY_LOG_LEVEL=debug tells more; report it with that if it stays so.",
+    action: "FOUNDRY_LOG_LEVEL=debug logs more; report it with that if it stays so.",
     detail: detail ?? reason,
   });
 }
@@ -67,12 +67,12 @@ async function logLevel() {
   try {
     return readSettings([], process.env).FOUNDRY_LOG_LEVEL ?? "info";
   } catch {
-    // Something else failed, and that is what is being told.
+    // Something else failed, and that failure is being reported.
     return "info";
   }
 }
 
-// Whoever reads our output may stop in the middle (`… --help | head`); that is no failure of ours.
+// The reader of stdout may close the pipe early (`… --help | head`), which is no failure.
 process.stdout.on("error", () => {});
 process.exitCode = await run(process.argv.slice(2)).catch(explain);
 setTimeout(endProcess, LAST_WORDS_MS).unref();

@@ -42,8 +42,8 @@ function policyOf(settings: Settings): CallPolicy {
 }
 
 /**
- * A rejection that nobody awaited leaves other calls as they are, so the server goes on. An exception
- * that nobody caught may have left anything half done: Node's advice is to end, and so it does.
+ * A rejection that no code awaited leaves other calls as they are, so the server goes on. An exception
+ * that no code caught may have left anything half done: Node's advice is to end, and so it does.
  */
 function surviveDefects(log: Logger): void {
   process.on("unhandledRejection", (reason) => {

@@ -82,7 +82,7 @@ export interface SimulateOutput {
 }
 
 /**
- * `foundry-local-mcp simulate`: a simulated Foundry Local until the process is told to end.
+ * `foundry-local-mcp simulate`: a simulated Foundry Local until the process is asked to end.
  *
  * @throws FoundryError `INVALID_SETTING` for a flag that is unknown or does not fit.
  */
@@ -95,7 +95,7 @@ export async function simulate(
     output.stdout.write(HELP);
     return 0;
   }
-  // As with a real service, what no route tells (aliases, sizes, what is downloaded) lies in files.
+  // As with a real service, what no route returns (aliases, sizes, what is downloaded) lies in files.
   const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-simulate-"));
   try {
     await run(flags, modelCachePath, output);
@@ -146,7 +146,7 @@ export function cliUse(
     : `Its command line is used with PATH="${directory}:$PATH" or FOUNDRY_CLI="${script}".`;
 }
 
-/** The newer one's version tells which core it brings: 0.10 C1, from 0.11 on C2. */
+/** The newer one's version decides which core it brings: 0.10 C1, from 0.11 on C2. */
 const CLI_OF = {
   S: { generation: "service" },
   C1: { generation: "server", version: "0.10.3" },

@@ -24,7 +24,7 @@ export class CallScope {
 
   /** Why the call is over, or `null` while it may go on. */
   get endedBy(): FoundryError | null {
-    // Asked of the signal itself too: after `dispose` nobody tells us about an abort any more.
+    // Asked of the signal itself too: after `dispose` no listener reports an abort.
     if (this.#endedBy === null && this.#signal?.aborted === true) this.#endedBy = cancelledError();
     return this.#endedBy;
   }

@@ -55,7 +55,7 @@ export class Connections {
     this.#connectMs = connectMs;
   }
 
-  /** How often the other side ended a connection unasked: whoever answers next may be somebody else. */
+  /** How often the other side ended a connection unasked: the next answer may come from another process. */
   get drops(): number {
     return this.#drops;
   }
@@ -143,7 +143,7 @@ export class Connection {
   /** Ends it in whatever state it is, with its request. */
   destroy(error: FoundryError | null): void {
     this.#opening?.destroy();
-    // Resolves when the socket is closed, which nobody has to wait for.
+    // Resolves when the socket is closed, which no caller has to wait for.
     this.client.destroy(error).catch(() => {});
   }
 

@@ -17,7 +17,7 @@ export interface Head {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Unread bytes above which the socket is no longer read, and below which it is again. */
+/** Backpressure: the unread bytes above which the socket is paused, and below which it is resumed. */
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 64 * 1024;
 
@@ -27,7 +27,7 @@ interface ExchangeOptions {
   readonly limits: PhaseLimits;
   readonly scope: CallScope;
   readonly baseUrl: string;
-  /** Of a stream, the first-byte limit goes on until whoever reads it calls {@link Exchange.relax}. */
+  /** Of a stream, the first-byte limit goes on until the reader calls {@link Exchange.relax}. */
   readonly isStream: boolean;
   readonly onHead: (head: Head) => void;
 }
@@ -38,13 +38,13 @@ interface ExchangeOptions {
  * settle on an abort while it is still being opened.
  */
 export class Exchange implements AsyncIterable<Uint8Array> {
-  /** To be waited for by whoever starts the exchange. */
+  /** The code that starts the exchange has to await it. */
   readonly head: Promise<Head>;
   /** Resolves when the connection stands and the request is on its way; never rejects. */
   readonly sent: Promise<void>;
   /** Resolves when nothing more comes, for whatever reason; never rejects. */
   readonly over: Promise<void>;
-  /** Set by the reader of a stream: from here on, what breaks off is text that somebody has. */
+  /** Set by the reader of a stream: from here on, the reader has received text, so a failure loses text. */
   isStarted = false;
 
   readonly #options: ExchangeOptions;

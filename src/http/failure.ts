@@ -61,7 +61,7 @@ export function networkError(thrown: unknown, at: Break): FoundryError {
   return new FoundryError("SERVICE_UNREACHABLE", message, { ...details, action, retryable: true });
 }
 
-/** Whether nobody took the connection: nothing listens there, or it is not reached in time. */
+/** Whether the connection was not accepted: nothing listens there, or the connect limit passed. */
 export function isRefused(error: FoundryError): boolean {
   if (error.code === "TIMEOUT") return error.phase === "connect";
   return error.code === "SERVICE_UNREACHABLE" && codeOf(error.cause) === "ECONNREFUSED";

@@ -9,7 +9,7 @@ const MAX_PAUSE_MS = 10_000;
 
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
-/** Whether a status says "not now", whoever asks and whatever was asked. */
+/** Whether a status means "not now" for every request. */
 export const isBusy = (status: number): boolean => status !== 500 && RETRIED_STATUSES.has(status);
 
 /** Such an answer where any status will do: retried as an error would be, and the last is handed back. */
@@ -24,7 +24,7 @@ export class BusyAnswer extends FoundryError {
   }
 }
 
-/** One attempt, as far as it has come. Whoever makes it keeps this up to date. */
+/** The state of one attempt. The code that makes the attempt keeps the state up to date. */
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number;
@@ -53,7 +53,7 @@ export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">)
       // While connecting nothing was sent. After that a POST may still be at work on the device.
       return error.phase === "connect" || (error.phase === "first_byte" && method === "GET");
   }
-  // Whoever knows the service has the last word: a 500 may be a full context or a failed load.
+  // The caller's error takes precedence: a 500 may be a full context or a failed load.
   if (!error.retryable) return false;
   // Refused, or reset before any byte.
   if (status === null) return true;
@@ -108,7 +108,7 @@ export async function withRetries<T>(
       const error = toFoundryError(thrown);
       if (error.code === "CIRCUIT_OPEN" && last !== null) {
         error.attempts = last.attempts;
-        // Others saw that it is gone: whoever follows it is to look for it now.
+        // Other requests saw that the endpoint is gone: discovery has to search for the service now.
         if (!retriesRefusals && last.code === "SERVICE_UNREACHABLE") throw error;
         // The circuit opened between two attempts: what failed is the answer, not that we know it.
         throw last;

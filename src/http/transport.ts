@@ -86,7 +86,7 @@ export class HttpTransport {
     return { state: this.#circuit.state, nextProbeInMs: this.#circuit.nextProbeInMs };
   }
 
-  /** How often the endpoint ended a connection unasked: whoever answers next may be somebody else. */
+  /** How often the endpoint ended a connection unasked: the next answer may come from another process. */
   get drops(): number {
     return this.#connections.drops;
   }
@@ -122,7 +122,7 @@ export class HttpTransport {
 
   /**
    * Sends a request and resolves at the start of its stream. Read it, or end it with the signal:
-   * one that nobody reads stays open until its limits or {@link close}.
+   * an unread stream stays open until its limits or {@link close}.
    */
   async stream(spec: StreamSpec): Promise<EventStream> {
     const call = this.#open(spec, true);
@@ -291,7 +291,7 @@ async function refusal(
   };
 }
 
-/** Begins to count the silence, and gives what begins to count it anew. */
+/** Starts the silence timer, and returns the function that restarts it. */
 function silenceWatch({ spec }: Call, exchange: Exchange): () => void {
   const restart = () => exchange.expectWithin("silence", spec.limits.silenceMs);
   restart();

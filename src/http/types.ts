@@ -14,7 +14,7 @@ export interface PhaseLimits {
   readonly wholeMs?: number;
 }
 
-/** An answer that is not 2xx, as it came, for whoever knows the service to give it a code. */
+/** An answer that is not 2xx, as it came, for the caller to map to an error code. */
 export interface HttpFailure {
   readonly method: string;
   readonly path: string;
@@ -29,7 +29,7 @@ export interface HttpFailure {
 
 interface Request {
   readonly method: "GET" | "POST";
-  /** Sent as it is: whoever knows the service encodes, since C2 does not decode. Begins with `/`. */
+  /** Sent as it is: the caller encodes the path, since C2 does not decode. Begins with `/`. */
   readonly path: string;
   /** Sent as JSON. Never with a GET: C2 would read it as the next request. */
   readonly body?: unknown;
@@ -130,8 +130,8 @@ export interface TransportOptions {
   readonly maxBodyBytes?: number;
   readonly retry?: RetryOptions;
   /**
-   * Default `true`. `false` where somebody above looks for where the service is now, instead of
-   * knocking again where nobody is.
+   * Default `true`. `false` where the caller searches for the service's new endpoint instead of
+   * retrying an endpoint where nothing listens.
    */
   readonly retriesRefusals?: boolean;
   readonly circuit?: CircuitOptions;

@@ -9,7 +9,7 @@ export interface WireRequest {
   readonly body: string | null;
 }
 
-/** Written by the transport itself, or breaking the connection when written by somebody else. */
+/** Headers that a caller may not set: the transport writes them itself, or they would break the connection. */
 const OWN_HEADERS = new Set([
   "host",
   "connection",

@@ -65,7 +65,7 @@ export interface FoundryErrorOptions {
   readonly phase?: TimeoutPhase;
   /**
    * What the service or the system said, unabridged. For the log only: it may hold paths of the
-   * service's disk or native function names, which are nobody's business but the maintainer's.
+   * service's disk or native function names, which only a maintainer needs.
    */
   readonly detail?: string;
   readonly cause?: unknown;
@@ -94,7 +94,7 @@ export class FoundryError extends Error {
   /** How often the request was sent before this error was given up to. Set by the retry policy. */
   attempts = 1;
   /**
-   * Whether no attempt got as far as sending anything: nobody listened. Set by the retry policy.
+   * Whether no attempt got as far as sending anything: nothing listened. Set by the retry policy.
    * @internal
    */
   neverSent = false;

@@ -3,7 +3,7 @@ import { toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /**
- * Progress of one call, told to a caller who asked for it. `progress` counts tokens. A message with a
+ * Progress of one call, sent to a caller who asked for it. `progress` counts tokens. A message with a
  * whole number is new text of the model; one with a fraction is a sign of life in our words, such as
  * "Loading phi-4-mini, 12 s". The protocol wants every number to be greater than the one before.
  * While a model is downloaded `progress` is its percentage and `total` says so.
@@ -24,7 +24,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, callback) => {
-    // What is only told keeps no process alive.
+    // A timer for progress keeps no process alive.
     const timer = setTimeout(callback, ms).unref();
     return () => clearTimeout(timer);
   },
@@ -48,7 +48,7 @@ const INTERVAL_MS = 120;
 /** After so long without news, a sign of life. Hosts that count silence as death count on it. */
 const HEARTBEAT_MS = 1000;
 const FRACTION = 0.001;
-/** New text longer than this is told by its end: no model on a user's machine is that fast. */
+/** New text longer than this is truncated to its end: no model on a user's machine is that fast. */
 const LONGEST_MESSAGE = 1000;
 
 /** What a sign of life says after so many seconds of waiting. */
@@ -62,7 +62,7 @@ export class ProgressReporter {
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
-  /** The news that is waited on now, as it is told; `null` while something else is. */
+  /** The news that is waited on now, as it is sent; `null` while something else is. */
   #waitsFor: string | null = null;
   /** How far a download of this call is. */
   #percent: number | null = null;
@@ -101,7 +101,7 @@ export class ProgressReporter {
   }
 
   /**
-   * What is waited for before the work itself. A download tells how far it is; when it has reached
+   * What is waited for before the work itself. A download reports its percentage; when it has reached
    * its end, or the service is found, `afterwards` is what is waited for.
    */
   news({ step, message, percent }: StatusUpdate, afterwards?: string): void {
@@ -133,7 +133,7 @@ export class ProgressReporter {
     this.#work();
   }
 
-  /** So many of all items have come to their end; the words are asked for when they are told. */
+  /** So many of all items have come to their end; the words are asked for when they are sent. */
   items(done: number, total: number, words: () => string): void {
     if (this.#isIdle()) return;
     this.#tokens = done;
@@ -143,9 +143,9 @@ export class ProgressReporter {
     this.#work();
   }
 
-  /** Tells what is left and ends: nothing is sent after the result. */
+  /** Sends what is left and ends: nothing is sent after the result. */
   finish(): void {
-    if (this.#newText !== "") this.#tell();
+    if (this.#newText !== "") this.#notify();
     this.#isFinished = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -166,13 +166,13 @@ export class ProgressReporter {
     const hasNews = this.#newText !== "" || this.#status !== null;
     const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
     const wait = dueAt - this.#clock.now();
-    // A host that does not read gets no more to read; what comes meanwhile is told at once later.
-    if (wait <= 0 && !this.#isSending) this.#tell();
+    // Backpressure: while the host does not read, progress is collected and sent as one message later.
+    if (wait <= 0 && !this.#isSending) this.#notify();
     this.#cancelTimer?.();
     this.#cancelTimer = this.#clock.after(wait > 0 ? wait : INTERVAL_MS, () => this.#work());
   }
 
-  #tell(): void {
+  #notify(): void {
     if (this.#newText !== "") {
       const message = tailOf(this.#newText);
       this.#newText = "";
@@ -186,7 +186,7 @@ export class ProgressReporter {
     if (message === undefined) return;
     const percent = this.#items === null ? this.#percent : null;
     const done = Math.max(this.#tokens, percent ?? 0);
-    // A percentage is told as it is; without a new one the number only has to grow.
+    // A percentage is sent as it is; without a new one the number only has to grow.
     const isCounted = percent !== null || this.#items !== null;
     const isNew = isCounted && done > this.#lastProgress;
     this.#deliver(isNew ? done : Math.max(done, this.#lastProgress) + FRACTION, message);

@@ -135,7 +135,7 @@ async function callTool(
   } else if (answer.failure.code === "INTERNAL") {
     log.error({ ...fields, code: "INTERNAL", detail: answer.failure.detail }, "tool failed");
   } else {
-    // The message may quote an argument, which is nobody's business at this level.
+    // The message may quote an argument, which is private at this level.
     log.info({ ...fields, code: answer.failure.code }, "tool failed");
   }
   const result = resultOf(answer);

@@ -21,7 +21,7 @@ export type ToolAnswer<R> =
   | {
       /** Reads well alone. */
       readonly text: string;
-      /** What a reader of the text must know besides; told after it, apart from it. */
+      /** What a reader of the text must know besides; added after the text, apart from it. */
       readonly notes?: readonly string[];
       readonly result: R;
     }

@@ -23,7 +23,7 @@ export interface MemoryTold {
 }
 
 /**
- * Linux and Windows tell what programs can still have; macOS, and the accounts of a container, count
+ * Linux and Windows report what programs can still have; macOS, and the accounts of a container, count
  * the cache of files as used.
  */
 export function memoryFiguresFrom(

@@ -3,8 +3,8 @@ import path from "node:path";
 import type { Machine } from "./machine.js";
 
 /**
- * Where this package keeps what its processes share. Under the home on every platform and told by no
- * variable: hosts hand on different environments, and whoever looked elsewhere would share nothing.
+ * Where this package keeps what its processes share. Under the home on every platform and set by no
+ * variable: hosts hand on different environments, and processes with different folders would share nothing.
  * The system's temporary folder will not do, which is everybody's on Linux.
  */
 export function ownDirectory({ platform, home }: Pick<Machine, "platform" | "home">): string {

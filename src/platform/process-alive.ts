@@ -1,5 +1,5 @@
 /**
- * Whether a process with this id is there now. The id alone does not tell whether it still is the
+ * Whether a process with this id is there now. The id alone does not show whether it still is the
  * same process: systems give ids out again.
  *
  * @param pid A whole number above 0; `kill` means groups of processes by all others.

@@ -10,7 +10,7 @@ const KEPT_EACH = 512 * 1024;
  */
 export class ProgramOutput {
   #decoder: TextDecoder | null = null;
-  /** Bytes that came before there were enough to tell the encoding. */
+  /** Bytes that came before there were enough to detect the encoding. */
   #first = Buffer.alloc(0);
   #head = "";
   #tail = "";

@@ -34,7 +34,7 @@ export interface ProgramRun {
 export interface ProgramOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told what it writes, as it comes, stdout and stderr alike. */
+  /** Called with the program's output as it arrives, from stdout and stderr alike. */
   readonly onOutput?: ((text: string) => void) | undefined;
   /** Its variables, to which those that ask for plain output are added. Default: our own. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
@@ -152,7 +152,7 @@ class RunningProgram {
   #end: ProgramEnd | null = null;
   #exited = false;
   #isDone = false;
-  /** Pieces of output so far, to see whether any came meanwhile. */
+  /** Pieces of output so far, to see whether more arrived during a wait. */
   #pieces = 0;
 
   constructor(child: Child, options: ProgramOptions) {
@@ -167,7 +167,7 @@ class RunningProgram {
     this.#read(child.stdout, this.#stdout);
     this.#read(child.stderr, this.#stderr);
     child.once("exit", (code, signal) => this.#onExit(code, signal));
-    // Its exit, and nobody holds its pipes: all that was written has been read.
+    // Its exit, and no other process holds its pipes: all that was written has been read.
     child.once("close", () => this.#finish());
     const over = (end: ProgramEnd): void => {
       if (options.whenOver !== "leave") this.#stop(end);
@@ -215,7 +215,7 @@ class RunningProgram {
     this.#finishWhenQuiet();
   }
 
-  /** Whoever inherited its pipes may hold them for days, so their end is not waited for. */
+  /** A process that inherited the pipes may hold them for days, so their end is not waited for. */
   #finishWhenQuiet(): void {
     const before = this.#pieces;
     this.#after(QUIET_MS, () => {

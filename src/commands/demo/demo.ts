@@ -87,7 +87,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
 /** Takes note of how a part is ended when all is over. */
 type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
 
-/** Where the server is started: what it is told of, besides what the user set. */
+/** Where the server is started: its settings besides those of the user. */
 interface Place {
   readonly flags: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

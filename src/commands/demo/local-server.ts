@@ -54,7 +54,7 @@ export class LocalServer {
     return new LocalServer(client);
   }
 
-  /** Name and version as the server tells them. */
+  /** Name and version as the server reports them. */
   get title(): string {
     const { name, version } = this.#client.getServerVersion() ?? { name: "?", version: "?" };
     return `${name} ${version}`;

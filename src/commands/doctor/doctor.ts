@@ -90,7 +90,7 @@ function settingsFrom(flags: readonly string[]): Settings {
     return readSettings(flags, process.env);
   } catch (thrown) {
     const { code, message, action } = toFoundryError(thrown);
-    // Only of a flag that nobody knows: then these two may have been meant.
+    // Only for an unknown flag: then these two may have been meant.
     if (!message.includes("Unknown option")) throw thrown;
     const own = [...OWN_FLAGS].join(", ");
     throw new FoundryError(code, message, { action: `${action} Of doctor itself: ${own}.` });

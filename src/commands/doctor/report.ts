@@ -28,7 +28,7 @@ const completionReportSchema = z.object({
 
 /**
  * What `doctor --json` prints, once, and nothing besides. Members may be added; none goes or changes
- * its meaning without another `format`. What nobody could tell is `null`.
+ * its meaning without another `format`. An unknown value is `null`.
  */
 export const doctorReportSchema = z.object({
   format: z.literal(1),

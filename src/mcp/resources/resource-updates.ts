@@ -2,21 +2,21 @@ import type { Completions } from "../../jobs/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
 import { Throttle } from "../throttle.js";
 
-/** What became of a completion, as `completions.onChange` tells it. */
+/** What became of a completion, as `completions.onChange` reports it. */
 export type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
 
-/** How a host is told. Each resolves when it has taken the notification. */
+/** How a host is notified. Each resolves when it has taken the notification. */
 export interface Notify {
   readonly updated: (uri: string) => Promise<void>;
   readonly listChanged: () => Promise<void>;
 }
 
-/** Growing text is told about so often. */
+/** The throttle interval of notifications about growing text. */
 const INTERVAL_MS = 1000;
 /** More than completions can be kept at a time, and little memory. */
 export const MOST_SUBSCRIPTIONS = 1000;
 
-/** Tells one host that the completions it subscribed to have changed, and that others came or went. */
+/** Notifies one host that the completions it subscribed to have changed, and that others came or went. */
 export class ResourceUpdates {
   readonly #notify: Notify;
   readonly #clock: Clock;
@@ -53,7 +53,7 @@ export class ResourceUpdates {
   }
 
   /** For one who subscribed to what had ended, and would wait for news that never come. */
-  tellOnce(uri: string): void {
+  notifyOnce(uri: string): void {
     // After the answer to the subscription.
     this.#clock.after(0, () => {
       if (!this.#isClosed) this.#pacerOf(uri).now();
@@ -76,7 +76,7 @@ export class ResourceUpdates {
     if (isOver) this.#subscribed.delete(id);
   }
 
-  /** Tells nothing from now on. */
+  /** Stops all notifications. */
   close(): void {
     this.#isClosed = true;
     this.#list.stop();

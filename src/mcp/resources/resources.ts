@@ -62,7 +62,7 @@ export function registerResources(
   server.setRequestHandler(requestOf("resources/subscribe"), ({ params }) => {
     const { state, uri } = meant(completions, checked(uriParams, params).uri);
     if (hasEnded(state)) {
-      updates.tellOnce(uri);
+      updates.notifyOnce(uri);
     } else if (!updates.subscribe(state.id, uri)) {
       throw new McpError(
         ErrorCode.InvalidRequest,
@@ -168,7 +168,7 @@ function pageOf(states: readonly CompletionState[], cursor: string | undefined) 
   };
 }
 
-/** Where the last one of the page before is gone meanwhile, its time says where to go on. */
+/** If the last completion of the previous page is gone, its time in the cursor is where the list continues. */
 function statesAfter(
   states: readonly CompletionState[],
   cursor: string,
