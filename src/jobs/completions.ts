@@ -75,7 +75,7 @@ export interface WaitOptions {
 }
 
 const startOptions = optionsOf({
-  caller: z.string("a text").optional(),
+  caller: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
 });
 const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });

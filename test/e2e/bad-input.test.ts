@@ -34,8 +34,8 @@ interface Mistake {
 }
 
 const MISTAKES: readonly Mistake[] = [
-  { what: "a prompt that is a number", given: { prompt: 5 }, says: ["prompt is 5", "a text"] },
-  { what: "a prompt that is null", given: { prompt: null }, says: ["prompt is null", "a text"] },
+  { what: "a prompt that is a number", given: { prompt: 5 }, says: ["prompt is 5", "a string"] },
+  { what: "a prompt that is null", given: { prompt: null }, says: ["prompt is null", "a string"] },
   { what: "an empty prompt", given: { prompt: "" }, says: ["prompt is an empty text"] },
   { what: "a prompt of blanks", given: { prompt: " \n\t" }, says: ["prompt is an empty text"] },
   {
@@ -88,7 +88,7 @@ const MISTAKES: readonly Mistake[] = [
     says: ["max_tokens is 1000000000000"],
   },
   { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["seed is -1"] },
-  { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of texts"] },
+  { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of strings"] },
   { what: "an empty stop", given: { ...hello, stop: [""] }, says: ["stop.0", "not empty"] },
   {
     what: "an argument that does not exist",
