@@ -68,7 +68,7 @@ async function logLevel() {
   try {
     return readSettings([], process.env).FOUNDRY_LOG_LEVEL ?? "info";
   } catch {
-    // Something else failed, and that is what is being told.
+    // Something else failed, and that failure is being reported.
     return "info";
   }
 }

@@ -49,9 +49,9 @@ export const optionFields = {
   embedded: z.union([boolean, z.literal("auto")], "true, false or auto").optional(),
   cliPath: nonEmpty("a path").optional(),
   downloadStallMs: milliseconds(SECONDS.downloadStall),
-  apiKey: z.string("a text").optional(),
+  apiKey: z.string("a string").optional(),
   headers: z
-    .record(z.string(), z.string("a text"), 'an object of texts, such as {"X-Team":"research"}')
+    .record(z.string(), z.string("a string"), 'an object of strings, such as {"X-Team":"research"}')
     .optional(),
   model: nonEmpty("an alias, a name or an id").optional(),
   maxTokens: wholeNumber(WHOLE_NUMBERS.maxTokens).optional(),

@@ -203,13 +203,13 @@ export class ServiceClient {
 
   async healthCheck(options: CallOptions = {}): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
-    const { signal, letGo } = this.#endOf(options.signal);
+    const { signal, dispose } = this.#endOf(options.signal);
     try {
       const timeoutMs = this.#options.timeoutMs ?? 30_000;
       const context = { current: this.#current, metrics: this.#metrics, timeoutMs, signal };
       return await checkHealth(context);
     } finally {
-      letGo();
+      dispose();
     }
   }
 
@@ -220,9 +220,9 @@ export class ServiceClient {
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.healthCheck(options);
     const commandLine = await this.#current.commandLine();
-    const { signal, letGo } = this.#endOf(options.signal);
-    const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(letGo);
-    if (version === undefined) letGo();
+    const { signal, dispose } = this.#endOf(options.signal);
+    const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
+    if (version === undefined) dispose();
     return {
       // The attempts are listed separately.
       health: {
@@ -276,7 +276,7 @@ export class ServiceClient {
       this.#log.debug({ code: error.code, detail: error.detail }, error.message);
       throw error;
     } finally {
-      end.letGo();
+      end.dispose();
     }
   }
 
@@ -304,7 +304,7 @@ export class ServiceClient {
       if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
       throw this.#asEnded(toFoundryError(error), signal);
     } finally {
-      end.letGo();
+      end.dispose();
       // It failed before it began: no endpoint is set.
       if (!progress.hasEnded) progress.end("failed");
       const { status, usage } = progress.snapshot();

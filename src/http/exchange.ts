@@ -17,7 +17,7 @@ export interface Head {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Unread bytes above which the socket is no longer read, and below which it is again. */
+/** Backpressure: the unread bytes above which the socket is paused, and below which it is resumed. */
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 64 * 1024;
 

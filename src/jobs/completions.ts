@@ -39,7 +39,7 @@ import { Queue, type Waiter } from "./queue/index.js";
 import { requestKey } from "./request-key.js";
 
 const startOptions = optionsOf({
-  caller: z.string("a text").optional(),
+  caller: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
 });
 const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });

@@ -30,10 +30,10 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   };
 }
 
-/** A signal that is aborted with the first of several, until it is let go. */
+/** A signal that is aborted with the first of several, until it is disposed. */
 export interface JoinedSignal {
   readonly signal: AbortSignal;
-  readonly letGo: () => void;
+  readonly dispose: () => void;
 }
 
 /**
@@ -49,8 +49,8 @@ export function joinedSignal(...signals: readonly (AbortSignal | undefined)[]): 
     if (each.aborted) abort();
     else stops.push(onAbort(each, abort));
   }
-  const letGo = () => {
+  const dispose = () => {
     for (const stop of stops.splice(0)) stop();
   };
-  return { signal: controller.signal, letGo };
+  return { signal: controller.signal, dispose };
 }

@@ -62,7 +62,7 @@ export class ProgressReporter {
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
-  /** The news that is waited on now, as it is told; `null` while something else is. */
+  /** The news that is waited on now, as it is sent; `null` while something else is. */
   #waitsFor: string | null = null;
   /** How far a download of this call is. */
   #percent: number | null = null;
@@ -133,7 +133,7 @@ export class ProgressReporter {
     this.#work();
   }
 
-  /** So many of all items have come to their end; the words are asked for when they are told. */
+  /** So many of all items have come to their end; the words are asked for when they are sent. */
   items(done: number, total: number, words: () => string): void {
     if (this.#isIdle()) return;
     this.#tokens = done;
@@ -145,7 +145,7 @@ export class ProgressReporter {
 
   /** Sends the remaining text and ends: nothing is sent after the result. */
   finish(): void {
-    if (this.#newText !== "") this.#tell();
+    if (this.#newText !== "") this.#notify();
     this.#isFinished = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -172,7 +172,7 @@ export class ProgressReporter {
     this.#cancelTimer = this.#clock.after(wait > 0 ? wait : INTERVAL_MS, () => this.#work());
   }
 
-  #tell(): void {
+  #notify(): void {
     if (this.#newText !== "") {
       const message = tailOf(this.#newText);
       this.#newText = "";

@@ -51,9 +51,9 @@ describe("the options of a client", () => {
     ["model", 7, "an alias, a name or an id"],
     ["log", () => {}, "a pino logger, or an object with its methods"],
     ["log", { info() {} }, "a pino logger, or an object with its methods"],
-    ["headers", [], 'an object of texts, such as {"X-Team":"research"}'],
-    ["headers.X-Team", { "X-Team": 5 }, "a text"],
-    ["apiKey", 5, "a text"],
+    ["headers", [], 'an object of strings, such as {"X-Team":"research"}'],
+    ["headers.X-Team", { "X-Team": 5 }, "a string"],
+    ["apiKey", 5, "a string"],
   ])("refuse %s = %j, and say what is allowed", async (path, value, allowed) => {
     const error = await construct({ [String(path.split(".")[0])]: value });
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", retryable: false });

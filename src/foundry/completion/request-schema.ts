@@ -23,27 +23,27 @@ const ROLES = ["system", "user", "assistant"] as const;
 const messageSchema = z.strictObject(
   {
     role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
-    content: nonEmptyText("a text that is not empty"),
+    content: nonEmptyText("a string that is not empty"),
   },
   { error: 'an object such as {"role":"user","content":"…"}' },
 );
 
-const stopString = z.string({ error: "texts" }).min(1, { error: "texts that are not empty" });
+const stopString = z.string({ error: "strings" }).min(1, { error: "strings that are not empty" });
 
 export const completionFields = {
-  prompt: nonEmptyText("a text that is not empty"),
+  prompt: nonEmptyText("a string that is not empty"),
   messages: z
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" }),
-  system: nonEmptyText("a text that is not empty"),
+  system: nonEmptyText("a string that is not empty"),
   model: nonEmptyText("an alias, a name or an id"),
   maxTokens: wholeNumber(1, 1_000_000),
   temperature: numberFrom(0, 2),
   topP: numberFrom(0, 1),
   stop: z
-    .array(stopString, { error: "a list of texts" })
+    .array(stopString, { error: "a list of strings" })
     .min(1, { error: "at least one text" })
-    .max(16, { error: "at most 16 texts" }),
+    .max(16, { error: "at most 16 strings" }),
   seed: wholeNumber(0, 2_147_483_647),
 } as const;
 

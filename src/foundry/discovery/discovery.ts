@@ -242,6 +242,6 @@ async function follow(
     return { found: null, attempts: [], error: inFlight(running) };
   } finally {
     leaving.abort();
-    end.letGo();
+    end.dispose();
   }
 }

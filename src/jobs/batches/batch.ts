@@ -50,8 +50,7 @@ const DIED = new Set(["SERVER_CRASHED", "STREAM_INTERRUPTED"]);
 export class Batch {
   readonly id: string;
   readonly key: string;
-  /** Whether a host gave its call up while the batch went on: the next identical call takes it over. */
-  isDetached = false;
+  #isDetached = false;
   readonly #completions: Completions;
   readonly #feeder: BatchScheduler;
   readonly #items: readonly Item[];
@@ -70,6 +69,19 @@ export class Batch {
     this.#now = feeding.now;
     this.#touchedAt = feeding.now();
     this.#items = entries.map((entry, index) => this.#enlist(entry, index));
+  }
+
+  /** Whether the host's call ended while the batch went on. The next identical call continues a detached batch. */
+  get isDetached(): boolean {
+    return this.#isDetached;
+  }
+
+  detach(): void {
+    this.#isDetached = true;
+  }
+
+  attach(): void {
+    this.#isDetached = false;
   }
 
   get size(): number {

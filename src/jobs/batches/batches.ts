@@ -90,7 +90,7 @@ export class Batches {
     this.#prune();
     const same = [...this.#batches.values()].find((batch) => batch.isDetached && batch.key === key);
     if (same === undefined) return null;
-    same.isDetached = false;
+    same.attach();
     return same;
   }
 

@@ -5,7 +5,7 @@ import { Throttle } from "../throttle.js";
 /** The change of a completion, as `completions.onChange` reports it. */
 export type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
 
-/** How a host is told. Each resolves when it has taken the notification. */
+/** How a host is notified. Each resolves when it has taken the notification. */
 export interface Notify {
   readonly updated: (uri: string) => Promise<void>;
   readonly listChanged: () => Promise<void>;
@@ -53,7 +53,7 @@ export class ResourceUpdates {
   }
 
   /** For one who subscribed to what had ended, and would wait for news that never come. */
-  tellOnce(uri: string): void {
+  notifyOnce(uri: string): void {
     // After the answer to the subscription.
     this.#clock.after(0, () => {
       if (!this.#isClosed) this.#pacerOf(uri).now();

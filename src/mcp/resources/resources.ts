@@ -62,7 +62,7 @@ export function registerResources(
   server.setRequestHandler(requestOf("resources/subscribe"), ({ params }) => {
     const { state, uri } = meant(completions, checked(uriParams, params).uri);
     if (hasEnded(state)) {
-      updates.tellOnce(uri);
+      updates.notifyOnce(uri);
     } else if (!updates.subscribe(state.id, uri)) {
       throw new McpError(
         ErrorCode.InvalidRequest,

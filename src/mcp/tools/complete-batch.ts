@@ -156,7 +156,7 @@ async function waitFor(
   const report = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
   const unsubscribe = batch.onChange(report);
   report();
-  batch.isDetached = false;
+  batch.attach();
   try {
     const isEnough = (): boolean => batch.readyLength >= LONGEST_TEXT;
     await batch.wait({ withinMs, signal, isEnough });
@@ -169,7 +169,7 @@ async function waitFor(
 }
 
 async function leave(batch: Batch, how: "stop" | "detach"): Promise<void> {
-  if (how === "detach") batch.isDetached = true;
+  if (how === "detach") batch.detach();
   // Do not cancel while another call waits for this batch.
   else if (!batch.isWatched) await batch.cancel();
 }

@@ -9,9 +9,9 @@ import {
   completionResult,
   goesOnText,
   notesOn,
+  reportEvent,
+  reportState,
   resultOf,
-  tellEvent,
-  tellState,
   wholeOf,
 } from "./shared/index.js";
 
@@ -75,7 +75,7 @@ async function waitedFor(
   { client, signal, progress, policy }: ToolContext,
 ): Promise<CompletionState> {
   const { id } = state;
-  tellState(state, progress);
+  reportState(state, progress);
   const { completions } = client;
   const detaches = (): boolean => cancellationOf(signal, policy.onCancel) === "detach";
   // Detach synchronously on abort: the host's next message may already repeat this call.
@@ -88,7 +88,7 @@ async function waitedFor(
     return await completions.wait(id, {
       withinMs,
       signal,
-      onEvent: (event) => tellEvent(event, progress),
+      onEvent: (event) => reportEvent(event, progress),
     });
   } catch (thrown) {
     if (signal.aborted && !detaches()) completions.abandon(id);

@@ -13,10 +13,10 @@ import {
   latestText,
   notesOn,
   partOf,
+  reportEvent,
+  reportState,
   resultOf,
   severalText,
-  tellEvent,
-  tellState,
 } from "./shared/index.js";
 
 const MOST = 50;
@@ -87,11 +87,11 @@ async function one(
   const before = client.completions.get(id);
   // Reject an invalid offset before waiting.
   offsetIn(before, from);
-  tellState(before, progress);
+  reportState(before, progress);
   const state = await client.completions.wait(id, {
     withinMs,
     signal,
-    onEvent: (event) => tellEvent(event, progress),
+    onEvent: (event) => reportEvent(event, progress),
   });
   const excerpt = partOf(state, offsetIn(state, from), LONGEST_TEXT);
   const restarted = excerpt.from < from - 1 ? [WAS_THINKING] : [];

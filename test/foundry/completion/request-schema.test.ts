@@ -21,22 +21,22 @@ describe("the arguments of a completion", () => {
     [
       { prompt: 7 },
       "Invalid value for prompt: 7.",
-      "Give prompt as allowed: a text that is not empty.",
+      "Give prompt as allowed: a string that is not empty.",
     ],
     [
       { prompt: null },
       "Invalid value for prompt: null.",
-      "Give prompt as allowed: a text that is not empty.",
+      "Give prompt as allowed: a string that is not empty.",
     ],
     [
       { prompt: "" },
       "Invalid value for prompt: an empty text.",
-      "Give prompt as allowed: a text that is not empty.",
+      "Give prompt as allowed: a string that is not empty.",
     ],
     [
       { prompt: " \n\t" },
       "Invalid value for prompt: an empty text.",
-      "Give prompt as allowed: a text that is not empty.",
+      "Give prompt as allowed: a string that is not empty.",
     ],
     [
       { messages: "Hello" },
@@ -61,12 +61,12 @@ describe("the arguments of a completion", () => {
     [
       { messages: [{ role: "user" }] },
       "messages.0.content is missing.",
-      "Give messages.0.content: a text that is not empty.",
+      "Give messages.0.content: a string that is not empty.",
     ],
     [
       { messages: [{ role: "user", content: [{ type: "text", text: "x" }] }] },
       'Invalid value for messages.0.content: [{"type":"text","text":"x"}].',
-      "Give messages.0.content as allowed: a text that is not empty.",
+      "Give messages.0.content as allowed: a string that is not empty.",
     ],
     [
       { messages: [{ role: "user", content: "x", name: "u" }] },
@@ -76,7 +76,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", system: "" },
       "Invalid value for system: an empty text.",
-      "Give system as allowed: a text that is not empty.",
+      "Give system as allowed: a string that is not empty.",
     ],
     [
       { prompt: "x", model: "" },
@@ -141,7 +141,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", stop: "END" },
       'Invalid value for stop: "END".',
-      "Give stop as allowed: a list of texts.",
+      "Give stop as allowed: a list of strings.",
     ],
     [
       { prompt: "x", stop: [] },
@@ -151,12 +151,12 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", stop: [""] },
       "Invalid value for stop.0: an empty text.",
-      "Give stop.0 as allowed: texts that are not empty.",
+      "Give stop.0 as allowed: strings that are not empty.",
     ],
     [
       { prompt: "x", stop: Array.from("abcdefghijklmnopq") },
       'Invalid value for stop: ["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o"….',
-      "Give stop as allowed: at most 16 texts.",
+      "Give stop as allowed: at most 16 strings.",
     ],
     [
       { prompt: "x", seed: -1 },

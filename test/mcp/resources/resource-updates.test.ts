@@ -136,7 +136,7 @@ describe("after the end", () => {
     updates.subscribe("c-1", URI);
     for (const what of ["started", "text", "text", "started"] as const)
       updates.changed("c-1", what);
-    updates.tellOnce(URI);
+    updates.notifyOnce(URI);
     const before = told.length;
     updates.close();
     updates.changed("c-1", "ended");

@@ -63,7 +63,7 @@ export function howFar({
   return step ?? "not yet begun";
 }
 
-/** Its place in the queue, and when its turn is where that can be told. */
+/** The place in the queue, and the estimated start where it is known. */
 export function waitingWords(place: number, etaMs: number | null): string {
   const eta = secondsOf(etaMs);
   return eta === null ? `Waiting, place ${place}` : `Waiting, place ${place}, about ${eta} s`;
@@ -106,7 +106,7 @@ const ASKING = "Asking Foundry Local";
 /** Reports the progress of a completion that a call waits for. */
 export function tellEvent(event: RunEvent, progress: ProgressReporter): void {
   if (event.type === "status") {
-    tellStatus(event.status, event.model, progress);
+    reportStatus(event.status, event.model, progress);
   } else if (event.type === "text") {
     progress.token(event.text);
   } else if (event.type === "reasoning") {
@@ -114,19 +114,19 @@ export function tellEvent(event: RunEvent, progress: ProgressReporter): void {
   } else if (event.type === "news") {
     progress.news(event.news, ASKING);
   } else if (event.type === "place") {
-    tellPlace(event.place, event.etaMs, progress);
+    reportPlace(event.place, event.etaMs, progress);
   }
 }
 
 /** Where a completion stands when a call begins to wait for it. */
-export function tellState(state: CompletionState, progress: ProgressReporter): void {
+export function reportState(state: CompletionState, progress: ProgressReporter): void {
   const { status, place, etaMs, model, news } = state;
-  if (status === "loading" || status === "running") tellStatus(status, model, progress);
-  else if (place !== null) tellPlace(place, etaMs, progress);
+  if (status === "loading" || status === "running") reportStatus(status, model, progress);
+  else if (place !== null) reportPlace(place, etaMs, progress);
   else progress.waiting(news ?? ASKING);
 }
 
-function tellStatus(
+function reportStatus(
   status: "loading" | "running",
   model: string | null,
   progress: ProgressReporter,
@@ -134,7 +134,7 @@ function tellStatus(
   progress.waiting(status === "loading" ? `Loading ${model ?? "the model"}` : "Reading the prompt");
 }
 
-function tellPlace(place: number, etaMs: number | null, progress: ProgressReporter): void {
+function reportPlace(place: number, etaMs: number | null, progress: ProgressReporter): void {
   progress.waitingInWords((seconds) =>
     waitingWords(place, etaMs === null ? null : Math.max(0, etaMs - seconds * 1000)),
   );

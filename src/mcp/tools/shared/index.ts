@@ -19,8 +19,8 @@ export {
   answerOf,
   goesOnText,
   notesOn,
+  reportEvent,
+  reportState,
   severalText,
-  tellEvent,
-  tellState,
 } from "./completion-words.js";
 export { latestCompletion, latestOf, latestText } from "./latest-completions.js";
