@@ -167,7 +167,7 @@ export class ProgressReporter {
     const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
     const wait = dueAt - this.#clock.now();
     // Backpressure: while a notification is unsent, new text is collected and sent in one piece later.
-    if (wait <= 0 && !this.#isSending) this.#tell();
+    if (wait <= 0 && !this.#isSending) this.#notify();
     this.#cancelTimer?.();
     this.#cancelTimer = this.#clock.after(wait > 0 ? wait : INTERVAL_MS, () => this.#work());
   }

@@ -37,12 +37,12 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "a prompt that is a number",
     given: { prompt: 5 },
-    says: ["Invalid value for prompt: 5", "a text"],
+    says: ["Invalid value for prompt: 5", "a string"],
   },
   {
     what: "a prompt that is null",
     given: { prompt: null },
-    says: ["Invalid value for prompt: null", "a text"],
+    says: ["Invalid value for prompt: null", "a string"],
   },
   {
     what: "an empty prompt",
@@ -112,7 +112,7 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for max_tokens: 1000000000000"],
   },
   { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["Invalid value for seed: -1"] },
-  { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of texts"] },
+  { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of strings"] },
   { what: "an empty stop", given: { ...hello, stop: [""] }, says: ["stop.0", "not empty"] },
   {
     what: "an argument that does not exist",

@@ -104,7 +104,7 @@ function partText({ state, excerpt }: Part): string {
 const ASKING = "Asking Foundry Local";
 
 /** Reports the progress of a completion that a call waits for. */
-export function tellEvent(event: RunEvent, progress: ProgressReporter): void {
+export function reportEvent(event: RunEvent, progress: ProgressReporter): void {
   if (event.type === "status") {
     reportStatus(event.status, event.model, progress);
   } else if (event.type === "text") {
