@@ -116,7 +116,7 @@ export class FoundryClient {
    *   the first step `QUEUE_FULL` when too many batches are under way.
    * @example
    * for await (const { index, state } of client.completeBatch(requests)) {
-   *   console.log(index, state.error?.message ?? state.text);
+   *   answers[index] = state.error?.message ?? state.text;
    * }
    */
   completeBatch(

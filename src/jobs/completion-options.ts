@@ -2,7 +2,7 @@ import type { CompletionRequest, CompletionStream, StreamOptions } from "../foun
 import type { Logger } from "../log.js";
 import type { RunEvent } from "./completion-run.js";
 import type { CompletionState } from "./completion-state.js";
-import type { ShelfLimits } from "./completion-store.js";
+import type { StoreLimits } from "./completion-store.js";
 import type { Turn } from "./gated-stream.js";
 
 /** What completions run on. */
@@ -16,7 +16,7 @@ export interface CompletionsOptions {
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait. Default 64. */
   readonly queueLimit?: number | undefined;
-  readonly limits?: Partial<ShelfLimits> | undefined;
+  readonly limits?: Partial<StoreLimits> | undefined;
   /** Milliseconds that only grow. For tests. */
   readonly now?: (() => number) | undefined;
   /** Of listeners that throw. Default: none. */

@@ -118,13 +118,13 @@ export class CompletionRun {
 
   onStatus(news: StatusUpdate): void {
     this.#news = news.step === "found" ? null : news;
-    this.#listeners.tell({ type: "news", news });
+    this.#listeners.notify({ type: "news", news });
   }
 
   onPlace(place: number | null, etaMs: number | null): void {
     this.#place = place;
     this.#turnAt = etaMs === null ? null : performance.now() + etaMs;
-    if (place !== null) this.#listeners.tell({ type: "place", place, etaMs });
+    if (place !== null) this.#listeners.notify({ type: "place", place, etaMs });
   }
 
   async #consume(stream: OpenedCompletion): Promise<void> {
@@ -132,7 +132,7 @@ export class CompletionRun {
       for await (const event of stream) {
         // Whatever was waited for is over.
         this.#news = null;
-        this.#listeners.tell(event);
+        this.#listeners.notify(event);
       }
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -143,7 +143,7 @@ export class CompletionRun {
     this.#last = stream.snapshot();
     this.#stream = null;
     this.#endedAt = Date.now();
-    this.#listeners.tell({ type: "ended" });
+    this.#listeners.notify({ type: "ended" });
     this.#listeners.clear();
     this.#watchers = 0;
   }

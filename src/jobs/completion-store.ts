@@ -1,15 +1,15 @@
 import type { CompletionRun } from "./completion-run.js";
 
-export interface ShelfLimits {
+export interface StoreLimits {
   /** How long a finished completion is kept, in milliseconds. */
   readonly keptMs: number;
-  /** How many finished ones are kept. */
+  /** How many finished completions are kept. */
   readonly most: number;
-  /** How much their text may come to, in bytes. */
+  /** The size of all texts that are kept, in bytes. */
   readonly mostBytes: number;
 }
 
-export const SHELF_LIMITS: ShelfLimits = {
+export const STORE_LIMITS: StoreLimits = {
   keptMs: 30 * 60_000,
   most: 200,
   mostBytes: 64 * 1024 * 1024,
@@ -17,48 +17,48 @@ export const SHELF_LIMITS: ShelfLimits = {
 
 interface Finished {
   readonly bytes: number;
-  /** By the clock of the shelf. */
+  /** By the clock of the store. */
   readonly since: number;
 }
 
-/** All completions that can be asked for: those under way, and the finished ones for a while. */
+/** The completions that a call can read: the running ones, and the finished ones until their eviction. */
 export class CompletionStore {
-  readonly #limits: ShelfLimits;
+  readonly #limits: StoreLimits;
   readonly #now: () => number;
   /** In the order in which they began. */
   readonly #runs = new Map<string, CompletionRun>();
   /** In the order in which they ended. */
   readonly #finished = new Map<string, Finished>();
-  /** Those that a batch has still to hand over, whether or not they have ended. */
-  readonly #promises = new Set<string>();
-  /** The finished ones of these. They are not counted, since a batch is larger than the shelf. */
-  readonly #promised = new Map<string, Finished>();
+  /** Completions that their batch has not returned yet. */
+  readonly #pinnedIds = new Set<string>();
+  /** The finished ones of these. The limit on their number does not apply: a batch may exceed it. */
+  readonly #pinned = new Map<string, Finished>();
   #bytes = 0;
   readonly #onGone: (id: string) => void;
 
   /**
-   * @param now Milliseconds that only grow: a clock that is set must not empty the shelf.
+   * @param now Milliseconds that only grow: a clock that is set must not empty the store.
    * @param onGone Called with the id of each evicted completion.
    */
-  constructor(limits: ShelfLimits, now: () => number, onGone: (id: string) => void = () => {}) {
+  constructor(limits: StoreLimits, now: () => number, onGone: (id: string) => void = () => {}) {
     this.#limits = limits;
     this.#now = now;
     this.#onGone = onGone;
   }
 
-  /** @param isPromised Keep it, however many others there are, until it is let go. */
-  add(run: CompletionRun, isPromised = false): void {
+  /** @param isPinned Exempt from the limit on the number until {@link unpin}. */
+  add(run: CompletionRun, isPinned = false): void {
     this.#runs.set(run.id, run);
-    if (isPromised) this.#promises.add(run.id);
+    if (isPinned) this.#pinnedIds.add(run.id);
     void run.ended.then(() => this.#finish(run));
   }
 
-  /** Its batch has handed it over: from now on it is kept as any other. */
-  letGo(id: string): void {
-    this.#promises.delete(id);
-    const finished = this.#promised.get(id);
+  /** Its batch has returned it: the usual limits apply from now on. */
+  unpin(id: string): void {
+    this.#pinnedIds.delete(id);
+    const finished = this.#pinned.get(id);
     if (finished === undefined) return;
-    this.#promised.delete(id);
+    this.#pinned.delete(id);
     this.#finished.set(id, { ...finished, since: this.#now() });
     this.#prune();
   }
@@ -79,7 +79,7 @@ export class CompletionStore {
     const characters = text.length + (reasoning?.length ?? 0) + warnings.join("").length;
     // Two bytes a character, as strings are held.
     const bytes = 2 * characters;
-    const finished = this.#promises.has(run.id) ? this.#promised : this.#finished;
+    const finished = this.#pinnedIds.has(run.id) ? this.#pinned : this.#finished;
     finished.set(run.id, { bytes, since: this.#now() });
     this.#bytes += bytes;
     this.#prune();
@@ -88,7 +88,7 @@ export class CompletionStore {
   /** The oldest go first; the one that has just ended stays whatever its size. */
   #prune(): void {
     this.#pruneOne(this.#finished, this.#limits.most);
-    this.#pruneOne(this.#promised, Number.POSITIVE_INFINITY);
+    this.#pruneOne(this.#pinned, Number.POSITIVE_INFINITY);
   }
 
   #pruneOne(finished: Map<string, Finished>, most: number): void {
@@ -98,7 +98,7 @@ export class CompletionStore {
       const isTooMuch = finished.size > most || (this.#bytes > mostBytes && !isLast);
       if (this.#now() - since <= keptMs && !isTooMuch) return;
       finished.delete(id);
-      this.#promises.delete(id);
+      this.#pinnedIds.delete(id);
       this.#runs.delete(id);
       this.#bytes -= bytes;
       this.#onGone(id);

@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import {
   type Admit,
@@ -13,10 +12,9 @@ import {
   cancelledError,
   closedError,
   FoundryError,
-  MAX_TIMER_MS,
-  onAbort,
   parseArguments,
   toFoundryError,
+  waitFor,
 } from "../lib/index.js";
 import { notFound, stoppedError } from "./completion-errors.js";
 import type {
@@ -31,7 +29,7 @@ import type {
 } from "./completion-options.js";
 import { CompletionRun } from "./completion-run.js";
 import type { CompletionState } from "./completion-state.js";
-import { CompletionStore, SHELF_LIMITS } from "./completion-store.js";
+import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
 import { GatedStream, refusedCompletion } from "./gated-stream.js";
 import { Ids } from "./ids.js";
 import { Listeners } from "./listeners.js";
@@ -55,13 +53,13 @@ const STOP_MS = 2000;
  * @example
  * const { state } = client.completions.start({ prompt: "Tell me a long story" });
  * const later = await client.completions.wait(state.id, { withinMs: 45_000 });
- * console.log(later.status, later.text);
+ * later.text; // all of it, or the text after 45 s
  */
 export class Completions {
   readonly #completer: Completer;
   readonly #options: CompletionsOptions;
   readonly #ids = new Ids();
-  readonly #shelf: CompletionStore;
+  readonly #store: CompletionStore;
   readonly #queue: Queue;
   readonly #listeners: Listeners<[id: string, what: Change]>;
   #slots: number;
@@ -74,8 +72,8 @@ export class Completions {
     this.#slots = typeof options.concurrency === "number" ? options.concurrency : 1;
     const now = options.now ?? (() => performance.now());
     this.#queue = new Queue({ limit: options.queueLimit ?? QUEUE_LIMIT, now });
-    this.#shelf = new CompletionStore({ ...SHELF_LIMITS, ...options.limits }, now, (id) =>
-      this.#listeners.tell(id, "gone"),
+    this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
+      this.#listeners.notify(id, "gone"),
     );
   }
 
@@ -117,9 +115,9 @@ export class Completions {
           admit: this.#admit(caller, false, own),
         }),
     });
-    run.watch(({ type }) => this.#listeners.tell(id, type));
-    this.#shelf.add(run);
-    this.#listeners.tell(id, "started");
+    run.watch(({ type }) => this.#listeners.notify(id, type));
+    this.#store.add(run);
+    this.#listeners.notify(id, "started");
     return { state: run.state(), joined: false };
   }
 
@@ -155,11 +153,11 @@ export class Completions {
       },
     });
     run.watch((event) => {
-      this.#listeners.tell(id, event.type);
+      this.#listeners.notify(id, event.type);
       onEvent(event);
     });
-    this.#shelf.add(run, true);
-    this.#listeners.tell(id, "started");
+    this.#store.add(run, true);
+    this.#listeners.notify(id, "started");
     return id;
   }
 
@@ -167,8 +165,8 @@ export class Completions {
    * A batch has handed over what came of a completion.
    * @internal
    */
-  letGo(id: string): void {
-    this.#shelf.letGo(id);
+  unpin(id: string): void {
+    this.#store.unpin(id);
   }
 
   /**
@@ -186,7 +184,7 @@ export class Completions {
 
   /** All that are under way or kept, the newest first. */
   list(): CompletionState[] {
-    return this.#shelf.all().map((run) => run.state());
+    return this.#store.all().map((run) => run.state());
   }
 
   /**
@@ -201,31 +199,23 @@ export class Completions {
     const { withinMs, signal, onEvent } = options;
     if (signal?.aborted === true) throw cancelledError();
     if (run.hasEnded || withinMs === 0) return readBy(run);
-    const over = new AbortController();
-    let unwatch = (): void => {};
-    let stopListening: (() => void) | undefined;
-    const broken = new Promise<never>((_resolve, reject) => {
-      unwatch = run.watch((event) => {
-        try {
-          onEvent?.(event);
-        } catch (defect) {
-          // A bug of the waiting caller must not end the completion.
-          reject(defect);
-        }
-      });
-      stopListening = signal && onAbort(signal, () => reject(cancelledError()));
+    let fail = (_defect: unknown): void => {};
+    const failed = new Promise<never>((_resolve, reject) => {
+      fail = reject;
     });
-    const time =
-      withinMs === undefined
-        ? broken
-        : setTimeout(Math.min(withinMs, MAX_TIMER_MS), undefined, { signal: over.signal });
+    const unwatch = run.watch((event) => {
+      try {
+        onEvent?.(event);
+      } catch (defect) {
+        // A bug of the waiting caller must not end the completion.
+        fail(defect);
+      }
+    });
     try {
-      await Promise.race([run.ended, broken, time.catch(() => broken)]);
+      await waitFor(Promise.race([run.ended, failed]), { withinMs, signal });
       return readBy(run);
     } finally {
       unwatch();
-      stopListening?.();
-      over.abort();
     }
   }
 
@@ -240,7 +230,7 @@ export class Completions {
     // A load that waits for another one has not begun, and never will.
     const status = run.isWaitingForOthers ? "queued" : run.state().status;
     run.stop(stoppedError());
-    await Promise.race([run.ended, setTimeout(STOP_MS, undefined, { ref: false })]);
+    await waitFor(run.ended, { withinMs: STOP_MS, ref: false });
     const state = readBy(run);
     // It may have come to its end in the same moment.
     const cameToItsEnd = run.hasEnded && state.status !== "cancelled";
@@ -255,7 +245,7 @@ export class Completions {
    * @returns whether it was stopped.
    */
   abandon(id: string): boolean {
-    const run = this.#shelf.get(id);
+    const run = this.#store.get(id);
     if (run === null || run.hasEnded) return false;
     run.claims -= 1;
     if (run.claims > 0 || this.watchersOf(id) > 0) return false;
@@ -265,7 +255,7 @@ export class Completions {
 
   /** The host abandoned its call. The completion goes on, and an identical call can join it. */
   detach(id: string): void {
-    const run = this.#shelf.get(id);
+    const run = this.#store.get(id);
     // Also where it has just ended: its answer came too late for the host.
     if (run !== null) run.isDetached = true;
   }
@@ -273,7 +263,7 @@ export class Completions {
   /** How many calls wait for a completion now. */
   watchersOf(id: string): number {
     // The listener behind `onChange` is not a caller.
-    return Math.max(0, (this.#shelf.get(id)?.watchers ?? 0) - 1);
+    return Math.max(0, (this.#store.get(id)?.watchers ?? 0) - 1);
   }
 
   /** Calls the listener at every change of a completion. Returns the function that removes it. */
@@ -300,10 +290,10 @@ export class Completions {
   /** Stops all; what waits for them is answered. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const running = this.#shelf.all().filter((run) => !run.hasEnded);
+    const running = this.#store.all().filter((run) => !run.hasEnded);
     for (const run of running) run.stop(closedError());
     const ended = Promise.all(running.map((run) => run.ended));
-    await Promise.race([ended, setTimeout(STOP_MS, undefined, { ref: false })]);
+    await waitFor(ended, { withinMs: STOP_MS, ref: false });
   }
 
   /** Whether a completion that was stopped in this status leaves the device at work. */
@@ -322,7 +312,7 @@ export class Completions {
   }
 
   #sameAs(key: string): CompletionRun | null {
-    const same = this.#shelf.all().filter((run) => run.key === key);
+    const same = this.#store.all().filter((run) => run.key === key);
     const fitting = same.find((run) => {
       // A detached completion is joined also after its end: its result has not been read.
       if (run.hasEnded) return run.isDetached && run.state().status === "completed";
@@ -332,7 +322,7 @@ export class Completions {
   }
 
   #find(id: string): CompletionRun {
-    const run = this.#shelf.get(id);
+    const run = this.#store.get(id);
     if (run !== null) return run;
     throw notFound(id, this.#ids);
   }

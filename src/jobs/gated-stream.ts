@@ -1,5 +1,5 @@
 import type { Completion, CompletionEvent, CompletionStatus } from "../foundry/index.js";
-import { cancelledError, type FoundryError, onAbort, toFoundryError } from "../lib/index.js";
+import { type FoundryError, toFoundryError, untilAborted } from "../lib/index.js";
 
 /** A completion as the service's client makes it. */
 export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
@@ -23,7 +23,7 @@ export const NOT_REACHED: ReadonlySet<string> = new Set([
   "TIMEOUT",
 ]);
 
-export interface TurnStreamParts {
+export interface GatedStreamParts {
   readonly turn: Turn;
   /** Begins nothing before it is iterated. */
   readonly open: () => OpenedCompletion;
@@ -36,13 +36,13 @@ export interface TurnStreamParts {
  * reach the service. Until then it is a small record.
  */
 export class GatedStream implements OpenedCompletion {
-  readonly #parts: TurnStreamParts;
+  readonly #parts: GatedStreamParts;
   #stream: OpenedCompletion;
   #heldMs = 0;
   /** What became of it where it ended while it waited. */
   #ended: CompletionStatus | null = null;
 
-  constructor(parts: TurnStreamParts) {
+  constructor(parts: GatedStreamParts) {
     this.#parts = parts;
     this.#stream = parts.open();
   }
@@ -85,7 +85,7 @@ export class GatedStream implements OpenedCompletion {
     if (failure !== null) this.#stream = this.#parts.open();
     const since = performance.now();
     try {
-      await unlessAborted(turn, this.#parts.signal);
+      await untilAborted(turn, this.#parts.signal);
     } catch (thrown) {
       const error = toFoundryError(thrown);
       // Stops the clock of what never began.
@@ -95,19 +95,6 @@ export class GatedStream implements OpenedCompletion {
     } finally {
       this.#heldMs += performance.now() - since;
     }
-  }
-}
-
-async function unlessAborted(turn: Promise<void>, signal: AbortSignal): Promise<void> {
-  let stopListening = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    if (signal.aborted) reject(cancelledError());
-    else stopListening = onAbort(signal, () => reject(cancelledError()));
-  });
-  try {
-    await Promise.race([turn, aborted]);
-  } finally {
-    stopListening();
   }
 }
 

@@ -29,7 +29,7 @@ export class Listeners<Event extends readonly unknown[]> {
     return () => this.#listeners.delete(own);
   }
 
-  tell(...event: Event): void {
+  notify(...event: Event): void {
     for (const listener of [...this.#listeners]) listener(...event);
   }
 

@@ -99,7 +99,7 @@ class LoadProgress {
 
   update(update: StatusUpdate): void {
     this.#update = update.step === "found" ? null : update;
-    this.#listeners.tell(update);
+    this.#listeners.notify(update);
   }
 
   /** Runs the work to its end. Never rejects: its error becomes part of the state. */

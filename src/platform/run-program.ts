@@ -208,7 +208,7 @@ class RunningProgram {
     this.#exited = true;
     this.#end ??= { kind: "exited", code, signal };
     if (this.#isDone) {
-      this.#letGo();
+      this.#release();
       return;
     }
     this.#after(LONGEST_DRAIN_MS, () => this.#finish());
@@ -254,14 +254,14 @@ class RunningProgram {
     if (this.#isDone) return;
     for (const output of [this.#stdout, this.#stderr]) this.#tell(output.end());
     this.#conclude();
-    this.#letGo();
+    this.#release();
   }
 
   #fail(thrown: unknown): void {
     if (this.#isDone) return;
     this.#reject(thrown);
     this.#conclude();
-    this.#letGo();
+    this.#release();
   }
 
   #conclude(): void {
@@ -272,7 +272,7 @@ class RunningProgram {
     this.#settle({ end: this.#end ?? { kind: "timed_out" }, ...this.#soFar() });
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#child.stdout.destroy();
     this.#child.stderr.destroy();
     this.#child.unref();

@@ -197,7 +197,7 @@ test("demo keeps the server's log out where the level is blank", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
-test.for(["demo", "simulate"])("%s explains what nobody foresaw, without a stack", async (name) => {
+test.for(["demo", "simulate"])("%s explains an unexpected error without a stack", async (name) => {
   // A file where there should be a folder for temporary ones.
   const settings = { TMPDIR: MAIN, TEMP: MAIN, TMP: MAIN };
   const plain = await run([name], settings);

@@ -2,10 +2,10 @@ import { expect, it } from "vitest";
 import { CompletionProgress } from "../../src/foundry/completion/progress.js";
 import { CompletionStream } from "../../src/foundry/completion/stream.js";
 import { CompletionRun } from "../../src/jobs/completion-run.js";
-import { CompletionStore, type ShelfLimits } from "../../src/jobs/completion-store.js";
+import { CompletionStore, type StoreLimits } from "../../src/jobs/completion-store.js";
 
 /** A shelf on a clock that the test moves. */
-function shelfOf(limits: Partial<ShelfLimits>) {
+function shelfOf(limits: Partial<StoreLimits>) {
   let time = 0;
   const gone: string[] = [];
   const most = { keptMs: 1000, most: 100, mostBytes: 1_000_000, ...limits };

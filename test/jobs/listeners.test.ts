@@ -17,9 +17,9 @@ it("a listener that throws is logged, and the others are told", () => {
     throw new Error("of a listener");
   });
   const forget = listeners.add((figure) => told.push(figure), [1]);
-  listeners.tell(2);
+  listeners.notify(2);
   expect([forget(), forget()]).toEqual([true, false]);
-  listeners.tell(3);
+  listeners.notify(3);
   expect(told).toEqual([1, 2]);
   expect(said).toEqual(["a listener threw", "a listener threw"]);
 });

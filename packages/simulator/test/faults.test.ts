@@ -226,7 +226,7 @@ describe("which requests a fault meets", () => {
   });
 });
 
-describe("a fault that is none", () => {
+describe("an invalid fault", () => {
   const wrong: [string, RegExp][] = [
     ["explode", /fault: "explode" is unknown; allowed: reset, close, /],
     [

@@ -231,7 +231,7 @@ class Scan {
     const origin = isLeftOver
       ? ": left over from the old command line, or an editor extension's"
       : "";
-    const guess = owner === "unknown" ? ", and the system does not show whose it is" : "";
+    const guess = owner === "unknown" ? ", and its owner is unknown" : "";
     return probed.outcome + origin + guess;
   }
 

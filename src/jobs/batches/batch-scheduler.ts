@@ -104,7 +104,7 @@ export class BatchScheduler {
       this.#lookLater(this.#outage);
       return;
     }
-    while (this.#held.size > 0 && this.#active.size < this.#options.window()) this.#letGo();
+    while (this.#held.size > 0 && this.#active.size < this.#options.window()) this.#release();
   }
 
   /** One after the other, so that a service that is not back costs one attempt. */
@@ -114,11 +114,11 @@ export class BatchScheduler {
     outage.timer = setTimeout(() => {
       outage.timer = null;
       outage.pauseMs = Math.min(longestMs, 2 * outage.pauseMs);
-      this.#letGo();
+      this.#release();
     }, outage.pauseMs);
   }
 
-  #letGo(): void {
+  #release(): void {
     const index = Math.min(...this.#held.keys());
     const held = this.#held.get(index);
     if (held === undefined) return;

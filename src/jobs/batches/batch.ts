@@ -145,7 +145,7 @@ export class Batch {
     if (item === undefined) return;
     item.isTaken = true;
     this.#touchedAt = this.#now();
-    this.#completions.letGo(item.id);
+    this.#completions.unpin(item.id);
   }
 
   /**

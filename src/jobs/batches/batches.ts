@@ -1,5 +1,5 @@
 import { closedError, FoundryError } from "../../lib/index.js";
-import { SHELF_LIMITS } from "../completion-store.js";
+import { STORE_LIMITS } from "../completion-store.js";
 import type { Completions } from "../completions.js";
 import { Batch, type BatchEntry, type BatchResult } from "./batch.js";
 import type { BatchSchedulerOptions } from "./batch-scheduler.js";
@@ -147,7 +147,7 @@ export class Batches {
   }
 
   #prune(): void {
-    const { keptMs = SHELF_LIMITS.keptMs } = this.#options;
+    const { keptMs = STORE_LIMITS.keptMs } = this.#options;
     for (const batch of this.#batches.values()) {
       if (!batch.hasEnded || this.#now() - batch.touchedAt <= keptMs) continue;
       this.forget(batch);

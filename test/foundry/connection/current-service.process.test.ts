@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { startFoundryCli } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CurrentService } from "../../../src/foundry/connection/current-service.js";
@@ -19,6 +21,20 @@ async function machineOf(url: string) {
   return { current, installation, moveTo, options };
 }
 
+/** The address of a C1 that answers one request, the probe of a search, and is gone after it. */
+async function leavingService(): Promise<string> {
+  const server = createServer((_request, response) => {
+    server.close();
+    response.setHeader("connection", "close").end(JSON.stringify({ modelDirPath: "/models" }));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return `http://127.0.0.1:${address.port}`;
+}
+
 const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
   action: "Wait.",
   retryable: true,
@@ -26,6 +42,20 @@ const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
 });
 
 describe("a service that was lost", () => {
+  it("is searched for again by a health check that found it at addresses where it ended", async () => {
+    const { url } = await simulate();
+    const gone = [await leavingService(), await leavingService()];
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { printsAtFirst: gone.map((each) => running(each)), prints: running(url) },
+    });
+    const { cliPath, machine } = installation;
+    const client = new FoundryClient({ autostart: false, embedded: false, cliPath }, machine);
+    onTestFinished(() => client.close());
+
+    expect(await client.healthCheck()).toMatchObject({ status: "healthy", endpoint: url });
+  });
+
   it("lets calls between two requests notice it, and continue on the next service", async () => {
     const [before, after] = [await simulate(), await simulate()];
     const { current, moveTo } = await machineOf(before.url);
