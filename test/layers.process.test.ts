@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { removeFolder } from "./temporary-folder.js";
 
 const importing = (...paths: readonly string[]): string =>
   paths.map((path) => `export * from ${JSON.stringify(path)};\n`).join("");
@@ -83,7 +84,7 @@ beforeAll(async () => {
     );
   });
   said = output.split("\n").filter((line) => line.startsWith("::error "));
-  await rm(project, { recursive: true });
+  await removeFolder(project);
 }, 60_000);
 
 /** The rules that a file breaks. */

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { contentOf, get, jsonOf, post } from "../../packages/simulator/test/ask.js";
 import { allowedPort, cliUse, simulate } from "../../src/commands/simulate.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 function collected() {
   const written = { stdout: "", stderr: "" };
@@ -79,7 +79,7 @@ describe("foundry-local-mcp simulate", () => {
     "puts the command line of %s into a directory, and takes it away",
     async (...row) => {
       const [dialect, args, expected] = row;
-      const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+      const directory = await temporaryFolder("foundry-local-mcp-test-");
       const { written, output } = collected();
       const ended = simulate(["--dialect", dialect, "--cli", directory], output);
       const url = await firstLine(written);
@@ -88,7 +88,6 @@ describe("foundry-local-mcp simulate", () => {
       process.emit("SIGTERM", "SIGTERM");
       await ended;
       const left = await readdir(directory);
-      await rm(directory, { recursive: true });
       expect(stdout).toContain(expected.replace("HERE", url));
       expect(written.stderr).toContain("simulated Foundry Local");
       expect(written.stderr).toContain(cliUse(process.platform, { directory, script }));
@@ -97,7 +96,7 @@ describe("foundry-local-mcp simulate", () => {
   );
 
   it("leaves a real command line alone", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+    const directory = await temporaryFolder("foundry-local-mcp-test-");
     await writeFile(join(directory, "foundry.mjs"), "the real one");
     const refused = simulate(["--cli", directory], collected().output);
     await expect(refused).rejects.toMatchObject({
@@ -106,11 +105,10 @@ describe("foundry-local-mcp simulate", () => {
       action: "Allowed: a directory that can be written to, without a foundry in it.",
     });
     expect(await readFile(join(directory, "foundry.mjs"), "utf8")).toBe("the real one");
-    await rm(directory, { recursive: true });
   });
 
   it("leaves the command line of another that still runs alone", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
+    const directory = await temporaryFolder("foundry-local-mcp-test-");
     const first = collected();
     const ended = simulate(["--cli", directory], first.output);
     const url = await firstLine(first.written);
@@ -125,7 +123,6 @@ describe("foundry-local-mcp simulate", () => {
     process.emit("SIGTERM", "SIGTERM");
     await ended;
     const left = await readdir(directory);
-    await rm(directory, { recursive: true });
     expect(answer.stdout).toContain(url);
     expect(left).toEqual([]);
   });
@@ -151,8 +148,7 @@ describe("foundry-local-mcp simulate", () => {
   });
 
   async function answersFile(text: string): Promise<string> {
-    const directory = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
-    onTestFinished(() => rm(directory, { recursive: true }));
+    const directory = await temporaryFolder("foundry-local-mcp-test-");
     const file = join(directory, "answers.json");
     await writeFile(file, text);
     return file;

@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import { temporaryFolder } from "../temporary-folder.js";
 import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { simulated } from "./simulated.js";
 
@@ -117,14 +117,13 @@ test("demo goes through the main job with nothing but Node, and streams a comple
 });
 
 /** A folder for all that is temporary, so that what is left behind is seen. */
-async function temporaryFolder(): Promise<{ path: string; settings: Settings }> {
-  const path = await mkdtemp(join(tmpdir(), "demo-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+async function folderOfSettings(): Promise<{ path: string; settings: Settings }> {
+  const path = await temporaryFolder("demo-");
   return { path, settings: { TMPDIR: path, TEMP: path, TMP: path } };
 }
 
 test("demo leaves what the user has alone, and nothing behind", async () => {
-  const { path, settings } = await temporaryFolder();
+  const { path, settings } = await folderOfSettings();
   const users = await simulated();
   const home = join(path, "home");
   await mkdir(join(home, ".foundry"), { recursive: true });
@@ -147,7 +146,7 @@ test("demo leaves what the user has alone, and nothing behind", async () => {
 test.skipIf(process.platform === "win32").for(["at once", "while it loads"])(
   "demo that is interrupted %s leaves nothing behind",
   async (when) => {
-    const { path, settings } = await temporaryFolder();
+    const { path, settings } = await folderOfSettings();
     const demo = started(["demo"], settings);
     if (when === "at once") {
       while ((await readdir(path)).length === 0) await setTimeout(2);

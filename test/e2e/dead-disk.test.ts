@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../temporary-folder.js";
 import type { Executable } from "./executable.js";
 import { WireHost } from "./wire-host.js";
 
@@ -15,8 +15,7 @@ const ENDINGS: readonly (readonly [string, (server: Executable) => void])[] = [
 ];
 
 async function home(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "home-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  const path = await temporaryFolder("home-");
   return path;
 }
 

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import {
   type FoundryCliOptions,
@@ -10,6 +9,7 @@ import {
   startSimulator,
 } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
+import { temporaryFolder } from "../temporary-folder.js";
 import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { MODELS } from "./simulated.js";
@@ -41,8 +41,7 @@ export class FoundryMachine {
   ) {}
 
   static async start(options: MachineOptions): Promise<FoundryMachine> {
-    const home = await mkdtemp(join(tmpdir(), "foundry-local-mcp-machine-"));
-    onTestFinished(() => rm(home, { recursive: true, force: true, maxRetries: 10 }));
+    const home = await temporaryFolder("foundry-local-mcp-machine-");
     const simulator = await startSimulator({
       dialect: options.dialect,
       models: MODELS,

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ModelOptions, startSimulator } from "foundry-local-simulator";
+import { removeFolder } from "../temporary-folder.js";
 import { type Role, type Target, type TargetModel, TEXTS } from "./target.js";
 
 const ends = { text: TEXTS.ends };
@@ -85,7 +86,7 @@ export async function simulatorTarget(
     },
     close: async () => {
       await simulator.close();
-      await rm(modelCachePath, { recursive: true, force: true });
+      await removeFolder(modelCachePath);
     },
   };
 }

@@ -1,20 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
 import type { FoundryClientOptions } from "../../src/foundry/index.js";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { type Machine, thisMachine } from "../../src/platform/machine.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 /** A simulated service whose model cache is on this machine. It ends with the test. */
 export async function simulate(options: SimulatorOptions = {}): Promise<Simulator> {
-  const modelCachePath = await mkdtemp(join(tmpdir(), "cache-"));
+  const modelCachePath = await temporaryFolder("cache-");
   const simulator = await startSimulator({ modelCachePath, ...options });
-  onTestFinished(async () => {
-    await simulator.close();
-    await rm(modelCachePath, { recursive: true, force: true });
-  });
+  onTestFinished(() => simulator.close());
   return simulator;
 }
 

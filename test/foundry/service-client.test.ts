@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
+import { temporaryFolder } from "../temporary-folder.js";
 import { askedOf, clientOf, simulate } from "./fixtures.js";
 
 const CHAT = "/v1/chat/completions";
@@ -121,8 +119,7 @@ describe("FoundryClient", () => {
   });
 
   it("where there is no Foundry Local says how to get one, whatever is asked", async () => {
-    const home = await mkdtemp(join(tmpdir(), "foundry-local-mcp-nobody-"));
-    onTestFinished(() => rm(home, { recursive: true }));
+    const home = await temporaryFolder("foundry-local-mcp-nobody-");
     const machine = { platform: "linux", arch: "x64", environment: { PATH: home }, home } as const;
     const client = new FoundryClient({ embedded: false }, machine);
     const error = { code: "NO_ENDPOINT", action: expect.stringContaining("FOUNDRY_ENDPOINT") };

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
@@ -10,6 +7,7 @@ import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.j
 import { silentLogger } from "../../src/log.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { createServer } from "../../src/mcp/server.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 /** A simulated service that ends with the test. */
 export async function simulatedService(options: SimulatorOptions = {}) {
@@ -20,8 +18,7 @@ export async function simulatedService(options: SimulatorOptions = {}) {
 
 /** A folder for the simulator's files, so that aliases and downloads are known. */
 export async function cacheFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "foundry-local-mcp-test-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder("foundry-local-mcp-test-");
   return folder;
 }
 

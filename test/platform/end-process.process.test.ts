@@ -1,12 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isWaitingForThreads } from "../../src/platform/end-process.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const PROGRAM = fileURLToPath(new URL("ending-process.ts", import.meta.url));
 
@@ -28,8 +27,7 @@ describe("the end of this process", () => {
   it.skipIf(process.platform === "win32")(
     "comes although a thread waits for a file for ever, after the last words",
     async () => {
-      const folder = await mkdtemp(join(tmpdir(), "ending-"));
-      onTestFinished(() => rm(folder, { recursive: true }));
+      const folder = await temporaryFolder("ending-");
       execFileSync("mkfifo", [join(folder, "pipe")]);
       expect(await endOf(join(folder, "pipe"))).toEqual({
         code: null,

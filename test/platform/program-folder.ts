@@ -1,6 +1,7 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "../temporary-folder.js";
 
 /** A folder of small programs, for tests that run them. */
 export class ProgramFolder {
@@ -26,6 +27,6 @@ export class ProgramFolder {
   }
 
   remove(): Promise<void> {
-    return rm(this.path, { recursive: true, force: true });
+    return removeFolder(this.path);
   }
 }

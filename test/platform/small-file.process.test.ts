@@ -1,17 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { inPool, LATE } from "../../src/platform/pool.js";
 import { readSmallFile } from "../../src/platform/small-file.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const LIMITS = { maxBytes: 1000, timeoutMs: 10_000 };
 const isPosix = process.platform !== "win32";
 
 async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "small-"));
-  onTestFinished(() => rm(path, { recursive: true }));
+  const path = await temporaryFolder("small-");
   return path;
 }
 

@@ -1,9 +1,10 @@
-import { cp, mkdtemp, rm, truncate } from "node:fs/promises";
+import { cp, mkdtemp, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { EmbeddedService } from "../../src/foundry/embedded/index.js";
 import { FoundryClient } from "../../src/jobs/index.js";
+import { removeFolder } from "../temporary-folder.js";
 import {
   installInto,
   type Library,
@@ -24,7 +25,7 @@ const services: EmbeddedService[] = [];
 afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.close()));
 });
-afterAll(() => rm(root, { recursive: true, force: true }));
+afterAll(() => removeFolder(root));
 
 /** Nothing of the user's is read or written, and nothing but loopback is called. */
 function embedded(folder: string): EmbeddedService {

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { removeFolder } from "../temporary-folder.js";
 import { realDirectory } from "./lines.js";
 import { CannotRunHere, findPython, modelsDirectory, pythonWith } from "./python.js";
 
@@ -72,7 +73,7 @@ async function installedSdk(): Promise<string> {
       .slice(1);
     if (!existsSync(sdk)) throw new CannotRunHere(`${SDK} could not be installed: ${reason}`);
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await removeFolder(unfinished);
   }
   return sdk;
 }

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { removeFolder } from "../temporary-folder.js";
 import { ownFile, realDirectory } from "./lines.js";
 
 const run = promisify(execFile);
@@ -52,7 +53,7 @@ export async function pythonWith(name: string, python: string): Promise<string> 
     await linkRuntime(unfinished);
     await moveInto(unfinished, directory);
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await removeFolder(unfinished);
   }
   return interpreter;
 }
@@ -125,7 +126,7 @@ export async function modelsDirectory(python: string, speed: ModelSpeed): Promis
     ]);
     await moveInto(unfinished, directory);
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await removeFolder(unfinished);
   }
   return directory;
 }

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
+import { removeFolder } from "../temporary-folder.js";
 import { ownFile, realDirectory, type ServiceLine, serviceLines } from "./lines.js";
 import { CannotRunHere, findPython, modelsDirectory, pythonWith } from "./python.js";
 
@@ -154,7 +155,7 @@ async function startService(
   });
   const stop = async () => {
     await end(child, ended);
-    await rm(state, { recursive: true, force: true });
+    await removeFolder(state);
   };
   const first = await firstLine(child, ended);
   if (first === undefined) {
@@ -249,7 +250,7 @@ async function removeAbandonedRuns(): Promise<void> {
   await mkdir(runs, { recursive: true });
   for (const name of await readdir(runs)) {
     if (!isRunning(Number.parseInt(name, 10))) {
-      await rm(join(runs, name), { recursive: true, force: true });
+      await removeFolder(join(runs, name));
     }
   }
 }

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startFoundryCli } from "foundry-local-simulator";
@@ -9,6 +8,7 @@ import { runProgram } from "../../src/platform/run-program.js";
 import { windowsProgram } from "../../src/platform/windows-program.js";
 import { environmentWith, MAIN, type Settings } from "../e2e/executable.js";
 import { simulated } from "../e2e/simulated.js";
+import { temporaryFolder } from "../temporary-folder.js";
 import { Server } from "./server.js";
 
 /** Compiled from the C beside them by scripts/test-windows.sh. */
@@ -19,8 +19,7 @@ const canRun = process.platform === "win32" && existsSync(PLANT) && existsSync(L
 const SYSTEM = windowsProgram("", process.env);
 
 async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "windows ü "));
-  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 10 }));
+  const path = await temporaryFolder("windows ü ");
   return path;
 }
 

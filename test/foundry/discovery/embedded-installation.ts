@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 import type { Logger } from "../../../src/log.js";
+import { removeFolder } from "../../temporary-folder.js";
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -32,7 +33,7 @@ export async function installEmbedded(version = "1.2.3"): Promise<EmbeddedInstal
   );
   const home = join(root, "home");
   await mkdir(home);
-  return { home, folder, childFile, remove: () => rm(root, { recursive: true, force: true }) };
+  return { home, folder, childFile, remove: () => removeFolder(root) };
 }
 
 /** As `scripts/build.ts` builds. */

@@ -1,16 +1,17 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { modelCacheOf } from "../../../src/foundry/embedded/model-cache.js";
 import { findSdk } from "../../../src/foundry/embedded/sdk.js";
+import { removeFolder } from "../../temporary-folder.js";
 
 let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "foundry-local-mcp-places-"));
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
+afterEach(() => removeFolder(root));
 
 async function install(folder: string, manifest: string): Promise<string> {
   const sdk = join(root, folder, "node_modules", "foundry-local-sdk");

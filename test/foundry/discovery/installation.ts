@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Discovery, type DiscoveryOptions } from "../../../src/foundry/discovery/index.js";
 import type { Machine } from "../../../src/platform/machine.js";
 import { isProcessAlive } from "../../../src/platform/process-alive.js";
+import { temporaryFolder } from "../../temporary-folder.js";
 
 /** What one command of the stand-in does, such as `server status`. */
 export interface Command {
@@ -23,12 +23,8 @@ export class Installation {
   private constructor(readonly home: string) {}
 
   static async make(): Promise<Installation> {
-    const home = await mkdtemp(join(tmpdir(), "home-"));
-    const installation = new Installation(home);
-    onTestFinished(async () => {
-      await installation.#endAll();
-      await rm(home, { recursive: true, force: true });
-    });
+    const installation = new Installation(await temporaryFolder("home-"));
+    onTestFinished(() => installation.#endAll());
     return installation;
   }
 

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Simulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
 import {
@@ -15,6 +12,7 @@ import type { KnownModel } from "../../../src/foundry/models/index.js";
 import { Service } from "../../../src/foundry/service/service.js";
 import type { StatusUpdate } from "../../../src/foundry/status.js";
 import { type Machine, thisMachine } from "../../../src/platform/machine.js";
+import { temporaryFolder } from "../../temporary-folder.js";
 
 export const MISSING = {
   id: "walker-generic-cpu:1",
@@ -29,8 +27,7 @@ export const QUICK = { pollMs: 20, settleMs: 3000, graceMs: 200, stallMs: 20_000
 
 /** A machine like this one with a home of its own, so that its downloads wait for no others. */
 export async function machine(): Promise<Machine> {
-  const home = await mkdtemp(join(tmpdir(), "home-"));
-  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const home = await temporaryFolder("home-");
   return { ...thisMachine(), home };
 }
 

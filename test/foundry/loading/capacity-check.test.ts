@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Machine } from "../../../src/platform/machine.js";
+import { removeFolder, temporaryFolder } from "../../temporary-folder.js";
 import { machine } from "../downloads/fixtures.js";
 import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
 
@@ -112,8 +112,7 @@ describe("a download that does not fit onto the disk", () => {
   });
 
   it("needs no room for what is there already", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "cache-"));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder("cache-");
     const small = { ...missing, sizeMb: 4 };
     const simulator = await simulate({ dialect: "S", models: [small], modelCachePath: folder });
     const client = clientOf(simulator.url, {}, await withDisk(2));
@@ -133,11 +132,10 @@ describe("a download that does not fit onto the disk", () => {
   });
 
   it("looks at the nearest folder of this user's home before the first one is made", async () => {
-    const home = await mkdtemp(join(tmpdir(), "home-"));
-    onTestFinished(() => rm(home, { recursive: true }));
+    const home = await temporaryFolder("home-");
     const cache = join(home, ".foundry", "cache", "models");
     const simulator = await simulate({ dialect: "S", models: [missing], modelCachePath: cache });
-    await rm(join(home, ".foundry"), { recursive: true, force: true });
+    await removeFolder(join(home, ".foundry"));
     const asked: string[] = [];
     const freeDiskMb = async (folder: string): Promise<number> => {
       asked.push(folder);

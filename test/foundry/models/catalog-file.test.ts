@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,12 +8,13 @@ import {
   readPublicCatalog,
 } from "../../../src/foundry/models/catalog-file.js";
 import { silentLogger } from "../../../src/log.js";
+import { removeFolder } from "../../temporary-folder.js";
 
 let cache: string;
 beforeEach(async () => {
   cache = await mkdtemp(join(tmpdir(), "catalog-"));
 });
-afterEach(() => rm(cache, { recursive: true }));
+afterEach(() => removeFolder(cache));
 
 const writePublic = (text: string): Promise<void> =>
   writeFile(join(cache, "foundry.modelinfo.json"), text);

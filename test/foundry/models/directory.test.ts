@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -10,12 +10,13 @@ import {
 } from "../../../src/foundry/models/directory.js";
 import type { ListedModel } from "../../../src/foundry/models/index.js";
 import { silentLogger } from "../../../src/log.js";
+import { removeFolder } from "../../temporary-folder.js";
 
 let cache: string;
 beforeEach(async () => {
   cache = await mkdtemp(join(tmpdir(), "cache-"));
 });
-afterEach(() => rm(cache, { recursive: true }));
+afterEach(() => removeFolder(cache));
 
 async function write(path: string, content: unknown): Promise<void> {
   await mkdir(dirname(join(cache, path)), { recursive: true });

@@ -1,15 +1,16 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, parse } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FolderWalk } from "../../../src/foundry/models/folder-walk.js";
 import { readContextLimits, readModelFolders } from "../../../src/foundry/models/model-folders.js";
+import { removeFolder } from "../../temporary-folder.js";
 
 let cache: string;
 beforeEach(async () => {
   cache = await mkdtemp(join(tmpdir(), "folders-"));
 });
-afterEach(() => rm(cache, { recursive: true }));
+afterEach(() => removeFolder(cache));
 
 async function write(path: string, content: string): Promise<void> {
   await mkdir(dirname(join(cache, path)), { recursive: true });

@@ -18,7 +18,7 @@ describe("the program of a stand-in", () => {
   });
   afterAll(async () => {
     await service.close();
-    await rm(place, { recursive: true, force: true });
+    await rm(place, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it.each(["linux", "darwin"] as const)("is an executable and a script on %s", (platform) => {

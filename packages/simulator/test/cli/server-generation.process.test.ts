@@ -28,7 +28,7 @@ describe("the command line from 0.10 on", () => {
   afterEach(async () => {
     await cli.close();
     await simulator.close();
-    await rm(home, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it("says whether the server runs, starts it on a new port, and stops it", async () => {

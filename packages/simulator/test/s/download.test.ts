@@ -51,7 +51,7 @@ describe("a download of S", () => {
     expect(existsSync(file)).toBe(false);
     await download(simulator.url);
     expect(existsSync(file)).toBe(true);
-    await rm(modelCachePath, { recursive: true });
+    await rm(modelCachePath, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it("ends at once when the model is there already", async () => {
