@@ -57,5 +57,12 @@ export {
   type StartOptions,
   type WaitOptions,
 } from "./jobs/index.js";
-export { ERROR_CODES, type ErrorCode, FoundryError, type TimeoutPhase } from "./lib/errors.js";
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  FoundryError,
+  type FoundryErrorJson,
+  type FoundryErrorOptions,
+  type TimeoutPhase,
+} from "./lib/errors.js";
 export type { Logger } from "./log.js";

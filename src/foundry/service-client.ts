@@ -1,10 +1,13 @@
 import { z } from "zod";
 import {
+  abortedError,
+  cancelledError,
   closedError,
   type FoundryError,
   type JoinedSignal,
   joinedSignal,
   parseArguments,
+  throwIfAborted,
   toFoundryError,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
@@ -34,7 +37,10 @@ import type { StatusUpdate } from "./status.js";
 
 /** What every method takes besides its own arguments. */
 export interface CallOptions {
-  /** Aborting it ends the call at once with the error `CANCELLED`. */
+  /**
+   * Aborting it ends the call at once, with the reason as the error's `cause`: `TIMEOUT` for
+   * `AbortSignal.timeout()`, else `CANCELLED`.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Called with the step before the work itself: finding or starting the service, a download. */
   readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
@@ -266,6 +272,7 @@ export class ServiceClient {
     work: (connection: Connection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
+    throwIfAborted(signal);
     const end = this.#endOf(signal);
     try {
       return await this.#current.use({ signal: end.signal, onStatus }, (connection) =>
@@ -286,8 +293,9 @@ export class ServiceClient {
 
   /** Closing and the caller's own signal both end a call; only the latter is a cancellation. */
   #asEnded(error: FoundryError, signal: AbortSignal | undefined): FoundryError {
-    const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
-    return isOurs && error.code === "CANCELLED" ? closedError() : error;
+    if (error.code !== "CANCELLED") return error;
+    if (signal?.aborted === true) return abortedError(signal, error);
+    return this.#closing.signal.aborted ? closedError() : error;
   }
 
   async *#counted(
@@ -298,6 +306,10 @@ export class ServiceClient {
   ): AsyncGenerator<CompletionEvent, void> {
     const end = this.#endOf(leaving, signal);
     try {
+      if (signal?.aborted === true) {
+        progress.end("cancelled");
+        throw cancelledError();
+      }
       yield* run(end.signal);
     } catch (error) {
       // The reader has left, so the error has no receiver.

@@ -43,7 +43,7 @@ export interface EnlistOptions {
 export interface WaitOptions {
   /** Longest wait, in milliseconds; 0 looks only. Default: until it has ended. */
   readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
+  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the completion. */
   readonly signal?: AbortSignal | undefined;
   /** Called with every event during the wait. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;

@@ -9,10 +9,10 @@ import {
   withinMs,
 } from "../foundry/index.js";
 import {
-  cancelledError,
   closedError,
   FoundryError,
   parseArguments,
+  throwIfAborted,
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
@@ -197,7 +197,7 @@ export class Completions {
     const run = this.#find(id);
     parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onEvent } = options;
-    if (signal?.aborted === true) throw cancelledError();
+    throwIfAborted(signal);
     if (run.hasEnded || withinMs === 0) return readBy(run);
     let fail = (_defect: unknown): void => {};
     const failed = new Promise<never>((_resolve, reject) => {
@@ -214,6 +214,9 @@ export class Completions {
     try {
       await waitFor(Promise.race([run.ended, failed]), { withinMs, signal });
       return readBy(run);
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown;
     } finally {
       unwatch();
     }

@@ -6,7 +6,7 @@ import {
   signalOption,
   withinMs,
 } from "../foundry/index.js";
-import { cancelledError, parseArguments, waitFor } from "../lib/index.js";
+import { parseArguments, throwIfAborted, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { type Loader, LoadJob, LoadRun, type LoadState, type LoadWish } from "./load-job.js";
 
@@ -20,7 +20,7 @@ export interface LoadsOptions {
 export interface LoadWaitOptions {
   /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
   readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED`, and not the load. */
+  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the load. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the latest status of the load, and with every further one. */
   readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
@@ -84,18 +84,21 @@ export class Loads {
    * Waits until a load has ended, or for the given time. Resolves with its state then, also where it
    * failed: `error` says why.
    *
-   * @throws FoundryError `CANCELLED` for the waiting.
+   * @throws FoundryError `CANCELLED` or `TIMEOUT` for the waiting.
    */
   async wait(load: LoadRun, options: LoadWaitOptions = {}): Promise<LoadState> {
     parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onStatus } = options;
-    if (signal?.aborted === true) throw cancelledError();
+    throwIfAborted(signal);
     const unwatch = load.watch(onStatus ?? (() => {}));
     load.waiting += 1;
     try {
       if (load.endedAt === null && withinMs !== 0) await waitFor(load.ended, { withinMs, signal });
       if (load.endedAt !== null) load.progress.isReported = true;
       return load.state();
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown;
     } finally {
       load.waiting -= 1;
       unwatch();

@@ -3,12 +3,14 @@ export { type JoinedSignal, joinedSignal, onAbort } from "./abort.js";
 export { parseArguments, quoted } from "./arguments.js";
 export { MAX_TIMER_MS, TIMED_OUT, untilAborted, type WaitLimits, waitFor } from "./async.js";
 export {
+  abortedError,
   cancelledError,
   closedError,
   type ErrorCode,
   FoundryError,
   type FoundryErrorOptions,
   type TimeoutPhase,
+  throwIfAborted,
   toFoundryError,
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, withoutDepths } from "./json.js";

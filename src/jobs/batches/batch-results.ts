@@ -1,12 +1,12 @@
 import type { CompletionRequest } from "../../foundry/index.js";
-import { cancelledError, onAbort } from "../../lib/index.js";
+import { onAbort, throwIfAborted } from "../../lib/index.js";
 import type { BatchResult } from "./batch.js";
 import type { Batches } from "./batches.js";
 
 export interface CompleteBatchOptions {
   /** How many at once, 1 or more; never more than the queue in front of the model lets through. */
   readonly concurrency?: number | undefined;
-  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED`. */
+  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED` or `TIMEOUT`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -16,8 +16,7 @@ export async function* batchResults(
   requests: readonly CompletionRequest[],
   { concurrency, signal }: CompleteBatchOptions,
 ): AsyncGenerator<BatchResult, void> {
-  const isAborted = (): boolean => signal?.aborted === true;
-  if (isAborted()) throw cancelledError();
+  throwIfAborted(signal);
   const come: BatchResult[] = [];
   let wake = () => {};
   const onResult = (result: BatchResult): void => {
@@ -28,7 +27,7 @@ export async function* batchResults(
   const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
   try {
     for (let handed = 0; handed < batch.size; ) {
-      if (isAborted()) throw cancelledError();
+      throwIfAborted(signal);
       const result = come.shift();
       if (result !== undefined) {
         handed += 1;
