@@ -1,5 +1,14 @@
 /** @internal For `jobs`, whose options are checked the same way. */
-export { listener, loadWishFields, optionsOf, signalOption, withinMs } from "./call-options.js";
+export {
+  callOptions,
+  checkOptions,
+  listener,
+  loadWishFields,
+  modelArgument,
+  optionsOf,
+  signalOption,
+  withinMs,
+} from "./call-options.js";
 export {
   type Admit,
   COMPLETION_STATUSES,

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import {
   abortedError,
   cancelledError,
@@ -12,14 +11,21 @@ import {
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
-import { callOptions, loadOptions, streamOptions, unloadOptions } from "./call-options.js";
+import {
+  assertObject,
+  callOptions,
+  checkOptions,
+  loadOptions,
+  modelArgument,
+  streamOptions,
+  unloadOptions,
+} from "./call-options.js";
 import {
   type Admit,
   type CompletionEvent,
   CompletionProgress,
   type CompletionRequest,
   CompletionStream,
-  completionFields,
   completionRequestSchema,
   prepareMessages,
   runCompletion,
@@ -121,6 +127,7 @@ export class ServiceClient {
 
   /** A completion, which begins when its events are read. */
   streamComplete(request: CompletionRequest, options: StreamOptions = {}): CompletionStream {
+    assertObject("The request is", request, REQUEST_ADVICE);
     const checked = parseArguments(completionRequestSchema, request);
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
@@ -327,8 +334,4 @@ export class ServiceClient {
   }
 }
 
-/** A name, and nothing else: callers in JavaScript are not stopped by types. */
-const modelArgument = z.object({ model: completionFields.model });
-const checkOptions = (schema: z.ZodType, options: unknown): void => {
-  parseArguments(schema, options, { noun: "option" });
-};
+const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

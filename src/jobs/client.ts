@@ -4,6 +4,8 @@ import {
   type Completion,
   type CompletionRequest,
   type CompletionStream,
+  callOptions,
+  checkOptions,
   type Diagnosis,
   type Health,
   type LoadOptions,
@@ -100,6 +102,7 @@ export class FoundryClient {
    * }
    */
   streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+    checkOptions(callOptions, options);
     return this.#service.streamComplete(request, {
       ...options,
       admit: this.completions.admission(),
@@ -123,7 +126,7 @@ export class FoundryClient {
     requests: readonly CompletionRequest[],
     options: CompleteBatchOptions = {},
   ): AsyncIterableIterator<BatchResult, void> {
-    parseArguments(batchOptions, options, { noun: "option" });
+    checkOptions(batchOptions, options);
     parseArguments(batchArguments, { requests });
     return batchResults(this.batches, requests, options);
   }
@@ -207,8 +210,8 @@ const OTHER_NAMES = {
 };
 
 function checkedOptions(given: FoundryClientOptions): FoundryClientOptions {
-  parseArguments(clientOptions, given, {
-    noun: "option",
+  checkOptions(clientOptions, given, {
+    example: '{ endpoint: "http://127.0.0.1:5273" }',
     // Of an endpoint that is no URL, a part may be a password.
     secrets: new Set(["apiKey", "headers", "endpoint"]),
     otherNames: OTHER_NAMES,

@@ -1,4 +1,5 @@
-import { FoundryError, truncate } from "../lib/index.js";
+import { z } from "zod";
+import { FoundryError, parseArguments, truncate } from "../lib/index.js";
 import type { Ids } from "./ids.js";
 
 export function stoppedError(): FoundryError {
@@ -7,7 +8,11 @@ export function stoppedError(): FoundryError {
   });
 }
 
+const idArgument = z.object({ id: z.string("the id of a completion") });
+
+/** @throws FoundryError `INVALID_ARGUMENT` if the id is not a string. */
 export function notFound(id: string, ids: Ids): FoundryError {
+  parseArguments(idArgument, { id });
   const shown = JSON.stringify(truncate(id, 60).toWellFormed());
   const standing = ids.standingOf(id, "completion");
   const what = {

@@ -3,6 +3,7 @@ import {
   type Admit,
   type CompletionRequest,
   type CompletionStatus,
+  checkOptions,
   listener,
   optionsOf,
   signalOption,
@@ -41,6 +42,8 @@ const startOptions = optionsOf({
   join: z.boolean("true or false").optional(),
 });
 const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
+
+const listenerArgument = z.object({ listener });
 
 const QUEUE_LIMIT = 64;
 /** A completion that is stopped ends within moments; longer is not waited for. */
@@ -90,7 +93,7 @@ export class Completions {
    */
   start(request: CompletionRequest, options: StartOptions = {}): Started {
     if (this.#isClosed) throw closedError();
-    parseArguments(startOptions, options, { noun: "option" });
+    checkOptions(startOptions, options);
     const key = requestKey(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
@@ -195,7 +198,7 @@ export class Completions {
    */
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
-    parseArguments(waitOptions, options, { noun: "option" });
+    checkOptions(waitOptions, options);
     const { withinMs, signal, onEvent } = options;
     throwIfAborted(signal);
     if (run.hasEnded || withinMs === 0) return readBy(run);
@@ -271,6 +274,7 @@ export class Completions {
 
   /** Calls the listener at every change of a completion. Returns the function that removes it. */
   onChange(listener: (id: string, what: Change) => void): () => void {
+    parseArguments(listenerArgument, { listener });
     return this.#listeners.add(listener);
   }
 

@@ -1,6 +1,9 @@
+import { z } from "zod";
 import {
+  checkOptions,
   listener,
   loadWishFields,
+  modelArgument,
   optionsOf,
   type StatusUpdate,
   signalOption,
@@ -28,6 +31,8 @@ export interface LoadWaitOptions {
 
 const wishOptions = optionsOf(loadWishFields);
 const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.optional() });
+
+const loadArgument = z.object({ load: z.instanceof(LoadRun, { error: "what start returned" }) });
 
 /** How long an outcome is kept for the next request for the same load, unless a caller got it. */
 const KEPT_MS = 5 * 60_000;
@@ -62,7 +67,8 @@ export class Loads {
    * @param model alias, name or id.
    */
   start(model: string, wish: LoadWish = {}): LoadRun {
-    parseArguments(wishOptions, wish, { noun: "option" });
+    parseArguments(modelArgument, { model });
+    checkOptions(wishOptions, wish, { example: "{ download: true }" });
     this.#prune();
     const key = keyOf(model, wish);
     const before = this.#runs.get(key);
@@ -87,7 +93,8 @@ export class Loads {
    * @throws FoundryError `CANCELLED` or `TIMEOUT` for the waiting.
    */
   async wait(load: LoadRun, options: LoadWaitOptions = {}): Promise<LoadState> {
-    parseArguments(waitOptions, options, { noun: "option" });
+    parseArguments(loadArgument, { load });
+    checkOptions(waitOptions, options);
     const { withinMs, signal, onStatus } = options;
     throwIfAborted(signal);
     const unwatch = load.watch(onStatus ?? (() => {}));
@@ -110,6 +117,7 @@ export class Loads {
    * while a call waits for it.
    */
   stop(load: LoadRun): void {
+    parseArguments(loadArgument, { load });
     load.stop();
   }
 
