@@ -23,7 +23,7 @@ export function notFound(id: string, ids: Ids): FoundryError {
   }[standing];
   const action =
     standing === "other_kind"
-      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
-      : "Call get_completion without ids for those there are, or complete to ask again.";
+      ? "Read its results in the loop over `completeBatch`."
+      : "Call `completions.list` for those that are kept, or `complete` to ask again.";
   return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
 }

@@ -16,6 +16,7 @@ import { z } from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import type { Logger } from "../log.js";
+import { resultInServerWords, serverWords } from "../server-words.js";
 import type { CallPolicy } from "./call-policy.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import { type Effect, failureText, type Tool, type ToolAnswer } from "./tool.js";
@@ -157,7 +158,7 @@ function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
   return {
     ...rest,
     content: content.map((part) =>
-      part.type === "text" ? { ...part, text: withoutControls(part.text) } : part,
+      part.type === "text" ? { ...part, text: serverWords(withoutControls(part.text)) } : part,
     ),
   };
 }
@@ -170,12 +171,13 @@ type Failed = Pick<
 function resultOf(
   answer: ToolAnswer<Record<string, unknown>> | (Failed & { result?: Record<string, unknown> }),
 ): CallToolResult {
-  const structured = answer.result === undefined ? {} : { structuredContent: answer.result };
+  const structured =
+    answer.result === undefined ? {} : { structuredContent: resultInServerWords(answer.result) };
   if ("failure" in answer) {
     const text = failureText(answer.failure, answer.textSoFar, answer.notes);
     return { isError: true, content: [{ type: "text", text }], ...structured };
   }
-  const notes = (answer.notes ?? []).map((note) => `Note: ${note}`).join("\n");
+  const notes = (answer.notes ?? []).map((note) => `Note: ${serverWords(note)}`).join("\n");
   const texts = notes === "" ? [answer.text] : [answer.text, notes];
   return { content: texts.map((text) => ({ type: "text", text })), ...structured };
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { type FoundryError, LONGEST_ERROR, parseArguments, truncate } from "../lib/index.js";
+import { serverWords } from "../server-words.js";
 import type { CallPolicy } from "./call-policy.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 
@@ -73,14 +74,14 @@ export function failureText(
   notes: readonly string[] = [],
 ): string {
   const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error), ...notes];
-  const text = truncate(lines.join("\n"), LONGEST_ERROR);
+  const text = truncate(serverWords(lines.join("\n")), LONGEST_ERROR);
   if (textSoFar === "") return text;
   return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;
 }
 
 /** The same in one line, for a list of warnings. */
 export const failureLine = (error: FoundryError): string =>
-  truncate(`${error.code}: ${error.message} ${error.action}`, LONGEST_ERROR);
+  truncate(serverWords(`${error.code}: ${error.message} ${error.action}`), LONGEST_ERROR);
 
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";

@@ -10,6 +10,7 @@ import {
   withoutAttempts,
 } from "../../foundry/index.js";
 import type { FoundryError } from "../../lib/index.js";
+import { serverWords } from "../../server-words.js";
 import { SETTING_SOURCES, type SettingInForce } from "../../settings.js";
 
 const problemSchema = z.object({ what: z.string(), fix: z.string() });
@@ -99,7 +100,7 @@ export function reportOf(findings: Findings): DoctorReport {
     endpoint: health.endpoint,
     found_by: health.foundBy,
     search_ms: searchMs,
-    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome, ok })),
+    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome: serverWords(outcome), ok })),
     command_line: commandLine,
     dialect: health.dialect,
     service: health.service,
@@ -122,8 +123,9 @@ function problemsOf(
 ): HealthProblem[] {
   // A search that may start something knows more than one that only looks.
   const isOfSearch = failure?.code === "NO_ENDPOINT" && health.status === "unavailable";
-  const problems = isOfSearch ? [] : [...health.problems];
-  const add = (what: string, fix: string) => {
+  const problems = isOfSearch ? [] : health.problems.map(inServerWords);
+  const add = (whatHappened: string, advice: string) => {
+    const { what, fix } = inServerWords({ what: whatHappened, fix: advice });
     if (!problems.some((problem) => problem.what.includes(what))) problems.push({ what, fix });
   };
   if (failure !== null) add(withoutAttempts(failure.message), failure.action);
@@ -133,6 +135,11 @@ function problemsOf(
   if (error !== null && !isTold) add(error.what, error.fix);
   return problems;
 }
+
+const inServerWords = ({ what, fix }: HealthProblem): HealthProblem => ({
+  what: serverWords(what),
+  fix: serverWords(fix),
+});
 
 function modelsOf({ models, defaultModel }: ModelListResult, loaded: readonly string[] | null) {
   const isKnown = models.length === 0 || models.some((model) => model.downloaded !== null);
@@ -165,6 +172,8 @@ export function completionReport(
     first_token_ms: timing.firstTokenMs,
     tokens_per_second: timing.tokensPerSecond,
     error:
-      failure === null ? null : { code: failure.code, what: failure.message, fix: failure.action },
+      failure === null
+        ? null
+        : { code: failure.code, ...inServerWords({ what: failure.message, fix: failure.action }) },
   };
 }

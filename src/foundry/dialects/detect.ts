@@ -84,7 +84,7 @@ function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
   if (models.status === 401 || models.status === 403) {
     return new FoundryError("UNAUTHORIZED", `${baseUrl} requires credentials.`, {
       status: models.status,
-      action: "Set FOUNDRY_API_KEY to the key of this service.",
+      action: "Set the option `apiKey` to the key of this service.",
     });
   }
   if (models.status >= 500) {
@@ -105,7 +105,7 @@ function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
     {
       status: models.status,
       action:
-        "Set FOUNDRY_ENDPOINT to the address that `foundry server status` prints as Web URLs.",
+        "Set the option `endpoint` to the address that `foundry server status` prints as Web URLs.",
       detail: models.body.slice(0, 2000),
     },
   );

@@ -82,7 +82,7 @@ const RULES: readonly Rule[] = [
     code: "MODEL_NOT_LOADED",
     explain: (model) => ({
       message: `${model} is not loaded.`,
-      action: "Load it with load_model, then try again.",
+      action: "Load it with `loadModel`, then try again.",
     }),
   },
   {
@@ -91,7 +91,7 @@ const RULES: readonly Rule[] = [
     code: "MODEL_NOT_FOUND",
     explain: (model) => ({
       message: `The service has no model ${model}.`,
-      action: "Choose one that list_models shows.",
+      action: "Choose one that `listModels` shows.",
     }),
   },
   {
@@ -122,7 +122,7 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
 
 /** A download may be gigabytes, so it never starts unless requested. */
 export const downloadAdvice = (shortName: string): string =>
-  `Download it first, with load_model and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from list_models.`;
+  `Download it first, with \`loadModel\` and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from \`listModels\`.`;
 
 const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
@@ -250,7 +250,7 @@ function byStatus(
     return new FoundryError(
       "UNAUTHORIZED",
       `The service refused the credentials (HTTP ${status}).`,
-      { ...rest, action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS." },
+      { ...rest, action: "Check the option `apiKey` and the option `headers`." },
     );
   }
   const quoted = NO_REASON.test(message) ? "The service gave no reason." : `It said: ${message}`;
@@ -264,7 +264,7 @@ function byStatus(
   if (status === 404 || status === 405) {
     return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
       ...options,
-      action: "health_check shows which service this is; a newer Foundry Local may help.",
+      action: "`healthCheck` shows which service this is; a newer Foundry Local may help.",
     });
   }
   if (doing === "load") {

@@ -20,7 +20,7 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
 });
 
 const DOWNLOAD_ONE =
-  "Download one, for example with `foundry model download phi-4-mini`, or with load_model and download: true";
+  "Download one, for example with `foundry model download phi-4-mini`, or with `loadModel` and download: true";
 
 /** Problems that a list of models shows. */
 export function listingProblems(
@@ -100,8 +100,8 @@ export function oldAgentProblem(endpoint: string): HealthProblem {
 /** A set endpoint that does not answer as it should, and where the service is instead. */
 export function movedProblem(error: FoundryError, found: string): HealthProblem {
   return {
-    what: `${error.message} That is what FOUNDRY_ENDPOINT is set to, but Foundry Local runs at ${found} now: its port changes when it restarts.`,
-    fix: "Take FOUNDRY_ENDPOINT out of the settings, so that the service is found wherever it is, or set it to the new address; then restart this server.",
+    what: `${error.message} That is what the option \`endpoint\` is set to, but Foundry Local runs at ${found} now: its port changes when it restarts.`,
+    fix: "Leave out the option `endpoint`, so that the service is found wherever it is, or set it to the new address.",
   };
 }
 

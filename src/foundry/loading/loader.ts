@@ -113,7 +113,7 @@ export class ModelLoader {
         "MODEL_NOT_FOUND",
         `The default model that is set, "${name}", is not among the service's models.`,
         {
-          action: `Set FOUNDRY_MODEL to one that is there${nearest(name, models)}, or name a model in the call.`,
+          action: `Set the option \`model\` to one that is there${nearest(name, models)}, or name a model in the call.`,
         },
       );
     }
@@ -121,7 +121,7 @@ export class ModelLoader {
       return new FoundryError(
         "MODEL_CANNOT_CHAT",
         `The default model that is set, "${name}", is for ${model.task}, not for completions.`,
-        { action: "Set FOUNDRY_MODEL to a model that can chat, or name one in the call." },
+        { action: "Set the option `model` to a model that can chat, or name one in the call." },
       );
     }
     if (model.downloaded !== false) return null;
@@ -129,7 +129,7 @@ export class ModelLoader {
       "MODEL_NOT_CACHED",
       `The default model that is set, "${name}", is not downloaded.`,
       {
-        action: `Download it, with load_model and download: true or with \`foundry model download ${shortName(model)}\`, or set FOUNDRY_MODEL to a downloaded one.`,
+        action: `Download it, with \`loadModel\` and download: true or with \`foundry model download ${shortName(model)}\`, or set the option \`model\` to a downloaded one.`,
       },
     );
   }
@@ -272,6 +272,6 @@ export function assertCanChat(model: KnownModel): void {
   throw new FoundryError(
     "MODEL_CANNOT_CHAT",
     `${model.id} is a model for ${model.task}, not for completions.`,
-    { action: "Choose a model whose task is chat-completion from list_models." },
+    { action: "Choose a model whose task is chat-completion from `listModels`." },
   );
 }

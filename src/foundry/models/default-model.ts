@@ -40,13 +40,13 @@ export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
     return instead(first, preferred, "it is the first model that the service lists");
   }
   throw new FoundryError("MODEL_NOT_CACHED", "No model that can chat is downloaded.", {
-    action: `Download one, with load_model and download: true or with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
+    action: `Download one, with \`loadModel\` and download: true or with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
   });
 }
 
 function instead(model: KnownModel, preferred: KnownModel | undefined, why: string): ChosenModel {
   const missing =
     preferred === undefined ? "is not among this service's models" : "is not downloaded";
-  const reason = `Used ${model.id}: no model was asked for, the default ${DEFAULT_MODEL} ${missing}, and ${why}. Name a model, or set FOUNDRY_MODEL, to choose.`;
+  const reason = `Used ${model.id}: no model was asked for, the default ${DEFAULT_MODEL} ${missing}, and ${why}. Name a model, or set the option \`model\`, to choose.`;
   return { model, reason };
 }

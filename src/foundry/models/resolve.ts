@@ -71,7 +71,7 @@ function notFound(typed: string, models: readonly KnownModel[]): FoundryError {
     action:
       near.length === 0
         ? "The service lists no model at all: its catalog may be out of reach, so check the network. Where Foundry Local's command line is installed, `foundry model download phi-4-mini` gets one."
-        : `Did you mean ${near.map((name) => `"${name}"`).join(", ")}? list_models shows all.`,
+        : `Did you mean ${near.map((name) => `"${name}"`).join(", ")}? \`listModels\` shows all.`,
   });
 }
 

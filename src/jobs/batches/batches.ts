@@ -127,7 +127,7 @@ export class Batches {
     const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
     if (underWay < MOST_UNDER_WAY) return;
     throw new FoundryError("QUEUE_FULL", `Too many batches are in progress (${underWay}).`, {
-      action: "Wait for one of them with its batch_id, or stop one.",
+      action: "Wait until one of them has ended, or stop one.",
       retryable: true,
     });
   }
@@ -142,7 +142,7 @@ export class Batches {
       unknown: `There is no batch ${shown}.`,
     }[standing];
     return new FoundryError("COMPLETION_NOT_FOUND", what, {
-      action: "Call complete_batch with prompts or requests to start one.",
+      action: "Call `completeBatch` with prompts or requests to start one.",
     });
   }
 
@@ -158,7 +158,7 @@ export class Batches {
 function otherKind(id: string): FoundryError {
   const what = `${JSON.stringify(id.slice(0, 64).toWellFormed())} is the id of a completion, not of a batch.`;
   return new FoundryError("INVALID_ARGUMENT", what, {
-    action: "Read it with get_completion, or give the batch_id that complete_batch answered.",
+    action: "Read it with `completions.get`, or give the batch_id that `completeBatch` answered.",
   });
 }
 

@@ -27,7 +27,7 @@ describe("how to come by a Foundry Local", () => {
     const text = advice(machine("darwin", "x64"));
 
     expect(text).toMatch(
-      /^Foundry Local does not run on Macs with an Intel processor: set FOUNDRY_/,
+      /^Foundry Local does not run on Macs with an Intel processor: set the option `endpoint`/,
     );
     expect(text).toContain("On a Mac with an Apple chip");
     expect(text).not.toContain("npm install");
@@ -63,8 +63,8 @@ describe("how to come by a Foundry Local", () => {
   );
 
   it("names the setting where it keeps the SDK from being used", () => {
-    expect(advice(machine("linux", "x64"), false)).toContain("set FOUNDRY_EMBEDDED to auto");
-    expect(advice(machine("linux", "x64"), true)).not.toContain("FOUNDRY_EMBEDDED");
+    expect(advice(machine("linux", "x64"), false)).toContain("set the option `embedded` to auto");
+    expect(advice(machine("linux", "x64"), true)).not.toContain("the option `embedded`");
   });
 
   it.each([
@@ -84,9 +84,9 @@ describe("how to come by a Foundry Local", () => {
     expect(advice(machine("win32", "x64", inside))).not.toContain("WSL");
   });
 
-  it("always names FOUNDRY_ENDPOINT", () => {
+  it("always names the option `endpoint`", () => {
     for (const platform of ["win32", "darwin", "linux", "freebsd"] as const) {
-      expect(advice(machine(platform, "x64"))).toContain("FOUNDRY_ENDPOINT");
+      expect(advice(machine(platform, "x64"))).toContain("the option `endpoint`");
     }
   });
 });

@@ -92,7 +92,7 @@ describe("resolveModel", () => {
       expect.objectContaining({
         code: "MODEL_NOT_FOUND",
         message: 'There is no model "phi4-mini".',
-        action: 'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? list_models shows all.',
+        action: 'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? `listModels` shows all.',
       }),
     );
   });
