@@ -1,6 +1,7 @@
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger, type Logger, logWritten } from "../log.js";
 import { type CallPolicy, DEFAULT_CALL_POLICY, serveOverStdio } from "../mcp/index.js";
+import { misspelledSettings } from "../misspelled-settings.js";
 import { endProcess, onTermination, unblock } from "../platform/index.js";
 import { readSettings, type Settings } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
@@ -13,6 +14,9 @@ export async function serve(flags: readonly string[]): Promise<number> {
   const settings = readSettings(flags, process.env);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info", secretsOf(settings));
   surviveDefects(log);
+  for (const { variable, meant } of misspelledSettings(process.env)) {
+    log.warn({ variable, meant }, "a variable that is not a setting, perhaps misspelled");
+  }
   unblock(process.stdout);
   const client = new FoundryClient(clientOptions(settings, log));
   const ending = new AbortController();

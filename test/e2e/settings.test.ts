@@ -92,6 +92,25 @@ test.for(WRONG.map((wrong) => [wrong.what, wrong] as const))(
   },
 );
 
+test("all wrong settings are reported at once", async () => {
+  const { code, stderr } = await run(["--queue", "x"], { FOUNDRY_TIMEOUT: "soon" });
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('Invalid value for FOUNDRY_TIMEOUT: "soon".');
+  expect(stderr).toContain('Invalid value for --queue: "x".');
+});
+
+test("a misspelled variable is logged with the setting that is probably meant", async () => {
+  const { code, stderr } = await run([], { FOUNDRY_API_KYE: "hush", FOUNDRY_PROFILE: "ci" });
+
+  expect(code).toBe(0);
+  const warnings = stderr.split("\n").filter((line) => line.includes('"level":40'));
+  expect(warnings.map((line) => JSON.parse(line))).toMatchObject([
+    { variable: "FOUNDRY_API_KYE", meant: "FOUNDRY_API_KEY" },
+  ]);
+  expect(stderr).not.toContain("hush");
+});
+
 test("a flag outranks its variable, and an empty variable counts as unset", async () => {
   const simulator = await simulated();
 

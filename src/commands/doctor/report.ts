@@ -10,6 +10,7 @@ import {
   withoutAttempts,
 } from "../../foundry/index.js";
 import type { FoundryError } from "../../lib/index.js";
+import type { MisspelledSetting } from "../../misspelled-settings.js";
 import { serverWords } from "../../server-words.js";
 import { SETTING_SOURCES, type SettingInForce } from "../../settings.js";
 
@@ -84,6 +85,7 @@ export interface Findings {
   /** What kept the list from being had. */
   readonly failure: FoundryError | null;
   readonly settings: readonly SettingInForce[];
+  readonly misspelled: readonly MisspelledSetting[];
 }
 
 export function reportOf(findings: Findings): DoctorReport {
@@ -118,7 +120,7 @@ export function reportOf(findings: Findings): DoctorReport {
 
 /** Each problem once, though several may have met it. */
 function problemsOf(
-  { diagnosis: { health }, failure, completion }: Findings,
+  { diagnosis: { health }, failure, completion, misspelled }: Findings,
   models: DoctorReport["models"],
 ): HealthProblem[] {
   // A search that may start something knows more than one that only looks.
@@ -133,6 +135,9 @@ function problemsOf(
   const hasNoModel = models !== null && (models.listed === 0 || models.downloaded === 0);
   const isTold = error?.code === "MODEL_NOT_CACHED" && hasNoModel && problems.length > 0;
   if (error !== null && !isTold) add(error.what, error.fix);
+  for (const { variable, meant } of misspelled) {
+    add(`${variable} is set, but there is no such setting.`, `Did you mean ${meant}?`);
+  }
   return problems;
 }
 
