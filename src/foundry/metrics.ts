@@ -1,5 +1,5 @@
 /** Counts of a client's completions since it was created. */
-export interface Totals {
+export interface HealthTotals {
   readonly completed: number;
   readonly interrupted: number;
   readonly cancelled: number;
@@ -11,7 +11,7 @@ export interface Totals {
 export class Metrics {
   readonly #totals = { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 };
 
-  get totals(): Totals {
+  get totals(): HealthTotals {
     return { ...this.#totals };
   }
 

@@ -67,7 +67,13 @@ export class FoundryClient {
   readonly #service: ServiceClient;
   #closing: Promise<unknown> | null = null;
 
-  /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
+  /** @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong. */
+  constructor(options?: FoundryClientOptions);
+  /**
+   * @param machine Where Foundry Local is looked for; another than this one only in tests.
+   * @internal
+   */
+  constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
     const { concurrency, queueLimit, log } = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);

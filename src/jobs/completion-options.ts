@@ -5,12 +5,16 @@ import type { CompletionState } from "./completion-state.js";
 import type { StoreLimits } from "./completion-store.js";
 import type { Turn } from "./gated-stream.js";
 
-/** What completions run on. */
+/**
+ * What completions run on.
+ * @internal
+ */
 export interface Completer {
   streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
   stopsWhenLeft(): Promise<boolean | null>;
 }
 
+/** @internal */
 export interface CompletionsOptions {
   /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
   readonly concurrency?: number | "auto" | undefined;
@@ -24,7 +28,7 @@ export interface CompletionsOptions {
 }
 
 /** A change of a completion. */
-export type Change = RunEvent["type"] | "started" | "gone";
+export type CompletionChange = RunEvent["type"] | "started" | "gone";
 
 export interface StartOptions {
   /** Whose turn it is goes round among callers. Default: one for all. */

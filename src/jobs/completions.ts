@@ -20,8 +20,8 @@ import {
 import { notFound, stoppedError } from "./completion-errors.js";
 import type {
   Cancelled,
-  Change,
   Completer,
+  CompletionChange,
   CompletionsOptions,
   EnlistOptions,
   Started,
@@ -64,10 +64,11 @@ export class Completions {
   readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
-  readonly #listeners: Listeners<[id: string, what: Change]>;
+  readonly #listeners: Listeners<[id: string, what: CompletionChange]>;
   #slots: number;
   #isClosed = false;
 
+  /** @internal */
   constructor(completer: Completer, options: CompletionsOptions = {}) {
     this.#completer = completer;
     this.#options = options;
@@ -273,7 +274,7 @@ export class Completions {
   }
 
   /** Calls the listener at every change of a completion. Returns the function that removes it. */
-  onChange(listener: (id: string, what: Change) => void): () => void {
+  onChange(listener: (id: string, what: CompletionChange) => void): () => void {
     parseArguments(listenerArgument, { listener });
     return this.#listeners.add(listener);
   }
@@ -283,7 +284,7 @@ export class Completions {
     return this.#ids;
   }
 
-  /** The queue, for completions that are not kept here. */
+  /** @internal The queue, for completions that are not kept here. */
   admission(caller = "", isBatch = false, onPlace?: Waiter["onPlace"]): Admit {
     return ({ model, generationsAtOnce, signal }) => {
       const { concurrency = "auto" } = this.#options;

@@ -10,7 +10,13 @@ export {
   lengthOf,
 } from "./batches/index.js";
 export { FoundryClient, type FoundryClientOptions } from "./client.js";
-export type { Cancelled, Started, StartOptions, WaitOptions } from "./completion-options.js";
+export type {
+  Cancelled,
+  CompletionChange,
+  Started,
+  StartOptions,
+  WaitOptions,
+} from "./completion-options.js";
 export type { RunEvent } from "./completion-run.js";
 export { type CompletionState, hasEnded } from "./completion-state.js";
 export { Completions } from "./completions.js";

@@ -13,6 +13,7 @@ import { parseArguments, throwIfAborted, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { type Loader, LoadJob, LoadRun, type LoadState, type LoadWish } from "./load-job.js";
 
+/** @internal */
 export interface LoadsOptions {
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
@@ -54,6 +55,7 @@ export class Loads {
   /** By the id of the resolved model. */
   readonly #jobs = new Map<string, LoadJob>();
 
+  /** @internal */
   constructor(loader: Loader, options: LoadsOptions = {}) {
     this.#loader = loader;
     this.#now = options.now ?? (() => performance.now());

@@ -11,7 +11,10 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   readonly #events: AsyncGenerator<CompletionEvent, void>;
   readonly #progress: CompletionProgress;
 
-  /** @param run Ends without an error when its signal, which is the reader's leaving, is aborted. */
+  /**
+   * @param run Ends without an error when its signal, which is the reader's leaving, is aborted.
+   * @internal
+   */
   constructor(
     run: (leaving: AbortSignal) => AsyncGenerator<CompletionEvent, void>,
     progress: CompletionProgress,

@@ -4,15 +4,12 @@ import { KNOWN_PORTS } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
+import type { HealthProblem } from "./problem.js";
 
 /**
  * Situations that can be recognized from outside, each with what to do (docs/foundry-local.md,
  * section 13).
  */
-export interface HealthProblem {
-  readonly what: string;
-  readonly fix: string;
-}
 
 export const problemOf = (error: FoundryError): HealthProblem => ({
   what: error.message,
