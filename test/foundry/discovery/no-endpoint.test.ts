@@ -104,7 +104,9 @@ describe("the error of a search that found nothing", () => {
       facts,
     );
 
-    expect(message).toMatch(/^The program that the option `cliPath` is set to could not be started\./);
+    expect(message).toMatch(
+      /^The program that the option `cliPath` is set to could not be started\./,
+    );
     expect(action).toMatch(/^Set the option `cliPath` to the path/);
     expect(retryable).toBe(false);
   });
