@@ -77,6 +77,21 @@ describe("a call whose signal is aborted", () => {
     },
   );
 
+  it.each([
+    ["AbortSignal.abort()", AbortSignal.abort(), "The call was cancelled."],
+    [
+      "a passed time limit",
+      AbortSignal.abort(new DOMException("late", "TimeoutError")),
+      "The call did not end within the time limit of its signal.",
+    ],
+  ])("healthCheck after %s sends nothing and reports it", async (_name, signal, what) => {
+    const simulator = await simulate(STUCK);
+    const client = clientOf(simulator.url);
+    expect(await client.healthCheck({ signal })).toMatchObject({ problems: [{ what }] });
+    await client.close();
+    expect(simulator.requests).toEqual([]);
+  });
+
   it("counts a time limit among several signals as a time limit", async () => {
     const simulator = await simulate(STUCK);
     const signal = AbortSignal.any([new AbortController().signal, AbortSignal.timeout(20)]);

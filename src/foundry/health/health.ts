@@ -1,5 +1,11 @@
 import { type CircuitState, isLoopback } from "../../http/index.js";
-import { FoundryError, toFoundryError, untilAborted } from "../../lib/index.js";
+import {
+  abortedError,
+  FoundryError,
+  throwIfAborted,
+  toFoundryError,
+  untilAborted,
+} from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Call, Dialect, DialectName } from "../dialects/index.js";
@@ -94,10 +100,13 @@ export interface HealthContext {
  * @internal
  */
 export async function checkHealth(context: HealthContext): Promise<ServiceHealth> {
+  const { signal, metrics } = context;
   try {
+    throwIfAborted(signal);
     return await examine(context);
   } catch (thrown) {
-    return { ...unknownOf(null, context.metrics), problems: [problemOf(toFoundryError(thrown))] };
+    const error = signal?.aborted === true ? abortedError(signal) : toFoundryError(thrown);
+    return { ...unknownOf(null, metrics), problems: [problemOf(error)] };
   }
 }
 
