@@ -18,7 +18,7 @@ export function notFound(id: string, ids: Ids): FoundryError {
   const what = {
     expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
     other_kind: `${shown} is the id of a batch, not of a completion.`,
-    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+    other_run: `The completion ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
     unknown: `There is no completion ${shown}.`,
   }[standing];
   const action =

@@ -23,7 +23,7 @@ export const FOUND_BY_WORDS: Readonly<Record<FoundBy, string>> = {
   guess:
     "guessing: it answers at a port that Foundry Local often has, and the system does not show whose program that is",
   started: "starting it",
-  embedded: "running foundry-local-sdk in this server",
+  embedded: "running foundry-local-sdk in a child process",
 };
 
 /** A service that answered a probe. */

@@ -28,7 +28,7 @@ function installation(
 ): string {
   const isKnownProcessor = arch === "x64" || arch === "arm64";
   const setting = mayEmbed ? "" : " and set the option `embedded` to auto";
-  const embed = `install the SDK beside this server, with ${sdkInstallation(packageFolder)}${setting}`;
+  const embed = `install the SDK beside foundry-local-mcp, with ${sdkInstallation(packageFolder)}${setting}`;
   if (platform === "win32" && isKnownProcessor) {
     return `Install Foundry Local with \`winget install Microsoft.FoundryLocal\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
   }

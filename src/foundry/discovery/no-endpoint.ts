@@ -144,20 +144,20 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
     case "embedded_later":
       return {
         headline:
-          "No Foundry Local is running; foundry-local-sdk is there to run it in this server",
+          "No Foundry Local is running; foundry-local-sdk is there to run it in a child process",
         action: "Nothing to do: the next call that needs it will try to start it.",
         retryable: true,
       };
     case "embedded_missing":
       return {
         headline:
-          "Foundry Local is set to run in this server, but foundry-local-sdk is not installed",
+          "Foundry Local is set to run in a child process, but foundry-local-sdk is not installed",
         action: `Install it with ${sdkInstallation(facts.packageFolder ?? PACKAGE_FOLDER)}; or set the option \`embedded\` to auto to use another Foundry Local.`,
         retryable: false,
       };
     case "embedded_failed": {
       const { action, retryable } = situation.error;
-      return { headline: "Foundry Local could not be run in this server", action, retryable };
+      return { headline: "Foundry Local could not be run in a child process", action, retryable };
     }
   }
 }

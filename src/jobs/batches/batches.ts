@@ -138,7 +138,7 @@ export class Batches {
     if (standing === "other_kind") return otherKind(id);
     const what = {
       expired: `The batch ${shown} is not kept any more: they are kept for 30 minutes.`,
-      other_run: `The batch ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+      other_run: `The batch ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
       unknown: `There is no batch ${shown}.`,
     }[standing];
     return new FoundryError("COMPLETION_NOT_FOUND", what, {

@@ -36,7 +36,9 @@ describe("how to come by a Foundry Local", () => {
   it("is the SDK or the newer command line on Linux, never the old service", () => {
     const text = advice(machine("linux", "x64"));
 
-    expect(text).toMatch(/^Quickest is to install the SDK beside this server, with `npm install /);
+    expect(text).toMatch(
+      /^Quickest is to install the SDK beside foundry-local-mcp, with `npm install /,
+    );
     expect(text).toContain("0.11 or later");
     expect(text).not.toContain("service start");
   });
@@ -57,7 +59,7 @@ describe("how to come by a Foundry Local", () => {
     (packageFolder) => {
       const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
 
-      expect(text).toContain("`npm install --no-save --save-dev foundry-local-sdk` in this server");
+      expect(text).toContain("`npm install --no-save --save-dev foundry-local-sdk` in the folder");
       expect(text).not.toContain("npm install -g");
     },
   );

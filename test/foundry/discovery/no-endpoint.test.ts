@@ -114,7 +114,7 @@ describe("the error of a search that found nothing", () => {
   it("does not give the missing SDK as if it were the cause", () => {
     const sdk: Attempt = {
       what: "foundry-local-sdk",
-      outcome: "is not installed beside this server",
+      outcome: "is not installed beside foundry-local-mcp",
       ok: false,
     };
 
