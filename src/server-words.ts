@@ -1,8 +1,8 @@
 import type { SettingName } from "./settings.js";
 
 /**
- * The library names its methods and options in backquotes: `listModels`, the option `endpoint`. The server's
- * users know the same as tools and settings.
+ * The library names its methods and options in backquotes: `listModels`, the option `endpoint`. For
+ * users of the server, these are tools and settings.
  */
 
 const METHODS: ReadonlyMap<string, string> = new Map([

@@ -41,7 +41,7 @@ export function checkOptions(
   { example = "{ signal }", ...words }: OptionWords = {},
 ): void {
   assertObject("The options are", options, `Give the options as an object such as ${example}.`);
-  // It has no members of its own, so the schema would take it for options without any.
+  // A signal has no enumerable members, so the schema would accept it as empty options.
   if (isSignal(options)) {
     throw new FoundryError("INVALID_ARGUMENT", "The options are an AbortSignal.", {
       action: "Give the signal as an option: { signal }.",
@@ -51,7 +51,7 @@ export function checkOptions(
 }
 
 /**
- * Refuses what is no object before a schema does, whose words would be those of a parser.
+ * Refuses a value that is not an object. The message of a schema would be the text of a parser.
  *
  * @param what Begins the sentence: "The request is".
  */
