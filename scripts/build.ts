@@ -23,15 +23,18 @@ const withoutUnusedParts: Plugin = {
       contents: 'export { default as en } from "./en.js";',
     }));
     // The MCP SDK validates what a user fills into a form, and this server shows none.
-    onLoad({ filter: /[\\/]@modelcontextprotocol[\\/]server[\\/]dist[\\/]shimsNode\.mjs$/ }, () => ({
-      contents: `
+    onLoad(
+      { filter: /[\\/]@modelcontextprotocol[\\/]server[\\/]dist[\\/]shimsNode\.mjs$/ },
+      () => ({
+        contents: `
         export { default as process } from "node:process";
         export class DefaultJsonSchemaValidator {
           getValidator() {
             throw new Error("JSON Schema validation is not part of this build");
           }
         }`,
-    }));
+      }),
+    );
     // undici exports fetch, WebSocket and more; src/http uses only these two.
     onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, () => ({
       contents: `module.exports = {
