@@ -1,9 +1,43 @@
-import type { Completion, CompletionEvent, StatusUpdate } from "../foundry/index.js";
+import type {
+  Completion,
+  CompletionEvent,
+  CompletionStatus,
+  StatusUpdate,
+} from "../foundry/index.js";
 import { type FoundryError, toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import type { CompletionState } from "./completion-state.js";
-import type { OpenedCompletion } from "./gated-stream.js";
 import { Listeners } from "./listeners.js";
+
+/** A completion as it stands, whether it waits, runs or has ended. */
+export interface CompletionState extends Completion {
+  /** Why it ended otherwise than well; `null` while it runs and when it ended well. */
+  readonly error: FoundryError | null;
+  /** Its place in the queue, 1 for the next; `null` when it is not waiting there. */
+  readonly place: number | null;
+  /** Roughly until its turn, from what was measured, in milliseconds; `null`: nothing was. */
+  readonly etaMs: number | null;
+  /** What it waits for besides, such as `Starting Foundry Local with foundry server start`. */
+  readonly news: string | null;
+  /** Of which batch it is a part. */
+  readonly batchId: string | null;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly endedAt: number | null;
+}
+
+const ENDS: ReadonlySet<CompletionStatus> = new Set([
+  "completed",
+  "interrupted",
+  "cancelled",
+  "failed",
+]);
+
+export const hasEnded = ({ status }: Pick<Completion, "status">): boolean => ENDS.has(status);
+
+/** A completion that a run reads to its end. */
+export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
+  snapshot(): Completion;
+}
 
 /** The events of a completion for its watchers. */
 export type RunEvent =
@@ -147,4 +181,27 @@ export class CompletionRun {
     this.#listeners.clear();
     this.#watchers = 0;
   }
+}
+
+/** A completion that was refused before it could begin: a bad item among good ones. */
+export function refusedCompletion(id: string, failure: FoundryError): OpenedCompletion {
+  return {
+    snapshot: () => ({
+      id,
+      status: "failed",
+      text: "",
+      reasoning: null,
+      finishReason: null,
+      model: null,
+      usage: { inputTokens: null, outputTokens: null, estimated: true },
+      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
+      attempts: 0,
+      cached: false,
+      warnings: [],
+    }),
+    // biome-ignore lint/correctness/useYield: it fails before there is anything to tell.
+    async *[Symbol.asyncIterator]() {
+      throw failure;
+    },
+  };
 }

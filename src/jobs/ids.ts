@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { FoundryError, truncate } from "../lib/index.js";
 
 export type IdKind = "completion" | "batch";
 
@@ -41,4 +42,20 @@ export class Ids {
     if (run !== this.#run) return "other_run";
     return Number(number) <= this.#last[kind] ? "expired" : "unknown";
   }
+}
+
+export function completionNotFound(id: string, ids: Ids): FoundryError {
+  const shown = JSON.stringify(truncate(id, 60).toWellFormed());
+  const standing = ids.standingOf(id, "completion");
+  const what = {
+    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
+    other_kind: `${shown} is the id of a batch, not of a completion.`,
+    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+    unknown: `There is no completion ${shown}.`,
+  }[standing];
+  const action =
+    standing === "other_kind"
+      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
+      : "Call get_completion without ids for those there are, or complete to ask again.";
+  return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
 }

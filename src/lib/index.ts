@@ -11,7 +11,7 @@ export {
   type TimeoutPhase,
   toFoundryError,
 } from "./errors.js";
-export { hasMoreValues, jsonFrom, withoutDepths } from "./json.js";
+export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { SecretMask } from "./secrets.js";
 export {

@@ -1,4 +1,3 @@
-export type { Admit, Wish } from "./admission.js";
 export {
   COMPLETION_STATUSES,
   type Completion,
@@ -7,10 +6,13 @@ export {
   type CompletionTiming,
   type CompletionUsage,
 } from "./completion.js";
-export { prepareMessages } from "./messages.js";
 export { CompletionProgress } from "./progress.js";
-export type { CompletionRequest } from "./request.js";
 /** @internal Keeps the schema library out of the published types. */
-export { completionFields, completionRequestSchema, promptProblem } from "./request-schema.js";
-export { runCompletion } from "./run.js";
-export { CompletionStream } from "./stream.js";
+export {
+  type CompletionRequest,
+  checkPrompt,
+  completionFields,
+  completionRequestSchema,
+  prepareMessages,
+} from "./request.js";
+export { ServiceCompletion } from "./service-completion.js";
