@@ -14,7 +14,7 @@ const dist = join(root, "dist");
 
 rmSync(dist, { recursive: true, force: true });
 
-/** Leaves out the parts of two dependencies that are imported with the rest and never used. */
+/** Leaves out the parts of three dependencies that are imported with the rest and never used. */
 const withoutUnusedParts: Plugin = {
   name: "without-unused-parts",
   setup({ onLoad }) {
@@ -22,6 +22,19 @@ const withoutUnusedParts: Plugin = {
     onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: 'export { default as en } from "./en.js";',
     }));
+    // The MCP SDK validates what a user fills into a form, and this server shows none.
+    onLoad(
+      { filter: /[\\/]@modelcontextprotocol[\\/]server[\\/]dist[\\/]shimsNode\.mjs$/ },
+      () => ({
+        contents: `
+        export { default as process } from "node:process";
+        export class DefaultJsonSchemaValidator {
+          getValidator() {
+            throw new Error("JSON Schema validation is not part of this build");
+          }
+        }`,
+      }),
+    );
     // undici exports fetch, WebSocket and more; src/http uses only these two.
     onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, () => ({
       contents: `module.exports = {

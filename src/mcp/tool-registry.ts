@@ -1,17 +1,13 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/core";
 import {
-  CallToolRequestSchema,
   type CallToolResult,
-  CallToolResultSchema,
-  ErrorCode,
-  ListToolsRequestSchema,
-  McpError,
-  type ServerNotification,
-  type ServerRequest,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Server,
+  type ServerContext,
   type Tool as ToolListing,
-} from "@modelcontextprotocol/sdk/types.js";
+} from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
@@ -86,17 +82,17 @@ interface CallParts {
 export function registerTools(server: Server, tools: readonly Tool[], parts: CallParts): void {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const listings = tools.map(listingOf);
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listings }));
+  server.setRequestHandler("tools/list", () => ({ tools: listings }));
   // Params that do not fit have been refused before, by the guarded transport.
-  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+  server.setRequestHandler("tools/call", async ({ params }, context) => {
     const tool = byName.get(params.name);
     if (tool === undefined) {
-      throw new McpError(
-        ErrorCode.InvalidParams,
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
         `There is no tool ${quoted(params.name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }
-    const call = callTool(tool, params.arguments ?? {}, extra, parts);
+    const call = callTool(tool, params.arguments ?? {}, context.mcpReq, parts);
     parts.calls.add(call);
     return call;
   });
@@ -113,19 +109,20 @@ export function listingOf(tool: Tool): ToolListing {
   };
 }
 
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+/** The request of a call, as the SDK hands it to a handler. */
+type CallRequest = ServerContext["mcpReq"];
 
 async function callTool(
   tool: Tool,
   given: unknown,
-  extra: Extra,
+  request: CallRequest,
   { client, log, policy, clock, secrets }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
-  const progress = reporterFor(extra, clock);
+  const progress = reporterFor(request, clock);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
-    .call(given, { client, signal: extra.signal, progress, policy })
+    .call(given, { client, signal: request.signal, progress, policy })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
     .finally(() => progress.finish());
 
@@ -180,11 +177,11 @@ function resultOf(
   return { content: texts.map((text) => ({ type: "text", text })), ...structured };
 }
 
-function reporterFor({ _meta, sendNotification }: Extra, clock: Clock): ProgressReporter {
+function reporterFor({ _meta, notify }: CallRequest, clock: Clock): ProgressReporter {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return new ProgressReporter(null);
   const send = (update: ProgressUpdate): Promise<void> =>
-    sendNotification({
+    notify({
       method: "notifications/progress",
       params: { progressToken, ...update },
     });

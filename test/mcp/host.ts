@@ -28,7 +28,7 @@ export async function cacheFolder(): Promise<string> {
  */
 export async function connectedHost(options: FoundryClientOptions, policy?: CallPolicy) {
   const foundry = new FoundryClient(options);
-  const server = createServer(foundry, silentLogger, policy);
+  const server = createServer({ client: foundry, log: silentLogger, policy });
   const host = new Client({ name: "test", version: "1" });
   const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
   const received: JSONRPCMessage[] = [];

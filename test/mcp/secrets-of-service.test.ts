@@ -19,8 +19,8 @@ it.each(["list_models", "health_check", "load_model"])(
       response.end(JSON.stringify(isList ? { object: "list", data } : { message: KEY }));
     });
     const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
-    const mask = new SecretMask([KEY]);
-    const server = createServer(foundry, silentLogger, undefined, undefined, mask);
+    const secrets = new SecretMask([KEY]);
+    const server = createServer({ client: foundry, log: silentLogger, secrets });
     const host = new Client({ name: "test", version: "1" });
     const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
     await Promise.all([server.connect(serverSide), host.connect(hostSide)]);

@@ -1,5 +1,10 @@
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import { ErrorCode, McpError } from "@modelcontextprotocol/sdk/types.js";
+import {
+  type ProtocolEra,
+  ProtocolError,
+  ProtocolErrorCode,
+  ResourceNotFoundError,
+  type Server,
+} from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
@@ -16,10 +21,8 @@ import {
 import { MOST_SUBSCRIPTIONS, ResourceUpdates } from "./resource-updates.js";
 
 /** What the server says of itself that it can do with resources. */
-export const RESOURCE_CAPABILITY = { subscribe: true, listChanged: true };
+export const RESOURCE_CAPABILITY = { subscribe: true };
 
-/** The protocol's code for it, which the SDK does not name. */
-const RESOURCE_NOT_FOUND = -32002;
 const PAGE = 50;
 /** Ours are 50 characters. */
 const LONGEST_URI = 200;
@@ -32,46 +35,47 @@ const listParams = z.looseObject({
   cursor: z.string({ error: "the nextCursor of the page before" }).optional(),
 });
 
+export interface ResourceOptions {
+  readonly era: ProtocolEra;
+  readonly clock?: Clock;
+}
+
 /** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
 export function registerResources(
   server: Server,
   completions: Completions,
-  clock: Clock = systemClock,
+  { era, clock = systemClock }: ResourceOptions,
 ): void {
   const updates = new ResourceUpdates(
-    {
-      updated: (uri) =>
-        server.notification({ method: "notifications/resources/updated", params: { uri } }),
-      listChanged: () => server.notification({ method: "notifications/resources/list_changed" }),
-    },
+    (uri) => server.notification({ method: "notifications/resources/updated", params: { uri } }),
     clock,
   );
-  follow(server, completions, updates);
+  follow(server, completions, updates, era);
 
-  server.setRequestHandler(requestOf("resources/list"), ({ params }) => {
+  server.setRequestHandler("resources/list", ANY_PARAMS, (params) => {
     const { cursor } = checked(listParams, params);
     return pageOf(completions.list(), cursor);
   });
-  server.setRequestHandler(requestOf("resources/templates/list"), () => ({
+  server.setRequestHandler("resources/templates/list", ANY_PARAMS, () => ({
     resourceTemplates: TEMPLATES,
   }));
-  server.setRequestHandler(requestOf("resources/read"), ({ params }) => {
+  server.setRequestHandler("resources/read", ANY_PARAMS, (params) => {
     const { state, part } = meant(completions, checked(uriParams, params).uri);
     return { contents: contentsOf(state, part) };
   });
-  server.setRequestHandler(requestOf("resources/subscribe"), ({ params }) => {
+  server.setRequestHandler("resources/subscribe", ANY_PARAMS, (params) => {
     const { state, uri } = meant(completions, checked(uriParams, params).uri);
     if (hasEnded(state)) {
       updates.notifyOnce(uri);
     } else if (!updates.subscribe(state.id, uri)) {
-      throw new McpError(
-        ErrorCode.InvalidRequest,
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidRequest,
         `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
       );
     }
     return {};
   });
-  server.setRequestHandler(requestOf("resources/unsubscribe"), ({ params }) => {
+  server.setRequestHandler("resources/unsubscribe", ANY_PARAMS, (params) => {
     const { uri } = checked(uriParams, params);
     const part = partOf(uri);
     // Unsubscribing from an expired completion succeeds as well.
@@ -98,14 +102,29 @@ const TEMPLATES = [
   },
 ];
 
-/** Follows the completions as long as the host is there. */
-function follow(server: Server, completions: Completions, updates: ResourceUpdates): void {
-  let unfollow: (() => void) | null = null;
+/**
+ * Follows the completions as long as the host is there. A host of the modern era subscribes with
+ * `subscriptions/listen`, which the SDK answers: it drops every update that no listener asked for.
+ */
+function follow(
+  server: Server,
+  completions: Completions,
+  updates: ResourceUpdates,
+  era: ProtocolEra,
+): void {
+  const followAll = (): (() => void) =>
+    completions.onChange((id, what) => {
+      if (era === "modern" && what === "started") {
+        for (const uriOf of Object.values(URIS)) updates.subscribe(id, uriOf(id));
+      }
+      updates.changed(id, what);
+    });
+  let unfollow = era === "modern" ? followAll() : null;
   const { oninitialized, onclose } = server;
   // The protocol forbids notifications before initialization.
   server.oninitialized = () => {
     oninitialized?.();
-    unfollow ??= completions.onChange((id, what) => updates.changed(id, what));
+    unfollow ??= followAll();
   };
   server.onclose = () => {
     onclose?.();
@@ -115,15 +134,14 @@ function follow(server: Server, completions: Completions, updates: ResourceUpdat
 }
 
 /** Takes whatever comes, so that what is wrong with it can be said in our words. */
-const requestOf = <M extends string>(method: M) =>
-  z.object({ method: z.literal(method), params: z.unknown().optional() });
+const ANY_PARAMS = { params: z.unknown() };
 
 function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   try {
     return parseArguments(schema, params ?? {});
   } catch (thrown) {
     if (!(thrown instanceof FoundryError)) throw thrown;
-    throw new McpError(ErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
   }
 }
 
@@ -151,10 +169,11 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
   }
 }
 
-const notFound = (uri: string, what: string): McpError =>
-  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list lists the existing ones.`, {
-    uri: truncate(uri, LONGEST_URI),
-  });
+const notFound = (uri: string, what: string): ProtocolError =>
+  new ResourceNotFoundError(
+    truncate(uri, LONGEST_URI),
+    `${what} resources/list lists the existing ones.`,
+  );
 
 /** The newest first, from the one after the cursor. */
 function pageOf(states: readonly CompletionState[], cursor: string | undefined) {
@@ -175,8 +194,8 @@ function statesAfter(
 ): readonly CompletionState[] {
   const [, time, id] = /^(\d{1,16})\.([a-z0-9-]{1,60})$/.exec(cursor) ?? [];
   if (time === undefined) {
-    throw new McpError(
-      ErrorCode.InvalidParams,
+    throw new ProtocolError(
+      ProtocolErrorCode.InvalidParams,
       "Unknown cursor. Omit cursor to start with the newest.",
     );
   }

@@ -1,7 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import {
+  type JSONRPCMessage,
+  ProtocolErrorCode,
+  type Transport,
+} from "@modelcontextprotocol/server";
 import {
   ANONYMOUS_PERIOD_MS,
   LAST_LINES_MS,
@@ -17,7 +20,10 @@ import { OpenRequests } from "./open-requests.js";
 import { lineOf } from "./output-line.js";
 import { RateLimit } from "./rate-limit.js";
 
-const TOO_LONG: Refusal = { code: ErrorCode.InvalidRequest, message: "The message is too long." };
+const TOO_LONG: Refusal = {
+  code: ProtocolErrorCode.InvalidRequest,
+  message: "The message is too long.",
+};
 
 /**
  * MCP over a pair of streams, one JSON message a line. Unlike the SDK's `StdioServerTransport` it

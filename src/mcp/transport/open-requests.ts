@@ -1,8 +1,5 @@
-import {
-  CancelledNotificationSchema,
-  type JSONRPCMessage,
-  type RequestId,
-} from "@modelcontextprotocol/sdk/types.js";
+import { CancelledNotificationSchema } from "@modelcontextprotocol/core";
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 
 /** Counts the requests of a host that are to be answered. One that is cancelled gets no answer. */
 export class OpenRequests {

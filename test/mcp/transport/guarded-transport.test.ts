@@ -1,5 +1,4 @@
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { LONGEST_ERROR } from "../../../src/lib/limits.js";
@@ -77,7 +76,7 @@ async function served(): Promise<Wire> {
   const client = new FoundryClient({ endpoint: "http://127.0.0.1:9" });
   onTestFinished(() => client.close());
   const wire = new Wire();
-  await createServer(client, silentLogger).connect(wire);
+  await createServer({ client, log: silentLogger }).connect(wire);
   return wire;
 }
 
