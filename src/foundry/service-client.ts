@@ -15,6 +15,7 @@ import {
   type CompletionRequest,
   completionFields,
   completionRequestSchema,
+  Metrics,
   prepareMessages,
   ServiceCompletion,
 } from "./completion/index.js";
@@ -24,7 +25,6 @@ import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
-import { Metrics } from "./metrics.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
 import type { StatusUpdate } from "./status.js";

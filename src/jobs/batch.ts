@@ -1,7 +1,7 @@
 import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
 import { cancelledError, type FoundryError, toFoundryError, waitFor } from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
-import { type CompletionState, type RunEvent, refusedCompletion } from "./completion-run.js";
+import { type CompletionState, type RunEvent, refusedCompletion } from "./completion-store.js";
 import type { Completions } from "./completions.js";
 import { Listeners } from "./listeners.js";
 

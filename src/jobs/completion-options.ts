@@ -1,7 +1,6 @@
 import type { ServiceClient } from "../foundry/index.js";
 import type { Logger } from "../log.js";
-import type { CompletionState, RunEvent } from "./completion-run.js";
-import type { StoreLimits } from "./completion-store.js";
+import type { CompletionState, RunEvent, StoreLimits } from "./completion-store.js";
 import type { Gate } from "./completion-stream.js";
 
 /** What completions run on. @internal */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import {
   type CallOptions,
@@ -14,7 +13,6 @@ import {
   cancelledError,
   closedError,
   FoundryError,
-  membersKey,
   parseArguments,
   toFoundryError,
   waitFor,
@@ -32,14 +30,16 @@ import type {
 import {
   CompletionRun,
   type CompletionState,
+  CompletionStore,
   type OpenedCompletion,
   type RunEvent,
   type RunParts,
   refusedCompletion,
-} from "./completion-run.js";
-import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
+  STORE_LIMITS,
+  stoppedError,
+} from "./completion-store.js";
 import { CompletionStream, type CompletionStreamParts, type Gate } from "./completion-stream.js";
-import { completionNotFound, Ids } from "./ids.js";
+import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
 
@@ -89,11 +89,8 @@ export class Completions {
     this.#listeners = new Listeners(options.log);
     const now = options.now ?? (() => performance.now());
     const { concurrency, queueLimit: limit = QUEUE_LIMIT } = options;
-    this.#queue = new Queue({
-      limit,
-      now,
-      concurrency: concurrency === "auto" ? undefined : concurrency,
-    });
+    const slots = concurrency === "auto" ? undefined : concurrency;
+    this.#queue = new Queue({ limit, now, concurrency: slots });
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
@@ -348,22 +345,4 @@ export class Completions {
 function readBy(run: CompletionRun): CompletionState {
   if (run.hasEnded) run.isDetached = false;
   return run.state();
-}
-
-function stoppedError(): FoundryError {
-  return new FoundryError("CANCELLED", "The completion was cancelled before its end.", {
-    action: "Nothing to do; ask again if the whole answer is wanted after all.",
-  });
-}
-
-/**
- * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long.
- * `null` for a value that is not a request, which is refused when it begins.
- */
-function requestKey(request: CompletionRequest): string | null {
-  try {
-    return createHash("sha256").update(membersKey(request)).digest("base64");
-  } catch {
-    return null;
-  }
 }

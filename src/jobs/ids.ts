@@ -1,5 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { FoundryError, truncate } from "../lib/index.js";
+import { createHash, randomBytes } from "node:crypto";
+import type { CompletionRequest } from "../foundry/index.js";
+import { FoundryError, membersKey, truncate } from "../lib/index.js";
 
 export type IdKind = "completion" | "batch";
 
@@ -58,4 +59,16 @@ export function completionNotFound(id: string, ids: Ids): FoundryError {
       ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
       : "Call get_completion without ids for those there are, or complete to ask again.";
   return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
+}
+
+/**
+ * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long.
+ * `null` for a value that is not a request, which is refused when it begins.
+ */
+export function requestKey(request: CompletionRequest): string | null {
+  try {
+    return createHash("sha256").update(membersKey(request)).digest("base64");
+  } catch {
+    return null;
+  }
 }

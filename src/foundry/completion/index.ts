@@ -6,7 +6,7 @@ export {
   type CompletionTiming,
   type CompletionUsage,
 } from "./completion.js";
-export { CompletionProgress } from "./progress.js";
+export { CompletionProgress, Metrics, type Totals } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */
 export {
   type CompletionRequest,
