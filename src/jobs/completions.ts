@@ -83,6 +83,7 @@ export class Completions {
   readonly #listeners: Listeners<[id: string, what: Change]>;
   #isClosed = false;
 
+  /** @internal */
   constructor(service: CompletionService, options: CompletionsOptions = {}) {
     this.#service = service;
     this.#options = options;

@@ -18,9 +18,8 @@ import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
-import type { CompletionEvent } from "./completion.js";
+import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
-import type { CompletionRequest } from "./request.js";
 import { type Piece, StopCutter, ThinkingSplitter } from "./text-filters.js";
 
 /** A completion on the service that runs it. */

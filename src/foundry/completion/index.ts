@@ -2,6 +2,7 @@ export {
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
+  type CompletionRequest,
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
@@ -9,7 +10,6 @@ export {
 export { CompletionProgress, Metrics, type Totals } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */
 export {
-  type CompletionRequest,
   checkPrompt,
   completionFields,
   completionRequestSchema,

@@ -11,9 +11,13 @@ import { assertCanChat } from "../loading/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import { brokeOffAndIsGone, chat } from "./chat.js";
-import type { Completion, CompletionEvent, CompletionStatus } from "./completion.js";
+import type {
+  Completion,
+  CompletionEvent,
+  CompletionRequest,
+  CompletionStatus,
+} from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
-import type { CompletionRequest } from "./request.js";
 
 export interface ServiceCompletionParts {
   readonly request: CompletionRequest;
