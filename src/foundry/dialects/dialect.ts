@@ -41,9 +41,9 @@ export interface ChatRequest {
   readonly model: KnownModel;
   readonly messages: readonly ChatMessage[];
   readonly maxTokens: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly seed?: number;
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly seed?: number | undefined;
 }
 
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";

@@ -155,8 +155,9 @@ export class ModelLoader {
 
   /** Where lists wait for loads, resolving a name now has to wait for our own running load. */
   async #reportWaiting(onStatus: OnStatus, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#service.models.hasRecent) return;
     const { loading } = this.#serial;
-    if (loading === null || this.#service.models.hasRecent) return;
+    if (loading === null) return;
     const { can } = await this.#service.dialect(signal);
     if (can.listsWaitForLoads) onStatus(waitingFor(loading));
   }

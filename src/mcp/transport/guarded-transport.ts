@@ -13,8 +13,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import { LONGEST_ERROR, truncate } from "../../lib/index.js";
-import { answerOf } from "./json-rpc.js";
-import { mistakeOf } from "./params-mistake.js";
+import { answerOf, mistakeOf } from "./json-rpc.js";
 
 /** Requests whose params the SDK would refuse with the raw output of zod. All others are checked by us. */
 const CHECKED = new Map(

@@ -10,11 +10,12 @@ import {
   DEEPEST_JSON,
   hasMoreValues,
   jsonFrom,
+  LONGEST_QUOTE,
   MOST_MESSAGES_IN_LIST,
   MOST_VALUES,
+  printable,
   withoutDepths,
 } from "../../lib/index.js";
-import { mistakeOf } from "./params-mistake.js";
 
 /** Why something is not taken. With the id of what it answers, where that has one. */
 export interface Refusal {
@@ -116,3 +117,21 @@ function readingOf(given: unknown): Reading {
 
 const noMessage = (why: string | undefined, id: string | number | undefined): Reading =>
   refused(ProtocolErrorCode.InvalidRequest, `Invalid JSON-RPC 2.0 message. ${why}.`, id);
+
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ["string", "a string"],
+  ["number", "a number"],
+  ["int", "an integer"],
+  ["boolean", "a boolean"],
+  ["array", "an array"],
+  ["object", "a JSON object"],
+  ["record", "a JSON object"],
+]);
+
+/** What is wrong with the params of a request, in a sentence that names the one. */
+export function mistakeOf(issue: z.core.$ZodIssue): string {
+  const name = printable(issue.path.map(String).join("."), LONGEST_QUOTE);
+  const type = issue.code === "invalid_type" ? TYPES.get(issue.expected) : undefined;
+  if (type !== undefined) return `${name} must be ${type}.`;
+  return `Invalid value for ${name}.`;
+}

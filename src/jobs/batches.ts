@@ -1,8 +1,9 @@
-import { closedError, FoundryError } from "../../lib/index.js";
-import { STORE_LIMITS } from "../completion-store.js";
-import type { Completions } from "../completions.js";
+import type { CompletionRequest } from "../foundry/index.js";
+import { cancelledError, closedError, FoundryError, onAbort } from "../lib/index.js";
 import { Batch, type BatchEntry, type BatchResult } from "./batch.js";
-import type { BatchSchedulerOptions } from "./batch-scheduler.js";
+import type { BatchPace } from "./batch-items.js";
+import { STORE_LIMITS } from "./completion-store.js";
+import type { Completions } from "./completions.js";
 
 /** How many completions a batch may have. */
 export const BATCH_LIMIT = 500;
@@ -23,7 +24,7 @@ export interface BatchOptions {
 }
 
 export interface BatchesOptions
-  extends Partial<Pick<BatchSchedulerOptions, "now" | "pausesMs" | "patienceMs">> {
+  extends Partial<Pick<BatchPace, "now" | "pausesMs" | "patienceMs">> {
   /** How long a batch that has ended is known, in milliseconds. Default: as long as a completion. */
   readonly keptMs?: number | undefined;
 }
@@ -60,7 +61,7 @@ export class Batches {
       key,
       entries,
       completions: this.#completions,
-      feeding: {
+      pace: {
         ...this.#options,
         now: this.#now,
         window: () => concurrency ?? 2 * this.#completions.slots,
@@ -169,4 +170,47 @@ function assertSize(size: number): void {
     size === 0 ? "The batch is empty." : `The batch has ${size} items, which is too many.`,
     { action: `Give 1 to ${BATCH_LIMIT} of them; divide what is more into several batches.` },
   );
+}
+
+export interface CompleteBatchOptions {
+  /** How many at once, 1 or more; never more than the queue in front of the model lets through. */
+  readonly concurrency?: number | undefined;
+  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The results of a batch in the order in which they come. Leaving the loop stops the rest. */
+export async function* batchResults(
+  batches: Batches,
+  requests: readonly CompletionRequest[],
+  { concurrency, signal }: CompleteBatchOptions,
+): AsyncGenerator<BatchResult, void> {
+  const isAborted = (): boolean => signal?.aborted === true;
+  if (isAborted()) throw cancelledError();
+  const come: BatchResult[] = [];
+  let wake = () => {};
+  const onResult = (result: BatchResult): void => {
+    come.push(result);
+    wake();
+  };
+  const batch = batches.start(requests, { concurrency, onResult });
+  const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
+  try {
+    for (let handed = 0; handed < batch.size; ) {
+      if (isAborted()) throw cancelledError();
+      const result = come.shift();
+      if (result !== undefined) {
+        handed += 1;
+        yield result;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    stopListening();
+    if (!batch.hasEnded) await batch.cancel();
+    batches.forget(batch);
+  }
 }

@@ -1,22 +1,22 @@
-import { cancelledError, FoundryError, onAbort } from "../../lib/index.js";
-import { Durations } from "./durations.js";
-import { RoundRobin } from "./round-robin.js";
+import { cancelledError, FoundryError, onAbort } from "../lib/index.js";
 
-/** Who waits, and for what. */
+/** A completion that asks for a place. */
 export interface Waiter {
-  /** Whose turn it is goes round among callers; each has its own first come, first served. */
+  /** Callers have their turns round-robin; each has its own first come, first served. */
   readonly caller: string;
   /** Part of a batch: gives way to single completions, and does not count as waiting in the queue. */
   readonly isBatch: boolean;
   readonly signal: AbortSignal;
   /** Called with the place, 1 for the next, whenever it changes. */
-  readonly onPlace?: (place: number, etaMs: number | null) => void;
+  readonly onPlace?: ((place: number, etaMs: number | null) => void) | undefined;
 }
 
 export interface QueueOptions {
   /** Completions that may wait. */
   readonly limit: number;
   readonly now: () => number;
+  /** Places of each model. Default: as many as its service generates at once. */
+  readonly concurrency?: number | undefined;
 }
 
 interface Entry extends Waiter {
@@ -45,12 +45,21 @@ interface Lane {
 export class Queue {
   readonly #limit: number;
   readonly #now: () => number;
-  /** As many as models were used. */
+  readonly #concurrency: number | undefined;
+  /** One for each model that was used. */
   readonly #lanes = new Map<string, Lane>();
+  #slots: number;
 
-  constructor({ limit, now }: QueueOptions) {
+  constructor({ limit, now, concurrency }: QueueOptions) {
     this.#limit = limit;
     this.#now = now;
+    this.#concurrency = concurrency;
+    this.#slots = concurrency ?? 1;
+  }
+
+  /** How many places a model has, as far as the service is known. */
+  get slots(): number {
+    return this.#slots;
   }
 
   /** How many wait, those of batches not counted. */
@@ -66,13 +75,14 @@ export class Queue {
   /**
    * Waits for a place in front of a model.
    *
-   * @param slots How many places the model has.
+   * @param generationsAtOnce How many generations of the model its service runs at once.
    * @returns what gives the place back; further calls of it do nothing.
    * @throws FoundryError `QUEUE_FULL` at once, `CANCELLED` when its signal is aborted.
    */
-  async enter(model: string, slots: number, waiter: Waiter): Promise<() => void> {
+  async enter(model: string, generationsAtOnce: number, waiter: Waiter): Promise<() => void> {
     if (waiter.signal.aborted) throw cancelledError();
-    const lane = this.#lane(model, slots);
+    this.#slots = this.#concurrency ?? generationsAtOnce;
+    const lane = this.#lane(model, this.#slots);
     // There may be more places than when the others began to wait.
     this.#serve(lane);
     if (lane.holders.size < lane.slots) return this.#take(lane, waiter.isBatch);
@@ -176,4 +186,82 @@ function orderIn(lane: Lane): Entry[] {
     .slice(0, both)
     .flatMap((entry, index) => [entry, ...second.slice(index, index + 1)]);
   return [...turns, ...first.slice(both), ...second.slice(both)];
+}
+
+/** Who waits: served in the order they came within a caller, and round and round among callers. */
+class RoundRobin<T> {
+  /** By caller, in the order in which their turn comes. No list is empty. */
+  readonly #waiting = new Map<string, T[]>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(caller: string, one: T): void {
+    this.#size += 1;
+    const own = this.#waiting.get(caller);
+    if (own === undefined) this.#waiting.set(caller, [one]);
+    else own.push(one);
+  }
+
+  remove(caller: string, one: T): void {
+    const own = this.#waiting.get(caller);
+    const index = own?.indexOf(one) ?? -1;
+    if (own === undefined || index < 0) return;
+    own.splice(index, 1);
+    this.#size -= 1;
+    if (own.length === 0) this.#waiting.delete(caller);
+  }
+
+  /** Takes out the one whose turn it is; its caller goes to the end of the round. */
+  next(): T | undefined {
+    const [first] = this.#waiting;
+    if (first === undefined) return undefined;
+    const [caller, own] = first;
+    const one = own.shift();
+    this.#size -= 1;
+    this.#waiting.delete(caller);
+    if (own.length > 0) this.#waiting.set(caller, own);
+    return one;
+  }
+
+  /** All waiting entries, in the order in which they would be taken without new ones. */
+  order(): T[] {
+    const order: T[] = [];
+    for (let turn = 0; order.length < this.#size; turn += 1) {
+      for (const own of this.#waiting.values()) {
+        const one = own[turn];
+        if (one !== undefined) order.push(one);
+      }
+    }
+    return order;
+  }
+}
+
+/** How much the newest measurement counts. */
+const WEIGHT = 0.3;
+
+/** How long a model is held for a completion, as it was measured lately. */
+class Durations {
+  #averageMs: number | null = null;
+
+  add(ms: number): void {
+    this.#averageMs =
+      this.#averageMs === null ? ms : this.#averageMs + WEIGHT * (ms - this.#averageMs);
+  }
+
+  /**
+   * Roughly until the `place`-th in the queue has its turn, in milliseconds; `null`: not measured.
+   *
+   * @param heldMs How long each of those that have the model now has had it.
+   */
+  until(place: number, heldMs: readonly number[]): number | null {
+    const average = this.#averageMs;
+    if (average === null) return null;
+    const left = heldMs.map((ms) => Math.max(0, average - ms)).sort((a, b) => a - b);
+    const rounds = left.length === 0 ? place : Math.floor((place - 1) / left.length);
+    const first = left[(place - 1) % left.length] ?? 0;
+    return Math.round(first + rounds * average);
+  }
 }
