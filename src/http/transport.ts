@@ -1,7 +1,9 @@
 import { STATUS_CODES } from "node:http";
 import {
+  cancelledError,
   closedError,
   MAX_LIST_BYTES,
+  printable,
   SecretMask,
   SHORT_REQUEST_MS,
   toFoundryError,
@@ -16,6 +18,7 @@ import { errorTextOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
+import { MOST_REDIRECTS, redirectedPath, redirectTarget } from "./redirect.js";
 import { type Attempt, BusyAnswer, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
@@ -32,6 +35,8 @@ import type {
 import { checkedHeaders, checkHead, type WireRequest, wireRequest } from "./wire-request.js";
 
 const CONNECT_MS = 2_000;
+/** Code units of a message about a redirect. */
+const LONGEST_TARGET = 500;
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** One call: what is asked, and what all its attempts share. */
@@ -104,7 +109,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status) && spec.anyStatus !== true) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
+          throw spec.toError(await this.#refusal(call, attempt, exchange, head));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
@@ -132,7 +137,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
+          throw spec.toError(await this.#refusal(call, attempt, exchange, head));
         }
         const { limits } = spec;
         const maxBytes = this.#maxBodyBytes;
@@ -161,7 +166,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
+          throw spec.toError(await this.#refusal(call, attempt, exchange, head));
         }
         const pieces = readPieces(exchange, silenceWatch(call, exchange));
         void exchange.over.then(() => scope.dispose());
@@ -227,8 +232,19 @@ export class HttpTransport {
     });
   }
 
-  /** Resolves when the answer has begun, or when it is known that it will be waited for. */
-  async #send({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
+  /** Resolves when the answer has begun. Redirects within the endpoint are followed. */
+  async #send(call: Call, attempt: Attempt): Promise<Exchange> {
+    let { request } = call;
+    for (let redirects = 0; ; redirects += 1) {
+      const exchange = await this.#sendOnce({ ...call, request }, attempt);
+      const path = redirectedPath(this.#endpoint, request.path, await exchange.head);
+      if (path === null || redirects === MOST_REDIRECTS) return exchange;
+      exchange.abort(cancelledError());
+      request = { ...request, path };
+    }
+  }
+
+  async #sendOnce({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
     const isGuarded = spec.retry !== false;
     if (isGuarded) this.#circuit.throwIfOpen();
     // Before the circuit and all limits: how long it waits for its turn is our own doing.
@@ -256,40 +272,29 @@ export class HttpTransport {
       if (!isUsed) lease.giveBack();
     }
   }
+
+  /** What is known of an answer that is not 2xx. */
+  async #refusal(call: Call, attempt: Attempt, exchange: Exchange, head: Head) {
+    const { spec } = call;
+    // Services and proxies quote what they were sent, whatever the status.
+    const body = this.secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
+    const target =
+      head.status < 400 ? redirectTarget(head.headers["location"], this.baseUrl) : null;
+    const statusText = this.secrets.hide(head.statusText || (STATUS_CODES[head.status] ?? ""));
+    const text =
+      target === null
+        ? errorTextOf(body, head.headers["content-type"] ?? "", statusText)
+        : printable(`redirected to ${target}`, LONGEST_TARGET);
+    const { method, path } = spec;
+    const { retryAfterMs } = attempt;
+    const message = this.secrets.hide(text);
+    return { method, path, status: head.status, message, body, retryAfterMs } satisfies HttpFailure;
+  }
 }
 
 /** Whether it may last minutes: a stream, a load, whatever else is not limited to a short time. */
 const isLong = ({ limits }: RequestSpec, isStream: boolean): boolean =>
   isStream || (limits.wholeMs ?? Number.POSITIVE_INFINITY) > SHORT_REQUEST_MS;
-
-/** What is known of an answer that is not 2xx. */
-async function refusal(
-  call: Call,
-  attempt: Attempt,
-  exchange: Exchange,
-  head: Head,
-  secrets: SecretMask,
-): Promise<HttpFailure> {
-  const { spec } = call;
-  // Services and proxies quote what they were sent, whatever the status.
-  const body = secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
-  const contentType = head.headers["content-type"] ?? "";
-  const { location } = head.headers;
-  const statusText =
-    location === undefined
-      ? head.statusText || (STATUS_CODES[head.status] ?? "")
-      : `redirected to ${location}`;
-  return {
-    method: spec.method,
-    path: spec.path,
-    status: head.status,
-    message: secrets.hide(
-      errorTextOf(location === undefined ? body : "", contentType, secrets.hide(statusText)),
-    ),
-    body,
-    retryAfterMs: attempt.retryAfterMs,
-  };
-}
 
 /** Starts the stall timer, and returns the function that restarts it. */
 function silenceWatch({ spec }: Call, exchange: Exchange): () => void {
