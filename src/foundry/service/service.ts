@@ -1,9 +1,9 @@
 import { access } from "node:fs/promises";
 import { HttpTransport, isLoopback, normalizeEndpoint } from "../../http/index.js";
-import { type FoundryError, SharedTasks, untilAborted } from "../../lib/index.js";
+import { FoundryError, SharedTasks, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import type { ProcessFigures } from "../../platform/index.js";
-import { type Call, type Dialect, detectDialect } from "../dialects/index.js";
+import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { type ModelListing, ModelLists } from "./model-lists.js";
 import { ModelUses } from "./model-uses.js";
@@ -31,6 +31,7 @@ interface Connected {
 
 /** Errors after which another service may listen at the endpoint: it is detected again. */
 const MAY_HAVE_CHANGED = new Set([
+  "NOT_FOUNDRY",
   "SERVICE_UNREACHABLE",
   "SERVER_CRASHED",
   "UNSUPPORTED_BY_SERVER",
@@ -169,7 +170,9 @@ export class Service {
 
   async #detect(call: Call): Promise<Connected> {
     const dropsBefore = this.transport.drops;
-    const { dialect, status } = await detectDialect(this.transport, call);
+    const { dialect, status } = await detectDialect(this.transport, call).catch((error) =>
+      this.#withoutList(error),
+    );
     const { modelCachePath } = status ?? (await dialect.status(call));
     const last = this.#lastDialect;
     if (last !== null && (dialect.name !== last.name || dialect.version !== last.version)) {
@@ -180,6 +183,18 @@ export class Service {
     this.models.forgetList();
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath, dropsBefore };
+  }
+
+  /**
+   * What answers may be an engine without a list of models: a completion that names its model shows
+   * it. Not where a Foundry Local was: it answers oddly for a while.
+   */
+  #withoutList(error: unknown) {
+    const isUnknown = error instanceof FoundryError && error.code === "NOT_FOUNDRY";
+    const wasFoundry = this.isFollowed || this.#lastDialect?.can.isFoundryLocal === true;
+    if (!isUnknown || wasFoundry) throw error;
+    const dialect = openaiDialect(this.transport, { hasList: false });
+    return { dialect, status: { pid: null, modelCachePath: null } };
   }
 
   /** Each attempt gets a part of the time, so that one without an answer leaves time for others. */
