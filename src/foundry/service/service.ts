@@ -37,6 +37,9 @@ const MAY_HAVE_CHANGED = new Set([
   "UNSUPPORTED_BY_SERVER",
 ]);
 
+/** How long dropped connections are no reason to detect an engine again, in milliseconds. */
+const ENGINE_KNOWN_MS = 60_000;
+
 /**
  * The service behind one endpoint: its dialect and its models. Both are requested when they are first
  * needed, and again when they may have changed.
@@ -60,6 +63,7 @@ export class Service {
   #lastDialect: Dialect | null = null;
   /** The transport's count of dropped connections when the service was last detected. */
   #dropsAtDetection = 0;
+  #detectedAt = 0;
   #changes = 0;
 
   /** @param isFollowed Whether the caller finds the service again when it has moved. */
@@ -115,9 +119,15 @@ export class Service {
     return this.#connected?.then(({ dialect }) => dialect) ?? null;
   }
 
-  /** Whether connections were dropped since the detection, as they are when a server is replaced. */
+  /**
+   * Whether connections were dropped since the detection, as they are when a server is replaced. Other
+   * engines than Foundry Local also drop them after seconds without use, so they are looked at again
+   * only once a minute for that, and at once for an answer of another server.
+   */
   get mayHaveChanged(): boolean {
-    return this.transport.drops !== this.#dropsAtDetection;
+    if (this.transport.drops === this.#dropsAtDetection) return false;
+    const isEngine = this.#lastDialect?.can.isFoundryLocal === false;
+    return !isEngine || Date.now() - this.#detectedAt >= ENGINE_KNOWN_MS;
   }
 
   /** How often a detection found another server, or another version, than the one before it. */
@@ -180,6 +190,7 @@ export class Service {
       this.forgetModels();
     }
     this.#lastDialect = dialect;
+    this.#detectedAt = Date.now();
     this.models.forgetList();
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath, dropsBefore };
