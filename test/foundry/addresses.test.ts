@@ -139,7 +139,7 @@ describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status)
       await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject({
         code: "NOT_FOUNDRY",
         message: expect.stringMatching(
-          new RegExp(`HTTP ${status}: redirected to ${elsewhere.url}/v1/[a-z/]+\\. A redirect`),
+          new RegExp(`HTTP ${status}: redirected to ${elsewhere.url}/v1/[a-z/]+\\. Redirects`),
         ),
         action: expect.stringContaining("set FOUNDRY_ENDPOINT"),
       });

@@ -47,11 +47,11 @@ export function notFoundry(
 
 const NOT_IMPLEMENTED = 501;
 
-/** @param what `redirected to` and the target, or the name of a status without a target. */
+/** @param what `redirected to` and the target, as the transport words it. */
 export function redirected(source: string, what: string, status: number): FoundryError {
   return new FoundryError(
     "NOT_FOUNDRY",
-    `${source} answered with HTTP ${status}: ${what}. A redirect to another address is not followed: keys and prompts are sent only to the address that is set.`,
+    `${source} answered with HTTP ${status}: ${what}. Redirects are followed only within the address that is set, and not in a circle: keys and prompts are sent nowhere else.`,
     {
       status,
       action: "If the service is at the other address, set FOUNDRY_ENDPOINT to its base address.",
