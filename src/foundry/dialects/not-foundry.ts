@@ -9,7 +9,7 @@ interface OddAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The error for a server that is none of the known ones, by its answer to `GET /v1/models`. */
+/** The error for a server that gave no list of models, by its answer to `GET /v1/models`. */
 export function notFoundry(
   { baseUrl, secrets }: Pick<HttpTransport, "baseUrl" | "secrets">,
   models: OddAnswer,
@@ -22,6 +22,14 @@ export function notFoundry(
     });
   }
   const detail = models.body.slice(0, 2000);
+  if (status === 408 || status === 429) {
+    return new FoundryError("SERVICE_BUSY", `${baseUrl} is busy (HTTP ${status}).`, {
+      status,
+      action: "Try again in a while.",
+      retryable: true,
+      detail,
+    });
+  }
   if (status >= 500 && status !== NOT_IMPLEMENTED) {
     return new FoundryError(
       "SERVICE_ERROR",

@@ -10,9 +10,6 @@ const LIST = "/v1/models";
 
 const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
 
-/** Statuses of a route that does not exist. */
-const NO_ROUTE = new Set([400, 404, 405, 410, 501]);
-
 /** Errors of a chat that a server which is no engine causes. */
 const NO_ENGINE = new Set(["UNSUPPORTED_BY_SERVER", "INVALID_RESPONSE"]);
 
@@ -39,7 +36,7 @@ export function openaiDialect(
       path: LIST,
       ...call,
       toError: (failure) =>
-        hasList || !NO_ROUTE.has(failure.status)
+        hasList || failure.status < 400
           ? errorOfFailure(failure, { doing: "other" })
           : notFoundry(transport, failure),
     });

@@ -75,7 +75,7 @@ const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
 /** Families of models for other tasks, each as a whole word of a name, digits behind it allowed. */
 const OTHER_FAMILIES = [
   // Embeddings.
-  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t|bge|gte|e5|gtr-t|labse|uae-large|colbert/,
+  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert/,
   // Reranking and moderation.
   /rerank|rerankers?|ranker|moderation/,
   // Speech to text, and text to speech.

@@ -136,6 +136,7 @@ const NO_LISTS: readonly (readonly [string, Routes])[] = [
   ["404", {}],
   ["404 in JSON", { list: json({ detail: "Not Found" }, 404) }],
   ["405", { list: empty(405) }],
+  ["422", { list: json({ detail: [{ msg: "Field required" }] }, 422) }],
   ["501", { list: json({ error: "not implemented" }, 501) }],
   ["an empty body", { list: empty(200) }],
   ["a web page", { list: page }],
@@ -167,6 +168,13 @@ describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_wha
     }
     expect(pieces.join("")).toBe("Hello");
     expect(models).toEqual(["llama3.2:3b", "llama3.2:3b"]);
+  });
+
+  it("is sent the model of FOUNDRY_MODEL where none is named", async () => {
+    const { url, models } = await engine(routes);
+    const client = clientOf(url, { model: "org/my model" });
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Hello" });
+    expect(models).toEqual(["org/my model"]);
   });
 
   it("decides itself about a model that it does not have", async () => {

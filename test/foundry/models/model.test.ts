@@ -27,6 +27,8 @@ describe("canChat", () => {
   it.each([
     "all-minilm:latest",
     "sentence-transformers/all-MiniLM-L6-v2",
+    "sentence-transformers/my-own",
+    "sentence-t5-base",
     "bge-m3:latest",
     "BAAI/bge-reranker-v2-m3",
     "Alibaba-NLP/gte-Qwen2-7B-instruct",
