@@ -109,7 +109,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status) && spec.anyStatus !== true) {
-          throw spec.toError(await this.#refusal(call, attempt, exchange, head));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
@@ -137,7 +137,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await this.#refusal(call, attempt, exchange, head));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const { limits } = spec;
         const maxBytes = this.#maxBodyBytes;
@@ -166,7 +166,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await this.#refusal(call, attempt, exchange, head));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const pieces = readPieces(exchange, silenceWatch(call, exchange));
         void exchange.over.then(() => scope.dispose());
@@ -272,29 +272,40 @@ export class HttpTransport {
       if (!isUsed) lease.giveBack();
     }
   }
-
-  /** What is known of an answer that is not 2xx. */
-  async #refusal(call: Call, attempt: Attempt, exchange: Exchange, head: Head) {
-    const { spec } = call;
-    // Services and proxies quote what they were sent, whatever the status.
-    const body = this.secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
-    const target =
-      head.status < 400 ? redirectTarget(head.headers["location"], this.baseUrl) : null;
-    const statusText = this.secrets.hide(head.statusText || (STATUS_CODES[head.status] ?? ""));
-    const text =
-      target === null
-        ? errorTextOf(body, head.headers["content-type"] ?? "", statusText)
-        : printable(`redirected to ${target}`, LONGEST_TARGET);
-    const { method, path } = spec;
-    const { retryAfterMs } = attempt;
-    const message = this.secrets.hide(text);
-    return { method, path, status: head.status, message, body, retryAfterMs } satisfies HttpFailure;
-  }
 }
 
 /** Whether it may last minutes: a stream, a load, whatever else is not limited to a short time. */
 const isLong = ({ limits }: RequestSpec, isStream: boolean): boolean =>
   isStream || (limits.wholeMs ?? Number.POSITIVE_INFINITY) > SHORT_REQUEST_MS;
+
+/** What is known of an answer that is not 2xx. */
+async function refusal(
+  call: Call,
+  attempt: Attempt,
+  exchange: Exchange,
+  head: Head,
+  { secrets, baseUrl }: Pick<HttpTransport, "secrets" | "baseUrl">,
+): Promise<HttpFailure> {
+  const { spec } = call;
+  // Services and proxies quote what they were sent, whatever the status.
+  const body = secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
+  const contentType = head.headers["content-type"] ?? "";
+  const { location } = head.headers;
+  const target = head.status < 400 ? redirectTarget(location, baseUrl) : null;
+  const statusText = head.statusText || (STATUS_CODES[head.status] ?? "");
+  return {
+    method: spec.method,
+    path: spec.path,
+    status: head.status,
+    message: secrets.hide(
+      target === null
+        ? errorTextOf(body, contentType, secrets.hide(statusText))
+        : printable(`redirected to ${target}`, LONGEST_TARGET),
+    ),
+    body,
+    retryAfterMs: attempt.retryAfterMs,
+  };
+}
 
 /** Starts the stall timer, and returns the function that restarts it. */
 function silenceWatch({ spec }: Call, exchange: Exchange): () => void {
