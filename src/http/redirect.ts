@@ -1,9 +1,6 @@
 import type { Endpoint } from "./endpoint.js";
 import type { Head } from "./exchange.js";
 
-/** Redirects that are followed for one request: a slash at the end and a prefix are two. */
-export const MOST_REDIRECTS = 5;
-
 /** A 303 answers a POST with another resource, so it is none of them. */
 const FOLLOWED = new Set([301, 302, 307, 308]);
 

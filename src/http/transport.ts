@@ -2,7 +2,9 @@ import { STATUS_CODES } from "node:http";
 import {
   cancelledError,
   closedError,
+  LONGEST_REDIRECT,
   MAX_LIST_BYTES,
+  MOST_REDIRECTS,
   printable,
   SecretMask,
   SHORT_REQUEST_MS,
@@ -18,7 +20,7 @@ import { errorTextOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
-import { MOST_REDIRECTS, redirectedPath, redirectTarget } from "./redirect.js";
+import { redirectedPath, redirectTarget } from "./redirect.js";
 import { type Attempt, BusyAnswer, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
@@ -35,8 +37,6 @@ import type {
 import { checkedHeaders, checkHead, type WireRequest, wireRequest } from "./wire-request.js";
 
 const CONNECT_MS = 2_000;
-/** Code units of a message about a redirect. */
-const LONGEST_TARGET = 500;
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** One call: what is asked, and what all its attempts share. */
@@ -300,7 +300,7 @@ async function refusal(
     message: secrets.hide(
       target === null
         ? errorTextOf(body, contentType, secrets.hide(statusText))
-        : printable(`redirected to ${target}`, LONGEST_TARGET),
+        : printable(`redirected to ${target}`, LONGEST_REDIRECT),
     ),
     body,
     retryAfterMs: attempt.retryAfterMs,

@@ -1,6 +1,4 @@
-/** Words of one member that are read, and their length; a model has a handful of short ones. */
-const MOST_WORDS = 50;
-const LONGEST_WORD = 100;
+import { LONGEST_LISTED_WORD, MOST_LISTED_WORDS } from "../../lib/index.js";
 
 /** Members with one word for the kind of a model: LM Studio, Xinference, Hugging Face, LiteLLM. */
 const KINDS = ["type", "model_type", "task", "mode", "pipeline_tag", "modality"] as const;
@@ -55,10 +53,10 @@ const partsOf = (side: string): string[] => side.split("+").filter((part) => par
 function wordsOf(value: unknown): string[] {
   if (typeof value === "string") return [normalized(value)];
   const words = Array.isArray(value)
-    ? value.slice(0, MOST_WORDS).filter((word) => typeof word === "string")
+    ? value.slice(0, MOST_LISTED_WORDS).filter((word) => typeof word === "string")
     : isObject(value)
       ? Object.keys(value)
-          .slice(0, MOST_WORDS)
+          .slice(0, MOST_LISTED_WORDS)
           .filter((name) => value[name] === true)
       : [];
   return words.map(normalized);
@@ -69,7 +67,7 @@ const isObject = (value: unknown): value is Members =>
 
 const normalized = (word: string): string =>
   word
-    .slice(0, LONGEST_WORD)
+    .slice(0, LONGEST_LISTED_WORD)
     .trim()
     .toLowerCase()
     .replace(/[\s_]+/g, "-");
