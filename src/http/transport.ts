@@ -12,7 +12,7 @@ import { CallScope } from "./call-scope.js";
 import { Circuit } from "./circuit.js";
 import { Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
-import { errorTextOf } from "./error-text.js";
+import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
@@ -279,13 +279,14 @@ async function refusal(
     location === undefined
       ? head.statusText || (STATUS_CODES[head.status] ?? "")
       : `redirected to ${location}`;
+  const said = location === undefined ? body : "";
+  const words = errorWordsOf(said, contentType, secrets.hide(statusText));
   return {
     method: spec.method,
     path: spec.path,
     status: head.status,
-    message: secrets.hide(
-      errorTextOf(location === undefined ? body : "", contentType, secrets.hide(statusText)),
-    ),
+    message: secrets.hide(words.text),
+    kinds: words.kinds.map((kind) => secrets.hide(kind)),
     body,
     retryAfterMs: attempt.retryAfterMs,
   };
