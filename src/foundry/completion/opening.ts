@@ -1,5 +1,5 @@
 import { isRefused } from "../../http/index.js";
-import { cancelledError, FoundryError, MAX_TOKEN_COUNT, toFoundryError } from "../../lib/index.js";
+import { cancelledError, FoundryError, toFoundryError } from "../../lib/index.js";
 import type { CurrentService } from "../connection/index.js";
 import { type Call, type ChatMessage, type ChatStream, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, ResolvedModel } from "../loading/index.js";
@@ -10,6 +10,8 @@ import type { Admit } from "./admission.js";
 import type { CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import type { CompletionRequest } from "./request.js";
+import { believed, type Shortening, shortening } from "./shortening.js";
+import { whileLoading } from "./while-loading.js";
 
 /** What a run works with. */
 export interface RunContext {
@@ -62,9 +64,9 @@ export async function* loadTold(
 }
 
 /**
- * Opens the chat. Two refusals have a remedy, once each. A model that was unloaded since is loaded
- * again. An answer too long for the context is requested with fewer tokens, if its length was our
- * default and not set by the caller.
+ * Opens the chat. A service that is loading a model is waited for. Two refusals have a remedy. A model
+ * that was unloaded since is loaded again, once. An answer too long for the context is requested with
+ * fewer tokens, if its length was our default and not set by the caller.
  *
  * No event may be yielded between opening the stream and returning it: a reader that leaves there
  * would leave the stream open.
@@ -78,19 +80,29 @@ export async function* openWithRemedies(
 ): AsyncGenerator<CompletionEvent, OpenedChat> {
   const dialect = await context.service.dialect(context.signal);
   let { model } = wanted;
-  let maxTokens = request.maxTokens ?? context.maxTokens;
   let sends = 0;
-  const remedies = new Set(["reload", "shorten"]);
+  let mayReload = dialect.can.load;
+  const shorter: Shortening[] = [];
   // Yielded before the service reads the prompt, which can take long.
   yield { type: "status", status: "running", model: model.id };
   for (;;) {
     progress.model = model.id;
-    progress.asked();
     const use = await beginUse(model, context);
+    const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
+    let isOpened = false;
     try {
       const chat = { ...settingsOf(request), model, messages, maxTokens };
-      const stream = await dialect.chat(chat, chatCall(context));
+      const ask = () => {
+        progress.asked();
+        return dialect.chat(chat, chatCall(context));
+      };
+      const stream = yield* whileLoading(progress, context, ask, (attempts) => {
+        sends += attempts;
+      });
       progress.attempts = sends + stream.attempts;
+      progress.warnings.push(...shorter.slice(-1).map(({ warning }) => warning));
+      progress.warnings.push(...stream.warnings);
+      isOpened = true;
       return { stream, use };
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -102,21 +114,26 @@ export async function* openWithRemedies(
         // A restart is worth one more try; who dies of a prompt twice dies of it again (#818).
         if (progress.deaths > 1) throw diedOf(model, error);
       }
-      const room = roomAfter(error);
-      progress.inputTokens ??= believed(overflowOf(error)?.input ?? null);
-      if (room !== null) context.service.models.learnContext(model.id, room.limit);
-      if (error.code === "MODEL_NOT_LOADED" && dialect.can.load && remedies.delete("reload")) {
+      const overflow = overflowOf(error);
+      if (overflow?.isLeast === false) progress.inputTokens ??= believed(overflow.input);
+      const limit = believed(overflow?.limit ?? null);
+      if (limit !== null) context.service.models.learnContext(model.id, limit);
+      const next =
+        overflow === null || request.maxTokens !== undefined
+          ? null
+          : shortening(overflow, { model: model.id, maxTokens, tries: shorter.length });
+      if (error.code === "MODEL_NOT_LOADED" && mayReload) {
+        mayReload = false;
         model = yield* loadTold({ ...wanted, model }, progress, context);
         yield { type: "status", status: "running", model: model.id };
-      } else if (request.maxTokens === undefined && room !== null && remedies.delete("shorten")) {
-        if (room.tokens < 1) throw error;
-        maxTokens = room.tokens;
-        progress.warnings.push(
-          `The answer was limited to ${maxTokens} tokens, which is what the context of ${model.id} (${room.limit} tokens) leaves after the prompt.`,
-        );
+      } else if (next !== null) {
+        shorter.push(next);
       } else {
-        throw error;
+        throw dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
       }
+    } finally {
+      // The reader may have left while a load was waited for.
+      if (!isOpened) use.end("finished");
     }
   }
 }
@@ -149,19 +166,13 @@ function diedOf({ id }: KnownModel, cause: FoundryError): FoundryError {
   return error;
 }
 
-/** How many tokens an overflow leaves for the answer, where the service gave its figures. */
-function roomAfter(error: FoundryError): { tokens: number; limit: number } | null {
-  const overflow = overflowOf(error);
-  const limit = believed(overflow?.limit ?? null);
-  const input = believed(overflow?.input ?? null);
-  return limit === null || input === null ? null : { tokens: limit - input, limit };
+/** Advice of Foundry Local helps nobody who uses another engine. */
+function ofOtherEngine(error: FoundryError): FoundryError {
+  if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
+  return error.reworded({
+    action: "Load the model with the tools of that engine, then try again.",
+  });
 }
-
-/** A figure of a service, unless it can be no count of tokens. */
-const believed = (tokens: number | null): number | null =>
-  tokens !== null && Number.isInteger(tokens) && tokens >= 0 && tokens <= MAX_TOKEN_COUNT
-    ? tokens
-    : null;
 
 /** Stop strings are not among them: a service would look for them in the thinking, too. */
 function settingsOf({ temperature, topP, seed }: CompletionRequest) {

@@ -16,6 +16,7 @@ import type { CompletionProgress } from "./progress.js";
 import type { CompletionRequest } from "./request.js";
 import { StopCutter } from "./stop-strings.js";
 import { type Piece, ThinkingSplitter } from "./thinking.js";
+import { whileLoading } from "./while-loading.js";
 
 /**
  * One completion from beginning to end: which model, loading it where needed, the chat, and what
@@ -74,8 +75,8 @@ async function* runOnce(
   progress: CompletionProgress,
   context: RunOnService,
 ): AsyncGenerator<CompletionEvent, void> {
-  const dialect = await context.service.dialect(context.signal);
-  const { loader, signal, onStatus } = context;
+  const { loader, service, signal, onStatus } = context;
+  const dialect = yield* whileLoading(progress, context, () => service.dialect(signal));
   const wanted = await loader.resolveModel(request.model, signal, undefined, onStatus);
   if (wanted.reason !== null) progress.warnings.push(wanted.reason);
   assertCanChat(wanted.model);

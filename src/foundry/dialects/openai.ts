@@ -1,6 +1,6 @@
 import type { HttpTransport } from "../../http/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { modelListSchema, parseAnswer } from "./answers.js";
-import { openChat } from "./chat-stream.js";
 import { type Dialect, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
 
@@ -74,6 +74,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
 
     download: noDownload,
 
-    chat: (request, call) => openChat(transport, request, { path: "/v1/chat/completions" }, call),
+    chat: (request, call) =>
+      adaptedChat(transport, request, { path: "/v1/chat/completions" }, call),
   };
 }
