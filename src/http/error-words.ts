@@ -17,12 +17,15 @@ const PLACES = [
   "message",
   "detail",
   "details",
+  "response",
   "msg",
   "reason",
   "description",
   "error_description",
   "title",
 ];
+/** Members that explain a message: a proxy puts the answer of its engine there. */
+const REASONS = ["detail", "details", "response"];
 const KINDS = ["type", "code", "status"];
 
 /** Levels of errors inside errors: a proxy quotes the answer of an engine, which quotes another. */
@@ -66,13 +69,18 @@ function textOfMembers(
   depth: number,
 ): string {
   for (const name of KINDS) addKind(members[name], kinds);
-  const texts = PLACES.map((place) => textIn(members[place], kinds, depth + 1)).filter(
-    (text) => text !== "",
-  );
+  const found = PLACES.map((place) => ({ place, text: textIn(members[place], kinds, depth + 1) }));
+  const texts = found.filter(({ text }) => text !== "");
   // A code, or the name of the status, may stand where others have the message.
-  const text = texts.find(isSentence) ?? texts[0] ?? textOfFields(members["errors"], kinds, depth);
-  for (const other of texts) if (other !== text) addKind(other, kinds);
-  return text === "" ? "" : text + placeOf(members, text) + figuresOf(members, text);
+  const text = (texts.find((each) => isSentence(each.text)) ?? texts[0])?.text ?? "";
+  for (const other of texts) if (other.text !== text) addKind(other.text, kinds);
+  const reasons = texts.filter(({ place }) => REASONS.includes(place)).map((each) => each.text);
+  const reason = [...reasons, textOfFields(members["errors"], kinds, depth)].find(
+    (each) => isSentence(each) && !text.includes(each),
+  );
+  if (text === "") return reason ?? "";
+  const explained = reason === undefined ? text : `${text.replace(/[.:]$/, "")}: ${reason}`;
+  return explained + placeOf(members, explained) + figuresOf(members, explained);
 }
 
 /** ASP.NET: `errors` has a list of messages for each field. */

@@ -72,7 +72,7 @@ const REFUSES =
 
 /** A field that is accepted, with another value than the one that was sent. */
 const WRONG_VALUE =
-  /must be (?!(?:removed|omitted|unset))|too (?:large|high|low|small|long)|out of range|(?:greater|less) than|valid (?:integer|number|boolean|string)/i;
+  /must be (?!(?:removed|omitted|unset))|too (?:large|high|low|small|long)|out of range|exceed|at (?:most|least)|maximum (?:is|of|value)|(?:greater|less) than|valid (?:integer|number|boolean|string)/i;
 
 /** What follows names fields that are accepted. */
 const ACCEPTED =

@@ -1,5 +1,6 @@
 import {
   errorTextOf,
+  type HttpFailure,
   type HttpTransport,
   type StreamEvent,
   wordsOfError,
@@ -14,7 +15,7 @@ import {
 } from "../../lib/index.js";
 import { Allowance } from "./allowance.js";
 import { type Chunk, chunkSchema, FINISH_REASONS } from "./chat-chunk.js";
-import { bodyOf, type Refused } from "./chat-request.js";
+import { bodyOf, type Refused, refusalsIn } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, knownError, type Subject } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
@@ -53,7 +54,7 @@ export async function openChat(
     body: bodyOf(request, refused, quirks),
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: (failure) => errorOfFailure(failure, subject),
+    toError: refusalError(request, subject, refused),
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
@@ -66,6 +67,15 @@ export async function openChat(
     [Symbol.asyncIterator]: () => resume(first, events),
   };
 }
+
+/** A refusal of a part of the request is the same the next time, whatever its status. */
+const refusalError =
+  (request: ChatRequest, subject: Subject, refused: Refused) =>
+  (failure: HttpFailure): FoundryError => {
+    const error = errorOfFailure(failure, subject);
+    const isRefusal = refusalsIn(error, request, refused).length > 0;
+    return isRefusal ? error.reworded({ retryable: false }) : error;
+  };
 
 async function* resume(
   first: IteratorResult<ChatEvent>,
@@ -96,7 +106,7 @@ export async function wholeChat(
     path: quirks.path,
     body,
     ...call,
-    toError: (failure) => errorOfFailure(failure, subject),
+    toError: refusalError(request, subject, refused),
   });
   const whole = { data: answer.body, event: null };
   const reader = new EventReader(subject, transport.secrets);
