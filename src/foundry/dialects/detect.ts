@@ -5,6 +5,7 @@ import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect, ServiceStatus } from "./dialect.js";
+import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { openaiDialect } from "./openai.js";
 
@@ -63,7 +64,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
   if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
     return { dialect: openaiDialect(transport), status: { pid: null, modelCachePath: null } };
   }
-  throw notFoundry(transport.baseUrl, models);
+  throw loadingError(models) ?? notFoundry(transport.baseUrl, models);
 }
 
 /** Whether the connection was accepted, and closed without an answer. */

@@ -1,4 +1,9 @@
-import type { ErrorWords, HttpFailure } from "../../http/index.js";
+import {
+  type ErrorWords,
+  errorWordsOf,
+  type HttpAnswer,
+  type HttpFailure,
+} from "../../http/index.js";
 import {
   FoundryError,
   type FoundryErrorOptions,
@@ -76,6 +81,13 @@ const STATUSES: readonly (readonly [RegExp, number])[] = [
 /** Words of a service that has no time now, where it gives no status. */
 const BUSY =
   /rate limit|too many requests|overloaded|server (?:is )?busy|temporarily unavailable|queue is full|try again later/i;
+
+/** The error for an answer of any status that says that the service is loading a model. */
+export function loadingError({ status, body }: HttpAnswer): FoundryError | null {
+  const words = errorWordsOf(body, "", "");
+  const error = knownError(words, { doing: "other" }, { status, detail: words.text });
+  return error !== null && isLoading(error) ? error : null;
+}
 
 /** A load that the service has begun by itself: llama.cpp answers so to every request. */
 const LOADING =
