@@ -38,7 +38,7 @@ export const RULES: readonly Rule[] = [
       /more system memory|out of memory|\bOOM\b|bad_alloc|failed to allocate|unable to allocate|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
     code: "INSUFFICIENT_MEMORY",
     explain: (model, _shortName, message) => ({
-      message: `${model} needs more memory than is free. The service reported: ${message}`,
+      message: `${model} needs more memory than is free. It said: ${message}`,
       action:
         "Unload another model, close programs, or choose a smaller model, a smaller variant or a shorter prompt.",
     }),
@@ -49,7 +49,7 @@ export const RULES: readonly Rule[] = [
     except: "load",
     code: "MODEL_CANNOT_CHAT",
     explain: (model, _shortName, message) => ({
-      message: `${model} is not a model for completions. The service reported: ${message}`,
+      message: `${model} is not a model for completions. It said: ${message}`,
       action: "Choose a model that can chat from list_models.",
     }),
   },
