@@ -146,6 +146,7 @@ function diedOf({ id }: KnownModel, cause: FoundryError): FoundryError {
     },
   );
   error.attempts = cause.attempts;
+  error.requestId = cause.requestId;
   return error;
 }
 

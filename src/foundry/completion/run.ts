@@ -280,5 +280,6 @@ function broke(
     cause,
   });
   error.attempts = cause.attempts;
+  error.requestId = cause.requestId;
   return error;
 }

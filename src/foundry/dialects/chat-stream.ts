@@ -48,10 +48,26 @@ export async function openChat(
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
-  const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
+  const { requestId } = stream;
+  const events = withRequestId(
+    requestId,
+    read(stream, reader, { ...quirks, maxTokens: request.maxTokens }),
+  );
   // An empty stream fails here, where the caller can still retry.
   const first = await events.next();
   return { attempts: stream.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
+}
+
+async function* withRequestId(
+  id: string | null,
+  events: AsyncGenerator<ChatEvent>,
+): AsyncGenerator<ChatEvent> {
+  try {
+    yield* events;
+  } catch (thrown) {
+    if (thrown instanceof FoundryError) thrown.requestId ??= id;
+    throw thrown;
+  }
 }
 
 async function* resume(
