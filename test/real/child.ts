@@ -14,7 +14,7 @@ const runs = join(realDirectory, "runs");
 /** A program that tests talk to over HTTP. Its standard input stays open as long as this process lives. */
 export interface Child {
   readonly pid: number;
-  /** The first line of its standard output, which says that it is ready. */
+  /** The first line of its standard output, which says that it is ready; empty with `isReady`. */
   readonly firstLine: string;
   /** Settles when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
@@ -28,6 +28,8 @@ export interface ChildOptions {
   /** Its arguments, given the folder that it may write to. */
   readonly args: (folder: string) => readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** Resolves when it is ready, for programs that write no line. */
+  readonly isReady?: () => Promise<void>;
 }
 
 /** Starts a program and waits for its first line. Its folder goes when it stops. */
@@ -57,6 +59,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const tooLate = setTimeout(() => child.kill("SIGKILL"), startSeconds * 1_000);
   const line = new Promise<string>((resolve) => {
     if (child.stdout !== null) createInterface({ input: child.stdout }).once("line", resolve);
+    void options.isReady?.().then(() => resolve(""));
   });
   const firstLine = await Promise.race([line, ended.then(() => undefined)]);
   clearTimeout(tooLate);
