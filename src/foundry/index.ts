@@ -18,25 +18,23 @@ export type {
   UnloadResult,
 } from "./calls.js";
 export {
-  type Admit,
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
   type CompletionRequest,
   type CompletionStatus,
-  type CompletionStream,
   type CompletionTiming,
   type CompletionUsage,
-  type Wish,
+  type HealthTotals,
+  type ServiceCompletion,
 } from "./completion/index.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
-export { completionFields, promptProblem } from "./completion/request-schema.js";
+export { checkPrompt, completionFields } from "./completion/request.js";
 /** @internal For `doctor`. */
 export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
-export type { HealthTotals } from "./metrics.js";
 export type { Device, Family, KnownModel, ModelInfo } from "./models/index.js";
 /** @internal For the client of `jobs`; keeps the schema library out of the published types. */
 export { optionFields, wholeNumber } from "./option-schema.js";

@@ -1,8 +1,6 @@
 import {
-  abortedError,
-  cancelledError,
   closedError,
-  type FoundryError,
+  endedError,
   type JoinedSignal,
   joinedSignal,
   parseArguments,
@@ -29,14 +27,12 @@ import type {
   UnloadResult,
 } from "./calls.js";
 import {
-  type Admit,
-  type CompletionEvent,
   CompletionProgress,
   type CompletionRequest,
-  CompletionStream,
   completionRequestSchema,
+  Metrics,
   prepareMessages,
-  runCompletion,
+  ServiceCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
 import type { Diagnosis } from "./diagnosis.js";
@@ -44,19 +40,13 @@ import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
-import { Metrics } from "./metrics.js";
 import { chooseDefaultModel, type KnownModel, resolveModel } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
 
-/**
- * What a layer above adds to a completion.
- * @internal
- */
+/** @internal */
 export interface StreamOptions extends CallOptions {
-  /** By which it is known. Default: a new one. */
+  /** Id of the completion. Default: a new one. */
   readonly id?: string | undefined;
-  /** Asked before the model is loaded or used. */
-  readonly admit?: Admit | undefined;
 }
 
 /** A command line that works answers that in much less; one that hangs has cost time already. */
@@ -81,29 +71,30 @@ export class ServiceClient {
     this.#current = new CurrentService(options, machine);
   }
 
-  /** A completion, which begins when its events are read. */
-  streamComplete(request: CompletionRequest, options: StreamOptions = {}): CompletionStream {
+  /** A completion that the caller prepares, queues and runs. */
+  openCompletion(request: CompletionRequest, options: StreamOptions = {}): ServiceCompletion {
     assertObject("The request is", request, REQUEST_ADVICE);
     const checked = parseArguments(completionRequestSchema, request);
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
-    const progress = new CompletionProgress(characters, now, options.id);
-    progress.warnings.push(...warnings);
-    const run = (signal: AbortSignal): AsyncGenerator<CompletionEvent, void> =>
-      runCompletion(checked, messages, progress, {
-        current: this.#current,
-        onStatus: options.onStatus,
-        admit: options.admit,
-        maxTokens: this.#options.maxTokens ?? 1024,
-        stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
-        now,
-        signal,
-      });
-    return new CompletionStream(
-      (leaving) => this.#counted(run, progress, leaving, options.signal),
-      progress,
-    );
+    return new ServiceCompletion({
+      request: checked,
+      messages,
+      progress: new CompletionProgress(characters, now, options.id, warnings),
+      current: this.#current,
+      onStatus: options.onStatus,
+      maxTokens: this.#options.maxTokens ?? 1024,
+      stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
+      now,
+      closing: this.#closing.signal,
+      signal: options.signal,
+      onEnd: ({ id, status, usage }) => {
+        const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
+        this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
+        this.#log.info({ completion: id, status, usage }, "completion ended");
+      },
+    });
   }
 
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
@@ -242,7 +233,7 @@ export class ServiceClient {
         work(connection, end.signal),
       );
     } catch (thrown) {
-      const error = this.#asEnded(toFoundryError(thrown), signal);
+      const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
       this.#log.debug({ code: error.code, detail: error.detail }, error.message);
       throw error;
     } finally {
@@ -252,41 +243,6 @@ export class ServiceClient {
 
   #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
     return joinedSignal(this.#closing.signal, ...signals);
-  }
-
-  /** Closing and the caller's own signal both end a call; only the latter is a cancellation. */
-  #asEnded(error: FoundryError, signal: AbortSignal | undefined): FoundryError {
-    if (error.code !== "CANCELLED") return error;
-    if (signal?.aborted === true) return abortedError(signal, error);
-    return this.#closing.signal.aborted ? closedError() : error;
-  }
-
-  async *#counted(
-    run: (signal: AbortSignal) => AsyncGenerator<CompletionEvent, void>,
-    progress: CompletionProgress,
-    leaving: AbortSignal,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<CompletionEvent, void> {
-    const end = this.#endOf(leaving, signal);
-    try {
-      if (signal?.aborted === true) {
-        progress.end("cancelled");
-        throw cancelledError();
-      }
-      yield* run(end.signal);
-    } catch (error) {
-      // The reader has left, so the error has no receiver.
-      if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
-      throw this.#asEnded(toFoundryError(error), signal);
-    } finally {
-      end.dispose();
-      // It failed before it began: no endpoint is set.
-      if (!progress.hasEnded) progress.end("failed");
-      const { status, usage } = progress.snapshot();
-      const outcome = status === "completed" || status === "interrupted" || status === "cancelled";
-      this.#metrics.ended(outcome ? status : "failed", usage.outputTokens ?? 0);
-      this.#log.info({ completion: progress.id, status, usage }, "completion ended");
-    }
   }
 }
 

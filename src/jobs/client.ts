@@ -3,7 +3,6 @@ import {
   type CallOptions,
   type Completion,
   type CompletionRequest,
-  type CompletionStream,
   callOptions,
   checkOptions,
   type Diagnosis,
@@ -22,13 +21,9 @@ import {
 } from "../foundry/index.js";
 import { parseArguments, WHOLE_NUMBERS } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
-import {
-  BATCH_LIMIT,
-  Batches,
-  type BatchResult,
-  batchResults,
-  type CompleteBatchOptions,
-} from "./batches/index.js";
+import type { BatchResult } from "./batch.js";
+import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
+import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 
@@ -109,10 +104,7 @@ export class FoundryClient {
    */
   streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
     checkOptions(callOptions, options);
-    return this.#service.streamComplete(request, {
-      ...options,
-      admit: this.completions.admission(),
-    });
+    return this.completions.stream(request, options);
   }
 
   /**

@@ -1,18 +1,20 @@
-import type { CompletionRequest, CompletionStream, StreamOptions } from "../foundry/index.js";
+import { z } from "zod";
+import {
+  listener,
+  optionsOf,
+  type ServiceClient,
+  signalOption,
+  withinMs,
+} from "../foundry/index.js";
 import type { Logger } from "../log.js";
-import type { RunEvent } from "./completion-run.js";
-import type { CompletionState } from "./completion-state.js";
-import type { StoreLimits } from "./completion-store.js";
-import type { Turn } from "./gated-stream.js";
+import type { CompletionState, RunEvent, StoreLimits } from "./completion-store.js";
+import type { Gate } from "./completion-stream.js";
 
 /**
  * What completions run on.
  * @internal
  */
-export interface Completer {
-  streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
-  stopsWhenLeft(): Promise<boolean | null>;
-}
+export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft">;
 
 /** @internal */
 export interface CompletionsOptions {
@@ -39,8 +41,10 @@ export interface StartOptions {
 
 /** @internal */
 export interface EnlistOptions {
+  readonly id: string;
   readonly batchId: string;
-  readonly turn: Turn;
+  /** Where the completion waits for its turn in the batch. */
+  readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
 }
 
@@ -52,6 +56,20 @@ export interface WaitOptions {
   /** Called with every event during the wait. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
+
+/** @internal */
+export const startOptions = optionsOf({
+  caller: z.string("a string").optional(),
+  join: z.boolean("true or false").optional(),
+});
+/** @internal */
+export const waitOptions = optionsOf({
+  withinMs,
+  ...signalOption,
+  onEvent: listener.optional(),
+});
+/** @internal */
+export const listenerArgument = z.object({ listener });
 
 export interface Cancelled {
   readonly state: CompletionState;

@@ -1,4 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { CompletionRequest } from "../foundry/index.js";
+import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
 
 export type IdKind = "completion" | "batch";
 
@@ -40,5 +43,37 @@ export class Ids {
     }
     if (run !== this.#run) return "other_run";
     return Number(number) <= this.#last[kind] ? "expired" : "unknown";
+  }
+}
+
+const idArgument = z.object({ id: z.string("the id of a completion") });
+
+/** @throws FoundryError `INVALID_ARGUMENT` if the id is not a string. */
+export function completionNotFound(id: string, ids: Ids): FoundryError {
+  parseArguments(idArgument, { id });
+  const shown = JSON.stringify(truncate(id, 60).toWellFormed());
+  const standing = ids.standingOf(id, "completion");
+  const what = {
+    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
+    other_kind: `${shown} is the id of a batch, not of a completion.`,
+    other_run: `The completion ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
+    unknown: `There is no completion ${shown}.`,
+  }[standing];
+  const action =
+    standing === "other_kind"
+      ? "Read its results in the loop over `completeBatch`."
+      : "Call `completions.list` for those that are kept, or `complete` to ask again.";
+  return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
+}
+
+/**
+ * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long.
+ * `null` for a value that is not a request, which is refused when it begins.
+ */
+export function requestKey(request: CompletionRequest): string | null {
+  try {
+    return createHash("sha256").update(membersKey(request)).digest("base64");
+  } catch {
+    return null;
   }
 }

@@ -108,6 +108,11 @@ export class FoundryError extends Error {
   /** How often the request was sent before this error was given up to. Set by the retry policy. */
   attempts = 1;
   /**
+   * The id of the request in the service's log, and in the log of a router in front of it; `null` where
+   * none came back. Set by the transport.
+   */
+  requestId: string | null = null;
+  /**
    * Whether no attempt sent anything, since nothing listened. Set by the retry policy.
    * @internal
    */
@@ -147,6 +152,7 @@ export class FoundryError extends Error {
     });
     error.attempts = this.attempts;
     error.neverSent = this.neverSent;
+    error.requestId = this.requestId;
     return error;
   }
 
@@ -192,6 +198,20 @@ export function abortedError(
 /** @throws FoundryError `TIMEOUT` or `CANCELLED` for a signal of the caller that is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortedError(signal);
+}
+
+/**
+ * The error of a call whose steps fail with `CANCELLED` when it ends early. The caller's signal and the
+ * closing of the client both end a call; only the former is a cancellation.
+ */
+export function endedError(
+  error: FoundryError,
+  signal: AbortSignal | undefined,
+  closing: AbortSignal,
+): FoundryError {
+  if (error.code !== "CANCELLED") return error;
+  if (signal?.aborted === true) return abortedError(signal, error);
+  return closing.aborted ? closedError() : error;
 }
 
 /** By its name, not by its class, which differs between realms. */

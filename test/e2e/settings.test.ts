@@ -101,9 +101,10 @@ test("all wrong settings are reported at once", async () => {
 });
 
 test("a misspelled variable is logged with the setting that is probably meant", async () => {
-  const { code, stderr } = await run([], { FOUNDRY_API_KYE: "hush", FOUNDRY_PROFILE: "ci" });
+  const host = await WireHost.start({ FOUNDRY_API_KYE: "hush", FOUNDRY_PROFILE: "ci" });
+  await host.answerTo(host.call("health_check"));
 
-  expect(code).toBe(0);
+  const { stderr } = host.program;
   const warnings = stderr.split("\n").filter((line) => line.includes('"level":40'));
   expect(warnings.map((line) => JSON.parse(line))).toMatchObject([
     { variable: "FOUNDRY_API_KYE", meant: "FOUNDRY_API_KEY" },

@@ -1,19 +1,21 @@
-export type { Admit, Wish } from "./admission.js";
 export {
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
+  type CompletionRequest,
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
 } from "./completion.js";
+export type { HealthTotals } from "./progress.js";
 /** @internal For the client. */
-export { prepareMessages } from "./messages.js";
-/** @internal For the client. */
-export { CompletionProgress } from "./progress.js";
-export type { CompletionRequest } from "./request.js";
+export { CompletionProgress, Metrics } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */
-export { completionFields, completionRequestSchema, promptProblem } from "./request-schema.js";
+export {
+  checkPrompt,
+  completionFields,
+  completionRequestSchema,
+  prepareMessages,
+} from "./request.js";
 /** @internal For the client. */
-export { runCompletion } from "./run.js";
-export { CompletionStream } from "./stream.js";
+export { ServiceCompletion } from "./service-completion.js";

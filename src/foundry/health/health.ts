@@ -7,10 +7,10 @@ import {
   untilAborted,
 } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
+import type { HealthTotals, Metrics } from "../completion/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Call, Dialect, DialectName } from "../dialects/index.js";
 import type { FoundBy } from "../discovery/index.js";
-import type { HealthTotals, Metrics } from "../metrics.js";
 import {
   type HealthDetails,
   isBlockedByLoad,
