@@ -12,6 +12,7 @@ import { CallsInFlight } from "./calls-in-flight.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
 import { type Backend, LAZY_METHODS } from "./request-handler.js";
+import type { ResourceOptions } from "./resources/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server, which whatever comes over the transport cannot harm. */
@@ -28,6 +29,10 @@ export interface ServerParts {
   readonly calls?: CallsInFlight | undefined;
   /** `modern` since protocol version 2026-07-28, which has no handshake. Default: `legacy`. */
   readonly era?: ProtocolEra | undefined;
+  /** Of which completions the host is notified. Default: as its era subscribes. */
+  readonly notifies?: ResourceOptions["notifies"] | undefined;
+  /** Whose calls these are, where several hosts share the queue. Default: one for all. */
+  readonly caller?: string | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -40,6 +45,8 @@ export function createServer({
   backend,
   calls = new CallsInFlight(),
   era = "legacy",
+  notifies = era === "modern" ? "all" : "subscribed",
+  caller,
 }: ServerParts): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
@@ -61,7 +68,7 @@ export function createServer({
       import("./handlers.js"),
       backend.get(),
     ]);
-    return createHandlers(loaded, { era, updated });
+    return createHandlers(loaded, { notifies, updated, caller });
   });
   for (const method of LAZY_METHODS) {
     server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
@@ -87,7 +94,7 @@ export function createServer({
 const ANY_PARAMS = { params: z.unknown() };
 
 /** Logs what is wrong with what a host sends, at a bounded rate. */
-function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
+export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
   const protocolErrors = new LogThrottle({
     warn: (fields, message) =>
       void backend.get().then(
