@@ -159,8 +159,7 @@ export const liteLlm: Engine = {
         "429",
       ),
       code: "SERVICE_BUSY",
-      says: "No deployments available",
-      passes: true,
+      says: /No deployments available[\s\S]*60 s/,
     },
     {
       what: "a prompt that does not fit the model behind it",
