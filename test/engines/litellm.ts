@@ -235,7 +235,7 @@ export const liteLlm: Engine = {
         "internal_server_error",
         "500",
       ),
-      code: "SERVICE_UNREACHABLE",
+      code: "SERVICE_BUSY",
       says: "Connection error",
       passes: true,
     },
