@@ -159,6 +159,8 @@ export interface RunParts {
   readonly key: string | null;
   /** Whether the same request gives the same answer, so that calls may share it. */
   readonly isRepeatable: boolean;
+  /** Called with every event; not counted as a watcher. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Begins it. The signal ends it. */
   readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
   /** Of listeners that throw. Default: none. */
@@ -175,10 +177,6 @@ export class CompletionRun {
   readonly key: string | null;
   readonly isRepeatable: boolean;
   readonly createdAt = Date.now();
-  /** Whether a host gave its call up while it went on: the next identical call takes it over. */
-  isDetached = false;
-  /** Calls that asked for it and have not given it up. */
-  claims = 1;
   /** Resolves when it has ended, however. */
   readonly ended: Promise<void>;
   readonly #stopping = new AbortController();
@@ -194,9 +192,13 @@ export class CompletionRun {
   #news: StatusUpdate | null = null;
   #endedAt: number | null = null;
   #watchers = 0;
+  /** Calls that requested it and did not abandon it. */
+  #claims = 1;
+  #isDetached = false;
 
-  constructor({ id, batchId, key, isRepeatable, open, log }: RunParts) {
+  constructor({ id, batchId, key, isRepeatable, onEvent, open, log }: RunParts) {
     this.#listeners = new Listeners(log);
+    if (onEvent !== undefined) this.#listeners.add(onEvent);
     this.id = id;
     this.batchId = batchId;
     this.key = key;
@@ -211,9 +213,35 @@ export class CompletionRun {
     return this.#endedAt !== null;
   }
 
-  /** Whether it is over or about to be. */
-  get isEnding(): boolean {
-    return this.hasEnded || this.#stopping.signal.aborted;
+  /** Whether an identical request may share it. */
+  get isJoinable(): boolean {
+    // A detached completion is joined also after its end: its result has not been read.
+    if (this.hasEnded) return this.#isDetached && this.#last.status === "completed";
+    return !this.#stopping.signal.aborted && (this.#isDetached || this.isRepeatable);
+  }
+
+  /** A further call shares it. */
+  join(): void {
+    // A detached run has no owner, so the new caller replaces the claim instead of adding one.
+    if (!this.#isDetached) this.#claims += 1;
+    this.#isDetached = false;
+  }
+
+  /** A host ended its call while the completion goes on. The next identical call joins it. */
+  detach(): void {
+    this.#isDetached = true;
+  }
+
+  /** A call does not want it any more. Returns whether no other call does. */
+  abandon(): boolean {
+    this.#claims -= 1;
+    return this.#claims <= 0 && this.#watchers === 0;
+  }
+
+  /** The state for a caller. A finished completion that was read is no longer detached. */
+  read(): CompletionState {
+    if (this.hasEnded) this.#isDetached = false;
+    return this.state();
   }
 
   /** Calls that wait for it now. */

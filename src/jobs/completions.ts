@@ -114,9 +114,7 @@ export class Completions {
     const key = requestKey(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
-      // A detached run has no owner, so the new caller replaces the claim instead of adding one.
-      if (!same.isDetached) same.claims += 1;
-      same.isDetached = false;
+      same.join();
       return { state: same.state(), joined: true };
     }
     const id = this.#ids.next("completion");
@@ -183,7 +181,7 @@ export class Completions {
 
   /** @throws FoundryError `COMPLETION_NOT_FOUND` where it is not kept any more, or never was. */
   get(id: string): CompletionState {
-    return readBy(this.#find(id));
+    return this.#find(id).read();
   }
 
   /** All that are under way or kept, the newest first. */
@@ -202,7 +200,7 @@ export class Completions {
     parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onEvent } = options;
     if (signal?.aborted === true) throw cancelledError();
-    if (run.hasEnded || withinMs === 0) return readBy(run);
+    if (run.hasEnded || withinMs === 0) return run.read();
     let fail = (_defect: unknown): void => {};
     const failed = new Promise<never>((_resolve, reject) => {
       fail = reject;
@@ -217,7 +215,7 @@ export class Completions {
     });
     try {
       await waitFor(Promise.race([run.ended, failed]), { withinMs, signal });
-      return readBy(run);
+      return run.read();
     } finally {
       unwatch();
     }
@@ -230,12 +228,12 @@ export class Completions {
    */
   async cancel(id: string): Promise<Cancelled> {
     const run = this.#find(id);
-    if (run.hasEnded) return { state: readBy(run), deviceBusy: false };
+    if (run.hasEnded) return { state: run.read(), deviceBusy: false };
     // A load that waits for another one has not begun, and never will.
     const status = run.isWaitingForOthers ? "queued" : run.state().status;
     run.stop(stoppedError());
     await waitFor(run.ended, { withinMs: STOP_MS, ref: false });
-    const state = readBy(run);
+    const state = run.read();
     // It may have come to its end in the same moment.
     const cameToItsEnd = run.hasEnded && state.status !== "cancelled";
     const deviceBusy = cameToItsEnd ? false : await this.#isBusyAfter(status);
@@ -251,23 +249,20 @@ export class Completions {
   abandon(id: string): boolean {
     const run = this.#store.get(id);
     if (run === null || run.hasEnded) return false;
-    run.claims -= 1;
-    if (run.claims > 0 || this.watchersOf(id) > 0) return false;
-    run.stop();
-    return true;
+    const isLast = run.abandon();
+    if (isLast) run.stop();
+    return isLast;
   }
 
   /** The host abandoned its call. The completion goes on, and an identical call can join it. */
   detach(id: string): void {
-    const run = this.#store.get(id);
     // Also where it has just ended: its answer came too late for the host.
-    if (run !== null) run.isDetached = true;
+    this.#store.get(id)?.detach();
   }
 
   /** How many calls wait for a completion now. */
   watchersOf(id: string): number {
-    // The listener behind `onChange` is not a caller.
-    return Math.max(0, (this.#store.get(id)?.watchers ?? 0) - 1);
+    return this.#store.get(id)?.watchers ?? 0;
   }
 
   /** Calls the listener at every change of a completion. Returns the function that removes it. */
@@ -303,6 +298,10 @@ export class Completions {
     const run = new CompletionRun({
       ...own,
       log: this.#options.log,
+      onEvent: (event) => {
+        this.#listeners.notify(id, event.type);
+        onEvent?.(event);
+      },
       open: (self, signal) =>
         open({
           id,
@@ -310,10 +309,6 @@ export class Completions {
           onStatus: (update) => self.onStatus(update),
           onPlace: (place, etaMs) => self.onPlace(place, etaMs),
         }),
-    });
-    run.watch((event) => {
-      this.#listeners.notify(id, event.type);
-      onEvent?.(event);
     });
     this.#store.add(run, own.batchId !== null);
     this.#listeners.notify(id, "started");
@@ -326,13 +321,7 @@ export class Completions {
   }
 
   #sameAs(key: string): CompletionRun | null {
-    const same = this.#store.all().filter((run) => run.key === key);
-    const fitting = same.find((run) => {
-      // A detached completion is joined also after its end: its result has not been read.
-      if (run.hasEnded) return run.isDetached && run.state().status === "completed";
-      return !run.isEnding && (run.isDetached || run.isRepeatable);
-    });
-    return fitting ?? null;
+    return this.#store.all().find((run) => run.key === key && run.isJoinable) ?? null;
   }
 
   #find(id: string): CompletionRun {
@@ -340,10 +329,4 @@ export class Completions {
     if (run !== null) return run;
     throw completionNotFound(id, this.#ids);
   }
-}
-
-/** The state of a completion for a caller. A finished one that was read is no longer detached. */
-function readBy(run: CompletionRun): CompletionState {
-  if (run.hasEnded) run.isDetached = false;
-  return run.state();
 }
