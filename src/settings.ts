@@ -6,10 +6,10 @@ import {
   endpointFault,
   FoundryError,
   jsonFrom,
+  LOG_LEVELS,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
-import { LOG_LEVELS } from "./log.js";
 
 /**
  * The one place that knows an environment variable. Each setting is a row of this table: its

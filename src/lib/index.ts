@@ -20,12 +20,15 @@ export {
   toFoundryError,
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
+export { Lazy } from "./lazy.js";
 export * from "./limits.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
+  LOG_LEVELS,
+  type LogLevel,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./setting-values.js";

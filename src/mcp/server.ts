@@ -6,15 +6,12 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import type { FoundryClient } from "../jobs/index.js";
-import { LONGEST_ERROR, printable, SecretMask, VERSION } from "../lib/index.js";
-import type { Logger } from "../log.js";
-import { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
+import { z } from "zod";
+import { Lazy, LONGEST_ERROR, printable, VERSION } from "../lib/index.js";
+import { CallsInFlight } from "./calls-in-flight.js";
 import { INSTRUCTIONS } from "./instructions.js";
-import { guardedClock } from "./progress-reporter.js";
-import { RESOURCE_CAPABILITY, registerResources } from "./resources/index.js";
-import { CallsInFlight, registerTools } from "./tool-registry.js";
-import { TOOLS } from "./tools/index.js";
+import { TOOL_LISTINGS } from "./listings.js";
+import { type Backend, LAZY_METHODS } from "./request-handler.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server, which whatever comes over the transport cannot harm. */
@@ -25,34 +22,29 @@ class GuardedServer extends Server {
 }
 
 export interface ServerParts {
-  readonly client: FoundryClient;
-  readonly log: Logger;
-  /** Default: answer within 45 s; a cancelled call stops its work unless it timed out. */
-  readonly policy?: CallPolicy | undefined;
+  /** Loaded with the first request that needs it, or soon after the tools were listed. */
+  readonly backend: Lazy<Backend>;
   /** Default: those of this server alone. */
   readonly calls?: CallsInFlight | undefined;
-  /** Hidden in what a service says of itself and its models. Default: none. */
-  readonly secrets?: SecretMask | undefined;
   /** `modern` since protocol version 2026-07-28, which has no handshake. Default: `legacy`. */
   readonly era?: ProtocolEra | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
 const FIXED: CacheHint = { ttlMs: 300_000, cacheScope: "public" };
+/** The answer to `tools/list` is out by then, and the host has not called yet. */
+const PRELOAD_MS = 30;
 
-/** The MCP server, not yet connected to anything. Nothing is asked of the client before a call. */
+/** The MCP server, not yet connected to anything. Nothing is asked of Foundry Local before a call. */
 export function createServer({
-  client,
-  log,
-  policy = DEFAULT_CALL_POLICY,
+  backend,
   calls = new CallsInFlight(),
-  secrets = new SecretMask([]),
   era = "legacy",
 }: ServerParts): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
     {
-      capabilities: { tools: {}, resources: RESOURCE_CAPABILITY },
+      capabilities: { tools: {}, resources: { subscribe: true } },
       instructions: INSTRUCTIONS,
       cacheHints: {
         "tools/list": FIXED,
@@ -61,21 +53,53 @@ export function createServer({
       },
     },
   );
-  server.onerror = reporterOf(log);
-  const clock = guardedClock(log);
-  registerTools(server, TOOLS, { client, log, policy, calls, clock, secrets });
-  registerResources(server, client.completions, { era, clock });
+  server.onerror = reporterOf(backend);
+  const updated = (uri: string): Promise<void> =>
+    server.notification({ method: "notifications/resources/updated", params: { uri } });
+  const handlers = new Lazy(async () => {
+    const [{ createHandlers }, loaded] = await Promise.all([
+      import("./handlers.js"),
+      backend.get(),
+    ]);
+    return createHandlers(loaded, { era, updated });
+  });
+  for (const method of LAZY_METHODS) {
+    server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
+      const answer = handlers.get().then(({ methods }) => methods[method](params, mcpReq));
+      calls.add(answer);
+      return answer;
+    });
+  }
+  server.setRequestHandler("tools/list", () => {
+    // A failure to load is the answer to the first call.
+    setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
+    return { tools: TOOL_LISTINGS };
+  });
+  const { onclose } = server;
+  server.onclose = () => {
+    onclose?.();
+    handlers.made?.close();
+  };
   return server;
 }
 
+/** Takes whatever comes, so that the handler can say in our words what is wrong with it. */
+const ANY_PARAMS = { params: z.unknown() };
+
 /** Logs what is wrong with what a host sends, at a bounded rate. */
-function reporterOf(log: Logger): (error: Error) => void {
-  const protocolErrors = new LogThrottle(log);
+function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
+  const protocolErrors = new LogThrottle({
+    warn: (fields, message) =>
+      void backend.get().then(
+        ({ log }) => log.warn(fields, message),
+        () => {},
+      ),
+  });
   return ({ message }) =>
     protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
 }
 
-export interface ServeOptions extends Pick<ServerParts, "log" | "policy" | "secrets"> {
+export interface ServeOptions extends Pick<ServerParts, "backend"> {
   readonly input: Readable;
   readonly output: Writable;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -92,15 +116,17 @@ const MOST_LISTENERS = 100;
  * Resolves when the host is gone, by when all calls in flight are aborted and none of them is
  * answered; or after the signal came.
  */
-export async function serveOverStdio(
-  client: FoundryClient,
-  { input, output, signal, ...parts }: ServeOptions,
-): Promise<void> {
+export async function serveOverStdio({
+  backend,
+  input,
+  output,
+  signal,
+}: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
   const transport = new LineTransport(input, output);
-  const connection = serveStdio(({ era }) => createServer({ ...parts, client, calls, era }), {
+  const connection = serveStdio(({ era }) => createServer({ backend, calls, era }), {
     transport,
-    onerror: reporterOf(parts.log),
+    onerror: reporterOf(backend),
     maxSubscriptions: MOST_LISTENERS,
   });
   const { onclose } = transport;
@@ -111,7 +137,7 @@ export async function serveOverStdio(
     };
   });
   const stop = async (): Promise<void> => {
-    await client.close();
+    await backend.made?.client.close();
     await calls.answered(ANSWERS_MS);
     await connection.close();
   };

@@ -3,9 +3,9 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { SecretMask } from "../../src/lib/secrets.js";
-import { silentLogger } from "../../src/log.js";
 import { createServer } from "../../src/mcp/server.js";
 import { httpService } from "../foundry/dialects/http-service.js";
+import { backendOf } from "./backend.js";
 
 const KEY = "sk-SECRET-0123456789";
 
@@ -20,7 +20,7 @@ it.each(["list_models", "health_check", "load_model"])(
     });
     const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
     const secrets = new SecretMask([KEY]);
-    const server = createServer({ client: foundry, log: silentLogger, secrets });
+    const server = createServer({ backend: backendOf({ client: foundry, secrets }) });
     const host = new Client({ name: "test", version: "1" });
     const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
     await Promise.all([server.connect(serverSide), host.connect(hostSide)]);

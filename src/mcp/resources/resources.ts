@@ -3,12 +3,12 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   ResourceNotFoundError,
-  type Server,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
+import type { Handlers } from "../request-handler.js";
 import {
   completionUri,
   contentsOf,
@@ -19,9 +19,6 @@ import {
   TEXT_TEMPLATE,
 } from "./completion-resource.js";
 import { MOST_SUBSCRIPTIONS, ResourceUpdates } from "./resource-updates.js";
-
-/** What the server says of itself that it can do with resources. */
-export const RESOURCE_CAPABILITY = { subscribe: true };
 
 const PAGE = 50;
 /** Ours are 50 characters. */
@@ -37,51 +34,54 @@ const listParams = z.looseObject({
 
 export interface ResourceOptions {
   readonly era: ProtocolEra;
+  /** Notifies the host that a resource has changed. */
+  readonly updated: (uri: string) => Promise<void>;
   readonly clock?: Clock;
 }
 
 /** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
-export function registerResources(
-  server: Server,
+export function resourceHandlers(
   completions: Completions,
-  { era, clock = systemClock }: ResourceOptions,
-): void {
-  const updates = new ResourceUpdates(
-    (uri) => server.notification({ method: "notifications/resources/updated", params: { uri } }),
-    clock,
-  );
-  follow(server, completions, updates, era);
-
-  server.setRequestHandler("resources/list", ANY_PARAMS, (params) => {
-    const { cursor } = checked(listParams, params);
-    return pageOf(completions.list(), cursor);
-  });
-  server.setRequestHandler("resources/templates/list", ANY_PARAMS, () => ({
-    resourceTemplates: TEMPLATES,
-  }));
-  server.setRequestHandler("resources/read", ANY_PARAMS, (params) => {
-    const { state, part } = meant(completions, checked(uriParams, params).uri);
-    return { contents: contentsOf(state, part) };
-  });
-  server.setRequestHandler("resources/subscribe", ANY_PARAMS, (params) => {
-    const { state, uri } = meant(completions, checked(uriParams, params).uri);
-    if (hasEnded(state)) {
-      updates.notifyOnce(uri);
-    } else if (!updates.subscribe(state.id, uri)) {
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidRequest,
-        `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
-      );
-    }
-    return {};
-  });
-  server.setRequestHandler("resources/unsubscribe", ANY_PARAMS, (params) => {
-    const { uri } = checked(uriParams, params);
-    const part = partOf(uri);
-    // Unsubscribing from an expired completion succeeds as well.
-    if (part !== null) updates.unsubscribe(part.id, uri);
-    return {};
-  });
+  { era, updated, clock = systemClock }: ResourceOptions,
+) {
+  const updates = new ResourceUpdates(updated, clock);
+  const unfollow = follow(completions, updates, era);
+  return {
+    methods: {
+      "resources/list": (params) => {
+        const { cursor } = checked(listParams, params);
+        return pageOf(completions.list(), cursor);
+      },
+      "resources/templates/list": () => ({ resourceTemplates: TEMPLATES }),
+      "resources/read": (params) => {
+        const { state, part } = meant(completions, checked(uriParams, params).uri);
+        return { contents: contentsOf(state, part) };
+      },
+      "resources/subscribe": (params) => {
+        const { state, uri } = meant(completions, checked(uriParams, params).uri);
+        if (hasEnded(state)) {
+          updates.notifyOnce(uri);
+        } else if (!updates.subscribe(state.id, uri)) {
+          throw new ProtocolError(
+            ProtocolErrorCode.InvalidRequest,
+            `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
+          );
+        }
+        return {};
+      },
+      "resources/unsubscribe": (params) => {
+        const { uri } = checked(uriParams, params);
+        const part = partOf(uri);
+        // Unsubscribing from an expired completion succeeds as well.
+        if (part !== null) updates.unsubscribe(part.id, uri);
+        return {};
+      },
+    },
+    close: () => {
+      unfollow();
+      updates.close();
+    },
+  } satisfies Handlers<`resources/${string}` & keyof Handlers["methods"]>;
 }
 
 const TEMPLATES = [
@@ -103,38 +103,19 @@ const TEMPLATES = [
 ];
 
 /**
- * Follows the completions as long as the host is there. A host of the modern era subscribes with
- * `subscriptions/listen`, which the SDK answers: it drops every update that no listener asked for.
+ * Follows the completions. A host of the modern era subscribes with `subscriptions/listen`, which the
+ * SDK answers: it drops every update that no listener asked for.
+ *
+ * @returns what ends it.
  */
-function follow(
-  server: Server,
-  completions: Completions,
-  updates: ResourceUpdates,
-  era: ProtocolEra,
-): void {
-  const followAll = (): (() => void) =>
-    completions.onChange((id, what) => {
-      if (era === "modern" && what === "started") {
-        for (const uriOf of Object.values(URIS)) updates.subscribe(id, uriOf(id));
-      }
-      updates.changed(id, what);
-    });
-  let unfollow = era === "modern" ? followAll() : null;
-  const { oninitialized, onclose } = server;
-  // The protocol forbids notifications before initialization.
-  server.oninitialized = () => {
-    oninitialized?.();
-    unfollow ??= followAll();
-  };
-  server.onclose = () => {
-    onclose?.();
-    unfollow?.();
-    updates.close();
-  };
+function follow(completions: Completions, updates: ResourceUpdates, era: ProtocolEra): () => void {
+  return completions.onChange((id, what) => {
+    if (era === "modern" && what === "started") {
+      for (const uriOf of Object.values(URIS)) updates.subscribe(id, uriOf(id));
+    }
+    updates.changed(id, what);
+  });
 }
-
-/** Takes whatever comes, so that what is wrong with it can be said in our words. */
-const ANY_PARAMS = { params: z.unknown() };
 
 function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   try {

@@ -84,6 +84,8 @@ describe("completions as resources", () => {
   it("are listed, the newest first, with model, status, time and first words", async () => {
     const { host, completions } = await hostAndClient();
     const first = await completions.wait(completions.start(HELLO).state.id);
+    // The first request also loads what answers it.
+    await host.listResources();
     const second = completions.start(GO_ON).state;
 
     const { resources } = await host.listResources();

@@ -1,0 +1,2 @@
+/** A mistake in how a command was started, as opposed to 1, a failure. */
+export const MISUSED = 2;
