@@ -9,14 +9,13 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
-import { Circuit } from "./circuit.js";
 import { Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
 import { errorTextOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
-import { type Attempt, BusyAnswer, isBusy, withRetries } from "./resilience.js";
+import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
   EventStream,
