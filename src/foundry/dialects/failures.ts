@@ -7,6 +7,7 @@ import {
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
+import { redirected } from "./not-foundry.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /**
@@ -167,6 +168,8 @@ function overflowFigures(message: string): Readonly<Record<string, string>> | un
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
   const { status, message, retryAfterMs } = failure;
+  if (status < 400 && message.startsWith("redirected to "))
+    return redirected("The service", message, status);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
   return errorOfMessage(message, subject, options, failure.body);
 }

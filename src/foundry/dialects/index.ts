@@ -16,4 +16,5 @@ export {
   type TokenCounts,
 } from "./dialect.js";
 export { overflowOf } from "./failures.js";
+export { openaiDialect } from "./openai.js";
 export { sanitizeMessage } from "./sanitize-message.js";

@@ -15,4 +15,4 @@ export {
   parseModelId,
   shortName,
 } from "./model.js";
-export { findModel, nearestNames, resolveModel } from "./resolve.js";
+export { findModel, nearestNames, resolveModel, unlistedModel } from "./resolve.js";
