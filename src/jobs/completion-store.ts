@@ -6,6 +6,7 @@ import type {
 } from "../foundry/index.js";
 import { FoundryError, toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
+import type { OpenedCompletion } from "./completion-stream.js";
 import { Listeners } from "./listeners.js";
 
 export interface StoreLimits {
@@ -140,11 +141,6 @@ const ENDS: ReadonlySet<CompletionStatus> = new Set([
 
 export const hasEnded = ({ status }: Pick<Completion, "status">): boolean => ENDS.has(status);
 
-/** A completion that a run reads to its end. */
-export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
-  snapshot(): Completion;
-}
-
 /** The events of a completion for its watchers. */
 export type RunEvent =
   | CompletionEvent
@@ -167,6 +163,16 @@ export interface RunParts {
   readonly log?: Logger | undefined;
 }
 
+type RunPhase =
+  | { readonly is: "running"; readonly stream: OpenedCompletion }
+  /** Without the stream: it holds the prompt, which may be much larger than the answer. */
+  | {
+      readonly is: "ended";
+      readonly at: number;
+      readonly completion: Completion;
+      readonly error: FoundryError | null;
+    };
+
 /**
  * A completion that outlives the call that started it. It runs to its end with or without watchers,
  * and watchers can leave and come back.
@@ -180,17 +186,13 @@ export class CompletionRun {
   /** Resolves when it has ended, however. */
   readonly ended: Promise<void>;
   readonly #stopping = new AbortController();
-  /** Let go at the end: it holds the prompt, which may be much larger than the answer. */
-  #stream: OpenedCompletion | null;
-  #last: Completion;
   readonly #listeners: Listeners<[RunEvent]>;
+  #phase: RunPhase;
   #stoppedBy: FoundryError | null = null;
-  #error: FoundryError | null = null;
   #place: number | null = null;
-  /** When its turn comes, as it was estimated. */
+  /** The estimated time of its turn. */
   #turnAt: number | null = null;
   #news: StatusUpdate | null = null;
-  #endedAt: number | null = null;
   #watchers = 0;
   /** Calls that requested it and did not abandon it. */
   #claims = 1;
@@ -204,19 +206,19 @@ export class CompletionRun {
     this.key = key;
     this.isRepeatable = isRepeatable;
     const stream = open(this, this.#stopping.signal);
-    this.#stream = stream;
-    this.#last = stream.snapshot();
+    this.#phase = { is: "running", stream };
     this.ended = this.#consume(stream);
   }
 
   get hasEnded(): boolean {
-    return this.#endedAt !== null;
+    return this.#phase.is === "ended";
   }
 
   /** Whether an identical request may share it. */
   get isJoinable(): boolean {
     // A detached completion is joined also after its end: its result has not been read.
-    if (this.hasEnded) return this.#isDetached && this.#last.status === "completed";
+    const phase = this.#phase;
+    if (phase.is === "ended") return this.#isDetached && phase.completion.status === "completed";
     return !this.#stopping.signal.aborted && (this.#isDetached || this.isRepeatable);
   }
 
@@ -255,17 +257,17 @@ export class CompletionRun {
   }
 
   state(): CompletionState {
-    if (this.#stream !== null) this.#last = this.#stream.snapshot();
+    const phase = this.#phase;
     return {
-      ...this.#last,
-      error: this.#error,
+      ...(phase.is === "ended" ? phase.completion : phase.stream.snapshot()),
+      error: phase.is === "ended" ? phase.error : null,
       place: this.#place,
       etaMs:
         this.#turnAt === null ? null : Math.max(0, Math.round(this.#turnAt - performance.now())),
       news: this.#news?.message ?? null,
       batchId: this.batchId,
       createdAt: this.createdAt,
-      endedAt: this.#endedAt,
+      endedAt: phase.is === "ended" ? phase.at : null,
     };
   }
 
@@ -296,6 +298,7 @@ export class CompletionRun {
   }
 
   async #consume(stream: OpenedCompletion): Promise<void> {
+    let error: FoundryError | null = null;
     try {
       for await (const event of stream) {
         // Whatever was waited for is over.
@@ -303,41 +306,16 @@ export class CompletionRun {
         this.#listeners.notify(event);
       }
     } catch (thrown) {
-      const error = toFoundryError(thrown);
-      this.#error = error.code === "CANCELLED" ? (this.#stoppedBy ?? error) : error;
+      error = toFoundryError(thrown);
+      if (error.code === "CANCELLED") error = this.#stoppedBy ?? error;
     }
     this.#news = null;
     this.onPlace(null, null);
-    this.#last = stream.snapshot();
-    this.#stream = null;
-    this.#endedAt = Date.now();
+    this.#phase = { is: "ended", at: Date.now(), completion: stream.snapshot(), error };
     this.#listeners.notify({ type: "ended" });
     this.#listeners.clear();
     this.#watchers = 0;
   }
-}
-
-/** A completion that was refused before it could begin: a bad item among good ones. */
-export function refusedCompletion(id: string, failure: FoundryError): OpenedCompletion {
-  return {
-    snapshot: () => ({
-      id,
-      status: "failed",
-      text: "",
-      reasoning: null,
-      finishReason: null,
-      model: null,
-      usage: { inputTokens: null, outputTokens: null, estimated: true },
-      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
-      attempts: 0,
-      cached: false,
-      warnings: [],
-    }),
-    // biome-ignore lint/correctness/useYield: it fails before there is anything to tell.
-    async *[Symbol.asyncIterator]() {
-      throw failure;
-    },
-  };
 }
 
 export function stoppedError(): FoundryError {

@@ -31,14 +31,18 @@ import {
   CompletionRun,
   type CompletionState,
   CompletionStore,
-  type OpenedCompletion,
   type RunEvent,
   type RunParts,
-  refusedCompletion,
   STORE_LIMITS,
   stoppedError,
 } from "./completion-store.js";
-import { CompletionStream, type CompletionStreamParts, type Gate } from "./completion-stream.js";
+import {
+  CompletionStream,
+  type CompletionStreamParts,
+  type Gate,
+  type OpenedCompletion,
+  refusedCompletion,
+} from "./completion-stream.js";
 import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
