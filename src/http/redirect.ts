@@ -1,5 +1,5 @@
 import type { Endpoint } from "./endpoint.js";
-import type { Head } from "./exchange.js";
+import type { HttpAnswer } from "./types.js";
 
 /** A 303 answers a POST with another resource, so it is none of them. */
 const FOLLOWED = new Set([301, 302, 307, 308]);
@@ -11,7 +11,7 @@ const FOLLOWED = new Set([301, 302, 307, 308]);
 export function redirectedPath(
   { origin }: Pick<Endpoint, "origin">,
   path: string,
-  { status, headers }: Head,
+  { status, headers }: Pick<HttpAnswer, "status" | "headers">,
 ): string | null {
   if (!FOLLOWED.has(status)) return null;
   const target = urlOf(headers["location"], `${origin}${path}`);

@@ -71,7 +71,7 @@ export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">)
   return RETRIED_STATUSES.has(status);
 }
 
-/** The pause before a retry: what the service asked for, up to the bound; else with full jitter. */
+/** The pause before a retry: what the service asked for, or up to the bound with full jitter. */
 export function pauseMs(
   retry: number,
   retryAfterMs: number | null,
@@ -127,8 +127,10 @@ export async function withRetries<T>(
       error.neverSent = !wasSent;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
-      if (number >= most || !isRetried(error, attempt)) throw error;
       wantedMs = attempt.retryAfterMs ?? error.retryAfterMs;
+      if (number >= most || !isRetried(error, attempt)) throw error;
+      // Asked earlier, it would only refuse again. The error says how long to wait.
+      if (wantedMs !== null && wantedMs > (options.maxPauseMs ?? MAX_PAUSE_MS)) throw error;
     }
     await pauseBeforeRetry(scope, number, pauseMs(number, wantedMs, options));
   }

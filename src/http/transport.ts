@@ -15,7 +15,7 @@ import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
-import { errorTextOf } from "./error-text.js";
+import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
@@ -291,16 +291,18 @@ async function refusal(
   const contentType = head.headers["content-type"] ?? "";
   const { location } = head.headers;
   const target = head.status < 400 ? redirectTarget(location, baseUrl) : null;
-  const statusText = head.statusText || (STATUS_CODES[head.status] ?? "");
+  const statusText =
+    target === null
+      ? head.statusText || (STATUS_CODES[head.status] ?? "")
+      : printable(`redirected to ${target}`, LONGEST_REDIRECT);
+  const said = target === null ? body : "";
+  const words = errorWordsOf(said, said === "" ? "" : contentType, secrets.hide(statusText));
   return {
     method: spec.method,
     path: spec.path,
     status: head.status,
-    message: secrets.hide(
-      target === null
-        ? errorTextOf(body, contentType, secrets.hide(statusText))
-        : printable(`redirected to ${target}`, LONGEST_REDIRECT),
-    ),
+    message: secrets.hide(words.text),
+    kinds: words.kinds.map((kind) => secrets.hide(kind)),
     body,
     retryAfterMs: attempt.retryAfterMs,
   };

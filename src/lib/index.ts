@@ -44,6 +44,7 @@ export {
   formatMegabytes,
   printable,
   truncate,
+  withoutAnsi,
   withoutControls,
 } from "./text.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";

@@ -86,6 +86,8 @@ export const LONGEST_REDIRECT = 500;
 export const MOST_MODEL_MB = 1_000_000_000;
 /** Process ids have 32 bits at most. */
 export const HIGHEST_PID = 0xffff_ffff;
+/** Models of an endpoint of which it is remembered what they refuse of a request. */
+export const MOST_MODELS_REMEMBERED = 200;
 /** Names that a mistyped one is compared with, and code units of each: each pair costs their product. */
 export const MOST_NAMES_COMPARED = 2000;
 export const LETTERS_COMPARED = 64;

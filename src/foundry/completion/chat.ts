@@ -2,7 +2,6 @@ import { isRefused } from "../../http/index.js";
 import {
   cancelledError,
   type FoundryError,
-  MAX_TOKEN_COUNT,
   MAX_UNKNOWN_WORD,
   printable,
   toFoundryError,
@@ -20,7 +19,9 @@ import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { believed, type Shortening, shortening } from "./shortening.js";
 import { type Piece, StopCutter, ThinkingSplitter } from "./text-filters.js";
+import { whileLoading } from "./while-loading.js";
 
 /** A completion on the service that runs it. */
 export interface ChatContext {
@@ -80,9 +81,9 @@ async function* load(
 }
 
 /**
- * Opens the chat. Two refusals have a remedy, once each. A model that was unloaded since is loaded
- * again. An answer too long for the context is requested with fewer tokens, if its length was our
- * default and not set by the caller.
+ * Opens the chat. A service that is loading a model is waited for. Two refusals have a remedy. A model
+ * that was unloaded since is loaded again, once. An answer too long for the context is requested with
+ * fewer tokens, if its length was our default and not set by the caller.
  *
  * No event may be yielded between opening the stream and returning it: a reader that leaves there
  * would leave the stream open.
@@ -94,19 +95,28 @@ async function* open(
   const { request, messages, progress, service, dialect } = context;
   const { temperature, topP, seed } = request;
   let { model } = wanted;
-  let maxTokens = request.maxTokens ?? context.maxTokens;
   let sends = 0;
-  const remedies = new Set(["reload", "shorten"]);
+  let mayReload = dialect.can.load;
+  const shorter: Shortening[] = [];
   // Yielded before the service reads the prompt, which can take long.
   yield { type: "status", status: "running", model: model.id };
   for (;;) {
-    progress.asked(model.id);
     const use = await beginUse(model, context);
+    const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
+    // No stop strings: a service would look for them in the thinking, too.
+    const wish = { model, messages, temperature, topP, seed, maxTokens };
+    const ask = (): Promise<ChatStream> => {
+      progress.asked(wish.model.id);
+      return dialect.chat(wish, chatCall(context));
+    };
+    let isOpened = false;
     try {
-      // No stop strings: a service would look for them in the thinking, too.
-      const settings = { temperature, topP, seed, maxTokens };
-      const stream = await dialect.chat({ model, messages, ...settings }, chatCall(context));
+      const stream = yield* whileLoading(context, ask, (attempts) => {
+        sends += attempts;
+      });
       progress.attempted(sends + stream.attempts);
+      progress.warn(...shorter.slice(-1).map(({ warning }) => warning), ...stream.warnings);
+      isOpened = true;
       return { stream, use };
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -114,22 +124,35 @@ async function* open(
       sends += error.attempts;
       progress.attempted(sends);
       const overflow = overflowOf(error);
-      const [limit, input] = [believed(overflow?.limit), believed(overflow?.input)];
-      progress.promptCounted(input);
-      if (limit !== null && input !== null) service.models.learnContext(model.id, limit);
-      if (error.code === "MODEL_NOT_LOADED" && dialect.can.load && remedies.delete("reload")) {
+      if (overflow?.isLeast === false) progress.promptCounted(believed(overflow.input));
+      const limit = believed(overflow?.limit ?? null);
+      if (limit !== null) service.models.learnContext(model.id, limit);
+      const next =
+        overflow === null || request.maxTokens !== undefined
+          ? null
+          : shortening(overflow, { model: model.id, maxTokens, tries: shorter.length });
+      if (error.code === "MODEL_NOT_LOADED" && mayReload) {
+        mayReload = false;
         model = yield* load({ ...wanted, model }, context);
         yield { type: "status", status: "running", model: model.id };
-        continue;
+      } else if (next !== null) {
+        shorter.push(next);
+      } else {
+        throw dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
       }
-      const isOurLength = request.maxTokens === undefined && limit !== null && input !== null;
-      if (!isOurLength || limit - input < 1 || !remedies.delete("shorten")) throw error;
-      maxTokens = limit - input;
-      progress.warn(
-        `The answer was limited to ${maxTokens} tokens, which is what the context of ${model.id} (${limit} tokens) leaves after the prompt.`,
-      );
+    } finally {
+      // The reader may have left while a load was waited for.
+      if (!isOpened) use.end("finished");
     }
   }
+}
+
+/** Advice of Foundry Local does not help a user of another engine. */
+function ofOtherEngine(error: FoundryError): FoundryError {
+  if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
+  return error.reworded({
+    action: "Load the model with the tools of that engine, then try again.",
+  });
 }
 
 async function beginUse(model: KnownModel, { service, signal }: ChatContext): Promise<ModelUse> {
@@ -142,12 +165,6 @@ async function beginUse(model: KnownModel, { service, signal }: ChatContext): Pr
 
 /** Failures after which the service may still generate. All others are the service's own answers. */
 const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
-
-/** A figure of a service, if it can be a number of tokens. */
-const believed = (tokens: number | null | undefined): number | null =>
-  typeof tokens === "number" && Number.isInteger(tokens) && tokens >= 0 && tokens <= MAX_TOKEN_COUNT
-    ? tokens
-    : null;
 
 const chatCall = ({ stallTimeoutMs, signal }: ChatContext): Call => ({
   limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },

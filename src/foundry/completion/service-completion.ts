@@ -18,6 +18,7 @@ import type {
   CompletionStatus,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { untilLoaded } from "./while-loading.js";
 
 export interface ServiceCompletionParts {
   readonly request: CompletionRequest;
@@ -105,7 +106,10 @@ export class ServiceCompletion {
     this.#connection = connection;
     this.#attempts.changes = connection.service.changes;
     if (connection.guessWarning !== null) this.#progress.warn(connection.guessWarning);
-    const dialect = await connection.service.dialect(signal);
+    const { service } = connection;
+    const dialect = await untilLoaded({ ...this.#parts, service, signal }, () =>
+      service.dialect(signal),
+    );
     const { model, reason } = await connection.loader.resolveModel(
       request.model,
       signal,

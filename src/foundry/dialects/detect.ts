@@ -5,6 +5,7 @@ import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect, ServiceStatus } from "./dialect.js";
+import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { notFoundry } from "./not-foundry.js";
 import { openaiDialect } from "./openai.js";
@@ -65,7 +66,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     const dialect = openaiDialect(transport, { hasList: true });
     return { dialect, status: { pid: null, modelCachePath: null } };
   }
-  throw notFoundry(transport, models);
+  throw loadingError(models) ?? notFoundry(transport, models);
 }
 
 /** Whether the connection was accepted, and closed without an answer. */

@@ -70,6 +70,8 @@ export type ChatEvent =
 export interface ChatStream extends AsyncIterable<ChatEvent> {
   /** How often the request was sent until its first token arrived. */
   readonly attempts: number;
+  /** What the engine refused of the request, each a sentence. */
+  readonly warnings: readonly string[];
 }
 
 /** The differences between servers that the layers above must know. */

@@ -1,12 +1,13 @@
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
-import { openChat } from "./chat-stream.js";
 import { type Call, type Dialect, type ModelList, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
 import { notFoundry } from "./not-foundry.js";
 
 const LIST = "/v1/models";
+const CHAT = "/v1/chat/completions";
 
 const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
 
@@ -122,7 +123,7 @@ export function openaiDialect(
 
     async chat(request, call) {
       try {
-        const stream = await openChat(transport, request, { path: "/v1/chat/completions" }, call);
+        const stream = await adaptedChat(transport, request, { path: CHAT }, call);
         hasChatted = true;
         doubt = null;
         return stream;
