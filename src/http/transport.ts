@@ -20,6 +20,7 @@ import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
 import { redirectedPath, redirectTarget } from "./redirect.js";
+import { requestIdOf, retryAfterOf } from "./request-id.js";
 import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
@@ -144,6 +145,7 @@ export class HttpTransport {
         const stream = new OpenEventStream(source);
         await stream.readAhead(spec.isStart);
         stream.attempts = attempt.number;
+        stream.requestId = attempt.requestId;
         void exchange.over.then(() => scope.dispose());
         return stream;
       });
@@ -223,7 +225,8 @@ export class HttpTransport {
         return result;
       } catch (thrown) {
         const { code, message, detail } = toFoundryError(thrown);
-        this.#log.debug({ ...fields(), code, error: message }, "attempt failed");
+        const { requestId } = attempt;
+        this.#log.debug({ ...fields(), code, error: message, requestId }, "attempt failed");
         // What a service says of a request may quote the prompt.
         if (detail !== null) this.#log.trace({ path, detail }, "what failed");
         throw thrown;
@@ -254,7 +257,8 @@ export class HttpTransport {
       const { limits } = spec;
       const onHead = (head: Head) => {
         attempt.status = head.status;
-        attempt.retryAfterMs = parseRetryAfter(head.headers["retry-after"], Date.now());
+        attempt.retryAfterMs = parseRetryAfter(retryAfterOf(head.headers), Date.now());
+        attempt.requestId = requestIdOf(head.headers, this.secrets);
       };
       const { baseUrl } = this;
       const exchange = new Exchange({ lease, request, limits, scope, baseUrl, isStream, onHead });

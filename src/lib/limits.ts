@@ -118,6 +118,9 @@ export const MAX_TOKEN_COUNT = 100_000_000;
 /** Code units of an unknown word of a service that is quoted, such as a finish reason. */
 export const MAX_UNKNOWN_WORD = 40;
 
+/** Code units of the ids of a request that a service reports; an id is a UUID or shorter. */
+export const MAX_REQUEST_ID = 200;
+
 /** Of a service's words about a failure, what is searched; a page of HTML has its title by then. */
 export const SEARCHED_OF_BODY = 16_384;
 /** Of its message alone, what is searched for what it means; 300 characters of it are shown. */

@@ -275,5 +275,6 @@ function reworded(
 ): FoundryError {
   const error = new FoundryError(code, message, { ...options, cause });
   error.attempts = cause.attempts;
+  error.requestId = cause.requestId;
   return error;
 }
