@@ -34,9 +34,9 @@ interface Finished {
 export class CompletionStore {
   readonly #limits: StoreLimits;
   readonly #now: () => number;
-  /** In the order in which they began. */
+  /** In the order of their beginnings. */
   readonly #runs = new Map<string, CompletionRun>();
-  /** In the order in which they ended. */
+  /** In the order of their ends. */
   readonly #finished = new Map<string, Finished>();
   /** Completions that their batch has not returned yet. */
   readonly #pinnedIds = new Set<string>();
@@ -46,7 +46,7 @@ export class CompletionStore {
   readonly #onGone: (id: string) => void;
 
   /**
-   * @param now Milliseconds that only grow: a clock that is set must not empty the store.
+   * @param now A monotonic clock in milliseconds: setting the system's clock must not empty the store.
    * @param onGone Called with the id of each evicted completion.
    */
   constructor(limits: StoreLimits, now: () => number, onGone: (id: string) => void = () => {}) {
@@ -86,7 +86,7 @@ export class CompletionStore {
   #finish(run: CompletionRun): void {
     const { text, reasoning, warnings } = run.state();
     const characters = text.length + (reasoning?.length ?? 0) + warnings.join("").length;
-    // Two bytes a character, as strings are held.
+    // A string takes two bytes for a character.
     const bytes = 2 * characters;
     const finished = this.#pinnedIds.has(run.id) ? this.#pinned : this.#finished;
     finished.set(run.id, { bytes, since: this.#now() });
@@ -94,7 +94,7 @@ export class CompletionStore {
     this.#prune();
   }
 
-  /** The oldest go first; the one that has just ended stays whatever its size. */
+  /** Evicts the oldest first. The completion that has just ended stays, also if it is too large. */
   #prune(): void {
     this.#pruneOne(this.#finished, this.#limits.most);
     this.#pruneOne(this.#pinned, Number.POSITIVE_INFINITY);
@@ -115,17 +115,17 @@ export class CompletionStore {
   }
 }
 
-/** A completion as it stands, whether it waits, runs or has ended. */
+/** The state of a completion that waits, runs or has ended. */
 export interface CompletionState extends Completion {
-  /** Why it ended otherwise than well; `null` while it runs and when it ended well. */
+  /** Why it was not completed; `null` while it runs and when it was completed. */
   readonly error: FoundryError | null;
-  /** Its place in the queue, 1 for the next; `null` when it is not waiting there. */
+  /** Its place in the queue, 1 for the next; `null` if it does not wait there. */
   readonly place: number | null;
-  /** Roughly until its turn, from what was measured, in milliseconds; `null`: nothing was. */
+  /** Estimated milliseconds until its turn; `null`: nothing was measured. */
   readonly etaMs: number | null;
-  /** What it waits for besides, such as `Starting Foundry Local with foundry server start`. */
+  /** The step before its own work, such as `Starting Foundry Local with foundry server start`. */
   readonly news: string | null;
-  /** Of which batch it is a part. */
+  /** The id of its batch; `null` if it is not part of one. */
   readonly batchId: string | null;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -151,15 +151,15 @@ export type RunEvent =
 export interface RunParts {
   readonly id: string;
   readonly batchId: string | null;
-  /** What makes two requests the same; `null`: never the same as another. */
+  /** Equal for identical requests; `null`: never identical to another. */
   readonly key: string | null;
   /** Whether the same request gives the same answer, so that calls may share it. */
   readonly isRepeatable: boolean;
   /** Called with every event; not counted as a watcher. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
-  /** Begins it. The signal ends it. */
+  /** Starts the completion. The signal ends it. */
   readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
-  /** Of listeners that throw. Default: none. */
+  /** Logs listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }
 
@@ -183,7 +183,7 @@ export class CompletionRun {
   readonly key: string | null;
   readonly isRepeatable: boolean;
   readonly createdAt = Date.now();
-  /** Resolves when it has ended, however. */
+  /** Resolves when it has ended, whether it succeeded or not. */
   readonly ended: Promise<void>;
   readonly #stopping = new AbortController();
   readonly #listeners: Listeners<[RunEvent]>;
@@ -251,7 +251,7 @@ export class CompletionRun {
     return this.#watchers;
   }
 
-  /** Whether it waits for something of others, such as the load of another model. */
+  /** Whether it waits for other work, such as the load of another model. */
   get isWaitingForOthers(): boolean {
     return this.#news?.step === "waiting";
   }
@@ -271,7 +271,7 @@ export class CompletionRun {
     };
   }
 
-  /** Ends it; its text stays. */
+  /** Ends the completion; its text stays. */
   stop(why: FoundryError | null = null): void {
     this.#stoppedBy ??= why;
     this.#stopping.abort();
@@ -301,7 +301,7 @@ export class CompletionRun {
     let error: FoundryError | null = null;
     try {
       for await (const event of stream) {
-        // Whatever was waited for is over.
+        // The step before this event is over.
         this.#news = null;
         this.#listeners.notify(event);
       }

@@ -66,12 +66,12 @@ const startOptions = optionsOf({
 const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
 
 const QUEUE_LIMIT = 64;
-/** A completion that is stopped ends within moments; longer is not waited for. */
+/** A stopped completion ends within moments. The wait for that is limited. */
 const STOP_MS = 2000;
 
 /**
- * Completions with a life of their own: started, looked at, waited for and stopped by calls that come
- * and go, in a queue in front of each model.
+ * Completions that outlive a call. A call starts, reads, awaits or stops them. They wait in the queue
+ * of their model.
  *
  * @example
  * const { state } = client.completions.start({ prompt: "Tell me a long story" });
@@ -101,14 +101,14 @@ export class Completions {
     );
   }
 
-  /** How many generate and how many wait. */
+  /** How many completions have a place and how many wait. */
   get queue(): { readonly running: number; readonly waiting: number } {
     return { running: this.#queue.running, waiting: this.#queue.waiting };
   }
 
   /**
-   * Starts a completion and returns at once. An identical one is taken over instead, where a host had
-   * given it up by its own timeout, or where it runs at temperature 0.
+   * Starts a completion and returns at once. Joins an identical completion instead, if a host ended its
+   * call by a timeout, or if it runs at temperature 0.
    *
    * @throws FoundryError `INVALID_ARGUMENT`.
    */
@@ -168,7 +168,7 @@ export class Completions {
   }
 
   /**
-   * A batch has handed over what came of a completion.
+   * The batch of a completion has returned its result.
    * @internal
    */
   unpin(id: string): void {
@@ -188,14 +188,14 @@ export class Completions {
     return this.#find(id).read();
   }
 
-  /** All that are under way or kept, the newest first. */
+  /** All that run or are kept, the newest first. */
   list(): CompletionState[] {
     return this.#store.all().map((run) => run.state());
   }
 
   /**
-   * Waits until a completion has ended, or for so long. What it came to by then is the result, also
-   * where it failed: then `error` says why.
+   * Waits until a completion has ended, or for the given time. Resolves with its state then, also if it
+   * failed: `error` says why.
    *
    * @throws FoundryError `COMPLETION_NOT_FOUND`, `CANCELLED` for the waiting.
    */
@@ -226,7 +226,7 @@ export class Completions {
   }
 
   /**
-   * Stops a completion; its text so far stays. One that has ended stays as it is.
+   * Stops a completion; its text so far stays. An ended completion does not change.
    *
    * @throws FoundryError `COMPLETION_NOT_FOUND`.
    */
@@ -245,8 +245,8 @@ export class Completions {
   }
 
   /**
-   * One of those who asked for a completion gave it up: it is stopped, unless another asked for it,
-   * too, or waits for it.
+   * A call does not want a completion any more. Stops it, unless another call requested it or waits for
+   * it.
    *
    * @returns whether it was stopped.
    */
@@ -279,7 +279,7 @@ export class Completions {
     return this.#ids;
   }
 
-  /** Stops all; what waits for them is answered. */
+  /** Stops all completions. Their waiters get the states. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const running = this.#store.all().filter((run) => !run.hasEnded);
@@ -288,7 +288,7 @@ export class Completions {
     await waitFor(ended, { withinMs: STOP_MS, ref: false });
   }
 
-  /** Whether a completion that was stopped in this status leaves the device at work. */
+  /** Whether the device stays busy with a completion that was stopped in this status. */
   async #isBusyAfter(status: CompletionStatus): Promise<boolean | null> {
     // No service can cancel a load.
     if (status === "loading") return true;
