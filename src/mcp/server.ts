@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import {
   type CacheHint,
   type ProtocolEra,
@@ -7,8 +8,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { z } from "zod";
-import { Lazy, LONGEST_ERROR, printable, VERSION } from "../lib/index.js";
-import { CallsInFlight } from "./calls-in-flight.js";
+import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
 import { type Backend, LAZY_METHODS } from "./request-handler.js";
@@ -151,4 +151,22 @@ export async function serveOverStdio({
   signal.addEventListener("abort", () => void stop(), { once: true });
   if (signal.aborted) void stop();
   await closed;
+}
+
+/** The calls of tools that have not been answered yet. */
+class CallsInFlight {
+  readonly #calls = new Set<Promise<unknown>>();
+
+  add(call: Promise<unknown>): void {
+    this.#calls.add(call);
+    const done = (): void => void this.#calls.delete(call);
+    call.then(done, done);
+  }
+
+  /** Resolves when all have been answered, at the latest after so many milliseconds. */
+  async answered(withinMs: number): Promise<void> {
+    await waitFor(Promise.allSettled([...this.#calls]), { withinMs, ref: false });
+    // What a handler returns is sent some promises later.
+    await setImmediate();
+  }
 }
