@@ -36,7 +36,8 @@ const INVALID_REQUEST =
 
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
-  const { status, message, kinds = [], retryAfterMs, body } = failure;
+  const { status, message, kinds = [], body } = failure;
+  const retryAfterMs = failure.retryAfterMs ?? (isBusy(status) ? pauseIn(message) : null);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
   return (
     knownError({ text: message, kinds }, subject, options) ??
@@ -77,6 +78,19 @@ const STATUSES: readonly (readonly [RegExp, number])[] = [
   [/invalid_?request|bad_?request|validation/i, 400],
   [/server_?error|internal/i, 500],
 ];
+
+const isBusy = (status: number): boolean => status === 429 || status === 503;
+
+/** The pause that a message names: `Try again in 60 seconds.` of LiteLLM, `in 1m30s` of OpenAI. */
+function pauseIn(message: string): number | null {
+  const { minutes, amount, unit } =
+    /(?:try again|retry) (?:in|after) (?:(?<minutes>\d{1,4}) ?m(?!s)(?:in(?:utes?)?)? ?)?(?:(?<amount>\d{1,6}(?:\.\d{1,6})?) ?(?<unit>ms|s))?/i.exec(
+      message,
+    )?.groups ?? {};
+  const factor = unit?.toLowerCase() === "ms" ? 1 : 1000;
+  const pauseMs = Number(minutes ?? 0) * 60_000 + Math.ceil(Number(amount ?? 0) * factor);
+  return pauseMs === 0 ? null : pauseMs;
+}
 
 /** Words of a service that has no time now, where it gives no status. */
 const BUSY =

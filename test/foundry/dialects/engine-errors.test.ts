@@ -405,6 +405,26 @@ describeRefusals("UNAUTHORIZED", [
   },
 ]);
 
+/** ollama/ollama#9782, lmstudio-ai/lmstudio-bug-tracker#1620. */
+describeRefusals("INFERENCE_FAILED", [
+  {
+    engine: "Ollama",
+    status: 500,
+    says: "llama runner process has terminated: exit status 0xc0000409",
+  },
+  { engine: "an older Ollama", status: 500, says: "llama runner process no longer running: 2" },
+  {
+    engine: "LM Studio",
+    status: 400,
+    says: {
+      error:
+        "The model has crashed without additional information. (Exit code: 18446744072635810000)",
+    },
+  },
+  { engine: "vLLM", status: 500, says: "EngineDeadError: see the stack above" },
+  { engine: "vLLM 0.6", status: 500, says: "Engine process has died." },
+]);
+
 describe("an unknown error inside a 200", () => {
   it.each([
     ["without a type", { message: "the flux is off" }, 1],
@@ -436,6 +456,21 @@ describe("a refusal that names a pause", () => {
       retryAfterMs: 90_000,
       action: "Try again in 90 s.",
     });
+    expect(chats).toHaveLength(1);
+  });
+
+  it.each([
+    ["No deployments available for selected model, Try again in 60 seconds.", 60_000],
+    ["Rate limit reached for m. Please try again in 1m30s.", 90_000],
+    ["Rate limit reached for m. Please try again in 20.5s.", 20_500],
+    ["Too many requests, retry after 2 minutes", 120_000],
+    ["Too many requests, please try again in 11 min", 660_000],
+  ])("in its words only is sent once and said: %s", async (message, retryAfterMs) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message } }, 429));
+    const options = { retry: { retries: 3 } };
+    await expect(
+      clientOf(url, options).complete({ prompt: "Hi", model: "m" }),
+    ).rejects.toMatchObject({ code: "SERVICE_BUSY", retryAfterMs });
     expect(chats).toHaveLength(1);
   });
 
