@@ -133,6 +133,26 @@ describe("a request", () => {
     expect(chats[1]).not.toHaveProperty("max_tokens");
   });
 
+  it.each([
+    ["stream", "stream must be false"],
+    ["stream", "Only non-streaming requests are possible here."],
+    ["stream", "Streaming is not enabled for this model"],
+    ["stream", "This model does not support chat completion streaming"],
+    ["stream_options", "Additional properties are not allowed ('stream_options' was unexpected)"],
+    ["seed", "found unpermitted parameter: :seed"],
+    ["top_p", "[top_p] is not a valid parameter"],
+    [
+      "temperature",
+      "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+    ],
+    ["max_tokens", "max_tokens is deprecated in favor of max_completion_tokens"],
+  ])("is sent without %s in these words, too: %s", async (name, message) => {
+    const { url, chats } = await chatEngine(without(name, { error: { message } }, 400));
+    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(chats[1]).not.toHaveProperty(name);
+  });
+
   it("is sent without several fields, each refused alone", async () => {
     const { url, chats } = await chatEngine((body) => {
       const name = ["stream_options", "seed", "top_p"].find((each) => each in body);
