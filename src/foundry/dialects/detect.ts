@@ -1,13 +1,14 @@
-import type { HttpAnswer, HttpTransport } from "../../http/index.js";
+import { errorWordsOf, type HttpAnswer, type HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { idListSchema, jsonOf, kindOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect, ServiceStatus } from "./dialect.js";
-import { loadingError } from "./failures.js";
+import { knownError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { openaiDialect } from "./openai.js";
+import { isLoading } from "./passing.js";
 
 export interface Detected {
   readonly dialect: Dialect;
@@ -80,6 +81,13 @@ const isOatpp = (answer: HttpAnswer): boolean =>
 
 const isIdList = (answer: HttpAnswer): boolean =>
   answer.status === 200 && idListSchema.safeParse(jsonOf(answer)).success;
+
+/** The error for an answer of any status that says that the service is loading a model. */
+function loadingError({ status, body }: HttpAnswer): FoundryError | null {
+  const words = errorWordsOf(body, "", "");
+  const error = knownError(words, { doing: "other" }, { status, detail: words.text });
+  return error !== null && isLoading(error) ? error : null;
+}
 
 function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
   if (models.status === 401 || models.status === 403) {
