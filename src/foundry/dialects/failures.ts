@@ -74,7 +74,7 @@ const RULES: readonly Rule[] = [
   {
     // Ollama, LM Studio and vLLM run a model in a process of its own.
     pattern:
-      /runner process (?:has terminated|no longer running)|model has crashed|engine ?(?:core|process)? ?(?:is dead|has died|dead ?error)/i,
+      /runner process (?:has terminated|no longer running)|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
     except: "load",
     code: "INFERENCE_FAILED",
     explain: (model, _shortName, message) => ({
