@@ -20,6 +20,11 @@ const WAYS: readonly (readonly [string, (refusal: Refusal) => ChatAnswer])[] = [
   ["whole, in a 200", (refusal) => json(bodyOf(refusal))],
   ["as an event", (refusal) => events(bodyOf(refusal))],
   [
+    "as a status, byte by byte",
+    (refusal) => ({ ...json(bodyOf(refusal), refusal.status), isBytewise: true }),
+  ],
+  ["as an event, byte by byte", (refusal) => ({ ...events(bodyOf(refusal)), isBytewise: true })],
+  [
     "as an event after the role",
     (refusal) =>
       events({ choices: [{ delta: { role: "assistant", content: "" } }] }, bodyOf(refusal)),
