@@ -166,7 +166,7 @@ function diedOf({ id }: KnownModel, cause: FoundryError): FoundryError {
   return error;
 }
 
-/** Advice of Foundry Local helps nobody who uses another engine. */
+/** The same error with advice for another engine, which load_model cannot load models on. */
 function ofOtherEngine(error: FoundryError): FoundryError {
   if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
   return error.reworded({

@@ -378,7 +378,7 @@ describeRefusals("MODEL_NOT_LOADED", [
     status: 404,
     says: "No models loaded. Please load a model in the developer page or use the 'lms load' command.",
   },
-  { engine: "LM Studio, unloaded meanwhile", status: 400, says: { error: "Model unloaded." } },
+  { engine: "LM Studio, unloaded since", status: 400, says: { error: "Model unloaded." } },
   { engine: "Lemonade", status: 400, says: { detail: "No model is loaded" } },
   { engine: "Foundry Local", status: 400, says: "Model not loaded: 'm' must be loaded before" },
   { engine: "another", status: 500, says: "Model m is not currently loaded." },

@@ -124,7 +124,7 @@ describe("a request", () => {
     "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
     "max_tokens is unsupported, use max_completion_tokens",
     "Unrecognized request argument supplied: max_tokens. Did you mean max_completion_tokens?",
-  ])("names its length max_completion_tokens where it is told to: %s", async (message) => {
+  ])("names its length max_completion_tokens where the engine asks for it: %s", async (message) => {
     const { url, chats } = await chatEngine(without("max_tokens", { error: { message } }, 400));
     const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", maxTokens: 50 });
     expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
@@ -217,10 +217,10 @@ describe("a request", () => {
   it("says each time that a setting of the caller was left out", async () => {
     const { url } = await chatEngine(without("seed", { error: "unknown field seed" }, 400));
     const client = clientOf(url);
-    const told = [expect.stringContaining("refuses seed")];
+    const expected = [expect.stringContaining("refuses seed")];
     for (const seed of [1, 2]) {
       const { warnings } = await client.complete({ prompt: "Hi", model: "m", seed });
-      expect(warnings).toEqual(told);
+      expect(warnings).toEqual(expected);
     }
     expect((await client.complete({ prompt: "Hi", model: "m" })).warnings).toEqual([]);
   });
