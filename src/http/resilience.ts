@@ -33,13 +33,18 @@ export interface Attempt {
   /** The status of the answer; `null` before there is one. */
   status: number | null;
   retryAfterMs: number | null;
+  /** The id of the request in the service's log. */
+  requestId: string | null;
 }
 
 /**
  * Whether the same request is sent again. THE rule: there is no other retry below or above it.
  * An attempt is over with the first token of a stream, so nothing after that ever comes here.
  */
-export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">): boolean {
+export function isRetried(
+  error: FoundryError,
+  attempt: Omit<Attempt, "number" | "requestId">,
+): boolean {
   const { method, isStream, status } = attempt;
   switch (error.code) {
     case "CANCELLED":
@@ -100,7 +105,8 @@ export async function withRetries<T>(
   let last: FoundryError | null = null;
   let wasSent = false;
   for (let number = 1; ; number += 1) {
-    const attempt: Attempt = { number, method, isStream, status: null, retryAfterMs: null };
+    const unanswered = { status: null, retryAfterMs: null, requestId: null };
+    const attempt: Attempt = { number, method, isStream, ...unanswered };
     let wantedMs: number | null;
     try {
       return await makeAttempt(attempt);
@@ -116,6 +122,7 @@ export async function withRetries<T>(
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
       wasSent ||= error.code !== "CIRCUIT_OPEN" && !isRefused(error);
       error.neverSent = !wasSent;
+      error.requestId ??= attempt.requestId;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
       wantedMs = attempt.retryAfterMs ?? error.retryAfterMs;

@@ -90,6 +90,8 @@ export interface StreamSpec extends Request, Refusable {
 
 export interface EventStream extends AsyncIterable<StreamEvent> {
   readonly attempts: number;
+  /** The id of the request in the service's log, for errors that are found in its events. */
+  readonly requestId: string | null;
 }
 
 /** For answers that come piece by piece over a long time without being events. */

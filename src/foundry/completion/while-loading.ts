@@ -9,6 +9,7 @@ const PAUSE_MS = 1000;
 const SHORTEST_PAUSE_MS = 50;
 
 interface Patience {
+  readonly progress: CompletionProgress;
   readonly service: {
     /** Longest load, in milliseconds. */
     readonly loadTimeoutMs: number;
@@ -24,8 +25,7 @@ interface Patience {
  * @param onRefused Receives how often each refused request was sent.
  */
 export async function* whileLoading<T>(
-  progress: CompletionProgress,
-  { service, signal, now }: Patience,
+  { progress, service, signal, now }: Patience,
   work: () => Promise<T>,
   onRefused: (attempts: number) => void = () => {},
 ): AsyncGenerator<CompletionEvent, T> {
@@ -47,8 +47,10 @@ export async function* whileLoading<T>(
       }
       onRefused(error.attempts);
       const { model } = progress;
-      progress.status = "loading";
-      if (isFirst && model !== null) yield { type: "status", status: "loading", model };
+      if (model !== null) {
+        progress.loading(model);
+        if (isFirst) yield { type: "status", status: "loading", model };
+      }
       const pausedAt = now();
       await setTimeout(pauseMs, undefined, { signal }).catch(() => {
         const cancelled = cancelledError();
@@ -57,5 +59,14 @@ export async function* whileLoading<T>(
       });
       progress.loadedIn(now() - pausedAt);
     }
+  }
+}
+
+/** The same for work before the model is known: there is no event then. */
+export async function untilLoaded<T>(patience: Patience, work: () => Promise<T>): Promise<T> {
+  const steps = whileLoading(patience, work);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done === true) return step.value;
   }
 }

@@ -58,7 +58,11 @@ export async function openChat(
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
-  const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
+  const { requestId } = stream;
+  const events = withRequestId(
+    requestId,
+    read(stream, reader, { ...quirks, maxTokens: request.maxTokens }),
+  );
   // An empty stream fails here, where the caller can still retry.
   const first = await events.next();
   return {
@@ -76,6 +80,18 @@ const refusalError =
     const isRefusal = refusalsIn(error, request, refused).length > 0;
     return isRefusal ? error.reworded({ retryable: false }) : error;
   };
+
+async function* withRequestId(
+  id: string | null,
+  events: AsyncGenerator<ChatEvent>,
+): AsyncGenerator<ChatEvent> {
+  try {
+    yield* events;
+  } catch (thrown) {
+    if (thrown instanceof FoundryError) thrown.requestId ??= id;
+    throw thrown;
+  }
+}
 
 async function* resume(
   first: IteratorResult<ChatEvent>,

@@ -85,6 +85,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: true,
+      takesUnlisted: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: version.stopsOnDisconnect,
       unloadInUse: "refused",

@@ -1,15 +1,19 @@
-import type { ErrorWords, HttpFailure } from "../../http/index.js";
 import {
-  type ErrorCode,
+  type ErrorWords,
+  errorWordsOf,
+  type HttpAnswer,
+  type HttpFailure,
+} from "../../http/index.js";
+import {
   FoundryError,
   type FoundryErrorOptions,
   SEARCHED_OF_MESSAGE,
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { downloadFailed } from "./download-failed.js";
+import { LOAD_ADVICE, RULES, type Subject } from "./failure-rules.js";
+import { redirected } from "./not-foundry.js";
 import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
-import { BUSY, LOADING, pauseIn, statusIn } from "./passing.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /**
@@ -18,135 +22,7 @@ import { sanitizeMessage } from "./sanitize-message.js";
  * decides, and the status only where the message is unknown.
  */
 
-/** The operation that failed, and its model. */
-export interface Subject {
-  readonly doing: "chat" | "load" | "unload" | "download" | "other";
-  /** The model's exact id. */
-  readonly model?: string;
-  /** Its alias or name. */
-  readonly shortName?: string;
-}
-
-interface Rule {
-  readonly pattern: RegExp;
-  /** Must match too. Not one expression: `.*` between the two takes quadratic time. */
-  readonly also?: RegExp;
-  readonly code: ErrorCode;
-  readonly explain: (
-    model: string,
-    shortName: string,
-    message: string,
-  ) => { message: string; action: string };
-  /** The operation for which the pattern means something else. */
-  readonly except?: Subject["doing"];
-}
-
-/** The first rule that matches decides. */
-const RULES: readonly Rule[] = [
-  {
-    pattern: /which is not registered|DownloadAndRegisterEps/i,
-    code: "EP_UNAVAILABLE",
-    explain: (model) => ({
-      message: `${model} needs an execution provider that is not installed here.`,
-      action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
-    }),
-  },
-  {
-    pattern:
-      /more system memory|out of memory|\bOOM\b|bad_alloc|failed to allocate|unable to allocate|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
-    code: "INSUFFICIENT_MEMORY",
-    explain: (model, _shortName, message) => ({
-      message: `${model} needs more memory than is free. It said: ${message}`,
-      action:
-        "Unload another model, close programs, or choose a smaller model, a smaller variant or a shorter prompt.",
-    }),
-  },
-  {
-    pattern:
-      /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set/i,
-    except: "load",
-    code: "MODEL_CANNOT_CHAT",
-    explain: (model, _shortName, message) => ({
-      message: `${model} is not a model for completions. It said: ${message}`,
-      action: "Choose a model that can chat from list_models.",
-    }),
-  },
-  {
-    // Ollama, LM Studio and vLLM run a model in a process of its own.
-    pattern:
-      /runner process (?:has terminated|no longer running)|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
-    except: "load",
-    code: "INFERENCE_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The process of ${model} ended on this request. It said: ${message}`,
-      action: "Ask for less, use another model, or look into the log of that engine.",
-    }),
-  },
-  {
-    // The legacy service, also for a chat, which loads the model. The model is newer (#706).
-    pattern: /failed loading model/i,
-    also: /unknown value/i,
-    code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
-      action:
-        "The model is probably newer than the service: update Foundry Local, or choose another.",
-    }),
-  },
-  {
-    pattern: /failed loading model/i,
-    code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
-      action: LOAD_ADVICE,
-    }),
-  },
-  {
-    pattern: /model not cached|must be downloaded before/i,
-    code: "MODEL_NOT_CACHED",
-    explain: (model, shortName) => ({
-      message: `${model} is not downloaded.`,
-      action: downloadAdvice(shortName),
-    }),
-  },
-  {
-    // A load can fail because a native library is "not loaded".
-    pattern:
-      /not (?:currently )?loaded|must be loaded before|no models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
-    except: "load",
-    code: "MODEL_NOT_LOADED",
-    explain: (model) => ({
-      message: `${model} is not loaded.`,
-      action: "Load it with load_model, then try again.",
-    }),
-  },
-  {
-    pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|invalid model (?:name|identifier|id)\b|unknown model\b|no such model|no model (?:named|called)/i,
-    code: "MODEL_NOT_FOUND",
-    explain: (model) => ({
-      message: `The service has no model ${model}.`,
-      action: "Choose one that list_models shows.",
-    }),
-  },
-  {
-    pattern: /no openaiservice provider found/i,
-    code: "MODEL_NOT_CACHED",
-    explain: (model, shortName) => ({
-      message: `${model} is not downloaded, or the service does not know it.`,
-      action: downloadAdvice(shortName),
-    }),
-  },
-  {
-    pattern: /cannot unload model|session\(s\) still using/i,
-    code: "MODEL_BUSY",
-    explain: (model) => ({
-      message: `${model} is in use, so it cannot be unloaded now.`,
-      action:
-        "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
-    }),
-  },
-];
+export { downloadAdvice, type Subject } from "./failure-rules.js";
 
 /** The subject of a request about one model. */
 export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
@@ -155,13 +31,6 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
   shortName: shortName(model),
 });
 
-/** A download may be gigabytes, so it never starts unless requested. */
-export const downloadAdvice = (shortName: string): string =>
-  `Download it first, with load_model and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from list_models.`;
-
-const LOAD_ADVICE =
-  "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
-
 /** Invalid requests that older services answer with a 500 (docs/foundry-local.md, section 5). */
 const INVALID_REQUEST =
   /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported (?:parameter|value)|must be (a|an|at least|finite|in the range) |unrecognized request argument|unknown field|extra_forbidden|roles? (?:is )?not supported|roles must alternate|roles are supported/i;
@@ -169,6 +38,9 @@ const INVALID_REQUEST =
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
   const { status, message, kinds = [], body } = failure;
+  if (status < 400 && message.startsWith("redirected to ")) {
+    return redirected("The service", message, status);
+  }
   const retryAfterMs =
     failure.retryAfterMs ?? (status === 429 || status === 503 ? pauseIn(message) : null);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
@@ -195,6 +67,50 @@ export function errorOfStreamEvent(
     byStatus(status ?? (BUSY.test(words.text) ? 503 : null), cleaned(words.text), subject, options)
   );
 }
+
+/** The status that an error inside a 200 names, as a number or by its type; `null`: none. */
+function statusIn(kinds: readonly string[]): number | null {
+  const status = kinds.find((kind) => /^[45]\d\d$/.test(kind));
+  if (status !== undefined) return Number(status);
+  return STATUSES.find(([pattern]) => kinds.some((kind) => pattern.test(kind)))?.[1] ?? null;
+}
+
+const STATUSES: readonly (readonly [RegExp, number])[] = [
+  [/rate_?limit/i, 429],
+  [/unavailable|overloaded/i, 503],
+  [/invalid_?request|bad_?request|validation/i, 400],
+  [/server_?error|internal/i, 500],
+];
+
+/** The pause that a message names: `Try again in 60 seconds.` of LiteLLM, `in 1m30s` of OpenAI. */
+function pauseIn(message: string): number | null {
+  const { minutes, amount, unit } =
+    /(?:try again|retry) (?:in|after) (?:(?<minutes>\d{1,4}) ?m(?!s)(?:in(?:utes?)?)? ?)?(?:(?<amount>\d{1,6}(?:\.\d{1,6})?) ?(?<unit>ms|s))?/i.exec(
+      message,
+    )?.groups ?? {};
+  const factor = unit?.toLowerCase() === "ms" ? 1 : 1000;
+  const pauseMs = Number(minutes ?? 0) * 60_000 + Math.ceil(Number(amount ?? 0) * factor);
+  return pauseMs === 0 ? null : pauseMs;
+}
+
+/** Words of a service that has no time now, where it gives no status. */
+const BUSY =
+  /rate limit|too many requests|overloaded|server (?:is )?busy|temporarily unavailable|queue is full|try again later/i;
+
+/** The error for an answer of any status that says that the service is loading a model. */
+export function loadingError({ status, body }: HttpAnswer): FoundryError | null {
+  const words = errorWordsOf(body, "", "");
+  const error = knownError(words, { doing: "other" }, { status, detail: words.text });
+  return error !== null && isLoading(error) ? error : null;
+}
+
+/** A load that the service has begun by itself: llama.cpp answers so to every request. */
+const LOADING =
+  /(?<!failed |error |while |unable to )loading model|model (?:\S+ )?is (?:still |currently )?(?:being loaded|loading)/i;
+
+/** Whether an error says that the service is loading a model, so that it can be waited for. */
+export const isLoading = ({ code, status, detail }: FoundryError): boolean =>
+  code === "SERVICE_BUSY" && status === 503 && LOADING.test(detail ?? "");
 
 const WRONG_KEY =
   /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
@@ -335,5 +251,26 @@ function byStatus(
     ...options,
     action: "Try again; if it keeps failing, restart the service.",
     retryable: status !== null,
+  });
+}
+
+/**
+ * A download that failed. Services keep the downloaded part and resume from it.
+ *
+ * @param reason A sentence.
+ * @param percent The progress; `null` where it is not known.
+ */
+export function downloadFailed(
+  model: string,
+  reason: string,
+  percent: number | null,
+  options: Omit<FoundryErrorOptions, "action" | "retryable"> = {},
+): FoundryError {
+  const reached = percent === null ? "" : ` It came to ${Math.floor(percent)} %.`;
+  return new FoundryError("DOWNLOAD_FAILED", `${model} was not downloaded. ${reason}${reached}`, {
+    ...options,
+    action:
+      "Check the network and the free space on the disk, then download it again: it goes on from what is there.",
+    retryable: true,
   });
 }

@@ -15,6 +15,7 @@ export {
   type ServiceStatus,
   type TokenCounts,
 } from "./dialect.js";
+export { isLoading } from "./failures.js";
+export { openaiDialect } from "./openai.js";
 export { type Overflow, overflowOf } from "./overflow.js";
-export { isLoading } from "./passing.js";
 export { sanitizeMessage } from "./sanitize-message.js";

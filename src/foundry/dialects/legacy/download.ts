@@ -8,8 +8,7 @@ import {
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
 import type { Call, DownloadCall } from "../dialect.js";
-import { downloadFailed } from "../download-failed.js";
-import { about, errorOfFailure } from "../failures.js";
+import { about, downloadFailed, errorOfFailure } from "../failures.js";
 import { sanitizeMessage } from "../sanitize-message.js";
 import type { CatalogEntry, ServiceCatalog } from "./catalog.js";
 import { DownloadAnswer } from "./download-stream.js";

@@ -79,6 +79,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       isOldGeneration: true,
       fixedPortNarrowsList: false,
       load: true,
+      takesUnlisted: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: null,
