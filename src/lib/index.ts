@@ -13,6 +13,7 @@ export {
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, withoutDepths } from "./json.js";
 export * from "./limits.js";
+export { meantName, type OtherNames } from "./meant-name.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,

@@ -81,7 +81,7 @@ interface CallParts {
 
 /**
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
- * arguments silently and answers wrong ones with the raw output of zod.
+ * arguments without a warning and answers wrong ones with the raw output of zod.
  */
 export function registerTools(server: Server, tools: readonly Tool[], parts: CallParts): void {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
@@ -197,9 +197,10 @@ function reporterFor({ _meta, sendNotification }: Extra, clock: Clock): Progress
  */
 export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; type: "object" } {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
-    // As input, only strict objects say `additionalProperties: false`.
     io: "input",
     override: ({ jsonSchema }) => {
+      // Hosts add arguments of their own, which are ignored.
+      delete jsonSchema.additionalProperties;
       dropSafeIntegerLimits(jsonSchema);
       joinNullable(jsonSchema);
     },

@@ -37,7 +37,7 @@ describe("parseArguments", () => {
     expect(() => parseArguments(schema, { name: "a", nmae: 1, x: 2 })).toThrowError(
       expect.objectContaining({
         message: 'There is no argument "nmae", "x".',
-        action: 'Leave "nmae", "x" out. There are: count, name, deep.',
+        action: 'Leave "nmae", "x" out. Did you mean name? There are: count, name, deep.',
       }),
     );
   });
@@ -68,7 +68,8 @@ describe("parseArguments", () => {
   const circular: Record<string, unknown> = {};
   circular["self"] = circular;
   it.each([
-    ["an empty text", "  ", "an empty text"],
+    ["an empty text", "", "an empty string"],
+    ["a text of blanks", " \n", '" \\n"'],
     ["not a number", Number.NaN, "NaN"],
     ["infinity", Number.NEGATIVE_INFINITY, "-Infinity"],
     ["a bigint", 7n, "7"],

@@ -23,7 +23,7 @@ const ROLES = ["system", "user", "assistant"] as const;
 const messageSchema = z.strictObject(
   {
     role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
-    content: nonEmptyText("a string that is not empty"),
+    content: nonEmptyText("a string that is not blank"),
   },
   { error: 'an object such as {"role":"user","content":"…"}' },
 );
@@ -31,11 +31,11 @@ const messageSchema = z.strictObject(
 const stopString = z.string({ error: "strings" }).min(1, { error: "strings that are not empty" });
 
 export const completionFields = {
-  prompt: nonEmptyText("a string that is not empty"),
+  prompt: nonEmptyText("a string that is not blank"),
   messages: z
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" }),
-  system: nonEmptyText("a string that is not empty"),
+  system: nonEmptyText("a string that is not blank"),
   model: nonEmptyText("an alias, a name or an id"),
   maxTokens: wholeNumber(1, 1_000_000),
   temperature: numberFrom(0, 2),

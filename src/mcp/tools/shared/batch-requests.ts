@@ -3,7 +3,8 @@ import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import { completionFields, promptProblem } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
-import { parseArguments, toFoundryError } from "../../../lib/index.js";
+import { toFoundryError } from "../../../lib/index.js";
+import { hostArguments } from "../../host-arguments.js";
 
 /** Settings that the requests of a batch share and each request may override. */
 export const sharedSettings = {
@@ -45,7 +46,12 @@ export interface BatchInput {
   readonly entries: readonly BatchEntry[];
   /** The same when all that they ask for is. Prompts are not kept for that. */
   readonly key: string;
+  /** What was ignored in the items, each once. */
+  readonly warnings: readonly string[];
 }
+
+/** Different warnings about items; the later ones are left out. */
+const MOST_WARNINGS = 10;
 
 /** So long at a time: other calls are served between two items. */
 const PAUSE_AFTER_MS = 10;
@@ -60,15 +66,16 @@ export async function batchInputOf({
   const members = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
   hash.update(JSON.stringify([prompts === undefined ? "requests" : "prompts", members]));
   const entries: BatchEntry[] = [];
+  const warnings = new Set<string>();
   let pausedAt = performance.now();
   for (const item of prompts ?? requests ?? []) {
     hash.update(`,${jsonOf(item)}`);
-    entries.push(entryOf(prompts === undefined ? item : { prompt: item }, settings));
+    entries.push(entryOf(prompts === undefined ? item : { prompt: item }, settings, warnings));
     if (performance.now() - pausedAt < PAUSE_AFTER_MS) continue;
     await setImmediate();
     pausedAt = performance.now();
   }
-  return { entries, key: hash.digest("base64") };
+  return { entries, key: hash.digest("base64"), warnings: [...warnings].slice(0, MOST_WARNINGS) };
 }
 
 /** What is nested too deep to be written as JSON is no request, and all of those are the same. */
@@ -80,9 +87,10 @@ function jsonOf(item: unknown): string {
   }
 }
 
-function entryOf(item: unknown, settings: Settings): BatchEntry {
+function entryOf(item: unknown, settings: Settings, warnings: Set<string>): BatchEntry {
   try {
-    const own = parseArguments(requestSchema, item);
+    const { given: own, warnings: ownWarnings } = hostArguments(requestSchema, item);
+    for (const warning of ownWarnings) warnings.add(warning);
     const { max_tokens: maxTokens, top_p: topP, ...rest } = { ...settings, ...own };
     return { ...rest, maxTokens, topP };
   } catch (thrown) {
