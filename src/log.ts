@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
-import { escapeUnprintable, SecretMask } from "./lib/index.js";
+import { escapeUnprintable, portableJson, SecretMask } from "./lib/index.js";
 import { unblock } from "./platform/index.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -167,7 +167,7 @@ const isFull = (error: unknown): boolean =>
 
 /** JSON escapes only C0 controls by itself; a terminal obeys some others, too. */
 const harmless = (line: string, secrets: SecretMask): string =>
-  `${escapeUnprintable(secrets.hide(line.trimEnd()))}\n`;
+  `${escapeUnprintable(portableJson(secrets.hide(line.trimEnd())))}\n`;
 
 /** One for the process, however many loggers there are: lines must not be cut by each other. */
 let stderrLines: StderrLines | null = null;

@@ -32,6 +32,7 @@ export {
   escapeUnprintable,
   formatDuration,
   formatMegabytes,
+  portableJson,
   printable,
   truncate,
   withoutControls,

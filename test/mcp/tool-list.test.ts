@@ -39,7 +39,7 @@ describe("the list of tools", () => {
       expect(tool.description).toMatch(/\w+/);
       expect(tool.inputSchema).toMatchObject({ type: "object" });
       // Hosts add arguments of their own, which are ignored.
-      expect(JSON.stringify(tool)).not.toContain("additionalProperties\":false");
+      expect(JSON.stringify(tool)).not.toContain('additionalProperties":false');
       expect(tool.outputSchema).toMatchObject({ type: "object" });
       expect(JSON.stringify(tool)).not.toContain("$schema");
     }

@@ -346,6 +346,28 @@ describe("what leaves", () => {
     ]);
   });
 
+  it.each(["\u2028", "\u2029", "a\u2028b\u2029c", "\r\n\u2028\u0085", "\\u2028"])(
+    "has no line separator that is not escaped: %j",
+    async (text) => {
+      const { transport, output } = await started();
+      await transport.send({ jsonrpc: "2.0", id: 1, result: { text, [text]: 1 } });
+      await transport.send({
+        jsonrpc: "2.0",
+        method: "notifications/progress",
+        params: { progressToken: 1, progress: 1, message: text },
+      });
+      await transport.send({ jsonrpc: "2.0", id: 2, error: { code: 1, message: text } });
+      const lines = String(output.read());
+      const messages = lines.trimEnd().split("\n");
+      expect(messages.map((line) => JSON.parse(line))).toMatchObject([
+        { result: { text, [text]: 1 } },
+        { params: { message: text } },
+        { error: { message: text } },
+      ]);
+      expect(lines).not.toMatch(/[\u2028\u2029]/);
+    },
+  );
+
   it("is a failure under its id where the answer is no JSON", async () => {
     const { transport, answers } = await started();
     await transport.send({ jsonrpc: "2.0", id: 4, result: { big: 1n } });
