@@ -162,6 +162,18 @@ export class FoundryClient {
   }
 
   /**
+   * The ids of the completions that run on the model that a name stands for.
+   * @internal
+   */
+  async runningOn(model: string, options: CallOptions = {}): Promise<string[]> {
+    const { id } = await this.#service.whichModel(model, options);
+    return this.completions
+      .list()
+      .filter((state) => state.status === "running" && state.model === id)
+      .map((state) => state.id);
+  }
+
+  /**
    * How the service is. Rejects for wrong options only: what is wrong with the service stands in
    * `problems`, each with its fix.
    */

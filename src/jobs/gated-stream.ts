@@ -54,10 +54,14 @@ export class GatedStream implements OpenedCompletion {
   snapshot(): Completion {
     const completion = this.#stream.snapshot();
     const { timing, status } = completion;
+    const queuedMs = timing.queuedMs ?? (this.#ended === null ? null : 0);
     return {
       ...completion,
       status: this.#ended ?? status,
-      timing: { ...timing, queuedMs: timing.queuedMs + Math.round(this.#heldMs) },
+      timing: {
+        ...timing,
+        queuedMs: queuedMs === null ? null : queuedMs + Math.round(this.#heldMs),
+      },
     };
   }
 

@@ -103,6 +103,10 @@ export function failureText(
 export const failureLine = (error: FoundryError): string =>
   truncate(`${error.code}: ${error.message} ${error.action}`, LONGEST_ERROR);
 
+/** The same beside the full text: without the words of the service, which are long and were quoted there. */
+export const briefFailure = (error: FoundryError): string =>
+  failureLine(error.reworded({ message: error.message.split(" It said: ")[0] ?? error.message }));
+
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";
   if (retryAfterMs === null) return "The same call may succeed later.";

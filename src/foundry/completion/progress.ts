@@ -31,8 +31,10 @@ export class CompletionProgress {
   /** Blanks after it, which belong to it as soon as a word follows. */
   #blanks = "";
   #pieces = 0;
-  #queuedMs = 0;
-  #loadMs = 0;
+  /** `null` until its turn has come. */
+  #queuedMs: number | null = null;
+  /** `null` until it is loaded. */
+  #loadMs: number | null = null;
   #askedAt: number | null = null;
   #firstTokenAt: number | null = null;
   #lastTokenAt: number | null = null;
@@ -65,14 +67,16 @@ export class CompletionProgress {
   asked(): void {
     this.status = "running";
     this.#askedAt = this.#now();
+    this.#queuedMs ??= 0;
+    this.#loadMs ??= 0;
   }
 
   waitedInQueue(milliseconds: number): void {
-    this.#queuedMs += milliseconds;
+    this.#queuedMs = (this.#queuedMs ?? 0) + milliseconds;
   }
 
   loadedIn(milliseconds: number): void {
-    this.#loadMs += milliseconds;
+    this.#loadMs = (this.#loadMs ?? 0) + milliseconds;
   }
 
   /** Counts a piece of the stream, which is a token or nearly so on all services. */
@@ -124,13 +128,13 @@ export class CompletionProgress {
         estimated: usage === null,
       },
       timing: {
-        queuedMs: Math.round(this.#queuedMs),
-        loadMs: Math.round(this.#loadMs),
+        queuedMs: rounded(this.#queuedMs),
+        loadMs: this.status === "loading" ? null : rounded(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
         tokensPerSecond: this.#tokensPerSecond(outputTokens),
       },
-      attempts: this.attempts,
+      attempts: this.wasAsked ? this.attempts : null,
       cached: false,
       warnings: [...this.warnings],
     };
@@ -149,6 +153,9 @@ export class CompletionProgress {
     return Math.round(((outputTokens - 1) / milliseconds) * 10_000) / 10;
   }
 }
+
+const rounded = (milliseconds: number | null): number | null =>
+  milliseconds === null ? null : Math.round(milliseconds);
 
 const roundedDifference = (from: number | null, to: number | null): number | null =>
   from === null || to === null ? null : Math.round(to - from);

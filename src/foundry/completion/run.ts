@@ -232,7 +232,7 @@ function statusAfter(error: FoundryError, progress: CompletionProgress): Complet
   if (error.code === "CANCELLED" || error.code === "CLIENT_CLOSED") return "cancelled";
   // A read time limit is never retried, so the device may still be at it: interrupted, not failed.
   if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
-  return progress.hasStarted && BREAKS.has(error.code) ? "interrupted" : "failed";
+  return progress.hasStarted ? "interrupted" : "failed";
 }
 
 /** A stream that broke off is a crash when the service is gone, too. */

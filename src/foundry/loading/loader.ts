@@ -252,8 +252,8 @@ function loadedAs(
   if (sibling !== undefined) {
     throw new FoundryError(
       "UNSUPPORTED_BY_SERVER",
-      `The service loads ${sibling.id} whenever ${model.name} is asked for; ${model.id} cannot be loaded over HTTP.`,
-      { action: `Use ${sibling.id}, which is loaded now.` },
+      `This service chooses the variant of a model by itself: it loaded ${sibling.id} and not ${model.id}.`,
+      { action: `Use ${sibling.id}, which is loaded now, and leave device out.` },
     );
   }
   return null;
