@@ -176,7 +176,7 @@ describe("models that cannot be used", () => {
 
     expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
     expect(answer.text).toContain('There is no model "tny"');
-    expect(answer.text).toMatch(/Did you mean "[^"]+", "[^"]+", "[^"]+"\?/);
+    expect(answer.text).toContain('Did you mean "tiny"?');
   });
 
   test.for(["../../etc/passwd", "a b", "x".repeat(5000), "%00", "ü".repeat(300), ":1", "\u0000"])(

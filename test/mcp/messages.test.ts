@@ -44,7 +44,7 @@ describe("a variant for a device that the service does not load", () => {
     const answers = [await load("gpu"), await load("cpu")];
     const texts = answers.map((answer) => textOf(answer)).join("\n");
     expect(texts).toMatch(
-      /This service chooses the variant of a model by itself: it loaded talker-\S+:1 and not talker-\S+:1\.\nUse talker-\S+:1, which is loaded now, and leave device out\./,
+      /This service chooses the variant and the version of a model by itself: it loaded talker-\S+:1 and not talker-\S+:1\.\nUse talker-\S+:1, which is loaded now, and leave device out\./,
     );
     expect(texts).not.toContain("HTTP");
   });

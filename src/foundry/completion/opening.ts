@@ -115,7 +115,7 @@ export async function* openWithRemedies(
           `The answer was limited to ${maxTokens} tokens, which is what the context of ${model.id} (${room.limit} tokens) leaves after the prompt.`,
         );
       } else {
-        throw error;
+        throw await context.loader.explained(error, model);
       }
     }
   }

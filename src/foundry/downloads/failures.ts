@@ -117,8 +117,8 @@ const command = (model: KnownModel): string => `\`foundry model download ${short
 
 export const ofAnotherEngine = ({ id }: KnownModel): FoundryError =>
   unavailable(
-    `${id} cannot be downloaded from here: the server is no Foundry Local.`,
-    "Download it with that server's own tools.",
+    `${id} cannot be downloaded from here: the service is not Foundry Local.`,
+    "Call complete with it, which the engine may load by itself. If the engine does not have it, download it with the engine's own tools.",
   );
 
 export const onAnotherMachine = (model: KnownModel): FoundryError =>

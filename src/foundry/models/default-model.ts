@@ -15,7 +15,7 @@ export interface ChosenModel {
  * The model to use when the caller names none and the user set none: `phi-4-mini` when it is ready,
  * else the one that is loaded, else the first downloaded one that can chat.
  *
- * @throws FoundryError `MODEL_NOT_CACHED` when nothing is downloaded, with what to do.
+ * @throws FoundryError `MODEL_NOT_CACHED` when nothing is downloaded.
  */
 export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
   const preferred = findModel(DEFAULT_MODEL, models);
@@ -40,7 +40,7 @@ export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
     return instead(first, preferred, "it is the first model that the service lists");
   }
   throw new FoundryError("MODEL_NOT_CACHED", "No model that can chat is downloaded.", {
-    action: `Download one, with load_model and download: true or with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
+    action: "Download one, then try again.",
   });
 }
 
