@@ -330,6 +330,21 @@ describe("requests that are not answered yet", () => {
   });
 });
 
+describe("requests", () => {
+  it.each([
+    ["a param", '{"cursor":null,"a":1}', { a: 1 }],
+    ["_meta", '{"_meta":null,"a":1}', { a: 1 }],
+    ["a progress token", '{"_meta":{"progressToken":null}}', { _meta: {} }],
+    ["the arguments", '{"name":"x","arguments":null}', { name: "x" }],
+    ["a null within arguments", '{"arguments":{"a":null}}', { arguments: { a: null } }],
+  ])("are read without a null for an optional param: %s", async (_, params, taken) => {
+    const { input, received } = await started();
+    input.write(`{"jsonrpc":"2.0","id":1,"method":"x","params":${params}}\n`);
+    await settled();
+    expect(received).toEqual([{ jsonrpc: "2.0", id: 1, method: "x", params: taken }]);
+  });
+});
+
 describe("what leaves", () => {
   it.each<[string, string, string]>([
     ["a first half alone", "a\ud83db", "a\ufffdb"],
