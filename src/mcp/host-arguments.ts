@@ -118,7 +118,7 @@ function fromText(wanted: unknown, text: string): unknown {
     const list = bracketed(text, "[");
     if (Array.isArray(list)) return list;
     // A single string is a list of one, as in other APIs.
-    return wanted.element instanceof z.ZodString ? [text] : text;
+    return wanted.element instanceof z.ZodString && text !== "" ? [text] : text;
   }
   if (wanted instanceof z.ZodObject) {
     const object = bracketed(text, "{");

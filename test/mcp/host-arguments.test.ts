@@ -139,6 +139,7 @@ describe("a value that came as a JSON string", () => {
     ["too large a number", { temperature: "9" }, "Invalid value for temperature: 9"],
     ["an empty string", { max_tokens: "" }, "Invalid value for max_tokens: an empty string"],
     ["a number for a boolean", { join: "1" }, 'Invalid value for join: "1"'],
+    ["an empty string for a list", { stop: "" }, "Invalid value for stop: an empty string"],
     ["half a list", { messages: '[{"role":' }, "Invalid value for messages"],
     ["an object for a list", { messages: '{"role":"user"}' }, "Invalid value for messages"],
     [

@@ -117,7 +117,9 @@ function byDistance(typed: string, models: readonly KnownModel[]) {
     const candidate = letters(name);
     const share = leven(word, candidate) / Math.max(word.length, candidate.length, 1);
     if (word.length > 1 && candidate.startsWith(word)) return Math.min(share, NEAR_AS_A_BEGINNING);
-    const isPart = word.length > 1 && (candidate.includes(word) || word.includes(candidate));
+    const isPart =
+      (word.length > 1 && candidate.includes(word)) ||
+      (candidate.length > 1 && word.includes(candidate));
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
   const names = [...new Set(models.slice(0, MOST_NAMES_COMPARED).map(shortName))];

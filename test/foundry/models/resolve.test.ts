@@ -106,6 +106,7 @@ describe("resolveModel", () => {
   ];
   it.each([
     ["llama3", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
+    ["n", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
     ["nope", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
     ["gpt-oss-20b", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
     ["mistral", 'Did you mean "mistral-7b"? Downloaded: "phi-4", "qwen2.5-0.5b".'],

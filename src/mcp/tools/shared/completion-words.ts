@@ -107,7 +107,7 @@ function partText({ state, excerpt }: Part): string {
   return `${id}, ${status}:\n${answerOf(state, excerpt)}${rest}`;
 }
 
-const ASKING = "Asking Foundry Local";
+const ASKING = "Asking the service";
 
 /** Reports the progress of a completion that a call waits for. */
 export function reportEvent(event: RunEvent, progress: ProgressReporter): void {
