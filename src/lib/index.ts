@@ -1,7 +1,15 @@
-export { type JoinedSignal, joinedSignal, onAbort } from "./abort.js";
 /** @internal Keeps the schema library out of the published types. */
 export { parseArguments, quoted } from "./arguments.js";
-export { MAX_TIMER_MS, TIMED_OUT, untilAborted, type WaitLimits, waitFor } from "./async.js";
+export {
+  type JoinedSignal,
+  joinedSignal,
+  MAX_TIMER_MS,
+  onAbort,
+  TIMED_OUT,
+  untilAborted,
+  type WaitLimits,
+  waitFor,
+} from "./async.js";
 export {
   cancelledError,
   closedError,
@@ -11,7 +19,8 @@ export {
   type TimeoutPhase,
   toFoundryError,
 } from "./errors.js";
-export { hasMoreValues, jsonFrom, withoutDepths } from "./json.js";
+export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
+export { Lazy } from "./lazy.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
 export { SecretMask } from "./secrets.js";
@@ -19,6 +28,8 @@ export {
   type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
+  LOG_LEVELS,
+  type LogLevel,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./setting-values.js";
@@ -35,6 +46,7 @@ export {
   portableJson,
   printable,
   truncate,
+  withoutAnsi,
   withoutControls,
 } from "./text.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";

@@ -97,8 +97,10 @@ describe("an agent in front of an OpenAI-compatible engine", () => {
   test("stops where it serves none, without a command of Foundry Local", async () => {
     const { isAnswered, text } = await scriptedAgent(await hostOf([]), { prompt: "Hi" });
     expect(isAnswered).toBe(false);
-    expect(text).toMatch(/^MODEL_NOT_CACHED: The service lists no model that can chat\.\n/);
-    expect(text).toContain("Let the engine serve a model that can chat, with its own tools");
+    expect(text).toMatch(
+      /^MODEL_NOT_FOUND: This engine lists no models, and no model was named\.\n/,
+    );
+    expect(text).toContain("get a model with the tools of the engine");
     expect(text).not.toMatch(/foundry model|load_model/);
   });
 });

@@ -7,7 +7,7 @@ import type { Service } from "../service/index.js";
 const MOST_NAMES = 3;
 
 /**
- * What to do about a model that is not downloaded or not loaded. The answer depends on the service: some
+ * What to do about a model that is not downloaded. The answer depends on the service: some
  * download over HTTP, some through the command line, and others cannot download at all.
  */
 export class MissingModels {
@@ -21,11 +21,6 @@ export class MissingModels {
 
   /** The same error with advice that is possible on this service. */
   async explained(error: FoundryError, model: KnownModel): Promise<FoundryError> {
-    if (error.code === "MODEL_NOT_LOADED") {
-      const { can } = await this.#service.dialect();
-      const action = "Load it with the engine's own tools, then try again.";
-      return can.load ? error : error.reworded({ action });
-    }
     if (error.code !== "MODEL_NOT_CACHED") return error;
     const { models } = await this.#service.models.recent().catch(() => ({ models: [] }));
     const others = models.filter((other) => shortName(other) !== shortName(model));
@@ -36,11 +31,7 @@ export class MissingModels {
   /** The error of a completion without a model, where none that can chat is downloaded. */
   async noneToChoose(error: FoundryError, models: readonly KnownModel[]): Promise<FoundryError> {
     if (error.code !== "MODEL_NOT_CACHED") return error;
-    const { can } = await this.#service.dialect();
-    return error.reworded({
-      ...(can.isFoundryLocal ? {} : { message: "The service lists no model that can chat." }),
-      action: await this.adviceForAny(models),
-    });
+    return error.reworded({ action: await this.adviceForAny(models) });
   }
 
   /** What to do where no model that can chat is downloaded. */

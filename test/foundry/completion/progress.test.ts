@@ -28,13 +28,13 @@ describe("CompletionProgress", () => {
   it("knows the time in the queue and the load as soon as each has ended", () => {
     const progress = new CompletionProgress(35, () => 0);
     progress.waitedInQueue(5);
-    progress.status = "loading";
+    progress.loading("m");
     expect(progress.snapshot()).toMatchObject({
       timing: { queuedMs: 5, loadMs: null },
       attempts: null,
     });
     progress.loadedIn(7);
-    progress.asked();
+    progress.asked("m");
     expect(progress.snapshot()).toMatchObject({
       timing: { queuedMs: 5, loadMs: 7 },
       attempts: 1,
@@ -43,7 +43,7 @@ describe("CompletionProgress", () => {
 
   it("knows that nothing was loaded when the request is sent", () => {
     const progress = new CompletionProgress(35, () => 0);
-    progress.asked();
+    progress.asked("m");
     expect(progress.snapshot().timing).toMatchObject({ queuedMs: 0, loadMs: 0 });
   });
 
@@ -64,7 +64,7 @@ describe("CompletionProgress", () => {
 
   it("does not believe that a text has no tokens", () => {
     const progress = new CompletionProgress(35, () => 0);
-    progress.usage = { inputTokens: 7, outputTokens: 0 };
+    progress.counted({ inputTokens: 7, outputTokens: 0 });
     expect(progress.snapshot().usage).toEqual({
       inputTokens: 7,
       outputTokens: 0,
@@ -80,7 +80,7 @@ describe("CompletionProgress", () => {
     const progress = new CompletionProgress(1, () => now);
     now += 5000;
     progress.loadedIn(5000);
-    progress.asked();
+    progress.asked("talker");
     now += 300;
     progress.countPiece();
     now += 700;
@@ -96,7 +96,7 @@ describe("CompletionProgress", () => {
   it("takes the speed from the first token, which is not counted, to the last", () => {
     let now = 0;
     const progress = new CompletionProgress(1, () => now);
-    progress.asked();
+    progress.asked("talker");
     now += 4000;
     for (let token = 0; token < 11; token++) {
       progress.countPiece();
@@ -126,7 +126,7 @@ describe("CompletionProgress", () => {
       outputTokens: 1,
       estimated: true,
     });
-    progress.usage = { inputTokens: 12, outputTokens: 3 };
+    progress.counted({ inputTokens: 12, outputTokens: 3 });
     expect(progress.snapshot().usage).toEqual({
       inputTokens: 12,
       outputTokens: 3,
@@ -146,7 +146,7 @@ describe("CompletionProgress", () => {
     const progress = new CompletionProgress(1, () => 0);
     const before = progress.snapshot();
     progress.addText("x");
-    progress.warnings.push("late");
+    progress.warn("late");
     expect(before).toMatchObject({ text: "", warnings: [] });
   });
 });
