@@ -27,7 +27,7 @@ export function parseArguments<T extends z.ZodType>(
   assertFewElements(given);
   const parsed = schema.safeParse(given, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const { issues } = parsed.error;
+  const issues = firstOfEach(parsed.error.issues);
   const problems = issues
     .slice(0, MOST_MISTAKES)
     .map((issue) => problemOf(issue, given, schema, wording));
@@ -38,6 +38,17 @@ export function parseArguments<T extends z.ZodType>(
     [...whats, ...(more > 0 ? [`And ${more} more mistakes.`] : [])].join(" "),
     { action: [...new Set(problems.map(({ fix }) => fix))].join(" ") },
   );
+}
+
+/** One mistake for each value: a value of the wrong type may violate further limits. */
+function firstOfEach(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  const seen = new Set<string>();
+  return issues.filter(({ path }) => {
+    const key = path.map(String).join(".");
+    const isKnown = path.length > 0 && seen.has(key);
+    seen.add(key);
+    return !isKnown;
+  });
 }
 
 /** Rejects a list that is too long before the schema validates each of its elements. */

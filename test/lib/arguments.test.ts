@@ -33,6 +33,16 @@ describe("parseArguments", () => {
     );
   });
 
+  it("names one mistake of each value", () => {
+    const list = z.object({ list: z.array(z.string(), "a list").min(1, "at least one") });
+    expect(() => parseArguments(list, { list: "" })).toThrowError(
+      expect.objectContaining({
+        message: "Invalid value for list: an empty string.",
+        action: "Give list as allowed: a list.",
+      }),
+    );
+  });
+
   it("names unknown arguments", () => {
     expect(() => parseArguments(schema, { name: "a", nmae: 1, x: 2 })).toThrowError(
       expect.objectContaining({
