@@ -40,6 +40,8 @@ export const SETTING_OF_OPTION: ReadonlyMap<string, SettingName> = new Map<strin
 
 /** Advice that differs in more than a name. */
 const SENTENCES = [
+  // The library lists all models; the tool does so with this filter.
+  ["`listModels` lists", 'list_models with filter "all" lists'],
   [
     "Read its results in the loop over `completeBatch`.",
     "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it.",

@@ -3,6 +3,7 @@ export { parseArguments, quoted } from "./arguments.js";
 export {
   type JoinedSignal,
   joinedSignal,
+  Lazy,
   MAX_TIMER_MS,
   onAbort,
   TIMED_OUT,
@@ -23,8 +24,8 @@ export {
   toFoundryError,
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
-export { Lazy } from "./lazy.js";
 export * from "./limits.js";
+export { meantName, type OtherNames } from "./meant-name.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,
@@ -45,6 +46,7 @@ export {
   escapeUnprintable,
   formatDuration,
   formatMegabytes,
+  portableJson,
   printable,
   truncate,
   withoutAnsi,

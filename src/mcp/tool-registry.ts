@@ -44,6 +44,7 @@ const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
 interface CallParts extends Backend {
+  readonly caller: string | undefined;
   readonly clock: Clock;
 }
 
@@ -52,7 +53,7 @@ const callParams = z.object({ name: z.string(), arguments: z.unknown().optional(
 
 /**
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
- * arguments silently and answers wrong ones with the raw output of zod.
+ * arguments without a warning and answers wrong ones with the raw output of zod.
  */
 export function callHandler(tools: readonly Tool[], parts: CallParts): RequestHandler {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
@@ -84,13 +85,13 @@ async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
-  { client, log, policy, clock, secrets }: CallParts,
+  { client, log, policy, clock, secrets, caller }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
   const progress = reporterFor(request, clock);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
-    .call(given, { client, signal: request.signal, progress, policy })
+    .call(given, { client, signal: request.signal, progress, policy, caller })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
     .finally(() => progress.finish());
 
@@ -163,9 +164,10 @@ function reporterFor({ _meta, notify }: RequestContext, clock: Clock): ProgressR
  */
 export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; type: "object" } {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
-    // As input, only strict objects say `additionalProperties: false`.
     io: "input",
     override: ({ jsonSchema }) => {
+      // Hosts add arguments of their own, which are ignored.
+      delete jsonSchema.additionalProperties;
       dropSafeIntegerLimits(jsonSchema);
       joinNullable(jsonSchema);
     },

@@ -102,14 +102,15 @@ test("all wrong settings are reported at once", async () => {
 
 test("a misspelled variable is logged with the setting that is probably meant", async () => {
   const host = await WireHost.start({ FOUNDRY_API_KYE: "hush", FOUNDRY_PROFILE: "ci" });
-  await host.answerTo(host.call("health_check"));
-
-  const { stderr } = host.program;
-  const warnings = stderr.split("\n").filter((line) => line.includes('"level":40'));
+  await host.request("resources/list");
+  const warnings = await host.when("a warning", () => {
+    const lines = host.stderrLines.filter((line) => line.includes('"level":40'));
+    return lines.length > 0 ? lines : undefined;
+  });
   expect(warnings.map((line) => JSON.parse(line))).toMatchObject([
     { variable: "FOUNDRY_API_KYE", meant: "FOUNDRY_API_KEY" },
   ]);
-  expect(stderr).not.toContain("hush");
+  expect(host.stderr).not.toContain("hush");
 });
 
 test("a flag outranks its variable, and an empty variable counts as unset", async () => {

@@ -4,7 +4,11 @@ import { connectedHost, simulatedService } from "./host.js";
 
 const LIBRARY_NAMES = /the option `\w+`|`(?:\w+\.)?[a-z]+[A-Z]\w+`|`completions\.\w+`/;
 
-const MISSING = { models: [{ id: "tiny-generic-cpu:1", alias: "tiny", downloaded: false }] };
+/** This service downloads by itself. */
+const MISSING = {
+  dialect: "S",
+  models: [{ id: "tiny-generic-cpu:1", alias: "tiny", downloaded: false }],
+} as const;
 const LOADED = { models: [{ id: "tiny-generic-cpu:1", alias: "tiny", loaded: true }] };
 const LOCKED = { dialect: "openai", apiKey: "k" } as const;
 
@@ -19,7 +23,7 @@ type Case = readonly [
 const CASES: readonly Case[] = [
   ["a failure", "complete", { prompt: "Hi", model: "tiny" }, MISSING, "load_model"],
   ["a warning", "complete", { prompt: "Hi" }, LOADED, "FOUNDRY_MODEL"],
-  ["a failure without a result", "load_model", { model: "tiny" }, MISSING, "list_models"],
+  ["a failure without a result", "load_model", { model: "nope" }, LOADED, "list_models"],
   ["a refused key", "list_models", {}, LOCKED, "FOUNDRY_API_KEY"],
   ["a problem", "health_check", {}, LOCKED, "FOUNDRY_API_KEY"],
   ["an id", "get_completion", { completion_ids: ["c-x"] }, {}, "get_completion without ids"],

@@ -13,8 +13,7 @@ import {
   SEARCHED_OF_BODY,
   type SecretMask,
 } from "../../lib/index.js";
-import { Allowance } from "./allowance.js";
-import { type Chunk, chunkSchema, FINISH_REASONS } from "./chat-chunk.js";
+import { Allowance, type Chunk, chunkSchema, FINISH_REASONS } from "./chat-chunk.js";
 import { bodyOf, type Refused, refusalsIn } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, knownError, type Subject } from "./failures.js";

@@ -54,6 +54,17 @@ export const RULES: readonly Rule[] = [
     }),
   },
   {
+    // Ollama, LM Studio and vLLM run a model in a process of its own.
+    pattern:
+      /runner process (?:has terminated|no longer running)|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
+    except: "load",
+    code: "INFERENCE_FAILED",
+    explain: (model, _shortName, message) => ({
+      message: `The process of ${model} ended on this request. It said: ${message}`,
+      action: "Ask for less, use another model, or look into the log of that engine.",
+    }),
+  },
+  {
     // The legacy service, also for a chat, which loads the model. The model is newer (#706).
     pattern: /failed loading model/i,
     also: /unknown value/i,
@@ -119,9 +130,12 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** A download may be gigabytes, so it never starts unless requested. */
+/**
+ * A download may be gigabytes, so it never starts unless requested. `MissingModels` replaces this by
+ * what is possible on the service.
+ */
 export const downloadAdvice = (shortName: string): string =>
-  `Download it first, with \`loadModel\` and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from \`listModels\`.`;
+  `Download ${shortName} first, or choose a downloaded model from \`listModels\`.`;
 
 export const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

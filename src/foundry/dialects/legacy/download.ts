@@ -193,5 +193,5 @@ const notInCatalog = (model: KnownModel): FoundryError =>
   new FoundryError(
     "MODEL_NOT_FOUND",
     `${model.id} is not in the service's catalog, so it cannot be downloaded.`,
-    { action: "Choose a model that `listModels` shows." },
+    { action: "Choose another model: `listModels` lists them." },
   );

@@ -11,6 +11,9 @@ export interface BatchPart extends BatchResult {
 /** Further warnings are only counted. */
 const MOST_WARNINGS = 10;
 
+/** Different failures whose text is given; an engine may put another id into each. */
+const MOST_FAILURES = 5;
+
 /** How far a batch is. */
 export function batchProgress(batch: Batch): string {
   const { done, size, outage } = batch;
@@ -20,7 +23,7 @@ export function batchProgress(batch: Batch): string {
   if (failed > 0) words.push(`${failed} failed`);
   if (counts.cancelled > 0) words.push(`${counts.cancelled} cancelled`);
   if (counts.loading > 0) words.push("loading the model");
-  if (outage !== null) words.push("waiting for Foundry Local to come back");
+  if (outage !== null) words.push("waiting for the service to come back");
   return words.join(", ");
 }
 
@@ -39,7 +42,7 @@ export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
 /** What a reader of the results must know besides. */
 export function batchNotes(batch: Batch, parts: readonly BatchPart[]): string[] {
   const { outage } = batch;
-  const gone = `Foundry Local is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
+  const gone = `The service is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
   const isCut = parts.filter(({ state }) => state.finishReason === "length");
   const cut = `Cut off at the token limit: ${numbers(isCut)}. Ask for these again with a larger max_tokens.`;
   const rests = parts.filter(({ excerpt }) => excerpt.isCut);
@@ -73,7 +76,14 @@ function failures(parts: readonly BatchPart[]): string[] {
     const { error, status } = part.state;
     if (error !== null) collect(byText, `${status}, ${failureLine(error)}`, part);
   }
-  return [...byText].map(([text, those]) => `${numbers(those)} ${text}`);
+  const all = [...byText];
+  const others = all.slice(MOST_FAILURES).flatMap(([, those]) => those);
+  return [
+    ...all.slice(0, MOST_FAILURES).map(([text, those]) => `${numbers(those)} ${text}`),
+    ...(others.length === 0
+      ? []
+      : [`${numbers(others)} failed in other ways. The structured results say how.`]),
+  ];
 }
 
 function collect(groups: Map<string, BatchPart[]>, text: string, part: BatchPart): void {
