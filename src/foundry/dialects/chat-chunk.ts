@@ -1,21 +1,18 @@
 import { z } from "zod";
 import { MAX_TOKEN_COUNT } from "../../lib/index.js";
-import type { FinishReason } from "./dialect.js";
 
 /**
- * The stream of `/v1/chat/completions`. Servers differ in its flaws: text in `delta` or `message` or
- * both, usage in one chunk or in every one, a missing finish_reason, errors inside a 200, an end
+ * The stream of `/v1/chat/completions`. Servers differ in its flaws: text in `delta`, `message` or
+ * `text`, usage in one chunk or in every one, a missing finish_reason, errors inside a 200, an end
  * without `[DONE]` (docs/foundry-local.md, section 4).
  */
 
 const textSchema = z.string().nullish().catch(null);
-const deltaSchema = z
-  .object({ content: textSchema, reasoning_content: textSchema, reasoning: textSchema })
-  .nullish()
-  .catch(null);
 const choiceSchema = z.object({
-  delta: deltaSchema,
-  message: deltaSchema,
+  delta: z.unknown().optional(),
+  message: z.unknown().optional(),
+  /** The older API of plain completions. */
+  text: textSchema,
   finish_reason: textSchema,
 });
 const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
@@ -27,6 +24,9 @@ const usageSchema = z
   }))
   // Fractions, negative numbers and strings are no token counts.
   .catch({ inputTokens: 0, outputTokens: 0 });
+const isEmptyError = (error: unknown): boolean =>
+  error === false || error === 0 || (typeof error === "string" && error.trim() === "");
+
 export const chunkSchema = z.object({
   // The request asks for one choice. Others are ignored.
   choices: z
@@ -35,12 +35,17 @@ export const chunkSchema = z.object({
     .pipe(choiceSchema.nullable())
     .nullish(),
   usage: usageSchema.nullish(),
-  error: z.unknown().optional(),
+  // Some engines send an empty one with every chunk.
+  error: z
+    .unknown()
+    .transform((error) => (isEmptyError(error) ? null : error))
+    .optional(),
   object: z.unknown().optional(),
   message: z.unknown().optional(),
   detail: z.unknown().optional(),
 });
 export type Chunk = z.output<typeof chunkSchema>;
+export type Choice = z.output<typeof choiceSchema>;
 
 /** The shapes of an `error`; one of any other shape has no message. */
 const errorObjectSchema = z.object({ message: textSchema, type: textSchema });
@@ -57,11 +62,3 @@ export const errorSchema = z
     oneErrorSchema,
   ])
   .catch(undefined);
-
-export const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
-  ["stop", "stop"],
-  ["length", "length"],
-  ["tool_calls", "tool_calls"],
-  ["function_call", "tool_calls"],
-  ["content_filter", "content_filter"],
-]);

@@ -133,7 +133,12 @@ describe("what was told of core 1.x is understood:", () => {
     const choices = [{ index: 0, delta: said, message: said, finish_reason: "tool_calls" }];
     const events = await chat(streamed(`data: ${JSON.stringify({ choices })}\n\ndata: [DONE]\n\n`));
     expect(events).toEqual([
-      ...(content === "" ? [] : [{ type: "text", text: content }]),
+      content === ""
+        ? {
+            type: "warning",
+            warning: 'The answer has content that is no text and is not shown: "tool_calls".',
+          }
+        : { type: "text", text: content },
       { type: "finish", reason: "tool_calls" },
     ]);
   });
