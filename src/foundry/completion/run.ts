@@ -161,6 +161,7 @@ async function* receive(
         warnAboutOverrun(dialect, progress);
         break;
       }
+      if (news.type === "warning") progress.warnings.push(news.warning);
       if (news.type === "usage") progress.usage = news.usage;
       if (news.type === "reasoning") splitter.thinkingCameApart();
       if (news.type === "finish") {
@@ -189,6 +190,10 @@ async function* receive(
   const rest = cutter.end();
   progress.addText(rest);
   if (rest !== "") yield { type: "text", text: rest };
+  if (progress.isOnlyReasoning) {
+    progress.warnings.push("The service sent the whole answer as reasoning; it is given as text.");
+    yield { type: "text", text: progress.reasoningWasText() };
+  }
 }
 
 function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): void {
