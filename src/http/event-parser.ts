@@ -181,7 +181,11 @@ export class EventParser {
 
   #emit(): void {
     if (this.#value.length <= this.#maxCharacters) {
-      this.arrived.push({ data: this.#value, event: this.#name });
+      // Proxies that frame a stream once more send `data: data: {…}`.
+      const data = this.#value.startsWith(DATA)
+        ? this.#value.slice(DATA.length).trim()
+        : this.#value;
+      this.arrived.push({ data, event: this.#name });
     }
     this.#clear();
   }

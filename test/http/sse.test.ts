@@ -107,6 +107,10 @@ const STREAMS: Record<string, { text: string; events: StreamEvent[] }> = {
     text: 'data:\n\ndata: \n\n: ping\n\nretry: 3\n\nid: 7\n\nid\n\nevent: a\n\ndata: {"a":1}\n\ndata\n\n',
     events: [event('{"a":1}')],
   },
+  "events that a proxy has framed once more": {
+    text: 'data: data: {"a":1}\n\ndata: data: [DONE]\n\n',
+    events: [event('{"a":1}'), event("[DONE]")],
+  },
   "an indented line": { text: '  data: {"a":1}\n\n', events: [event('{"a":1}')] },
   "a JSON for each line": {
     text: '{"a":1}\n{"b":[2]}\r\n\n{"c":{}}',

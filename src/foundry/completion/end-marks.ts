@@ -2,6 +2,8 @@
 const MARKS = [
   "<|im_end|>",
   "<|eot_id|>",
+  "<|eot|>",
+  "<|EOT|>",
   "<|eom_id|>",
   "<|end|>",
   "<|return|>",

@@ -155,7 +155,7 @@ export class ThinkingSplitter {
     this.#isAtStart = false;
     this.#pending = this.#pending.slice(tag.length);
     this.#close = OPENINGS.get(tag)?.close ?? null;
-    if (this.#close === null && !wasThinking) {
+    if (this.#close === null && !wasThinking && this.#hasWords) {
       pieces.push({ type: "text_was_reasoning" });
       this.#hasWords = false;
       this.#isInFence = false;
@@ -183,7 +183,7 @@ export class ThinkingSplitter {
       if (opened !== undefined) {
         if (!isInFence && this.#opens(opened, at)) return { at, tag };
         this.#spokenOf.add(opened);
-      } else if (closed !== undefined && this.#expectsOrphan && !isInFence) {
+      } else if (closed !== undefined && !isInFence) {
         if (this.#isOrphan(closed, at, isEnd)) return { at, tag };
       }
     }
@@ -196,6 +196,9 @@ export class ThinkingSplitter {
   }
 
   #isOrphan(tags: Tags, at: number, isEnd: boolean): boolean {
+    // An engine that gives the thinking apart may leave its end in the text.
+    if (!this.#hasWords && this.#pending.slice(0, at).trim() === "") return true;
+    if (!this.#expectsOrphan) return false;
     const isSpokenOf = this.#spokenOf.has(tags);
     if (isSpokenOf && tags !== THINK) return false;
     const end = at + tags.close.length;
@@ -222,7 +225,7 @@ export class ThinkingSplitter {
     if (this.#close !== null) return overlap(this.#pending, this.#close);
     // Nothing that is held back is longer, and nearly all text ends with none of these.
     if (!/[<[◁`]/.test(this.#pending.slice(-20))) return 0;
-    const tags = this.#expectsOrphan ? HELD_WITH_ORPHANS : HELD;
+    const tags = this.#expectsOrphan || !this.#hasWords ? HELD_WITH_ORPHANS : HELD;
     const ofFence = this.#pending.endsWith(FENCE) ? 0 : overlap(this.#pending, FENCE);
     return Math.max(ofFence, ...tags.map((tag) => overlap(this.#pending, tag)));
   }

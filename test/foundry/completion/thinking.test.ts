@@ -306,6 +306,13 @@ describe("ThinkingSplitter", () => {
     expect([...splitter.push(whole), ...splitter.end()]).toEqual([{ type: "text", text: whole }]);
   });
 
+  it("cuts an end of thinking at the beginning where thinking came apart from the text", () => {
+    const splitter = new ThinkingSplitter();
+    splitter.thinkingCameApart();
+    const pieces = [..."\n</think>\n\n4"].flatMap((character) => splitter.push(character));
+    expect([...pieces, ...splitter.end()]).toEqual([{ type: "text", text: "4" }]);
+  });
+
   it("gives thinking out as it comes", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("<think>Hm, ")).toEqual([{ type: "reasoning", text: "Hm, " }]);
