@@ -54,6 +54,11 @@ export class EventReader {
     this.#secrets = secrets;
   }
 
+  /** Whether nothing came that could be an answer or something in its place. */
+  get isEmpty(): boolean {
+    return this.#answers === 0 && this.#firstOther === null;
+  }
+
   /** Whether all of it came in one event, so that nothing can be missing from it. */
   get isWholeAnswer(): boolean {
     return this.#isWhole && this.#answers === 1;
@@ -70,9 +75,12 @@ export class EventReader {
     const early = this.#early.get(event);
     if (early !== undefined) return early;
     const answers = this.#answers;
-    const events = chunksIn(event, this.#secrets).flatMap((chunk) =>
-      chunk === null ? this.#skip(event) : this.#eventsOf(event, chunk),
-    );
+    const events = chunksIn(event, this.#secrets).flatMap((chunk) => {
+      if (chunk !== null) return this.#eventsOf(event, chunk);
+      // Such as a sign of life.
+      if (!isNamed(event)) this.#firstUnreadable ??= event;
+      return [];
+    });
     if (this.#answers === answers) this.#firstOther ??= event;
     const isPart = events.some(
       ({ type }) => type === "text" || type === "reasoning" || (isEnd(type) && !this.#hasEnded),
@@ -82,27 +90,29 @@ export class EventReader {
   }
 
   /**
-   * Checks at the end that what came was an answer, though perhaps an empty one.
+   * What the caller should know at the end of the answer.
    *
-   * @throws FoundryError `INVALID_RESPONSE` if it was not.
+   * @throws FoundryError `INVALID_RESPONSE` if what came was no answer.
    */
-  throwIfNoAnswer(hasFinishReason: boolean): void {
+  conclude(hasFinishReason: boolean): readonly ChatEvent[] {
     if (this.#answers === 0 && this.#firstOther !== null) {
       throw noAnswer(this.#firstUnreadable ?? this.#firstOther, this.#secrets);
     }
-    const kinds = [...this.#otherKinds].filter((kind) => !CALLS.has(kind));
-    if (!this.#hasWords && kinds.length > 0) throw onlyOthers(kinds);
+    const kinds = [...this.#otherKinds];
+    const unshown = kinds.filter((kind) => !CALLS.has(kind));
+    if (!this.#hasWords && unshown.length > 0) throw onlyOthers(unshown);
     if (!hasFinishReason && this.#firstUnreadable !== null) {
       throw unreadable(this.#firstUnreadable, this.#secrets);
     }
-  }
-
-  /** Words where JSON is expected, such as a sign of life. */
-  #skip(event: StreamEvent): ParsedEvent[] {
-    if (isNamed(event)) return [];
-    if (this.#firstUnreadable !== null) return [];
-    this.#firstUnreadable = event;
-    return [warningOf("An event of the answer could not be read and was left out.")];
+    return [
+      ...(this.#isRefusal ? ["The model refused to answer; the text is its refusal."] : []),
+      ...(kinds.length === 0
+        ? []
+        : [`The answer has content that is no text and is not shown: ${listed(kinds)}.`]),
+      ...(this.#firstUnreadable === null
+        ? []
+        : ["An event of the answer could not be read and was left out."]),
+    ].map((warning) => ({ type: "warning", warning }));
   }
 
   /** The chat events in one event of the stream. Throws for an error inside a 200. */
@@ -143,26 +153,14 @@ export class EventReader {
 
   #shown(part: AnswerPart): ParsedEvent[] {
     if (part.type === "other") {
-      const kind = this.#secrets.hide(part.kind);
-      if (this.#otherKinds.has(kind) || this.#otherKinds.size === MOST_KINDS) return [];
-      this.#otherKinds.add(kind);
-      return [
-        warningOf(
-          `The answer has content that is no text and is not shown: ${JSON.stringify(kind)}.`,
-        ),
-      ];
+      if (this.#otherKinds.size < MOST_KINDS) this.#otherKinds.add(this.#secrets.hide(part.kind));
+      return [];
     }
     this.#hasWords = true;
-    const { type, text } = part;
-    if (type !== "refusal") return [{ type, text }];
-    const isFirst = !this.#isRefusal;
-    this.#isRefusal = true;
-    const warning = "The model refused to answer; the text is its refusal.";
-    return [{ type: "text", text }, ...(isFirst ? [warningOf(warning)] : [])];
+    this.#isRefusal ||= part.type === "refusal";
+    return [{ type: part.type === "reasoning" ? "reasoning" : "text", text: part.text }];
   }
 }
-
-const warningOf = (warning: string): ChatEvent => ({ type: "warning", warning });
 
 const isEnd = (type: ParsedEvent["type"]): boolean => type === "finish" || type === "aborted";
 
@@ -203,11 +201,13 @@ function noAnswer(event: StreamEvent, secrets: SecretMask): FoundryError {
   );
 }
 
+const listed = (kinds: readonly string[]): string =>
+  kinds.map((kind) => JSON.stringify(kind)).join(", ");
+
 function onlyOthers(kinds: readonly string[]): FoundryError {
-  const named = kinds.map((kind) => JSON.stringify(kind)).join(", ");
   return new FoundryError(
     "INVALID_RESPONSE",
-    `The answer has no text, only content that cannot be shown: ${named}.`,
+    `The answer has no text, only content that cannot be shown: ${listed(kinds)}.`,
     { action: "Request text, or use a model that answers with text." },
   );
 }

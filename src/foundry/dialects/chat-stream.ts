@@ -12,6 +12,8 @@ export interface ChatQuirks {
   readonly headLimitBytes?: number;
   /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */
   readonly mistakesLimitForStop?: boolean;
+  /** Its streams are tokens and `[DONE]`, so that an empty answer is `[DONE]` alone. */
+  readonly sendsTokensAlone?: boolean;
   /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
 }
@@ -108,7 +110,8 @@ async function* read(
   {
     maxTokens,
     mistakesLimitForStop = false,
-  }: Pick<ChatQuirks, "mistakesLimitForStop"> & {
+    sendsTokensAlone = false,
+  }: Pick<ChatQuirks, "mistakesLimitForStop" | "sendsTokensAlone"> & {
     readonly maxTokens: number;
   },
 ): AsyncGenerator<ChatEvent> {
@@ -126,7 +129,8 @@ async function* read(
       const event = await events.next();
       if (event === null) break;
       if (isDone(event)) {
-        reader.throwIfNoAnswer(finished);
+        if (reader.isEmpty && !sendsTokensAlone) throw emptyStream();
+        yield* reader.conclude(finished);
         // The services of 2025 never send a finish_reason (#299, #399).
         if (!finished) yield stop();
         return;
@@ -144,7 +148,7 @@ async function* read(
   } finally {
     await events.leave();
   }
-  reader.throwIfNoAnswer(finished);
+  yield* reader.conclude(finished);
   if (finished) return;
   if (!reader.isWholeAnswer) throw brokenOff("The stream ended before the answer did.");
   yield stop();
@@ -159,5 +163,11 @@ function orAborted(event: ParsedEvent): ChatEvent {
 const brokenOff = (what: string): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", what, {
     action: "The text so far is kept. Try again; if it happens again, restart the service.",
+    retryable: true,
+  });
+
+const emptyStream = (): FoundryError =>
+  new FoundryError("INVALID_RESPONSE", "The service ended its stream without an answer.", {
+    action: "Try again; if it happens again, see the log of the service, or restart it.",
     retryable: true,
   });

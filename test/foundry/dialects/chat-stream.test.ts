@@ -171,8 +171,13 @@ describe("openChat", () => {
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "stop" });
   });
 
-  it("takes a stream that says [DONE] at once for an empty answer", async () => {
-    expect(await read(data("[DONE]"))).toEqual([{ type: "finish", reason: "stop" }]);
+  it("takes a stream that says [DONE] at once for an empty answer of a service that sends tokens alone", async () => {
+    const events = await read(data("[DONE]"), { sendsTokensAlone: true });
+    expect(events).toEqual([{ type: "finish", reason: "stop" }]);
+    await expect(read(data("[DONE]"))).rejects.toMatchObject({
+      code: "INVALID_RESPONSE",
+      message: "The service ended its stream without an answer.",
+    });
   });
 
   it("gives the text before a break, and then fails", async () => {
@@ -264,12 +269,12 @@ describe("openChat", () => {
       "[DONE]",
     );
     expect(await read(body)).toEqual([
+      { type: "usage", usage: null },
+      { type: "text", text: "a" },
       {
         type: "warning",
         warning: 'The answer has content that is no text and is not shown: "number".',
       },
-      { type: "usage", usage: null },
-      { type: "text", text: "a" },
       { type: "finish", reason: "stop" },
     ]);
   });

@@ -65,8 +65,9 @@ const text = (content: string, finish_reason: string | null = null) => ({
 const STOP = { choices: [{ delta: {}, finish_reason: "stop" }] };
 const HELLO = { text: "Hello", reasoning: "", warnings: [], finish: "stop" };
 
-const noText = (...kinds: readonly string[]) =>
-  kinds.map((kind) => `The answer has content that is no text and is not shown: "${kind}".`);
+const noText = (kinds: string) => [
+  `The answer has content that is no text and is not shown: ${kinds}.`,
+];
 
 interface MessageCase {
   readonly what: string;
@@ -131,13 +132,13 @@ const MESSAGES: readonly MessageCase[] = [
       ],
     },
     text: "Hello!",
-    warnings: noText("image_url", "audio"),
+    warnings: noText('"image_url", "audio"'),
   },
   {
     what: "other members",
     message: { content: "Hello", images: [{}], audio: { data: "AAAA" }, tool_calls: [] },
     text: "Hello",
-    warnings: noText("audio", "images"),
+    warnings: noText('"audio", "images"'),
   },
   {
     what: "a refusal",

@@ -147,6 +147,7 @@ const OTHER: Subject = { doing: "other" };
 const QUIRKS = {
   path: "/v1/chat/completions",
   mistakesLimitForStop: true,
+  sendsTokensAlone: true,
   namesSeedRandomSeed: true,
 };
 
