@@ -6,10 +6,10 @@ import {
   endpointFault,
   FoundryError,
   jsonFrom,
+  LOG_LEVELS,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
-import { LOG_LEVELS } from "./log.js";
 
 /**
  * The one place that knows an environment variable. Each setting is a row of this table: its
@@ -83,7 +83,7 @@ export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
     "found",
-    "base URL of the service, with or without /v1 or a final slash. The server then uses this address only and neither searches for nor starts a service",
+    "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
     z

@@ -31,6 +31,7 @@ interface StreamSource {
  */
 export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, undefined> {
   attempts = 1;
+  requestId: string | null = null;
 
   readonly #source: StreamSource;
   readonly #events: AsyncGenerator<StreamEvent, void, undefined>;
@@ -92,6 +93,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
       this.#isOver = true;
       const error = toFoundryError(thrown);
       error.attempts = this.attempts;
+      error.requestId ??= this.requestId;
       this.#source.exchange.abort(error);
       throw error;
     }

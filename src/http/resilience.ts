@@ -33,13 +33,18 @@ export interface Attempt {
   /** The status of the answer; `null` before there is one. */
   status: number | null;
   retryAfterMs: number | null;
+  /** The id of the request in the service's log. */
+  requestId: string | null;
 }
 
 /**
  * Whether the same request is sent again. THE rule: there is no other retry below or above it.
  * An attempt is over with the first token of a stream, so nothing after that ever comes here.
  */
-export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">): boolean {
+export function isRetried(
+  error: FoundryError,
+  attempt: Omit<Attempt, "number" | "requestId">,
+): boolean {
   const { method, isStream, status } = attempt;
   switch (error.code) {
     case "CANCELLED":
@@ -62,7 +67,7 @@ export function isRetried(error: FoundryError, attempt: Omit<Attempt, "number">)
   return RETRIED_STATUSES.has(status);
 }
 
-/** The pause before a retry: what the service asked for, up to the bound; else with full jitter. */
+/** The pause before a retry: what the service asked for, or up to the bound with full jitter. */
 export function pauseMs(
   retry: number,
   retryAfterMs: number | null,
@@ -100,7 +105,8 @@ export async function withRetries<T>(
   let last: FoundryError | null = null;
   let wasSent = false;
   for (let number = 1; ; number += 1) {
-    const attempt: Attempt = { number, method, isStream, status: null, retryAfterMs: null };
+    const unanswered = { status: null, retryAfterMs: null, requestId: null };
+    const attempt: Attempt = { number, method, isStream, ...unanswered };
     let wantedMs: number | null;
     try {
       return await makeAttempt(attempt);
@@ -116,10 +122,13 @@ export async function withRetries<T>(
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
       wasSent ||= error.code !== "CIRCUIT_OPEN" && !isRefused(error);
       error.neverSent = !wasSent;
+      error.requestId ??= attempt.requestId;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
-      if (number >= most || !isRetried(error, attempt)) throw error;
       wantedMs = attempt.retryAfterMs ?? error.retryAfterMs;
+      if (number >= most || !isRetried(error, attempt)) throw error;
+      // Asked earlier, it would only refuse again. The error says how long to wait.
+      if (wantedMs !== null && wantedMs > (options.maxPauseMs ?? MAX_PAUSE_MS)) throw error;
     }
     await pauseBeforeRetry(scope, number, pauseMs(number, wantedMs, options));
   }

@@ -3,7 +3,6 @@ import {
   type CallOptions,
   type Completion,
   type CompletionRequest,
-  type CompletionStream,
   type Diagnosis,
   type Health,
   type LoadOptions,
@@ -20,13 +19,9 @@ import {
 } from "../foundry/index.js";
 import { parseArguments, WHOLE_NUMBERS } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
-import {
-  BATCH_LIMIT,
-  Batches,
-  type BatchResult,
-  batchResults,
-  type CompleteBatchOptions,
-} from "./batches/index.js";
+import type { BatchResult } from "./batch.js";
+import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
+import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 
@@ -100,10 +95,7 @@ export class FoundryClient {
    * }
    */
   streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
-    return this.#service.streamComplete(request, {
-      ...options,
-      admit: this.completions.admission(),
-    });
+    return this.completions.stream(request, options);
   }
 
   /**

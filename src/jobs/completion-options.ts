@@ -1,15 +1,10 @@
-import type { CompletionRequest, CompletionStream, StreamOptions } from "../foundry/index.js";
+import type { ServiceClient } from "../foundry/index.js";
 import type { Logger } from "../log.js";
-import type { RunEvent } from "./completion-run.js";
-import type { CompletionState } from "./completion-state.js";
-import type { StoreLimits } from "./completion-store.js";
-import type { Turn } from "./gated-stream.js";
+import type { CompletionState, RunEvent, StoreLimits } from "./completion-store.js";
+import type { Gate } from "./completion-stream.js";
 
-/** What completions run on. */
-export interface Completer {
-  streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
-  stopsWhenLeft(): Promise<boolean | null>;
-}
+/** What completions run on. @internal */
+export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft">;
 
 export interface CompletionsOptions {
   /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
@@ -35,8 +30,10 @@ export interface StartOptions {
 
 /** @internal */
 export interface EnlistOptions {
+  readonly id: string;
   readonly batchId: string;
-  readonly turn: Turn;
+  /** Where the completion waits for its turn in the batch. */
+  readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
 }
 

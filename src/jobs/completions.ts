@@ -1,10 +1,11 @@
 import { z } from "zod";
 import {
-  type Admit,
+  type CallOptions,
   type CompletionRequest,
   type CompletionStatus,
   listener,
   optionsOf,
+  type StreamOptions,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
@@ -16,25 +17,43 @@ import {
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
-import { notFound, stoppedError } from "./completion-errors.js";
 import type {
   Cancelled,
   Change,
-  Completer,
+  CompletionService,
   CompletionsOptions,
   EnlistOptions,
   Started,
   StartOptions,
   WaitOptions,
 } from "./completion-options.js";
-import { CompletionRun } from "./completion-run.js";
-import type { CompletionState } from "./completion-state.js";
-import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
-import { GatedStream, refusedCompletion } from "./gated-stream.js";
-import { Ids } from "./ids.js";
+import {
+  CompletionRun,
+  type CompletionState,
+  CompletionStore,
+  type OpenedCompletion,
+  type RunEvent,
+  type RunParts,
+  refusedCompletion,
+  STORE_LIMITS,
+  stoppedError,
+} from "./completion-store.js";
+import { CompletionStream, type CompletionStreamParts, type Gate } from "./completion-stream.js";
+import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
-import { Queue, type Waiter } from "./queue/index.js";
-import { requestKey } from "./request-key.js";
+import { Queue } from "./queue.js";
+
+/** What {@link CompletionStream} takes from a run that is kept, or from a reader of its own. */
+interface OpenOptions extends StreamOptions {
+  readonly caller?: string | undefined;
+  readonly onPlace?: CompletionStreamParts["onPlace"];
+  readonly gate?: Gate | undefined;
+}
+
+interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable"> {
+  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
 
 const startOptions = optionsOf({
   caller: z.string("a string").optional(),
@@ -56,22 +75,23 @@ const STOP_MS = 2000;
  * later.text; // all of it, or the text after 45 s
  */
 export class Completions {
-  readonly #completer: Completer;
+  readonly #service: CompletionService;
   readonly #options: CompletionsOptions;
   readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
   readonly #listeners: Listeners<[id: string, what: Change]>;
-  #slots: number;
   #isClosed = false;
 
-  constructor(completer: Completer, options: CompletionsOptions = {}) {
-    this.#completer = completer;
+  /** @internal */
+  constructor(service: CompletionService, options: CompletionsOptions = {}) {
+    this.#service = service;
     this.#options = options;
     this.#listeners = new Listeners(options.log);
-    this.#slots = typeof options.concurrency === "number" ? options.concurrency : 1;
     const now = options.now ?? (() => performance.now());
-    this.#queue = new Queue({ limit: options.queueLimit ?? QUEUE_LIMIT, now });
+    const { concurrency, queueLimit: limit = QUEUE_LIMIT } = options;
+    const slots = concurrency === "auto" ? undefined : concurrency;
+    this.#queue = new Queue({ limit, now, concurrency: slots });
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
@@ -100,25 +120,14 @@ export class Completions {
       return { state: same.state(), joined: true };
     }
     const id = this.#ids.next("completion");
-    const { caller = "" } = options;
-    const run = new CompletionRun({
+    this.#add({
       id,
       batchId: null,
       key,
       isRepeatable: key !== null && request.temperature === 0,
-      log: this.#options.log,
-      open: (own, signal) =>
-        this.#completer.streamComplete(request, {
-          id,
-          signal,
-          onStatus: (news) => own.onStatus(news),
-          admit: this.#admit(caller, false, own),
-        }),
+      open: (parts) => this.#open(request, { ...parts, caller: options.caller ?? "" }),
     });
-    run.watch(({ type }) => this.#listeners.notify(id, type));
-    this.#store.add(run);
-    this.#listeners.notify(id, "started");
-    return { state: run.state(), joined: false };
+    return { state: this.get(id), joined: false };
   }
 
   /**
@@ -126,39 +135,34 @@ export class Completions {
    * until its batch releases it. An invalid item becomes a completion that has failed.
    * @internal
    */
-  enlist(entry: CompletionRequest | FoundryError, options: EnlistOptions): string {
+  enlist(
+    entry: CompletionRequest | FoundryError,
+    { id, batchId, gate, onEvent }: EnlistOptions,
+  ): void {
     if (this.#isClosed) throw closedError();
-    const { batchId, turn, onEvent } = options;
-    const id = this.#ids.next("completion");
-    const run = new CompletionRun({
+    this.#add({
       id,
       batchId,
       key: null,
       isRepeatable: false,
-      log: this.#options.log,
-      open: (own, signal) => {
-        if (entry instanceof FoundryError) return refusedCompletion(id, entry);
-        const open = () =>
-          this.#completer.streamComplete(entry, {
-            id,
-            signal,
-            onStatus: (news) => own.onStatus(news),
-            admit: this.#admit(batchId, true, own),
-          });
+      onEvent,
+      open: (parts) => {
+        if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
         try {
-          return new GatedStream({ turn, signal, open });
+          return this.#open(entry, { ...parts, caller: batchId, gate });
         } catch (thrown) {
-          return refusedCompletion(id, toFoundryError(thrown));
+          return refusedCompletion(parts.id, toFoundryError(thrown));
         }
       },
     });
-    run.watch((event) => {
-      this.#listeners.notify(id, event.type);
-      onEvent(event);
-    });
-    this.#store.add(run, true);
-    this.#listeners.notify(id, "started");
-    return id;
+  }
+
+  /**
+   * A completion that is not kept here: its reader runs it. It waits in the same queue.
+   * @internal
+   */
+  stream(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+    return this.#open(request, options);
   }
 
   /**
@@ -174,7 +178,7 @@ export class Completions {
    * @internal
    */
   get slots(): number {
-    return this.#slots;
+    return this.#queue.slots;
   }
 
   /** @throws FoundryError `COMPLETION_NOT_FOUND` where it is not kept any more, or never was. */
@@ -276,17 +280,6 @@ export class Completions {
     return this.#ids;
   }
 
-  /** The queue, for completions that are not kept here. */
-  admission(caller = "", isBatch = false, onPlace?: Waiter["onPlace"]): Admit {
-    return ({ model, generationsAtOnce, signal }) => {
-      const { concurrency = "auto" } = this.#options;
-      const slots = concurrency === "auto" ? generationsAtOnce : concurrency;
-      this.#slots = slots;
-      const placed = onPlace === undefined ? {} : { onPlace };
-      return this.#queue.enter(model, slots, { caller, isBatch, signal, ...placed });
-    };
-  }
-
   /** Stops all; what waits for them is answered. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -301,14 +294,35 @@ export class Completions {
     // No service can cancel a load.
     if (status === "loading") return true;
     if (status !== "running") return false;
-    const stops = await this.#completer.stopsWhenLeft();
+    const stops = await this.#service.stopsWhenLeft();
     return stops === null ? null : !stops;
   }
 
-  #admit(caller: string, isBatch: boolean, run: CompletionRun): Admit {
-    const onPlace = (place: number, etaMs: number | null) => run.onPlace(place, etaMs);
-    const admit = this.admission(caller, isBatch, onPlace);
-    return (wish) => admit(wish).finally(() => run.onPlace(null, null));
+  #add({ open, onEvent, ...own }: NewRun): void {
+    const { id } = own;
+    const run = new CompletionRun({
+      ...own,
+      log: this.#options.log,
+      open: (self, signal) =>
+        open({
+          id,
+          signal,
+          onStatus: (update) => self.onStatus(update),
+          onPlace: (place, etaMs) => self.onPlace(place, etaMs),
+        }),
+    });
+    run.watch((event) => {
+      this.#listeners.notify(id, event.type);
+      onEvent?.(event);
+    });
+    this.#store.add(run, own.batchId !== null);
+    this.#listeners.notify(id, "started");
+  }
+
+  #open(request: CompletionRequest, { gate, caller = "", onPlace, ...call }: OpenOptions) {
+    const completion = this.#service.openCompletion(request, call);
+    const isBatch = gate !== undefined;
+    return new CompletionStream({ completion, queue: this.#queue, caller, isBatch, onPlace, gate });
   }
 
   #sameAs(key: string): CompletionRun | null {
@@ -324,7 +338,7 @@ export class Completions {
   #find(id: string): CompletionRun {
     const run = this.#store.get(id);
     if (run !== null) return run;
-    throw notFound(id, this.#ids);
+    throw completionNotFound(id, this.#ids);
   }
 }
 

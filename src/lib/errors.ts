@@ -94,6 +94,11 @@ export class FoundryError extends Error {
   /** How often the request was sent before this error was given up to. Set by the retry policy. */
   attempts = 1;
   /**
+   * The id of the request in the service's log, and in the log of a router in front of it; `null` where
+   * none came back. Set by the transport.
+   */
+  requestId: string | null = null;
+  /**
    * Whether no attempt sent anything, since nothing listened. Set by the retry policy.
    * @internal
    */
@@ -133,6 +138,7 @@ export class FoundryError extends Error {
     });
     error.attempts = this.attempts;
     error.neverSent = this.neverSent;
+    error.requestId = this.requestId;
     return error;
   }
 }

@@ -72,7 +72,10 @@ export function failureText(
   textSoFar = "",
   notes: readonly string[] = [],
 ): string {
-  const lines = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error), ...notes];
+  const { requestId } = error;
+  const inLog = requestId === null ? [] : [`Id of the request in the service's log: ${requestId}`];
+  const words = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error)];
+  const lines = [...words, ...inLog, ...notes];
   const text = truncate(lines.join("\n"), LONGEST_ERROR);
   if (textSoFar === "") return text;
   return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;

@@ -13,7 +13,7 @@ function failure(code: ErrorCode, options: Partial<FoundryError> = {}): FoundryE
   });
 }
 
-type State = Omit<Attempt, "number">;
+type State = Omit<Attempt, "number" | "requestId">;
 const GET: State = { method: "GET", isStream: false, status: null, retryAfterMs: null };
 const POST: State = { ...GET, method: "POST" };
 const STREAM: State = { ...POST, isStream: true };

@@ -19,7 +19,7 @@ export class CannotRunHere extends Error {
 export async function findPython(): Promise<string> {
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw new CannotRunHere(
-      `Microsoft's builds are run on Linux x64 only; this is ${process.platform} ${process.arch}`,
+      `the real services are run on Linux x64 only; this is ${process.platform} ${process.arch}`,
     );
   }
   for (const name of ["python3", "python3.14", "python3.13", "python3.12", "python3.11"]) {

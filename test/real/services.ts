@@ -1,11 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { z } from "zod";
-import { removeFolder } from "../temporary-folder.js";
-import { ownFile, realDirectory, type ServiceLine, serviceLines } from "./lines.js";
+import { removeAbandonedRuns, startChild } from "./child.js";
+import { ownFile, type ServiceLine, serviceLines } from "./lines.js";
 import { CannotRunHere, findPython, modelsDirectory, pythonWith } from "./python.js";
 
 /** What each tiny model is there for; make_models.py says how it behaves. */
@@ -81,10 +76,6 @@ export interface RealServicesOptions {
   readonly slowLoadSeconds?: number;
 }
 
-const startSeconds = 60;
-// serve.py gives the native shutdown 3 seconds.
-const stopMilliseconds = 6_000;
-
 /**
  * Starts one service of each line, side by side, each with a fresh state directory.
  *
@@ -137,33 +128,12 @@ async function startService(
   interpreter: string,
   models: string,
 ): Promise<RealService> {
-  const runs = join(realDirectory, "runs");
-  await mkdir(runs, { recursive: true });
-  const state = await mkdtemp(join(runs, `${process.pid}-${line.name}-`));
-  const logPath = join(state, "output.log");
-  const log = openSync(logPath, "a");
-  const child = spawn(
-    interpreter,
-    [ownFile("serve.py"), "--models", models, "--state", state],
-    // Its standard input stays open as long as this process lives, and it ends with it.
-    { stdio: ["pipe", "pipe", log], env: environment(state) },
-  );
-  closeSync(log);
-  const ended = new Promise<void>((resolve) => {
-    child.once("close", () => resolve());
-    child.once("error", () => resolve());
+  const { firstLine, ended, stop } = await startChild({
+    name: line.name,
+    command: interpreter,
+    args: (state) => [ownFile("serve.py"), "--models", models, "--state", state],
   });
-  const stop = async () => {
-    await end(child, ended);
-    await removeFolder(state);
-  };
-  const first = await firstLine(child, ended);
-  if (first === undefined) {
-    const text = await readFile(logPath, "utf8");
-    await stop();
-    throw new Error(`${line.name} did not start. It wrote:\n${text.slice(-2_000)}`);
-  }
-  const ready = readySchema.parse(JSON.parse(first));
+  const ready = readySchema.parse(JSON.parse(firstLine));
   if (ready.version !== line.sdkVersion) {
     await stop();
     throw new Error(
@@ -181,43 +151,6 @@ async function startService(
     ended,
     stop,
   };
-}
-
-/** Nothing of the user's is read or written, and nothing but loopback is called. */
-function environment(state: string): NodeJS.ProcessEnv {
-  const { PATH } = process.env;
-  const nowhere = "http://127.0.0.1:1";
-  return {
-    PATH,
-    HOME: state,
-    LANG: "C.UTF-8",
-    PYTHONDONTWRITEBYTECODE: "1",
-    HTTP_PROXY: nowhere,
-    HTTPS_PROXY: nowhere,
-    NO_PROXY: "127.0.0.1,localhost",
-  };
-}
-
-async function firstLine(child: ChildProcess, ended: Promise<void>): Promise<string | undefined> {
-  if (child.stdout === null) return undefined;
-  const lines = createInterface({ input: child.stdout });
-  const timer = setTimeout(() => child.kill("SIGKILL"), startSeconds * 1_000);
-  try {
-    return await Promise.race([
-      new Promise<string>((resolve) => lines.once("line", resolve)),
-      ended.then(() => undefined),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function end(child: ChildProcess, ended: Promise<void>): Promise<void> {
-  child.stdin?.end();
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), stopMilliseconds);
-  await ended;
-  clearTimeout(timer);
 }
 
 function byRole(models: readonly RealModel[]): Record<ModelRole, RealModel> {
@@ -242,24 +175,4 @@ function byRole(models: readonly RealModel[]): Record<ModelRole, RealModel> {
     plainId: find("plainId"),
     notCached: find("notCached"),
   };
-}
-
-/** State directories begin with the process that made them; those of ended ones go. */
-async function removeAbandonedRuns(): Promise<void> {
-  const runs = join(realDirectory, "runs");
-  await mkdir(runs, { recursive: true });
-  for (const name of await readdir(runs)) {
-    if (!isRunning(Number.parseInt(name, 10))) {
-      await removeFolder(join(runs, name));
-    }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    // ESRCH: no such process. EPERM cannot happen to a process of the same user.
-    return false;
-  }
 }

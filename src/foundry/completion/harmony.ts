@@ -1,4 +1,4 @@
-import { overlap } from "./overlap.js";
+import { overlap } from "./text-filters.js";
 
 type HarmonyPiece =
   | { readonly type: "text"; readonly text: string }

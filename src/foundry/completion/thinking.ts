@@ -1,6 +1,5 @@
-import { EndMarkCutter } from "./end-marks.js";
 import { HARMONY_STARTS, HarmonySplitter } from "./harmony.js";
-import { overlap } from "./overlap.js";
+import { EndMarkCutter, overlap } from "./text-filters.js";
 
 export type Piece =
   | { readonly type: "text"; readonly text: string }

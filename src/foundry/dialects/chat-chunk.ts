@@ -46,19 +46,3 @@ export const chunkSchema = z.object({
 });
 export type Chunk = z.output<typeof chunkSchema>;
 export type Choice = z.output<typeof choiceSchema>;
-
-/** The shapes of an `error`; one of any other shape has no message. */
-const errorObjectSchema = z.object({ message: textSchema, type: textSchema });
-const oneErrorSchema = z.union([
-  z.string().transform((message) => ({ message, type: null })),
-  errorObjectSchema,
-]);
-export const errorSchema = z
-  .union([
-    z
-      .array(oneErrorSchema)
-      .min(1)
-      .transform(([first]) => first),
-    oneErrorSchema,
-  ])
-  .catch(undefined);

@@ -1,4 +1,4 @@
-import { errorTextOf, type StreamEvent } from "../../http/index.js";
+import { errorTextOf, type StreamEvent, wordsOfError } from "../../http/index.js";
 import {
   FoundryError,
   jsonFrom,
@@ -8,9 +8,9 @@ import {
   type SecretMask,
 } from "../../lib/index.js";
 import { type AnswerPart, partsOfMessage } from "./answer-parts.js";
-import { type Choice, type Chunk, chunkSchema, errorSchema } from "./chat-chunk.js";
+import { type Choice, type Chunk, chunkSchema } from "./chat-chunk.js";
 import type { ChatEvent } from "./dialect.js";
-import { errorOfStreamEvent, type Subject } from "./failures.js";
+import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
 import { meaningOf } from "./finish-reasons.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
@@ -96,7 +96,8 @@ export class EventReader {
    */
   conclude(hasFinishReason: boolean): readonly ChatEvent[] {
     if (this.#answers === 0 && this.#firstOther !== null) {
-      throw noAnswer(this.#firstUnreadable ?? this.#firstOther, this.#secrets);
+      const first = this.#firstUnreadable ?? this.#firstOther;
+      throw noAnswer(first, this.#subject, this.#secrets);
     }
     const kinds = [...this.#otherKinds];
     const unshown = kinds.filter((kind) => !CALLS.has(kind));
@@ -118,13 +119,14 @@ export class EventReader {
   /** The chat events in one event of the stream. Throws for an error inside a 200. */
   #eventsOf(event: StreamEvent, chunk: Chunk): ParsedEvent[] {
     if (chunk.error != null) {
-      const { message, type } = errorSchema.parse(chunk.error) ?? {};
-      const hidden = this.#secrets.hide((message ?? "").slice(0, SEARCHED_OF_BODY));
-      const detail = hidden || shown(event, this.#secrets);
-      throw errorOfStreamEvent(hidden, type ?? null, this.#subject, detail);
+      const { text, kinds } = wordsOfError(chunk.error);
+      const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
+      const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
+      throw errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
     }
     const isError = chunk.message != null || chunk.detail != null || chunk.object === "error";
-    if (isError && !isNamed(event) && !isAnswer(chunk)) throw noAnswer(event, this.#secrets);
+    if (isError && !isNamed(event) && !isAnswer(chunk))
+      throw noAnswer(event, this.#subject, this.#secrets);
     const events: ParsedEvent[] = [];
     const choice = chunk.choices;
     if (choice != null) {
@@ -186,10 +188,12 @@ const isAnswer = ({ choices, usage }: Chunk): boolean =>
 const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
   secrets.hide(data.slice(0, 2000));
 
-function noAnswer(event: StreamEvent, secrets: SecretMask): FoundryError {
-  const message = sanitizeMessage(
-    secrets.hide(errorTextOf(event.data, "application/json", "nothing")),
-  );
+function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): FoundryError {
+  const said = secrets.hide(errorTextOf(event.data, "application/json", "nothing"));
+  const { kinds } = wordsOfError(jsonFrom(event.data));
+  const known = knownError({ text: said, kinds }, subject, { status: 200, detail: said });
+  if (known !== null) return known;
+  const message = sanitizeMessage(said);
   return new FoundryError(
     "INVALID_RESPONSE",
     `The service answered with something else than a completion. It said: ${message}`,

@@ -1,9 +1,15 @@
-import { eventsIn, type HttpTransport, type StreamEvent } from "../../http/index.js";
+import {
+  eventsIn,
+  type HttpFailure,
+  type HttpTransport,
+  type StreamEvent,
+} from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
 import { Allowance } from "./allowance.js";
 import { EventReader, type ParsedEvent } from "./chat-events.js";
+import { bodyOf, type Refused, refusalsIn } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
-import { about, errorOfFailure } from "./failures.js";
+import { about, errorOfFailure, type Subject } from "./failures.js";
 import { EventIterator } from "./last-events.js";
 
 /** The differences between servers in a chat request. */
@@ -16,31 +22,63 @@ export interface ChatQuirks {
   readonly sendsTokensAlone?: boolean;
   /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
+  /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
+  readonly alwaysBeginsStreams?: boolean;
 }
 
-/** Requests a chat, and resolves with its first token. */
+/** Requests a chat without what the engine refuses, and resolves with its first token. */
 export async function openChat(
   transport: HttpTransport,
   request: ChatRequest,
   quirks: ChatQuirks,
   call: Call,
+  refused: Refused = new Set(),
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
   const reader = new EventReader(subject, transport.secrets);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
-    body: { ...bodyOf(request), ...randomSeedOf(request, quirks) },
+    body: bodyOf(request, refused, quirks),
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: (failure) => errorOfFailure(failure, subject),
+    toError: refusalError(request, subject, refused),
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
-  const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
+  const { requestId } = stream;
+  const events = withRequestId(
+    requestId,
+    read(stream, reader, { ...quirks, maxTokens: request.maxTokens }),
+  );
   // An empty stream fails here, where the caller can still retry.
   const first = await events.next();
-  return { attempts: stream.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
+  return {
+    attempts: stream.attempts,
+    warnings: [],
+    [Symbol.asyncIterator]: () => resume(first, events),
+  };
+}
+
+/** A refusal of a part of the request is the same the next time, whatever its status. */
+const refusalError =
+  (request: ChatRequest, subject: Subject, refused: Refused) =>
+  (failure: HttpFailure): FoundryError => {
+    const error = errorOfFailure(failure, subject);
+    const isRefusal = refusalsIn(error, request, refused).length > 0;
+    return isRefusal ? error.reworded({ retryable: false }) : error;
+  };
+
+async function* withRequestId(
+  id: string | null,
+  events: AsyncGenerator<ChatEvent>,
+): AsyncGenerator<ChatEvent> {
+  try {
+    yield* events;
+  } catch (thrown) {
+    if (thrown instanceof FoundryError) thrown.requestId ??= id;
+    throw thrown;
+  }
 }
 
 async function* resume(
@@ -63,22 +101,27 @@ export async function wholeChat(
   request: ChatRequest,
   quirks: ChatQuirks,
   call: Call,
+  refused: Refused = new Set(),
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
-  const { stream: _, stream_options: __, ...body } = bodyOf(request);
+  const body = bodyOf(request, new Set([...refused, "stream", "stream_options"]), quirks);
   const answer = await transport.request({
     method: "POST",
     path: quirks.path,
     body,
     ...call,
-    toError: (failure) => errorOfFailure(failure, subject),
+    toError: refusalError(request, subject, refused),
   });
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
   const reader = new EventReader(subject, transport.secrets);
   const events = read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens });
   const first = await events.next();
-  return { attempts: answer.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
+  return {
+    attempts: answer.attempts,
+    warnings: [],
+    [Symbol.asyncIterator]: () => resume(first, events),
+  };
 }
 
 async function* inOrder<T>(all: readonly T[]): AsyncGenerator<T> {
@@ -86,23 +129,6 @@ async function* inOrder<T>(all: readonly T[]): AsyncGenerator<T> {
 }
 
 const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
-
-function bodyOf(request: ChatRequest) {
-  return {
-    model: request.model.id,
-    messages: request.messages,
-    // Always sent: the default of the services cuts answers off silently (#217).
-    max_tokens: request.maxTokens,
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    ...(request.topP === undefined ? {} : { top_p: request.topP }),
-    ...(request.seed === undefined ? {} : { seed: request.seed }),
-    stream: true,
-    stream_options: { include_usage: true },
-  };
-}
-
-const randomSeedOf = ({ seed }: ChatRequest, { namesSeedRandomSeed }: ChatQuirks) =>
-  seed === undefined || namesSeedRandomSeed !== true ? {} : { random_seed: seed };
 
 async function* read(
   stream: AsyncIterable<StreamEvent>,

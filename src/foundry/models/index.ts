@@ -13,4 +13,4 @@ export {
   modelKey,
 } from "./model.js";
 export { deviceOf, parseModelId, shortName } from "./model-id.js";
-export { findModel, nearestNames, resolveModel } from "./resolve.js";
+export { findModel, nearestNames, resolveModel, unlistedModel } from "./resolve.js";

@@ -69,14 +69,35 @@ export interface LoadedModel {
   readonly family: Family;
 }
 
+/** Tasks of models that answer chat completions; `coding` is a task of core 2.3 and later. */
+const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
+
+/** Families of models for other tasks, each as a whole word of a name, digits behind it allowed. */
+const OTHER_FAMILIES = [
+  // Embeddings.
+  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert/,
+  // Reranking and moderation.
+  /rerank|rerankers?|ranker|moderation/,
+  // Speech to text, and text to speech.
+  /whisper|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox/,
+  // Images and video.
+  /flux|diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj/,
+]
+  .map(({ source }) => source)
+  .join("|");
+/** A border is anything but a letter or a digit, so that "bge" is not read in the middle of a word. */
+const OTHER_NAME = new RegExp(
+  `(?<![a-z0-9])(?:\\w*embed(?:s|ding|dings|der)?|embeddinggemma|(?:${OTHER_FAMILIES})\\d*)(?![a-z])`,
+  "i",
+);
+
 /**
  * Whether a model answers chat completions: `null` where neither its task nor its name says so.
  * A task decides; without one, names such as `…-embedding-…` and `whisper-…` rule it out.
  */
 export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
-  if (model.task !== null) return /chat|text-generation|completion/i.test(model.task);
-  if (/embed|whisper|rerank|speech|transcri/i.test(model.id)) return false;
-  return null;
+  if (model.task !== null) return CHAT_TASK.test(model.task);
+  return OTHER_NAME.test(model.id) ? false : null;
 }
 
 /** The key of a model within a service: both families may contain the same id. */

@@ -1,4 +1,4 @@
-import { SharedTasks, TIMED_OUT, waitFor } from "../../lib/index.js";
+import { type FoundryError, SharedTasks, TIMED_OUT, waitFor } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import type { Call, Dialect, ModelList } from "../dialects/index.js";
 import {
@@ -30,6 +30,8 @@ export interface ModelListing {
   readonly leftOut: number;
   /** `false` where the service does not say what is loaded, or is too busy to. */
   readonly isLoadedKnown: boolean;
+  /** As in `ModelList`. */
+  readonly missing?: FoundryError;
 }
 
 /** The service that the lists are of. */
@@ -77,7 +79,10 @@ export class ModelLists {
     const { connect, quickly, timeoutMs } = this.#context;
     const { dialect } = await connect();
     try {
-      return await quickly((call) => this.atOnce(call, Math.min(LOADED_LIST_MS, timeoutMs / 2)));
+      const patienceMs = Math.min(LOADED_LIST_MS, timeoutMs / 2);
+      const listing = await quickly((call) => this.atOnce(call, patienceMs));
+      if (listing.missing !== undefined) throw listing.missing;
+      return listing;
     } catch (thrown) {
       throw isBlockedByLoad(dialect, thrown) ? serviceBusyError(thrown) : thrown;
     }
@@ -195,7 +200,7 @@ export class ModelLists {
   /** Merges the list and the facts on disk with the loaded models, which may come later. */
   async #merging(
     { dialect, modelCachePath }: ListedService,
-    { value: { models: listed, warning, leftOut } }: Dated<ModelList>,
+    { value: { models: listed, warning, leftOut, missing } }: Dated<ModelList>,
   ): Promise<(loaded: readonly LoadedModel[] | null) => ModelListing> {
     const disk =
       modelCachePath === null
@@ -213,6 +218,7 @@ export class ModelLists {
       warning,
       leftOut,
       isLoadedKnown: loaded !== null,
+      ...(missing === undefined ? {} : { missing }),
     });
   }
 

@@ -1,0 +1,175 @@
+/** The longest end of `text` that is a beginning of `word`, short of the whole word. */
+export function overlap(text: string, word: string): number {
+  for (let length = Math.min(word.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(word.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/**
+ * Ends a text before the first of some stop strings, also where one arrives in pieces. C1 and C2 2.0
+ * ignore `stop`, and C2 2.2 looks for it in the hidden thinking, too, so that the answer is empty
+ * (docs/foundry-local.md, section 4): it is never sent, and done here for all.
+ *
+ * The first is the one that is complete first; of several at the same place, the longest.
+ */
+export class StopCutter {
+  readonly #searches: readonly Search[];
+  #pending = "";
+  #isCut = false;
+
+  constructor(stops: readonly string[]) {
+    this.#searches = stops.map((stop) => new Search(stop));
+  }
+
+  /** Whether a stop string was met; nothing comes after it. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  /** Takes the next stretch of text; returns what is certainly before any stop string. */
+  push(text: string): string {
+    if (this.#isCut) return "";
+    const before = this.#pending.length;
+    this.#pending += text;
+    if (this.#searches.length === 0) return this.#take(this.#pending.length);
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      let longest = 0;
+      for (const search of this.#searches) {
+        if (search.step(unit)) longest = Math.max(longest, search.length);
+      }
+      if (longest === 0) continue;
+      this.#isCut = true;
+      return this.#take(before + at + 1 - longest);
+    }
+    const held = Math.max(...this.#searches.map(({ matched }) => matched));
+    return this.#take(this.#pending.length - held);
+  }
+
+  /** Takes the end of the text; returns what was held back. */
+  end(): string {
+    return this.#isCut ? "" : this.#take(this.#pending.length);
+  }
+
+  #take(length: number): string {
+    if (length === 0) return "";
+    const taken = this.#pending.slice(0, length);
+    this.#pending = this.#pending.slice(length);
+    return taken;
+  }
+}
+
+/** The search of Knuth, Morris and Pratt: each character is looked at once, however long the word. */
+class Search {
+  readonly length: number;
+  /** How much of the beginning of the word the text ends with. */
+  matched = 0;
+  readonly #word: string;
+  /** By length of a beginning of the word: the longest shorter beginning that it ends with. */
+  readonly #fallbacks: readonly number[];
+
+  constructor(word: string) {
+    this.#word = word;
+    this.length = word.length;
+    const fallbacks = [0, 0];
+    let matched = 0;
+    for (let at = 1; at < word.length; at++) {
+      while (matched > 0 && word[at] !== word[matched]) matched = fallbacks[matched] ?? 0;
+      if (word[at] === word[matched]) matched += 1;
+      fallbacks.push(matched);
+    }
+    this.#fallbacks = fallbacks;
+  }
+
+  /** Takes the next character; returns whether the word is complete with it. */
+  step(unit: number): boolean {
+    while (this.matched > 0 && unit !== this.#word.charCodeAt(this.matched)) {
+      this.matched = this.#fallbacks[this.matched] ?? 0;
+    }
+    if (unit === this.#word.charCodeAt(this.matched)) this.matched += 1;
+    return this.matched === this.length;
+  }
+}
+
+/** With which templates end a turn. Some engines leave them at the end of the text. */
+const MARKS = [
+  "<|im_end|>",
+  "<|eot_id|>",
+  "<|eot|>",
+  "<|EOT|>",
+  "<|eom_id|>",
+  "<|end|>",
+  "<|return|>",
+  "<|endoftext|>",
+  "<|end_of_text|>",
+  "<|end_of_turn|>",
+  "<end_of_turn>",
+  "<｜end▁of▁sentence｜>",
+  "<eos>",
+  "</s>",
+] as const;
+
+/** More of them in a row are the text of a model that repeats itself. */
+const MOST_HELD = 1000;
+
+/**
+ * Cuts marks of the template at the very end of a text. In the middle of it they are text that is
+ * about them.
+ */
+export class EndMarkCutter {
+  #held = "";
+  /** `</s>` may end crossed out text. */
+  #hasCrossedOut = false;
+  #last = "";
+
+  /** Takes the next stretch of text; returns what is certainly before the end. */
+  push(text: string): string {
+    const near = this.#last + text;
+    this.#hasCrossedOut ||= near.includes("<s>");
+    this.#last = near.slice(-2);
+    const all = this.#held + text;
+    const at = this.#trailingMarks(all);
+    const length = at === -1 || all.length - at > MOST_HELD ? all.length : at;
+    this.#held = all.slice(length);
+    return all.slice(0, length);
+  }
+
+  /** Returns what was held back, because the text goes on. */
+  release(): string {
+    const held = this.#held;
+    this.#held = "";
+    return held;
+  }
+
+  /** Takes the end of the text; returns what was held back and is no mark. */
+  end(): string {
+    const held = this.release();
+    return this.#markAt(held, 0) === undefined ? held : "";
+  }
+
+  /** From where on there are only marks and what may become one; -1 where there are none. */
+  #trailingMarks(text: string): number {
+    let start = text.indexOf("<");
+    while (start !== -1) {
+      let at = start;
+      for (;;) {
+        const mark = this.#markAt(text, at);
+        if (mark === undefined) break;
+        at += mark.length;
+        while (at < text.length && text.charAt(at).trim() === "") at += 1;
+      }
+      if (at === text.length || MARKS.some((mark) => mark.startsWith(text.slice(at, at + 30)))) {
+        return start;
+      }
+      start = text.indexOf("<", Math.max(at, start + 1));
+    }
+    return -1;
+  }
+
+  #markAt(text: string, at: number): string | undefined {
+    return MARKS.find(
+      (mark) => text.startsWith(mark, at) && !(mark === "</s>" && this.#hasCrossedOut),
+    );
+  }
+}

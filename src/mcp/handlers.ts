@@ -1,0 +1,18 @@
+import { guardedClock } from "./progress-reporter.js";
+import type { Backend, Handlers } from "./request-handler.js";
+import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
+import { callHandler } from "./tool-registry.js";
+import { TOOLS } from "./tools/index.js";
+
+/** All that a server does besides introducing itself and listing its tools. */
+export function createHandlers(
+  backend: Backend,
+  options: Omit<ResourceOptions, "clock">,
+): Handlers {
+  const clock = guardedClock(backend.log);
+  const resources = resourceHandlers(backend.client.completions, { ...options, clock });
+  return {
+    methods: { ...resources.methods, "tools/call": callHandler(TOOLS, { ...backend, clock }) },
+    close: resources.close,
+  };
+}

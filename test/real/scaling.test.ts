@@ -1,0 +1,268 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Answer, Host } from "../e2e/host.js";
+import { TEXTS } from "../e2e/target.js";
+import { type Child, startChild } from "./child.js";
+import { LITELLM_KEY, type LiteLlm, startLiteLlm } from "./litellm.js";
+import { CannotRunHere, findPython } from "./python.js";
+import {
+  exampleWith,
+  freePorts,
+  headersOf,
+  kill,
+  LONG,
+  type Machines,
+  startMachines,
+} from "./scaling.js";
+
+/** The examples of docs/scaling.md on two real cores. */
+function skipped(title: string, reason: string): void {
+  process.stderr.write(`Skipped: ${title}: ${reason}\n`);
+  describe(title, () => {
+    test.skip(`needs what this machine does not have: ${reason}`, () => {});
+  });
+}
+
+/**
+ * Two long answers at once, so one on each core; then the first core dies. An agent gets one whole
+ * answer and one error with the text that came, and nothing that calls half a text whole.
+ */
+async function killedInTheMiddle(host: Host, model: string, { first }: Machines): Promise<void> {
+  const answers: Promise<Answer>[] = [];
+  for (let number = 0; number < 2; number += 1) {
+    // The second one begins when the first one writes, since until then no core is busy.
+    await new Promise<void>((resolve) => {
+      const call = host.complete(
+        { ...LONG, model, join: false },
+        { onProgress: ({ message }) => /token/.test(message) && resolve() },
+      );
+      answers.push(call);
+      void call.finally(resolve);
+    });
+  }
+  await kill(first);
+  const [whole, broken] = (await Promise.all(answers)).sort(
+    (one, other) => Number(one.isError) - Number(other.isError),
+  );
+
+  expect(whole).toMatchObject({
+    isError: false,
+    result: { status: "completed", finish_reason: "length" },
+  });
+  expect(broken).toMatchObject({ isError: true, result: { status: "interrupted" } });
+  expect(broken?.text).toContain("The sea rises");
+  expect(broken?.text).toContain("Id of the request in the service's log");
+}
+
+async function answersOf(host: Host, model: string, count: number): Promise<Answer[]> {
+  const calls = Array.from({ length: count }, () =>
+    host.complete({ prompt: "Say something.", model, join: false }),
+  );
+  return Promise.all(calls);
+}
+
+const ANSWERED = { isError: false, result: { status: "completed", text: TEXTS.ends } };
+
+const liteLlm = "two cores behind LiteLLM";
+const behindLiteLlm = await startMachines("core-2-newest");
+if (typeof behindLiteLlm === "string") {
+  skipped(liteLlm, behindLiteLlm);
+} else {
+  const { first, second, stop } = behindLiteLlm;
+  afterAll(stop);
+  const proxy = await findPython()
+    .then(async (python) => {
+      const { ends, slow } = first.models;
+      const groupsOf = async (name: string, id: string, more: Readonly<Record<string, string>>) =>
+        exampleWith("config.yaml", {
+          "10.0.0.11:5273": new URL(first.url).host,
+          "10.0.0.12:5273": new URL(second.url).host,
+          "phi-4-mini": name,
+          "Phi-4-mini-instruct-generic-cpu:5": id,
+          ...more,
+        });
+      const example = await groupsOf("phi-4-mini", ends.id, { "rpm: 60": "rpm: 1" });
+      // A model that was registered has routes of its own.
+      const own = await groupsOf("slow", slow.id, { "/v1": "/catalogs/local/v1" });
+      const ofOwn = own.slice(own.indexOf("  - model_name"), own.indexOf("router_settings:"));
+      const config = example.replace("router_settings:", `${ofOwn}router_settings:`);
+      return startLiteLlm(python, config);
+    })
+    .catch((error: unknown) => {
+      if (error instanceof CannotRunHere) return error.message;
+      throw error;
+    });
+  if (typeof proxy === "string") skipped(liteLlm, proxy);
+  else {
+    afterAll(() => proxy.stop());
+    describe(liteLlm, () => describeLiteLlm(proxy, behindLiteLlm));
+  }
+}
+
+function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
+  let host: Host;
+  beforeAll(async () => {
+    host = await Host.start({ FOUNDRY_ENDPOINT: url, FOUNDRY_API_KEY: LITELLM_KEY });
+  });
+  afterAll(() => host?.close());
+
+  test("an agent gets an answer to each of many calls", async () => {
+    for (const answer of await answersOf(host, "phi-4-mini", 8)) {
+      expect(answer).toMatchObject(ANSWERED);
+    }
+  });
+
+  test("above the limit of a machine, the fallback gives the answer", async () => {
+    for (const answer of await answersOf(host, "phi-4-mini-first", 3)) {
+      expect(answer).toMatchObject(ANSWERED);
+    }
+  });
+
+  test("a model that one machine unloaded is an error that names it, or an answer", async () => {
+    const { first } = machines;
+    const alone = await Host.start({ FOUNDRY_ENDPOINT: first.url });
+    await alone.call("unload_model", { model: first.models.ends.id });
+    const answers = await answersOf(host, "phi-4-mini", 6);
+    await alone.call("load_model", { model: first.models.ends.id });
+    await alone.close();
+
+    for (const answer of answers) {
+      if (answer.isError) expect(answer.code).toBe("MODEL_NOT_LOADED");
+      else expect(answer).toMatchObject(ANSWERED);
+    }
+  });
+
+  test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
+    await killedInTheMiddle(host, "slow", machines);
+  });
+
+  test("after that, each call is answered by the one that is left", async () => {
+    for (const answer of await answersOf(host, "phi-4-mini", 4)) {
+      expect(answer).toMatchObject(ANSWERED);
+    }
+    for (const answer of await answersOf(host, "phi-4-mini-first", 2)) {
+      expect(answer).toMatchObject(ANSWERED);
+    }
+  });
+
+  test("without any machine, a call is one clear error", async () => {
+    await kill(machines.second);
+    const answer = await host.complete({ prompt: "Say something.", model: "phi-4-mini" });
+    expect(answer.isError).toBe(true);
+    expect(answer.text).toContain("Id of the request in the service's log");
+  });
+}
+
+/** Debian puts it where only root looks. */
+const haproxyPath = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"]
+  .map((folder) => join(folder, "haproxy"))
+  .find((path) => existsSync(path));
+
+const haproxyTitle = "two cores behind HAProxy";
+if (haproxyPath === undefined) skipped(haproxyTitle, "no haproxy on PATH");
+else {
+  // Here all models are in the public catalog, which is what HAProxy shows.
+  const machines = await startMachines("core-2-oldest");
+  if (typeof machines === "string") skipped(haproxyTitle, machines);
+  else {
+    afterAll(machines.stop);
+    describe(haproxyTitle, () => describeHaproxy(haproxyPath, machines));
+  }
+}
+
+function describeHaproxy(command: string, machines: Machines): void {
+  const { first, second } = machines;
+  let child: Child;
+  let host: Host;
+  let url: string;
+  let firstAlone: string;
+  beforeAll(async () => {
+    const [chat, one, two] = await freePorts(3);
+    url = `http://127.0.0.1:${chat}`;
+    firstAlone = `http://127.0.0.1:${one}`;
+    const config = await exampleWith("haproxy.cfg", {
+      "10.0.0.11:5273": new URL(first.url).host,
+      "10.0.0.12:5273": new URL(second.url).host,
+      "127.0.0.1:4000": `127.0.0.1:${chat}`,
+      "127.0.0.1:4001": `127.0.0.1:${one}`,
+      "127.0.0.1:4002": `127.0.0.1:${two}`,
+    });
+    child = await startHaproxy(command, config, url);
+    host = await Host.start({ FOUNDRY_ENDPOINT: url });
+  });
+  afterAll(async () => {
+    await host?.close();
+    await child?.stop();
+  });
+
+  test("it is an OpenAI-compatible engine, so nothing is loaded through it", async () => {
+    const { result } = await host.call("health_check");
+    expect(result).toMatchObject({ status: "healthy", dialect: "openai" });
+    const load = await host.call("load_model", { model: first.models.ends.id });
+    expect(load).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
+  });
+
+  test("the requests for one model are spread over both", async () => {
+    const served = await headersOf(url, first.models.ends.id, "x-served-by");
+    expect(served).toEqual(new Set(["first", "second"]));
+  });
+
+  test("an agent gets an answer to each of many calls", async () => {
+    for (const answer of await answersOf(host, first.models.ends.id, 8)) {
+      expect(answer).toMatchObject(ANSWERED);
+    }
+  });
+
+  test("the port of one machine is that machine, with its loads", async () => {
+    const alone = await Host.start({ FOUNDRY_ENDPOINT: firstAlone });
+    const { result } = await alone.call("health_check");
+    expect(result).toMatchObject({ dialect: "C2" });
+    const load = await alone.call("load_model", { model: first.models.ends.id });
+    expect(load).toMatchObject({ isError: false, result: { status: "already_loaded" } });
+    await alone.close();
+  });
+
+  test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
+    await killedInTheMiddle(host, first.models.slow.id, machines);
+  });
+
+  test("after that, each call is answered by the one that is left", async () => {
+    for (const answer of await answersOf(host, first.models.ends.id, 4)) {
+      expect(answer).toMatchObject(ANSWERED);
+    }
+  });
+
+  test("without any machine, a call is one clear error", async () => {
+    await kill(second);
+    const answer = await host.complete({ prompt: "Hi", model: first.models.ends.id });
+    expect(answer.isError).toBe(true);
+    expect(answer.code).toMatch(/^SERVICE_/);
+    expect(answer.text).toContain("503");
+  });
+}
+
+function startHaproxy(command: string, config: string, url: string): Promise<Child> {
+  return startChild({
+    name: "haproxy",
+    command,
+    // -db: in the foreground, so that it ends with its signal.
+    args: (folder) => ["-db", "-f", written(folder, config)],
+    isReady: async () => {
+      while (!(await isAnswering(`${url}/v1/models`))) await setTimeout(200);
+    },
+  });
+}
+
+const isAnswering = async (url: string): Promise<boolean> => {
+  const answer = await fetch(url).catch(() => null);
+  await answer?.text();
+  return answer?.ok === true;
+};
+
+function written(folder: string, config: string): string {
+  const path = join(folder, "haproxy.cfg");
+  writeFileSync(path, config);
+  return path;
+}
