@@ -11,6 +11,7 @@ type Command = (args: readonly string[]) => Promise<number>;
  */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./commands/serve.js")).serve],
+  ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
   ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
   ["simulate", async () => explained((await import("./commands/simulate.js")).simulate)],
@@ -36,7 +37,8 @@ async function run(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
-  const named = isNamed ? first : "serve";
+  const isHttp = args.includes("--http") && (!isNamed || first === "serve");
+  const named = isHttp ? "serve --http" : isNamed ? first : "serve";
   // Some have a help of their own.
   const asksForHelp =
     !HELP_OF_THEIR_OWN.has(named) && args.some((arg) => arg === "--help" || arg === "-h");

@@ -177,6 +177,11 @@ export const SETTINGS = {
     "1024",
     "token limit of an answer if the call sets no max_tokens",
   ),
+  FOUNDRY_HTTP_KEY: setting(
+    z.string().min(16, "at least 16 characters"),
+    "none",
+    "bearer token that clients of `serve --http` must send. Required for every address that other machines reach",
+  ),
   FOUNDRY_LOG_LEVEL: setting(
     z
       .string()
@@ -287,7 +292,11 @@ export function parsedFlags<T>(parse: () => { readonly values: T }, action: stri
   }
 }
 
-const SECRETS: ReadonlySet<string> = new Set<SettingName>(["FOUNDRY_API_KEY", "FOUNDRY_HEADERS"]);
+const SECRETS: ReadonlySet<string> = new Set<SettingName>([
+  "FOUNDRY_API_KEY",
+  "FOUNDRY_HEADERS",
+  "FOUNDRY_HTTP_KEY",
+]);
 
 /** Variables as other programs may have them, which we start: without what is meant for a service. */
 export function withoutSecrets(

@@ -13,7 +13,6 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
-import { Circuit } from "./circuit.js";
 import { Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
 import { errorWordsOf } from "./error-text.js";
@@ -22,7 +21,7 @@ import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
 import { redirectedPath, redirectTarget } from "./redirect.js";
 import { requestIdOf, retryAfterOf } from "./request-id.js";
-import { type Attempt, BusyAnswer, isBusy, withRetries } from "./resilience.js";
+import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
   EventStream,

@@ -1,7 +1,8 @@
 import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
 import { cancelledError, type FoundryError, toFoundryError, waitFor } from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
-import { type CompletionState, type RunEvent, refusedCompletion } from "./completion-store.js";
+import type { CompletionState, RunEvent } from "./completion-store.js";
+import { refusedCompletion } from "./completion-stream.js";
 import type { Completions } from "./completions.js";
 import { Listeners } from "./listeners.js";
 

@@ -7,17 +7,17 @@ import type { Completions } from "./completions.js";
 
 /** How many completions a batch may have. */
 export const BATCH_LIMIT = 500;
-/** Batches that may be under way; each is a small record an item and its prompts. */
+/** Batches that may be in progress. Each is a small record for each item, and its prompts. */
 const MOST_UNDER_WAY = 20;
-/** What a batch may be called. */
+/** The allowed ids of a batch. */
 export const BATCH_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export interface BatchOptions {
-  /** Its id; a new one by default. */
+  /** Default: a new id. */
   readonly id?: string | undefined;
-  /** What makes two batches the same. Default: nothing does. */
+  /** Equal for identical batches. Default: no batch is identical. */
   readonly key?: string | undefined;
-  /** How many of its items may be at it at once. Default: twice as many as have a place. */
+  /** How many items may be in the queue or running at once. Default: twice the number of places. */
   readonly concurrency?: number | undefined;
   /** Takes each result as it comes. Default: they are kept until they are taken. */
   readonly onResult?: ((result: BatchResult) => void) | undefined;
@@ -25,11 +25,11 @@ export interface BatchOptions {
 
 export interface BatchesOptions
   extends Partial<Pick<BatchPace, "now" | "pausesMs" | "patienceMs">> {
-  /** How long a batch that has ended is known, in milliseconds. Default: as long as a completion. */
+  /** How long an ended batch is kept, in milliseconds. Default: as long as a completion. */
   readonly keptMs?: number | undefined;
 }
 
-/** The batches under way, and those that have ended for a while. */
+/** The batches in progress, and the ended ones until their time is over. */
 export class Batches {
   readonly #completions: Completions;
   readonly #options: BatchesOptions;
@@ -47,7 +47,7 @@ export class Batches {
    * Starts a batch and returns at once.
    *
    * @throws FoundryError `INVALID_ARGUMENT` for none or too many items, or an id that is in use;
-   *   `QUEUE_FULL` when too many batches are under way.
+   *   `QUEUE_FULL` when too many batches are in progress.
    */
   start(entries: readonly BatchEntry[], options: BatchOptions = {}): Batch {
     if (this.#isClosed) throw closedError();
@@ -73,7 +73,7 @@ export class Batches {
     return batch;
   }
 
-  /** `null` where none of this id is known. */
+  /** `null` if there is no batch with this id. */
   get(id: string): Batch | null {
     this.#prune();
     return this.#batches.get(id) ?? null;
@@ -86,7 +86,7 @@ export class Batches {
     return batch;
   }
 
-  /** The same one, where a host had given it up by its own timeout. */
+  /** An identical batch whose call a host ended by its own timeout. */
   takeOver(key: string): Batch | null {
     this.#prune();
     const same = [...this.#batches.values()].find((batch) => batch.isDetached && batch.key === key);
@@ -108,7 +108,7 @@ export class Batches {
 
   #newId(): string {
     const id = this.#completions.ids.next("batch");
-    // A caller may have chosen just this one.
+    // A caller may have chosen this id.
     return this.#batches.has(id) ? this.#newId() : id;
   }
 
@@ -173,13 +173,13 @@ function assertSize(size: number): void {
 }
 
 export interface CompleteBatchOptions {
-  /** How many at once, 1 or more; never more than the queue in front of the model lets through. */
+  /** How many items at once, 1 or more; the queue of the model may allow fewer. */
   readonly concurrency?: number | undefined;
   /** Aborting it stops what has not ended, and ends the loop with `CANCELLED`. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The results of a batch in the order in which they come. Leaving the loop stops the rest. */
+/** The results of a batch in the order of their ends. Leaving the loop stops the others. */
 export async function* batchResults(
   batches: Batches,
   requests: readonly CompletionRequest[],

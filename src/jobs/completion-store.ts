@@ -6,6 +6,7 @@ import type {
 } from "../foundry/index.js";
 import { FoundryError, toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
+import type { OpenedCompletion } from "./completion-stream.js";
 import { Listeners } from "./listeners.js";
 
 export interface StoreLimits {
@@ -33,9 +34,9 @@ interface Finished {
 export class CompletionStore {
   readonly #limits: StoreLimits;
   readonly #now: () => number;
-  /** In the order in which they began. */
+  /** In the order of their beginnings. */
   readonly #runs = new Map<string, CompletionRun>();
-  /** In the order in which they ended. */
+  /** In the order of their ends. */
   readonly #finished = new Map<string, Finished>();
   /** Completions that their batch has not returned yet. */
   readonly #pinnedIds = new Set<string>();
@@ -45,7 +46,7 @@ export class CompletionStore {
   readonly #onGone: (id: string) => void;
 
   /**
-   * @param now Milliseconds that only grow: a clock that is set must not empty the store.
+   * @param now A monotonic clock in milliseconds: setting the system's clock must not empty the store.
    * @param onGone Called with the id of each evicted completion.
    */
   constructor(limits: StoreLimits, now: () => number, onGone: (id: string) => void = () => {}) {
@@ -85,7 +86,7 @@ export class CompletionStore {
   #finish(run: CompletionRun): void {
     const { text, reasoning, warnings } = run.state();
     const characters = text.length + (reasoning?.length ?? 0) + warnings.join("").length;
-    // Two bytes a character, as strings are held.
+    // A string takes two bytes for a character.
     const bytes = 2 * characters;
     const finished = this.#pinnedIds.has(run.id) ? this.#pinned : this.#finished;
     finished.set(run.id, { bytes, since: this.#now() });
@@ -93,7 +94,7 @@ export class CompletionStore {
     this.#prune();
   }
 
-  /** The oldest go first; the one that has just ended stays whatever its size. */
+  /** Evicts the oldest first. The completion that has just ended stays, also if it is too large. */
   #prune(): void {
     this.#pruneOne(this.#finished, this.#limits.most);
     this.#pruneOne(this.#pinned, Number.POSITIVE_INFINITY);
@@ -114,17 +115,17 @@ export class CompletionStore {
   }
 }
 
-/** A completion as it stands, whether it waits, runs or has ended. */
+/** The state of a completion that waits, runs or has ended. */
 export interface CompletionState extends Completion {
-  /** Why it ended otherwise than well; `null` while it runs and when it ended well. */
+  /** Why it was not completed; `null` while it runs and when it was completed. */
   readonly error: FoundryError | null;
-  /** Its place in the queue, 1 for the next; `null` when it is not waiting there. */
+  /** Its place in the queue, 1 for the next; `null` if it does not wait there. */
   readonly place: number | null;
-  /** Roughly until its turn, from what was measured, in milliseconds; `null`: nothing was. */
+  /** Estimated milliseconds until its turn; `null`: nothing was measured. */
   readonly etaMs: number | null;
-  /** What it waits for besides, such as `Starting Foundry Local with foundry server start`. */
+  /** The step before its own work, such as `Starting Foundry Local with foundry server start`. */
   readonly news: string | null;
-  /** Of which batch it is a part. */
+  /** The id of its batch; `null` if it is not part of one. */
   readonly batchId: string | null;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -140,11 +141,6 @@ const ENDS: ReadonlySet<CompletionStatus> = new Set([
 
 export const hasEnded = ({ status }: Pick<Completion, "status">): boolean => ENDS.has(status);
 
-/** A completion that a run reads to its end. */
-export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
-  snapshot(): Completion;
-}
-
 /** The events of a completion for its watchers. */
 export type RunEvent =
   | CompletionEvent
@@ -155,15 +151,27 @@ export type RunEvent =
 export interface RunParts {
   readonly id: string;
   readonly batchId: string | null;
-  /** What makes two requests the same; `null`: never the same as another. */
+  /** Equal for identical requests; `null`: never identical to another. */
   readonly key: string | null;
   /** Whether the same request gives the same answer, so that calls may share it. */
   readonly isRepeatable: boolean;
-  /** Begins it. The signal ends it. */
+  /** Called with every event; not counted as a watcher. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+  /** Starts the completion. The signal ends it. */
   readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
-  /** Of listeners that throw. Default: none. */
+  /** Logs listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }
+
+type RunPhase =
+  | { readonly is: "running"; readonly stream: OpenedCompletion }
+  /** Without the stream: it holds the prompt, which may be much larger than the answer. */
+  | {
+      readonly is: "ended";
+      readonly at: number;
+      readonly completion: Completion;
+      readonly error: FoundryError | null;
+    };
 
 /**
  * A completion that outlives the call that started it. It runs to its end with or without watchers,
@@ -175,45 +183,67 @@ export class CompletionRun {
   readonly key: string | null;
   readonly isRepeatable: boolean;
   readonly createdAt = Date.now();
-  /** Whether a host gave its call up while it went on: the next identical call takes it over. */
-  isDetached = false;
-  /** Calls that asked for it and have not given it up. */
-  claims = 1;
-  /** Resolves when it has ended, however. */
+  /** Resolves when it has ended, whether it succeeded or not. */
   readonly ended: Promise<void>;
   readonly #stopping = new AbortController();
-  /** Let go at the end: it holds the prompt, which may be much larger than the answer. */
-  #stream: OpenedCompletion | null;
-  #last: Completion;
   readonly #listeners: Listeners<[RunEvent]>;
+  #phase: RunPhase;
   #stoppedBy: FoundryError | null = null;
-  #error: FoundryError | null = null;
   #place: number | null = null;
-  /** When its turn comes, as it was estimated. */
+  /** The estimated time of its turn. */
   #turnAt: number | null = null;
   #news: StatusUpdate | null = null;
-  #endedAt: number | null = null;
   #watchers = 0;
+  /** Calls that requested it and did not abandon it. */
+  #claims = 1;
+  #isDetached = false;
 
-  constructor({ id, batchId, key, isRepeatable, open, log }: RunParts) {
+  constructor({ id, batchId, key, isRepeatable, onEvent, open, log }: RunParts) {
     this.#listeners = new Listeners(log);
+    if (onEvent !== undefined) this.#listeners.add(onEvent);
     this.id = id;
     this.batchId = batchId;
     this.key = key;
     this.isRepeatable = isRepeatable;
     const stream = open(this, this.#stopping.signal);
-    this.#stream = stream;
-    this.#last = stream.snapshot();
+    this.#phase = { is: "running", stream };
     this.ended = this.#consume(stream);
   }
 
   get hasEnded(): boolean {
-    return this.#endedAt !== null;
+    return this.#phase.is === "ended";
   }
 
-  /** Whether it is over or about to be. */
-  get isEnding(): boolean {
-    return this.hasEnded || this.#stopping.signal.aborted;
+  /** Whether an identical request may share it. */
+  get isJoinable(): boolean {
+    // A detached completion is joined also after its end: its result has not been read.
+    const phase = this.#phase;
+    if (phase.is === "ended") return this.#isDetached && phase.completion.status === "completed";
+    return !this.#stopping.signal.aborted && (this.#isDetached || this.isRepeatable);
+  }
+
+  /** A further call shares it. */
+  join(): void {
+    // A detached run has no owner, so the new caller replaces the claim instead of adding one.
+    if (!this.#isDetached) this.#claims += 1;
+    this.#isDetached = false;
+  }
+
+  /** A host ended its call while the completion goes on. The next identical call joins it. */
+  detach(): void {
+    this.#isDetached = true;
+  }
+
+  /** A call does not want it any more. Returns whether no other call does. */
+  abandon(): boolean {
+    this.#claims -= 1;
+    return this.#claims <= 0 && this.#watchers === 0;
+  }
+
+  /** The state for a caller. A finished completion that was read is no longer detached. */
+  read(): CompletionState {
+    if (this.hasEnded) this.#isDetached = false;
+    return this.state();
   }
 
   /** Calls that wait for it now. */
@@ -221,27 +251,27 @@ export class CompletionRun {
     return this.#watchers;
   }
 
-  /** Whether it waits for something of others, such as the load of another model. */
+  /** Whether it waits for other work, such as the load of another model. */
   get isWaitingForOthers(): boolean {
     return this.#news?.step === "waiting";
   }
 
   state(): CompletionState {
-    if (this.#stream !== null) this.#last = this.#stream.snapshot();
+    const phase = this.#phase;
     return {
-      ...this.#last,
-      error: this.#error,
+      ...(phase.is === "ended" ? phase.completion : phase.stream.snapshot()),
+      error: phase.is === "ended" ? phase.error : null,
       place: this.#place,
       etaMs:
         this.#turnAt === null ? null : Math.max(0, Math.round(this.#turnAt - performance.now())),
       news: this.#news?.message ?? null,
       batchId: this.batchId,
       createdAt: this.createdAt,
-      endedAt: this.#endedAt,
+      endedAt: phase.is === "ended" ? phase.at : null,
     };
   }
 
-  /** Ends it; its text stays. */
+  /** Ends the completion; its text stays. */
   stop(why: FoundryError | null = null): void {
     this.#stoppedBy ??= why;
     this.#stopping.abort();
@@ -268,48 +298,24 @@ export class CompletionRun {
   }
 
   async #consume(stream: OpenedCompletion): Promise<void> {
+    let error: FoundryError | null = null;
     try {
       for await (const event of stream) {
-        // Whatever was waited for is over.
+        // The step before this event is over.
         this.#news = null;
         this.#listeners.notify(event);
       }
     } catch (thrown) {
-      const error = toFoundryError(thrown);
-      this.#error = error.code === "CANCELLED" ? (this.#stoppedBy ?? error) : error;
+      error = toFoundryError(thrown);
+      if (error.code === "CANCELLED") error = this.#stoppedBy ?? error;
     }
     this.#news = null;
     this.onPlace(null, null);
-    this.#last = stream.snapshot();
-    this.#stream = null;
-    this.#endedAt = Date.now();
+    this.#phase = { is: "ended", at: Date.now(), completion: stream.snapshot(), error };
     this.#listeners.notify({ type: "ended" });
     this.#listeners.clear();
     this.#watchers = 0;
   }
-}
-
-/** A completion that was refused before it could begin: a bad item among good ones. */
-export function refusedCompletion(id: string, failure: FoundryError): OpenedCompletion {
-  return {
-    snapshot: () => ({
-      id,
-      status: "failed",
-      text: "",
-      reasoning: null,
-      finishReason: null,
-      model: null,
-      usage: { inputTokens: null, outputTokens: null, estimated: true },
-      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
-      attempts: 0,
-      cached: false,
-      warnings: [],
-    }),
-    // biome-ignore lint/correctness/useYield: it fails before there is anything to tell.
-    async *[Symbol.asyncIterator]() {
-      throw failure;
-    },
-  };
 }
 
 export function stoppedError(): FoundryError {

@@ -2,6 +2,11 @@ import type { Completion, CompletionEvent, ServiceCompletion } from "../foundry/
 import { type FoundryError, toFoundryError, untilAborted } from "../lib/index.js";
 import type { Queue, Waiter } from "./queue.js";
 
+/** A completion that a run reads to its end. */
+export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
+  snapshot(): Completion;
+}
+
 /** What a completion waits for before its first step: its turn in a batch. */
 export interface Gate {
   /** Resolves when the completion may begin. Rejects with the reason if it never may. */
@@ -27,7 +32,7 @@ export interface CompletionStreamParts {
  * is being waited for. It begins when it is first iterated. At any time, also after a failure,
  * {@link CompletionStream.snapshot} returns the completion so far.
  */
-export class CompletionStream implements AsyncIterable<CompletionEvent> {
+export class CompletionStream implements OpenedCompletion {
   readonly #parts: CompletionStreamParts;
   readonly #events: AsyncGenerator<CompletionEvent, void>;
 
@@ -102,4 +107,27 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
     if (gate === undefined) return;
     await completion.queued(untilAborted(gate.turn(), completion.signal));
   }
+}
+
+/** A completion that was refused before it could begin: a bad item among good ones. */
+export function refusedCompletion(id: string, failure: FoundryError): OpenedCompletion {
+  return {
+    snapshot: () => ({
+      id,
+      status: "failed",
+      text: "",
+      reasoning: null,
+      finishReason: null,
+      model: null,
+      usage: { inputTokens: null, outputTokens: null, estimated: true },
+      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
+      attempts: 0,
+      cached: false,
+      warnings: [],
+    }),
+    // biome-ignore lint/correctness/useYield: it fails before there is anything to tell.
+    async *[Symbol.asyncIterator]() {
+      throw failure;
+    },
+  };
 }

@@ -6,7 +6,7 @@ export type IdKind = "completion" | "batch";
 
 const PREFIXES: Readonly<Record<IdKind, string>> = { completion: "c", batch: "b" };
 
-/** What an id that is not kept any more, or never was, turns out to be. */
+/** Why there is nothing with an id. */
 export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 
 /**
@@ -16,7 +16,7 @@ export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 export class Ids {
   readonly #run = randomBytes(4).readUInt32BE().toString(36).padStart(7, "0").slice(-6);
   readonly #last: Record<IdKind, number> = { completion: 0, batch: 0 };
-  /** Ids that callers chose, as long as they are kept. */
+  /** Ids that callers chose, until they are forgotten. */
   readonly #chosen = new Map<string, IdKind>();
 
   next(kind: IdKind): string {

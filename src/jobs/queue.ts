@@ -29,7 +29,7 @@ interface Holder {
   readonly since: number;
 }
 
-/** The places of one model, who has one, and who waits for one. */
+/** The places of one model, with their holders and the completions that wait for one. */
 interface Lane {
   slots: number;
   readonly holders: Set<Holder>;
@@ -39,8 +39,9 @@ interface Lane {
 }
 
 /**
- * The queue in front of each model: so many at once, the rest in turn, fair between callers. While
- * single completions wait, batches have half of the places at most, and none where there is only one.
+ * The queue of each model: a limited number of completions run at once, the others wait in turn, fair
+ * between callers. While single completions wait, batches have half of the places at most, and none
+ * where there is only one.
  */
 export class Queue {
   readonly #limit: number;
@@ -62,28 +63,28 @@ export class Queue {
     return this.#slots;
   }
 
-  /** How many wait, those of batches not counted. */
+  /** How many completions wait, without those of batches. */
   get waiting(): number {
     return [...this.#lanes.values()].reduce((sum, { singles }) => sum + singles.size, 0);
   }
 
-  /** How many have a place. */
+  /** How many completions have a place. */
   get running(): number {
     return [...this.#lanes.values()].reduce((sum, { holders }) => sum + holders.size, 0);
   }
 
   /**
-   * Waits for a place in front of a model.
+   * Waits for a place in the queue of a model.
    *
    * @param generationsAtOnce How many generations of the model its service runs at once.
-   * @returns what gives the place back; further calls of it do nothing.
+   * @returns the function that gives the place back. Further calls of it do nothing.
    * @throws FoundryError `QUEUE_FULL` at once, `CANCELLED` when its signal is aborted.
    */
   async enter(model: string, generationsAtOnce: number, waiter: Waiter): Promise<() => void> {
     if (waiter.signal.aborted) throw cancelledError();
     this.#slots = this.#concurrency ?? generationsAtOnce;
     const lane = this.#lane(model, this.#slots);
-    // There may be more places than when the others began to wait.
+    // The number of places may have grown since the others began to wait.
     this.#serve(lane);
     if (lane.holders.size < lane.slots) return this.#take(lane, waiter.isBatch);
     if (!waiter.isBatch && this.waiting >= this.#limit) throw this.#full(lane);
@@ -92,7 +93,7 @@ export class Queue {
       const stopListening = onAbort(waiter.signal, () => {
         turns.remove(waiter.caller, entry);
         reject(cancelledError());
-        this.#tellPlaces(lane);
+        this.#notifyPlaces(lane);
       });
       const entry: Entry = {
         ...waiter,
@@ -103,7 +104,7 @@ export class Queue {
         },
       };
       turns.add(waiter.caller, entry);
-      this.#tellPlaces(lane);
+      this.#notifyPlaces(lane);
     });
   }
 
@@ -139,10 +140,10 @@ export class Queue {
       if (next === undefined) break;
       next.admit();
     }
-    this.#tellPlaces(lane);
+    this.#notifyPlaces(lane);
   }
 
-  #tellPlaces(lane: Lane): void {
+  #notifyPlaces(lane: Lane): void {
     const heldMs = [...lane.holders].map(({ since }) => this.#now() - since);
     for (const [index, entry] of orderIn(lane).entries()) {
       const place = index + 1;
@@ -176,7 +177,7 @@ function isBatchNext(lane: Lane): boolean {
   return lane.singles.size === 0 || hasRoomForBatch(lane);
 }
 
-/** Roughly who would be served in which order; exact where only the one or the other kind waits. */
+/** The estimated order in which the waiting completions are served. Exact if only one kind waits. */
 function orderIn(lane: Lane): Entry[] {
   const [singles, batches] = [lane.singles.order(), lane.batches.order()];
   if (lane.slots < 2) return [...singles, ...batches];
@@ -188,9 +189,9 @@ function orderIn(lane: Lane): Entry[] {
   return [...turns, ...first.slice(both), ...second.slice(both)];
 }
 
-/** Who waits: served in the order they came within a caller, and round and round among callers. */
+/** A waiting list: first come, first served within a caller, one turn after the other among callers. */
 class RoundRobin<T> {
-  /** By caller, in the order in which their turn comes. No list is empty. */
+  /** By caller, in the order of their turns. No list is empty. */
   readonly #waiting = new Map<string, T[]>();
   #size = 0;
 
@@ -214,7 +215,7 @@ class RoundRobin<T> {
     if (own.length === 0) this.#waiting.delete(caller);
   }
 
-  /** Takes out the one whose turn it is; its caller goes to the end of the round. */
+  /** Removes the entry whose turn it is. Its caller goes to the end of the round. */
   next(): T | undefined {
     const [first] = this.#waiting;
     if (first === undefined) return undefined;
@@ -239,10 +240,10 @@ class RoundRobin<T> {
   }
 }
 
-/** How much the newest measurement counts. */
+/** The weight of the newest measurement. */
 const WEIGHT = 0.3;
 
-/** How long a model is held for a completion, as it was measured lately. */
+/** A moving average of how long a completion holds its place. */
 class Durations {
   #averageMs: number | null = null;
 
@@ -252,9 +253,9 @@ class Durations {
   }
 
   /**
-   * Roughly until the `place`-th in the queue has its turn, in milliseconds; `null`: not measured.
+   * Estimated milliseconds until the turn of the `place`-th in the queue; `null`: not measured.
    *
-   * @param heldMs How long each of those that have the model now has had it.
+   * @param heldMs How long each holder has had its place.
    */
   until(place: number, heldMs: readonly number[]): number | null {
     const average = this.#averageMs;

@@ -3,6 +3,7 @@ export { parseArguments, quoted } from "./arguments.js";
 export {
   type JoinedSignal,
   joinedSignal,
+  Lazy,
   MAX_TIMER_MS,
   onAbort,
   TIMED_OUT,
@@ -20,7 +21,6 @@ export {
   toFoundryError,
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
-export { Lazy } from "./lazy.js";
 export * from "./limits.js";
 export { SecretMask } from "./secrets.js";
 export {

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import {
   type CacheHint,
   type ProtocolEra,
@@ -7,11 +8,11 @@ import {
 } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { z } from "zod";
-import { Lazy, LONGEST_ERROR, printable, VERSION } from "../lib/index.js";
-import { CallsInFlight } from "./calls-in-flight.js";
+import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
 import { type Backend, LAZY_METHODS } from "./request-handler.js";
+import type { ResourceOptions } from "./resources/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server, which whatever comes over the transport cannot harm. */
@@ -28,6 +29,10 @@ export interface ServerParts {
   readonly calls?: CallsInFlight | undefined;
   /** `modern` since protocol version 2026-07-28, which has no handshake. Default: `legacy`. */
   readonly era?: ProtocolEra | undefined;
+  /** Of which completions the host is notified. Default: as its era subscribes. */
+  readonly notifies?: ResourceOptions["notifies"] | undefined;
+  /** Whose calls these are, where several hosts share the queue. Default: one for all. */
+  readonly caller?: string | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -40,6 +45,8 @@ export function createServer({
   backend,
   calls = new CallsInFlight(),
   era = "legacy",
+  notifies = era === "modern" ? "all" : "subscribed",
+  caller,
 }: ServerParts): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
@@ -61,7 +68,7 @@ export function createServer({
       import("./handlers.js"),
       backend.get(),
     ]);
-    return createHandlers(loaded, { era, updated });
+    return createHandlers(loaded, { notifies, updated, caller });
   });
   for (const method of LAZY_METHODS) {
     server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
@@ -87,7 +94,7 @@ export function createServer({
 const ANY_PARAMS = { params: z.unknown() };
 
 /** Logs what is wrong with what a host sends, at a bounded rate. */
-function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
+export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
   const protocolErrors = new LogThrottle({
     warn: (fields, message) =>
       void backend.get().then(
@@ -144,4 +151,22 @@ export async function serveOverStdio({
   signal.addEventListener("abort", () => void stop(), { once: true });
   if (signal.aborted) void stop();
   await closed;
+}
+
+/** The calls of tools that have not been answered yet. */
+export class CallsInFlight {
+  readonly #calls = new Set<Promise<unknown>>();
+
+  add(call: Promise<unknown>): void {
+    this.#calls.add(call);
+    const done = (): void => void this.#calls.delete(call);
+    call.then(done, done);
+  }
+
+  /** Resolves when all have been answered, at the latest after so many milliseconds. */
+  async answered(withinMs: number): Promise<void> {
+    await waitFor(Promise.allSettled([...this.#calls]), { withinMs, ref: false });
+    // What a handler returns is sent some promises later.
+    await setImmediate();
+  }
 }

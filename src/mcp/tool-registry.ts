@@ -43,6 +43,7 @@ const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
 interface CallParts extends Backend {
+  readonly caller: string | undefined;
   readonly clock: Clock;
 }
 
@@ -83,13 +84,13 @@ async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
-  { client, log, policy, clock, secrets }: CallParts,
+  { client, log, policy, clock, secrets, caller }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
   const progress = reporterFor(request, clock);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
-    .call(given, { client, signal: request.signal, progress, policy })
+    .call(given, { client, signal: request.signal, progress, policy, caller })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
     .finally(() => progress.finish());
 

@@ -159,8 +159,7 @@ export const liteLlm: Engine = {
         "429",
       ),
       code: "SERVICE_BUSY",
-      says: "No deployments available",
-      passes: true,
+      says: /No deployments available[\s\S]*60 s/,
     },
     {
       what: "a prompt that does not fit the model behind it",
@@ -236,7 +235,7 @@ export const liteLlm: Engine = {
         "internal_server_error",
         "500",
       ),
-      code: "SERVICE_UNREACHABLE",
+      code: "SERVICE_BUSY",
       says: "Connection error",
       passes: true,
     },

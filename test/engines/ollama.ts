@@ -121,7 +121,7 @@ export const ollama: Engine = {
       status: 404,
       body: errorOf('model "llama3.2:3b" not found, try pulling it first', "not_found_error"),
       code: "MODEL_NOT_FOUND",
-      says: "llama3.2:3b",
+      says: "list_models",
     },
     {
       what: "a model for embeddings",

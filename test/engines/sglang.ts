@@ -228,7 +228,7 @@ export const sglang: Engine = {
         "[DONE]",
       ),
       code: "STREAM_INTERRUPTED",
-      says: "abort",
+      says: "broke off",
       text: "Hel",
     },
   ],

@@ -33,7 +33,11 @@ export async function startLiteLlm(python: string, config: string): Promise<Lite
       LITELLM_LOCAL_MODEL_COST_MAP: "True",
     },
   });
-  return { url: readySchema.parse(JSON.parse(firstLine)).url, pid, stop };
+  const { url } = readySchema.parse(JSON.parse(firstLine));
+  // Its first answer to a key takes seconds, which is not what is tested.
+  const headers = { authorization: `Bearer ${LITELLM_KEY}` };
+  await (await fetch(`${url}/v1/models`, { headers })).text();
+  return { url, pid, stop };
 }
 
 function writtenTo(folder: string, config: string): string {

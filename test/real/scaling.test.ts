@@ -2,6 +2,14 @@ import { existsSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type Completion,
+  type CompletionStream,
+  FoundryClient,
+  type FoundryClientOptions,
+  FoundryError,
+} from "../../src/index.js";
+import { failureText } from "../../src/mcp/tool.js";
 import { type Answer, Host } from "../e2e/host.js";
 import { TEXTS } from "../e2e/target.js";
 import { type Child, startChild } from "./child.js";
@@ -26,34 +34,50 @@ function skipped(title: string, reason: string): void {
 }
 
 /**
- * Two long answers at once, so one on each core; then the first core dies. An agent gets one whole
- * answer and one error with the text that came, and nothing that calls half a text whole.
+ * Two long answers at once, so one on each core; then the first core dies. One answer comes to its
+ * end, the other is an error with the text that came: half a text is never called whole.
  */
-async function killedInTheMiddle(host: Host, model: string, { first }: Machines): Promise<void> {
-  const answers: Promise<Answer>[] = [];
-  for (let number = 0; number < 2; number += 1) {
-    // The second one begins when the first one writes, since until then no core is busy.
-    await new Promise<void>((resolve) => {
-      const call = host.complete(
-        { ...LONG, model, join: false },
-        { onProgress: ({ message }) => /token/.test(message) && resolve() },
-      );
-      answers.push(call);
-      void call.finally(resolve);
-    });
-  }
-  await kill(first);
-  const [whole, broken] = (await Promise.all(answers)).sort(
-    (one, other) => Number(one.isError) - Number(other.isError),
-  );
+async function killedInTheMiddle(
+  options: FoundryClientOptions,
+  model: string,
+  { first }: Machines,
+): Promise<void> {
+  const client = new FoundryClient(options);
+  try {
+    const one = client.streamComplete({ ...LONG, model });
+    await firstText(one);
+    // The first core is busy now, which the router counts.
+    const other = client.streamComplete({ ...LONG, model });
+    await firstText(other);
+    await kill(first);
+    const ends = await Promise.all([one, other].map(endOf));
 
-  expect(whole).toMatchObject({
-    isError: false,
-    result: { status: "completed", finish_reason: "length" },
-  });
-  expect(broken).toMatchObject({ isError: true, result: { status: "interrupted" } });
-  expect(broken?.text).toContain("The sea rises");
-  expect(broken?.text).toContain("Id of the request in the service's log");
+    const [whole, broken] = ends.sort((a, b) => Number(a.words !== "") - Number(b.words !== ""));
+    expect(whole?.completion).toMatchObject({ status: "completed", finishReason: "length" });
+    expect(broken?.completion).toMatchObject({ status: "interrupted" });
+    expect(broken?.completion.text).toContain("The sea");
+    expect(broken?.words).toContain("Id of the request in the service's log");
+  } finally {
+    await client.close();
+  }
+}
+
+async function firstText(stream: CompletionStream): Promise<void> {
+  for (;;) {
+    const { done, value } = await stream[Symbol.asyncIterator]().next();
+    if (done === true || value.type === "text") return;
+  }
+}
+
+/** How it ended, with the words of an error for an agent. */
+async function endOf(stream: CompletionStream): Promise<{ completion: Completion; words: string }> {
+  let words = "";
+  try {
+    for await (const _ of stream);
+  } catch (thrown) {
+    words = thrown instanceof FoundryError ? failureText(thrown) : String(thrown);
+  }
+  return { completion: stream.snapshot(), words };
 }
 
 async function answersOf(host: Host, model: string, count: number): Promise<Answer[]> {
@@ -135,7 +159,7 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
   });
 
   test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
-    await killedInTheMiddle(host, "slow", machines);
+    await killedInTheMiddle({ endpoint: url, apiKey: LITELLM_KEY }, "slow", machines);
   });
 
   test("after that, each call is answered by the one that is left", async () => {
@@ -225,7 +249,7 @@ function describeHaproxy(command: string, machines: Machines): void {
   });
 
   test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
-    await killedInTheMiddle(host, first.models.slow.id, machines);
+    await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
   });
 
   test("after that, each call is answered by the one that is left", async () => {

@@ -96,4 +96,4 @@ export async function kill(service: RealService): Promise<void> {
 }
 
 /** A completion that is to be interrupted. Each token takes 0.1 s or more. */
-export const LONG = { prompt: "Go on.", max_tokens: 25 };
+export const LONG = { prompt: "Go on.", maxTokens: 30 };

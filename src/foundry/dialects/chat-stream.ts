@@ -5,7 +5,7 @@ import {
   type StreamEvent,
 } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
-import { Allowance } from "./allowance.js";
+import { Allowance } from "./chat-chunk.js";
 import { EventReader, type ParsedEvent } from "./chat-events.js";
 import { bodyOf, type Refused, refusalsIn } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";

@@ -1,7 +1,6 @@
 import leven from "leven";
 import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
-import type { Device, KnownModel } from "./model.js";
-import { parseModelId, shortName } from "./model-id.js";
+import { type Device, type KnownModel, parseModelId, shortName } from "./model.js";
 
 /**
  * Resolves what a user types (alias, name or id, in any case) to a model. Among several variants the

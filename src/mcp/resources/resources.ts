@@ -1,5 +1,4 @@
 import {
-  type ProtocolEra,
   ProtocolError,
   ProtocolErrorCode,
   ResourceNotFoundError,
@@ -33,7 +32,11 @@ const listParams = z.looseObject({
 });
 
 export interface ResourceOptions {
-  readonly era: ProtocolEra;
+  /**
+   * Of which completions the host is notified: of those that it subscribed to, of all, where something
+   * else keeps its subscriptions, or of none.
+   */
+  readonly notifies: "subscribed" | "all" | "none";
   /** Notifies the host that a resource has changed. */
   readonly updated: (uri: string) => Promise<void>;
   readonly clock?: Clock;
@@ -42,10 +45,10 @@ export interface ResourceOptions {
 /** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
 export function resourceHandlers(
   completions: Completions,
-  { era, updated, clock = systemClock }: ResourceOptions,
+  { notifies, updated, clock = systemClock }: ResourceOptions,
 ) {
   const updates = new ResourceUpdates(updated, clock);
-  const unfollow = follow(completions, updates, era);
+  const unfollow = follow(completions, updates, notifies);
   return {
     methods: {
       "resources/list": (params) => {
@@ -102,15 +105,15 @@ const TEMPLATES = [
   },
 ];
 
-/**
- * Follows the completions. A host of the modern era subscribes with `subscriptions/listen`, which the
- * SDK answers: it drops every update that no listener asked for.
- *
- * @returns what ends it.
- */
-function follow(completions: Completions, updates: ResourceUpdates, era: ProtocolEra): () => void {
+/** Follows the completions; returns what ends it. */
+function follow(
+  completions: Completions,
+  updates: ResourceUpdates,
+  notifies: ResourceOptions["notifies"],
+): () => void {
+  if (notifies === "none") return () => {};
   return completions.onChange((id, what) => {
-    if (era === "modern" && what === "started") {
+    if (notifies === "all" && what === "started") {
       for (const uriOf of Object.values(URIS)) updates.subscribe(id, uriOf(id));
     }
     updates.changed(id, what);

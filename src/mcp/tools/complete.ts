@@ -58,7 +58,10 @@ export const complete = defineTool({
   effect: "generates",
 
   async handle({ reply_within, join, ...given }, context) {
-    const { state, joined } = context.client.completions.start(requestOf(given), { join });
+    const { state, joined } = context.client.completions.start(requestOf(given), {
+      join,
+      caller: context.caller,
+    });
     const withinMs = replyWithinMs(reply_within, context.policy);
     return answered(await waitedFor(state, withinMs, context), joined);
   },

@@ -11,6 +11,7 @@ import {
   type JSONRPCRequest,
   ProtocolErrorCode,
   type Transport,
+  type TransportSendOptions,
 } from "@modelcontextprotocol/server";
 import { LONGEST_ERROR, truncate } from "../../lib/index.js";
 import { answerOf, mistakeOf } from "./json-rpc.js";
@@ -48,8 +49,20 @@ export class GuardedTransport implements Transport {
     await this.#inner.start();
   }
 
-  send(message: JSONRPCMessage): Promise<void> {
-    return this.#inner.send(bounded(message));
+  get sessionId(): string | undefined {
+    return this.#inner.sessionId;
+  }
+
+  setSupportedProtocolVersions(versions: string[]): void {
+    this.#inner.setSupportedProtocolVersions?.(versions);
+  }
+
+  setProtocolVersion(version: string): void {
+    this.#inner.setProtocolVersion?.(version);
+  }
+
+  send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    return this.#inner.send(bounded(message), options);
   }
 
   close(): Promise<void> {
