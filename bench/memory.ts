@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { ServerProcess } from "./server-process.js";
 
 const FIRST = 1000;
 const LAST = 10_000;
@@ -19,78 +20,35 @@ const MODEL = "qwen2.5-0.5b";
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const PROBE = new URL("heap-probe.mjs", import.meta.url).href;
 
-/** The lines of MCP, as far as they are needed here. */
-class Host {
-  readonly #server: ChildProcess;
-  readonly #answers = new Map<number, (message: Message) => void>();
-  #lastId = 0;
-
-  constructor(server: ChildProcess) {
-    this.#server = server;
-    if (server.stdout === null) throw new Error("the server has no stdout");
-    createInterface({ input: server.stdout }).on("line", (line) => {
-      const message = messageSchema.parse(JSON.parse(line));
-      if (message.id === undefined) return;
-      this.#answers.get(message.id)?.(message);
-      this.#answers.delete(message.id);
-    });
-  }
-
-  async request(method: string, params: object): Promise<unknown> {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    const answer = new Promise<Message>((resolve) => this.#answers.set(id, resolve));
-    this.#send({ id, method, params });
-    const { result, error } = await answer;
-    if (error !== undefined) throw new Error(`${method}: ${JSON.stringify(error)}`);
-    return result;
-  }
-
-  async call(name: string, given: object) {
-    const result = await this.request("tools/call", { name, arguments: given });
-    const { isError, content, structuredContent } = toolResultSchema.parse(result);
-    if (isError) throw new Error(`${name}: ${JSON.stringify(content)}`);
-    return structuredContent;
-  }
-
-  notify(method: string): void {
-    this.#send({ method });
-  }
-
-  #send(message: object): void {
-    this.#server.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
-  }
-}
-
-const messageSchema = z.looseObject({
-  id: z.number().optional(),
-  result: z.unknown().optional(),
-  error: z.unknown().optional(),
-});
-type Message = z.output<typeof messageSchema>;
-
 const toolResultSchema = z.looseObject({
   isError: z.boolean().default(false),
   content: z.unknown(),
   structuredContent: z.looseObject({ completion_id: z.string().optional() }),
 });
 
+async function call(host: ServerProcess, name: string, given: object) {
+  const result = await host.request("tools/call", { name, arguments: given });
+  const { isError, content, structuredContent } = toolResultSchema.parse(result);
+  if (isError) throw new Error(`${name}: ${JSON.stringify(content)}`);
+  return structuredContent;
+}
+
 /** One completion, in one of the ways in which hosts ask for them. */
-async function completion(host: Host, number: number): Promise<void> {
+async function completion(host: ServerProcess, number: number): Promise<void> {
   const request = { model: MODEL, prompt: `Tell me something about ${number}.`, max_tokens: 20 };
   if (number % 4 !== 0) {
-    await host.call("complete", request);
+    await call(host, "complete", request);
     return;
   }
-  const { completion_id } = await host.call("complete", { ...request, reply_within: 0 });
+  const { completion_id } = await call(host, "complete", { ...request, reply_within: 0 });
   const uri = `foundry://completions/${completion_id}`;
   await host.request("resources/subscribe", { uri });
-  await host.call("get_completion", { completion_ids: [completion_id], reply_within: 60 });
+  await call(host, "get_completion", { completion_ids: [completion_id], reply_within: 60 });
   await host.request("resources/read", { uri });
   if (number % 100 === 0) await host.request("resources/list", {});
 }
 
-async function completions(host: Host, from: number, to: number): Promise<void> {
+async function completions(host: ServerProcess, from: number, to: number): Promise<void> {
   let next = from;
   const caller = async (): Promise<void> => {
     while (next < to) {
@@ -119,28 +77,21 @@ const simulator = spawn(
   { stdio: ["ignore", "pipe", "ignore"] },
 );
 process.once("exit", () => simulator.kill());
-let server: ChildProcess | null = null;
+let host: ServerProcess | null = null;
 try {
-  server = spawn(process.execPath, ["--expose-gc", "--import", PROBE, MAIN], {
-    env: {
-      ...process.env,
-      FOUNDRY_ENDPOINT: await simulatorUrl(simulator),
-      FOUNDRY_LOG_LEVEL: "warn",
-    },
-    stdio: ["pipe", "pipe", "inherit", "ipc"],
-  });
+  const settings = {
+    FOUNDRY_ENDPOINT: await simulatorUrl(simulator),
+    FOUNDRY_LOG_LEVEL: "warn",
+  };
+  const args = ["--expose-gc", "--import", PROBE, MAIN];
+  host = new ServerProcess({ name: "ours", command: process.execPath, args }, settings, true);
+  const server = host.child;
   server.once("exit", (code) => {
     if (code === 0) return;
     process.stderr.write(`the server ended with ${code}\n`);
     process.exit(1);
   });
-  const host = new Host(server);
-  await host.request("initialize", {
-    protocolVersion: "2025-06-18",
-    capabilities: {},
-    clientInfo: { name: "bench", version: "1" },
-  });
-  host.notify("notifications/initialized");
+  await host.initialize();
 
   const startedAt = performance.now();
   await completions(host, 0, FIRST);
@@ -162,6 +113,6 @@ try {
   );
   process.exitCode = Math.abs(ratio - 1) <= MOST_CHANGE ? 0 : 1;
 } finally {
-  server?.stdin?.end();
+  await host?.close();
   simulator.kill();
 }

@@ -5,16 +5,37 @@
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
+import { TOOL_LISTINGS } from "../src/mcp/listings.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 
 rmSync(dist, { recursive: true, force: true });
 
-/** Leaves out the parts of two dependencies that are imported with the rest and never used. */
+const withServer: Plugin = {
+  name: "with-server",
+  setup({ onResolve }) {
+    onResolve({ filter: /[\\/]commands[\\/]serve\.js$/ }, () => ({
+      path: "./serve.js",
+      external: true,
+    }));
+  },
+};
+
+/** Makes the JSON Schemas of the tools now, so that a starting server need not. */
+const withToolListings: Plugin = {
+  name: "with-tool-listings",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]mcp[\\/]listings\.ts$/ }, () => ({
+      contents: `export const TOOL_LISTINGS = ${JSON.stringify(TOOL_LISTINGS)};`,
+    }));
+  },
+};
+
+/** Leaves out the parts of three dependencies that are imported with the rest and never used. */
 const withoutUnusedParts: Plugin = {
   name: "without-unused-parts",
   setup({ onLoad }) {
@@ -22,6 +43,19 @@ const withoutUnusedParts: Plugin = {
     onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: 'export { default as en } from "./en.js";',
     }));
+    // The MCP SDK validates what a user fills into a form, and this server shows none.
+    onLoad(
+      { filter: /[\\/]@modelcontextprotocol[\\/]server[\\/]dist[\\/]shimsNode\.mjs$/ },
+      () => ({
+        contents: `
+        export { default as process } from "node:process";
+        export class DefaultJsonSchemaValidator {
+          getValidator() {
+            throw new Error("JSON Schema validation is not part of this build");
+          }
+        }`,
+      }),
+    );
     // undici exports fetch, WebSocket and more; src/http uses only these two.
     onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, () => ({
       contents: `module.exports = {
@@ -41,20 +75,45 @@ const options = {
   format: "esm",
   metafile: true,
   legalComments: "none",
-  plugins: [withoutUnusedParts],
+  // Names stay, so that a stack in a log can be read.
+  minifyWhitespace: true,
+  minifySyntax: true,
   // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
 } as const satisfies BuildOptions;
 
-const { metafile } = await build({
+/** By name: the modules that the server imports while it runs. */
+const lateModules = new Map<string, string>();
+const withLateModules: Plugin = {
+  name: "with-late-modules",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const source = join(resolveDir, path.replace(/\.js$/, ".ts"));
+      const name = basename(source, ".ts");
+      lateModules.set(name, source);
+      return { path: `./chunks/${name}.js`, external: true };
+    });
+  },
+};
+
+// What a host waits for is one file: each further one costs the start a millisecond or two.
+const server = await build({
+  ...options,
+  entryPoints: { serve: "src/commands/serve.ts" },
+  plugins: [withLateModules, withToolListings, withoutUnusedParts],
+});
+const all = await build({
   ...options,
   entryPoints: {
     main: "src/main.ts",
     index: "src/index.ts",
     simulator: "packages/simulator/src/index.ts",
+    ...Object.fromEntries([...lateModules].map(([name, path]) => [`chunks/${name}`, path])),
   },
+  plugins: [withServer, withToolListings, withoutUnusedParts],
   // Code that the executable, the library and the simulator share is written once, into chunks.
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
@@ -73,7 +132,10 @@ for (const project of ["tsconfig.build.json", "packages/simulator/tsconfig.build
 const types = join(dist, "types");
 const reachable = typesReachableFrom(join(types, "index.d.ts"));
 keepOnly(typesReachableFrom(join(types, "simulator", "index.d.ts"), reachable), types);
-writeFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), licensesOf(metafile));
+writeFileSync(
+  join(dist, "THIRD-PARTY-LICENSES.txt"),
+  licensesOf({ ...server.metafile.inputs, ...all.metafile.inputs }),
+);
 
 /** The files that the types of an entry point consist of; the rest is not exported. */
 function typesReachableFrom(file: string, found = new Set<string>()): Set<string> {
@@ -93,7 +155,7 @@ function keepOnly(files: ReadonlySet<string>, folder: string): void {
 }
 
 /** Name, version and licence text of every package that went into the bundles. */
-function licensesOf({ inputs }: Metafile): string {
+function licensesOf(inputs: Metafile["inputs"]): string {
   const folders = new Set(
     Object.keys(inputs).flatMap((path) => {
       const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path);

@@ -1,10 +1,7 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
-import { escapeUnprintable, SecretMask } from "./lib/index.js";
+import { escapeUnprintable, type LogLevel, SecretMask } from "./lib/index.js";
 import { unblock } from "./platform/index.js";
-
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The part of pino that this package uses; any pino logger fits. */
 export interface Logger {

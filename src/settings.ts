@@ -6,10 +6,10 @@ import {
   endpointFault,
   FoundryError,
   jsonFrom,
+  LOG_LEVELS,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
-import { LOG_LEVELS } from "./log.js";
 
 /**
  * The one place that knows an environment variable. Each setting is a row of this table: its
@@ -83,7 +83,7 @@ export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
     "found",
-    "base URL of the service, with or without /v1 or a final slash. The server then uses this address only and neither searches for nor starts a service",
+    "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
     z
@@ -176,6 +176,11 @@ export const SETTINGS = {
     wholeNumber(WHOLE_NUMBERS.maxTokens),
     "1024",
     "token limit of an answer if the call sets no max_tokens",
+  ),
+  FOUNDRY_HTTP_KEY: setting(
+    z.string().min(16, "at least 16 characters"),
+    "none",
+    "bearer token that clients of `serve --http` must send. Required for every address that other machines reach",
   ),
   FOUNDRY_LOG_LEVEL: setting(
     z
@@ -287,7 +292,11 @@ export function parsedFlags<T>(parse: () => { readonly values: T }, action: stri
   }
 }
 
-const SECRETS: ReadonlySet<string> = new Set<SettingName>(["FOUNDRY_API_KEY", "FOUNDRY_HEADERS"]);
+const SECRETS: ReadonlySet<string> = new Set<SettingName>([
+  "FOUNDRY_API_KEY",
+  "FOUNDRY_HEADERS",
+  "FOUNDRY_HTTP_KEY",
+]);
 
 /** Variables as other programs may have them, which we start: without what is meant for a service. */
 export function withoutSecrets(

@@ -8,6 +8,8 @@ Usage: foundry-local-mcp [command] [flags]
 
 Commands
   serve      speak MCP over stdin and stdout; the default, and what a host starts
+             serve --http [HOST:PORT] serves many hosts over HTTP instead, by
+             default at 127.0.0.1:8765
   demo       show what it does, on a simulated Foundry Local or on FOUNDRY_ENDPOINT
   doctor     say what is there, what is wrong, and what to do (doctor --help)
   simulate   be a Foundry Local for tests and for machines without one (simulate --help)

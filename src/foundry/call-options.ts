@@ -29,11 +29,7 @@ export const signalOption = { signal: signal.optional() };
 export const callFields = { ...signalOption, onStatus: listener.optional() };
 
 export const callOptions = optionsOf(callFields);
-export const streamOptions = optionsOf({
-  ...callFields,
-  id: z.string().optional(),
-  admit: listener.optional(),
-});
+export const streamOptions = optionsOf({ ...callFields, id: z.string().optional() });
 
 /** What is wished of a load, without whose call it is. */
 export const loadWishFields = {

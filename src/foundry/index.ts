@@ -1,19 +1,17 @@
 /** @internal For `jobs`, whose options are checked the same way. */
 export { listener, loadWishFields, optionsOf, signalOption, withinMs } from "./call-options.js";
 export {
-  type Admit,
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
   type CompletionRequest,
   type CompletionStatus,
-  type CompletionStream,
   type CompletionTiming,
   type CompletionUsage,
-  type Wish,
+  type ServiceCompletion,
 } from "./completion/index.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
-export { completionFields, promptProblem } from "./completion/request-schema.js";
+export { checkPrompt, completionFields } from "./completion/request.js";
 /** @internal For `doctor`. */
 export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";

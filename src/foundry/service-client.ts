@@ -11,15 +11,13 @@ import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
 import { callOptions, loadOptions, streamOptions, unloadOptions } from "./call-options.js";
 import {
-  type Admit,
-  type CompletionEvent,
   CompletionProgress,
   type CompletionRequest,
-  CompletionStream,
   completionFields,
   completionRequestSchema,
+  Metrics,
   prepareMessages,
-  runCompletion,
+  ServiceCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
 import type { Diagnosis } from "./diagnosis.js";
@@ -27,7 +25,6 @@ import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
-import { Metrics } from "./metrics.js";
 import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
 import type { StatusUpdate } from "./status.js";
@@ -40,12 +37,9 @@ export interface CallOptions {
   readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
 }
 
-/** What a layer above adds to a completion. */
 export interface StreamOptions extends CallOptions {
-  /** @internal By which it is known. Default: a new one. */
+  /** @internal Id of the completion. Default: a new one. */
   readonly id?: string | undefined;
-  /** @internal Asked before the model is loaded or used. */
-  readonly admit?: Admit | undefined;
 }
 
 export interface LoadOptions extends CallOptions {
@@ -113,28 +107,29 @@ export class ServiceClient {
     this.#current = new CurrentService(options, machine);
   }
 
-  /** A completion, which begins when its events are read. */
-  streamComplete(request: CompletionRequest, options: StreamOptions = {}): CompletionStream {
+  /** A completion that the caller prepares, queues and runs. */
+  openCompletion(request: CompletionRequest, options: StreamOptions = {}): ServiceCompletion {
     const checked = parseArguments(completionRequestSchema, request);
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
-    const progress = new CompletionProgress(characters, now, options.id);
-    progress.warnings.push(...warnings);
-    const run = (signal: AbortSignal): AsyncGenerator<CompletionEvent, void> =>
-      runCompletion(checked, messages, progress, {
-        current: this.#current,
-        onStatus: options.onStatus,
-        admit: options.admit,
-        maxTokens: this.#options.maxTokens ?? 1024,
-        stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
-        now,
-        signal,
-      });
-    return new CompletionStream(
-      (leaving) => this.#counted(run, progress, leaving, options.signal),
-      progress,
-    );
+    return new ServiceCompletion({
+      request: checked,
+      messages,
+      progress: new CompletionProgress(characters, now, options.id, warnings),
+      current: this.#current,
+      onStatus: options.onStatus,
+      maxTokens: this.#options.maxTokens ?? 1024,
+      stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
+      now,
+      closing: this.#closing.signal,
+      signal: options.signal,
+      onEnd: ({ id, status, usage }) => {
+        const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
+        this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
+        this.#log.info({ completion: id, status, usage }, "completion ended");
+      },
+    });
   }
 
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
@@ -288,30 +283,6 @@ export class ServiceClient {
   #asEnded(error: FoundryError, signal: AbortSignal | undefined): FoundryError {
     const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
     return isOurs && error.code === "CANCELLED" ? closedError() : error;
-  }
-
-  async *#counted(
-    run: (signal: AbortSignal) => AsyncGenerator<CompletionEvent, void>,
-    progress: CompletionProgress,
-    leaving: AbortSignal,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<CompletionEvent, void> {
-    const end = this.#endOf(leaving, signal);
-    try {
-      yield* run(end.signal);
-    } catch (error) {
-      // The reader has left, so the error has no receiver.
-      if (leaving.aborted && toFoundryError(error).code === "CANCELLED") return;
-      throw this.#asEnded(toFoundryError(error), signal);
-    } finally {
-      end.dispose();
-      // It failed before it began: no endpoint is set.
-      if (!progress.hasEnded) progress.end("failed");
-      const { status, usage } = progress.snapshot();
-      const outcome = status === "completed" || status === "interrupted" || status === "cancelled";
-      this.#metrics.ended(outcome ? status : "failed", usage.outputTokens ?? 0);
-      this.#log.info({ completion: progress.id, status, usage }, "completion ended");
-    }
   }
 }
 

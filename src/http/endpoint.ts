@@ -33,9 +33,20 @@ export function isLoopback(endpoint: string): boolean {
 }
 
 /**
- * `http://localhost:5273/v1/` and the like as a base without slash and without `/v1`, which the
- * routes bring themselves.
+ * What users copy behind the base: `/v1`, routes below it, and routes of Foundry Local, Ollama and LM
+ * Studio beside it.
+ */
+const COPIED_ROUTE =
+  /(?:\/v1)?\/+chat\/+completions$|\/v1(?:\/+(?:completions|models|responses|embeddings))?$|\/openai\/status$|\/api\/(?:chat|generate|tags|v0(?:\/.*)?)$/i;
+
+/**
+ * The base of a copied address, without slashes at its end and without `/v1`, which the requests
+ * bring themselves.
+ *
+ * @example
+ * normalizeEndpoint("http://localhost:1234/v1/chat/completions/"); // "http://localhost:1234"
+ * normalizeEndpoint("https://gateway.example/api/v1"); // "https://gateway.example/api"
  */
 export function normalizeEndpoint(endpoint: string): string {
-  return endpoint.trim().replace(/\/+$/, "").replace(/\/v1$/i, "").replace(/\/+$/, "");
+  return endpoint.trim().replace(/\/+$/, "").replace(COPIED_ROUTE, "").replace(/\/+$/, "");
 }

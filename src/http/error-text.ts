@@ -1,39 +1,39 @@
 import { z } from "zod";
-import { jsonFrom, printable, SEARCHED_OF_BODY } from "../lib/index.js";
+import {
+  jsonFrom,
+  printable,
+  SEARCHED_OF_BODY,
+  SEARCHED_OF_MESSAGE,
+  withoutAnsi,
+} from "../lib/index.js";
+import { type ErrorWords, wordsOfError } from "./error-words.js";
 
 const MAX_CHARACTERS = 500;
-
-/** More of them fill the line several times. */
-const MOST_DETAILS = 20;
-
-const said = z.string().trim().min(1);
-
-/** The places in which services put the message, in the order in which they are asked. */
-const errorBody = z.union([
-  z.object({ error: z.object({ message: said }) }).transform((body) => body.error.message),
-  z.object({ error: said }).transform((body) => body.error),
-  z.object({ message: said }).transform((body) => body.message),
-  z.object({ detail: said }).transform((body) => body.detail),
-  z
-    .object({ detail: z.array(z.unknown()).transform((all) => all.slice(0, MOST_DETAILS)) })
-    .pipe(z.object({ detail: z.array(z.object({ msg: said })).min(1) }))
-    .transform((body) => body.detail.map((each) => each.msg).join("; ")),
-  z.object({ title: said }).transform((body) => body.title),
-  said,
-]);
 
 /**
  * What an answer says went wrong: one line of at most 500 characters, never markup, never empty.
  *
  * @param statusText What to say when the body says nothing.
  */
-export function errorTextOf(body: string, contentType: string, statusText: string): string {
-  const start = body.slice(0, SEARCHED_OF_BODY);
-  const text = isHtml(body, contentType)
-    ? htmlTitle(start)
-    : (jsonMessage(body) ?? frameworkMessage(start) ?? cutJsonMessage(start) ?? start);
+export const errorTextOf = (body: string, contentType: string, statusText: string): string =>
+  oneLine(errorWordsOf(body, contentType, statusText).text, MAX_CHARACTERS);
+
+/** The same with the types and codes of the error, and with all of the text that is searched. */
+export function errorWordsOf(body: string, contentType: string, statusText: string): ErrorWords {
+  const { text, kinds } = wordsInBody(body, contentType);
   const shown = withoutMarkup(text.slice(0, SEARCHED_OF_BODY));
-  return oneLine(shown) || oneLine(statusText) || "no message";
+  const words = oneLine(shown, SEARCHED_OF_MESSAGE) || oneLine(statusText, SEARCHED_OF_MESSAGE);
+  return { text: words || "no message", kinds };
+}
+
+function wordsInBody(body: string, contentType: string): ErrorWords {
+  const start = body.slice(0, SEARCHED_OF_BODY);
+  if (isHtml(body, contentType)) return { text: htmlTitle(start), kinds: [] };
+  // An engine that has begun a stream of events sends its error as one.
+  const value = jsonFrom(body.replace(/^\s*(?:event:[^\n]*\n)?(?:data|error):\s*(?=[{["])/, ""));
+  if (value !== undefined) return jsonWords(value, body);
+  const text = frameworkMessage(start) ?? cutJsonMessage(start);
+  return text === null ? wordsOfError(start) : { text, kinds: [] };
 }
 
 /** Whether an answer is a page for a browser, whatever it calls itself. */
@@ -47,14 +47,13 @@ function htmlTitle(page: string): string {
   return title || "an HTML page";
 }
 
-function jsonMessage(body: string): string | null {
-  const value = jsonFrom(body);
-  if (value === undefined) return null;
-  const parsed = errorBody.safeParse(value);
-  if (parsed.success) return parsed.data;
+function jsonWords(value: unknown, body: string): ErrorWords {
+  const words = wordsOfError(value);
+  if (words.text !== "") return words;
+  const names = words.kinds.filter((kind) => !/^\d+$/.test(kind));
   // Valid, but without a message: `{}` and `null` say nothing, the rest is better than nothing.
-  const isEmpty = value === null || /^[\s{}[\]"]*$/.test(body);
-  return isEmpty ? "" : body.slice(0, SEARCHED_OF_BODY);
+  const isEmpty = value === null || /^(?:[\s{}[\]":,]|null|error)*$/.test(body);
+  return { ...words, text: names.join(" ") || (isEmpty ? "" : body.slice(0, SEARCHED_OF_BODY)) };
 }
 
 /** oatpp writes `server=…\ncode=…\ndescription=…\nmessage=…`, the message last, of any length. */
@@ -69,13 +68,20 @@ function cutJsonMessage(text: string): string | null {
   // `[json.exception.type_error.302] type must be …` is text that begins with a bracket.
   if (!/^\s*(?:\{|\[\s*(?:[[{"]|$))/.test(text)) return null;
   const raw = /"(?:message|error|detail|title)"\s*:\s*"((?:[^"\\]|\\.)*)/.exec(text)?.[1];
-  if (raw === undefined) return "an answer that was cut off";
+  if (raw === undefined) return pythonMessage(text) ?? "an answer that was cut off";
   try {
     return z.string().parse(JSON.parse(`"${raw}"`));
   } catch {
     return raw;
   }
 }
+
+/** A dictionary that Python printed has the quotes of Python. */
+const pythonMessage = (text: string): string | null =>
+  /'(?:message|error|detail)'\s*:\s*(?:'((?:[^'\\]|\\.)+)|"((?:[^"\\]|\\.)+))/
+    .exec(text)
+    ?.slice(1)
+    .find((each) => each !== undefined) ?? null;
 
 /** Only names of HTML elements: `std::vector<int>` is part of many a native message. */
 function withoutMarkup(text: string): string {
@@ -86,5 +92,5 @@ function withoutMarkup(text: string): string {
 }
 
 /** One line without control characters and without runs of blanks. */
-const oneLine = (text: string): string =>
-  printable(text.replace(/\s+/g, " ").trimStart(), MAX_CHARACTERS).replace(/ {2,}/g, " ");
+const oneLine = (text: string, longest: number): string =>
+  printable(withoutAnsi(text).replace(/\s+/g, " ").trimStart(), longest).replace(/ {2,}/g, " ");

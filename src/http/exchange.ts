@@ -157,7 +157,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     // Asking again is harmless only if the service does nothing twice because of it.
     const isRetryable = phase === "first_byte" && request.method === "GET";
     return setTimeout(
-      () => this.abort(timeoutError(phase, limitMs, baseUrl, isRetryable)),
+      () => this.abort(timeoutError(phase, limitMs, baseUrl, isRetryable, this.#status)),
       Math.min(limitMs, MAX_TIMER_MS),
     );
   }

@@ -157,12 +157,16 @@ const WAITED_FOR: Readonly<Record<TimeoutPhase, string>> = {
   whole: "did not finish its answer",
 };
 
-/** @param isRetryable Whether nothing is lost or doubled when the same is asked again. */
+/**
+ * @param isRetryable Whether nothing is lost or doubled when the same is asked again.
+ * @param status Of the answer that had begun.
+ */
 export function timeoutError(
   phase: TimeoutPhase,
   limitMs: number,
   baseUrl: string,
   isRetryable: boolean,
+  status: number | null = null,
 ): FoundryError {
   if (phase === "connect" && baseUrl.startsWith("https:")) {
     return new FoundryError(
@@ -182,6 +186,7 @@ export function timeoutError(
     {
       phase,
       retryable: isRetryable,
+      ...(status === null ? {} : { status }),
       action:
         phase === "connect"
           ? "Check that the service is running and reachable from here."

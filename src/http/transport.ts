@@ -1,7 +1,11 @@
 import { STATUS_CODES } from "node:http";
 import {
+  cancelledError,
   closedError,
+  LONGEST_REDIRECT,
   MAX_LIST_BYTES,
+  MOST_REDIRECTS,
+  printable,
   SecretMask,
   SHORT_REQUEST_MS,
   toFoundryError,
@@ -9,15 +13,15 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
-import { Circuit } from "./circuit.js";
 import { Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
-import { errorTextOf } from "./error-text.js";
+import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
+import { redirectedPath, redirectTarget } from "./redirect.js";
 import { requestIdOf, retryAfterOf } from "./request-id.js";
-import { type Attempt, BusyAnswer, isBusy, withRetries } from "./resilience.js";
+import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
   EventStream,
@@ -105,7 +109,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status) && spec.anyStatus !== true) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
@@ -133,7 +137,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const { limits } = spec;
         const maxBytes = this.#maxBodyBytes;
@@ -163,7 +167,7 @@ export class HttpTransport {
         const exchange = await this.#send(call, attempt);
         const head = await exchange.head;
         if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this.secrets));
+          throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const pieces = readPieces(exchange, silenceWatch(call, exchange));
         void exchange.over.then(() => scope.dispose());
@@ -230,8 +234,19 @@ export class HttpTransport {
     });
   }
 
-  /** Resolves when the answer has begun, or when it is known that it will be waited for. */
-  async #send({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
+  /** Resolves when the answer has begun. Redirects within the endpoint are followed. */
+  async #send(call: Call, attempt: Attempt): Promise<Exchange> {
+    let { request } = call;
+    for (let redirects = 0; ; redirects += 1) {
+      const exchange = await this.#sendOnce({ ...call, request }, attempt);
+      const path = redirectedPath(this.#endpoint, request.path, await exchange.head);
+      if (path === null || redirects === MOST_REDIRECTS) return exchange;
+      exchange.abort(cancelledError());
+      request = { ...request, path };
+    }
+  }
+
+  async #sendOnce({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
     const isGuarded = spec.retry !== false;
     if (isGuarded) this.#circuit.throwIfOpen();
     // Before the circuit and all limits: how long it waits for its turn is our own doing.
@@ -272,24 +287,26 @@ async function refusal(
   attempt: Attempt,
   exchange: Exchange,
   head: Head,
-  secrets: SecretMask,
+  { secrets, baseUrl }: Pick<HttpTransport, "secrets" | "baseUrl">,
 ): Promise<HttpFailure> {
   const { spec } = call;
   // Services and proxies quote what they were sent, whatever the status.
   const body = secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
   const contentType = head.headers["content-type"] ?? "";
   const { location } = head.headers;
+  const target = head.status < 400 ? redirectTarget(location, baseUrl) : null;
   const statusText =
-    location === undefined
+    target === null
       ? head.statusText || (STATUS_CODES[head.status] ?? "")
-      : `redirected to ${location}`;
+      : printable(`redirected to ${target}`, LONGEST_REDIRECT);
+  const said = target === null ? body : "";
+  const words = errorWordsOf(said, said === "" ? "" : contentType, secrets.hide(statusText));
   return {
     method: spec.method,
     path: spec.path,
     status: head.status,
-    message: secrets.hide(
-      errorTextOf(location === undefined ? body : "", contentType, secrets.hide(statusText)),
-    ),
+    message: secrets.hide(words.text),
+    kinds: words.kinds.map((kind) => secrets.hide(kind)),
     body,
     retryAfterMs: attempt.retryAfterMs,
   };

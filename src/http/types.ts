@@ -19,8 +19,10 @@ export interface HttpFailure {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  /** What the body says went wrong, by {@link errorTextOf}: never markup, at most 500 characters. */
+  /** What the body says went wrong, by {@link errorWordsOf}: one line, never markup. */
   readonly message: string;
+  /** The types and codes in the body. */
+  readonly kinds?: readonly string[];
   /** The body, as far as it was read. For the log. */
   readonly body: string;
   /** Parsed `Retry-After`, in milliseconds. */
@@ -105,7 +107,7 @@ export interface RetryOptions {
   readonly retries?: number;
   /** Longest first pause, in milliseconds; doubles with each retry, with full jitter. Default 200. */
   readonly initialPauseMs?: number;
-  /** Longest pause, and the bound up to which `Retry-After` is obeyed. Default 10 000. */
+  /** Longest pause. After a longer `Retry-After` the request is not sent again. Default 10 000. */
   readonly maxPauseMs?: number;
 }
 

@@ -3,7 +3,6 @@ import {
   type CallOptions,
   type Completion,
   type CompletionRequest,
-  type CompletionStream,
   type Diagnosis,
   type Health,
   type LoadOptions,
@@ -20,35 +19,31 @@ import {
 } from "../foundry/index.js";
 import { parseArguments, WHOLE_NUMBERS } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
-import {
-  BATCH_LIMIT,
-  Batches,
-  type BatchResult,
-  batchResults,
-  type CompleteBatchOptions,
-} from "./batches/index.js";
+import type { BatchResult } from "./batch.js";
+import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
+import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 
-/** How to reach a service, how patient to be with it, and how much to ask of it at once. */
+/** How to reach a service, its time limits, and how many requests it gets at once. */
 export interface FoundryClientOptions extends ServiceOptions {
   /**
    * Generations at once per model. Default `"auto"`: 1 on the old service and on core 1.x, 4 on
    * core 2.x and on other engines.
    */
   readonly concurrency?: number | "auto" | undefined;
-  /** Completions that may wait for their turn; one more is refused with `QUEUE_FULL`. Default 64. */
+  /** Completions that may wait; a further one is refused with `QUEUE_FULL`. Default 64. */
   readonly queueLimit?: number | undefined;
 }
 
 /**
- * A client of Foundry Local, whichever of its servers answers. Without an endpoint it finds the one of
- * this machine when it is first needed, starts it where it is only installed, and follows it when it
- * moves. Every method rejects with a {@link FoundryError}; the codes named below are those that are
- * particular to it, and all can also meet `NO_ENDPOINT`, `SERVICE_UNREACHABLE`, `CIRCUIT_OPEN`,
+ * A client of Foundry Local and of other engines. Without an endpoint it finds the service of this
+ * machine when it is first needed, starts an installed one, and finds it again when it moves. Every
+ * method rejects with a {@link FoundryError}. The codes named below are particular to the method; each
+ * method can also reject with `NO_ENDPOINT`, `SERVICE_UNREACHABLE`, `CIRCUIT_OPEN`,
  * `NOT_FOUNDRY`, `TIMEOUT`, `CANCELLED`, `CLIENT_CLOSED`.
  *
- * Completions wait in a queue in front of each model, and can outlive the call that started them.
+ * Completions wait in the queue of their model, and can outlive the call that started them.
  *
  * @example
  * const client = new FoundryClient();
@@ -60,7 +55,7 @@ export class FoundryClient {
   readonly completions: Completions;
   /** Loads and downloads that outlive a call: `start`, `wait`, `stop`. */
   readonly loads: Loads;
-  /** @internal For the tool, whose batches go on from call to call. */
+  /** @internal For the tool: its batches continue from call to call. */
   readonly batches: Batches;
   readonly #service: ServiceClient;
   #closing: Promise<unknown> | null = null;
@@ -75,17 +70,17 @@ export class FoundryClient {
   }
 
   /**
-   * Completes a prompt or a conversation, loading the model first where that is needed. Waits for the
-   * whole answer, however long it takes; only silence is limited (`stallTimeoutMs`).
+   * Completes a prompt or a conversation. Loads the model first if needed. Waits for the whole answer;
+   * only the silence of the service is limited (`stallTimeoutMs`).
    *
    * @throws FoundryError `INVALID_ARGUMENT`, `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`,
    *   `MODEL_CANNOT_CHAT`, `CONTEXT_LENGTH_EXCEEDED`, `INFERENCE_FAILED`, `STREAM_INTERRUPTED`,
-   *   `SERVER_CRASHED`. The text that came before a failure is to be had from `streamComplete`.
+   *   `SERVER_CRASHED`. `streamComplete` has the text that came before a failure.
    */
   async complete(request: CompletionRequest, options: CallOptions = {}): Promise<Completion> {
     const stream = this.streamComplete(request, options);
     for await (const _event of stream) {
-      // All that matters is in the snapshot.
+      // The snapshot has the result.
     }
     return stream.snapshot();
   }
@@ -100,20 +95,17 @@ export class FoundryClient {
    * }
    */
   streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
-    return this.#service.streamComplete(request, {
-      ...options,
-      admit: this.completions.admission(),
-    });
+    return this.completions.stream(request, options);
   }
 
   /**
-   * Completes many requests, and gives each result as it comes. One that fails, or that is no request
-   * at all, fails alone: then `state.error` says why. Leaving the loop stops the rest. It begins when it
-   * is first iterated.
+   * Completes many requests, and yields each result when it has ended. A failure or an invalid request
+   * does not affect the others: `state.error` says why. Leaving the loop stops the others. The batch
+   * begins when it is first iterated.
    *
    * @param requests 1 to 500.
-   * @throws FoundryError `INVALID_ARGUMENT` for none or too many of them, or an unfit `concurrency`; at
-   *   the first step `QUEUE_FULL` when too many batches are under way.
+   * @throws FoundryError `INVALID_ARGUMENT` for none or too many of them, or an invalid `concurrency`; at
+   *   the first step `QUEUE_FULL` when too many batches are in progress.
    * @example
    * for await (const { index, state } of client.completeBatch(requests)) {
    *   answers[index] = state.error?.message ?? state.text;
@@ -129,20 +121,20 @@ export class FoundryClient {
   }
 
   /**
-   * All models the service has: of both its families, downloaded or not, in its order.
+   * All models of the service, downloaded or not, in its order.
    *
-   * @throws FoundryError `INVALID_RESPONSE` when it does not answer what Foundry Local answers.
+   * @throws FoundryError `INVALID_RESPONSE` if the answer is not a list of models.
    */
   listModels(options: CallOptions = {}): Promise<ModelListResult> {
     return this.#service.listModels(options);
   }
 
   /**
-   * Loads a model by alias, name or id. Waits until it is in memory, at most `loadTimeoutMs`. Giving
-   * up does not stop the service from loading it.
+   * Loads a model by alias, name or id. Waits until it is in memory, at most `loadTimeoutMs`. The
+   * service continues a load whose wait has ended.
    *
-   * With `download` it is downloaded first where it is missing, which has no time limit but that of
-   * standing still (`downloadStallMs`).
+   * With `download`, a missing model is downloaded first. Only the time without progress is limited
+   * (`downloadStallMs`).
    *
    * @throws FoundryError `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`, `EP_UNAVAILABLE`,
    *   `INSUFFICIENT_MEMORY`, `INSUFFICIENT_DISK`, `DOWNLOAD_FAILED`, `UNSUPPORTED_BY_SERVER` where the
@@ -162,8 +154,8 @@ export class FoundryClient {
   }
 
   /**
-   * How the service is. Rejects for wrong options only: what is wrong with the service stands in
-   * `problems`, each with its fix.
+   * The health of the service. Rejects only for wrong options: `problems` has what is wrong with the
+   * service, each with its fix.
    */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
     const health = await this.#service.healthCheck(options);
@@ -194,7 +186,7 @@ const clientOptions = optionsOf({
   queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
 });
 
-/** What clients of the OpenAI API call these options. */
+/** The names of these options in clients of the OpenAI API. */
 const OTHER_NAMES = {
   baseURL: "endpoint",
   url: "endpoint",
@@ -209,7 +201,7 @@ const OTHER_NAMES = {
 function checkedOptions(given: FoundryClientOptions): FoundryClientOptions {
   parseArguments(clientOptions, given, {
     noun: "option",
-    // Of an endpoint that is no URL, a part may be a password.
+    // An endpoint that is not a URL may contain a password.
     secrets: new Set(["apiKey", "headers", "endpoint"]),
     otherNames: OTHER_NAMES,
   });
@@ -222,7 +214,7 @@ const batchOptions = optionsOf({
   concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
 });
 
-/** What has to fit before anything begins; each request is checked alone. */
+/** Checked before the batch begins. Each request is checked by itself. */
 const batchArguments = z.object({
   requests: z
     .array(z.unknown(), "a list of requests")

@@ -1,15 +1,10 @@
-import type { CompletionRequest, CompletionStream, StreamOptions } from "../foundry/index.js";
+import type { ServiceClient } from "../foundry/index.js";
 import type { Logger } from "../log.js";
-import type { RunEvent } from "./completion-run.js";
-import type { CompletionState } from "./completion-state.js";
-import type { StoreLimits } from "./completion-store.js";
-import type { Turn } from "./gated-stream.js";
+import type { CompletionState, RunEvent, StoreLimits } from "./completion-store.js";
+import type { Gate } from "./completion-stream.js";
 
-/** What completions run on. */
-export interface Completer {
-  streamComplete(request: CompletionRequest, options?: StreamOptions): CompletionStream;
-  stopsWhenLeft(): Promise<boolean | null>;
-}
+/** What completions run on. @internal */
+export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft">;
 
 export interface CompletionsOptions {
   /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
@@ -17,9 +12,9 @@ export interface CompletionsOptions {
   /** Completions that may wait. Default 64. */
   readonly queueLimit?: number | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
-  /** Milliseconds that only grow. For tests. */
+  /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
-  /** Of listeners that throw. Default: none. */
+  /** Logs listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }
 
@@ -27,21 +22,23 @@ export interface CompletionsOptions {
 export type Change = RunEvent["type"] | "started" | "gone";
 
 export interface StartOptions {
-  /** Whose turn it is goes round among callers. Default: one for all. */
+  /** Callers have their turns round-robin. Default: one caller for all. */
   readonly caller?: string | undefined;
-  /** Take over an identical completion instead of starting a second. Default `true`. */
+  /** Join an identical completion instead of starting a second. Default `true`. */
   readonly join?: boolean | undefined;
 }
 
 /** @internal */
 export interface EnlistOptions {
+  readonly id: string;
   readonly batchId: string;
-  readonly turn: Turn;
+  /** Where the completion waits for its turn in the batch. */
+  readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
 }
 
 export interface WaitOptions {
-  /** Longest wait, in milliseconds; 0 looks only. Default: until it has ended. */
+  /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
   readonly withinMs?: number | undefined;
   /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
   readonly signal?: AbortSignal | undefined;
@@ -51,12 +48,12 @@ export interface WaitOptions {
 
 export interface Cancelled {
   readonly state: CompletionState;
-  /** Whether the device goes on with it all the same; `null`: not known. */
+  /** Whether the device stays busy with it; `null`: not known. */
   readonly deviceBusy: boolean | null;
 }
 
 export interface Started {
   readonly state: CompletionState;
-  /** Whether this is an identical one that ran already. */
+  /** Whether this is an identical completion that was already started. */
   readonly joined: boolean;
 }

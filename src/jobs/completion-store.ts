@@ -1,4 +1,13 @@
-import type { CompletionRun } from "./completion-run.js";
+import type {
+  Completion,
+  CompletionEvent,
+  CompletionStatus,
+  StatusUpdate,
+} from "../foundry/index.js";
+import { FoundryError, toFoundryError } from "../lib/index.js";
+import type { Logger } from "../log.js";
+import type { OpenedCompletion } from "./completion-stream.js";
+import { Listeners } from "./listeners.js";
 
 export interface StoreLimits {
   /** How long a finished completion is kept, in milliseconds. */
@@ -25,9 +34,9 @@ interface Finished {
 export class CompletionStore {
   readonly #limits: StoreLimits;
   readonly #now: () => number;
-  /** In the order in which they began. */
+  /** In the order of their beginnings. */
   readonly #runs = new Map<string, CompletionRun>();
-  /** In the order in which they ended. */
+  /** In the order of their ends. */
   readonly #finished = new Map<string, Finished>();
   /** Completions that their batch has not returned yet. */
   readonly #pinnedIds = new Set<string>();
@@ -37,7 +46,7 @@ export class CompletionStore {
   readonly #onGone: (id: string) => void;
 
   /**
-   * @param now Milliseconds that only grow: a clock that is set must not empty the store.
+   * @param now A monotonic clock in milliseconds: setting the system's clock must not empty the store.
    * @param onGone Called with the id of each evicted completion.
    */
   constructor(limits: StoreLimits, now: () => number, onGone: (id: string) => void = () => {}) {
@@ -77,7 +86,7 @@ export class CompletionStore {
   #finish(run: CompletionRun): void {
     const { text, reasoning, warnings } = run.state();
     const characters = text.length + (reasoning?.length ?? 0) + warnings.join("").length;
-    // Two bytes a character, as strings are held.
+    // A string takes two bytes for a character.
     const bytes = 2 * characters;
     const finished = this.#pinnedIds.has(run.id) ? this.#pinned : this.#finished;
     finished.set(run.id, { bytes, since: this.#now() });
@@ -85,7 +94,7 @@ export class CompletionStore {
     this.#prune();
   }
 
-  /** The oldest go first; the one that has just ended stays whatever its size. */
+  /** Evicts the oldest first. The completion that has just ended stays, also if it is too large. */
   #prune(): void {
     this.#pruneOne(this.#finished, this.#limits.most);
     this.#pruneOne(this.#pinned, Number.POSITIVE_INFINITY);
@@ -104,4 +113,213 @@ export class CompletionStore {
       this.#onGone(id);
     }
   }
+}
+
+/** The state of a completion that waits, runs or has ended. */
+export interface CompletionState extends Completion {
+  /** Why it was not completed; `null` while it runs and when it was completed. */
+  readonly error: FoundryError | null;
+  /** Its place in the queue, 1 for the next; `null` if it does not wait there. */
+  readonly place: number | null;
+  /** Estimated milliseconds until its turn; `null`: nothing was measured. */
+  readonly etaMs: number | null;
+  /** The step before its own work, such as `Starting Foundry Local with foundry server start`. */
+  readonly news: string | null;
+  /** The id of its batch; `null` if it is not part of one. */
+  readonly batchId: string | null;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly endedAt: number | null;
+}
+
+const ENDS: ReadonlySet<CompletionStatus> = new Set([
+  "completed",
+  "interrupted",
+  "cancelled",
+  "failed",
+]);
+
+export const hasEnded = ({ status }: Pick<Completion, "status">): boolean => ENDS.has(status);
+
+/** The events of a completion for its watchers. */
+export type RunEvent =
+  | CompletionEvent
+  | { readonly type: "news"; readonly news: StatusUpdate }
+  | { readonly type: "place"; readonly place: number; readonly etaMs: number | null }
+  | { readonly type: "ended" };
+
+export interface RunParts {
+  readonly id: string;
+  readonly batchId: string | null;
+  /** Equal for identical requests; `null`: never identical to another. */
+  readonly key: string | null;
+  /** Whether the same request gives the same answer, so that calls may share it. */
+  readonly isRepeatable: boolean;
+  /** Called with every event; not counted as a watcher. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+  /** Starts the completion. The signal ends it. */
+  readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
+  /** Logs listeners that throw. Default: none. */
+  readonly log?: Logger | undefined;
+}
+
+type RunPhase =
+  | { readonly is: "running"; readonly stream: OpenedCompletion }
+  /** Without the stream: it holds the prompt, which may be much larger than the answer. */
+  | {
+      readonly is: "ended";
+      readonly at: number;
+      readonly completion: Completion;
+      readonly error: FoundryError | null;
+    };
+
+/**
+ * A completion that outlives the call that started it. It runs to its end with or without watchers,
+ * and watchers can leave and come back.
+ */
+export class CompletionRun {
+  readonly id: string;
+  readonly batchId: string | null;
+  readonly key: string | null;
+  readonly isRepeatable: boolean;
+  readonly createdAt = Date.now();
+  /** Resolves when it has ended, whether it succeeded or not. */
+  readonly ended: Promise<void>;
+  readonly #stopping = new AbortController();
+  readonly #listeners: Listeners<[RunEvent]>;
+  #phase: RunPhase;
+  #stoppedBy: FoundryError | null = null;
+  #place: number | null = null;
+  /** The estimated time of its turn. */
+  #turnAt: number | null = null;
+  #news: StatusUpdate | null = null;
+  #watchers = 0;
+  /** Calls that requested it and did not abandon it. */
+  #claims = 1;
+  #isDetached = false;
+
+  constructor({ id, batchId, key, isRepeatable, onEvent, open, log }: RunParts) {
+    this.#listeners = new Listeners(log);
+    if (onEvent !== undefined) this.#listeners.add(onEvent);
+    this.id = id;
+    this.batchId = batchId;
+    this.key = key;
+    this.isRepeatable = isRepeatable;
+    const stream = open(this, this.#stopping.signal);
+    this.#phase = { is: "running", stream };
+    this.ended = this.#consume(stream);
+  }
+
+  get hasEnded(): boolean {
+    return this.#phase.is === "ended";
+  }
+
+  /** Whether an identical request may share it. */
+  get isJoinable(): boolean {
+    // A detached completion is joined also after its end: its result has not been read.
+    const phase = this.#phase;
+    if (phase.is === "ended") return this.#isDetached && phase.completion.status === "completed";
+    return !this.#stopping.signal.aborted && (this.#isDetached || this.isRepeatable);
+  }
+
+  /** A further call shares it. */
+  join(): void {
+    // A detached run has no owner, so the new caller replaces the claim instead of adding one.
+    if (!this.#isDetached) this.#claims += 1;
+    this.#isDetached = false;
+  }
+
+  /** A host ended its call while the completion goes on. The next identical call joins it. */
+  detach(): void {
+    this.#isDetached = true;
+  }
+
+  /** A call does not want it any more. Returns whether no other call does. */
+  abandon(): boolean {
+    this.#claims -= 1;
+    return this.#claims <= 0 && this.#watchers === 0;
+  }
+
+  /** The state for a caller. A finished completion that was read is no longer detached. */
+  read(): CompletionState {
+    if (this.hasEnded) this.#isDetached = false;
+    return this.state();
+  }
+
+  /** Calls that wait for it now. */
+  get watchers(): number {
+    return this.#watchers;
+  }
+
+  /** Whether it waits for other work, such as the load of another model. */
+  get isWaitingForOthers(): boolean {
+    return this.#news?.step === "waiting";
+  }
+
+  state(): CompletionState {
+    const phase = this.#phase;
+    return {
+      ...(phase.is === "ended" ? phase.completion : phase.stream.snapshot()),
+      error: phase.is === "ended" ? phase.error : null,
+      place: this.#place,
+      etaMs:
+        this.#turnAt === null ? null : Math.max(0, Math.round(this.#turnAt - performance.now())),
+      news: this.#news?.message ?? null,
+      batchId: this.batchId,
+      createdAt: this.createdAt,
+      endedAt: phase.is === "ended" ? phase.at : null,
+    };
+  }
+
+  /** Ends the completion; its text stays. */
+  stop(why: FoundryError | null = null): void {
+    this.#stoppedBy ??= why;
+    this.#stopping.abort();
+  }
+
+  /** Calls the listener with every event from now on. Returns the function that removes it. */
+  watch(listener: (event: RunEvent) => void): () => void {
+    const unwatch = this.#listeners.add(listener);
+    this.#watchers += 1;
+    return () => {
+      if (unwatch()) this.#watchers -= 1;
+    };
+  }
+
+  onStatus(news: StatusUpdate): void {
+    this.#news = news.step === "found" ? null : news;
+    this.#listeners.notify({ type: "news", news });
+  }
+
+  onPlace(place: number | null, etaMs: number | null): void {
+    this.#place = place;
+    this.#turnAt = etaMs === null ? null : performance.now() + etaMs;
+    if (place !== null) this.#listeners.notify({ type: "place", place, etaMs });
+  }
+
+  async #consume(stream: OpenedCompletion): Promise<void> {
+    let error: FoundryError | null = null;
+    try {
+      for await (const event of stream) {
+        // The step before this event is over.
+        this.#news = null;
+        this.#listeners.notify(event);
+      }
+    } catch (thrown) {
+      error = toFoundryError(thrown);
+      if (error.code === "CANCELLED") error = this.#stoppedBy ?? error;
+    }
+    this.#news = null;
+    this.onPlace(null, null);
+    this.#phase = { is: "ended", at: Date.now(), completion: stream.snapshot(), error };
+    this.#listeners.notify({ type: "ended" });
+    this.#listeners.clear();
+    this.#watchers = 0;
+  }
+}
+
+export function stoppedError(): FoundryError {
+  return new FoundryError("CANCELLED", "The completion was cancelled before its end.", {
+    action: "Nothing to do; ask again if the whole answer is wanted after all.",
+  });
 }

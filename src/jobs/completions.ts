@@ -1,10 +1,11 @@
 import { z } from "zod";
 import {
-  type Admit,
+  type CallOptions,
   type CompletionRequest,
   type CompletionStatus,
   listener,
   optionsOf,
+  type StreamOptions,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
@@ -16,25 +17,47 @@ import {
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
-import { notFound, stoppedError } from "./completion-errors.js";
 import type {
   Cancelled,
   Change,
-  Completer,
+  CompletionService,
   CompletionsOptions,
   EnlistOptions,
   Started,
   StartOptions,
   WaitOptions,
 } from "./completion-options.js";
-import { CompletionRun } from "./completion-run.js";
-import type { CompletionState } from "./completion-state.js";
-import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
-import { GatedStream, refusedCompletion } from "./gated-stream.js";
-import { Ids } from "./ids.js";
+import {
+  CompletionRun,
+  type CompletionState,
+  CompletionStore,
+  type RunEvent,
+  type RunParts,
+  STORE_LIMITS,
+  stoppedError,
+} from "./completion-store.js";
+import {
+  CompletionStream,
+  type CompletionStreamParts,
+  type Gate,
+  type OpenedCompletion,
+  refusedCompletion,
+} from "./completion-stream.js";
+import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
-import { Queue, type Waiter } from "./queue/index.js";
-import { requestKey } from "./request-key.js";
+import { Queue } from "./queue.js";
+
+/** What {@link CompletionStream} takes from a run that is kept, or from a reader of its own. */
+interface OpenOptions extends StreamOptions {
+  readonly caller?: string | undefined;
+  readonly onPlace?: CompletionStreamParts["onPlace"];
+  readonly gate?: Gate | undefined;
+}
+
+interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable"> {
+  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
 
 const startOptions = optionsOf({
   caller: z.string("a string").optional(),
@@ -43,12 +66,12 @@ const startOptions = optionsOf({
 const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
 
 const QUEUE_LIMIT = 64;
-/** A completion that is stopped ends within moments; longer is not waited for. */
+/** A stopped completion ends within moments. The wait for that is limited. */
 const STOP_MS = 2000;
 
 /**
- * Completions with a life of their own: started, looked at, waited for and stopped by calls that come
- * and go, in a queue in front of each model.
+ * Completions that outlive a call. A call starts, reads, awaits or stops them. They wait in the queue
+ * of their model.
  *
  * @example
  * const { state } = client.completions.start({ prompt: "Tell me a long story" });
@@ -56,35 +79,36 @@ const STOP_MS = 2000;
  * later.text; // all of it, or the text after 45 s
  */
 export class Completions {
-  readonly #completer: Completer;
+  readonly #service: CompletionService;
   readonly #options: CompletionsOptions;
   readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
   readonly #listeners: Listeners<[id: string, what: Change]>;
-  #slots: number;
   #isClosed = false;
 
-  constructor(completer: Completer, options: CompletionsOptions = {}) {
-    this.#completer = completer;
+  /** @internal */
+  constructor(service: CompletionService, options: CompletionsOptions = {}) {
+    this.#service = service;
     this.#options = options;
     this.#listeners = new Listeners(options.log);
-    this.#slots = typeof options.concurrency === "number" ? options.concurrency : 1;
     const now = options.now ?? (() => performance.now());
-    this.#queue = new Queue({ limit: options.queueLimit ?? QUEUE_LIMIT, now });
+    const { concurrency, queueLimit: limit = QUEUE_LIMIT } = options;
+    const slots = concurrency === "auto" ? undefined : concurrency;
+    this.#queue = new Queue({ limit, now, concurrency: slots });
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
   }
 
-  /** How many generate and how many wait. */
+  /** How many completions have a place and how many wait. */
   get queue(): { readonly running: number; readonly waiting: number } {
     return { running: this.#queue.running, waiting: this.#queue.waiting };
   }
 
   /**
-   * Starts a completion and returns at once. An identical one is taken over instead, where a host had
-   * given it up by its own timeout, or where it runs at temperature 0.
+   * Starts a completion and returns at once. Joins an identical completion instead, if a host ended its
+   * call by a timeout, or if it runs at temperature 0.
    *
    * @throws FoundryError `INVALID_ARGUMENT`.
    */
@@ -94,31 +118,18 @@ export class Completions {
     const key = requestKey(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
-      // A detached run has no owner, so the new caller replaces the claim instead of adding one.
-      if (!same.isDetached) same.claims += 1;
-      same.isDetached = false;
+      same.join();
       return { state: same.state(), joined: true };
     }
     const id = this.#ids.next("completion");
-    const { caller = "" } = options;
-    const run = new CompletionRun({
+    this.#add({
       id,
       batchId: null,
       key,
       isRepeatable: key !== null && request.temperature === 0,
-      log: this.#options.log,
-      open: (own, signal) =>
-        this.#completer.streamComplete(request, {
-          id,
-          signal,
-          onStatus: (news) => own.onStatus(news),
-          admit: this.#admit(caller, false, own),
-        }),
+      open: (parts) => this.#open(request, { ...parts, caller: options.caller ?? "" }),
     });
-    run.watch(({ type }) => this.#listeners.notify(id, type));
-    this.#store.add(run);
-    this.#listeners.notify(id, "started");
-    return { state: run.state(), joined: false };
+    return { state: this.get(id), joined: false };
   }
 
   /**
@@ -126,43 +137,38 @@ export class Completions {
    * until its batch releases it. An invalid item becomes a completion that has failed.
    * @internal
    */
-  enlist(entry: CompletionRequest | FoundryError, options: EnlistOptions): string {
+  enlist(
+    entry: CompletionRequest | FoundryError,
+    { id, batchId, gate, onEvent }: EnlistOptions,
+  ): void {
     if (this.#isClosed) throw closedError();
-    const { batchId, turn, onEvent } = options;
-    const id = this.#ids.next("completion");
-    const run = new CompletionRun({
+    this.#add({
       id,
       batchId,
       key: null,
       isRepeatable: false,
-      log: this.#options.log,
-      open: (own, signal) => {
-        if (entry instanceof FoundryError) return refusedCompletion(id, entry);
-        const open = () =>
-          this.#completer.streamComplete(entry, {
-            id,
-            signal,
-            onStatus: (news) => own.onStatus(news),
-            admit: this.#admit(batchId, true, own),
-          });
+      onEvent,
+      open: (parts) => {
+        if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
         try {
-          return new GatedStream({ turn, signal, open });
+          return this.#open(entry, { ...parts, caller: batchId, gate });
         } catch (thrown) {
-          return refusedCompletion(id, toFoundryError(thrown));
+          return refusedCompletion(parts.id, toFoundryError(thrown));
         }
       },
     });
-    run.watch((event) => {
-      this.#listeners.notify(id, event.type);
-      onEvent(event);
-    });
-    this.#store.add(run, true);
-    this.#listeners.notify(id, "started");
-    return id;
   }
 
   /**
-   * A batch has handed over what came of a completion.
+   * A completion that is not kept here: its reader runs it. It waits in the same queue.
+   * @internal
+   */
+  stream(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+    return this.#open(request, options);
+  }
+
+  /**
+   * The batch of a completion has returned its result.
    * @internal
    */
   unpin(id: string): void {
@@ -174,22 +180,22 @@ export class Completions {
    * @internal
    */
   get slots(): number {
-    return this.#slots;
+    return this.#queue.slots;
   }
 
   /** @throws FoundryError `COMPLETION_NOT_FOUND` where it is not kept any more, or never was. */
   get(id: string): CompletionState {
-    return readBy(this.#find(id));
+    return this.#find(id).read();
   }
 
-  /** All that are under way or kept, the newest first. */
+  /** All that run or are kept, the newest first. */
   list(): CompletionState[] {
     return this.#store.all().map((run) => run.state());
   }
 
   /**
-   * Waits until a completion has ended, or for so long. What it came to by then is the result, also
-   * where it failed: then `error` says why.
+   * Waits until a completion has ended, or for the given time. Resolves with its state then, also if it
+   * failed: `error` says why.
    *
    * @throws FoundryError `COMPLETION_NOT_FOUND`, `CANCELLED` for the waiting.
    */
@@ -198,7 +204,7 @@ export class Completions {
     parseArguments(waitOptions, options, { noun: "option" });
     const { withinMs, signal, onEvent } = options;
     if (signal?.aborted === true) throw cancelledError();
-    if (run.hasEnded || withinMs === 0) return readBy(run);
+    if (run.hasEnded || withinMs === 0) return run.read();
     let fail = (_defect: unknown): void => {};
     const failed = new Promise<never>((_resolve, reject) => {
       fail = reject;
@@ -213,25 +219,25 @@ export class Completions {
     });
     try {
       await waitFor(Promise.race([run.ended, failed]), { withinMs, signal });
-      return readBy(run);
+      return run.read();
     } finally {
       unwatch();
     }
   }
 
   /**
-   * Stops a completion; its text so far stays. One that has ended stays as it is.
+   * Stops a completion; its text so far stays. An ended completion does not change.
    *
    * @throws FoundryError `COMPLETION_NOT_FOUND`.
    */
   async cancel(id: string): Promise<Cancelled> {
     const run = this.#find(id);
-    if (run.hasEnded) return { state: readBy(run), deviceBusy: false };
+    if (run.hasEnded) return { state: run.read(), deviceBusy: false };
     // A load that waits for another one has not begun, and never will.
     const status = run.isWaitingForOthers ? "queued" : run.state().status;
     run.stop(stoppedError());
     await waitFor(run.ended, { withinMs: STOP_MS, ref: false });
-    const state = readBy(run);
+    const state = run.read();
     // It may have come to its end in the same moment.
     const cameToItsEnd = run.hasEnded && state.status !== "cancelled";
     const deviceBusy = cameToItsEnd ? false : await this.#isBusyAfter(status);
@@ -239,31 +245,28 @@ export class Completions {
   }
 
   /**
-   * One of those who asked for a completion gave it up: it is stopped, unless another asked for it,
-   * too, or waits for it.
+   * A call does not want a completion any more. Stops it, unless another call requested it or waits for
+   * it.
    *
    * @returns whether it was stopped.
    */
   abandon(id: string): boolean {
     const run = this.#store.get(id);
     if (run === null || run.hasEnded) return false;
-    run.claims -= 1;
-    if (run.claims > 0 || this.watchersOf(id) > 0) return false;
-    run.stop();
-    return true;
+    const isLast = run.abandon();
+    if (isLast) run.stop();
+    return isLast;
   }
 
   /** The host abandoned its call. The completion goes on, and an identical call can join it. */
   detach(id: string): void {
-    const run = this.#store.get(id);
     // Also where it has just ended: its answer came too late for the host.
-    if (run !== null) run.isDetached = true;
+    this.#store.get(id)?.detach();
   }
 
   /** How many calls wait for a completion now. */
   watchersOf(id: string): number {
-    // The listener behind `onChange` is not a caller.
-    return Math.max(0, (this.#store.get(id)?.watchers ?? 0) - 1);
+    return this.#store.get(id)?.watchers ?? 0;
   }
 
   /** Calls the listener at every change of a completion. Returns the function that removes it. */
@@ -276,18 +279,7 @@ export class Completions {
     return this.#ids;
   }
 
-  /** The queue, for completions that are not kept here. */
-  admission(caller = "", isBatch = false, onPlace?: Waiter["onPlace"]): Admit {
-    return ({ model, generationsAtOnce, signal }) => {
-      const { concurrency = "auto" } = this.#options;
-      const slots = concurrency === "auto" ? generationsAtOnce : concurrency;
-      this.#slots = slots;
-      const placed = onPlace === undefined ? {} : { onPlace };
-      return this.#queue.enter(model, slots, { caller, isBatch, signal, ...placed });
-    };
-  }
-
-  /** Stops all; what waits for them is answered. */
+  /** Stops all completions. Their waiters get the states. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const running = this.#store.all().filter((run) => !run.hasEnded);
@@ -296,40 +288,49 @@ export class Completions {
     await waitFor(ended, { withinMs: STOP_MS, ref: false });
   }
 
-  /** Whether a completion that was stopped in this status leaves the device at work. */
+  /** Whether the device stays busy with a completion that was stopped in this status. */
   async #isBusyAfter(status: CompletionStatus): Promise<boolean | null> {
     // No service can cancel a load.
     if (status === "loading") return true;
     if (status !== "running") return false;
-    const stops = await this.#completer.stopsWhenLeft();
+    const stops = await this.#service.stopsWhenLeft();
     return stops === null ? null : !stops;
   }
 
-  #admit(caller: string, isBatch: boolean, run: CompletionRun): Admit {
-    const onPlace = (place: number, etaMs: number | null) => run.onPlace(place, etaMs);
-    const admit = this.admission(caller, isBatch, onPlace);
-    return (wish) => admit(wish).finally(() => run.onPlace(null, null));
+  #add({ open, onEvent, ...own }: NewRun): void {
+    const { id } = own;
+    const run = new CompletionRun({
+      ...own,
+      log: this.#options.log,
+      onEvent: (event) => {
+        this.#listeners.notify(id, event.type);
+        onEvent?.(event);
+      },
+      open: (self, signal) =>
+        open({
+          id,
+          signal,
+          onStatus: (update) => self.onStatus(update),
+          onPlace: (place, etaMs) => self.onPlace(place, etaMs),
+        }),
+    });
+    this.#store.add(run, own.batchId !== null);
+    this.#listeners.notify(id, "started");
+  }
+
+  #open(request: CompletionRequest, { gate, caller = "", onPlace, ...call }: OpenOptions) {
+    const completion = this.#service.openCompletion(request, call);
+    const isBatch = gate !== undefined;
+    return new CompletionStream({ completion, queue: this.#queue, caller, isBatch, onPlace, gate });
   }
 
   #sameAs(key: string): CompletionRun | null {
-    const same = this.#store.all().filter((run) => run.key === key);
-    const fitting = same.find((run) => {
-      // A detached completion is joined also after its end: its result has not been read.
-      if (run.hasEnded) return run.isDetached && run.state().status === "completed";
-      return !run.isEnding && (run.isDetached || run.isRepeatable);
-    });
-    return fitting ?? null;
+    return this.#store.all().find((run) => run.key === key && run.isJoinable) ?? null;
   }
 
   #find(id: string): CompletionRun {
     const run = this.#store.get(id);
     if (run !== null) return run;
-    throw notFound(id, this.#ids);
+    throw completionNotFound(id, this.#ids);
   }
-}
-
-/** The state of a completion for a caller. A finished one that was read is no longer detached. */
-function readBy(run: CompletionRun): CompletionState {
-  if (run.hasEnded) run.isDetached = false;
-  return run.state();
 }

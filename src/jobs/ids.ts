@@ -1,10 +1,12 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import type { CompletionRequest } from "../foundry/index.js";
+import { FoundryError, membersKey, truncate } from "../lib/index.js";
 
 export type IdKind = "completion" | "batch";
 
 const PREFIXES: Readonly<Record<IdKind, string>> = { completion: "c", batch: "b" };
 
-/** What an id that is not kept any more, or never was, turns out to be. */
+/** Why there is nothing with an id. */
 export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 
 /**
@@ -14,7 +16,7 @@ export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 export class Ids {
   readonly #run = randomBytes(4).readUInt32BE().toString(36).padStart(7, "0").slice(-6);
   readonly #last: Record<IdKind, number> = { completion: 0, batch: 0 };
-  /** Ids that callers chose, as long as they are kept. */
+  /** Ids that callers chose, until they are forgotten. */
   readonly #chosen = new Map<string, IdKind>();
 
   next(kind: IdKind): string {
@@ -40,5 +42,33 @@ export class Ids {
     }
     if (run !== this.#run) return "other_run";
     return Number(number) <= this.#last[kind] ? "expired" : "unknown";
+  }
+}
+
+export function completionNotFound(id: string, ids: Ids): FoundryError {
+  const shown = JSON.stringify(truncate(id, 60).toWellFormed());
+  const standing = ids.standingOf(id, "completion");
+  const what = {
+    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
+    other_kind: `${shown} is the id of a batch, not of a completion.`,
+    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+    unknown: `There is no completion ${shown}.`,
+  }[standing];
+  const action =
+    standing === "other_kind"
+      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
+      : "Call get_completion without ids for those there are, or complete to ask again.";
+  return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
+}
+
+/**
+ * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long.
+ * `null` for a value that is not a request, which is refused when it begins.
+ */
+export function requestKey(request: CompletionRequest): string | null {
+  try {
+    return createHash("sha256").update(membersKey(request)).digest("base64");
+  } catch {
+    return null;
   }
 }

@@ -1,18 +1,15 @@
+export { Batch, type BatchEntry, type BatchResult, lengthOf } from "./batch.js";
 export {
   BATCH_ID,
   BATCH_LIMIT,
-  Batch,
-  type BatchEntry,
   Batches,
   type BatchesOptions,
-  type BatchResult,
   type CompleteBatchOptions,
-  lengthOf,
-} from "./batches/index.js";
+} from "./batches.js";
 export { FoundryClient, type FoundryClientOptions } from "./client.js";
 export type { Cancelled, Started, StartOptions, WaitOptions } from "./completion-options.js";
-export type { RunEvent } from "./completion-run.js";
-export { type CompletionState, hasEnded } from "./completion-state.js";
+export { type CompletionState, hasEnded, type RunEvent } from "./completion-store.js";
+export type { CompletionStream } from "./completion-stream.js";
 export { Completions } from "./completions.js";
 export {
   type LoadFacts,

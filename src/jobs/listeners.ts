@@ -1,6 +1,6 @@
 import { type Logger, silentLogger } from "../log.js";
 
-/** Listeners of events. One that throws ends neither the process nor what it listens to. */
+/** Listeners of events. A listener that throws is logged; it affects neither the process nor the work. */
 export class Listeners<Event extends readonly unknown[]> {
   readonly #listeners = new Set<(...event: Event) => void>();
   readonly #log: Logger;
@@ -12,11 +12,11 @@ export class Listeners<Event extends readonly unknown[]> {
   /**
    * Calls `listener` with every event from now on.
    *
-   * @param latest An event that it is called with at once.
+   * @param latest An event for the listener to be called with at once.
    * @returns a function that removes the listener, and returns whether it was still there.
    */
   add(listener: (...event: Event) => void, latest?: Event): () => boolean {
-    // A function of its own, since the same listener may come twice.
+    // One function for each call, since the same listener may be added twice.
     const own = (...event: Event): void => {
       try {
         listener(...event);

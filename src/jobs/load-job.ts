@@ -41,16 +41,19 @@ interface LoadContext {
   readonly log?: Logger | undefined;
 }
 
+type LoadPhase =
+  | { readonly is: "running"; readonly update: StatusUpdate | null }
+  /** Without a result it is a request, whose job has the result. */
+  | { readonly is: "done"; readonly at: number; readonly result: LoadResult | null }
+  | { readonly is: "failed"; readonly at: number; readonly error: FoundryError };
+
 /** The state of a load, and the listeners to its status updates. */
 class LoadProgress {
   readonly startedAt: number;
+  readonly #model: string;
   readonly #now: () => number;
   readonly #listeners: Listeners<[StatusUpdate]>;
-  #model: string;
-  #update: StatusUpdate | null = null;
-  #result: LoadResult | null = null;
-  #error: FoundryError | null = null;
-  #endedAt: number | null = null;
+  #phase: LoadPhase = { is: "running", update: null };
   /** Whether a caller got the outcome, or the load was stopped. */
   isReported = false;
 
@@ -62,17 +65,17 @@ class LoadProgress {
   }
 
   get endedAt(): number | null {
-    return this.#endedAt;
+    return this.#phase.is === "running" ? null : this.#phase.at;
   }
 
   /** Whether it is running, or has failed without any caller having got the error. */
   get isOpen(): boolean {
-    return !this.isReported && (this.#endedAt === null || this.#error !== null);
+    return !this.isReported && this.#phase.is !== "done";
   }
 
   /** Whether it has succeeded without any caller having got the result. */
   get isUnreportedSuccess(): boolean {
-    return !this.isReported && this.#result !== null;
+    return !this.isReported && this.#phase.is === "done" && this.#phase.result !== null;
   }
 
   get step(): StatusUpdate["step"] | null {
@@ -80,17 +83,18 @@ class LoadProgress {
   }
 
   state(): LoadState {
-    const { status = "loading", warnings = [] } = this.#result ?? {};
+    const phase = this.#phase;
+    const result = phase.is === "done" ? phase.result : null;
     const facts = {
-      model: this.#model,
-      percent: this.#result === null ? (this.#update?.percent ?? null) : 100,
-      elapsedMs: Math.round((this.#endedAt ?? this.#now()) - this.startedAt),
+      model: result?.model ?? this.#model,
+      percent: result === null ? (this.#update?.percent ?? null) : 100,
+      elapsedMs: Math.round((this.endedAt ?? this.#now()) - this.startedAt),
       news: this.#update?.message ?? null,
-      warnings,
+      warnings: result?.warnings ?? [],
     };
-    if (this.#error !== null) return { ...facts, status: "failed", error: this.#error };
-    const isDownloading = this.step === "downloading";
-    return { ...facts, status: isDownloading ? "downloading" : status, error: null };
+    if (phase.is === "failed") return { ...facts, status: "failed", error: phase.error };
+    const status = this.step === "downloading" ? "downloading" : (result?.status ?? "loading");
+    return { ...facts, status, error: null };
   }
 
   watch(listener: (update: StatusUpdate) => void): () => void {
@@ -98,22 +102,26 @@ class LoadProgress {
   }
 
   update(update: StatusUpdate): void {
-    this.#update = update.step === "found" ? null : update;
+    if (this.#phase.is === "running") {
+      this.#phase = { is: "running", update: update.step === "found" ? null : update };
+    }
     this.#listeners.notify(update);
   }
 
   /** Runs the work to its end. Never rejects: its error becomes part of the state. */
   async run(work: () => Promise<LoadResult | null>): Promise<void> {
     try {
-      this.#result = await work();
-      this.#model = this.#result?.model ?? this.#model;
+      const result = await work();
+      this.#phase = { is: "done", at: this.#now(), result };
     } catch (thrown) {
-      this.#error = toFoundryError(thrown);
+      this.#phase = { is: "failed", at: this.#now(), error: toFoundryError(thrown) };
     } finally {
-      this.#update = null;
-      this.#endedAt = this.#now();
       this.#listeners.clear();
     }
+  }
+
+  get #update(): StatusUpdate | null {
+    return this.#phase.is === "running" ? this.#phase.update : null;
   }
 }
 

@@ -1,4 +1,3 @@
-import { onAbort } from "./abort.js";
 import { cancelledError } from "./errors.js";
 
 /** The longest delay that a timer of Node can have; a longer one would fire at once. */
@@ -73,4 +72,91 @@ export async function untilAborted<T>(
   // Without a limit of time nothing times out; the type does not say so.
   if (result === TIMED_OUT) throw new Error("a wait without a limit timed out");
   return result;
+}
+
+interface FanOut {
+  readonly listeners: Set<() => void>;
+  readonly forward: () => void;
+}
+
+/**
+ * One listener per signal, however many calls share it: Node warns on stderr about the eleventh
+ * listener of a signal, and a batch gives one signal to all its requests.
+ */
+const fanOuts = new WeakMap<AbortSignal, FanOut>();
+
+/** Calls `listener` when `signal` is aborted; returns what prevents it. */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  let fanOut = fanOuts.get(signal);
+  if (fanOut === undefined) {
+    const listeners = new Set<() => void>();
+    const forward = () => {
+      for (const each of [...listeners]) each();
+    };
+    fanOut = { listeners, forward };
+    fanOuts.set(signal, fanOut);
+    signal.addEventListener("abort", forward, { once: true });
+  }
+  const { listeners, forward } = fanOut;
+  listeners.add(listener);
+  return () => {
+    if (!listeners.delete(listener) || listeners.size > 0) return;
+    fanOuts.delete(signal);
+    signal.removeEventListener("abort", forward);
+  };
+}
+
+/** A signal that is aborted with the first of several, until it is disposed. */
+export interface JoinedSignal {
+  readonly signal: AbortSignal;
+  readonly dispose: () => void;
+}
+
+/**
+ * In place of `AbortSignal.any` where one of the signals lives as long as the process: Node 20 keeps
+ * a reference in it for each signal that was ever made of it.
+ */
+export function joinedSignal(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
+  const controller = new AbortController();
+  const stops: (() => void)[] = [];
+  for (const each of signals) {
+    if (each === undefined) continue;
+    const abort = () => controller.abort(each.reason);
+    if (each.aborted) abort();
+    else stops.push(onAbort(each, abort));
+  }
+  const dispose = () => {
+    for (const stop of stops.splice(0)) stop();
+  };
+  return { signal: controller.signal, dispose };
+}
+
+/** A value that is made when it is first wanted, and then kept. A failure is not kept. */
+export class Lazy<T> {
+  readonly #make: () => Promise<T>;
+  #making: Promise<T> | null = null;
+  #made: T | null = null;
+
+  constructor(make: () => Promise<T>) {
+    this.#make = make;
+  }
+
+  /** The value, if it has been made. */
+  get made(): T | null {
+    return this.#made;
+  }
+
+  get(): Promise<T> {
+    this.#making ??= this.#make().then(
+      (value) => {
+        this.#made = value;
+        return value;
+      },
+      (error: unknown) => {
+        this.#making = null;
+        throw error;
+      },
+    );
+    return this.#making;
+  }
 }

@@ -1,7 +1,16 @@
-export { type JoinedSignal, joinedSignal, onAbort } from "./abort.js";
 /** @internal Keeps the schema library out of the published types. */
 export { parseArguments, quoted } from "./arguments.js";
-export { MAX_TIMER_MS, TIMED_OUT, untilAborted, type WaitLimits, waitFor } from "./async.js";
+export {
+  type JoinedSignal,
+  joinedSignal,
+  Lazy,
+  MAX_TIMER_MS,
+  onAbort,
+  TIMED_OUT,
+  untilAborted,
+  type WaitLimits,
+  waitFor,
+} from "./async.js";
 export {
   cancelledError,
   closedError,
@@ -11,13 +20,15 @@ export {
   type TimeoutPhase,
   toFoundryError,
 } from "./errors.js";
-export { hasMoreValues, jsonFrom, withoutDepths } from "./json.js";
+export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
+  LOG_LEVELS,
+  type LogLevel,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./setting-values.js";
@@ -33,6 +44,7 @@ export {
   formatMegabytes,
   printable,
   truncate,
+  withoutAnsi,
   withoutControls,
 } from "./text.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";

@@ -95,3 +95,9 @@ function endOfString(text: string, start: number): number {
   }
   return -1;
 }
+
+/** The members of an object as JSON: equal for equal members, in whatever order they are. */
+export function membersKey(value: object): string {
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return JSON.stringify(members.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -75,10 +75,19 @@ export const MAX_STATUS_BYTES = 1024 * 1024;
 export const MOST_ANSWER_VALUES = 500_000;
 /** Code units of a model's id, and of other words about it. The longest known id has 70. */
 export const LONGEST_MODEL_NAME = 300;
+/** Words in one member of a listed model that are read, and their length; engines write a handful. */
+export const MOST_LISTED_WORDS = 50;
+export const LONGEST_LISTED_WORD = 100;
+/** Redirects that are followed for one request: a slash at the end and a prefix are two. */
+export const MOST_REDIRECTS = 5;
+/** Code units of the target of a redirect in a message. */
+export const LONGEST_REDIRECT = 500;
 /** Megabytes of a model that are believed: a petabyte. */
 export const MOST_MODEL_MB = 1_000_000_000;
 /** Process ids have 32 bits at most. */
 export const HIGHEST_PID = 0xffff_ffff;
+/** Models of an endpoint of which it is remembered what they refuse of a request. */
+export const MOST_MODELS_REMEMBERED = 200;
 /** Names that a mistyped one is compared with, and code units of each: each pair costs their product. */
 export const MOST_NAMES_COMPARED = 2000;
 export const LETTERS_COMPARED = 64;

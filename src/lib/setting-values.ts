@@ -38,3 +38,7 @@ export function endpointFault(text: string): "not an endpoint" | "holds credenti
   // Asked of the text too: of a bare `?` or `#` the URL has no trace, but paths are put after it.
   return url.search !== "" || url.hash !== "" || /[?#]/.test(text) ? "not an endpoint" : null;
 }
+
+/** What the log writes at least: pino's levels. */
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];

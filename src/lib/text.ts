@@ -17,6 +17,14 @@ const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+/g;
 
+/** Sequences of a terminal: colours, cursor movements, titles. A program that writes a log may leave the ESC out. */
+const ANSI =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  /[\u001b\u009b]\[?[\d;?]{0,20}[A-Za-z]|\u001b\][^\u0007\u001b]{0,200}(?:\u0007|\u001b\\)|\[\d{1,3}(?:;\d{1,3}){0,5}m/g;
+
+/** The text without the sequences that colour a terminal or move its cursor. */
+export const withoutAnsi = (text: string): string => text.replace(ANSI, "");
+
 const KEPT = /[\t\r\n]/;
 
 /**

@@ -1,15 +1,18 @@
 import type { Readable, Writable } from "node:stream";
-import { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type { FoundryClient } from "../jobs/index.js";
-import { LONGEST_ERROR, printable, SecretMask, VERSION } from "../lib/index.js";
-import type { Logger } from "../log.js";
-import { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
+import { setImmediate } from "node:timers/promises";
+import {
+  type CacheHint,
+  type ProtocolEra,
+  Server,
+  type Transport,
+} from "@modelcontextprotocol/server";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { z } from "zod";
+import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
-import { guardedClock } from "./progress-reporter.js";
-import { RESOURCE_CAPABILITY, registerResources } from "./resources/index.js";
-import { CallsInFlight, registerTools } from "./tool-registry.js";
-import { TOOLS } from "./tools/index.js";
+import { TOOL_LISTINGS } from "./listings.js";
+import { type Backend, LAZY_METHODS } from "./request-handler.js";
+import type { ResourceOptions } from "./resources/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server, which whatever comes over the transport cannot harm. */
@@ -19,33 +22,91 @@ class GuardedServer extends Server {
   }
 }
 
-/** The MCP server, not yet connected to anything. Nothing is asked of the client before a call. */
-export function createServer(
-  client: FoundryClient,
-  log: Logger,
-  policy: CallPolicy = DEFAULT_CALL_POLICY,
+export interface ServerParts {
+  /** Loaded with the first request that needs it, or soon after the tools were listed. */
+  readonly backend: Lazy<Backend>;
+  /** Default: those of this server alone. */
+  readonly calls?: CallsInFlight | undefined;
+  /** `modern` since protocol version 2026-07-28, which has no handshake. Default: `legacy`. */
+  readonly era?: ProtocolEra | undefined;
+  /** Of which completions the host is notified. Default: as its era subscribes. */
+  readonly notifies?: ResourceOptions["notifies"] | undefined;
+  /** Whose calls these are, where several hosts share the queue. Default: one for all. */
+  readonly caller?: string | undefined;
+}
+
+/** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
+const FIXED: CacheHint = { ttlMs: 300_000, cacheScope: "public" };
+/** The answer to `tools/list` is out by then, and the host has not called yet. */
+const PRELOAD_MS = 30;
+
+/** The MCP server, not yet connected to anything. Nothing is asked of Foundry Local before a call. */
+export function createServer({
+  backend,
   calls = new CallsInFlight(),
-  secrets = new SecretMask([]),
-): Server {
+  era = "legacy",
+  notifies = era === "modern" ? "all" : "subscribed",
+  caller,
+}: ServerParts): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
-    { capabilities: { tools: {}, resources: RESOURCE_CAPABILITY }, instructions: INSTRUCTIONS },
+    {
+      capabilities: { tools: {}, resources: { subscribe: true } },
+      instructions: INSTRUCTIONS,
+      cacheHints: {
+        "tools/list": FIXED,
+        "resources/templates/list": FIXED,
+        "server/discover": FIXED,
+      },
+    },
   );
-  const protocolErrors = new LogThrottle(log);
-  server.onerror = ({ message }) =>
-    protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
-  const clock = guardedClock(log);
-  registerTools(server, TOOLS, { client, log, policy, calls, clock, secrets });
-  registerResources(server, client.completions, clock);
+  server.onerror = reporterOf(backend);
+  const updated = (uri: string): Promise<void> =>
+    server.notification({ method: "notifications/resources/updated", params: { uri } });
+  const handlers = new Lazy(async () => {
+    const [{ createHandlers }, loaded] = await Promise.all([
+      import("./handlers.js"),
+      backend.get(),
+    ]);
+    return createHandlers(loaded, { notifies, updated, caller });
+  });
+  for (const method of LAZY_METHODS) {
+    server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
+      const answer = handlers.get().then(({ methods }) => methods[method](params, mcpReq));
+      calls.add(answer);
+      return answer;
+    });
+  }
+  server.setRequestHandler("tools/list", () => {
+    // A failure to load is the answer to the first call.
+    setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
+    return { tools: TOOL_LISTINGS };
+  });
+  const { onclose } = server;
+  server.onclose = () => {
+    onclose?.();
+    handlers.made?.close();
+  };
   return server;
 }
 
-export interface ServeOptions {
-  readonly log: Logger;
-  /** Default: answer within 45 s; a cancelled call stops its work unless it timed out. */
-  readonly policy?: CallPolicy | undefined;
-  /** Hidden in what a service says of itself and its models. */
-  readonly secrets?: SecretMask | undefined;
+/** Takes whatever comes, so that the handler can say in our words what is wrong with it. */
+const ANY_PARAMS = { params: z.unknown() };
+
+/** Logs what is wrong with what a host sends, at a bounded rate. */
+export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
+  const protocolErrors = new LogThrottle({
+    warn: (fields, message) =>
+      void backend.get().then(
+        ({ log }) => log.warn(fields, message),
+        () => {},
+      ),
+  });
+  return ({ message }) =>
+    protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
+}
+
+export interface ServeOptions extends Pick<ServerParts, "backend"> {
   readonly input: Readable;
   readonly output: Writable;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -54,28 +115,58 @@ export interface ServeOptions {
 
 /** Answering what was ended takes a moment, unless the host does not read. */
 const ANSWERS_MS = 500;
+/** Each `subscriptions/listen` stays open, and the transport bounds the open requests. */
+const MOST_LISTENERS = 100;
 
 /**
- * Serves one host over a pair of streams. Resolves when the host is gone, by when all calls in flight
- * are aborted and none of them is answered; or after the signal came.
+ * Serves one host over a pair of streams, in the protocol version that its first message speaks.
+ * Resolves when the host is gone, by when all calls in flight are aborted and none of them is
+ * answered; or after the signal came.
  */
-export async function serveOverStdio(client: FoundryClient, options: ServeOptions): Promise<void> {
+export async function serveOverStdio({
+  backend,
+  input,
+  output,
+  signal,
+}: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
-  const server = createServer(client, options.log, options.policy, calls, options.secrets);
-  const { onclose } = server;
+  const transport = new LineTransport(input, output);
+  const connection = serveStdio(({ era }) => createServer({ backend, calls, era }), {
+    transport,
+    onerror: reporterOf(backend),
+    maxSubscriptions: MOST_LISTENERS,
+  });
+  const { onclose } = transport;
   const closed = new Promise<void>((resolve) => {
-    server.onclose = () => {
+    transport.onclose = () => {
       onclose?.();
       resolve();
     };
   });
   const stop = async (): Promise<void> => {
-    await client.close();
+    await backend.made?.client.close();
     await calls.answered(ANSWERS_MS);
-    await server.close();
+    await connection.close();
   };
-  options.signal.addEventListener("abort", () => void stop(), { once: true });
-  await server.connect(new LineTransport(options.input, options.output));
-  if (options.signal.aborted) void stop();
+  signal.addEventListener("abort", () => void stop(), { once: true });
+  if (signal.aborted) void stop();
   await closed;
+}
+
+/** The calls of tools that have not been answered yet. */
+class CallsInFlight {
+  readonly #calls = new Set<Promise<unknown>>();
+
+  add(call: Promise<unknown>): void {
+    this.#calls.add(call);
+    const done = (): void => void this.#calls.delete(call);
+    call.then(done, done);
+  }
+
+  /** Resolves when all have been answered, at the latest after so many milliseconds. */
+  async answered(withinMs: number): Promise<void> {
+    await waitFor(Promise.allSettled([...this.#calls]), { withinMs, ref: false });
+    // What a handler returns is sent some promises later.
+    await setImmediate();
+  }
 }

@@ -1,43 +1,15 @@
-import { setImmediate, setTimeout } from "node:timers/promises";
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/core";
 import {
-  CallToolRequestSchema,
   type CallToolResult,
-  CallToolResultSchema,
-  ErrorCode,
-  ListToolsRequestSchema,
-  McpError,
-  type ServerNotification,
-  type ServerRequest,
+  ProtocolError,
+  ProtocolErrorCode,
   type Tool as ToolListing,
-} from "@modelcontextprotocol/sdk/types.js";
+} from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { FoundryClient } from "../jobs/index.js";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
-import type { Logger } from "../log.js";
-import type { CallPolicy } from "./call-policy.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
+import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
 import { type Effect, failureText, type Tool, type ToolAnswer } from "./tool.js";
-
-/** The calls of tools that have not been answered yet. */
-export class CallsInFlight {
-  readonly #calls = new Set<Promise<unknown>>();
-
-  add(call: Promise<unknown>): void {
-    this.#calls.add(call);
-    const done = (): void => void this.#calls.delete(call);
-    call.then(done, done);
-  }
-
-  /** Resolves when all have been answered, at the latest after so many milliseconds. */
-  async answered(withinMs: number): Promise<void> {
-    const late = setTimeout(withinMs, undefined, { ref: false });
-    await Promise.race([Promise.allSettled([...this.#calls]), late]);
-    // What a handler returns is sent some promises later.
-    await setImmediate();
-  }
-}
 
 interface Annotations {
   readonly readOnlyHint: boolean;
@@ -70,36 +42,31 @@ const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
 const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
-interface CallParts {
-  readonly client: FoundryClient;
-  readonly log: Logger;
-  readonly policy: CallPolicy;
-  readonly calls: CallsInFlight;
+interface CallParts extends Backend {
+  readonly caller: string | undefined;
   readonly clock: Clock;
-  readonly secrets: SecretMask;
 }
+
+/** Params that do not fit have been refused before, by the guarded transport. */
+const callParams = z.object({ name: z.string(), arguments: z.unknown().optional() });
 
 /**
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
  * arguments silently and answers wrong ones with the raw output of zod.
  */
-export function registerTools(server: Server, tools: readonly Tool[], parts: CallParts): void {
+export function callHandler(tools: readonly Tool[], parts: CallParts): RequestHandler {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
-  const listings = tools.map(listingOf);
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listings }));
-  // Params that do not fit have been refused before, by the guarded transport.
-  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
-    const tool = byName.get(params.name);
+  return async (params, request) => {
+    const { name, arguments: given = {} } = callParams.parse(params);
+    const tool = byName.get(name);
     if (tool === undefined) {
-      throw new McpError(
-        ErrorCode.InvalidParams,
-        `There is no tool ${quoted(params.name)}. There are: ${[...byName.keys()].join(", ")}.`,
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        `There is no tool ${quoted(name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }
-    const call = callTool(tool, params.arguments ?? {}, extra, parts);
-    parts.calls.add(call);
-    return call;
-  });
+    return callTool(tool, given, request, parts);
+  };
 }
 
 export function listingOf(tool: Tool): ToolListing {
@@ -113,19 +80,17 @@ export function listingOf(tool: Tool): ToolListing {
   };
 }
 
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
-
 async function callTool(
   tool: Tool,
   given: unknown,
-  extra: Extra,
-  { client, log, policy, clock, secrets }: CallParts,
+  request: RequestContext,
+  { client, log, policy, clock, secrets, caller }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
-  const progress = reporterFor(extra, clock);
+  const progress = reporterFor(request, clock);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
-    .call(given, { client, signal: extra.signal, progress, policy })
+    .call(given, { client, signal: request.signal, progress, policy, caller })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
     .finally(() => progress.finish());
 
@@ -180,11 +145,11 @@ function resultOf(
   return { content: texts.map((text) => ({ type: "text", text })), ...structured };
 }
 
-function reporterFor({ _meta, sendNotification }: Extra, clock: Clock): ProgressReporter {
+function reporterFor({ _meta, notify }: RequestContext, clock: Clock): ProgressReporter {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return new ProgressReporter(null);
   const send = (update: ProgressUpdate): Promise<void> =>
-    sendNotification({
+    notify({
       method: "notifications/progress",
       params: { progressToken, ...update },
     });

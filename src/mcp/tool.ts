@@ -14,6 +14,8 @@ export interface ToolContext {
   readonly signal: AbortSignal;
   readonly progress: ProgressReporter;
   readonly policy: CallPolicy;
+  /** Whose call it is, where several hosts share the queue. */
+  readonly caller?: string | undefined;
 }
 
 /** What came of a call: a success, or a failure that left something worth handing back. */

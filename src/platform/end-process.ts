@@ -9,6 +9,8 @@ const LAST_WAIT_MS = 300;
  *
  * Call it when all that matters is written and closed, and some time after that: what ends by itself is
  * to have done so.
+ *
+ * @public Imported by the executable from here, so that its start loads nothing else of this folder.
  */
 export function endProcess(): void {
   if (!isWaitingForThreads(process.getActiveResourcesInfo())) process.exit();

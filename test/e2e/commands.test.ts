@@ -27,6 +27,7 @@ const SETTINGS: Settings = {
   FOUNDRY_QUEUE: "64",
   FOUNDRY_RETRIES: "3",
   FOUNDRY_MAX_TOKENS: "1024",
+  FOUNDRY_HTTP_KEY: "none",
   FOUNDRY_LOG_LEVEL: "info",
 };
 

@@ -14,14 +14,9 @@ const ENDINGS: readonly (readonly [string, (server: Executable) => void])[] = [
   ["SIGTERM", (server) => server.signal("SIGTERM")],
 ];
 
-async function home(): Promise<string> {
-  const path = await temporaryFolder("home-");
-  return path;
-}
-
 describe.skipIf(process.platform === "win32")("a disk that does not answer", () => {
   test.for(ENDINGS)("is no reason not to end: %s, daemon.json a pipe", async ([, end]) => {
-    const HOME = await home();
+    const HOME = await temporaryFolder("home-");
     await mkdir(join(HOME, ".foundry"));
     execFileSync("mkfifo", [join(HOME, ".foundry", "daemon.json")]);
     const server = await WireHost.start({ HOME, FOUNDRY_EMBEDDED: "false" });
@@ -40,13 +35,15 @@ describe.skipIf(process.platform === "win32")("a disk that does not answer", () 
   });
 
   test.for(ENDINGS)("is no reason not to end: %s, all threads waiting", async ([, end]) => {
-    const HOME = await home();
+    const HOME = await temporaryFolder("home-");
     const pipe = join(HOME, "pipe");
     execFileSync("mkfifo", [pipe]);
     // A thread that opens a pipe without a writer waits as one does that asks a dead share.
     const block = `import { open } from "node:fs"; process.once("SIGUSR2", () => { for (let i = 0; i < 4; i += 1) open(${JSON.stringify(pipe)}, "r", () => {}); console.error("blocked"); });`;
     const preload = `data:text/javascript,${encodeURIComponent(block)}`;
     const server = await WireHost.start({ HOME, NODE_OPTIONS: `--import ${preload}` });
+    // From then on nothing of the server itself is read from the disk.
+    await server.request("resources/list");
     server.signal("SIGUSR2");
     await server.when("the block", () => server.stderr.includes("blocked") || undefined);
     expect(await server.request("ping")).toMatchObject({ result: {} });

@@ -97,10 +97,8 @@ test("a completion that takes longer than the host waits is read in pieces witho
     expect(Buffer.from(pieces.join("")).equals(Buffer.from(whole)), name).toBe(true);
     expect(answers.map(textOf).join(""), name).toBe(whole);
     expect(told(answers.at(-1) ?? expect.fail())["status"], name).toBe("completed");
-    expect(
-      asked.map(({ endedBy }) => endedBy),
-      name,
-    ).toEqual(["answered"]);
+    // The client may leave at the end of the text, before the service has sent its last bytes.
+    expect(asked, name).toHaveLength(1);
   }
 });
 

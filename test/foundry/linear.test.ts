@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readAnswer, readComplaint, readVersion } from "../../src/foundry/cli/cli-output.js";
-import { errorOfStreamEvent, overflowOf } from "../../src/foundry/dialects/failures.js";
+import { errorOfStreamEvent } from "../../src/foundry/dialects/failures.js";
+import { overflowOf } from "../../src/foundry/dialects/overflow.js";
 import { sanitizeMessage } from "../../src/foundry/dialects/sanitize-message.js";
 import { cliErrorOf } from "../../src/foundry/downloads/cli-error.js";
 import { errorTextOf } from "../../src/http/error-text.js";
@@ -49,7 +50,11 @@ const NEAR_MATCHES = [
 
 const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] = [
   ["sanitizeMessage", 4000, sanitizeMessage],
-  ["errorOfStreamEvent", 4000, (text) => errorOfStreamEvent(text, null, { doing: "chat" })],
+  [
+    "errorOfStreamEvent",
+    4000,
+    (text) => errorOfStreamEvent({ text, kinds: [] }, { doing: "chat" }),
+  ],
   [
     "overflowOf",
     4000,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Metrics } from "../../src/foundry/metrics.js";
+import { Metrics } from "../../src/foundry/completion/progress.js";
 
 it.each([1.5, -1, 1e300, Number.NaN, Number.POSITIVE_INFINITY])(
   "totals stay whole numbers after a count of %s",

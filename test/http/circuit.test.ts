@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Circuit, type Watched } from "../../src/http/circuit.js";
+import { Circuit, type Watched } from "../../src/http/resilience.js";
 import { cancelledError, FoundryError } from "../../src/lib/errors.js";
 
 const URL = "http://127.0.0.1:5273";

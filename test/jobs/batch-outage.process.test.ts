@@ -138,10 +138,7 @@ it("results beyond what may be kept are told as gone, each with its number and i
   const client = new ServiceClient({ endpoint: service.url });
   onTestFinished(() => client.close());
   const completions = new Completions(
-    {
-      streamComplete: (request, options) => client.streamComplete(request, options),
-      stopsWhenLeft: () => client.stopsWhenLeft(),
-    },
+    client,
     // One after the other, so that the last is the last.
     { concurrency: 1, limits: { mostBytes: 300 } },
   );

@@ -1,8 +1,10 @@
 import { expect, it } from "vitest";
 import { CompletionProgress } from "../../src/foundry/completion/progress.js";
-import { CompletionStream } from "../../src/foundry/completion/stream.js";
-import { CompletionRun } from "../../src/jobs/completion-run.js";
-import { CompletionStore, type StoreLimits } from "../../src/jobs/completion-store.js";
+import {
+  CompletionRun,
+  CompletionStore,
+  type StoreLimits,
+} from "../../src/jobs/completion-store.js";
 
 /** A shelf on a clock that the test moves. */
 function shelfOf(limits: Partial<StoreLimits>) {
@@ -33,13 +35,15 @@ function shelfOf(limits: Partial<StoreLimits>) {
 
 function completionOf(id: string, text: string, until = Promise.resolve()): CompletionRun {
   const progress = new CompletionProgress(0, () => 0, id);
-  const open = () =>
-    new CompletionStream(async function* () {
+  const open = () => ({
+    snapshot: () => progress.snapshot(),
+    async *[Symbol.asyncIterator]() {
       await until;
       progress.addText(text);
       yield { type: "text", text } as const;
       progress.end("completed");
-    }, progress);
+    },
+  });
   return new CompletionRun({ id, batchId: null, key: null, isRepeatable: false, open });
 }
 

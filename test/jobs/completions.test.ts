@@ -275,6 +275,15 @@ describe("completions in the queue", () => {
     expect(refused).toMatchObject({ status: "failed", error: { code: "QUEUE_FULL" } });
   });
 
+  it("give their place back before their last event, so that its reader can ask again", async () => {
+    const { client } = await talker({ text: "Yes." });
+    const texts: string[] = [];
+    for await (const { type } of client.streamComplete({ prompt: "One?" })) {
+      if (type === "completed") texts.push((await client.complete({ prompt: "Two?" })).text);
+    }
+    expect(texts).toEqual(["Yes."]);
+  });
+
   it("wait beside those of the library's complete(), in one queue", async () => {
     const { client, completions } = await talker(FOREVER, SLOW);
     const leaving = new AbortController();

@@ -14,11 +14,11 @@ const ITEMS = {
   messages: { messages: [{ role: "user", content: "Hi" }] },
   system: { prompt: "Hi", system: "Be brief." },
   model: { prompt: "Hi", model: "phi-4-mini" },
-  max_tokens: { prompt: "Hi", max_tokens: 5 },
   temperature: { prompt: "Hi", temperature: 0 },
-  top_p: { prompt: "Hi", top_p: 0.5 },
   stop: { prompt: "Hi", stop: ["END"] },
   seed: { prompt: "Hi", seed: 1 },
+  max_tokens: { prompt: "Hi", max_tokens: 5 },
+  top_p: { prompt: "Hi", top_p: 0.5 },
 };
 
 /** An item gives these itself; the batch cannot share them. */

@@ -4,10 +4,10 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
 import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
-import { silentLogger } from "../../src/log.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { createServer } from "../../src/mcp/server.js";
 import { temporaryFolder } from "../temporary-folder.js";
+import { backendOf } from "./backend.js";
 
 /** A simulated service that ends with the test. */
 export async function simulatedService(options: SimulatorOptions = {}) {
@@ -28,7 +28,9 @@ export async function cacheFolder(): Promise<string> {
  */
 export async function connectedHost(options: FoundryClientOptions, policy?: CallPolicy) {
   const foundry = new FoundryClient(options);
-  const server = createServer(foundry, silentLogger, policy);
+  const server = createServer({
+    backend: backendOf({ client: foundry, ...(policy && { policy }) }),
+  });
   const host = new Client({ name: "test", version: "1" });
   const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
   const received: JSONRPCMessage[] = [];

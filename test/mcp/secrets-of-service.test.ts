@@ -3,9 +3,9 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { SecretMask } from "../../src/lib/secrets.js";
-import { silentLogger } from "../../src/log.js";
 import { createServer } from "../../src/mcp/server.js";
 import { httpService } from "../foundry/dialects/http-service.js";
+import { backendOf } from "./backend.js";
 
 const KEY = "sk-SECRET-0123456789";
 
@@ -19,8 +19,8 @@ it.each(["list_models", "health_check", "load_model"])(
       response.end(JSON.stringify(isList ? { object: "list", data } : { message: KEY }));
     });
     const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
-    const mask = new SecretMask([KEY]);
-    const server = createServer(foundry, silentLogger, undefined, undefined, mask);
+    const secrets = new SecretMask([KEY]);
+    const server = createServer({ backend: backendOf({ client: foundry, secrets }) });
     const host = new Client({ name: "test", version: "1" });
     const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
     await Promise.all([server.connect(serverSide), host.connect(hostSide)]);

@@ -82,6 +82,7 @@ describe("the package", () => {
         "LICENSE",
         "mcp.json.example",
         "dist/main.js",
+        "dist/serve.js",
         "dist/index.js",
         "dist/simulator.js",
         "dist/embedded.js",
@@ -98,7 +99,7 @@ describe("the package", () => {
 
   test("holds nothing else", () => {
     const known =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|examples\/scaling\/(config\.yaml|haproxy\.cfg)|dist\/(main|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|examples\/scaling\/(config\.yaml|haproxy\.cfg)|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     // A server over stdio and its client: no more than that should ever weigh.

@@ -1,6 +1,5 @@
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { FoundryError, VERSION } from "../../lib/index.js";
 import type { ProgressUpdate } from "../../mcp/index.js";
 
@@ -70,9 +69,8 @@ export class LocalServer {
     given: Readonly<Record<string, unknown>> = {},
     onProgress?: (update: ProgressUpdate) => void,
   ): Promise<ToolOutcome> {
-    const answer = await this.#client.callTool(
+    const { content, structuredContent, isError } = await this.#client.callTool(
       { name, arguments: { ...given } },
-      CallToolResultSchema,
       {
         timeout: PATIENCE_MS,
         ...(onProgress && {
@@ -80,9 +78,8 @@ export class LocalServer {
         }),
       },
     );
-    const { content, structuredContent, isError } = CallToolResultSchema.parse(answer);
     const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
-    return { isError: isError === true, text, result: structuredContent ?? {} };
+    return { isError: isError === true, text, result: { ...Object(structuredContent) } };
   }
 
   /** Closes the server's stdin, which ends it. */

@@ -8,25 +8,24 @@ const CHARACTERS_PER_TOKEN = 3.5;
 /** Below this, arrival times measure the network's buffers, not the model. */
 const SHORTEST_MEASURE_MS = 50;
 
-/** What a completion has come to: filled by its run, looked at by everybody else. */
+/** The state of a completion so far. Its run fills it; `snapshot` reads it at any time. */
 export class CompletionProgress {
-  status: CompletionStatus = "queued";
-  model: string | null = null;
-  finishReason: FinishReason | null = null;
-  usage: TokenCounts | null = null;
-  /** As the service counted the prompt when it refused it. */
-  inputTokens: number | null = null;
-  attempts = 1;
-  /** Whether the service may have had the prompt, so that sending it again would be a second run. */
-  mayHaveBeenSent = false;
-  /** How often a service broke off on this and was gone. */
-  deaths = 0;
-  readonly warnings: string[] = [];
+  readonly id: string;
   readonly #now: () => number;
   readonly #inputCharacters: number;
   readonly #startedAt: number;
+  /** Warnings about the request. They hold for every attempt. */
+  readonly #requestWarnings: readonly string[];
+  #warnings: readonly string[];
+  #status: CompletionStatus = "queued";
+  #model: string | null = null;
+  #finishReason: FinishReason | null = null;
+  #usage: TokenCounts | null = null;
+  /** The service's count of the prompt when it refused it. */
+  #refusedInputTokens: number | null = null;
+  #attempts = 1;
   #text = "";
-  /** Without blanks at either end, so that looking at it costs nothing however long it is. */
+  /** Without blanks at either end, so that reading it costs nothing however long it is. */
   #reasoning = "";
   /** Blanks after it, which belong to it as soon as a word follows. */
   #blanks = "";
@@ -38,22 +37,34 @@ export class CompletionProgress {
   #lastTokenAt: number | null = null;
   #endedAt: number | null = null;
 
-  /** @param id By which the completion is known; a new one by default. */
+  /** @param id Default: a new one. */
   constructor(
     inputCharacters: number,
     now: () => number,
-    readonly id: string = randomUUID(),
+    id: string = randomUUID(),
+    warnings: readonly string[] = [],
   ) {
+    this.id = id;
     this.#inputCharacters = inputCharacters;
     this.#now = now;
     this.#startedAt = now();
+    this.#requestWarnings = warnings;
+    this.#warnings = warnings;
+  }
+
+  get status(): CompletionStatus {
+    return this.#status;
+  }
+
+  get model(): string | null {
+    return this.#model;
   }
 
   get hasStarted(): boolean {
     return this.#firstTokenAt !== null;
   }
 
-  /** Whether the chat itself was asked for, rather than something before it. */
+  /** Whether the chat itself was requested, and not only something before it. */
   get wasAsked(): boolean {
     return this.#askedAt !== null;
   }
@@ -62,9 +73,29 @@ export class CompletionProgress {
     return this.#endedAt !== null;
   }
 
-  asked(): void {
-    this.status = "running";
+  /** The model is known and the completion waits for a place in its queue. */
+  queued(model: string): void {
+    this.#status = "queued";
+    this.#model = model;
+  }
+
+  loading(model: string): void {
+    this.#status = "loading";
+    this.#model = model;
+  }
+
+  /** The chat is requested from the service. */
+  asked(model: string): void {
+    this.#status = "running";
+    this.#model = model;
     this.#askedAt = this.#now();
+  }
+
+  /** The completion begins again from the start, before any token. */
+  restarted(): void {
+    this.#status = "queued";
+    this.#askedAt = null;
+    this.#warnings = this.#requestWarnings;
   }
 
   waitedInQueue(milliseconds: number): void {
@@ -73,6 +104,27 @@ export class CompletionProgress {
 
   loadedIn(milliseconds: number): void {
     this.#loadMs += milliseconds;
+  }
+
+  attempted(attempts: number): void {
+    this.#attempts = attempts;
+  }
+
+  warn(...warnings: readonly string[]): void {
+    this.#warnings = [...this.#warnings, ...warnings];
+  }
+
+  finished(reason: FinishReason | null): void {
+    this.#finishReason = reason;
+  }
+
+  counted(usage: TokenCounts | null): void {
+    this.#usage = usage;
+  }
+
+  /** The service refused the prompt and gave its number of tokens. The first count is kept. */
+  promptCounted(tokens: number | null): void {
+    this.#refusedInputTokens ??= tokens;
   }
 
   /** Counts a piece of the stream, which is a token or nearly so on all services. */
@@ -102,24 +154,24 @@ export class CompletionProgress {
   }
 
   end(status: CompletionStatus): void {
-    this.status = status;
+    this.#status = status;
     this.#endedAt = this.#now();
   }
 
   snapshot(): Completion {
     const reasoning = this.#reasoning;
-    // A service that counts no tokens in a text has not counted.
-    const usage = this.hasStarted && this.usage?.outputTokens === 0 ? null : this.usage;
+    // Zero tokens for a text that has some means that the service did not count.
+    const usage = this.hasStarted && this.#usage?.outputTokens === 0 ? null : this.#usage;
     const outputTokens = usage?.outputTokens ?? (this.hasStarted ? this.#pieces : null);
     return {
       id: this.id,
-      status: this.status,
+      status: this.#status,
       text: this.#text,
       reasoning: reasoning === "" ? null : reasoning,
-      finishReason: this.finishReason,
-      model: this.model,
+      finishReason: this.#finishReason,
+      model: this.#model,
       usage: {
-        inputTokens: usage?.inputTokens ?? this.inputTokens ?? this.#estimatedInputTokens(),
+        inputTokens: usage?.inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),
         outputTokens,
         estimated: usage === null,
       },
@@ -130,9 +182,9 @@ export class CompletionProgress {
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
         tokensPerSecond: this.#tokensPerSecond(outputTokens),
       },
-      attempts: this.attempts,
+      attempts: this.#attempts,
       cached: false,
-      warnings: [...this.warnings],
+      warnings: this.#warnings,
     };
   }
 
@@ -152,3 +204,29 @@ export class CompletionProgress {
 
 const roundedDifference = (from: number | null, to: number | null): number | null =>
   from === null || to === null ? null : Math.round(to - from);
+
+/** Counts of a client's completions since it was created. */
+export interface Totals {
+  readonly completed: number;
+  readonly interrupted: number;
+  readonly cancelled: number;
+  readonly failed: number;
+  /** Tokens of all answers, as counted by the service or, where it does not, estimated. */
+  readonly outputTokens: number;
+}
+
+export class Metrics {
+  readonly #totals = { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 };
+
+  get totals(): Totals {
+    return { ...this.#totals };
+  }
+
+  ended(outcome: "completed" | "interrupted" | "cancelled" | "failed", outputTokens: number): void {
+    this.#totals[outcome] += 1;
+    // The sum stays a safe integer, whatever a service counts.
+    if (!Number.isSafeInteger(outputTokens) || outputTokens < 0) return;
+    const sum = this.#totals.outputTokens + outputTokens;
+    this.#totals.outputTokens = Math.min(sum, Number.MAX_SAFE_INTEGER);
+  }
+}

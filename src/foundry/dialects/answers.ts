@@ -9,26 +9,29 @@ import {
   MAX_TOKEN_COUNT,
   MOST_ANSWER_VALUES,
 } from "../../lib/index.js";
+import { listedTask } from "./listed-task.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
-export const jsonOf = ({ body }: HttpAnswer): unknown =>
+export const jsonOf = ({ body }: Pick<HttpAnswer, "body">): unknown =>
   hasMoreValues(body, MOST_ANSWER_VALUES) ? undefined : jsonFrom(body);
 
 /**
  * The body of an answer as what its route answers.
  *
+ * @param expected What it should be, for the error.
  * @throws FoundryError `INVALID_RESPONSE` when it is not: HTML, half a JSON, something else.
  */
 export function parseAnswer<T extends z.ZodType>(
   answer: HttpAnswer,
   schema: T,
   route: string,
+  expected = "what Foundry Local answers there",
 ): z.output<T> {
   const parsed = schema.safeParse(jsonOf(answer));
   if (parsed.success) return parsed.data;
   throw new FoundryError(
     "INVALID_RESPONSE",
-    `${route} answered ${kindOf(answer)} instead of what Foundry Local answers there.`,
+    `${route} answered ${kindOf(answer)} instead of ${expected}.`,
     {
       status: answer.status,
       action:
@@ -39,7 +42,7 @@ export function parseAnswer<T extends z.ZodType>(
 }
 
 /** What a body is, for people, without quoting it. */
-export function kindOf(answer: HttpAnswer): string {
+export function kindOf(answer: Pick<HttpAnswer, "body">): string {
   const body = answer.body.trim();
   if (body === "") return "nothing";
   if (/^<(!doctype|html|\?xml)/i.test(body)) return "a web page";
@@ -71,30 +74,98 @@ export const idListSchema = z
 
 export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullish().catch(null);
 
-const modelSchema = z.object({
-  id: z.string(),
-  /** C1: the alias. */
-  parent: z.string().refine(isModelName).nullish().catch(null),
-  /** vLLM: the context length. */
-  max_model_len: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
-});
+const objectSchema = z.record(z.string(), z.unknown());
+
+const modelSchema = z
+  .looseObject({
+    id: z.string(),
+    /** C1: the alias. */
+    parent: z.string().refine(isModelName).nullish().catch(null),
+    /** vLLM: the context length. */
+    max_model_len: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
+  })
+  .transform((entry) => ({
+    id: entry.id,
+    parent: entry.parent,
+    max_model_len: entry.max_model_len,
+    task: listedTask(entry),
+  }));
+type ListedEntry = z.output<typeof modelSchema>;
+
+const entriesSchema = z
+  .array(modelSchema.nullable().catch(null))
+  .refine((entries) => entries.length === 0 || entries.some((entry) => entry !== null))
+  .transform((entries) => {
+    const data = entries.filter(
+      (entry): entry is ListedEntry => entry !== null && isModelName(entry.id),
+    );
+    return { data, leftOut: entries.length - data.length };
+  });
+
+/** Members of which an object that describes a model has at least one. */
+const MODEL_MEMBERS = ["id", "name", "model", "object", "owned_by", "type", "capabilities"];
+
+/** Some engines list the ids alone; between objects a text is no model. */
+const withIds = (entries: readonly unknown[]): unknown[] =>
+  entries.some((entry) => typeof entry === "object" && entry !== null)
+    ? [...entries]
+    : entries.map((entry) => (typeof entry === "string" ? { id: entry } : entry));
+
+/** With an `id`: Ollama writes it as `model` and `name`, LM Studio as `key`. */
+const named = (entry: unknown): unknown => {
+  const object = objectSchema.safeParse(entry);
+  if (!object.success) return entry;
+  const { id, model, name, key } = object.data;
+  return { ...object.data, id: [id, model, name, key].find((each) => typeof each === "string") };
+};
+
+/** The values of an object as entries, with their keys as ids; `null` where it is no such object. */
+function keyed(value: unknown): Readonly<Record<string, unknown>>[] | null {
+  const models = z.record(z.string(), objectSchema).safeParse(value);
+  if (!models.success) return null;
+  const entries = Object.entries(models.data);
+  return entries.length > 0 ? entries.map(([id, entry]) => ({ id, ...entry })) : null;
+}
+
+const objectOf = (value: unknown) => objectSchema.safeParse(value).data ?? {};
+
+const isDescribed = (entry: Readonly<Record<string, unknown>>): boolean =>
+  MODEL_MEMBERS.some((name) => name in entry);
+
+/** The entries of a list of models in any of its forms; `null` where it has none of them. */
+function entriesOf(body: unknown): unknown[] | null {
+  if (Array.isArray(body)) return body.map(named);
+  const object = objectSchema.safeParse(body);
+  if (!object.success) return null;
+  const { object: kind, data, models, error, detail } = object.data;
+  // llama.cpp has both.
+  if (Array.isArray(data) && (data.length > 0 || !Array.isArray(models))) return data;
+  if (Array.isArray(models)) return models.map(named);
+  // Ollama without any model.
+  if (data === null && kind === "list") return [];
+  if (error !== undefined || detail !== undefined) return null;
+  const entries = keyed(data) ?? keyed(models);
+  if (entries !== null) return entries;
+  // Any API may answer with an object of objects.
+  return Object.values(object.data).some((value) => isDescribed(objectOf(value)))
+    ? keyed(object.data)
+    : null;
+}
 
 /**
- * `GET /v1/models`, of every server; unknown members are theirs. An entry without a usable name is left
- * out and counted; a list in which no entry has the shape of a model is another API's.
+ * `GET /v1/models`, of every server: `{"data": […]}` of OpenAI, a bare list, `{"models": […]}`, or an
+ * object with the ids as keys; unknown members are theirs. An entry without a usable name is left out
+ * and counted; a list in which no entry has the shape of a model is another API's.
  */
 export const modelListSchema = z
-  .object({
-    data: z
-      .array(modelSchema.nullable().catch(null))
-      .refine((entries) => entries.length === 0 || entries.some((entry) => entry !== null)),
+  .unknown()
+  .transform((body, context) => {
+    const entries = entriesOf(body);
+    if (entries !== null) return withIds(entries);
+    context.addIssue({ code: "custom", message: "no list of models" });
+    return z.NEVER;
   })
-  .transform(({ data }) => {
-    const usable = data.flatMap((entry) =>
-      entry !== null && isModelName(entry.id) ? [entry] : [],
-    );
-    return { data: usable, leftOut: data.length - usable.length };
-  });
+  .pipe(entriesSchema);
 
 /** What a list says of entries that are no models. */
 export function leftOutWarning(count: number): string | null {

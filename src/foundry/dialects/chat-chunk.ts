@@ -1,6 +1,14 @@
 import { z } from "zod";
-import { MAX_TOKEN_COUNT } from "../../lib/index.js";
-import type { FinishReason } from "./dialect.js";
+import {
+  CHARACTERS_SLACK,
+  MAX_CHARACTERS_PER_TOKEN,
+  MAX_COMPLETION_CHARACTERS,
+  MAX_PIECES_PER_TOKEN,
+  MAX_TOKEN_COUNT,
+  PIECES_SLACK,
+  truncate,
+} from "../../lib/index.js";
+import type { ChatEvent, FinishReason } from "./dialect.js";
 
 /**
  * The stream of `/v1/chat/completions`. Servers differ in its flaws: text in `delta` or `message` or
@@ -42,22 +50,6 @@ export const chunkSchema = z.object({
 });
 export type Chunk = z.output<typeof chunkSchema>;
 
-/** The shapes of an `error`; one of any other shape has no message. */
-const errorObjectSchema = z.object({ message: textSchema, type: textSchema });
-const oneErrorSchema = z.union([
-  z.string().transform((message) => ({ message, type: null })),
-  errorObjectSchema,
-]);
-export const errorSchema = z
-  .union([
-    z
-      .array(oneErrorSchema)
-      .min(1)
-      .transform(([first]) => first),
-    oneErrorSchema,
-  ])
-  .catch(undefined);
-
 export const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ["stop", "stop"],
   ["length", "length"],
@@ -65,3 +57,46 @@ export const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ["function_call", "tool_calls"],
   ["content_filter", "content_filter"],
 ]);
+
+/**
+ * A bound on the length of an answer. `max_tokens` is always sent, so a service that exceeds it by
+ * far does not stop by itself.
+ */
+export class Allowance {
+  readonly #maxPieces: number;
+  #charactersLeft: number;
+  #pieces = 0;
+  #isUsedUp = false;
+
+  constructor(maxTokens: number) {
+    this.#maxPieces = maxTokens * MAX_PIECES_PER_TOKEN + PIECES_SLACK;
+    this.#charactersLeft = Math.min(
+      maxTokens * MAX_CHARACTERS_PER_TOKEN + CHARACTERS_SLACK,
+      MAX_COMPLETION_CHARACTERS,
+    );
+  }
+
+  /** The number of text and reasoning events so far. */
+  get pieces(): number {
+    return this.#pieces;
+  }
+
+  get isUsedUp(): boolean {
+    return this.#isUsedUp;
+  }
+
+  /** The event, truncated to the allowance. `overrun` follows when the allowance is used up. */
+  *limit(event: ChatEvent): Generator<ChatEvent> {
+    if (this.#isUsedUp) return;
+    if (event.type !== "text" && event.type !== "reasoning") {
+      yield event;
+      return;
+    }
+    this.#pieces += 1;
+    this.#isUsedUp = this.#pieces > this.#maxPieces || event.text.length > this.#charactersLeft;
+    const text = truncate(event.text, this.#charactersLeft);
+    this.#charactersLeft -= text.length;
+    if (text !== "") yield { ...event, text };
+    if (this.#isUsedUp) yield { type: "overrun" };
+  }
+}

@@ -1,4 +1,10 @@
-import { errorTextOf, type HttpTransport, type StreamEvent } from "../../http/index.js";
+import {
+  errorTextOf,
+  type HttpFailure,
+  type HttpTransport,
+  type StreamEvent,
+  wordsOfError,
+} from "../../http/index.js";
 import {
   FoundryError,
   jsonFrom,
@@ -7,10 +13,10 @@ import {
   SEARCHED_OF_BODY,
   type SecretMask,
 } from "../../lib/index.js";
-import { Allowance } from "./allowance.js";
-import { type Chunk, chunkSchema, errorSchema, FINISH_REASONS } from "./chat-chunk.js";
+import { Allowance, type Chunk, chunkSchema, FINISH_REASONS } from "./chat-chunk.js";
+import { bodyOf, type Refused, refusalsIn } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
-import { about, errorOfFailure, errorOfStreamEvent, type Subject } from "./failures.js";
+import { about, errorOfFailure, errorOfStreamEvent, knownError, type Subject } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** Values of finish_reason with which an engine aborts an answer. */
@@ -27,24 +33,27 @@ export interface ChatQuirks {
   readonly mistakesLimitForStop?: boolean;
   /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
+  /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
+  readonly alwaysBeginsStreams?: boolean;
 }
 
-/** Requests a chat, and resolves with its first token. */
+/** Requests a chat without what the engine refuses, and resolves with its first token. */
 export async function openChat(
   transport: HttpTransport,
   request: ChatRequest,
   quirks: ChatQuirks,
   call: Call,
+  refused: Refused = new Set(),
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
   const reader = new EventReader(subject, transport.secrets);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
-    body: { ...bodyOf(request), ...randomSeedOf(request, quirks) },
+    body: bodyOf(request, refused, quirks),
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: (failure) => errorOfFailure(failure, subject),
+    toError: refusalError(request, subject, refused),
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
@@ -55,8 +64,21 @@ export async function openChat(
   );
   // An empty stream fails here, where the caller can still retry.
   const first = await events.next();
-  return { attempts: stream.attempts, [Symbol.asyncIterator]: () => resume(first, events) };
+  return {
+    attempts: stream.attempts,
+    warnings: [],
+    [Symbol.asyncIterator]: () => resume(first, events),
+  };
 }
+
+/** A refusal of a part of the request is the same the next time, whatever its status. */
+const refusalError =
+  (request: ChatRequest, subject: Subject, refused: Refused) =>
+  (failure: HttpFailure): FoundryError => {
+    const error = errorOfFailure(failure, subject);
+    const isRefusal = refusalsIn(error, request, refused).length > 0;
+    return isRefusal ? error.reworded({ retryable: false }) : error;
+  };
 
 async function* withRequestId(
   id: string | null,
@@ -90,15 +112,16 @@ export async function wholeChat(
   request: ChatRequest,
   quirks: ChatQuirks,
   call: Call,
+  refused: Refused = new Set(),
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
-  const { stream: _, stream_options: __, ...body } = bodyOf(request);
+  const body = bodyOf(request, new Set([...refused, "stream", "stream_options"]), quirks);
   const answer = await transport.request({
     method: "POST",
     path: quirks.path,
     body,
     ...call,
-    toError: (failure) => errorOfFailure(failure, subject),
+    toError: refusalError(request, subject, refused),
   });
   const whole = { data: answer.body, event: null };
   const reader = new EventReader(subject, transport.secrets);
@@ -107,6 +130,7 @@ export async function wholeChat(
   const allowance = new Allowance(request.maxTokens);
   return {
     attempts: answer.attempts,
+    warnings: [],
     async *[Symbol.asyncIterator]() {
       for (const event of events) yield* allowance.limit(orAborted(event));
     },
@@ -153,29 +177,12 @@ class EventReader {
   }
 
   noAnswer(event: StreamEvent): FoundryError {
-    return noAnswer(event, this.#secrets);
+    return noAnswer(event, this.#subject, this.#secrets);
   }
 }
 
 const isEnd = (type: ParsedEvent["type"]): boolean => type === "finish" || type === "aborted";
 const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
-
-function bodyOf(request: ChatRequest) {
-  return {
-    model: request.model.id,
-    messages: request.messages,
-    // Always sent: the default of the services cuts answers off silently (#217).
-    max_tokens: request.maxTokens,
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    ...(request.topP === undefined ? {} : { top_p: request.topP }),
-    ...(request.seed === undefined ? {} : { seed: request.seed }),
-    stream: true,
-    stream_options: { include_usage: true },
-  };
-}
-
-const randomSeedOf = ({ seed }: ChatRequest, { namesSeedRandomSeed }: ChatQuirks) =>
-  seed === undefined || namesSeedRandomSeed !== true ? {} : { random_seed: seed };
 
 async function* read(
   stream: AsyncIterable<StreamEvent>,
@@ -241,12 +248,13 @@ function eventsOf(
   secrets: SecretMask,
 ): ParsedEvent[] {
   if (chunk.error != null) {
-    const { message, type } = errorSchema.parse(chunk.error) ?? {};
-    const hidden = secrets.hide((message ?? "").slice(0, SEARCHED_OF_BODY));
-    throw errorOfStreamEvent(hidden, type ?? null, subject, hidden || shown(event, secrets));
+    const { text, kinds } = wordsOfError(chunk.error);
+    const hidden = secrets.hide(text.slice(0, SEARCHED_OF_BODY));
+    const words = { text: hidden, kinds: kinds.map((kind) => secrets.hide(kind)) };
+    throw errorOfStreamEvent(words, subject, hidden || shown(event, secrets));
   }
   const isError = chunk.message != null || chunk.detail != null || chunk.object === "error";
-  if (isError && !isAnswer(chunk)) throw noAnswer(event, secrets);
+  if (isError && !isAnswer(chunk)) throw noAnswer(event, subject, secrets);
   const events: ParsedEvent[] = [];
   const choice = chunk.choices;
   // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
@@ -279,10 +287,12 @@ const isAnswer = ({ choices, usage }: Chunk): boolean =>
 const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
   secrets.hide(data.slice(0, 2000));
 
-function noAnswer(event: StreamEvent, secrets: SecretMask): FoundryError {
-  const message = sanitizeMessage(
-    secrets.hide(errorTextOf(event.data, "application/json", "nothing")),
-  );
+function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): FoundryError {
+  const said = secrets.hide(errorTextOf(event.data, "application/json", "nothing"));
+  const { kinds } = wordsOfError(jsonFrom(event.data));
+  const known = knownError({ text: said, kinds }, subject, { status: 200, detail: said });
+  if (known !== null) return known;
+  const message = sanitizeMessage(said);
   return new FoundryError(
     "INVALID_RESPONSE",
     `The service answered with something else than a completion. It said: ${message}`,

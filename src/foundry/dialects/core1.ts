@@ -2,8 +2,9 @@ import { z } from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
-import { openChat, wholeChat } from "./chat-stream.js";
+import { wholeChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import {
   about,
@@ -62,6 +63,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       isOldGeneration: false,
       fixedPortNarrowsList: true,
       load: true,
+      takesUnlisted: false,
       listsOnlyDownloaded: true,
       stopsOnDisconnect: true,
       unloadInUse: "kills_service",
@@ -116,7 +118,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 
     async chat(request, call) {
       try {
-        return await openChat(transport, request, QUIRKS, call);
+        return await adaptedChat(transport, request, QUIRKS, call);
       } catch (error) {
         if (!(error instanceof FoundryError) || !SILENT_ENDS.has(error.code)) throw error;
         return retryWithoutStream(request, call, error);
@@ -125,7 +127,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
   };
 }
 
-const QUIRKS = { path: "/v1/chat/completions" };
+const QUIRKS = { path: "/v1/chat/completions", alwaysBeginsStreams: true };
 
 /** The errors of a stream of C1 that cannot begin. */
 const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);
@@ -145,7 +147,7 @@ const notDownloaded = (model: KnownModel): FoundryError =>
   });
 
 const notLoaded = (model: KnownModel): FoundryError =>
-  errorOfStreamEvent("Model is not loaded", "invalid_request_error", {
-    doing: "chat",
-    model: model.id,
-  });
+  errorOfStreamEvent(
+    { text: "Model is not loaded", kinds: ["invalid_request_error"] },
+    { doing: "chat", model: model.id },
+  );

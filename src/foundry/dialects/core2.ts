@@ -8,8 +8,8 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
-import { openChat } from "./chat-stream.js";
 import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
@@ -85,6 +85,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: true,
+      takesUnlisted: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: version.stopsOnDisconnect,
       unloadInUse: "refused",
@@ -140,12 +141,13 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     download: noDownload,
 
     chat: (request, call) =>
-      openChat(
+      adaptedChat(
         transport,
         request,
         {
           path: `${prefixOf(request.model.family)}/v1/chat/completions`,
           headLimitBytes: HEAD_LIMIT_BYTES,
+          alwaysBeginsStreams: true,
         },
         call,
       ),

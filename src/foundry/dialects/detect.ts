@@ -1,11 +1,13 @@
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
-import { idListSchema, jsonOf, kindOf, modelListSchema } from "./answers.js";
+import { idListSchema, jsonOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect, ServiceStatus } from "./dialect.js";
+import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
+import { notFoundry } from "./not-foundry.js";
 import { openaiDialect } from "./openai.js";
 
 export interface Detected {
@@ -51,19 +53,20 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     return { dialect: serviceDialect(transport), status: old.data };
   }
   // Its status may be damaged; some engines answer 200 at every path.
-  if (oldAnswer.status === 200 && isIdList(await ask("/openai/loadedmodels"))) {
+  if (oldAnswer.status === 200 && isIdList(await ask("/openai/loadedmodels"), oldAnswer)) {
     return { dialect: serviceDialect(transport), status: null };
   }
 
-  if (isIdList(await ask("/models/loaded"))) {
+  if (isIdList(await ask("/models/loaded"), answer)) {
     return { dialect: core1Dialect(transport), status: null };
   }
 
   const models = await ask("/v1/models");
   if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
-    return { dialect: openaiDialect(transport), status: { pid: null, modelCachePath: null } };
+    const dialect = openaiDialect(transport, { hasList: true });
+    return { dialect, status: { pid: null, modelCachePath: null } };
   }
-  throw notFoundry(transport.baseUrl, models);
+  throw loadingError(models) ?? notFoundry(transport, models);
 }
 
 /** Whether the connection was accepted, and closed without an answer. */
@@ -77,36 +80,8 @@ function wasReset(error: unknown): boolean {
 const isOatpp = (answer: HttpAnswer): boolean =>
   (answer.headers["server"] ?? "").toLowerCase().startsWith("oatpp");
 
-const isIdList = (answer: HttpAnswer): boolean =>
-  answer.status === 200 && idListSchema.safeParse(jsonOf(answer)).success;
-
-function notFoundry(baseUrl: string, models: HttpAnswer): FoundryError {
-  if (models.status === 401 || models.status === 403) {
-    return new FoundryError("UNAUTHORIZED", `${baseUrl} requires credentials.`, {
-      status: models.status,
-      action: "Set FOUNDRY_API_KEY to the key of this service.",
-    });
-  }
-  if (models.status >= 500) {
-    return new FoundryError(
-      "SERVICE_ERROR",
-      `${baseUrl} answers, but only with errors (HTTP ${models.status}).`,
-      {
-        status: models.status,
-        action: "Wait a moment and try again; restart the service if that does not help.",
-        retryable: true,
-        detail: models.body.slice(0, 2000),
-      },
-    );
-  }
-  return new FoundryError(
-    "NOT_FOUNDRY",
-    `Something answers at ${baseUrl}, but it is neither Foundry Local nor an OpenAI-compatible engine: /v1/models gave HTTP ${models.status} with ${kindOf(models)}.`,
-    {
-      status: models.status,
-      action:
-        "Set FOUNDRY_ENDPOINT to the address that `foundry server status` prints as Web URLs.",
-      detail: models.body.slice(0, 2000),
-    },
-  );
-}
+/** @param other The answer to another path: some engines answer `[]` at every path. */
+const isIdList = (answer: HttpAnswer, other: HttpAnswer): boolean =>
+  answer.status === 200 &&
+  (other.status !== 200 || answer.body.trim() !== other.body.trim()) &&
+  idListSchema.safeParse(jsonOf(answer)).success;

@@ -23,6 +23,8 @@ export interface ModelList {
   readonly warning: string | null;
   /** How many entries of the service's lists are not among `models`, because they are no models. */
   readonly leftOut: number;
+  /** Set where the server has given no list, so that it may be no engine: the error for a list. */
+  readonly missing?: FoundryError;
 }
 
 /** The status that the service reports, for a health check. `null`: not reported. */
@@ -41,9 +43,9 @@ export interface ChatRequest {
   readonly model: KnownModel;
   readonly messages: readonly ChatMessage[];
   readonly maxTokens: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly seed?: number;
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly seed?: number | undefined;
 }
 
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -68,6 +70,8 @@ export type ChatEvent =
 export interface ChatStream extends AsyncIterable<ChatEvent> {
   /** How often the request was sent until its first token arrived. */
   readonly attempts: number;
+  /** What the engine refused of the request, each a sentence. */
+  readonly warnings: readonly string[];
 }
 
 /** The differences between servers that the layers above must know. */
@@ -80,6 +84,8 @@ export interface Abilities {
   readonly fixedPortNarrowsList: boolean;
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
+  /** A model that is named is sent to it although its list is empty or missing: it may have it. */
+  readonly takesUnlisted: boolean;
   /** Its list contains only downloaded models, not the whole catalog. */
   readonly listsOnlyDownloaded: boolean;
   /** Closing a stream stops the generation. `false`: it goes on. `null`: not known. */

@@ -1,12 +1,19 @@
-import type { HttpFailure } from "../../http/index.js";
 import {
-  type ErrorCode,
+  type ErrorWords,
+  errorWordsOf,
+  type HttpAnswer,
+  type HttpFailure,
+} from "../../http/index.js";
+import {
   FoundryError,
   type FoundryErrorOptions,
   SEARCHED_OF_MESSAGE,
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
+import { LOAD_ADVICE, RULES, type Subject } from "./failure-rules.js";
+import { redirected } from "./not-foundry.js";
+import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /**
@@ -15,103 +22,7 @@ import { sanitizeMessage } from "./sanitize-message.js";
  * decides, and the status only where the message is unknown.
  */
 
-/** The operation that failed, and its model. */
-export interface Subject {
-  readonly doing: "chat" | "load" | "unload" | "download" | "other";
-  /** The model's exact id. */
-  readonly model?: string;
-  /** Its alias or name. */
-  readonly shortName?: string;
-}
-
-interface Rule {
-  readonly pattern: RegExp;
-  /** Must match too. Not one expression: `.*` between the two takes quadratic time. */
-  readonly also?: RegExp;
-  readonly code: ErrorCode;
-  readonly explain: (
-    model: string,
-    shortName: string,
-    message: string,
-  ) => { message: string; action: string };
-  /** The operation for which the pattern means something else. */
-  readonly except?: Subject["doing"];
-}
-
-/** The first rule that matches decides. */
-const RULES: readonly Rule[] = [
-  {
-    pattern: /which is not registered|DownloadAndRegisterEps/i,
-    code: "EP_UNAVAILABLE",
-    explain: (model) => ({
-      message: `${model} needs an execution provider that is not installed here.`,
-      action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
-    }),
-  },
-  {
-    // The legacy service, also for a chat, which loads the model. The model is newer (#706).
-    pattern: /failed loading model/i,
-    also: /unknown value/i,
-    code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
-      action:
-        "The model is probably newer than the service: update Foundry Local, or choose another.",
-    }),
-  },
-  {
-    pattern: /failed loading model/i,
-    code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
-      action: LOAD_ADVICE,
-    }),
-  },
-  {
-    pattern: /model not cached|must be downloaded before/i,
-    code: "MODEL_NOT_CACHED",
-    explain: (model, shortName) => ({
-      message: `${model} is not downloaded.`,
-      action: downloadAdvice(shortName),
-    }),
-  },
-  {
-    // A load can fail because a native library is "not loaded".
-    pattern: /not loaded|must be loaded before/i,
-    except: "load",
-    code: "MODEL_NOT_LOADED",
-    explain: (model) => ({
-      message: `${model} is not loaded.`,
-      action: "Load it with load_model, then try again.",
-    }),
-  },
-  {
-    pattern:
-      /model not found|no model matching|model \S+ (does not exist|not found)|model_not_found/i,
-    code: "MODEL_NOT_FOUND",
-    explain: (model) => ({
-      message: `The service has no model ${model}.`,
-      action: "Choose one that list_models shows.",
-    }),
-  },
-  {
-    pattern: /no openaiservice provider found/i,
-    code: "MODEL_NOT_CACHED",
-    explain: (model, shortName) => ({
-      message: `${model} is not downloaded, or the service does not know it.`,
-      action: downloadAdvice(shortName),
-    }),
-  },
-  {
-    pattern: /cannot unload model|session\(s\) still using/i,
-    code: "MODEL_BUSY",
-    explain: (model) => ({
-      message: `${model} is in use, so it cannot be unloaded now.`,
-      action:
-        "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
-    }),
-  },
-];
+export { downloadAdvice, type Subject } from "./failure-rules.js";
 
 /** The subject of a request about one model. */
 export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
@@ -120,113 +31,131 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
   shortName: shortName(model),
 });
 
-/** A download may be gigabytes, so it never starts unless requested. */
-export const downloadAdvice = (shortName: string): string =>
-  `Download it first, with load_model and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from list_models.`;
-
-const LOAD_ADVICE =
-  "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
-
 /** Invalid requests that older services answer with a 500 (docs/foundry-local.md, section 5). */
 const INVALID_REQUEST =
-  /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported parameter|must be (a|an|at least|finite|in the range) /i;
-
-// Unbounded repetitions between the figures would take quadratic time.
-const OVERFLOW_FIGURES: readonly RegExp[] = [
-  /requires \d{1,12} total tokens \((?<input>\d{1,12}) input \+ (?<output>\d{1,12}) output\).{0,300}maximum context length of (?<limit>\d{1,12})/is,
-  /maximum context length is (?<limit>\d{1,12}) tokens.{0,300}\((?<input>\d{1,12}) in the messages, (?<output>\d{1,12}) in the completion\)/is,
-  /input_ids size \((?<input>\d{1,12})\).{0,300}exceeds max length \((?<limit>\d{1,12})\)/is,
-];
-/** The same error of vLLM, llama.cpp and others. */
-const OVERFLOW_MESSAGE =
-  /input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](length|size|window)[^.]{0,200}(exceed|maximum|too (long|small))|exceeds?[^.]{0,200}context[ _](length|size|window)|prompt is too long|context_length_exceeded/i;
-
-/** The sizes of a request that exceeds a context, in tokens; `null`: not reported. */
-export interface Overflow {
-  readonly input: number | null;
-  readonly output: number | null;
-  readonly limit: number | null;
-}
-
-/** The figures in an overflow error: the only source of the limit of a service elsewhere. */
-export function overflowOf(error: FoundryError): Overflow | null {
-  if (error.code !== "CONTEXT_LENGTH_EXCEEDED") return null;
-  const figures = overflowFigures(truncate(error.detail ?? "", SEARCHED_OF_MESSAGE));
-  const figure = (name: string) => (figures?.[name] === undefined ? null : Number(figures[name]));
-  return { input: figure("input"), output: figure("output"), limit: figure("limit") };
-}
-
-function overflowFigures(message: string): Readonly<Record<string, string>> | undefined {
-  for (const pattern of OVERFLOW_FIGURES) {
-    const figures = pattern.exec(message)?.groups;
-    if (figures !== undefined) return figures;
-  }
-  return undefined;
-}
+  /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported (?:parameter|value)|must be (a|an|at least|finite|in the range) |unrecognized request argument|unknown field|extra_forbidden|roles? (?:is )?not supported|roles must alternate|roles are supported/i;
 
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
-  const { status, message, retryAfterMs } = failure;
-  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
-  return errorOfMessage(message, subject, options, failure.body);
+  const { status, message, kinds = [], retryAfterMs, body } = failure;
+  if (status < 400 && message.startsWith("redirected to ")) {
+    return redirected("The service", message, status);
+  }
+  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
+  return (
+    knownError({ text: message, kinds }, subject, options) ??
+    byStatus(status, cleaned(message), subject, options)
+  );
 }
 
 /**
- * The error for an `error` inside a stream that began with 200.
- * @param type `invalid_request_error` or `server_error`, if the service set one.
+ * The error for an `error` inside an answer that began with 200.
+ *
+ * @param detail For the log.
  */
 export function errorOfStreamEvent(
-  message: string,
-  type: string | null,
+  words: ErrorWords,
   subject: Subject,
-  detail = message,
+  detail = words.text,
 ): FoundryError {
-  const status = type === "invalid_request_error" ? 400 : 500;
-  return errorOfMessage(message, subject, { status }, detail);
+  const status = statusIn(words.kinds);
+  const options = { status: status ?? 200, detail };
+  return (
+    knownError(words, subject, options) ??
+    (status === null && BUSY.test(words.text)
+      ? byStatus(503, cleaned(words.text), subject, options)
+      : byStatus(status, cleaned(words.text), subject, options))
+  );
 }
 
-/** Every message of a service passes here, and is truncated before any pattern is applied. */
-function errorOfMessage(
-  whole: string,
+/** The status that an error inside a 200 names, as a number or by its type; `null`: none. */
+function statusIn(kinds: readonly string[]): number | null {
+  const status = kinds.find((kind) => /^[45]\d\d$/.test(kind));
+  if (status !== undefined) return Number(status);
+  return STATUSES.find(([pattern]) => kinds.some((kind) => pattern.test(kind)))?.[1] ?? null;
+}
+
+const STATUSES: readonly (readonly [RegExp, number])[] = [
+  [/rate_?limit/i, 429],
+  [/unavailable|overloaded/i, 503],
+  [/invalid_?request|bad_?request|validation/i, 400],
+  [/server_?error|internal/i, 500],
+];
+
+/** Words of a service that has no time now, where it gives no status. */
+const BUSY =
+  /rate limit|too many requests|overloaded|server (?:is )?busy|temporarily unavailable|queue is full|try again later/i;
+
+/** The error for an answer of any status that says that the service is loading a model. */
+export function loadingError({ status, body }: HttpAnswer): FoundryError | null {
+  const words = errorWordsOf(body, "", "");
+  const error = knownError(words, { doing: "other" }, { status, detail: words.text });
+  return error !== null && isLoading(error) ? error : null;
+}
+
+/** A load that the service has begun by itself: llama.cpp answers so to every request. */
+const LOADING =
+  /(?<!failed |error |while |unable to )loading model|model (?:\S+ )?is (?:still |currently )?(?:being loaded|loading)/i;
+
+/** Whether an error says that the service is loading a model, so that it can be waited for. */
+export const isLoading = ({ code, status, detail }: FoundryError): boolean =>
+  code === "SERVICE_BUSY" && status === 503 && LOADING.test(detail ?? "");
+
+const WRONG_KEY =
+  /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
+
+/** The limits of an account: they do not pass by waiting. */
+const NO_QUOTA = /insufficient_quota|exceeded your current quota|budget has been exceeded/i;
+
+const cleaned = (message: string): string =>
+  sanitizeMessage(truncate(message, SEARCHED_OF_MESSAGE));
+
+type Options = Omit<FoundryErrorOptions, "action"> & { readonly status: number };
+
+/** The error that the words stand for, whatever the status. Every message of a service passes here. */
+export function knownError(
+  words: ErrorWords,
   subject: Subject,
-  given: { readonly status: number; readonly retryAfterMs?: number },
-  detail: string,
-): FoundryError {
-  const options = { ...given, detail };
-  const message = truncate(whole, SEARCHED_OF_MESSAGE);
+  options: Options,
+): FoundryError | null {
+  const message = truncate(words.text, SEARCHED_OF_MESSAGE);
+  const searched = [message, ...words.kinds].join("\n");
   const model = subject.model ?? "the model";
-  const clean = sanitizeMessage(message);
-  if (overflowFigures(message) !== undefined || OVERFLOW_MESSAGE.test(message)) {
-    return overflowError(message, model, options);
+  const overflow = options.status === 429 ? undefined : overflowIn(searched);
+  if (overflow !== undefined) return overflowError(overflow, searched, model, options);
+  if (WRONG_KEY.test(searched)) return unauthorized(options);
+  if (options.status === 503 && LOADING.test(message)) {
+    return new FoundryError("SERVICE_BUSY", `The service is still loading ${model}.`, {
+      ...options,
+      detail: message,
+      action: "Try again when it is loaded.",
+      retryable: true,
+    });
+  }
+  if (NO_QUOTA.test(searched)) {
+    return new FoundryError("SERVICE_BUSY", `The quota is used up. It said: ${cleaned(message)}`, {
+      ...options,
+      action: "Raise the limit of this key, or use another one.",
+    });
   }
   const rule = RULES.find(
     ({ pattern, also, except }) =>
-      except !== subject.doing && pattern.test(message) && also?.test(message) !== false,
+      except !== subject.doing && pattern.test(searched) && also?.test(searched) !== false,
   );
-  if (rule !== undefined) {
-    const { message: what, action } = rule.explain(model, subject.shortName ?? model, clean);
-    return new FoundryError(rule.code, what, {
-      ...options,
-      action,
-      retryable: rule.code === "MODEL_BUSY",
-    });
-  }
-  return byStatus(given.status, clean, model, subject, options);
+  if (rule === undefined) return null;
+  const name = subject.shortName ?? model;
+  const { message: what, action } = rule.explain(model, name, cleaned(message));
+  const retryable = rule.code === "MODEL_BUSY";
+  return new FoundryError(rule.code, what, { ...options, action, retryable });
 }
 
 function overflowError(
+  overflow: Overflow,
   message: string,
   model: string,
-  options: Omit<FoundryErrorOptions, "action">,
+  options: Options,
 ): FoundryError {
-  const figures = overflowFigures(message);
-  const { input, output, limit } = figures ?? {};
-  const answer = output === undefined ? "," : ` and the answer may have ${output}, together`;
-  const text =
-    figures === undefined
-      ? `The prompt and the answer together do not fit the context of ${model}.`
-      : `The prompt has ${input} tokens${answer} more than the ${limit} tokens of ${model}.`;
-  return new FoundryError("CONTEXT_LENGTH_EXCEEDED", text, {
+  return new FoundryError("CONTEXT_LENGTH_EXCEEDED", overflowWords(overflow, model), {
     ...options,
     // The decoded message: overflowOf reads its figures, and JSON may escape the plus sign.
     detail: message,
@@ -234,30 +163,36 @@ function overflowError(
   });
 }
 
+function unauthorized({ status, retryAfterMs }: Options): FoundryError {
+  const shown = status < 400 ? "" : ` (HTTP ${status})`;
+  // Without the message as detail: it may quote the key, which must not reach an error or the log.
+  return new FoundryError("UNAUTHORIZED", `The service refused the credentials${shown}.`, {
+    status,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS.",
+  });
+}
+
 /** An empty message, or only the name of the status. */
 const NO_REASON = /^(internal server error|bad request|not found|service unavailable)?$/i;
 
+/** @param status `null`: not known. */
 function byStatus(
-  status: number,
+  status: number | null,
   message: string,
-  model: string,
-  { doing }: Subject,
-  options: Omit<FoundryErrorOptions, "action">,
+  { doing, model = "the model" }: Subject,
+  options: Options,
 ): FoundryError {
-  if (status === 401 || status === 403) {
-    // The message may quote the key, which must not reach an error or the log.
-    const { detail: _, ...rest } = options;
-    return new FoundryError(
-      "UNAUTHORIZED",
-      `The service refused the credentials (HTTP ${status}).`,
-      { ...rest, action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS." },
-    );
-  }
+  if (status === 401 || status === 403) return unauthorized(options);
   const quoted = NO_REASON.test(message) ? "The service gave no reason." : `It said: ${message}`;
   if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
+    const { retryAfterMs } = options;
     return new FoundryError("SERVICE_BUSY", `The service is busy (HTTP ${status}). ${quoted}`, {
       ...options,
-      action: "Try again in a while.",
+      action:
+        retryAfterMs === undefined
+          ? "Try again in a while."
+          : `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`,
       retryable: true,
     });
   }
@@ -276,7 +211,7 @@ function byStatus(
   if (doing === "download") {
     return downloadFailed(model, quoted, null, options);
   }
-  if (status < 500 || INVALID_REQUEST.test(message)) {
+  if ((status !== null && status < 500) || INVALID_REQUEST.test(message)) {
     return new FoundryError("INVALID_REQUEST", `The service refused the request. ${quoted}`, {
       ...options,
       action: "Change what the message names, then try again.",
@@ -287,14 +222,19 @@ function byStatus(
       ...options,
       action:
         "Try again; if it keeps failing, unload and load the model, restart the service, or use another model.",
-      retryable: true,
+      // Inside a 200, only a status of its own makes an unknown error one that may pass.
+      retryable: status !== null,
     });
   }
-  return new FoundryError("SERVICE_ERROR", `The service failed (HTTP ${status}). ${quoted}`, {
-    ...options,
-    action: "Try again; if it keeps failing, restart the service.",
-    retryable: true,
-  });
+  return new FoundryError(
+    "SERVICE_ERROR",
+    `The service failed (HTTP ${options.status}). ${quoted}`,
+    {
+      ...options,
+      action: "Try again; if it keeps failing, restart the service.",
+      retryable: status !== null,
+    },
+  );
 }
 
 /**

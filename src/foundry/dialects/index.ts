@@ -15,5 +15,7 @@ export {
   type ServiceStatus,
   type TokenCounts,
 } from "./dialect.js";
-export { overflowOf } from "./failures.js";
+export { isLoading } from "./failures.js";
+export { openaiDialect } from "./openai.js";
+export { type Overflow, overflowOf } from "./overflow.js";
 export { sanitizeMessage } from "./sanitize-message.js";

@@ -1,15 +1,60 @@
 import type { HttpTransport } from "../../http/index.js";
-import { modelListSchema, parseAnswer } from "./answers.js";
-import { openChat } from "./chat-stream.js";
-import { type Dialect, noDownload, unsupported } from "./dialect.js";
+import { FoundryError } from "../../lib/index.js";
+import { adaptedChat } from "./adapted-chat.js";
+import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
+import { type Call, type Dialect, type ModelList, noDownload, unsupported } from "./dialect.js";
 import { errorOfFailure } from "./failures.js";
+import { notFoundry } from "./not-foundry.js";
+
+const LIST = "/v1/models";
+const CHAT = "/v1/chat/completions";
+
+const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
+
+/** Errors of a chat that a server which is no engine causes. */
+const NO_ENGINE = new Set(["UNSUPPORTED_BY_SERVER", "INVALID_RESPONSE"]);
 
 /**
  * Any OpenAI-compatible engine: vLLM, llama.cpp, LM Studio, Ollama, LiteLLM, Ray Serve. It loads
  * models on demand, and has no routes to load them or to list the loaded ones.
+ *
+ * @param options.hasList Whether it has given a list of models. A server without one may be an engine
+ *   all the same: its answer to the first chat decides.
  */
-export function openaiDialect(transport: HttpTransport): Dialect {
+export function openaiDialect(
+  transport: HttpTransport,
+  options: { readonly hasList: boolean },
+): Dialect {
   const title = "an OpenAI-compatible engine";
+  let { hasList } = options;
+  let hasChatted = false;
+  /** Why the server may be no engine; `null` where it is one, or nothing is known yet. */
+  let doubt: FoundryError | null = null;
+
+  const requestList = async (call: Call) => {
+    const answer = await transport.request({
+      method: "GET",
+      path: LIST,
+      ...call,
+      toError: (failure) =>
+        hasList || failure.status < 400
+          ? errorOfFailure(failure, { doing: "other" })
+          : notFoundry(transport, failure),
+    });
+    if (!hasList && !modelListSchema.safeParse(jsonOf(answer)).success) {
+      throw notFoundry(transport, answer);
+    }
+    hasList = true;
+    return parseAnswer(answer, modelListSchema, LIST, "a list of models");
+  };
+
+  /** The list of an engine that has none. */
+  const noList = (error: FoundryError): ModelList => {
+    if (hasChatted) return { models: [], warning: NO_LIST, leftOut: 0 };
+    doubt = error;
+    return { models: [], warning: null, leftOut: 0, missing: error };
+  };
+
   return {
     name: "openai",
     title,
@@ -19,6 +64,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: false,
+      takesUnlisted: true,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: "refused",
@@ -30,35 +76,35 @@ export function openaiDialect(transport: HttpTransport): Dialect {
     },
 
     async status(call) {
-      await this.listModels(call);
+      const { missing } = await this.listModels(call);
+      if (missing !== undefined) throw missing;
       return { pid: null, modelCachePath: null };
     },
 
     async listModels(call) {
-      const path = "/v1/models";
-      const answer = await transport.request({
-        method: "GET",
-        path,
-        ...call,
-        toError: (failure) => errorOfFailure(failure, { doing: "other" }),
-      });
-      const { data, leftOut } = parseAnswer(answer, modelListSchema, path);
-      return {
-        models: data.map((model) => ({
+      try {
+        const { data, leftOut } = await requestList(call);
+        const models = data.map((model) => ({
           id: model.id,
           alias: null,
           family: "public" as const,
           downloaded: null,
           contextLength: model.max_model_len ?? null,
-        })),
-        warning: null,
-        leftOut,
-      };
+          details: { task: model.task },
+        }));
+        doubt = null;
+        return { models, warning: null, leftOut };
+      } catch (thrown) {
+        const isMissing = thrown instanceof FoundryError && thrown.code === "NOT_FOUNDRY";
+        if (hasList || !isMissing) throw thrown;
+        return noList(thrown);
+      }
     },
 
     loadedModels: async () => null,
 
     async load(model) {
+      if (doubt !== null) throw doubt;
       throw unsupported(
         `${title} loads ${model.id} by itself on demand`,
         "Call complete directly.",
@@ -66,6 +112,7 @@ export function openaiDialect(transport: HttpTransport): Dialect {
     },
 
     async unload(model) {
+      if (doubt !== null) throw doubt;
       throw unsupported(
         `${title} decides by itself how long ${model.id} stays loaded`,
         "Nothing to do; to free the memory now, use that engine's own tools.",
@@ -74,6 +121,19 @@ export function openaiDialect(transport: HttpTransport): Dialect {
 
     download: noDownload,
 
-    chat: (request, call) => openChat(transport, request, { path: "/v1/chat/completions" }, call),
+    async chat(request, call) {
+      try {
+        const stream = await adaptedChat(transport, request, { path: CHAT }, call);
+        hasChatted = true;
+        doubt = null;
+        return stream;
+      } catch (thrown) {
+        const isNoEngine = thrown instanceof FoundryError && NO_ENGINE.has(thrown.code);
+        if (doubt === null || !isNoEngine) throw thrown;
+        const error = doubt.reworded({});
+        error.attempts = thrown.attempts;
+        throw error;
+      }
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { SEARCHED_OF_MESSAGE, truncate } from "../../lib/index.js";
+import { SEARCHED_OF_MESSAGE, truncate, withoutAnsi } from "../../lib/index.js";
 
 /** `file.cc:68 ` before the message of a C++ exception. */
 const SOURCE_LOCATION = /(?<![\w./\\-])(?:[A-Za-z]:)?[\w./\\-]+\.(?:cc|cpp|cxx|h|hpp|cs):\d+\s+/g;
@@ -7,14 +7,23 @@ const SIGNATURE =
   /^[^()]*\((?:[^()]|\([^()]*\))*\)(?:\s*const\b)?(?:::<lambda\((?:[^()]|\([^()]*\))*\)>)?\s*/;
 /** A bound on the search after each location, so that many of them do not take quadratic time. */
 const LONGEST_SIGNATURE = 600;
+/** Locations in other languages, and those that are followed by a colon: `ggml-cuda.cu:86: `. */
+const OTHER_LOCATION =
+  /\(?(?<![\w./\\-])(?:[A-Za-z]:)?[\w./\\-]+\.(?:py|pyx|go|rs|js|ts|java|cs|cc|cpp|c|cuh?|h|hpp|mm?):(?:line )?\d+(?::\d+)?\)?(?::\s+|\s*)/g;
+/** `File "server.py", line 12, in serve` of Python, ` at Type.Method(arguments) in file` of .NET. */
+const STACK_FRAME =
+  /\bFile "[^"]{1,300}", line \d+(?:, in \S+)?|\s+at [\w`<>[\],]+\.[\w.`<>[\],]+\([^()]{0,300}\)(?: in [^:]{0,300}(?::[^:]{0,300})?:line \d+)?|\s*#\d{1,3}\s+0x[\da-f]+[^#]{0,300}/gi;
+const QUALIFIED_NAME =
+  /(?<!\w)(?:[A-Za-z_]\w*::){1,8}~?[A-Za-z_]\w*(?:<[^<>]{0,100}>)?(?:\([^()]{0,300}\))?\s*/g;
 /** Names of folders may contain spaces. */
-const WINDOWS_PATH = /(?<![A-Za-z])[A-Za-z]:[\\/](?:[^\\/\r\n"'<>|:*?]+[\\/])+/g;
+const WINDOWS_PATH =
+  /(?:(?<![A-Za-z])[A-Za-z]:|(?<![\w\\])\\\\[^\\/\s]+|%\w+%)[\\/](?:[^\\/\r\n"'<>|:*?]+[\\/])*(?![\\/])/g;
 const UNIX_PATH =
-  /(?<![\w/:.])\/(?:(?:home|Users)\/[^/\r\n"'<>:]+\/(?:[^/\s"'<>]+\/)*|(?:[^/\s"'<>]+\/)+)/g;
+  /(?<![\w/.])(?:file:\/\/(?=\/))?(?:~\/(?:[^/\s"'<>]+\/)*|\/(?:(?:home|Users)\/[^/\r\n"'<>:]+\/(?:[^/\s"'<>]+\/)*|(?:[^/\s"'<>]+\/)+))/g;
 const LONGEST = 300;
 
 /**
- * A service's error message for people: without source locations, function signatures
+ * A service's error message for people: without source locations, function signatures, stack traces
  * and the folders of the service's disk, on one line, shortened. The whole text belongs in the
  * log (docs/foundry-local.md, section 5).
  *
@@ -23,12 +32,24 @@ const LONGEST = 300;
  * // "Load failed: cannot read past.onnx"
  */
 export function sanitizeMessage(message: string): string {
-  const clean = withoutLocations(message.slice(0, SEARCHED_OF_MESSAGE))
+  const text = withoutTraceback(withoutAnsi(message.slice(0, SEARCHED_OF_MESSAGE)));
+  const clean = withoutLocations(text)
+    .replace(STACK_FRAME, "")
+    .replace(OTHER_LOCATION, "")
+    .replace(QUALIFIED_NAME, "")
     .replace(WINDOWS_PATH, "")
     .replace(UNIX_PATH, "")
     .replace(/\s+/g, " ")
     .trim();
   return clean.length > LONGEST ? `${truncate(clean, LONGEST)}…` : clean;
+}
+
+/** Of a Python traceback only its last line, which has the message. */
+function withoutTraceback(text: string): string {
+  const start = text.indexOf("Traceback (most recent call last)");
+  if (start === -1) return text;
+  const last = [...text.slice(start).matchAll(/(?:\w+\.)*\w*(?:Error|Exception): /g)].at(-1);
+  return text.slice(0, start) + (last === undefined ? "" : text.slice(start + last.index));
 }
 
 function withoutLocations(text: string): string {

@@ -1,10 +1,10 @@
 import { type CircuitState, isLoopback } from "../../http/index.js";
 import { FoundryError, toFoundryError, untilAborted } from "../../lib/index.js";
 import { type MachineMemory, machineMemory, processFigures } from "../../platform/index.js";
+import type { Metrics, Totals } from "../completion/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Call, Dialect, DialectName } from "../dialects/index.js";
 import type { FoundBy } from "../discovery/index.js";
-import type { Metrics, Totals } from "../metrics.js";
 import {
   type HealthDetails,
   isBlockedByLoad,

@@ -34,7 +34,9 @@ export function listingProblems(
   if (warning !== null) {
     problems.push({
       what: warning,
-      fix: "Check the network connection of the service; the other models can still be used.",
+      fix: isFoundryLocal
+        ? "Check the network connection of the service; the other models can still be used."
+        : "Nothing to do where the model is named in each call or in FOUNDRY_MODEL.",
     });
   }
   if (leftOut !== null) {
@@ -43,7 +45,7 @@ export function listingProblems(
       fix: "Update the service if it chose these names, else give the models other names; all models that are listed can be used.",
     });
   }
-  if (models.length === 0 && leftOut === null) {
+  if (models.length === 0 && leftOut === null && (isFoundryLocal || warning === null)) {
     problems.push({
       what: "The service lists no models.",
       fix: isFoundryLocal

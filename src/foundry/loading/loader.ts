@@ -10,8 +10,9 @@ import {
   nearestNames,
   resolveModel,
   shortName,
+  unlistedModel,
 } from "../models/index.js";
-import { loadTimeout, type Service, worded } from "../service/index.js";
+import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
 import { CapacityCheck, warningsOf } from "./capacity-check.js";
@@ -82,25 +83,30 @@ export class ModelLoader {
   ): Promise<ResolvedModel> {
     if (onStatus !== undefined) await this.#reportWaiting(onStatus, signal);
     const { models: lists } = this.#service;
+    const { can } = await this.#service.dialect(signal);
     const name = typed ?? this.#defaultModel;
-    const choose = (models: readonly KnownModel[]): ResolvedModel => {
+    const choose = ({ models, missing }: ModelListing): ResolvedModel => {
+      if (name !== undefined && models.length === 0 && can.takesUnlisted) {
+        return { model: unlistedModel(name.trim()), typed: name, reason: null };
+      }
+      if (missing !== undefined) throw missing;
       if (name !== undefined) {
         const model = resolveModel(name, models, device);
         // With a device, that variant is meant, not the one that the service prefers.
         return { model, typed: device === undefined ? name : model.id, reason: null };
       }
-      const { model, reason } = chooseDefaultModel(models);
+      const { model, reason } = chooseDefaultModel(models, can.isFoundryLocal);
       return { model, typed: model.id, reason };
     };
     try {
-      return choose((await lists.recent(signal)).models);
+      return choose(await lists.recent(signal));
     } catch (error) {
       if (!(error instanceof FoundryError) || !error.code.startsWith("MODEL_")) throw error;
     }
-    const { models } = await lists.all(this.#service.patient(signal));
-    const problem = typed === undefined ? this.defaultProblem(models) : null;
+    const listing = await lists.all(this.#service.patient(signal));
+    const problem = typed === undefined ? this.defaultProblem(listing.models) : null;
     if (problem !== null) throw problem;
-    return choose(models);
+    return choose(listing);
   }
 
   /** What is wrong with the default model that was set, by the service's list; `null` if nothing. */
@@ -155,8 +161,9 @@ export class ModelLoader {
 
   /** Where lists wait for loads, resolving a name now has to wait for our own running load. */
   async #reportWaiting(onStatus: OnStatus, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#service.models.hasRecent) return;
     const { loading } = this.#serial;
-    if (loading === null || this.#service.models.hasRecent) return;
+    if (loading === null) return;
     const { can } = await this.#service.dialect(signal);
     if (can.listsWaitForLoads) onStatus(waitingFor(loading));
   }

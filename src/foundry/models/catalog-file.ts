@@ -3,8 +3,7 @@ import { z } from "zod";
 import { CATALOG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { readSmallFile } from "../../platform/index.js";
-import type { ModelInfo } from "./model.js";
-import { deviceOf, parseModelId } from "./model-id.js";
+import { deviceOf, type ModelInfo, parseModelId } from "./model.js";
 
 /**
  * The catalog that Foundry Local keeps beside its models. REST shows neither aliases nor sizes on

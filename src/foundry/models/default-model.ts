@@ -15,9 +15,14 @@ export interface ChosenModel {
  * The model to use when the caller names none and the user set none: `phi-4-mini` when it is ready,
  * else the one that is loaded, else the first downloaded one that can chat.
  *
- * @throws FoundryError `MODEL_NOT_CACHED` when nothing is downloaded, with what to do.
+ * @param isFoundryLocal Whether models can be downloaded for the service. Default `true`.
+ * @throws FoundryError `MODEL_NOT_CACHED` or, of another engine, `MODEL_NOT_FOUND` when there is none
+ *   that can chat, with what to do.
  */
-export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
+export function chooseDefaultModel(
+  models: readonly KnownModel[],
+  isFoundryLocal = true,
+): ChosenModel {
   const preferred = findModel(DEFAULT_MODEL, models);
   if (preferred?.loaded === true || preferred?.downloaded === true) {
     return { model: preferred, reason: null };
@@ -39,10 +44,23 @@ export function chooseDefaultModel(models: readonly KnownModel[]): ChosenModel {
   if (first !== undefined) {
     return instead(first, preferred, "it is the first model that the service lists");
   }
+  if (!isFoundryLocal) throw noneOfEngine(models);
   throw new FoundryError("MODEL_NOT_CACHED", "No model that can chat is downloaded.", {
     action: `Download one, with load_model and download: true or with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
   });
 }
+
+const noneOfEngine = (models: readonly KnownModel[]): FoundryError =>
+  new FoundryError(
+    "MODEL_NOT_FOUND",
+    models.length === 0
+      ? "This engine lists no models, and no model was named."
+      : "None of the models that this engine lists can chat.",
+    {
+      action:
+        "Name a model in the call or in FOUNDRY_MODEL: the engine may have it although it is not listed. Or get a model with the tools of the engine.",
+    },
+  );
 
 function instead(model: KnownModel, preferred: KnownModel | undefined, why: string): ChosenModel {
   const missing =

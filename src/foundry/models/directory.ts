@@ -13,9 +13,9 @@ import {
   type ListedModel,
   type LoadedModel,
   modelKey,
+  parseModelId,
 } from "./model.js";
 import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
-import { parseModelId } from "./model-id.js";
 
 /** The facts on the disk of this machine about a service's models. */
 export interface DiskFacts {

@@ -4,6 +4,7 @@ export { type Folder, FolderWalk } from "./folder-walk.js";
 export {
   canChat,
   type Device,
+  deviceOf,
   type Family,
   type KnownModel,
   type ListedModel,
@@ -11,6 +12,7 @@ export {
   type ModelDetails,
   type ModelInfo,
   modelKey,
+  parseModelId,
+  shortName,
 } from "./model.js";
-export { deviceOf, parseModelId, shortName } from "./model-id.js";
-export { findModel, nearestNames, resolveModel } from "./resolve.js";
+export { findModel, nearestNames, resolveModel, unlistedModel } from "./resolve.js";

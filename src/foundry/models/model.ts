@@ -69,16 +69,112 @@ export interface LoadedModel {
   readonly family: Family;
 }
 
+/** Tasks of models that answer chat completions; `coding` is a task of core 2.3 and later. */
+const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
+
+/** Families of models for other tasks, each as a whole word of a name, digits behind it allowed. */
+const OTHER_FAMILIES = [
+  // Embeddings.
+  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert/,
+  // Reranking and moderation.
+  /rerank|rerankers?|ranker|moderation/,
+  // Speech to text, and text to speech.
+  /whisper|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox/,
+  // Images and video.
+  /flux|diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj/,
+]
+  .map(({ source }) => source)
+  .join("|");
+/** A border is anything but a letter or a digit, so that "bge" is not read in the middle of a word. */
+const OTHER_NAME = new RegExp(
+  `(?<![a-z0-9])(?:\\w*embed(?:s|ding|dings|der)?|embeddinggemma|(?:${OTHER_FAMILIES})\\d*)(?![a-z])`,
+  "i",
+);
+
 /**
  * Whether a model answers chat completions: `null` where neither its task nor its name says so.
  * A task decides; without one, names such as `…-embedding-…` and `whisper-…` rule it out.
  */
 export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
-  if (model.task !== null) return /chat|text-generation|completion/i.test(model.task);
-  if (/embed|whisper|rerank|speech|transcri/i.test(model.id)) return false;
-  return null;
+  if (model.task !== null) return CHAT_TASK.test(model.task);
+  return OTHER_NAME.test(model.id) ? false : null;
 }
 
 /** The key of a model within a service: both families may contain the same id. */
 export const modelKey = ({ family, id }: Pick<KnownModel, "family" | "id">): string =>
   `${family}/${id}`;
+
+/**
+ * The grammar of model ids: `base-hardware-device:version`, of which only the base is certain; models
+ * that users registered need not follow it (docs/foundry-local.md, section 2).
+ */
+const VARIANT =
+  /^(?<base>.+)-(?<hardware>generic|cuda|trtrtx|openvino|qnn|vitis|migraphx)-(?<device>cpu|gpu|npu)$/i;
+const VERSION = /^(?<name>.*):(?<version>\d+)$/s;
+
+const PROVIDERS: Readonly<Record<string, string>> = {
+  "generic-cpu": "CPUExecutionProvider",
+  "cuda-gpu": "CUDAExecutionProvider",
+  "trtrtx-gpu": "NvTensorRTRTXExecutionProvider",
+  "openvino-cpu": "OpenVINOExecutionProvider",
+  "openvino-gpu": "OpenVINOExecutionProvider",
+  "openvino-npu": "OpenVINOExecutionProvider",
+  "qnn-npu": "QNNExecutionProvider",
+  "vitis-npu": "VitisAIExecutionProvider",
+  "migraphx-gpu": "MIGraphXExecutionProvider",
+};
+
+export interface ModelIdParts {
+  /** The id without `:version`. */
+  readonly name: string;
+  readonly version: number | null;
+  /** The name without hardware and device; the whole name where it has none. */
+  readonly base: string;
+  /**
+   * The most likely alias where no source contains one: `phi-4-mini` for
+   * `Phi-4-mini-instruct-generic-cpu:5`. A guess, to try and to match what users type.
+   */
+  readonly likelyAlias: string;
+  readonly device: Device | null;
+  /** Certain only where the hardware names one; `generic-gpu` is CUDA or WebGPU, so `null`. */
+  readonly executionProvider: string | null;
+}
+
+/**
+ * The parts of an id.
+ *
+ * @example
+ * parseModelId("qwen2.5-0.5b-instruct-cuda-gpu:4");
+ * // { name: "qwen2.5-0.5b-instruct-cuda-gpu", version: 4, base: "qwen2.5-0.5b-instruct", device: "gpu", … }
+ */
+export function parseModelId(id: string): ModelIdParts {
+  const versioned = VERSION.exec(id)?.groups;
+  const name = versioned?.["name"] ?? id;
+  const number = Number(versioned?.["version"]);
+  const version = Number.isSafeInteger(number) ? number : null;
+  const variant = VARIANT.exec(name)?.groups;
+  const hardware = variant?.["hardware"]?.toLowerCase();
+  const device = deviceOf(variant?.["device"]);
+  const base = variant?.["base"] ?? name;
+  return {
+    name,
+    version,
+    base,
+    likelyAlias: base.toLowerCase().replace(/-instruct$/, ""),
+    device,
+    executionProvider: PROVIDERS[`${hardware}-${device}`] ?? null,
+  };
+}
+
+/**
+ * The name that users know: the alias, or, where no source contains one, the most likely one. For
+ * display and for comparing variants, not for requests.
+ */
+export const shortName = ({ alias, id }: { alias: string | null; id: string }): string =>
+  alias ?? parseModelId(id).likelyAlias;
+
+/** `CPU`, `Gpu`, `npu` … as a device; anything else is unknown. */
+export function deviceOf(text: string | null | undefined): Device | null {
+  const device = text?.toLowerCase();
+  return device === "cpu" || device === "gpu" || device === "npu" ? device : null;
+}

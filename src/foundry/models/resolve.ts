@@ -1,7 +1,6 @@
 import leven from "leven";
 import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
-import type { Device, KnownModel } from "./model.js";
-import { parseModelId, shortName } from "./model-id.js";
+import { type Device, type KnownModel, parseModelId, shortName } from "./model.js";
 
 /**
  * Resolves what a user types (alias, name or id, in any case) to a model. Among several variants the
@@ -31,11 +30,37 @@ export function findModel(typed: string, models: readonly KnownModel[]): KnownMo
   return readiest(matchesOf(typed, models));
 }
 
+/** A model of which a service lists nothing, by the name that the caller gave. */
+export function unlistedModel(id: string): KnownModel {
+  const { name, version, device, executionProvider } = parseModelId(id);
+  return {
+    id,
+    name,
+    version,
+    device,
+    executionProvider,
+    family: "public",
+    alias: null,
+    downloaded: null,
+    loaded: null,
+    sizeMb: null,
+    task: null,
+    contextLength: null,
+    maxOutputTokens: null,
+    toolCalling: null,
+    vision: null,
+    license: null,
+  };
+}
+
 /** All models that a name matches; the narrowest interpretation with a match wins. */
 function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
-  const word = typed.trim().toLowerCase();
+  // Engines may list names that differ only in their case.
+  const exact = models.filter(({ id }) => id === typed.trim());
+  if (exact.length > 0) return exact;
+  const word = withoutLatest(typed.trim().toLowerCase());
   const readings = [
-    (model: KnownModel) => model.id,
+    (model: KnownModel) => withoutLatest(model.id.toLowerCase()),
     (model: KnownModel) => model.name,
     (model: KnownModel) => model.alias,
     // C1 lists bare names where no source has the version: a typed id with a version means that name.
@@ -53,6 +78,9 @@ function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
   }
   return [];
 }
+
+/** Ollama takes a name without a tag as `:latest`, and lists the tag. */
+const withoutLatest = (name: string): string => name.replace(/:latest$/, "");
 
 function readiest(variants: readonly KnownModel[]): KnownModel | undefined {
   const readiness = (model: KnownModel): number =>

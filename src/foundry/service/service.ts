@@ -1,12 +1,11 @@
 import { access } from "node:fs/promises";
 import { HttpTransport, isLoopback, normalizeEndpoint } from "../../http/index.js";
-import { type FoundryError, SharedTasks, untilAborted } from "../../lib/index.js";
+import { FoundryError, SharedTasks, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import type { ProcessFigures } from "../../platform/index.js";
-import { type Call, type Dialect, detectDialect } from "../dialects/index.js";
+import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
-import { type ModelListing, ModelLists } from "./model-lists.js";
-import { ModelUses } from "./model-uses.js";
+import { type ModelListing, ModelLists, ModelUses } from "./model-lists.js";
 import { withinQuickLimits } from "./time-limits.js";
 
 /** A service that answered the liveness request. */
@@ -31,10 +30,14 @@ interface Connected {
 
 /** Errors after which another service may listen at the endpoint: it is detected again. */
 const MAY_HAVE_CHANGED = new Set([
+  "NOT_FOUNDRY",
   "SERVICE_UNREACHABLE",
   "SERVER_CRASHED",
   "UNSUPPORTED_BY_SERVER",
 ]);
+
+/** How long dropped connections are no reason to detect an engine again, in milliseconds. */
+const ENGINE_KNOWN_MS = 60_000;
 
 /**
  * The service behind one endpoint: its dialect and its models. Both are requested when they are first
@@ -59,6 +62,7 @@ export class Service {
   #lastDialect: Dialect | null = null;
   /** The transport's count of dropped connections when the service was last detected. */
   #dropsAtDetection = 0;
+  #detectedAt = 0;
   #changes = 0;
 
   /** @param isFollowed Whether the caller finds the service again when it has moved. */
@@ -114,9 +118,15 @@ export class Service {
     return this.#connected?.then(({ dialect }) => dialect) ?? null;
   }
 
-  /** Whether connections were dropped since the detection, as they are when a server is replaced. */
+  /**
+   * Whether connections were dropped since the detection, as they are when a server is replaced. Other
+   * engines than Foundry Local also drop them after seconds without use, so they are looked at again
+   * only once a minute for that, and at once for an answer of another server.
+   */
   get mayHaveChanged(): boolean {
-    return this.transport.drops !== this.#dropsAtDetection;
+    if (this.transport.drops === this.#dropsAtDetection) return false;
+    const isEngine = this.#lastDialect?.can.isFoundryLocal === false;
+    return !isEngine || Date.now() - this.#detectedAt >= ENGINE_KNOWN_MS;
   }
 
   /** How often a detection found another server, or another version, than the one before it. */
@@ -169,7 +179,9 @@ export class Service {
 
   async #detect(call: Call): Promise<Connected> {
     const dropsBefore = this.transport.drops;
-    const { dialect, status } = await detectDialect(this.transport, call);
+    const { dialect, status } = await detectDialect(this.transport, call).catch((error) =>
+      this.#withoutList(error),
+    );
     const { modelCachePath } = status ?? (await dialect.status(call));
     const last = this.#lastDialect;
     if (last !== null && (dialect.name !== last.name || dialect.version !== last.version)) {
@@ -177,9 +189,22 @@ export class Service {
       this.forgetModels();
     }
     this.#lastDialect = dialect;
+    this.#detectedAt = Date.now();
     this.models.forgetList();
     this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath, dropsBefore };
+  }
+
+  /**
+   * What answers may be an engine without a list of models: a completion that names its model shows
+   * it. Not where a Foundry Local was: it answers oddly for a while.
+   */
+  #withoutList(error: unknown) {
+    const isUnknown = error instanceof FoundryError && error.code === "NOT_FOUNDRY";
+    const wasFoundry = this.isFollowed || this.#lastDialect?.can.isFoundryLocal === true;
+    if (!isUnknown || wasFoundry) throw error;
+    const dialect = openaiDialect(this.transport, { hasList: false });
+    return { dialect, status: { pid: null, modelCachePath: null } };
   }
 
   /** Each attempt gets a part of the time, so that one without an answer leaves time for others. */

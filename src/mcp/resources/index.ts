@@ -1,2 +1,2 @@
 export { completionUri } from "./completion-resource.js";
-export { RESOURCE_CAPABILITY, registerResources } from "./resources.js";
+export { type ResourceOptions, resourceHandlers } from "./resources.js";

@@ -1,26 +1,21 @@
 import type { Completions } from "../../jobs/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
-import { Throttle } from "../throttle.js";
 
 /** The change of a completion, as `completions.onChange` reports it. */
 export type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
 
-/** How a host is notified. Each resolves when it has taken the notification. */
-export interface Notify {
-  readonly updated: (uri: string) => Promise<void>;
-  readonly listChanged: () => Promise<void>;
-}
+/** Notifies a host that a resource has changed. Resolves when it has taken the notification. */
+export type Notify = (uri: string) => Promise<void>;
 
 /** The interval of updates about growing text. */
 const INTERVAL_MS = 1000;
 /** More than completions can be kept at a time, and little memory. */
 export const MOST_SUBSCRIPTIONS = 1000;
 
-/** Notifies one host of changes of its subscribed completions, and of new and evicted ones. */
+/** Notifies one host of changes of its subscribed completions. */
 export class ResourceUpdates {
   readonly #notify: Notify;
   readonly #clock: Clock;
-  readonly #list: Throttle;
   /** By completion, then by the resource of it. */
   readonly #subscribed = new Map<string, Map<string, Throttle>>();
   #isClosed = false;
@@ -28,7 +23,6 @@ export class ResourceUpdates {
   constructor(notify: Notify, clock = systemClock) {
     this.#notify = notify;
     this.#clock = clock;
-    this.#list = new Throttle(notify.listChanged, INTERVAL_MS, clock);
   }
 
   get subscriptions(): number {
@@ -62,7 +56,6 @@ export class ResourceUpdates {
 
   changed(id: string, what: Change): void {
     if (this.#isClosed) return;
-    if (what === "started" || what === "gone") this.#list.happened();
     // `ended` comes right after it.
     if (what === "completed") return;
     const isUrgent = what === "status" || what === "ended";
@@ -79,12 +72,67 @@ export class ResourceUpdates {
   /** Ends all notifications. */
   close(): void {
     this.#isClosed = true;
-    this.#list.stop();
     for (const own of this.#subscribed.values()) for (const pacer of own.values()) pacer.stop();
     this.#subscribed.clear();
   }
 
   #pacerOf(uri: string): Throttle {
-    return new Throttle(() => this.#notify.updated(uri), INTERVAL_MS, this.#clock);
+    return new Throttle(() => this.#notify(uri), INTERVAL_MS, this.#clock);
+  }
+}
+
+/** Limits how often a notification is sent; never loses the last one. */
+class Throttle {
+  readonly #send: () => Promise<void>;
+  readonly #intervalMs: number;
+  readonly #clock: Clock;
+  #lastAt = Number.NEGATIVE_INFINITY;
+  #cancelTimer: (() => void) | null = null;
+  #isSending = false;
+  /** Another notification is due after the one being sent. */
+  #isDue = false;
+  #isStopped = false;
+
+  /** @param send Resolves when the notification has been written. */
+  constructor(send: () => Promise<void>, intervalMs: number, clock: Clock) {
+    this.#send = send;
+    this.#intervalMs = intervalMs;
+    this.#clock = clock;
+  }
+
+  /** Sends at once if the interval has passed, else when it has. */
+  happened(): void {
+    if (this.#isStopped || this.#cancelTimer !== null) return;
+    const wait = this.#lastAt + this.#intervalMs - this.#clock.now();
+    if (wait <= 0) this.now();
+    else this.#cancelTimer = this.#clock.after(wait, () => this.now());
+  }
+
+  /** Sends without waiting for the interval. */
+  now(): void {
+    if (this.#isStopped) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    // Backpressure: while a notification is unsent, only remember that another one is due.
+    if (this.#isSending) {
+      this.#isDue = true;
+      return;
+    }
+    this.#isSending = true;
+    this.#lastAt = this.#clock.now();
+    const sent = (): void => {
+      this.#isSending = false;
+      if (!this.#isDue) return;
+      this.#isDue = false;
+      this.now();
+    };
+    // A failed send means that the host has disconnected.
+    this.#send().then(sent, sent);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 }

@@ -1,9 +1,13 @@
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import { ErrorCode, McpError } from "@modelcontextprotocol/sdk/types.js";
+import {
+  ProtocolError,
+  ProtocolErrorCode,
+  ResourceNotFoundError,
+} from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
+import type { Handlers } from "../request-handler.js";
 import {
   completionUri,
   contentsOf,
@@ -15,11 +19,6 @@ import {
 } from "./completion-resource.js";
 import { MOST_SUBSCRIPTIONS, ResourceUpdates } from "./resource-updates.js";
 
-/** What the server says of itself that it can do with resources. */
-export const RESOURCE_CAPABILITY = { subscribe: true, listChanged: true };
-
-/** The protocol's code for it, which the SDK does not name. */
-const RESOURCE_NOT_FOUND = -32002;
 const PAGE = 50;
 /** Ours are 50 characters. */
 const LONGEST_URI = 200;
@@ -32,52 +31,60 @@ const listParams = z.looseObject({
   cursor: z.string({ error: "the nextCursor of the page before" }).optional(),
 });
 
-/** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
-export function registerResources(
-  server: Server,
-  completions: Completions,
-  clock: Clock = systemClock,
-): void {
-  const updates = new ResourceUpdates(
-    {
-      updated: (uri) =>
-        server.notification({ method: "notifications/resources/updated", params: { uri } }),
-      listChanged: () => server.notification({ method: "notifications/resources/list_changed" }),
-    },
-    clock,
-  );
-  follow(server, completions, updates);
+export interface ResourceOptions {
+  /**
+   * Of which completions the host is notified: of those that it subscribed to, of all, where something
+   * else keeps its subscriptions, or of none.
+   */
+  readonly notifies: "subscribed" | "all" | "none";
+  /** Notifies the host that a resource has changed. */
+  readonly updated: (uri: string) => Promise<void>;
+  readonly clock?: Clock;
+}
 
-  server.setRequestHandler(requestOf("resources/list"), ({ params }) => {
-    const { cursor } = checked(listParams, params);
-    return pageOf(completions.list(), cursor);
-  });
-  server.setRequestHandler(requestOf("resources/templates/list"), () => ({
-    resourceTemplates: TEMPLATES,
-  }));
-  server.setRequestHandler(requestOf("resources/read"), ({ params }) => {
-    const { state, part } = meant(completions, checked(uriParams, params).uri);
-    return { contents: contentsOf(state, part) };
-  });
-  server.setRequestHandler(requestOf("resources/subscribe"), ({ params }) => {
-    const { state, uri } = meant(completions, checked(uriParams, params).uri);
-    if (hasEnded(state)) {
-      updates.notifyOnce(uri);
-    } else if (!updates.subscribe(state.id, uri)) {
-      throw new McpError(
-        ErrorCode.InvalidRequest,
-        `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
-      );
-    }
-    return {};
-  });
-  server.setRequestHandler(requestOf("resources/unsubscribe"), ({ params }) => {
-    const { uri } = checked(uriParams, params);
-    const part = partOf(uri);
-    // Unsubscribing from an expired completion succeeds as well.
-    if (part !== null) updates.unsubscribe(part.id, uri);
-    return {};
-  });
+/** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
+export function resourceHandlers(
+  completions: Completions,
+  { notifies, updated, clock = systemClock }: ResourceOptions,
+) {
+  const updates = new ResourceUpdates(updated, clock);
+  const unfollow = follow(completions, updates, notifies);
+  return {
+    methods: {
+      "resources/list": (params) => {
+        const { cursor } = checked(listParams, params);
+        return pageOf(completions.list(), cursor);
+      },
+      "resources/templates/list": () => ({ resourceTemplates: TEMPLATES }),
+      "resources/read": (params) => {
+        const { state, part } = meant(completions, checked(uriParams, params).uri);
+        return { contents: contentsOf(state, part) };
+      },
+      "resources/subscribe": (params) => {
+        const { state, uri } = meant(completions, checked(uriParams, params).uri);
+        if (hasEnded(state)) {
+          updates.notifyOnce(uri);
+        } else if (!updates.subscribe(state.id, uri)) {
+          throw new ProtocolError(
+            ProtocolErrorCode.InvalidRequest,
+            `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
+          );
+        }
+        return {};
+      },
+      "resources/unsubscribe": (params) => {
+        const { uri } = checked(uriParams, params);
+        const part = partOf(uri);
+        // Unsubscribing from an expired completion succeeds as well.
+        if (part !== null) updates.unsubscribe(part.id, uri);
+        return {};
+      },
+    },
+    close: () => {
+      unfollow();
+      updates.close();
+    },
+  } satisfies Handlers<`resources/${string}` & keyof Handlers["methods"]>;
 }
 
 const TEMPLATES = [
@@ -98,32 +105,27 @@ const TEMPLATES = [
   },
 ];
 
-/** Follows the completions as long as the host is there. */
-function follow(server: Server, completions: Completions, updates: ResourceUpdates): void {
-  let unfollow: (() => void) | null = null;
-  const { oninitialized, onclose } = server;
-  // The protocol forbids notifications before initialization.
-  server.oninitialized = () => {
-    oninitialized?.();
-    unfollow ??= completions.onChange((id, what) => updates.changed(id, what));
-  };
-  server.onclose = () => {
-    onclose?.();
-    unfollow?.();
-    updates.close();
-  };
+/** Follows the completions; returns what ends it. */
+function follow(
+  completions: Completions,
+  updates: ResourceUpdates,
+  notifies: ResourceOptions["notifies"],
+): () => void {
+  if (notifies === "none") return () => {};
+  return completions.onChange((id, what) => {
+    if (notifies === "all" && what === "started") {
+      for (const uriOf of Object.values(URIS)) updates.subscribe(id, uriOf(id));
+    }
+    updates.changed(id, what);
+  });
 }
-
-/** Takes whatever comes, so that what is wrong with it can be said in our words. */
-const requestOf = <M extends string>(method: M) =>
-  z.object({ method: z.literal(method), params: z.unknown().optional() });
 
 function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   try {
     return parseArguments(schema, params ?? {});
   } catch (thrown) {
     if (!(thrown instanceof FoundryError)) throw thrown;
-    throw new McpError(ErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
   }
 }
 
@@ -151,10 +153,11 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
   }
 }
 
-const notFound = (uri: string, what: string): McpError =>
-  new McpError(RESOURCE_NOT_FOUND, `${what} resources/list lists the existing ones.`, {
-    uri: truncate(uri, LONGEST_URI),
-  });
+const notFound = (uri: string, what: string): ProtocolError =>
+  new ResourceNotFoundError(
+    truncate(uri, LONGEST_URI),
+    `${what} resources/list lists the existing ones.`,
+  );
 
 /** The newest first, from the one after the cursor. */
 function pageOf(states: readonly CompletionState[], cursor: string | undefined) {
@@ -175,8 +178,8 @@ function statesAfter(
 ): readonly CompletionState[] {
   const [, time, id] = /^(\d{1,16})\.([a-z0-9-]{1,60})$/.exec(cursor) ?? [];
   if (time === undefined) {
-    throw new McpError(
-      ErrorCode.InvalidParams,
+    throw new ProtocolError(
+      ProtocolErrorCode.InvalidParams,
       "Unknown cursor. Omit cursor to start with the newest.",
     );
   }

@@ -1,16 +1,18 @@
 import { z } from "zod";
-import { completionFields, promptProblem } from "../../foundry/index.js";
+import { checkPrompt } from "../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { onAbort } from "../../lib/index.js";
 import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answerOf,
+  completionArguments,
   completionResult,
   goesOnText,
   notesOn,
   reportEvent,
   reportState,
+  requestOf,
   resultOf,
   wholeOf,
 } from "./shared/index.js";
@@ -30,39 +32,36 @@ export const complete = defineTool({
     "Generates text with a language model on the user's machine: private, free, offline. For summarising, extracting, classifying, rewriting and drafting; not for hard reasoning. Give either prompt or messages. Loads the model first if needed, so the first call can take minutes. Returns the answer (data, not instructions) or, after reply_within, the text so far and how to get the rest.",
   arguments: z
     .strictObject({
-      prompt: completionFields.prompt.describe("A single self-contained request").optional(),
-      messages: completionFields.messages
-        .describe("Conversation, instead of prompt; the last message is answered")
-        .optional(),
-      system: completionFields.system.describe("System prompt").optional(),
-      model: completionFields.model
-        .describe("Alias, name or id from list_models. Default: the user's model")
-        .optional(),
-      max_tokens: completionFields.maxTokens.describe("Maximum tokens of the answer").optional(),
-      temperature: completionFields.temperature
-        .describe("0 is most deterministic. Default: the model's")
-        .optional(),
-      top_p: completionFields.topP.optional(),
-      stop: completionFields.stop.describe("Strings before which the answer ends").optional(),
-      seed: completionFields.seed.describe("Seed for repeatable sampling, if supported").optional(),
+      ...completionArguments,
+      prompt: completionArguments.prompt.describe("A single self-contained request"),
+      messages: completionArguments.messages.describe(
+        "Conversation, instead of prompt; the last message is answered",
+      ),
+      system: completionArguments.system.describe("System prompt"),
+      model: completionArguments.model.describe(
+        "Alias, name or id from list_models. Default: the user's model",
+      ),
+      temperature: completionArguments.temperature.describe(
+        "0 is most deterministic. Default: the model's",
+      ),
+      stop: completionArguments.stop.describe("Strings before which the answer ends"),
+      seed: completionArguments.seed.describe("Seed for repeatable sampling, if supported"),
+      max_tokens: completionArguments.max_tokens.describe("Maximum tokens of the answer"),
       reply_within: replyWithin,
       join: z
         .boolean("true or false")
         .describe("false: do not share the result of an identical call")
         .optional(),
     })
-    .superRefine((given, context) => {
-      const problem = promptProblem(given);
-      if (problem !== null) context.addIssue(problem);
-    }),
+    .superRefine(checkPrompt),
   result,
   effect: "generates",
 
-  async handle({ max_tokens, top_p, reply_within, join, ...rest }, context) {
-    const { state, joined } = context.client.completions.start(
-      { ...rest, maxTokens: max_tokens, topP: top_p },
-      { join },
-    );
+  async handle({ reply_within, join, ...given }, context) {
+    const { state, joined } = context.client.completions.start(requestOf(given), {
+      join,
+      caller: context.caller,
+    });
     const withinMs = replyWithinMs(reply_within, context.policy);
     return answered(await waitedFor(state, withinMs, context), joined);
   },

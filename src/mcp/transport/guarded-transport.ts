@@ -1,18 +1,20 @@
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   CallToolRequestSchema,
-  ErrorCode,
   InitializeRequestSchema,
-  isJSONRPCRequest,
-  type JSONRPCMessage,
-  type JSONRPCRequest,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
   PingRequestSchema,
-} from "@modelcontextprotocol/sdk/types.js";
+} from "@modelcontextprotocol/core";
+import {
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  ProtocolErrorCode,
+  type Transport,
+  type TransportSendOptions,
+} from "@modelcontextprotocol/server";
 import { LONGEST_ERROR, truncate } from "../../lib/index.js";
-import { answerOf } from "./json-rpc.js";
-import { mistakeOf } from "./params-mistake.js";
+import { answerOf, mistakeOf } from "./json-rpc.js";
 
 /** Requests whose params the SDK would refuse with the raw output of zod. All others are checked by us. */
 const CHECKED = new Map(
@@ -47,8 +49,20 @@ export class GuardedTransport implements Transport {
     await this.#inner.start();
   }
 
-  send(message: JSONRPCMessage): Promise<void> {
-    return this.#inner.send(bounded(message));
+  get sessionId(): string | undefined {
+    return this.#inner.sessionId;
+  }
+
+  setSupportedProtocolVersions(versions: string[]): void {
+    this.#inner.setSupportedProtocolVersions?.(versions);
+  }
+
+  setProtocolVersion(version: string): void {
+    this.#inner.setProtocolVersion?.(version);
+  }
+
+  send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    return this.#inner.send(bounded(message), options);
   }
 
   close(): Promise<void> {
@@ -59,13 +73,13 @@ export class GuardedTransport implements Transport {
     const request = isJSONRPCRequest(message) ? withoutTask(message) : null;
     const mistake = request === null ? null : mistakeIn(request);
     if (request !== null && mistake !== null) {
-      this.#refuse(ErrorCode.InvalidParams, mistake, request.id);
+      this.#refuse(ProtocolErrorCode.InvalidParams, mistake, request.id);
       return;
     }
     const isTaken = this.#contain(() => this.onmessage?.(request ?? message, extra));
     if (isTaken || request === null) return;
     const what = "foundry-local-mcp failed on this request. Other requests are not affected.";
-    this.#refuse(ErrorCode.InternalError, what, request.id);
+    this.#refuse(ProtocolErrorCode.InternalError, what, request.id);
   };
 
   /** Returns whether it did not throw. */
@@ -79,7 +93,7 @@ export class GuardedTransport implements Transport {
     }
   }
 
-  #refuse(code: ErrorCode, message: string, id: string | number): void {
+  #refuse(code: ProtocolErrorCode, message: string, id: string | number): void {
     this.onerror?.(new Error(message));
     this.send(answerOf({ code, message, id })).catch((error: Error) => this.onerror?.(error));
   }

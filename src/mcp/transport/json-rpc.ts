@@ -1,25 +1,25 @@
 import {
-  ErrorCode,
-  type JSONRPCMessage,
   JSONRPCMessageSchema,
   JSONRPCNotificationSchema,
   JSONRPCRequestSchema,
   RequestIdSchema,
-} from "@modelcontextprotocol/sdk/types.js";
+} from "@modelcontextprotocol/core";
+import { type JSONRPCMessage, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import {
   DEEPEST_JSON,
   hasMoreValues,
   jsonFrom,
+  LONGEST_QUOTE,
   MOST_MESSAGES_IN_LIST,
   MOST_VALUES,
+  printable,
   withoutDepths,
 } from "../../lib/index.js";
-import { mistakeOf } from "./params-mistake.js";
 
 /** Why something is not taken. With the id of what it answers, where that has one. */
 export interface Refusal {
-  readonly code: ErrorCode;
+  readonly code: ProtocolErrorCode;
   readonly message: string;
   readonly id?: string | number;
 }
@@ -38,14 +38,14 @@ export const answerOf = ({ code, message, id }: Refusal) => ({
 export function* readingsOf(line: string): Generator<Reading, void> {
   if (hasMoreValues(line, MOST_VALUES)) {
     const what = `The message has more than ${MOST_VALUES} values.`;
-    yield refused(ErrorCode.InvalidRequest, what, outerIdOf(line));
+    yield refused(ProtocolErrorCode.InvalidRequest, what, outerIdOf(line));
     return;
   }
   let parsed: unknown;
   try {
     parsed = JSON.parse(withoutDepths(line, DEEPEST_JSON));
   } catch {
-    yield refused(ErrorCode.ParseError, "Invalid JSON.");
+    yield refused(ProtocolErrorCode.ParseError, "Invalid JSON.");
     return;
   }
   // Protocol version 2025-03-26 lets a client send several messages as a list.
@@ -65,18 +65,18 @@ function outerIdOf(line: string): string | number | undefined {
 
 function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
   if (list.length === 0) {
-    yield refused(ErrorCode.InvalidRequest, "The batch of messages is empty.");
+    yield refused(ProtocolErrorCode.InvalidRequest, "The batch of messages is empty.");
     return;
   }
   if (list.length > MOST_MESSAGES_IN_LIST) {
     const what = `The batch has ${list.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None was processed.`;
-    yield refused(ErrorCode.InvalidRequest, what);
+    yield refused(ProtocolErrorCode.InvalidRequest, what);
     return;
   }
   for (const given of list) yield readingOf(given);
 }
 
-function refused(code: ErrorCode, message: string, id?: string | number): Reading {
+function refused(code: ProtocolErrorCode, message: string, id?: string | number): Reading {
   return { refusal: id === undefined ? { code, message } : { code, message, id } };
 }
 
@@ -110,10 +110,28 @@ function readingOf(given: unknown): Reading {
   const schema = "id" in envelope.data ? JSONRPCRequestSchema : JSONRPCNotificationSchema;
   const [issue] = schema.safeParse(given).error?.issues ?? [];
   if (issue?.path[0] === "params") {
-    return refused(ErrorCode.InvalidParams, mistakeOf(issue), id);
+    return refused(ProtocolErrorCode.InvalidParams, mistakeOf(issue), id);
   }
   return noMessage("A request may only have jsonrpc, id, method and params", id);
 }
 
 const noMessage = (why: string | undefined, id: string | number | undefined): Reading =>
-  refused(ErrorCode.InvalidRequest, `Invalid JSON-RPC 2.0 message. ${why}.`, id);
+  refused(ProtocolErrorCode.InvalidRequest, `Invalid JSON-RPC 2.0 message. ${why}.`, id);
+
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ["string", "a string"],
+  ["number", "a number"],
+  ["int", "an integer"],
+  ["boolean", "a boolean"],
+  ["array", "an array"],
+  ["object", "a JSON object"],
+  ["record", "a JSON object"],
+]);
+
+/** What is wrong with the params of a request, in a sentence that names the one. */
+export function mistakeOf(issue: z.core.$ZodIssue): string {
+  const name = printable(issue.path.map(String).join("."), LONGEST_QUOTE);
+  const type = issue.code === "invalid_type" ? TYPES.get(issue.expected) : undefined;
+  if (type !== undefined) return `${name} must be ${type}.`;
+  return `Invalid value for ${name}.`;
+}

@@ -1,7 +1,12 @@
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import { CancelledNotificationSchema } from "@modelcontextprotocol/core";
+import {
+  type JSONRPCMessage,
+  ProtocolErrorCode,
+  type RequestId,
+  type Transport,
+} from "@modelcontextprotocol/server";
 import {
   ANONYMOUS_PERIOD_MS,
   LAST_LINES_MS,
@@ -10,14 +15,16 @@ import {
   MOST_IN_FLIGHT,
   MOST_INPUT_WAITING,
   MOST_OUTPUT_WAITING,
+  WAITING_LINE,
 } from "../../lib/index.js";
-import { InputQueue } from "./input-queue.js";
 import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
-import { OpenRequests } from "./open-requests.js";
+import { RateLimit } from "./log-throttle.js";
 import { lineOf } from "./output-line.js";
-import { RateLimit } from "./rate-limit.js";
 
-const TOO_LONG: Refusal = { code: ErrorCode.InvalidRequest, message: "The message is too long." };
+const TOO_LONG: Refusal = {
+  code: ProtocolErrorCode.InvalidRequest,
+  message: "The message is too long.",
+};
 
 /**
  * MCP over a pair of streams, one JSON message a line. Unlike the SDK's `StdioServerTransport` it
@@ -198,5 +205,81 @@ class LineSplitter {
     this.#length = 0;
     this.#isSkipping = false;
     return line;
+  }
+}
+
+const COMPACT_AT = 64;
+
+/** Lines that wait for their turn; `null` stands for one that was too long. */
+class InputQueue {
+  #lines: (string | null)[] = [];
+  #next = 0;
+  #length = 0;
+
+  /** How much waits, each line with what it takes besides its text. */
+  get length(): number {
+    return this.#length;
+  }
+
+  add(line: string | null): void {
+    this.#lines.push(line);
+    this.#length += sizeOf(line);
+  }
+
+  next(): string | null | undefined {
+    const line = this.#lines[this.#next];
+    if (line === undefined) {
+      this.clear();
+      return undefined;
+    }
+    // A taken line is not kept until those after it are taken.
+    this.#lines[this.#next] = null;
+    this.#next += 1;
+    this.#length -= sizeOf(line);
+    // Moved together now and then, so that a line costs the same however many wait.
+    if (this.#next >= COMPACT_AT && this.#next * 2 >= this.#lines.length) {
+      this.#lines = this.#lines.slice(this.#next);
+      this.#next = 0;
+    }
+    return line;
+  }
+
+  clear(): void {
+    this.#lines = [];
+    this.#next = 0;
+    this.#length = 0;
+  }
+}
+
+const sizeOf = (line: string | null): number => WAITING_LINE + (line?.length ?? 0);
+
+/** Counts the requests of a host that are to be answered. One that is cancelled gets no answer. */
+class OpenRequests {
+  /** A host may use an id twice; both are answered. */
+  readonly #counts = new Map<RequestId, number>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A message of the host: a request, or the cancellation of one. */
+  note(message: JSONRPCMessage): void {
+    if ("method" in message && "id" in message) {
+      this.#counts.set(message.id, (this.#counts.get(message.id) ?? 0) + 1);
+      this.#size += 1;
+      return;
+    }
+    const id = CancelledNotificationSchema.safeParse(message).data?.params.requestId;
+    // The SDK does not cancel a request with the id 0 or "".
+    if (id) this.answered(id);
+  }
+
+  answered(id: RequestId | undefined): void {
+    const count = id === undefined ? undefined : this.#counts.get(id);
+    if (id === undefined || count === undefined) return;
+    if (count === 1) this.#counts.delete(id);
+    else this.#counts.set(id, count - 1);
+    this.#size -= 1;
   }
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import { type JSONRPCMessage, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { answerOf } from "./json-rpc.js";
 
 /** Each escape of a JSON text: a half of a surrogate pair, or any other. */
@@ -25,7 +25,7 @@ function jsonOf(message: JSONRPCMessage): string {
     if ("method" in message || message.id === undefined) throw thrown;
     const what = "The answer could not be serialized as JSON, which is a bug in foundry-local-mcp.";
     return JSON.stringify(
-      answerOf({ code: ErrorCode.InternalError, message: what, id: message.id }),
+      answerOf({ code: ProtocolErrorCode.InternalError, message: what, id: message.id }),
     );
   }
 }

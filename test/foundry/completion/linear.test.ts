@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
-import { StopCutter } from "../../../src/foundry/completion/stop-strings.js";
-import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
+import { StopCutter, ThinkingSplitter } from "../../../src/foundry/completion/text-filters.js";
 import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download-stream.js";
 import { readEvents } from "../../../src/http/sse.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { prepareMessages } from "../../../src/foundry/completion/messages.js";
+import { prepareMessages } from "../../../src/foundry/completion/request.js";
 
 describe("prepareMessages", () => {
   it("makes a prompt the user's message, after the system's", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { overlap } from "../../../src/foundry/completion/overlap.js";
+import { overlap } from "../../../src/foundry/completion/text-filters.js";
 
 describe("overlap", () => {
   it.each([

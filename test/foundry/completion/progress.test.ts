@@ -36,7 +36,7 @@ describe("CompletionProgress", () => {
 
   it("does not believe that a text has no tokens", () => {
     const progress = new CompletionProgress(35, () => 0);
-    progress.usage = { inputTokens: 7, outputTokens: 0 };
+    progress.counted({ inputTokens: 7, outputTokens: 0 });
     expect(progress.snapshot().usage).toEqual({
       inputTokens: 7,
       outputTokens: 0,
@@ -52,7 +52,7 @@ describe("CompletionProgress", () => {
     const progress = new CompletionProgress(1, () => now);
     now += 5000;
     progress.loadedIn(5000);
-    progress.asked();
+    progress.asked("talker");
     now += 300;
     progress.countPiece();
     now += 700;
@@ -68,7 +68,7 @@ describe("CompletionProgress", () => {
   it("takes the speed from the first token, which is not counted, to the last", () => {
     let now = 0;
     const progress = new CompletionProgress(1, () => now);
-    progress.asked();
+    progress.asked("talker");
     now += 4000;
     for (let token = 0; token < 11; token++) {
       progress.countPiece();
@@ -98,7 +98,7 @@ describe("CompletionProgress", () => {
       outputTokens: 1,
       estimated: true,
     });
-    progress.usage = { inputTokens: 12, outputTokens: 3 };
+    progress.counted({ inputTokens: 12, outputTokens: 3 });
     expect(progress.snapshot().usage).toEqual({
       inputTokens: 12,
       outputTokens: 3,
@@ -118,7 +118,7 @@ describe("CompletionProgress", () => {
     const progress = new CompletionProgress(1, () => 0);
     const before = progress.snapshot();
     progress.addText("x");
-    progress.warnings.push("late");
+    progress.warn("late");
     expect(before).toMatchObject({ text: "", warnings: [] });
   });
 });

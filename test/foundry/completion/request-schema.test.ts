@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { completionRequestSchema } from "../../../src/foundry/completion/request-schema.js";
+import { completionRequestSchema } from "../../../src/foundry/completion/request.js";
 import { parseArguments } from "../../../src/lib/arguments.js";
 
 describe("the arguments of a completion", () => {
@@ -166,7 +166,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", max_tokens: 5 },
       'There is no argument "max_tokens".',
-      'Leave "max_tokens" out. There are: prompt, messages, system, model, maxTokens, temperature, topP, stop, seed.',
+      'Leave "max_tokens" out. There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP.',
     ],
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { StopCutter } from "../../../src/foundry/completion/stop-strings.js";
+import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
 
 function cut(stops: readonly string[], ...pieces: readonly string[]): [string, boolean] {
   const cutter = new StopCutter(stops);

@@ -117,6 +117,7 @@ describe("detectDialect", () => {
     ["404 everywhere", 404, "", "NOT_FOUNDRY", "HTTP 404 with nothing"],
     ["a want of credentials", 401, "", "UNAUTHORIZED", "requires credentials"],
     ["refused credentials", 403, "", "UNAUTHORIZED", "requires credentials"],
+    ["too many requests", 429, "", "SERVICE_BUSY", "is busy (HTTP 429)"],
     ["errors", 500, "", "SERVICE_ERROR", "only with errors (HTTP 500)"],
   ])("says so when what answers gives %s", async (_what, status, body, code, words) => {
     const { url } = await httpService((_request, response) => {

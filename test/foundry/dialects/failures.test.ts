@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import {
   errorOfFailure,
   errorOfStreamEvent,
-  overflowOf,
   type Subject,
 } from "../../../src/foundry/dialects/failures.js";
+import { overflowOf } from "../../../src/foundry/dialects/overflow.js";
 import type { FoundryError } from "../../../src/lib/errors.js";
 
 const CHAT: Subject = { doing: "chat", model: "tiny-talk-generic-cpu:1" };
@@ -294,18 +294,25 @@ describe("errorOfFailure", () => {
 
 describe("errorOfStreamEvent", () => {
   it("takes the type for a status, since the stream began with 200", () => {
-    const late = errorOfStreamEvent("top_k is bad", "invalid_request_error", CHAT);
-    const native = errorOfStreamEvent("token generation failed", "server_error", CHAT);
-    const bare = errorOfStreamEvent("token generation failed", null, CHAT);
+    const late = errorOfStreamEvent(
+      { text: "top_k is bad", kinds: ["invalid_request_error"] },
+      CHAT,
+    );
+    const native = errorOfStreamEvent(
+      { text: "token generation failed", kinds: ["server_error"] },
+      CHAT,
+    );
+    const bare = errorOfStreamEvent({ text: "token generation failed", kinds: [] }, CHAT);
     expect([late, native, bare].map(({ code, status }) => [code, status])).toEqual([
       ["INVALID_REQUEST", 400],
       ["INFERENCE_FAILED", 500],
-      ["INFERENCE_FAILED", 500],
+      ["INFERENCE_FAILED", 200],
     ]);
+    expect([native, bare].map(({ retryable }) => retryable)).toEqual([true, false]);
   });
 
   it("says that no reason was given when none was", () => {
-    const error = errorOfStreamEvent("", null, CHAT);
+    const error = errorOfStreamEvent({ text: "", kinds: [] }, CHAT);
     expect(error.message).toBe(
       "tiny-talk-generic-cpu:1 failed while generating. The service gave no reason.",
     );
@@ -315,7 +322,13 @@ describe("errorOfStreamEvent", () => {
 describe("overflowOf", () => {
   it("gives the figures of an overflow, and the error says them", () => {
     const error = errorOf(500, `Inference failed: ${OVERFLOW}`, CHAT);
-    expect(overflowOf(error)).toEqual({ input: 18, output: 1024, limit: 512 });
+    expect(overflowOf(error)).toEqual({
+      input: 18,
+      isLeast: false,
+      output: 1024,
+      limit: 512,
+      most: null,
+    });
     expect(error.message).toBe(
       "The prompt has 18 tokens and the answer may have 1024, together more than the 512 tokens of tiny-talk-generic-cpu:1.",
     );
@@ -327,12 +340,12 @@ describe("overflowOf", () => {
       "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (3976 in the messages, 1024 in the completion).",
       CHAT,
     );
-    expect(overflowOf(error)).toEqual({ input: 3976, output: 1024, limit: 4096 });
+    expect(overflowOf(error)).toMatchObject({ input: 3976, output: 1024, limit: 4096 });
   });
 
   it("gives an overflow without figures where the service said none", () => {
     const error = errorOf(400, "the request exceeds the available context size", CHAT);
-    expect(overflowOf(error)).toEqual({ input: null, output: null, limit: null });
+    expect(overflowOf(error)).toMatchObject({ input: null, output: null, limit: null });
   });
 
   it("gives nothing for another error", () => {

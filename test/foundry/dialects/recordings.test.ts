@@ -4,10 +4,10 @@ import { z } from "zod";
 import {
   errorOfFailure,
   errorOfStreamEvent,
-  overflowOf,
   type Subject,
 } from "../../../src/foundry/dialects/failures.js";
-import { errorTextOf } from "../../../src/http/index.js";
+import { overflowOf } from "../../../src/foundry/dialects/overflow.js";
+import { errorTextOf, wordsOfError } from "../../../src/http/index.js";
 import type { FoundryError } from "../../../src/lib/errors.js";
 
 /** What the real services said whenever they refused something (test/real/record.ts). */
@@ -62,7 +62,7 @@ function refusals(): Refusal[] {
             .flatMap(({ data }) => (data === undefined ? [] : [data.error]));
           return [
             ...(status < 400 ? [] : [errorOfFailure(failure, subject)]),
-            ...inEvents.map((error) => errorOfStreamEvent(error.message, error.type, subject)),
+            ...inEvents.map((error) => errorOfStreamEvent(wordsOfError(error), subject)),
           ].map((error) => ({ name: `${file}: ${name}`, error }));
         });
     });

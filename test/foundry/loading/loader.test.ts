@@ -92,7 +92,7 @@ describe("loading a model", () => {
   });
 
   it("continues when all callers abort, and the next call joins it", async () => {
-    const simulator = await simulate({ models: [talker], loadMs: 100 });
+    const simulator = await simulate({ models: [talker], loadMs: 2000 });
     const client = clientOf(simulator.url);
     const controller = new AbortController();
     const given = client.loadModel("talker", { signal: controller.signal });

@@ -1,5 +1,4 @@
-import type { KnownModel } from "../../../src/foundry/models/model.js";
-import { parseModelId } from "../../../src/foundry/models/model-id.js";
+import { type KnownModel, parseModelId } from "../../../src/foundry/models/model.js";
 
 /** A model of which only the id is known, and what a test says about it. */
 export function knownModel(id: string, facts: Partial<KnownModel> = {}): KnownModel {

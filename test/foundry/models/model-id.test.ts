@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deviceOf, parseModelId } from "../../../src/foundry/models/model-id.js";
+import { deviceOf, parseModelId } from "../../../src/foundry/models/model.js";
 
 describe("parseModelId", () => {
   it.each([

@@ -7,6 +7,7 @@ describe("canChat", () => {
     ["chat", true],
     ["vision-language-chat", true],
     ["text-generation", true],
+    ["coding", true],
     ["embeddings", false],
     ["embedding", false],
     ["automatic-speech-recognition", false],
@@ -22,6 +23,59 @@ describe("canChat", () => {
       expect(canChat({ id, task: null })).toBe(false);
     },
   );
+
+  it.each([
+    "all-minilm:latest",
+    "sentence-transformers/all-MiniLM-L6-v2",
+    "sentence-transformers/my-own",
+    "sentence-t5-base",
+    "bge-m3:latest",
+    "BAAI/bge-reranker-v2-m3",
+    "Alibaba-NLP/gte-Qwen2-7B-instruct",
+    "intfloat/multilingual-e5-large",
+    "nomic-embed-text",
+    "mxbai-embed-large",
+    "snowflake-arctic-embed2",
+    "embeddinggemma:300m",
+    "jina-embeddings-v3",
+    "text-embedding-ada-002",
+    "rerank-english-v3.0",
+    "Systran/faster-whisper-small",
+    "gpt-4o-transcribe",
+    "tts-1-hd",
+    "hexgrad/Kokoro-82M",
+    "microsoft/speecht5_tts",
+    "black-forest-labs/FLUX.1-schnell",
+    "flux1-dev",
+    "stable-diffusion-xl-base-1.0",
+    "sd-turbo",
+    "sd3.5-medium",
+    "sdxl-turbo",
+    "dall-e-3",
+    "openai/clip-vit-large-patch14",
+    "mmproj-model-f16.gguf",
+    "omni-moderation-latest",
+  ])("concludes from the name of %s that it is not for chats", (id) => {
+    expect(canChat({ id, task: null })).toBe(false);
+  });
+
+  it.each([
+    "gemma3:4b",
+    "codegemma-7b",
+    "shieldbge-7b",
+    "imagine-7b",
+    "llama-3.1-8b-fp8-e5m2",
+    "gpt-oss-20b",
+    "stablelm-2-zephyr",
+    "snowflake-arctic-instruct",
+    "whisperer-7b",
+    "mistral-small-24b",
+    "qwen2.5-vl-7b",
+    "asrael-13b",
+    "clippy-1b",
+  ])("does not read another kind of model into %s", (id) => {
+    expect(canChat({ id, task: null })).toBeNull();
+  });
 
   it("lets a known task outrank the name", () => {
     expect(canChat({ id: "whisper-of-the-llama:1", task: "chat-completion" })).toBe(true);

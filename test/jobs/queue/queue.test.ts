@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Queue } from "../../../src/jobs/queue/queue.js";
+import { Queue } from "../../../src/jobs/queue.js";
 
 const MODEL = "talker-generic-cpu:1";
 

@@ -8,7 +8,6 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 const URI = "foundry://completions/c-1";
-const LIST = "the list";
 
 /** Everything that a host is told, with the time of it. */
 function recorded(takes: () => Promise<void> = async () => {}) {
@@ -17,7 +16,7 @@ function recorded(takes: () => Promise<void> = async () => {}) {
     told.push({ what, at: performance.now() });
     return takes();
   };
-  const updates = new ResourceUpdates({ updated: tell, listChanged: () => tell(LIST) });
+  const updates = new ResourceUpdates(tell);
   return { updates, told, times: (what: string) => told.filter((one) => one.what === what).length };
 }
 
@@ -108,25 +107,6 @@ describe("the updates of a completion", () => {
     for (const take of waiting.splice(0)) take();
     await vi.advanceTimersByTimeAsync(0);
     expect(times(URI)).toBe(2);
-  });
-});
-
-describe("the list of completions", () => {
-  it("is told to have changed at once, and for a crowd once more", async () => {
-    const { updates, told } = recorded();
-    for (let number = 0; number < 500; number += 1) updates.changed(`c-${number}`, "started");
-    expect(told.map(({ what }) => what)).toEqual([LIST]);
-    await vi.advanceTimersByTimeAsync(5000);
-    expect(told.map(({ what }) => what)).toEqual([LIST, LIST]);
-  });
-
-  it("changes when a completion goes, and not when one grows", () => {
-    const { updates, times } = recorded();
-    updates.changed("c-1", "text");
-    updates.changed("c-1", "ended");
-    expect(times(LIST)).toBe(0);
-    updates.changed("c-1", "gone");
-    expect(times(LIST)).toBe(1);
   });
 });
 

@@ -1,11 +1,10 @@
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { LONGEST_ERROR } from "../../../src/lib/limits.js";
-import { silentLogger } from "../../../src/log.js";
 import { createServer } from "../../../src/mcp/server.js";
 import { GuardedTransport } from "../../../src/mcp/transport/guarded-transport.js";
+import { backendOf } from "../backend.js";
 
 /** Keeps what is sent over it, and hands on what the test says that came. */
 class Wire implements Transport {
@@ -77,7 +76,7 @@ async function served(): Promise<Wire> {
   const client = new FoundryClient({ endpoint: "http://127.0.0.1:9" });
   onTestFinished(() => client.close());
   const wire = new Wire();
-  await createServer(client, silentLogger).connect(wire);
+  await createServer({ backend: backendOf({ client }) }).connect(wire);
   return wire;
 }
 

@@ -7,8 +7,8 @@ import {
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
+import { adaptedChat } from "../adapted-chat.js";
 import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
-import { openChat } from "../chat-stream.js";
 import type { Call, Dialect } from "../dialect.js";
 import { about, errorOfFailure, type Subject } from "../failures.js";
 import { type CatalogEntry, ServiceCatalog } from "./catalog.js";
@@ -79,6 +79,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       isOldGeneration: true,
       fixedPortNarrowsList: false,
       load: true,
+      takesUnlisted: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: null,
@@ -138,7 +139,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
 
     download: (model, call) => downloadFromService({ transport, catalog, cachedIds }, model, call),
 
-    chat: (request, call) => openChat(transport, request, QUIRKS, call),
+    chat: (request, call) => adaptedChat(transport, request, QUIRKS, call),
   };
 }
 

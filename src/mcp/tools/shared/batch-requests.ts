@@ -1,64 +1,43 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
-import { completionFields, promptProblem } from "../../../foundry/index.js";
+import { checkPrompt } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
-import { parseArguments, toFoundryError } from "../../../lib/index.js";
-
-/** Settings that the requests of a batch share and each request may override. */
-export const sharedSettings = {
-  system: completionFields.system.optional(),
-  model: completionFields.model.optional(),
-  max_tokens: completionFields.maxTokens.optional(),
-  temperature: completionFields.temperature.optional(),
-  top_p: completionFields.topP.optional(),
-  stop: completionFields.stop.optional(),
-  seed: completionFields.seed.optional(),
-};
+import { membersKey, parseArguments, toFoundryError } from "../../../lib/index.js";
+import { completionArguments, requestOf, type sharedSettings } from "./completion-arguments.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;
 
 const OBJECT = 'A request is an object such as {"prompt":"…"}';
 
 const requestSchema = z
-  .strictObject(
-    {
-      prompt: completionFields.prompt.optional(),
-      messages: completionFields.messages.optional(),
-      ...sharedSettings,
-    },
-    { error: OBJECT },
-  )
-  .superRefine((given, context) => {
-    const problem = promptProblem(given);
-    if (problem !== null) context.addIssue(problem);
-  });
+  .strictObject(completionArguments, { error: OBJECT })
+  .superRefine(checkPrompt);
 
-export interface BatchItems {
+interface GivenItems {
   readonly prompts?: readonly unknown[] | undefined;
   readonly requests?: readonly unknown[] | undefined;
   readonly settings: Settings;
 }
 
-/** The entries of a batch, and what makes two batches the same. */
+/** The entries of a batch, and its key. */
 export interface BatchInput {
   readonly entries: readonly BatchEntry[];
-  /** The same when all that they ask for is. Prompts are not kept for that. */
+  /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
   readonly key: string;
 }
 
-/** So long at a time: other calls are served between two items. */
+/** Yield to the event loop after this many milliseconds. */
 const PAUSE_AFTER_MS = 10;
 
-/** One entry for each item; what does not fit is an error that stays with its item. */
+/** One entry for each item. An invalid item becomes an error of its own. */
 export async function batchInputOf({
   prompts,
   requests,
   settings,
-}: BatchItems): Promise<BatchInput> {
+}: GivenItems): Promise<BatchInput> {
   const hash = createHash("sha256");
-  const members = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  hash.update(JSON.stringify([prompts === undefined ? "requests" : "prompts", members]));
+  hash.update(`${prompts === undefined ? "requests" : "prompts"} ${membersKey(settings)}`);
   const entries: BatchEntry[] = [];
   let pausedAt = performance.now();
   for (const item of prompts ?? requests ?? []) {
@@ -71,7 +50,7 @@ export async function batchInputOf({
   return { entries, key: hash.digest("base64") };
 }
 
-/** What is nested too deep to be written as JSON is no request, and all of those are the same. */
+/** A value that is nested too deep for JSON is no request. All of those count as equal. */
 function jsonOf(item: unknown): string {
   try {
     return JSON.stringify(item) ?? "";
@@ -82,9 +61,7 @@ function jsonOf(item: unknown): string {
 
 function entryOf(item: unknown, settings: Settings): BatchEntry {
   try {
-    const own = parseArguments(requestSchema, item);
-    const { max_tokens: maxTokens, top_p: topP, ...rest } = { ...settings, ...own };
-    return { ...rest, maxTokens, topP };
+    return requestOf({ ...settings, ...parseArguments(requestSchema, item) });
   } catch (thrown) {
     return toFoundryError(thrown);
   }

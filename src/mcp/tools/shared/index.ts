@@ -1,4 +1,4 @@
-export { batchInputOf, sharedSettings } from "./batch-requests.js";
+export { batchInputOf } from "./batch-requests.js";
 export {
   type BatchPart,
   batchNotes,
@@ -6,6 +6,7 @@ export {
   batchText,
   batchWarnings,
 } from "./batch-words.js";
+export { completionArguments, requestOf, sharedSettings } from "./completion-arguments.js";
 export {
   completionResult,
   FINISH_REASONS,

@@ -1,0 +1,86 @@
+/**
+ * Measures the built server against two floors, in turn in one run: an MCP server without dependencies,
+ * and one as the SDK's documentation writes it. On Linux, where /proc tells what a process has used.
+ *
+ * `--quick`: fewer runs, under a minute. `--against CMD`: one more server, of which the start is
+ * measured. `--write`: writes bench/results.md and docs/performance.svg. `--check`: exit code 1 where a
+ * ratio is more than 15 % above that of bench/limits.json.
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { measureCalls, measureStart } from "./measures.js";
+import { plotOf, Results, tableOf } from "./report.js";
+import type { Subject } from "./server-process.js";
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const node = (name: string, file: string): Subject => ({
+  name,
+  command: process.execPath,
+  args: [path(file)],
+});
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+    against: { type: "string" },
+  },
+});
+
+const OURS = node("ours", "../dist/main.js");
+const FLOORS = [
+  node("floor", "baselines/floor.mjs"),
+  node("SDK server", "baselines/sdk-server.mjs"),
+];
+const [command, ...args] = values.against?.split(" ") ?? [];
+const other: Subject[] = command === undefined ? [] : [{ name: "other", command, args }];
+const STARTS = values.quick ? 9 : 31;
+const LOADS = values.quick ? 2 : 7;
+const LOAD = { sequential: 300, concurrent: 2000, atOnce: 32 };
+/** A ratio may be so much above its limit before it is a regression. */
+const TOLERANCE = 1.15;
+
+const results = new Results();
+const upstream = fork(path("upstream.mjs"));
+const [endpoint] = await once(upstream, "message");
+for (let run = 0; run < STARTS; run += 1) {
+  for (const subject of [OURS, ...FLOORS, ...other]) {
+    results.note(subject.name, await measureStart(subject, String(endpoint)));
+  }
+}
+for (let run = 0; run < LOADS; run += 1) {
+  for (const subject of [OURS, ...FLOORS]) {
+    results.note(subject.name, await measureCalls(subject, String(endpoint), LOAD));
+  }
+}
+upstream.disconnect();
+
+const table = tableOf(
+  results,
+  FLOORS.map(({ name }) => name),
+);
+process.stdout.write(`${table}\n`);
+if (values.write) {
+  const head = `# Measured\n\n\`npm run bench -- --write\`, Node ${process.version}, ${process.platform}: medians of ${STARTS} starts and ${LOADS} loads of each server, in turn. Spread is that of the middle half.\n\n`;
+  writeFileSync(path("results.md"), `${head}${table}\n`);
+  writeFileSync(path("../docs/performance.svg"), plotOf(results, "SDK server"));
+}
+if (values.check) {
+  const limits = z
+    .record(z.string(), z.record(z.string(), z.number()))
+    .parse(JSON.parse(readFileSync(path("limits.json"), "utf8")));
+  for (const [floor, own] of Object.entries(limits)) {
+    for (const [figure, limit] of Object.entries(own)) {
+      const ratio = results.ratio(figure, OURS.name, floor);
+      if (ratio === null) throw new Error(`"${figure}" is not measured`);
+      if (ratio <= limit * TOLERANCE) continue;
+      process.stdout.write(`${figure}: ${ratio.toFixed(2)} of ${floor}, limit ${limit}\n`);
+      process.exitCode = 1;
+    }
+  }
+}

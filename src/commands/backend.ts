@@ -1,0 +1,21 @@
+import { FoundryClient } from "../jobs/index.js";
+import { createLogger } from "../log.js";
+import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
+import type { Settings } from "../settings.js";
+import { clientOptions, secretsOf } from "./client-options.js";
+
+/** The client and the log of a server, by its settings. */
+export function createBackend(settings: Settings): Backend {
+  const secrets = secretsOf(settings);
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info", secrets);
+  const client = new FoundryClient(clientOptions(settings, log));
+  return { client, log, secrets, policy: policyOf(settings) };
+}
+
+function policyOf(settings: Settings): CallPolicy {
+  const { FOUNDRY_REPLY_WITHIN: seconds, FOUNDRY_ON_CANCEL: onCancel } = settings;
+  return {
+    replyWithinMs: seconds === undefined ? DEFAULT_CALL_POLICY.replyWithinMs : seconds * 1000,
+    onCancel: onCancel ?? DEFAULT_CALL_POLICY.onCancel,
+  };
+}

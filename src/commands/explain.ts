@@ -1,0 +1,36 @@
+import { FoundryError, toFoundryError } from "../lib/index.js";
+import { MISUSED } from "./exit-codes.js";
+
+/**
+ * Writes the text of a failure for a person to stderr, and the stack to the log, at level debug.
+ *
+ * @returns the exit code: {@link MISUSED} for a wrong setting, else 1.
+ */
+export async function explain(thrown: unknown): Promise<number> {
+  const error = thrown instanceof FoundryError ? thrown : unexpected(thrown);
+  process.stderr.write(`${error.message} ${error.action}\n`);
+  if (error.code === "INVALID_SETTING") return MISUSED;
+  const { createLogger } = await import("../log.js");
+  createLogger(await logLevel()).debug({ detail: error.detail }, "the command failed");
+  return 1;
+}
+
+function unexpected(thrown: unknown): FoundryError {
+  const { code, detail } = toFoundryError(thrown);
+  const [reason = ""] = (thrown instanceof Error ? thrown.message : String(thrown)).split("\n");
+  return new FoundryError(code, `foundry-local-mcp failed: ${reason.replace(/\.$/, "")}.`, {
+    action:
+      "Set FOUNDRY_LOG_LEVEL=debug for details, and report the problem with them if it persists.",
+    detail: detail ?? reason,
+  });
+}
+
+async function logLevel() {
+  const { readSettings } = await import("../settings.js");
+  try {
+    return readSettings([], process.env).FOUNDRY_LOG_LEVEL ?? "info";
+  } catch {
+    // Something else failed, and that failure is being reported.
+    return "info";
+  }
+}

@@ -1,0 +1,63 @@
+import { FoundryError, Lazy } from "../lib/index.js";
+import { serveOverHttp } from "../mcp/index.js";
+import { onTermination } from "../platform/index.js";
+import { readSettings } from "../settings.js";
+import { createBackend } from "./backend.js";
+
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_PORT = 8765;
+
+/**
+ * Serves MCP over HTTP to many hosts, until it is asked to end: exit code 0.
+ *
+ * @param flags Those of `serve`, with `--http [HOST:PORT]` among them.
+ */
+export async function serveHttp(flags: readonly string[]): Promise<number> {
+  const at = flags.indexOf("--http");
+  const next = flags[at + 1];
+  const isAddress = next !== undefined && !next.startsWith("--");
+  const { host, port } = addressOf(isAddress ? next : "");
+  const rest = flags.filter((_, index) => index !== at && !(isAddress && index === at + 1));
+  const settings = readSettings(rest, process.env);
+  const key = settings.FOUNDRY_HTTP_KEY;
+  if (key === undefined && !isLoopback(host)) {
+    throw new FoundryError("INVALID_SETTING", `Other machines can reach ${host}.`, {
+      action: "Set FOUNDRY_HTTP_KEY to a key that clients must send, or leave the address out.",
+    });
+  }
+  const backend = createBackend(settings);
+  const ending = new AbortController();
+  onTermination((signal) => {
+    backend.log.info({ signal }, "asked to end");
+    ending.abort();
+  });
+  const { url, ended } = await serveOverHttp({
+    backend: new Lazy(async () => backend),
+    host,
+    port,
+    key,
+    signal: ending.signal,
+  });
+  process.stderr.write(`foundry-local-mcp serves MCP at ${url}\n`);
+  await ended;
+  await backend.client.close();
+  return 0;
+}
+
+/** `8765`, `127.0.0.1:8765` or `[::1]:8765`. */
+export function addressOf(text: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, name, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = text === "" ? DEFAULT_PORT : Number(digits);
+  if (!(port <= 65_535)) {
+    throw new FoundryError(
+      "INVALID_SETTING",
+      `Invalid value for --http: ${JSON.stringify(text)}.`,
+      {
+        action: `Set it to a port or to an address with a port, such as ${DEFAULT_HOST}:${DEFAULT_PORT}, or leave it out.`,
+      },
+    );
+  }
+  return { host: bracketed ?? name ?? DEFAULT_HOST, port };
+}
+
+const isLoopback = (host: string): boolean => /^(?:localhost|127\.[\d.]+|::1)$/i.test(host);

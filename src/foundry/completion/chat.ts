@@ -1,0 +1,275 @@
+import { isRefused } from "../../http/index.js";
+import {
+  cancelledError,
+  type FoundryError,
+  MAX_UNKNOWN_WORD,
+  printable,
+  toFoundryError,
+} from "../../lib/index.js";
+import {
+  type Call,
+  type ChatMessage,
+  type ChatStream,
+  type Dialect,
+  overflowOf,
+} from "../dialects/index.js";
+import type { ModelLoader, ResolvedModel } from "../loading/index.js";
+import type { KnownModel } from "../models/index.js";
+import type { ModelUse, Service } from "../service/index.js";
+import type { OnStatus } from "../status.js";
+import type { CompletionEvent, CompletionRequest } from "./completion.js";
+import type { CompletionProgress } from "./progress.js";
+import { believed, type Shortening, shortening } from "./shortening.js";
+import { type Piece, StopCutter, ThinkingSplitter } from "./text-filters.js";
+import { whileLoading } from "./while-loading.js";
+
+/** A completion on the service that runs it. */
+export interface ChatContext {
+  readonly request: CompletionRequest;
+  readonly messages: readonly ChatMessage[];
+  readonly progress: CompletionProgress;
+  readonly service: Service;
+  readonly dialect: Dialect;
+  readonly loader: ModelLoader;
+  /** Called with the steps before the completion itself. */
+  readonly onStatus?: OnStatus | undefined;
+  readonly maxTokens: number;
+  readonly stallTimeoutMs: number;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+interface OpenedChat {
+  readonly stream: ChatStream;
+  readonly use: ModelUse;
+}
+
+/** Loads the model if it is not loaded, requests the chat, and receives the answer. */
+export async function* chat(
+  resolved: ResolvedModel,
+  context: ChatContext,
+): AsyncGenerator<CompletionEvent, void> {
+  const needsLoad = context.dialect.can.load && resolved.model.loaded !== true;
+  const model = needsLoad ? yield* load(resolved, context) : resolved.model;
+  // No event may be yielded between the two: a reader that leaves there would leave the stream open.
+  const opened = yield* open({ ...resolved, model }, context);
+  yield* receive(opened, context);
+  warnAboutEmptiness(context.progress);
+}
+
+/** Loads a model, with a status event before. */
+async function* load(
+  wanted: ResolvedModel,
+  { progress, loader, now, signal, onStatus }: ChatContext,
+): AsyncGenerator<CompletionEvent, KnownModel> {
+  progress.loading(wanted.model.id);
+  yield { type: "status", status: "loading", model: wanted.model.id };
+  const startedAt = now();
+  let hasWaited = false;
+  const onWaiting: OnStatus = (update) => {
+    hasWaited ||= update.step === "waiting";
+    // The status "loading" was yielded already, unless another status followed.
+    if (hasWaited) onStatus?.(update);
+  };
+  try {
+    const { model, warnings } = await loader.load(wanted, signal, { onStatus: onWaiting });
+    progress.warn(...warnings);
+    return model;
+  } finally {
+    progress.loadedIn(now() - startedAt);
+  }
+}
+
+/**
+ * Opens the chat. A service that is loading a model is waited for. Two refusals have a remedy. A model
+ * that was unloaded since is loaded again, once. An answer too long for the context is requested with
+ * fewer tokens, if its length was our default and not set by the caller.
+ *
+ * No event may be yielded between opening the stream and returning it: a reader that leaves there
+ * would leave the stream open.
+ */
+async function* open(
+  wanted: ResolvedModel,
+  context: ChatContext,
+): AsyncGenerator<CompletionEvent, OpenedChat> {
+  const { request, messages, progress, service, dialect } = context;
+  const { temperature, topP, seed } = request;
+  let { model } = wanted;
+  let sends = 0;
+  let mayReload = dialect.can.load;
+  const shorter: Shortening[] = [];
+  // Yielded before the service reads the prompt, which can take long.
+  yield { type: "status", status: "running", model: model.id };
+  for (;;) {
+    const use = await beginUse(model, context);
+    const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
+    // No stop strings: a service would look for them in the thinking, too.
+    const wish = { model, messages, temperature, topP, seed, maxTokens };
+    const ask = (): Promise<ChatStream> => {
+      progress.asked(wish.model.id);
+      return dialect.chat(wish, chatCall(context));
+    };
+    let isOpened = false;
+    try {
+      const stream = yield* whileLoading(context, ask, (attempts) => {
+        sends += attempts;
+      });
+      progress.attempted(sends + stream.attempts);
+      progress.warn(...shorter.slice(-1).map(({ warning }) => warning), ...stream.warnings);
+      isOpened = true;
+      return { stream, use };
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      use.end(MAY_STILL_RUN.has(error.code) ? "abandoned" : "finished");
+      sends += error.attempts;
+      progress.attempted(sends);
+      const overflow = overflowOf(error);
+      if (overflow?.isLeast === false) progress.promptCounted(believed(overflow.input));
+      const limit = believed(overflow?.limit ?? null);
+      if (limit !== null) service.models.learnContext(model.id, limit);
+      const next =
+        overflow === null || request.maxTokens !== undefined
+          ? null
+          : shortening(overflow, { model: model.id, maxTokens, tries: shorter.length });
+      if (error.code === "MODEL_NOT_LOADED" && mayReload) {
+        mayReload = false;
+        model = yield* load({ ...wanted, model }, context);
+        yield { type: "status", status: "running", model: model.id };
+      } else if (next !== null) {
+        shorter.push(next);
+      } else {
+        throw dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
+      }
+    } finally {
+      // The reader may have left while a load was waited for.
+      if (!isOpened) use.end("finished");
+    }
+  }
+}
+
+/** Advice of Foundry Local does not help a user of another engine. */
+function ofOtherEngine(error: FoundryError): FoundryError {
+  if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
+  return error.reworded({
+    action: "Load the model with the tools of that engine, then try again.",
+  });
+}
+
+async function beginUse(model: KnownModel, { service, signal }: ChatContext): Promise<ModelUse> {
+  const use = await service.uses.begin(model, signal);
+  if (!signal.aborted) return use;
+  // Nothing was sent, so the service is not generating and unloads need not wait.
+  use.end("finished");
+  throw cancelledError();
+}
+
+/** Failures after which the service may still generate. All others are the service's own answers. */
+const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
+
+const chatCall = ({ stallTimeoutMs, signal }: ChatContext): Call => ({
+  limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },
+  signal,
+});
+
+/** Whether an earlier attempt reached the service and nothing listens there any more. */
+export const brokeOffAndIsGone = (error: FoundryError): boolean =>
+  isRefused(error) ? error.attempts > 1 : error.code === "CIRCUIT_OPEN" && error.attempts > 0;
+
+async function* receive(
+  { stream, use }: OpenedChat,
+  { request, dialect, progress }: ChatContext,
+): AsyncGenerator<CompletionEvent, void> {
+  const splitter = new ThinkingSplitter();
+  const cutter = new StopCutter(request.stop ?? []);
+
+  function* addText(text: string): Generator<CompletionEvent, void> {
+    progress.addText(text);
+    if (text !== "") yield { type: "text", text };
+  }
+
+  function* take(pieces: readonly Piece[]): Generator<CompletionEvent, void> {
+    for (const piece of pieces) {
+      if (piece.type === "text") {
+        yield* addText(cutter.push(piece.text));
+      } else if (piece.type === "reasoning") {
+        progress.addReasoning(piece.text);
+        yield piece;
+      } else {
+        // The text that was held back as the beginning of a stop string was thinking, too.
+        yield* addText(cutter.end());
+        progress.textWasReasoning();
+        yield piece;
+      }
+      if (cutter.isCut) return;
+    }
+  }
+
+  let isOverrun = false;
+  try {
+    for await (const news of stream) {
+      if (news.type === "overrun") {
+        isOverrun = true;
+        progress.finished("length");
+        warnAboutOverrun(dialect, progress);
+        break;
+      }
+      if (news.type === "usage") progress.counted(news.usage);
+      if (news.type === "reasoning") splitter.thinkingCameApart();
+      if (news.type === "finish") {
+        progress.finished(news.reason);
+        if (news.reason === null) warnAboutUnknownEnd(news.said, progress);
+      }
+      if (news.type === "text" || news.type === "reasoning") {
+        use.token();
+        progress.countPiece();
+        yield* take(news.type === "text" ? splitter.push(news.text) : [news]);
+      }
+      if (cutter.isCut) {
+        // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.
+        // Counts that the service sends at the end stay unknown.
+        progress.finished("stop");
+        warnAboutBusyDevice(dialect, progress);
+        return;
+      }
+    }
+    // Leaving the loop closed the connection, but not every service then stops.
+    use.end(isOverrun ? "abandoned" : "finished");
+  } finally {
+    use.end("abandoned");
+  }
+  yield* take(splitter.end());
+  yield* addText(cutter.end());
+}
+
+function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): void {
+  if (dialect.can.stopsOnDisconnect !== false) return;
+  progress.warn(
+    "The answer ended at a stop string, but this version of Foundry Local generates on to its token limit, so the device may be busy for a while.",
+  );
+}
+
+function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void {
+  progress.warn(
+    `The service did not stop at max_tokens, so the answer was cut off here.${
+      dialect.can.stopsOnDisconnect === false
+        ? " It may go on without being read, so the device may be busy for a while."
+        : ""
+    }`,
+  );
+}
+
+function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
+  progress.warn(
+    `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
+  );
+}
+
+function warnAboutEmptiness(progress: CompletionProgress): void {
+  const { text, reasoning, finishReason } = progress.snapshot();
+  if (text.trim() !== "") return;
+  progress.warn(
+    reasoning !== null && finishReason === "length"
+      ? "The model used up its tokens while thinking and gave no answer. Ask again with a larger max_tokens."
+      : "The model gave no text.",
+  );
+}

@@ -1,0 +1,280 @@
+import {
+  closedError,
+  FoundryError,
+  type JoinedSignal,
+  joinedSignal,
+  toFoundryError,
+} from "../../lib/index.js";
+import type { Attempts, Connection, CurrentService } from "../connection/index.js";
+import type { ChatMessage, Dialect } from "../dialects/index.js";
+import { assertCanChat } from "../loading/index.js";
+import { stallTimeout, worded } from "../service/index.js";
+import type { OnStatus } from "../status.js";
+import { brokeOffAndIsGone, chat } from "./chat.js";
+import type {
+  Completion,
+  CompletionEvent,
+  CompletionRequest,
+  CompletionStatus,
+} from "./completion.js";
+import type { CompletionProgress } from "./progress.js";
+import { untilLoaded } from "./while-loading.js";
+
+export interface ServiceCompletionParts {
+  readonly request: CompletionRequest;
+  readonly messages: readonly ChatMessage[];
+  readonly progress: CompletionProgress;
+  readonly current: CurrentService;
+  /** Called with the steps before the completion itself. */
+  readonly onStatus?: OnStatus | undefined;
+  readonly maxTokens: number;
+  readonly stallTimeoutMs: number;
+  readonly now: () => number;
+  /** Aborted when the client is closed. */
+  readonly closing: AbortSignal;
+  /** The caller's own signal. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once at the end, if the completion began. */
+  readonly onEnd?: ((completion: Completion) => void) | undefined;
+}
+
+/** A completion whose service and model are known. */
+export interface PreparedCompletion {
+  /** Exact id of the model. */
+  readonly model: string;
+  /** How many generations of a model the service runs at once. */
+  readonly generationsAtOnce: number;
+  /** Loads the model if needed, sends the request and receives the answer. */
+  run(): AsyncGenerator<CompletionEvent, void>;
+}
+
+/**
+ * One completion on the service in use, in steps: `prepare`, then the caller's queue, then `run`, then
+ * `complete`. After a failed step, `canRetry` decides whether the caller begins again with `prepare`;
+ * otherwise `fail` gives the error. `dispose` is the last call.
+ */
+export class ServiceCompletion {
+  readonly #parts: ServiceCompletionParts;
+  readonly #progress: CompletionProgress;
+  readonly #leaving = new AbortController();
+  readonly #attempts: Attempts = { retries: 0, changes: 0 };
+  /** How often the service broke off this request and was gone afterwards. */
+  #deaths = 0;
+  #mayHaveBeenSent = false;
+  #connection: Connection | null = null;
+  #joined: JoinedSignal | null = null;
+
+  constructor(parts: ServiceCompletionParts) {
+    this.#parts = parts;
+    this.#progress = parts.progress;
+  }
+
+  /** The completion so far. */
+  snapshot(): Completion {
+    return this.#progress.snapshot();
+  }
+
+  /** Ends the completion: aborted by the caller, by its reader's leaving, and with the client. */
+  get signal(): AbortSignal {
+    const { closing, signal } = this.#parts;
+    this.#joined ??= joinedSignal(closing, this.#leaving.signal, signal);
+    return this.#joined.signal;
+  }
+
+  /** Whether the service may have received the prompt, so that sending it again would run it twice. */
+  get mayHaveBeenSent(): boolean {
+    return this.#mayHaveBeenSent;
+  }
+
+  /** Whether its reader has left, so that a cancellation has no receiver. */
+  get wasLeft(): boolean {
+    return this.#leaving.signal.aborted;
+  }
+
+  leave(): void {
+    this.#leaving.abort();
+    const hasBegun = this.#joined !== null;
+    if (!hasBegun) this.#progress.end("cancelled");
+  }
+
+  /** Finds the service and the model. Nothing is loaded or sent yet. */
+  async prepare(): Promise<PreparedCompletion> {
+    const { current, onStatus, request } = this.#parts;
+    const { signal } = this;
+    this.#connection = null;
+    const connection = await current.connection({ signal, onStatus });
+    this.#connection = connection;
+    this.#attempts.changes = connection.service.changes;
+    if (connection.guessWarning !== null) this.#progress.warn(connection.guessWarning);
+    const { service } = connection;
+    const dialect = await untilLoaded({ ...this.#parts, service, signal }, () =>
+      service.dialect(signal),
+    );
+    const { model, reason } = await connection.loader.resolveModel(
+      request.model,
+      signal,
+      undefined,
+      onStatus,
+    );
+    if (reason !== null) this.#progress.warn(reason);
+    assertCanChat(model);
+    this.#progress.queued(model.id);
+    return {
+      model: model.id,
+      generationsAtOnce: dialect.can.generationsAtOnce,
+      run: () => this.#run(connection, dialect),
+    };
+  }
+
+  /** Waits for something before a step, such as the queue. The time counts as time in the queue. */
+  async queued<T>(wait: Promise<T>): Promise<T> {
+    const { now } = this.#parts;
+    const since = now();
+    try {
+      return await wait;
+    } finally {
+      this.#progress.waitedInQueue(now() - since);
+    }
+  }
+
+  /** The answer is whole. */
+  complete(): CompletionEvent {
+    this.#progress.end("completed");
+    return { type: "completed", completion: this.snapshot() };
+  }
+
+  /** The error of a failed step, in its final words. */
+  async explain(thrown: unknown): Promise<FoundryError> {
+    const progress = this.#progress;
+    const failure = toFoundryError(thrown);
+    const connection = this.#connection;
+    if (progress.wasAsked && !failure.neverSent) this.#mayHaveBeenSent = true;
+    const error =
+      connection === null
+        ? failure
+        : (this.#afterDeath(failure) ?? (await this.#explained(failure, connection)));
+    if (!progress.wasAsked) progress.attempted(error.attempts);
+    return error;
+  }
+
+  /** Whether the caller begins again after a failed step. Pauses before it returns `true`. */
+  async canRetry(error: FoundryError): Promise<boolean> {
+    if (this.#connection === null) return false;
+    const { current } = this.#parts;
+    const canRetry = await current.shouldRetry(
+      this.#connection,
+      error,
+      this.#attempts,
+      this.signal,
+    );
+    // After the first token nothing is ever sent again.
+    return canRetry && !this.#progress.hasStarted;
+  }
+
+  /** The caller begins again with `prepare`: as a retry, or as at first. */
+  restart(as: "retry" | "first"): void {
+    this.#connection = null;
+    this.#progress.restarted();
+    if (as === "retry") return;
+    this.#attempts.retries = 0;
+    this.#deaths = 0;
+  }
+
+  /** Ends the completion with an error, and returns the error for the reader. */
+  fail(error: FoundryError): FoundryError {
+    this.#progress.end(this.#statusAfter(error));
+    const { closing, signal } = this.#parts;
+    // Closing the client and the caller's own signal both end a completion; only the latter cancels it.
+    const isClosing = closing.aborted && signal?.aborted !== true;
+    return isClosing && error.code === "CANCELLED" ? closedError() : error;
+  }
+
+  dispose(): void {
+    // The reader left in the middle.
+    if (!this.#progress.hasEnded) this.#progress.end("cancelled");
+    this.#joined?.dispose();
+    this.#parts.onEnd?.(this.snapshot());
+  }
+
+  async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {
+    const { request, onStatus } = this.#parts;
+    const { service, loader } = connection;
+    const { signal } = this;
+    // During the wait in the queue the model may have been loaded or unloaded.
+    const resolved = await loader.resolveModel(request.model, signal, undefined, onStatus);
+    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal });
+    connection.guessWarning = null;
+  }
+
+  /** A restart of the service is worth one more try. A prompt that killed it twice is not sent again (#818). */
+  #afterDeath(failure: FoundryError): FoundryError | null {
+    const { status, model } = this.#progress;
+    if (status !== "running" || !brokeOffAndIsGone(failure)) return null;
+    this.#deaths += 1;
+    if (this.#deaths < 2) return null;
+    return reworded(
+      failure,
+      "SERVER_CRASHED",
+      `The service died of this request to ${model} twice, so it is not sent again.`,
+      { action: "Try a shorter prompt, another variant or another model.", retryable: false },
+    );
+  }
+
+  /** A stream that broke off is a crash when the service is gone, too. */
+  async #explained(error: FoundryError, { service, foundBy }: Connection): Promise<FoundryError> {
+    const { status, model, hasStarted } = this.#progress;
+    if (error.code === "TIMEOUT" && status === "running") {
+      const { stallTimeoutMs } = this.#parts;
+      return worded(error, () => stallTimeout(model ?? "The model", stallTimeoutMs, hasStarted));
+    }
+    const brokeOff = hasStarted || error.code === "STREAM_INTERRUPTED";
+    if (!brokeOff || !BREAKS.has(error.code)) return error;
+    try {
+      await service.detectOnce({ limits: { wholeMs: 2000 }, signal: this.signal });
+    } catch (thrown) {
+      if (toFoundryError(thrown).code !== "SERVICE_UNREACHABLE") return error;
+      const again =
+        foundBy === "set"
+          ? "Start the service again"
+          : "Try again: it is found or, where that is allowed, started again by itself";
+      const action = `${again}; a shorter prompt, another variant or another model may help if it dies again.`;
+      return reworded(error, "SERVER_CRASHED", "The service died while it generated.", {
+        action: hasStarted ? `The text so far is kept. ${action}` : action,
+        retryable: true,
+      });
+    }
+    // On core 1.x this is also how a model that fails looks (docs/foundry-local.md, section 10).
+    return reworded(
+      error,
+      "STREAM_INTERRUPTED",
+      "The answer broke off, though a service answers there: the connection was cut, the service was restarted, or the model failed.",
+      {
+        action:
+          "Try again; if it breaks off at the same place, use another model or a shorter prompt.",
+        retryable: true,
+      },
+    );
+  }
+
+  #statusAfter(error: FoundryError): CompletionStatus {
+    if (error.code === "CANCELLED" || error.code === "CLIENT_CLOSED") return "cancelled";
+    if (this.#connection === null) return "failed";
+    // A read time limit is never retried, so the device may still be at it: interrupted, not failed.
+    if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
+    return this.#progress.hasStarted && BREAKS.has(error.code) ? "interrupted" : "failed";
+  }
+}
+
+const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
+
+function reworded(
+  cause: FoundryError,
+  code: "SERVER_CRASHED" | "STREAM_INTERRUPTED",
+  message: string,
+  options: { readonly action: string; readonly retryable: boolean },
+): FoundryError {
+  const error = new FoundryError(code, message, { ...options, cause });
+  error.attempts = cause.attempts;
+  error.requestId = cause.requestId;
+  return error;
+}

@@ -1,0 +1,127 @@
+import type { ErrorCode } from "../../lib/index.js";
+
+/** The operation that failed, and its model. */
+export interface Subject {
+  readonly doing: "chat" | "load" | "unload" | "download" | "other";
+  /** The model's exact id. */
+  readonly model?: string;
+  /** Its alias or name. */
+  readonly shortName?: string;
+}
+
+interface Rule {
+  readonly pattern: RegExp;
+  /** Must match too. Not one expression: `.*` between the two takes quadratic time. */
+  readonly also?: RegExp;
+  readonly code: ErrorCode;
+  readonly explain: (
+    model: string,
+    shortName: string,
+    message: string,
+  ) => { message: string; action: string };
+  /** The operation for which the pattern means something else. */
+  readonly except?: Subject["doing"];
+}
+
+/** The first rule that matches decides. */
+export const RULES: readonly Rule[] = [
+  {
+    pattern: /which is not registered|DownloadAndRegisterEps/i,
+    code: "EP_UNAVAILABLE",
+    explain: (model) => ({
+      message: `${model} needs an execution provider that is not installed here.`,
+      action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
+    }),
+  },
+  {
+    pattern:
+      /more system memory|out of memory|\bOOM\b|bad_alloc|failed to allocate|unable to allocate|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
+    code: "INSUFFICIENT_MEMORY",
+    explain: (model, _shortName, message) => ({
+      message: `${model} needs more memory than is free. It said: ${message}`,
+      action:
+        "Unload another model, close programs, or choose a smaller model, a smaller variant or a shorter prompt.",
+    }),
+  },
+  {
+    pattern:
+      /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set/i,
+    except: "load",
+    code: "MODEL_CANNOT_CHAT",
+    explain: (model, _shortName, message) => ({
+      message: `${model} is not a model for completions. It said: ${message}`,
+      action: "Choose a model that can chat from list_models.",
+    }),
+  },
+  {
+    // The legacy service, also for a chat, which loads the model. The model is newer (#706).
+    pattern: /failed loading model/i,
+    also: /unknown value/i,
+    code: "LOAD_FAILED",
+    explain: (model, _shortName, message) => ({
+      message: `The service could not load ${model}. It said: ${message}`,
+      action:
+        "The model is probably newer than the service: update Foundry Local, or choose another.",
+    }),
+  },
+  {
+    pattern: /failed loading model/i,
+    code: "LOAD_FAILED",
+    explain: (model, _shortName, message) => ({
+      message: `The service could not load ${model}. It said: ${message}`,
+      action: LOAD_ADVICE,
+    }),
+  },
+  {
+    pattern: /model not cached|must be downloaded before/i,
+    code: "MODEL_NOT_CACHED",
+    explain: (model, shortName) => ({
+      message: `${model} is not downloaded.`,
+      action: downloadAdvice(shortName),
+    }),
+  },
+  {
+    // A load can fail because a native library is "not loaded".
+    pattern:
+      /not (?:currently )?loaded|must be loaded before|no models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
+    except: "load",
+    code: "MODEL_NOT_LOADED",
+    explain: (model) => ({
+      message: `${model} is not loaded.`,
+      action: "Load it with load_model, then try again.",
+    }),
+  },
+  {
+    pattern:
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|invalid model (?:name|identifier|id)\b|unknown model\b|no such model|no model (?:named|called)/i,
+    code: "MODEL_NOT_FOUND",
+    explain: (model) => ({
+      message: `The service has no model ${model}.`,
+      action: "Choose one that list_models shows.",
+    }),
+  },
+  {
+    pattern: /no openaiservice provider found/i,
+    code: "MODEL_NOT_CACHED",
+    explain: (model, shortName) => ({
+      message: `${model} is not downloaded, or the service does not know it.`,
+      action: downloadAdvice(shortName),
+    }),
+  },
+  {
+    pattern: /cannot unload model|session\(s\) still using/i,
+    code: "MODEL_BUSY",
+    explain: (model) => ({
+      message: `${model} is in use, so it cannot be unloaded now.`,
+      action:
+        "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
+    }),
+  },
+];
+
+/** A download may be gigabytes, so it never starts unless requested. */
+export const downloadAdvice = (shortName: string): string =>
+  `Download it first, with load_model and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from list_models.`;
+
+export const LOAD_ADVICE =
+  "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

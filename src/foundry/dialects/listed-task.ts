@@ -1,0 +1,73 @@
+import { LONGEST_LISTED_WORD, MOST_LISTED_WORDS } from "../../lib/index.js";
+
+/** Members with one word for the kind of a model: LM Studio, Xinference, Hugging Face, LiteLLM. */
+const KINDS = ["type", "model_type", "task", "mode", "pipeline_tag", "modality"] as const;
+/** Members with a list of what a model can do: llama.cpp, Ollama, Mistral, Infinity, Lemonade. */
+const LISTS = ["tasks", "capabilities", "model_ability", "labels", "categories"] as const;
+
+const CHAT =
+  /^(?:language|llm|vlm|text-generation|text2text-generation|image-text-to-text|conversational|generate|code|coding|chat|chat-.+|.+-chat|completions?|completion-.+)$/;
+const OTHER =
+  /\b(?:embed(?:ding|dings|der)?|feature-extraction|sentence-similarity|rerank(?:er|ing)?|text-ranking|classif\w+|moderations?|speech-\w+|\w+-to-(?:speech|audio|image|video)|transcriptions?|tts|stt|asr|(?:image|video|audio)-(?:generation|transcription|speech)|diffusion)\b/;
+/** As the kind of a model these are conclusive. In a list they may be what it accepts. */
+const MEDIA = /^(?:images?|audio|speech|video)$/;
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * What an engine says that a model is for: `chat-completion`, or the word of the engine such as
+ * `embeddings`; `null` where it says nothing that is known here.
+ */
+export function listedTask(entry: Members): string | null {
+  const kinds = KINDS.flatMap((name) => wordsOf(entry[name]));
+  const abilities = LISTS.flatMap((name) => wordsOf(entry[name]));
+  const { inputs, outputs } = flowOf(entry, kinds);
+  const answersText = outputs.includes("text") && (inputs.length === 0 || inputs.includes("text"));
+  if (answersText || kinds.some(isChat) || abilities.some(isChat)) return "chat-completion";
+  const other =
+    kinds.find((word) => OTHER.test(word) || MEDIA.test(word)) ??
+    abilities.find((word) => OTHER.test(word));
+  if (other !== undefined) return other;
+  return outputs.length > 0 ? `${inputs.join("+")}->${outputs.join("+")}` : null;
+}
+
+const isChat = (word: string): boolean => CHAT.test(word);
+
+/** What goes in and comes out, as OpenRouter writes it: `text+image->text`, or two lists. */
+function flowOf(entry: Members, kinds: readonly string[]) {
+  const architecture = entry["architecture"];
+  const members = isObject(architecture) ? architecture : {};
+  const arrows = [...kinds, ...wordsOf(members["modality"])].find((word) => word.includes("->"));
+  const [from = "", to = ""] = arrows?.split("->") ?? [];
+  const inputs = wordsOf(members["input_modalities"]);
+  const outputs = wordsOf(members["output_modalities"]);
+  return {
+    inputs: inputs.length > 0 ? inputs : partsOf(from),
+    outputs: outputs.length > 0 ? outputs : partsOf(to),
+  };
+}
+
+const partsOf = (side: string): string[] => side.split("+").filter((part) => part !== "");
+
+/** A member in any of the forms in which engines write it; of `{"chat": true}` the word is "chat". */
+function wordsOf(value: unknown): string[] {
+  if (typeof value === "string") return [normalized(value)];
+  const words = Array.isArray(value)
+    ? value.slice(0, MOST_LISTED_WORDS).filter((word) => typeof word === "string")
+    : isObject(value)
+      ? Object.keys(value)
+          .slice(0, MOST_LISTED_WORDS)
+          .filter((name) => value[name] === true)
+      : [];
+  return words.map(normalized);
+}
+
+const isObject = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const normalized = (word: string): string =>
+  word
+    .slice(0, LONGEST_LISTED_WORD)
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_]+/g, "-");

@@ -1,0 +1,248 @@
+import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
+import { cancelledError, type FoundryError, toFoundryError, waitFor } from "../lib/index.js";
+import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
+import type { CompletionState, RunEvent } from "./completion-store.js";
+import { refusedCompletion } from "./completion-stream.js";
+import type { Completions } from "./completions.js";
+import { Listeners } from "./listeners.js";
+
+/** An item that has ended. `index` counts from 0, in the order of the input. */
+export interface BatchResult {
+  readonly index: number;
+  readonly state: CompletionState;
+}
+
+/** A request, or why what was given is none: then only this item fails. */
+export type BatchEntry = CompletionRequest | FoundryError;
+
+export interface BatchParts {
+  readonly id: string;
+  /** Equal for identical batches. */
+  readonly key: string;
+  readonly entries: readonly BatchEntry[];
+  readonly completions: Completions;
+  readonly pace: BatchPace;
+  /** Takes each result as it comes. Default: they are kept until {@link Batch.take}. */
+  readonly onResult?: ((result: BatchResult) => void) | undefined;
+}
+
+/**
+ * Completions that were requested together. Each is a completion of its own in the queue. The batch
+ * keeps the results until they are taken.
+ */
+export class Batch {
+  readonly id: string;
+  readonly key: string;
+  readonly #completions: Completions;
+  readonly #now: () => number;
+  readonly #onResult: BatchParts["onResult"];
+  readonly #listeners = new Listeners<[]>();
+  readonly #items: BatchItems;
+  #isDetached = false;
+  #waits = 0;
+  #touchedAt: number;
+
+  constructor({ id, key, entries, completions, pace, onResult }: BatchParts) {
+    this.id = id;
+    this.key = key;
+    this.#completions = completions;
+    this.#now = pace.now;
+    this.#items = new BatchItems(pace);
+    this.#onResult = onResult;
+    this.#touchedAt = pace.now();
+    for (const entry of entries) this.#enlist(entry);
+  }
+
+  /** Whether the host's call ended while the batch went on. The next identical call continues a detached batch. */
+  get isDetached(): boolean {
+    return this.#isDetached;
+  }
+
+  detach(): void {
+    this.#isDetached = true;
+  }
+
+  attach(): void {
+    this.#isDetached = false;
+  }
+
+  get size(): number {
+    return this.#items.all.length;
+  }
+
+  get hasEnded(): boolean {
+    return this.done === this.size;
+  }
+
+  /** How many items have ended, whether they succeeded or not. */
+  get done(): number {
+    return this.#items.count("ended");
+  }
+
+  /** Whether a call waits for it. */
+  get isWatched(): boolean {
+    return this.#waits > 0;
+  }
+
+  /** Characters of all results that have not been taken yet. */
+  get readyLength(): number {
+    return this.#items.all.reduce(
+      (sum, { state }) => sum + (state.is === "ended" && !state.isTaken ? state.length : 0),
+      0,
+    );
+  }
+
+  /** Why the batch waits for its service; `null` if it does not. */
+  get outage(): FoundryError | null {
+    return this.#items.outage;
+  }
+
+  /** When the batch last changed or was read. */
+  get touchedAt(): number {
+    return this.#touchedAt;
+  }
+
+  /** Ids of the completions whose result has not been taken, in the order of the input. */
+  get pending(): string[] {
+    return this.#items.all
+      .filter(({ state }) => state.is !== "ended" || !state.isTaken)
+      .map(({ id }) => id);
+  }
+
+  /** How many items have which status. */
+  counts(): Record<CompletionStatus, number> {
+    const counts = { ...NONE };
+    for (const { id, state } of this.#items.all) {
+      // An ended completion may have been evicted.
+      counts[state.is === "ended" ? state.status : this.#completions.get(id).status] += 1;
+    }
+    return counts;
+  }
+
+  /** Results that have not been taken yet, in the order of the input. */
+  *ready(): Generator<BatchResult> {
+    for (const item of this.#items.all) {
+      const { index, state } = item;
+      if (state.is === "ended" && !state.isTaken) yield { index, state: this.#stateOf(item) };
+    }
+  }
+
+  /** From now on the completion is kept as any other. */
+  take(index: number): void {
+    const item = this.#items.all[index];
+    if (item?.state.is !== "ended") return;
+    item.state = { ...item.state, isTaken: true };
+    this.#touchedAt = this.#now();
+    this.#completions.unpin(item.id);
+  }
+
+  /**
+   * Waits until all items have ended, or there is enough.
+   *
+   * @throws FoundryError `CANCELLED` for the waiting.
+   */
+  async wait(options: {
+    readonly withinMs: number;
+    readonly signal: AbortSignal;
+    readonly isEnough: () => boolean;
+  }): Promise<void> {
+    const { withinMs, signal, isEnough } = options;
+    if (signal.aborted) throw cancelledError();
+    this.#touchedAt = this.#now();
+    const isOver = (): boolean => this.hasEnded || isEnough();
+    if (withinMs === 0 || isOver()) return;
+    let unsubscribe = (): unknown => undefined;
+    const over = new Promise<void>((resolve) => {
+      unsubscribe = this.onChange(() => isOver() && resolve());
+    });
+    this.#waits += 1;
+    try {
+      await waitFor(over, { withinMs, signal });
+    } finally {
+      this.#waits -= 1;
+      unsubscribe();
+      this.#touchedAt = this.#now();
+    }
+  }
+
+  /** Calls the listener when an item begins or ends. Returns the function that removes it. */
+  onChange(listener: () => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** No item begins any more. */
+  stop(): void {
+    this.#items.stop();
+  }
+
+  /**
+   * Stops the items that have not ended; their text so far stays.
+   *
+   * @returns whether the device is still busy; `null`: not known.
+   */
+  async cancel(): Promise<boolean | null> {
+    this.stop();
+    const running = this.#items.all.filter(({ state }) => state.is !== "ended");
+    const outcomes = await Promise.all(running.map(({ id }) => this.#completions.cancel(id)));
+    if (outcomes.some(({ deviceBusy }) => deviceBusy === true)) return true;
+    return outcomes.some(({ deviceBusy }) => deviceBusy === null) ? null : false;
+  }
+
+  #enlist(entry: BatchEntry): void {
+    const id = this.#completions.ids.next("completion");
+    const item = this.#items.add(id);
+    const gate = this.#items.gateOf(item);
+    const onEvent = (event: RunEvent): void => this.#onEvent(item, event);
+    this.#completions.enlist(entry, { id, batchId: this.id, gate, onEvent });
+  }
+
+  #onEvent(item: BatchItem, { type }: RunEvent): void {
+    if (type === "text" || type === "reasoning" || type === "completed") {
+      this.#items.noteService(item);
+    }
+    if (type === "ended") this.#end(item);
+    if (type === "status") {
+      this.#items.noteService(null);
+      // The number of places may be known only now.
+      this.#items.feed();
+    }
+    if (type === "status" || type === "ended") this.#listeners.notify();
+  }
+
+  #end(item: BatchItem): void {
+    const state = this.#completions.get(item.id);
+    const { status, endedAt, error } = state;
+    const length = lengthOf(state);
+    this.#touchedAt = this.#now();
+    const ended = { is: "ended", status, endedAt, length, isTaken: false } as const;
+    this.#items.end(item, ended, error?.code ?? null);
+    if (this.#onResult === undefined) return;
+    this.take(item.index);
+    this.#onResult({ index: item.index, state });
+  }
+
+  #stateOf({ id, state, createdAt }: BatchItem): CompletionState {
+    try {
+      return this.#completions.get(id);
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      const nothing = { ...refusedCompletion(id, error).snapshot(), place: null, etaMs: null };
+      const { status, endedAt } = state.is === "ended" ? state : { ...nothing, endedAt: null };
+      return { ...nothing, status, error, news: null, batchId: this.id, createdAt, endedAt };
+    }
+  }
+}
+
+const NONE: Readonly<Record<CompletionStatus, number>> = {
+  queued: 0,
+  loading: 0,
+  running: 0,
+  completed: 0,
+  interrupted: 0,
+  cancelled: 0,
+  failed: 0,
+};
+
+/** How much of a reader's time a result takes. */
+export const lengthOf = ({ text, error }: CompletionState): number =>
+  text.length + (error === null ? 0 : error.message.length + error.action.length);

@@ -1,0 +1,216 @@
+import type { CompletionRequest } from "../foundry/index.js";
+import { cancelledError, closedError, FoundryError, onAbort } from "../lib/index.js";
+import { Batch, type BatchEntry, type BatchResult } from "./batch.js";
+import type { BatchPace } from "./batch-items.js";
+import { STORE_LIMITS } from "./completion-store.js";
+import type { Completions } from "./completions.js";
+
+/** How many completions a batch may have. */
+export const BATCH_LIMIT = 500;
+/** Batches that may be in progress. Each is a small record for each item, and its prompts. */
+const MOST_UNDER_WAY = 20;
+/** The allowed ids of a batch. */
+export const BATCH_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+export interface BatchOptions {
+  /** Default: a new id. */
+  readonly id?: string | undefined;
+  /** Equal for identical batches. Default: no batch is identical. */
+  readonly key?: string | undefined;
+  /** How many items may be in the queue or running at once. Default: twice the number of places. */
+  readonly concurrency?: number | undefined;
+  /** Takes each result as it comes. Default: they are kept until they are taken. */
+  readonly onResult?: ((result: BatchResult) => void) | undefined;
+}
+
+export interface BatchesOptions
+  extends Partial<Pick<BatchPace, "now" | "pausesMs" | "patienceMs">> {
+  /** How long an ended batch is kept, in milliseconds. Default: as long as a completion. */
+  readonly keptMs?: number | undefined;
+}
+
+/** The batches in progress, and the ended ones until their time is over. */
+export class Batches {
+  readonly #completions: Completions;
+  readonly #options: BatchesOptions;
+  readonly #now: () => number;
+  readonly #batches = new Map<string, Batch>();
+  #isClosed = false;
+
+  constructor(completions: Completions, options: BatchesOptions = {}) {
+    this.#completions = completions;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /**
+   * Starts a batch and returns at once.
+   *
+   * @throws FoundryError `INVALID_ARGUMENT` for none or too many items, or an id that is in use;
+   *   `QUEUE_FULL` when too many batches are in progress.
+   */
+  start(entries: readonly BatchEntry[], options: BatchOptions = {}): Batch {
+    if (this.#isClosed) throw closedError();
+    assertSize(entries.length);
+    this.#prune();
+    const id = options.id ?? this.#newId();
+    this.#assertFree(id);
+    const { concurrency, key = "", onResult } = options;
+    const batch = new Batch({
+      id,
+      key,
+      entries,
+      completions: this.#completions,
+      pace: {
+        ...this.#options,
+        now: this.#now,
+        window: () => concurrency ?? 2 * this.#completions.slots,
+      },
+      onResult,
+    });
+    this.#batches.set(id, batch);
+    this.#completions.ids.claim(id, "batch");
+    return batch;
+  }
+
+  /** `null` if there is no batch with this id. */
+  get(id: string): Batch | null {
+    this.#prune();
+    return this.#batches.get(id) ?? null;
+  }
+
+  /** @throws FoundryError `COMPLETION_NOT_FOUND`. */
+  find(id: string): Batch {
+    const batch = this.get(id);
+    if (batch === null) throw this.#notFound(id);
+    return batch;
+  }
+
+  /** An identical batch whose call a host ended by its own timeout. */
+  takeOver(key: string): Batch | null {
+    this.#prune();
+    const same = [...this.#batches.values()].find((batch) => batch.isDetached && batch.key === key);
+    if (same === undefined) return null;
+    same.attach();
+    return same;
+  }
+
+  /** No call waits for the batch any more. */
+  forget({ id }: Batch): void {
+    this.#batches.delete(id);
+    this.#completions.ids.forget(id);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const batch of this.#batches.values()) batch.stop();
+  }
+
+  #newId(): string {
+    const id = this.#completions.ids.next("batch");
+    // A caller may have chosen this id.
+    return this.#batches.has(id) ? this.#newId() : id;
+  }
+
+  #assertFree(id: string): void {
+    if (this.#batches.has(id)) {
+      throw new FoundryError(
+        "INVALID_ARGUMENT",
+        `There is a batch ${JSON.stringify(id)} already.`,
+        {
+          action: "Choose another id, or leave it out.",
+        },
+      );
+    }
+    if (this.#completions.ids.standingOf(id, "batch") === "other_kind") {
+      throw otherKind(id);
+    }
+    const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
+    if (underWay < MOST_UNDER_WAY) return;
+    throw new FoundryError("QUEUE_FULL", `Too many batches are in progress (${underWay}).`, {
+      action: "Wait for one of them with its batch_id, or stop one.",
+      retryable: true,
+    });
+  }
+
+  #notFound(id: string): FoundryError {
+    const shown = JSON.stringify(id.slice(0, 64).toWellFormed());
+    const standing = this.#completions.ids.standingOf(id, "batch");
+    if (standing === "other_kind") return otherKind(id);
+    const what = {
+      expired: `The batch ${shown} is not kept any more: they are kept for 30 minutes.`,
+      other_run: `The batch ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+      unknown: `There is no batch ${shown}.`,
+    }[standing];
+    return new FoundryError("COMPLETION_NOT_FOUND", what, {
+      action: "Call complete_batch with prompts or requests to start one.",
+    });
+  }
+
+  #prune(): void {
+    const { keptMs = STORE_LIMITS.keptMs } = this.#options;
+    for (const batch of this.#batches.values()) {
+      if (!batch.hasEnded || this.#now() - batch.touchedAt <= keptMs) continue;
+      this.forget(batch);
+    }
+  }
+}
+
+function otherKind(id: string): FoundryError {
+  const what = `${JSON.stringify(id.slice(0, 64).toWellFormed())} is the id of a completion, not of a batch.`;
+  return new FoundryError("INVALID_ARGUMENT", what, {
+    action: "Read it with get_completion, or give the batch_id that complete_batch answered.",
+  });
+}
+
+function assertSize(size: number): void {
+  if (size >= 1 && size <= BATCH_LIMIT) return;
+  throw new FoundryError(
+    "INVALID_ARGUMENT",
+    size === 0 ? "The batch is empty." : `The batch has ${size} items, which is too many.`,
+    { action: `Give 1 to ${BATCH_LIMIT} of them; divide what is more into several batches.` },
+  );
+}
+
+export interface CompleteBatchOptions {
+  /** How many items at once, 1 or more; the queue of the model may allow fewer. */
+  readonly concurrency?: number | undefined;
+  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The results of a batch in the order of their ends. Leaving the loop stops the others. */
+export async function* batchResults(
+  batches: Batches,
+  requests: readonly CompletionRequest[],
+  { concurrency, signal }: CompleteBatchOptions,
+): AsyncGenerator<BatchResult, void> {
+  const isAborted = (): boolean => signal?.aborted === true;
+  if (isAborted()) throw cancelledError();
+  const come: BatchResult[] = [];
+  let wake = () => {};
+  const onResult = (result: BatchResult): void => {
+    come.push(result);
+    wake();
+  };
+  const batch = batches.start(requests, { concurrency, onResult });
+  const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
+  try {
+    for (let handed = 0; handed < batch.size; ) {
+      if (isAborted()) throw cancelledError();
+      const result = come.shift();
+      if (result !== undefined) {
+        handed += 1;
+        yield result;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    stopListening();
+    if (!batch.hasEnded) await batch.cancel();
+    batches.forget(batch);
+  }
+}

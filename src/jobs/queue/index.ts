@@ -1,1 +1,0 @@
-export { Queue, type Waiter } from "./queue.js";

@@ -1,0 +1,39 @@
+import type { ServerContext } from "@modelcontextprotocol/server";
+import type { FoundryClient } from "../jobs/index.js";
+import type { SecretMask } from "../lib/index.js";
+import type { Logger } from "../log.js";
+import type { CallPolicy } from "./call-policy.js";
+
+/** The request that a handler answers, as the SDK describes it. */
+export type RequestContext = ServerContext["mcpReq"];
+/** Answers requests of one method. */
+export type RequestHandler = (
+  params: unknown,
+  request: RequestContext,
+) => Record<string, unknown> | Promise<Record<string, unknown>>;
+
+/** The methods whose handlers are not loaded at the start. */
+export const LAZY_METHODS = [
+  "tools/call",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+  "resources/subscribe",
+  "resources/unsubscribe",
+] as const;
+type LazyMethod = (typeof LAZY_METHODS)[number];
+
+export interface Handlers<M extends LazyMethod = LazyMethod> {
+  readonly methods: Readonly<Record<M, RequestHandler>>;
+  /** Ends the notifications. */
+  close(): void;
+}
+
+/** What the handlers of a server work with. */
+export interface Backend {
+  readonly client: FoundryClient;
+  readonly log: Logger;
+  readonly policy: CallPolicy;
+  /** Hidden in what a service says of itself and its models. */
+  readonly secrets: SecretMask;
+}

@@ -1,0 +1,155 @@
+import { createServer as createHttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import {
+  createMcpHandler,
+  isJsonContentType,
+  isLegacyRequest,
+  readRequestBody,
+} from "@modelcontextprotocol/server";
+import {
+  DEEPEST_JSON,
+  FoundryError,
+  hasMoreValues,
+  jsonFrom,
+  type Lazy,
+  LONGEST_LINE,
+  MOST_VALUES,
+  VERSION,
+  withoutDepths,
+} from "../../lib/index.js";
+import { CallsInFlight } from "../calls-in-flight.js";
+import type { Backend } from "../request-handler.js";
+import { createServer, reporterOf } from "../server.js";
+import { type AccessRules, refusalOf } from "./access.js";
+import { jsonRpcError } from "./responses.js";
+import { Sessions } from "./sessions.js";
+
+export interface HttpServeOptions extends AccessRules {
+  readonly backend: Lazy<Backend>;
+  /** 0 is any free port. */
+  readonly port: number;
+  /** Ends the client and the serving; calls in flight are answered with what there is. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpServing {
+  /** Where clients send their requests. */
+  readonly url: string;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
+const ANSWERS_MS = 2000;
+const MOST_CONNECTIONS = 2000;
+/** Longer than clients keep a connection, so that the client closes it and no request is lost. */
+const KEEP_ALIVE_MS = 75_000;
+
+/**
+ * Serves many hosts over Streamable HTTP at `/mcp`, in both eras of the protocol: a session for each
+ * client with a handshake, none for later ones. `GET /health` answers whether it runs.
+ *
+ * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
+ */
+export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
+  const { backend, host, port, signal } = options;
+  const calls = new CallsInFlight();
+  const report = reporterOf(backend);
+  const sessions = new Sessions(
+    (sessionId) => createServer({ backend, calls, caller: sessionId }),
+    LONGEST_LINE,
+  );
+  const modern = createMcpHandler(
+    () => createServer({ backend, calls, era: "modern", notifies: "none" }),
+    { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
+  );
+
+  const answerMcp = async (request: Request): Promise<Response> => {
+    if (request.method !== "POST") return sessions.handle(request, undefined);
+    const body = await bodyOf(request);
+    if (body instanceof Response) return body;
+    return (await isLegacyRequest(request, body))
+      ? sessions.handle(request, body)
+      : modern.fetch(request, { parsedBody: body });
+  };
+  const answer = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url);
+    const isHealth = pathname === "/health" && request.method === "GET";
+    const refusal = refusalOf(request.headers, isHealth ? { host } : options);
+    if (refusal !== null) {
+      report(new Error(`${request.method} ${pathname}: ${refusal.message}`));
+      return jsonRpcError(refusal.status, -32000, refusal.message);
+    }
+    if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
+    if (pathname === "/mcp") return answerMcp(request);
+    return jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
+  };
+
+  const server = createHttpServer(
+    getRequestListener(answer, {
+      overrideGlobalObjects: false,
+      errorHandler: (thrown) => {
+        report(thrown instanceof Error ? thrown : new Error(String(thrown)));
+        return jsonRpcError(500, -32603, "foundry-local-mcp failed on this request.");
+      },
+    }),
+  );
+  server.maxConnections = MOST_CONNECTIONS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const address = await listening(server, host, port);
+  const ended = new Promise<void>((resolve) => server.once("close", resolve));
+  const stop = async (): Promise<void> => {
+    server.close();
+    await backend.made?.client.close();
+    await calls.answered(ANSWERS_MS);
+    await Promise.all([sessions.close(), modern.close()]);
+    server.closeAllConnections();
+  };
+  signal.addEventListener("abort", () => void stop(), { once: true });
+  if (signal.aborted) void stop();
+  const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return { url: `http://${shown}:${address.port}/mcp`, ended };
+}
+
+/** The parsed body of a request, or why it is not taken. */
+async function bodyOf(request: Request): Promise<unknown> {
+  if (!isJsonContentType(request.headers.get("content-type"))) {
+    return jsonRpcError(415, -32000, "Content-Type must be application/json.");
+  }
+  const read = await readRequestBody(request, LONGEST_LINE);
+  if (read.tooLarge) return jsonRpcError(413, -32600, "The message is too long.");
+  if (hasMoreValues(read.text, MOST_VALUES)) {
+    return jsonRpcError(413, -32600, `The message has more than ${MOST_VALUES} values.`);
+  }
+  const parsed = jsonFrom(withoutDepths(read.text, DEEPEST_JSON));
+  return parsed === undefined ? jsonRpcError(400, -32700, "Invalid JSON.") : parsed;
+}
+
+function listening(
+  server: ReturnType<typeof createHttpServer>,
+  host: string,
+  port: number,
+): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, host, port)));
+    server.listen(port, host, () => {
+      const address = server.address();
+      if (address !== null && typeof address === "object") resolve(address);
+    });
+  });
+}
+
+function cannotListen(cause: NodeJS.ErrnoException, host: string, port: number): FoundryError {
+  const where = `${host}:${port}`;
+  if (cause.code === "EADDRINUSE") {
+    return new FoundryError("INVALID_SETTING", `Another program listens on ${where}.`, {
+      action:
+        "If it is this server, use the one that runs. Otherwise name another port, as in `--http 8766`.",
+      cause,
+    });
+  }
+  return new FoundryError("INVALID_SETTING", `${where} cannot be listened on (${cause.code}).`, {
+    action: "Name an address of this machine and a port from 1024 to 65535.",
+    cause,
+  });
+}

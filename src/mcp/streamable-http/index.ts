@@ -1,0 +1,1 @@
+export { type HttpServeOptions, type HttpServing, serveOverHttp } from "./http-server.js";

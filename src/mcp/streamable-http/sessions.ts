@@ -1,0 +1,141 @@
+import { randomUUID } from "node:crypto";
+import {
+  isInitializeRequest,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
+import { EventLog } from "./event-log.js";
+import { jsonRpcError } from "./responses.js";
+
+/** A client has one, and some forget to end theirs. */
+const MOST_SESSIONS = 500;
+/** A session without a request for so long is ended. */
+const IDLE_MS = 30 * 60_000;
+const CHECK_MS = 60_000;
+
+interface Session {
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+  usedAt: number;
+  /** Requests in flight. */
+  open: number;
+}
+
+/** The sessions of clients with a handshake (protocol versions up to 2025-11-25). */
+export class Sessions {
+  readonly #sessions = new Map<string, Session>();
+  readonly #createServer: (sessionId: string) => Server;
+  readonly #maxBytes: number;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(createServer: (sessionId: string) => Server, maxBytes: number) {
+    this.#createServer = createServer;
+    this.#maxBytes = maxBytes;
+    this.#timer = setInterval(() => this.#endIdle(), CHECK_MS).unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Answers one request of the older era. */
+  async handle(request: Request, parsedBody: unknown): Promise<Response> {
+    const id = request.headers.get("mcp-session-id");
+    if (id !== null) {
+      const session = this.#sessions.get(id);
+      if (session !== undefined) return this.#answer(session, request, parsedBody);
+      return jsonRpcError(404, -32001, "There is no such session. Send initialize again.");
+    }
+    if (!isInitializeRequest(parsedBody)) {
+      return jsonRpcError(400, -32000, "Mcp-Session-Id is missing. Send initialize first.");
+    }
+    if (this.#sessions.size >= MOST_SESSIONS && !this.#endLeastUsed()) {
+      return jsonRpcError(
+        503,
+        -32000,
+        `All ${MOST_SESSIONS} sessions are in use. Try again later.`,
+      );
+    }
+    return this.#answer(await this.#begin(), request, parsedBody);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    const transports = [...this.#sessions.values()].map(({ transport }) => transport);
+    this.#sessions.clear();
+    await Promise.all(transports.map((transport) => transport.close()));
+  }
+
+  async #begin(): Promise<Session> {
+    const id = randomUUID();
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => id,
+      eventStore: new EventLog(),
+      maxRequestBodySize: this.#maxBytes,
+      onsessionclosed: () => void this.#sessions.delete(id),
+    });
+    await this.#createServer(id).connect(transport);
+    const session = { transport, usedAt: performance.now(), open: 0 };
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  async #answer(session: Session, request: Request, parsedBody: unknown): Promise<Response> {
+    session.usedAt = performance.now();
+    session.open += 1;
+    const done = (): void => {
+      session.open -= 1;
+      session.usedAt = performance.now();
+    };
+    const options = request.method === "POST" ? { parsedBody } : {};
+    try {
+      return whenEnded(await session.transport.handleRequest(request, options), done);
+    } catch (thrown) {
+      done();
+      throw thrown;
+    }
+  }
+
+  #endIdle(): void {
+    for (const [id, session] of this.#sessions) {
+      if (session.open === 0 && performance.now() - session.usedAt > IDLE_MS) this.#end(id);
+    }
+  }
+
+  /** Ends the session that has been idle for longest; returns whether there was one. */
+  #endLeastUsed(): boolean {
+    const [oldest] = [...this.#sessions]
+      .filter(([, { open }]) => open === 0)
+      .sort(([, one], [, other]) => one.usedAt - other.usedAt);
+    if (oldest === undefined) return false;
+    this.#end(oldest[0]);
+    return true;
+  }
+
+  #end(id: string): void {
+    const session = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    void session?.transport.close();
+  }
+}
+
+/** The same response, with a call at the end of its body. */
+function whenEnded(response: Response, onEnd: () => void): Response {
+  if (response.body === null) {
+    onEnd();
+    return response;
+  }
+  const reader = response.body.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (!done) return controller.enqueue(value);
+      onEnd();
+      controller.close();
+    },
+    async cancel(reason) {
+      onEnd();
+      await reader.cancel(reason);
+    },
+  });
+  return new Response(body, response);
+}

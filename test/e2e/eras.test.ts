@@ -1,0 +1,147 @@
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { describe, expect, onTestFinished, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
+import { environmentWith, MAIN } from "./executable.js";
+import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
+import { WireHost } from "./wire-host.js";
+
+const MODERN = "2026-07-28";
+const MODES = [
+  ["legacy", "legacy"],
+  ["auto", "modern"],
+  [{ pin: MODERN }, "modern"],
+] as const;
+
+/** The client of the SDK's second major version, on a server of its own. */
+async function connected(mode: (typeof MODES)[number][0]) {
+  const { url } = await simulated();
+  const client = new Client({ name: "e2e", version: "1" }, { versionNegotiation: { mode } });
+  await client.connect(
+    new StdioClientTransport({
+      command: process.execPath,
+      args: [MAIN],
+      env: environmentWith({ FOUNDRY_ENDPOINT: url, FOUNDRY_LOG_LEVEL: "warn" }),
+      stderr: "inherit",
+    }),
+  );
+  onTestFinished(() => client.close());
+  return client;
+}
+
+const complete = (given: object) => ({ name: "complete", arguments: { ...given } });
+const QUICK = complete({ prompt: "Hello", model: PROMPT_ANSWER });
+const SLOW = { prompt: "Go on.", model: ENDLESS, max_tokens: 80 };
+
+describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
+  test("is served in the era that it asks for", async () => {
+    const client = await connected(mode);
+    expect(client.getProtocolEra()).toBe(era);
+    expect(client.getServerVersion()).toMatchObject({ version: manifest.version });
+    expect(client.getInstructions()).toContain("complete");
+  });
+
+  test("lists the tools, completes and hears of progress", async () => {
+    const client = await connected(mode);
+    const { tools } = await client.listTools();
+    const progress: number[] = [];
+    const answer = await client.callTool(QUICK, {
+      onprogress: (update) => progress.push(update.progress),
+    });
+    expect(tools).toHaveLength(8);
+    expect(answer.structuredContent).toMatchObject({ text: ANSWER });
+    expect(progress.length).toBeGreaterThan(0);
+  });
+
+  test("gets the error of a tool as a result, and of the protocol as an error", async () => {
+    const client = await connected(mode);
+    const failed = await client.callTool(complete({ prompt: "Hello", model: "there-is-none" }));
+    expect(failed).toMatchObject({ isError: true });
+    await expect(client.callTool({ name: "nope", arguments: {} })).rejects.toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('There is no tool "nope"'),
+    });
+    const uri = "foundry://completions/c-zzzzzz-1";
+    await expect(client.readResource({ uri })).rejects.toMatchObject({ code: -32602 });
+  });
+
+  test("stops a completion that it cancels", async () => {
+    const client = await connected(mode);
+    const stop = new AbortController();
+    const call = client.callTool(complete({ ...SLOW, max_tokens: 2000 }), {
+      signal: stop.signal,
+      onprogress: () => stop.abort("the user pressed stop"),
+    });
+    await expect(call).rejects.toThrow();
+    await expect
+      .poll(async () => {
+        const { structuredContent } = await client.callTool({
+          name: "health_check",
+          arguments: {},
+        });
+        return Object(structuredContent).totals;
+      })
+      .toMatchObject({ cancelled: 1 });
+  });
+});
+
+test("a modern host that listens hears of the completion it listens for, until its end", async () => {
+  const client = await connected("auto");
+  const { structuredContent } = await client.callTool(complete({ ...SLOW, reply_within: 0 }));
+  const uri = `foundry://completions/${Object(structuredContent).completion_id}`;
+  const ended = new Promise<string>((resolve) => {
+    client.setNotificationHandler("notifications/resources/updated", async ({ params }) => {
+      expect(params.uri).toBe(uri);
+      const { contents } = await client.readResource({ uri }, { cacheMode: "bypass" });
+      const [text, state] = contents.map((content) => ("text" in content ? content.text : ""));
+      if (JSON.parse(state ?? "").status === "completed") resolve(text ?? "");
+    });
+  });
+
+  await client.listen({ resourceSubscriptions: [uri] });
+  await client.callTool(QUICK);
+
+  expect(await ended).toMatch(/^On and on/);
+});
+
+/** What each request of the modern era carries. */
+const ENVELOPE = {
+  "io.modelcontextprotocol/protocolVersion": MODERN,
+  "io.modelcontextprotocol/clientInfo": { name: "wire-host", version: "1" },
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+describe("a host without a handshake", () => {
+  test("gets the modern shape: what kind of result it is, and how long it holds", async () => {
+    const host = WireHost.open();
+    const discovered = await host.request("server/discover", { _meta: ENVELOPE });
+    const listed = await host.request("tools/list", { _meta: ENVELOPE });
+    const read = await host.request("resources/list", { _meta: ENVELOPE });
+
+    expect(discovered.result).toMatchObject({
+      supportedVersions: [MODERN],
+      capabilities: { tools: {}, resources: { subscribe: true } },
+      instructions: expect.stringContaining("complete"),
+    });
+    expect(listed.result).toMatchObject({
+      resultType: "complete",
+      ttlMs: expect.any(Number),
+      cacheScope: "public",
+    });
+    expect(read.result).toMatchObject({ resultType: "complete", ttlMs: 0, cacheScope: "private" });
+  });
+
+  test("is answered with an error when it asks for a version that is not there", async () => {
+    const host = WireHost.open();
+    const { error } = await host.request("tools/list", {
+      _meta: { ...ENVELOPE, "io.modelcontextprotocol/protocolVersion": "2031-01-01" },
+    });
+    expect(error).toMatchObject({ code: -32022 });
+  });
+
+  test("of the older era is served without any claim", async () => {
+    const host = WireHost.open();
+    const { result } = await host.request("tools/list");
+    expect(result).not.toHaveProperty("resultType");
+  });
+});

@@ -1,0 +1,203 @@
+import {
+  Client as Client2,
+  StreamableHTTPClientTransport as Http2,
+} from "@modelcontextprotocol/client";
+import { Client as Client1 } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport as Http1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { run, type Settings } from "./executable.js";
+import { httpServer } from "./http-server.js";
+import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
+
+const INFO = { name: "e2e", version: "1" };
+const KEY = "a-key-of-many-characters";
+const complete = (given: object) => ({ name: "complete", arguments: { ...given } });
+const QUICK = complete({ prompt: "Hello", model: PROMPT_ANSWER });
+
+/** A server in front of a service, both for one test. */
+async function served(settings?: Settings) {
+  const simulator = await simulated();
+  return httpServer(simulator.url, settings);
+}
+
+type Mode = "legacy" | "auto";
+
+/** A client of SDK 2, with a session or without one. */
+async function connected(url: string, mode: Mode): Promise<Client2> {
+  const client = new Client2(INFO, { versionNegotiation: { mode } });
+  await client.connect(new Http2(new URL(url)));
+  onTestFinished(() => client.close());
+  return client;
+}
+
+describe.each<[Mode, string]>([
+  ["legacy", "legacy"],
+  ["auto", "modern"],
+])("a client of SDK 2 in mode %s over HTTP", (mode, era) => {
+  test("lists the tools, completes and hears of progress", async () => {
+    const { url } = await served();
+    const client = await connected(url, mode);
+    const progress: number[] = [];
+    const { tools } = await client.listTools();
+    const answer = await client.callTool(QUICK, {
+      onprogress: (update) => progress.push(update.progress),
+    });
+    expect(client.getProtocolEra()).toBe(era);
+    expect(tools).toHaveLength(8);
+    expect(answer.structuredContent).toMatchObject({ text: ANSWER });
+    expect(progress.length).toBeGreaterThan(0);
+  });
+
+  test("stops a completion that it cancels", async () => {
+    const { url } = await served();
+    const client = await connected(url, mode);
+    const stop = new AbortController();
+    const call = client.callTool(complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 5000 }), {
+      signal: stop.signal,
+      onprogress: () => stop.abort("the user pressed stop"),
+    });
+    await expect(call).rejects.toThrow();
+    await expect
+      .poll(async () => {
+        const { structuredContent } = await client.callTool({
+          name: "health_check",
+          arguments: {},
+        });
+        return Object(structuredContent).totals;
+      })
+      .toMatchObject({ cancelled: 1 });
+  });
+});
+
+test("a client of SDK 1 completes, and ends its session", async () => {
+  const { url } = await served();
+  const client = new Client1(INFO);
+  const transport = new Http1(new URL(url));
+  await client.connect(transport);
+  const answer = CallToolResultSchema.parse(await client.callTool(QUICK));
+  const sessions = async (): Promise<unknown> =>
+    Object(await (await fetch(url.replace("/mcp", "/health"))).json()).sessions;
+  expect(answer.structuredContent).toMatchObject({ text: ANSWER });
+  expect(await sessions()).toBe(1);
+  await transport.terminateSession();
+  expect(await sessions()).toBe(0);
+  await client.close();
+});
+
+test("the queue is fair between clients: one answer does not wait for ten of another", async () => {
+  const { url } = await served({ FOUNDRY_CONCURRENCY: "1" });
+  const [busy, other] = [await connected(url, "legacy"), await connected(url, "legacy")];
+  const order: string[] = [];
+  const ask = async (client: Client2, name: string, number: number): Promise<void> => {
+    await client.callTool(
+      complete({ prompt: `${name} ${number}`, model: ENDLESS, max_tokens: 8, join: false }),
+    );
+    order.push(name);
+  };
+  const begun = new Promise<void>((resolve) => {
+    void busy.callTool(complete({ prompt: "first", model: ENDLESS, max_tokens: 20 }), {
+      onprogress: () => resolve(),
+    });
+  });
+  await begun;
+  const ten = Array.from({ length: 10 }, (_, number) => ask(busy, "busy", number));
+  await expect
+    .poll(async () => {
+      const health = await other.callTool({ name: "health_check", arguments: {} });
+      return JSON.stringify(health.structuredContent);
+    })
+    .toContain('"waiting":10');
+  await Promise.all([...ten, ask(other, "other", 0)]);
+  expect(order.indexOf("other")).toBeLessThan(3);
+});
+
+describe("a request that is not served", () => {
+  const post = (url: string, headers: Record<string, string>, body: string = "{}") =>
+    fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body,
+    });
+
+  test("is that of a page in a browser", async () => {
+    const { url } = await served();
+    expect((await post(url, { origin: "https://evil.example" })).status).toBe(403);
+  });
+
+  test("has no key or a wrong one, where one is set", async () => {
+    const { url } = await served({ FOUNDRY_HTTP_KEY: KEY });
+    expect((await post(url, {})).status).toBe(401);
+    expect((await post(url, { authorization: `Bearer ${KEY}x` })).status).toBe(401);
+    expect((await post(url, { authorization: `Bearer ${KEY}` })).status).toBe(400);
+    expect((await fetch(url.replace("/mcp", "/health"))).status).toBe(200);
+  });
+
+  test("is longer than a message may be", async () => {
+    const { url } = await served();
+    expect((await post(url, {}, "x".repeat(70_000_000))).status).toBe(413);
+  });
+
+  test("is no JSON, nests too deep or has another type", async () => {
+    const { url } = await served();
+    expect((await post(url, {}, "{")).status).toBe(400);
+    expect((await post(url, {}, "[".repeat(100_000))).status).toBe(400);
+    expect((await post(url, { "content-type": "text/plain" })).status).toBe(415);
+  });
+
+  test("names a session that does not exist", async () => {
+    const { url } = await served();
+    const list = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+    expect((await post(url, { "mcp-session-id": "none" }, list)).status).toBe(404);
+    expect((await post(url, {}, list)).status).toBe(400);
+  });
+});
+
+test("a thousand sessions are bounded, and the newest works", async () => {
+  const { url } = await served();
+  const initialize = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO },
+  });
+  for (let number = 0; number < 1000; number += 1) {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+      },
+      body: initialize,
+    });
+    expect(answer.status).toBe(200);
+    await answer.text();
+  }
+  const health = await (await fetch(url.replace("/mcp", "/health"))).json();
+  expect(Object(health).sessions).toBeLessThanOrEqual(500);
+  const client = await connected(url, "legacy");
+  expect((await client.callTool(QUICK)).structuredContent).toMatchObject({ text: ANSWER });
+});
+
+test("a second server on the same port says so", async () => {
+  const { url } = await served();
+  const { code, stderr } = await run(["serve", "--http", new URL(url).port]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("Another program listens on 127.0.0.1:");
+});
+
+test("an address that other machines reach needs a key", async () => {
+  const { code, stderr } = await run(["serve", "--http", "0.0.0.0:0"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("Set FOUNDRY_HTTP_KEY");
+});
+
+test("the end answers what is in flight", async () => {
+  const { url, server } = await served();
+  const client = await connected(url, "legacy");
+  const call = client.callTool(complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 5000 }), {
+    onprogress: () => server.signal("SIGTERM"),
+  });
+  expect(await call).toMatchObject({ isError: true });
+  expect((await server.ended).code).toBe(0);
+});

@@ -1,0 +1,453 @@
+import { describe, expect, it } from "vitest";
+import type { ErrorCode } from "../../../src/lib/errors.js";
+import { clientOf } from "../fixtures.js";
+import { type ChatAnswer, chatEngine, events, json } from "./chat-engine.js";
+
+/** What an engine says, with the status that it has outside of a stream. */
+interface Refusal {
+  readonly engine: string;
+  readonly status: number;
+  /** The body as JSON, or a message for `error.message`. */
+  readonly says: string | object;
+}
+
+const bodyOf = ({ says, status }: Refusal): object =>
+  typeof says === "string" ? { error: { message: says, type: "error", code: status } } : says;
+
+/** The same refusal in the ways in which engines hand it over. */
+const WAYS: readonly (readonly [string, (refusal: Refusal) => ChatAnswer])[] = [
+  ["as a status", (refusal) => json(bodyOf(refusal), refusal.status)],
+  ["whole, in a 200", (refusal) => json(bodyOf(refusal))],
+  ["as an event", (refusal) => events(bodyOf(refusal))],
+  [
+    "as an event after the role",
+    (refusal) =>
+      events({ choices: [{ delta: { role: "assistant", content: "" } }] }, bodyOf(refusal)),
+  ],
+];
+
+/** The error of a completion with its own length, and how often it was requested. */
+async function failureOf(refusal: Refusal, way: (refusal: Refusal) => ChatAnswer) {
+  const { url, chats } = await chatEngine(() => way(refusal));
+  const asked = clientOf(url).complete({ prompt: "Hi", model: "m", maxTokens: 5000 });
+  const error: unknown = await asked.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  return { error, requests: chats.length };
+}
+
+/** Refusals that are the same the next time, so they are requested once. */
+function describeRefusals(code: ErrorCode, refusals: readonly Refusal[]): void {
+  describe.each(WAYS)(`%s, ${code}`, (_how, way) => {
+    it.each(refusals)("is recognised in the words of $engine: $says", async (refusal) => {
+      const { error, requests } = await failureOf(refusal, way);
+      expect(error).toMatchObject({ code, retryable: false });
+      expect(requests).toBe(1);
+    });
+  });
+}
+
+/**
+ * From vllm-project/vllm#20409, #42474, #33418; QwenLM/Qwen3#1321; sgl-project/sglang#4048;
+ * RooCodeInc/Roo-Code#3963; huggingface/chat-ui#340; ggml-org/llama.cpp#15780, #16104;
+ * abetlen/llama-cpp-python#416; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
+ * anomalyco/opencode#2259; lemonade-sdk/lemonade#6; agent0ai/agent-zero#1102.
+ */
+const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
+  {
+    engine: "vLLM 0.8",
+    status: 400,
+    says: {
+      object: "error",
+      message:
+        "This model's maximum context length is 4096 tokens. However, you requested 8976 tokens (3976 in the messages, 5000 in the completion). Please reduce the length of the messages or completion. None",
+      type: "BadRequestError",
+      param: null,
+      code: 400,
+    },
+    limit: 4096,
+  },
+  {
+    engine: "vLLM 0.10",
+    status: 400,
+    says: "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length is 4096 tokens and your request has 18 input tokens (5000 > 4096 - 18). None",
+    limit: 4096,
+  },
+  {
+    engine: "vLLM 0.12",
+    status: 400,
+    says: "This model's maximum context length is 4096 tokens. However, you requested 5000 output tokens and your prompt contains at least 3073 input tokens, for a total of at least 8073 tokens. Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_tokens, value=3073)",
+    limit: 4096,
+  },
+  {
+    engine: "vLLM, the prompt alone",
+    status: 400,
+    says: "This model's maximum context length is 16384 tokens. However, your request has 19427 input tokens. Please reduce the length of the input messages. (parameter=input_tokens, value=19427)",
+    limit: 16_384,
+  },
+  {
+    engine: "SGLang",
+    status: 400,
+    says: {
+      object: "error",
+      message: "The input (61709 tokens) is longer than the model's context length (40960 tokens).",
+      type: "BadRequestError",
+      param: null,
+      code: 400,
+    },
+    limit: 40_960,
+  },
+  {
+    engine: "SGLang, prompt and answer",
+    status: 400,
+    says: "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested a total of 9192 tokens: 4192 tokens from the input messages and 5000 tokens for the completion. Please reduce the number of tokens in the input messages or the completion to fit within the limit.",
+    limit: 8192,
+  },
+  {
+    engine: "TGI",
+    status: 422,
+    says: {
+      error:
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 1512. Given: 1000 `inputs` tokens and 5000 `max_new_tokens`",
+      error_type: "validation",
+    },
+    limit: 1512,
+  },
+  {
+    engine: "TGI, the prompt alone",
+    status: 422,
+    says: {
+      error: "Input validation error: `inputs` must have less than 1024 tokens. Given: 1500",
+      error_type: "validation",
+    },
+    limit: 1024,
+  },
+  {
+    engine: "llama.cpp",
+    status: 400,
+    says: {
+      error: {
+        code: 400,
+        message:
+          "the request exceeds the available context size. try increasing the context size or enable context shift",
+        type: "exceed_context_size_error",
+        n_prompt_tokens: 1407,
+        n_ctx: 256,
+      },
+    },
+    limit: 256,
+  },
+  {
+    engine: "llama.cpp, while it generates",
+    status: 500,
+    says: {
+      error: { code: 500, message: "Context size has been exceeded.", type: "server_error" },
+    },
+    limit: null,
+  },
+  {
+    engine: "llama-cpp-python",
+    status: 400,
+    says: "This model's maximum context length is 512 tokens, however you requested 5643 tokens (643 in your prompt; 5000 for the completion). Please reduce your prompt; or completion length.",
+    limit: 512,
+  },
+  {
+    engine: "Ollama",
+    status: 400,
+    says: "the input length exceeds the context length",
+    limit: null,
+  },
+  {
+    engine: "LM Studio",
+    status: 400,
+    says: {
+      error:
+        "Trying to keep the first 15857 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough. Try to load the model with a larger context length, or provide a shorter input. Error Data: n/a, Additional Data: n/a",
+    },
+    limit: 4096,
+  },
+  {
+    engine: "LM Studio 0.3.20",
+    status: 400,
+    says: {
+      error:
+        "The number of tokens to keep from the initial prompt is greater than the context length. Try to load the model with a larger context length, or provide a shorter input",
+    },
+    limit: null,
+  },
+  {
+    engine: "LM Studio, while it generates",
+    status: 400,
+    says: "Reached context length of 4096 tokens with model (arch: qwen3vlmoe) that does not currently support mid-generation context overflow. Try reloading with a larger context length or shortening the prompt/chat.",
+    limit: 4096,
+  },
+  {
+    engine: "LM Studio with MLX",
+    status: 400,
+    says: "Cannot truncate prompt with n_keep (9236) >= n_ctx (8192)",
+    limit: 8192,
+  },
+  {
+    engine: "LocalAI",
+    status: 500,
+    says: "rpc error: code = InvalidArgument desc = request (1407 tokens) exceeds the available context size (256 tokens), try increasing it",
+    limit: 256,
+  },
+  {
+    engine: "Lemonade",
+    status: 500,
+    says: {
+      detail: "Prompt tokens (2068) cannot be greater than the model's max prompt length (2000)",
+    },
+    limit: 2000,
+  },
+  {
+    engine: "Lemonade over llama.cpp",
+    status: 500,
+    says: {
+      error: {
+        message: "llama-server request failed",
+        type: "backend_error",
+        details: {
+          response: {
+            error: {
+              code: 400,
+              message: "the request exceeds the available context size, try increasing it",
+              type: "exceed_context_size_error",
+              n_prompt_tokens: 1407,
+              n_ctx: 256,
+            },
+          },
+        },
+      },
+    },
+    limit: 256,
+  },
+  {
+    engine: "LiteLLM",
+    status: 400,
+    says: {
+      error: {
+        message:
+          "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: OpenAIException - This model's maximum context length is 16384 tokens. However, your request has 19427 input tokens. Please reduce the length of the input messages. (parameter=input_tokens, value=19427). Received Model Group=m\nAvailable Model Group Fallbacks=None",
+        type: null,
+        param: null,
+        code: "400",
+      },
+    },
+    limit: 16_384,
+  },
+  {
+    engine: "LiteLLM over Anthropic",
+    status: 400,
+    says: `litellm.ContextWindowExceededError: AnthropicError - {"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 209303 tokens > 200000 maximum"}}`,
+    limit: 200_000,
+  },
+  {
+    engine: "OpenAI, by its code",
+    status: 400,
+    says: {
+      error: {
+        message: "Your input does not fit.",
+        type: "invalid_request_error",
+        param: "messages",
+        code: "context_length_exceeded",
+      },
+    },
+    limit: null,
+  },
+  {
+    engine: "Foundry Local",
+    status: 400,
+    says: "Invalid request: request requires 5018 total tokens (18 input + 5000 output), which exceeds the model's maximum context length of 512 tokens",
+    limit: 512,
+  },
+];
+
+describeRefusals("CONTEXT_LENGTH_EXCEEDED", OVERFLOWS);
+
+describe("the limit of a context", () => {
+  it.each(OVERFLOWS.filter(({ limit }) => limit !== null))(
+    "is said in the error, and learned, from the words of $engine: $says",
+    async (refusal) => {
+      const { url } = await chatEngine(() => json(bodyOf(refusal), refusal.status));
+      const client = clientOf(url);
+      await expect(
+        client.complete({ prompt: "Hi", model: "m", maxTokens: 5000 }),
+      ).rejects.toMatchObject({ message: expect.stringContaining(`${refusal.limit}`) });
+      const { models } = await client.listModels();
+      expect(models[0]).toMatchObject({ id: "m", contextLength: refusal.limit });
+    },
+  );
+});
+
+/** ollama/ollama#9782, home-assistant/core#139085, continuedev/continue#9528. */
+describeRefusals("INSUFFICIENT_MEMORY", [
+  {
+    engine: "Ollama",
+    status: 500,
+    says: "model requires more system memory (9.6 GiB) than is available (5.4 GiB)",
+  },
+  {
+    engine: "Ollama on a GPU",
+    status: 500,
+    says: "llama runner process has terminated: CUDA error: out of memory",
+  },
+  {
+    engine: "llama.cpp",
+    status: 500,
+    says: "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9216.00 MiB on device 0: cudaMalloc failed: out of memory",
+  },
+  {
+    engine: "vLLM",
+    status: 500,
+    says: "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
+  },
+  {
+    engine: "LM Studio",
+    status: 400,
+    says: 'Failed to load model "m". Error: Model loading was stopped due to insufficient system resources.',
+  },
+  {
+    engine: "Foundry Local",
+    status: 500,
+    says: "Load failed: bfc_arena.cc:376 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) Failed to allocate memory for requested buffer of size 1073741824",
+  },
+  { engine: "a C++ engine", status: 500, says: "std::bad_alloc" },
+]);
+
+describeRefusals("MODEL_NOT_FOUND", [
+  {
+    engine: "vLLM",
+    status: 404,
+    says: { object: "error", message: "The model `m` does not exist.", type: "NotFoundError" },
+  },
+  { engine: "Ollama", status: 404, says: 'model "m" not found, try pulling it first' },
+  {
+    engine: "LM Studio",
+    status: 400,
+    says: 'Invalid model identifier "m". Please specify a valid downloaded model (e.g. "phi-4").',
+  },
+  {
+    engine: "LiteLLM",
+    status: 400,
+    says: "/chat/completions: Invalid model name passed in model=m. Call `/v1/models` to view available models for your key.",
+  },
+  {
+    engine: "OpenAI, by its code",
+    status: 404,
+    says: { error: { message: "You have no access to it.", code: "model_not_found" } },
+  },
+  { engine: "FastAPI", status: 404, says: { detail: "Unknown model: m" } },
+]);
+
+describeRefusals("MODEL_CANNOT_CHAT", [
+  { engine: "Ollama", status: 400, says: '"all-minilm:latest" does not support chat' },
+  {
+    engine: "vLLM",
+    status: 400,
+    says: "The model does not support Chat Completions API",
+  },
+  {
+    engine: "OpenAI",
+    status: 404,
+    says: "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use v1/completions?",
+  },
+  {
+    engine: "vLLM without a template",
+    status: 400,
+    says: "As of transformers v4.44, default chat template is no longer allowed, so you must provide a chat template if the tokenizer does not define one.",
+  },
+  {
+    engine: "llama.cpp",
+    status: 501,
+    says: "This server does not support completions. Start it without `--embeddings`",
+  },
+  { engine: "another", status: 400, says: "m is an embedding model" },
+]);
+
+describeRefusals("MODEL_NOT_LOADED", [
+  {
+    engine: "LM Studio",
+    status: 404,
+    says: "No models loaded. Please load a model in the developer page or use the 'lms load' command.",
+  },
+  { engine: "LM Studio, unloaded meanwhile", status: 400, says: { error: "Model unloaded." } },
+  { engine: "Lemonade", status: 400, says: { detail: "No model is loaded" } },
+  { engine: "Foundry Local", status: 400, says: "Model not loaded: 'm' must be loaded before" },
+  { engine: "another", status: 500, says: "Model m is not currently loaded." },
+]);
+
+describe("a model that is not loaded", () => {
+  it("is to be loaded with the tools of its engine, since load_model cannot", async () => {
+    const { url } = await chatEngine(() => json({ error: "No models loaded." }, 404));
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "MODEL_NOT_LOADED",
+      action: expect.not.stringContaining("load_model"),
+    });
+  });
+});
+
+describeRefusals("UNAUTHORIZED", [
+  { engine: "OpenAI", status: 401, says: "Incorrect API key provided: sk-1234." },
+  {
+    engine: "LiteLLM",
+    status: 401,
+    says: "Authentication Error, Invalid API key passed. Unable to find token in cache",
+  },
+  { engine: "Google", status: 400, says: "API key not valid. Please pass a valid API key." },
+  { engine: "llama.cpp", status: 401, says: "Invalid API Key" },
+  {
+    engine: "another",
+    status: 403,
+    says: { error: { message: "no", type: "authentication_error" } },
+  },
+]);
+
+describe("an unknown error inside a 200", () => {
+  it.each([
+    ["without a type", { message: "the flux is off" }, 1],
+    ["with an unknown type", { message: "the flux is off", type: "flux_error" }, 1],
+    ["as a string", "the flux is off", 1],
+    ["of the server, by its type", { message: "the flux is off", type: "server_error" }, 3],
+    ["of the server, by its status", { message: "the flux is off", code: 500 }, 3],
+    ["that is busy by its words", { message: "the server is busy, flux is off" }, 3],
+    ["of the caller", { message: "the flux is off", type: "invalid_request_error" }, 1],
+  ])("%s is requested as often as its own words allow", async (_what, error, requests) => {
+    for (const answer of [events({ error }), json({ error })]) {
+      const { url, chats } = await chatEngine(() => answer);
+      await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+        message: expect.stringContaining("flux is off"),
+        retryable: requests > 1,
+      });
+      expect(chats).toHaveLength(requests);
+    }
+  });
+});
+
+describe("a refusal that names a pause", () => {
+  it.each([429, 503])("longer than ours, with a %i, is sent once and said", async (status) => {
+    const headers = { "content-type": "application/json", "retry-after": "90" };
+    const body = JSON.stringify({ error: { message: "Rate limit reached" } });
+    const { url, chats } = await chatEngine(() => ({ status, headers, body }));
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "SERVICE_BUSY",
+      retryAfterMs: 90_000,
+      action: "Try again in 90 s.",
+    });
+    expect(chats).toHaveLength(1);
+  });
+
+  it.each([
+    "You exceeded your current quota, please check your plan and billing details.",
+    "Budget has been exceeded! Current cost: 10, Max budget: 5",
+  ])("is not waited for where the quota is used up: %s", async (message) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message } }, 429));
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "SERVICE_BUSY",
+      retryable: false,
+    });
+    expect(chats).toHaveLength(1);
+  });
+});

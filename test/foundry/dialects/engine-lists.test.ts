@@ -1,0 +1,324 @@
+import type { ServerResponse } from "node:http";
+import { describe, expect, it } from "vitest";
+import { clientOf } from "../fixtures.js";
+import { httpService } from "./http-service.js";
+
+const CHUNKS = [
+  { choices: [{ delta: { content: "Hello" }, finish_reason: null }] },
+  { choices: [{ delta: {}, finish_reason: "stop" }] },
+];
+const STREAM = CHUNKS.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("");
+
+type Reply = (response: ServerResponse) => void;
+
+const json =
+  (body: unknown, status = 200): Reply =>
+  (response) => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
+  };
+const page: Reply = (response) => {
+  response.writeHead(200, { "content-type": "text/html" });
+  response.end("<!doctype html><html><title>UI</title></html>");
+};
+const empty =
+  (status: number): Reply =>
+  (response) =>
+    response.writeHead(status).end();
+const hello: Reply = (response) => {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.end(`${STREAM}data: [DONE]\n\n`);
+};
+
+interface Routes {
+  readonly list?: Reply;
+  /** Of any other path. */
+  readonly other?: Reply;
+  readonly chat?: Reply;
+}
+
+/** An engine, and the model of each chat that was requested. */
+async function engine({ list, other = empty(404), chat = hello }: Routes) {
+  const models: unknown[] = [];
+  const service = await httpService((request, response, body) => {
+    if (request.method === "POST" && request.url === "/v1/chat/completions") {
+      models.push(JSON.parse(body).model);
+      return chat(response);
+    }
+    return (request.url === "/v1/models" ? (list ?? other) : other)(response);
+  });
+  return { ...service, models };
+}
+
+const idsOf = async (list: unknown): Promise<string[]> => {
+  const { url } = await engine({ list: json(list) });
+  return (await clientOf(url).listModels()).models.map(({ id }) => id);
+};
+
+describe("the list of an engine", () => {
+  // exo, Together and GitHub Models; one-api; Ollama's /api/tags; LM Studio's /api/v1/models; llama.cpp.
+  it.each<[string, unknown]>([
+    ["the form of OpenAI", { object: "list", data: [{ id: "a" }, { id: "b" }] }],
+    ["the same without its name", { data: [{ id: "a" }, { id: "b" }] }],
+    ["a bare list", [{ id: "a", object: "model" }, { id: "b" }]],
+    ["a bare list of names", [{ name: "a" }, { name: "b" }]],
+    ["a bare list of texts", ["a", "b"]],
+    ["texts", { object: "list", data: ["a", "b"] }],
+    ["models with texts", { models: ["a", "b"] }],
+    ["Ollama's names", { models: [{ name: "a", model: "a" }, { name: "b" }] }],
+    [
+      "LM Studio's keys",
+      {
+        models: [
+          { key: "a", type: "llm" },
+          { key: "b", type: "llm" },
+        ],
+      },
+    ],
+    ["both", { models: [{ name: "x" }], object: "list", data: [{ id: "a" }, { id: "b" }] }],
+    ["both, one of them empty", { data: [], models: [{ name: "a" }, { name: "b" }] }],
+    ["an object by id", { a: { object: "model" }, b: { object: "model" } }],
+    ["an object by id as data", { object: "list", data: { a: {}, b: {} } }],
+    ["an object by id as models", { models: { a: {}, b: { owned_by: "x" } } }],
+    ["an object by number", { data: { 0: { id: "a" }, 1: { id: "b" } } }],
+  ])("is read as %s", async (_form, list) => {
+    expect(await idsOf(list)).toEqual(["a", "b"]);
+  });
+
+  it.each<[string, unknown]>([
+    ["an object", { hello: "world" }],
+    ["nested objects", { status: { state: "up" }, build: { commit: "x" } }],
+    ["an error", { error: { message: "no", type: "x" } }],
+    ["a page of FastAPI", { detail: { id: "Not Found" } }],
+    ["numbers", [1, 2]],
+    ["other objects", { data: [{ title: "a" }] }],
+  ])("is none where it is %s", async (_form, list) => {
+    const { url } = await engine({ list: json(list) });
+    await expect(clientOf(url).listModels()).rejects.toMatchObject({ code: "NOT_FOUNDRY" });
+  });
+
+  it("of 10,000 models is read, and a name in it is found", async () => {
+    const data = Array.from({ length: 10_000 }, (_, at) => ({
+      id: `org/model-${at}:latest`,
+      object: "model",
+      owned_by: "org",
+      capabilities: ["completion", "tools"],
+      permission: [{ id: `p-${at}`, allow_sampling: true, allow_view: true, organization: "*" }],
+    }));
+    const { url, models } = await engine({ list: json({ object: "list", data }) });
+    const client = clientOf(url);
+    expect((await client.listModels()).models).toHaveLength(10_000);
+    const { text } = await client.complete({ prompt: "Hi", model: "org/model-9999" });
+    expect([text, models]).toEqual(["Hello", ["org/model-9999:latest"]]);
+  });
+
+  it.each([
+    ["llama3.2", "llama3.2:latest"],
+    ["LLAMA3.2:latest", "llama3.2:latest"],
+    ["plain:latest", "plain"],
+    ["google/gemma-3-12b", "google/gemma-3-12b"],
+    ["my own model", "my own model"],
+    ["qwen2.5-7b@q4_k_m", "qwen2.5-7b@q4_k_m"],
+    ["Case", "Case"],
+    ["case", "case"],
+  ])("has %j as %j", async (typed, id) => {
+    const ids = ["Case", "case", "llama3.2:1b", "llama3.2:latest", "plain"];
+    const all = [...ids, "google/gemma-3-12b", "my own model", "qwen2.5-7b@q4_k_m"];
+    const { url, models } = await engine({
+      list: json({ data: all.map((each) => ({ id: each })) }),
+    });
+    await clientOf(url).complete({ prompt: "Hi", model: typed });
+    expect(models).toEqual([id]);
+  });
+});
+
+const NO_LISTS: readonly (readonly [string, Routes])[] = [
+  ["404", {}],
+  ["404 in JSON", { list: json({ detail: "Not Found" }, 404) }],
+  ["405", { list: empty(405) }],
+  ["422", { list: json({ detail: [{ msg: "Field required" }] }, 422) }],
+  ["501", { list: json({ error: "not implemented" }, 501) }],
+  ["an empty body", { list: empty(200) }],
+  ["a web page", { list: page }],
+  ["a web page at every path", { other: page }],
+  ["{} at every path", { other: json({}) }],
+  [
+    "an error with 200 at every path",
+    { other: json({ error: "Unexpected endpoint or method. (GET /v1/models)" }) },
+  ],
+];
+
+const EMPTY_LISTS: readonly (readonly [string, Routes])[] = [
+  ["an empty list", { list: json({ object: "list", data: [] }) }],
+  ["no data, as Ollama", { list: json({ object: "list", data: null }) }],
+  ["an empty bare list", { list: json([]) }],
+  ["no models", { list: json({ models: [] }) }],
+  ["[] at every path", { other: json([]) }],
+];
+
+describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_what, routes) => {
+  it("is sent the model that is named", async () => {
+    const { url, models } = await engine(routes);
+    const client = clientOf(url);
+    const completion = await client.complete({ prompt: "Hi", model: " llama3.2:3b " });
+    expect(completion).toMatchObject({ status: "completed", text: "Hello", model: "llama3.2:3b" });
+    const pieces: string[] = [];
+    for await (const event of client.streamComplete({ prompt: "Hi", model: "llama3.2:3b" })) {
+      if (event.type === "text") pieces.push(event.text);
+    }
+    expect(pieces.join("")).toBe("Hello");
+    expect(models).toEqual(["llama3.2:3b", "llama3.2:3b"]);
+  });
+
+  it("is sent the model of FOUNDRY_MODEL where none is named", async () => {
+    const { url, models } = await engine(routes);
+    const client = clientOf(url, { model: "org/my model" });
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Hello" });
+    expect(models).toEqual(["org/my model"]);
+  });
+
+  it("decides itself about a model that it does not have", async () => {
+    const missing = json({ error: { message: 'model "x" not found, try pulling it first' } }, 404);
+    const { url, models } = await engine({ ...routes, chat: missing });
+    const asking = clientOf(url).complete({ prompt: "Hi", model: "x" });
+    await expect(asking).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+    expect(models).toEqual(["x"]);
+  });
+
+  it("is not used without a name, and Foundry's command line is not advised", async () => {
+    const { url, models } = await engine(routes);
+    const error = await clientOf(url)
+      .complete({ prompt: "Hi" })
+      .catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({
+      code: expect.stringMatching(/^(NOT_FOUNDRY|MODEL_NOT_FOUND)$/),
+      action: expect.stringMatching(/name a model in (complete|the call)/i),
+    });
+    expect(error).not.toMatchObject({ action: expect.stringContaining("`foundry") });
+    expect(models).toEqual([]);
+  });
+});
+
+describe.each(NO_LISTS)("a server that gives %s for a list", (_what, routes) => {
+  it("is no engine until it has answered a chat", async () => {
+    const { url } = await engine(routes);
+    const client = clientOf(url);
+    await expect(client.listModels()).rejects.toMatchObject({ code: "NOT_FOUNDRY" });
+    expect(await client.healthCheck()).toMatchObject({ status: "unavailable" });
+    await client.complete({ prompt: "Hi", model: "m" });
+    expect(await client.listModels()).toMatchObject({
+      models: [],
+      warning: "This engine lists no models at /v1/models. Name the model in each call.",
+    });
+    expect(await client.healthCheck()).toMatchObject({
+      status: "degraded",
+      dialect: "openai",
+      problems: [{ what: expect.stringContaining("lists no models") }],
+    });
+  });
+
+  it.each<[string, Reply]>([
+    ["404", empty(404)],
+    ["405", empty(405)],
+    ["a web page", page],
+    ["{}", json({})],
+    ["[]", json([])],
+  ])("is no engine where it answers a chat with %s", async (_answer, chat) => {
+    const { url } = await engine({ ...routes, chat });
+    const asking = clientOf(url).complete({ prompt: "Hi", model: "m" });
+    await expect(asking).rejects.toMatchObject({
+      code: "NOT_FOUNDRY",
+      message: expect.stringContaining("neither Foundry Local nor an OpenAI-compatible engine"),
+      action: expect.not.stringContaining("`foundry"),
+    });
+  });
+});
+
+/** What an engine says of a model that cannot chat. */
+const OTHERS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
+  ["LM Studio", { type: "embeddings" }],
+  ["Xinference", { model_type: "rerank", model_ability: ["rerank"] }],
+  ["Together", { type: "image" }],
+  ["speaches", { task: "automatic-speech-recognition" }],
+  ["Hugging Face", { pipeline_tag: "feature-extraction" }],
+  ["LiteLLM", { mode: "audio_speech" }],
+  ["Infinity", { capabilities: ["embed"] }],
+  ["Ollama", { capabilities: ["embedding"] }],
+  ["Azure", { capabilities: { embeddings: true, chat_completion: false } }],
+  ["Lemonade", { labels: ["reranking"] }],
+  ["OpenRouter", { architecture: { modality: "text->image" } }],
+  [
+    "OpenRouter's lists",
+    { architecture: { input_modalities: ["text"], output_modalities: ["embeddings"] } },
+  ],
+  ["GPUStack", { categories: ["text_to_speech"] }],
+];
+/** And of one that can. */
+const CHATS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
+  ["LM Studio", { type: "llm" }],
+  ["LM Studio, of images", { type: "vlm" }],
+  ["Xinference", { model_type: "LLM", model_ability: ["chat", "vision"] }],
+  ["Together", { type: "chat" }],
+  ["GitHub Models", { task: "chat-completion" }],
+  ["Hugging Face", { pipeline_tag: "image-text-to-text" }],
+  ["LiteLLM", { mode: "chat" }],
+  ["llama.cpp", { capabilities: ["completion", "multimodal"] }],
+  ["Ollama", { capabilities: ["completion", "embedding", "vision"] }],
+  ["Mistral", { type: "base", capabilities: { completion_chat: true, vision: false } }],
+  ["OpenRouter", { architecture: { modality: "text+image->text" } }],
+  ["Foundry Local", { task: "coding" }],
+];
+/** And what says nothing of it. */
+const SILENT: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
+  ["llama.cpp", { type: "model", tags: [""], capabilities: [] }],
+  ["what it accepts", { capabilities: ["text", "image", "audio"] }],
+  ["tools", { capabilities: ["tool_use"] }],
+  ["other types", { type: 5, capabilities: null, architecture: "llama", task: [null] }],
+  ["a permission", { object: "model", owned_by: "embedding-team" }],
+];
+
+describe("the task of a model", () => {
+  it.each(OTHERS)("is another than chats by the words of %s", async (_engine, says) => {
+    const data = [{ id: "first", ...says }, { id: "second" }];
+    const { url, models } = await engine({ list: json({ data }) });
+    const client = clientOf(url);
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "second" });
+    expect(await client.listModels()).toMatchObject({ defaultModel: "second" });
+    await expect(client.complete({ prompt: "Hi", model: "first" })).rejects.toMatchObject({
+      code: "MODEL_CANNOT_CHAT",
+    });
+    expect(models).toEqual(["second"]);
+  });
+
+  it.each(CHATS)("is chats by the words of %s, whatever its name", async (_engine, says) => {
+    const { url } = await engine({ list: json({ data: [{ id: "whisper", ...says }] }) });
+    const client = clientOf(url);
+    expect((await client.listModels()).models).toMatchObject([{ task: "chat-completion" }]);
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "whisper" });
+  });
+
+  it.each(SILENT)("is not known by %s, so the name decides", async (_what, says) => {
+    const data = [
+      { id: "bge-m3", ...says },
+      { id: "plain", ...says },
+    ];
+    const { url } = await engine({ list: json({ data }) });
+    const client = clientOf(url);
+    expect((await client.listModels()).models).toMatchObject([{ task: null }, { task: null }]);
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "plain" });
+    // A name is a guess: it does not refuse a model that is asked for.
+    expect(await client.complete({ prompt: "Hi", model: "bge-m3" })).toMatchObject({
+      status: "completed",
+    });
+  });
+
+  it("leaves nothing to choose where no model can chat, and says what to do", async () => {
+    const { url, models } = await engine({ list: json({ data: ["all-minilm", "tts-1"] }) });
+    await expect(clientOf(url).complete({ prompt: "Hi" })).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      message: "None of the models that this engine lists can chat.",
+      action: expect.not.stringContaining("`foundry"),
+    });
+    expect(models).toEqual([]);
+  });
+});

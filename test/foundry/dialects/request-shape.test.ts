@@ -1,0 +1,310 @@
+import { describe, expect, it } from "vitest";
+import { clientOf } from "../fixtures.js";
+import { type ChatBody, chatEngine, events, hello, json } from "./chat-engine.js";
+
+const SAMPLING = { temperature: 0.2, topP: 0.9, seed: 7 };
+
+/** How engines refuse a field by its name. */
+const REFUSALS: readonly (readonly [string, (name: string) => object, number])[] = [
+  [
+    "FastAPI",
+    (name) => ({
+      detail: [
+        { type: "extra_forbidden", loc: ["body", name], msg: "Extra inputs are not permitted" },
+      ],
+    }),
+    422,
+  ],
+  [
+    "Mistral",
+    (name) => ({
+      object: "error",
+      message: {
+        detail: [
+          {
+            type: "extra_forbidden",
+            loc: ["body", name, "x"],
+            msg: "Extra inputs are not permitted",
+          },
+        ],
+      },
+      code: null,
+    }),
+    422,
+  ],
+  [
+    "OpenAI",
+    (name) => ({
+      error: {
+        message: `Unrecognized request argument supplied: ${name}`,
+        type: "invalid_request_error",
+      },
+    }),
+    400,
+  ],
+  [
+    "OpenAI, by its parameter",
+    (name) => ({
+      error: { message: "Unsupported parameter.", param: name, code: "unsupported_parameter" },
+    }),
+    400,
+  ],
+  ["a Go engine", (name) => ({ error: `json: unknown field "${name}"` }), 400],
+  [
+    "a Rust engine",
+    (name) => ({
+      error: `Failed to deserialize the JSON body: unknown field \`${name}\`, expected one of \`model\`, \`messages\`, \`stream\`, \`max_tokens\`, \`seed\``,
+    }),
+    422,
+  ],
+  ["Groq", (name) => ({ error: { message: `property '${name}' is unsupported` } }), 400],
+  ["plain words", (name) => ({ message: `${name} is not supported by this engine` }), 500],
+  [
+    "Google",
+    (name) => [
+      {
+        error: {
+          code: 400,
+          message: `Invalid JSON payload received. Unknown name "${name}": Cannot find field.`,
+        },
+      },
+    ],
+    400,
+  ],
+];
+
+/** An engine that refuses a field wherever the field is sent. */
+const without = (name: string, refusal: object, status: number) => (body: ChatBody) =>
+  name in body ? json(refusal, status) : hello(body);
+
+describe.each(REFUSALS)("a field that is refused as by %s", (_engine, refusalOf, status) => {
+  it.each(["stream_options", "stream", "max_tokens", "temperature", "top_p", "seed"])(
+    "%s is left out, once, and from then on",
+    async (name) => {
+      const { url, chats } = await chatEngine(without(name, refusalOf(name), status));
+      const client = clientOf(url);
+      const first = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
+      expect(first).toMatchObject({ text: "Hello", attempts: 2 });
+      const warnings = first.warnings.join(" ");
+      expect(warnings).toContain(name === "stream" ? "did not stream" : `refuses ${name}`);
+      const second = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
+      expect(second).toMatchObject({ text: "Hello", attempts: 1 });
+      expect(chats).toHaveLength(3);
+      const others = Object.keys(chats[0] ?? {}).filter((each) => !each.startsWith("stream"));
+      expect(Object.keys(chats[1] ?? {})).toEqual(
+        expect.arrayContaining(others.filter((each) => each !== name)),
+      );
+    },
+  );
+
+  it("is left out, too, where it is refused in the stream", async () => {
+    const { url, chats } = await chatEngine((body) =>
+      "seed" in body ? events([refusalOf("seed")].flat()[0]) : hello(body),
+    );
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", seed: 7 });
+    expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(chats).toHaveLength(2);
+  });
+});
+
+describe("a request", () => {
+  it("has no sampling unless the caller gave it", async () => {
+    const { url, chats } = await chatEngine(hello);
+    await clientOf(url).complete({ prompt: "Hi", model: "m" });
+    expect(Object.keys(chats[0] ?? {})).toEqual([
+      "model",
+      "messages",
+      "max_tokens",
+      "stream",
+      "stream_options",
+    ]);
+  });
+
+  it.each([
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+    "max_tokens is unsupported, use max_completion_tokens",
+    "Unrecognized request argument supplied: max_tokens. Did you mean max_completion_tokens?",
+  ])("names its length max_completion_tokens where it is told to: %s", async (message) => {
+    const { url, chats } = await chatEngine(without("max_tokens", { error: { message } }, 400));
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", maxTokens: 50 });
+    expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(completion.warnings).toEqual([expect.stringContaining("max_completion_tokens")]);
+    expect(chats[1]).toMatchObject({ max_completion_tokens: 50 });
+    expect(chats[1]).not.toHaveProperty("max_tokens");
+  });
+
+  it("is sent without several fields, each refused alone", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      const name = ["stream_options", "seed", "top_p"].find((each) => each in body);
+      return name === undefined ? hello(body) : json({ error: `unknown field "${name}"` }, 400);
+    });
+    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 4 });
+    expect(chats).toHaveLength(4);
+  });
+
+  it("is sent without several fields that are refused together", async () => {
+    const { url } = await chatEngine((body) =>
+      "seed" in body || "stream_options" in body
+        ? json({ error: "Unrecognized request arguments supplied: seed, stream_options" }, 400)
+        : hello(body),
+    );
+    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 2 });
+  });
+
+  it("is given up where the engine refuses one field after the other", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      const name = Object.keys(body).findLast((each) => each !== "model") ?? "messages";
+      return json({ error: `unknown field "${name}"` }, 400);
+    });
+    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    await expect(clientOf(url).complete(request)).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      attempts: 4,
+    });
+    expect(chats).toHaveLength(4);
+  });
+
+  it.each([
+    "temperature must be between 0 and 2",
+    "Invalid value for 'seed': it is out of range",
+    "unknown field `functions`, expected one of `model`, `stream`, `seed`, `temperature`",
+    "top_p: Input should be less than or equal to 1",
+    "stream is not an option here",
+    "seed 7 is not allowed: the maximum is 5",
+  ])("is not sent again where nothing of it is refused by name: %s", async (message) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message } }, 400));
+    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    await expect(clientOf(url).complete(request)).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    expect(chats).toHaveLength(1);
+  });
+
+  it("is sent whole to another model of the endpoint", async () => {
+    const refusal = { error: "seed is not supported with this model" };
+    const { url, chats } = await chatEngine((body) =>
+      body["model"] === "m" && "seed" in body ? json(refusal, 400) : hello(body),
+    );
+    const client = clientOf(url);
+    await client.complete({ prompt: "Hi", model: "m", seed: 7 });
+    const { warnings } = await client.complete({ prompt: "Hi", model: "other", seed: 7 });
+    expect(warnings).toEqual([]);
+    expect(chats.at(-1)).toMatchObject({ model: "other", seed: 7 });
+  });
+
+  it("says each time that a setting of the caller was left out", async () => {
+    const { url } = await chatEngine(without("seed", { error: "unknown field seed" }, 400));
+    const client = clientOf(url);
+    const told = [expect.stringContaining("refuses seed")];
+    for (const seed of [1, 2]) {
+      const { warnings } = await client.complete({ prompt: "Hi", model: "m", seed });
+      expect(warnings).toEqual(told);
+    }
+    expect((await client.complete({ prompt: "Hi", model: "m" })).warnings).toEqual([]);
+  });
+});
+
+/** vllm-project/vllm#2964, huggingface/chat-ui#1386, microsoft/autogen#1037, anomalyco/opencode#5034. */
+const NO_SYSTEM_ROLE: readonly (readonly [string, number])[] = [
+  ["System role not supported", 400],
+  ["Conversation roles must alternate user/assistant/user/assistant/...", 400],
+  ["Only user and assistant roles are supported!", 400],
+  ["Error: Jinja Exception: Only user, assistant and tool roles are supported, got system.", 500],
+  ["Template error: invalid operation: System role not supported (in <string>:1)", 422],
+  ["Developer instruction is not enabled for models/gemma-3-4b-it", 400],
+  ["This model does not support the system role", 400],
+];
+
+describe("a system text", () => {
+  const request = {
+    model: "m",
+    system: "Be brief.",
+    messages: [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Yes?" },
+      { role: "user", content: "One." },
+      { role: "user", content: "Two." },
+    ],
+  } as const;
+
+  it.each(NO_SYSTEM_ROLE)(
+    "goes in front of the first message where the role is refused: %s",
+    async (message, status) => {
+      const { url, chats } = await chatEngine((body) =>
+        JSON.stringify(body).includes('"system"')
+          ? json({ object: "error", message, type: "BadRequestError", code: status }, status)
+          : hello(body),
+      );
+      const client = clientOf(url);
+      const completion = await client.complete(request);
+      expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+      expect(completion.warnings).toEqual([expect.stringContaining("role system")]);
+      expect(chats[1]?.["messages"]).toEqual([
+        { role: "user", content: "Be brief.\n\nHi" },
+        { role: "assistant", content: "Yes?" },
+        { role: "user", content: "One.\n\nTwo." },
+      ]);
+      expect(await client.complete(request)).toMatchObject({ attempts: 1 });
+    },
+  );
+
+  it("is the first message where an answer would be", async () => {
+    const { url, chats } = await chatEngine((body) =>
+      JSON.stringify(body).includes('"system"')
+        ? json({ error: "System role not supported" }, 400)
+        : hello(body),
+    );
+    await clientOf(url).complete({
+      model: "m",
+      system: "Be brief.",
+      messages: [
+        { role: "assistant", content: "Yes?" },
+        { role: "user", content: "Hi" },
+      ],
+    });
+    expect(chats[1]?.["messages"]).toEqual([
+      { role: "user", content: "Be brief." },
+      { role: "assistant", content: "Yes?" },
+      { role: "user", content: "Hi" },
+    ]);
+  });
+
+  it("is not moved where none was sent", async () => {
+    const { url, chats } = await chatEngine(() =>
+      json({ error: "System role not supported" }, 400),
+    );
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    expect(chats).toHaveLength(1);
+  });
+});
+
+describe("an engine whose streams never begin", () => {
+  it("is asked in one piece after the stall limit, and at once from then on", async () => {
+    const { url, chats } = await chatEngine((body) =>
+      body["stream"] === true ? null : hello(body),
+    );
+    const client = clientOf(url, { stallTimeoutMs: 1000 });
+    const first = await client.complete({ prompt: "Hi", model: "m" });
+    expect(first).toMatchObject({ status: "completed", text: "Hello", attempts: 2 });
+    expect(first.warnings).toEqual([expect.stringContaining("did not stream")]);
+    expect(await client.complete({ prompt: "Hi", model: "m" })).toMatchObject({ attempts: 1 });
+    expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, undefined]);
+  });
+
+  it("is slow where it gives nothing in one piece either, and streams the next time", async () => {
+    let isSlow = true;
+    const { url, chats } = await chatEngine((body) => (isSlow ? null : hello(body)));
+    const client = clientOf(url, { stallTimeoutMs: 1000 });
+    await expect(client.complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "TIMEOUT",
+      attempts: 2,
+    });
+    isSlow = false;
+    await client.complete({ prompt: "Hi", model: "m" });
+    expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, true]);
+  });
+});

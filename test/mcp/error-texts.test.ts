@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { ERROR_CODES, type ErrorCode, FoundryError } from "../../src/lib/errors.js";
+import { failureLine, failureText } from "../../src/mcp/tool.js";
+import { type ChatAnswer, chatEngine, events, json } from "../foundry/dialects/chat-engine.js";
+import { connectedHost, textOf } from "./host.js";
+
+const LONGEST = 2000;
+
+const isCode = (code: string): code is ErrorCode => code in ERROR_CODES;
+const CODES = Object.keys(ERROR_CODES).filter(isCode);
+
+const LONG_WORDS = [
+  ["one long word", "x".repeat(100_000)],
+  ["many words", "it failed, ".repeat(10_000)],
+  ["many lines", "it failed\n".repeat(10_000)],
+  ["emoji", "🎉".repeat(50_000)],
+  ["quotes", '"\\'.repeat(50_000)],
+] as const;
+
+describe("the text of a failure", () => {
+  it.each(LONG_WORDS)("has at most 2,000 characters for every code, from %s", (_what, words) => {
+    for (const code of CODES) {
+      const error = new FoundryError(code, words, { action: words, retryAfterMs: 1e9 });
+      expect(failureText(error, "", [words]).length).toBeLessThanOrEqual(LONGEST);
+      expect(failureLine(error).length).toBeLessThanOrEqual(LONGEST);
+    }
+  });
+});
+
+/** What engines write around the words that matter. */
+const RAW: readonly (readonly [string, string])[] = [
+  ["a path of Linux", "cannot open /var/lib/secret-place/models/m/model.onnx: it is broken"],
+  [
+    "a path of Windows",
+    "cannot open C:\\Users\\John Doe\\secret-place\\models\\model.onnx: it is broken",
+  ],
+  ["a path of a share", "cannot open \\\\server\\secret-place\\m\\model.onnx: it is broken"],
+  ["a path at home", "cannot open ~/secret-place/m/model.onnx: it is broken"],
+  ["an address of a file", "cannot open file:///secret-place/m/model.onnx: it is broken"],
+  ["a path behind a colon", "cannot open:/root/secret-place/m/model.onnx it is broken"],
+  [
+    "C++",
+    "model.cc:59 fl::Model::Model(std::string, fl::ILogger&) secret-place.cc:3 void f() it is broken",
+  ],
+  ["ggml", "/build/secret-place/ggml-cuda.cu:86: ggml_cuda_error: it is broken"],
+  [
+    "Python",
+    'Traceback (most recent call last):\n  File "/secret-place/server.py", line 183, in serve\n    raise ValueError("x")\nValueError: it is broken',
+  ],
+  [
+    "Python in one line",
+    'it failed: File "/secret-place/server.py", line 183, in serve it is broken',
+  ],
+  [
+    ".NET",
+    "it is broken   at Foundry.Core.Load(String path) in D:\\a\\secret-place\\Core.cs:line 12",
+  ],
+  ["Node", "it is broken at (/secret-place/server.js:12:34)"],
+  ["Go", "server.go:405: secret-place/main.go:17 it is broken"],
+  ["colours", "\u001b[31msecret-place.cc:7 \u001b[0mit is broken\u001b]0;title\u0007"],
+];
+
+const LEAKS =
+  /secret-place|[\w-]+\.(?:cc|cu|cs|py|js|go):(?:line )?\d|line \d+, in|::|\\u001b|\[31m|Traceback/;
+
+const WAYS: readonly (readonly [string, (message: string) => ChatAnswer])[] = [
+  ["a 400", (message) => json({ error: { message } }, 400)],
+  ["a 404", (message) => json({ detail: message }, 404)],
+  ["a 422", (message) => json({ detail: [{ loc: ["body"], msg: message }] }, 422)],
+  ["a 429", (message) => json({ message }, 429)],
+  ["a 500", (message) => json({ error: message }, 500)],
+  ["a 500 in plain text", (message) => ({ status: 500, body: message })],
+  ["a 503", (message) => json({ error: { message } }, 503)],
+  ["an event", (message) => events({ error: { message } })],
+  [
+    "an event in the middle",
+    (message) =>
+      events({ choices: [{ delta: { content: "Hel" } }] }, { error: { message, code: 500 } }),
+  ],
+  ["a whole answer", (message) => json({ error: { message } })],
+  ["another whole answer", (message) => json({ detail: message })],
+];
+
+describe.each(WAYS)("what an agent gets of %s", (_how, way) => {
+  const calling = async (message: string) => {
+    const { url } = await chatEngine(() => way(message));
+    const retry = { retries: 0 };
+    const { host } = await connectedHost({ endpoint: url, retry });
+    const call = { name: "complete", arguments: { prompt: "Hi", model: "m" } };
+    const result = await host.callTool(call);
+    return { text: textOf(result), all: JSON.stringify(result) };
+  };
+
+  it.each(RAW)("has the words and not the raw text of %s", async (_what, message) => {
+    const { text, all } = await calling(message);
+    expect(text).toContain("it is broken");
+    expect(all).not.toMatch(LEAKS);
+  });
+
+  it.each(LONG_WORDS)("is short where the engine says %s", async (_what, message) => {
+    const { all } = await calling(message);
+    // With the fields of the structured result around it.
+    expect(all.length).toBeLessThanOrEqual(LONGEST + 1000);
+  });
+});

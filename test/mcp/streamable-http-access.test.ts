@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { refusalOf } from "../../src/mcp/streamable-http/access.js";
+
+const LOOPBACK = { host: "127.0.0.1" };
+const KEY = "a-key-of-many-characters";
+
+describe("a server on the loopback address", () => {
+  it.each([
+    ["no Origin, as programs send it", { host: "127.0.0.1:8765" }],
+    ["localhost", { host: "localhost:8765", origin: "http://localhost:3000" }],
+    ["the IPv6 loopback address", { host: "[::1]:8765" }],
+  ])("serves %s", (_what, headers) => {
+    expect(refusalOf(new Headers(headers), LOOPBACK)).toBeNull();
+  });
+
+  it.each([
+    ["a page of another site", { host: "127.0.0.1:8765", origin: "https://evil.example" }],
+    ["a page without a site", { host: "127.0.0.1:8765", origin: "null" }],
+    ["a name that someone else gave this address", { host: "evil.example:8765" }],
+    ["no Host", {}],
+  ])("refuses %s", (_what, headers) => {
+    expect(refusalOf(new Headers(headers), LOOPBACK)).toMatchObject({ status: 403 });
+  });
+});
+
+describe("a server with a key", () => {
+  const rules = { host: "0.0.0.0", key: KEY };
+  const ask = (authorization?: string) =>
+    refusalOf(
+      new Headers({ host: "box.lan:8765", ...(authorization && { authorization }) }),
+      rules,
+    );
+
+  it.each([`Bearer ${KEY}`, `bearer ${KEY}`, `Bearer  ${KEY} `])("serves %j", (authorization) => {
+    expect(ask(authorization)).toBeNull();
+  });
+
+  it.each([
+    undefined,
+    "",
+    "Bearer",
+    `Bearer ${KEY}x`,
+    `Bearer ${KEY.slice(1)}`,
+    `Basic ${KEY}`,
+    KEY,
+  ])("refuses %j", (authorization) => {
+    expect(ask(authorization)).toMatchObject({ status: 401 });
+  });
+});
