@@ -154,7 +154,7 @@ export async function serveOverStdio({
 }
 
 /** The calls of tools that have not been answered yet. */
-class CallsInFlight {
+export class CallsInFlight {
   readonly #calls = new Set<Promise<unknown>>();
 
   add(call: Promise<unknown>): void {

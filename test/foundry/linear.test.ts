@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { readAnswer, readComplaint, readVersion } from "../../src/foundry/cli/cli-output.js";
+import { refusalsIn } from "../../src/foundry/dialects/chat-request.js";
 import { errorOfStreamEvent } from "../../src/foundry/dialects/failures.js";
 import { overflowOf } from "../../src/foundry/dialects/overflow.js";
 import { sanitizeMessage } from "../../src/foundry/dialects/sanitize-message.js";
 import { cliErrorOf } from "../../src/foundry/downloads/cli-error.js";
 import { errorTextOf } from "../../src/http/error-text.js";
 import { FoundryError } from "../../src/lib/errors.js";
+import { knownModel } from "./models/known-model.js";
 
 /** Each has the beginning of something that is looked for, over and over, and never its end. */
 const NEAR_MATCHES = [
@@ -14,7 +16,27 @@ const NEAR_MATCHES = [
   "input_ids size (1) ",
   "requires 1 total tokens (1 input + 1 output) ",
   "maximum context length is 1 tokens ",
+  "maximum context length of 1 tokens: ",
+  "prompt contains at least 1 ",
+  "keep the first 1 tokens when context",
+  "context size ",
+  "n_keep",
   "failed loading model ",
+  "insufficient a ",
+  "system role ",
+  "try again in 1m",
+  "Traceback (most recent call last)",
+  "Error: ",
+  'File "',
+  "\n at a.b(",
+  "#1 0xa",
+  "a::",
+  "a.py:1",
+  "\\\\a\\",
+  "~/a",
+  "\u001b]",
+  "'message': '",
+  '{"error":',
   "model not ",
   "must be ",
   "a.cc:1 ",
@@ -60,6 +82,16 @@ const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] =
     4000,
     (detail) =>
       overflowOf(new FoundryError("CONTEXT_LENGTH_EXCEEDED", "x", { action: "x", detail })),
+  ],
+  [
+    "refusalsIn",
+    16_384,
+    (detail) => {
+      const error = new FoundryError("INVALID_REQUEST", "x", { action: "x", detail });
+      const messages = [{ role: "system", content: "x" }] as const;
+      const request = { model: knownModel("m"), messages, maxTokens: 1, seed: 1 };
+      return refusalsIn(error, request, new Set());
+    },
   ],
   ["errorTextOf", 16_384, (text) => errorTextOf(text, "text/plain", "x")],
   ["errorTextOf, a page", 16_384, (text) => errorTextOf(text, "text/html", "x")],

@@ -27,6 +27,23 @@ describe("the text of a failure", () => {
   });
 });
 
+describe("the text of a batch", () => {
+  it("names a few different failures, and counts the others", async () => {
+    let requests = 0;
+    const { url } = await chatEngine(() => {
+      requests += 1;
+      return json({ error: { message: `request ${requests}: ${"it failed ".repeat(100)}` } }, 400);
+    });
+    const { host } = await connectedHost({ endpoint: url });
+    const prompts = Array.from({ length: 40 }, (_, index) => `Item ${index}.`);
+    const result = await host.callTool({ name: "complete_batch", arguments: { prompts } });
+    const text = textOf(result);
+    expect(text.match(/INVALID_REQUEST/g)).toHaveLength(5);
+    expect(text).toContain("failed in other ways");
+    expect(text.length).toBeLessThanOrEqual(5 * 600);
+  });
+});
+
 /** What engines write around the words that matter. */
 const RAW: readonly (readonly [string, string])[] = [
   ["a path of Linux", "cannot open /var/lib/secret-place/models/m/model.onnx: it is broken"],

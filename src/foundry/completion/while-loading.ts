@@ -1,12 +1,12 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError, toFoundryError } from "../../lib/index.js";
+import { cancelledError, type FoundryError, toFoundryError } from "../../lib/index.js";
 import { isLoading } from "../dialects/index.js";
 import type { CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 
 /** Between two requests to a service that is loading a model, unless it names a time itself. */
 const PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 10_000;
+const SHORTEST_PAUSE_MS = 50;
 
 interface Patience {
   readonly progress: CompletionProgress;
@@ -30,24 +30,32 @@ export async function* whileLoading<T>(
   onRefused: (attempts: number) => void = () => {},
 ): AsyncGenerator<CompletionEvent, T> {
   const startedAt = now();
-  for (let wasLoading = false; ; wasLoading = true) {
+  let refusal: FoundryError | null = null;
+  for (;;) {
     try {
       return await work();
     } catch (thrown) {
       const error = toFoundryError(thrown);
+      const isFirst = refusal === null;
+      if (isLoading(error)) refusal = error;
       // Refusals open the circuit, too.
-      const isOn = isLoading(error) || (wasLoading && error.code === "CIRCUIT_OPEN");
-      if (!isOn || now() - startedAt >= service.loadTimeoutMs) throw error;
+      else if (refusal === null || error.code !== "CIRCUIT_OPEN") throw error;
+      const pauseMs = Math.max(SHORTEST_PAUSE_MS, error.retryAfterMs ?? PAUSE_MS);
+      if (now() - startedAt + pauseMs > service.loadTimeoutMs) {
+        refusal.attempts = error.attempts;
+        throw refusal;
+      }
       onRefused(error.attempts);
       const { model } = progress;
       if (model !== null) {
         progress.loading(model);
-        if (!wasLoading) yield { type: "status", status: "loading", model };
+        if (isFirst) yield { type: "status", status: "loading", model };
       }
       const pausedAt = now();
-      const pauseMs = Math.min(error.retryAfterMs ?? PAUSE_MS, LONGEST_PAUSE_MS);
       await setTimeout(pauseMs, undefined, { signal }).catch(() => {
-        throw cancelledError();
+        const cancelled = cancelledError();
+        cancelled.attempts = 0;
+        throw cancelled;
       });
       progress.loadedIn(now() - pausedAt);
     }

@@ -68,15 +68,18 @@ function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
 }
 
 const REFUSES =
-  /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|not (?:yet |currently )?(?:supported|implemented|allowed|permitted|available|recogni[sz]ed|accepted)|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|be (?:used|set|specified))/i;
+  /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|be (?:used|set|specified))|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
 
 /** A field that is accepted, with another value than the one that was sent. */
 const WRONG_VALUE =
-  /must be (?!(?:removed|omitted|unset))|too (?:large|high|low|small|long)|out of range|exceed|at (?:most|least)|maximum (?:is|of|value)|(?:greater|less) than|valid (?:integer|number|boolean|string)/i;
+  /must be (?!(?:removed|omitted|unset|null|empty))|too (?:large|high|low|small|long)|out of range|exceed|at (?:most|least)|maximum (?:is|of|value)|(?:greater|less) than|valid (?:integer|number|boolean|string)/i;
 
 /** What follows names fields that are accepted. */
 const ACCEPTED =
   /expected one of|\b(?:allowed|permitted|supported|valid|accepted|known) (?:fields|parameters|arguments|keys|properties|options)/i;
+
+const NO_STREAM =
+  /only non-?stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
 
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled/i;
@@ -85,6 +88,7 @@ const CODES = new Set([
   "INVALID_REQUEST",
   "INVALID_RESPONSE",
   "INFERENCE_FAILED",
+  "MODEL_CANNOT_CHAT",
   "UNSUPPORTED_BY_SERVER",
 ]);
 
@@ -102,6 +106,7 @@ export function refusalsIn(
   const isSystemSent =
     !refused.has("system") && request.messages.some(({ role }) => role === "system");
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
+  if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
   const sent = bodyOf(request, refused, { namesSeedRandomSeed: true });
   const about = text.slice(0, ACCEPTED.exec(text)?.index);

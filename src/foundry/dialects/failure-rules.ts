@@ -54,6 +54,17 @@ export const RULES: readonly Rule[] = [
     }),
   },
   {
+    // Ollama, LM Studio and vLLM run a model in a process of its own.
+    pattern:
+      /runner process (?:has terminated|no longer running)|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
+    except: "load",
+    code: "INFERENCE_FAILED",
+    explain: (model, _shortName, message) => ({
+      message: `The process of ${model} ended on this request. It said: ${message}`,
+      action: "Ask for less, use another model, or look into the log of that engine.",
+    }),
+  },
+  {
     // The legacy service, also for a chat, which loads the model. The model is newer (#706).
     pattern: /failed loading model/i,
     also: /unknown value/i,

@@ -37,10 +37,12 @@ const INVALID_REQUEST =
 
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
-  const { status, message, kinds = [], retryAfterMs, body } = failure;
+  const { status, message, kinds = [], body } = failure;
   if (status < 400 && message.startsWith("redirected to ")) {
     return redirected("The service", message, status);
   }
+  const retryAfterMs =
+    failure.retryAfterMs ?? (status === 429 || status === 503 ? pauseIn(message) : null);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
   return (
     knownError({ text: message, kinds }, subject, options) ??
@@ -62,9 +64,7 @@ export function errorOfStreamEvent(
   const options = { status: status ?? 200, detail };
   return (
     knownError(words, subject, options) ??
-    (status === null && BUSY.test(words.text)
-      ? byStatus(503, cleaned(words.text), subject, options)
-      : byStatus(status, cleaned(words.text), subject, options))
+    byStatus(status ?? (BUSY.test(words.text) ? 503 : null), cleaned(words.text), subject, options)
   );
 }
 
@@ -81,6 +81,17 @@ const STATUSES: readonly (readonly [RegExp, number])[] = [
   [/invalid_?request|bad_?request|validation/i, 400],
   [/server_?error|internal/i, 500],
 ];
+
+/** The pause that a message names: `Try again in 60 seconds.` of LiteLLM, `in 1m30s` of OpenAI. */
+function pauseIn(message: string): number | null {
+  const { minutes, amount, unit } =
+    /(?:try again|retry) (?:in|after) (?:(?<minutes>\d{1,4}) ?m(?!s)(?:in(?:utes?)?)? ?)?(?:(?<amount>\d{1,6}(?:\.\d{1,6})?) ?(?<unit>ms|s))?/i.exec(
+      message,
+    )?.groups ?? {};
+  const factor = unit?.toLowerCase() === "ms" ? 1 : 1000;
+  const pauseMs = Number(minutes ?? 0) * 60_000 + Math.ceil(Number(amount ?? 0) * factor);
+  return pauseMs === 0 ? null : pauseMs;
+}
 
 /** Words of a service that has no time now, where it gives no status. */
 const BUSY =
@@ -163,14 +174,20 @@ function overflowError(
   });
 }
 
-function unauthorized({ status, retryAfterMs }: Options): FoundryError {
-  const shown = status < 400 ? "" : ` (HTTP ${status})`;
+const shownStatus = ({ status }: Options): string => (status < 400 ? "" : ` (HTTP ${status})`);
+
+function unauthorized(options: Options): FoundryError {
+  const { status, retryAfterMs } = options;
   // Without the message as detail: it may quote the key, which must not reach an error or the log.
-  return new FoundryError("UNAUTHORIZED", `The service refused the credentials${shown}.`, {
-    status,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS.",
-  });
+  return new FoundryError(
+    "UNAUTHORIZED",
+    `The service refused the credentials${shownStatus(options)}.`,
+    {
+      status,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS.",
+    },
+  );
 }
 
 /** An empty message, or only the name of the status. */
@@ -187,14 +204,18 @@ function byStatus(
   const quoted = NO_REASON.test(message) ? "The service gave no reason." : `It said: ${message}`;
   if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
     const { retryAfterMs } = options;
-    return new FoundryError("SERVICE_BUSY", `The service is busy (HTTP ${status}). ${quoted}`, {
-      ...options,
-      action:
-        retryAfterMs === undefined
-          ? "Try again in a while."
-          : `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`,
-      retryable: true,
-    });
+    return new FoundryError(
+      "SERVICE_BUSY",
+      `The service is busy${shownStatus(options)}. ${quoted}`,
+      {
+        ...options,
+        action:
+          retryAfterMs === undefined
+            ? "Try again in a while."
+            : `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`,
+        retryable: true,
+      },
+    );
   }
   if (status === 404 || status === 405) {
     return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
@@ -226,15 +247,11 @@ function byStatus(
       retryable: status !== null,
     });
   }
-  return new FoundryError(
-    "SERVICE_ERROR",
-    `The service failed (HTTP ${options.status}). ${quoted}`,
-    {
-      ...options,
-      action: "Try again; if it keeps failing, restart the service.",
-      retryable: status !== null,
-    },
-  );
+  return new FoundryError("SERVICE_ERROR", `The service failed${shownStatus(options)}. ${quoted}`, {
+    ...options,
+    action: "Try again; if it keeps failing, restart the service.",
+    retryable: status !== null,
+  });
 }
 
 /**

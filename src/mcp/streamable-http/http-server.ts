@@ -18,9 +18,8 @@ import {
   VERSION,
   withoutDepths,
 } from "../../lib/index.js";
-import { CallsInFlight } from "../calls-in-flight.js";
 import type { Backend } from "../request-handler.js";
-import { createServer, reporterOf } from "../server.js";
+import { CallsInFlight, createServer, reporterOf } from "../server.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError } from "./responses.js";
 import { Sessions } from "./sessions.js";

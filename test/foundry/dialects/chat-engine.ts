@@ -9,6 +9,8 @@ export interface ChatAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Send the body in pieces of one byte. */
+  readonly isBytewise?: boolean;
 }
 
 export interface ChatEngine {
@@ -50,7 +52,13 @@ export async function chatEngine(
       chats.push(body);
       const given = answer(body);
       if (given === null) return;
-      response.writeHead(given.status ?? 200, given.headers ?? {}).end(given.body);
+      response.writeHead(given.status ?? 200, given.headers ?? {});
+      if (given.isBytewise === true) {
+        for (const byte of Buffer.from(given.body)) response.write(Buffer.of(byte));
+        response.end();
+      } else {
+        response.end(given.body);
+      }
     } else if (request.url === "/v1/models") {
       response.writeHead(200, JSON_TYPE);
       response.end(JSON.stringify({ object: "list", data: [{ id: "m" }, { id: "other" }] }));

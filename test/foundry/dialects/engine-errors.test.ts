@@ -20,6 +20,11 @@ const WAYS: readonly (readonly [string, (refusal: Refusal) => ChatAnswer])[] = [
   ["whole, in a 200", (refusal) => json(bodyOf(refusal))],
   ["as an event", (refusal) => events(bodyOf(refusal))],
   [
+    "as a status, byte by byte",
+    (refusal) => ({ ...json(bodyOf(refusal), refusal.status), isBytewise: true }),
+  ],
+  ["as an event, byte by byte", (refusal) => ({ ...events(bodyOf(refusal)), isBytewise: true })],
+  [
     "as an event after the role",
     (refusal) =>
       events({ choices: [{ delta: { role: "assistant", content: "" } }] }, bodyOf(refusal)),
@@ -373,7 +378,7 @@ describeRefusals("MODEL_NOT_LOADED", [
     status: 404,
     says: "No models loaded. Please load a model in the developer page or use the 'lms load' command.",
   },
-  { engine: "LM Studio, unloaded meanwhile", status: 400, says: { error: "Model unloaded." } },
+  { engine: "LM Studio, unloaded since", status: 400, says: { error: "Model unloaded." } },
   { engine: "Lemonade", status: 400, says: { detail: "No model is loaded" } },
   { engine: "Foundry Local", status: 400, says: "Model not loaded: 'm' must be loaded before" },
   { engine: "another", status: 500, says: "Model m is not currently loaded." },
@@ -403,6 +408,26 @@ describeRefusals("UNAUTHORIZED", [
     status: 403,
     says: { error: { message: "no", type: "authentication_error" } },
   },
+]);
+
+/** ollama/ollama#9782, lmstudio-ai/lmstudio-bug-tracker#1620. */
+describeRefusals("INFERENCE_FAILED", [
+  {
+    engine: "Ollama",
+    status: 500,
+    says: "llama runner process has terminated: exit status 0xc0000409",
+  },
+  { engine: "an older Ollama", status: 500, says: "llama runner process no longer running: 2" },
+  {
+    engine: "LM Studio",
+    status: 400,
+    says: {
+      error:
+        "The model has crashed without additional information. (Exit code: 18446744072635810000)",
+    },
+  },
+  { engine: "vLLM", status: 500, says: "EngineDeadError: see the stack above" },
+  { engine: "vLLM 0.6", status: 500, says: "Engine process has died." },
 ]);
 
 describe("an unknown error inside a 200", () => {
@@ -436,6 +461,21 @@ describe("a refusal that names a pause", () => {
       retryAfterMs: 90_000,
       action: "Try again in 90 s.",
     });
+    expect(chats).toHaveLength(1);
+  });
+
+  it.each([
+    ["No deployments available for selected model, Try again in 60 seconds.", 60_000],
+    ["Rate limit reached for m. Please try again in 1m30s.", 90_000],
+    ["Rate limit reached for m. Please try again in 20.5s.", 20_500],
+    ["Too many requests, retry after 2 minutes", 120_000],
+    ["Too many requests, please try again in 11 min", 660_000],
+  ])("in its words only is sent once and said: %s", async (message, retryAfterMs) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message } }, 429));
+    const options = { retry: { retries: 3 } };
+    await expect(
+      clientOf(url, options).complete({ prompt: "Hi", model: "m" }),
+    ).rejects.toMatchObject({ code: "SERVICE_BUSY", retryAfterMs });
     expect(chats).toHaveLength(1);
   });
 

@@ -124,13 +124,33 @@ describe("a request", () => {
     "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
     "max_tokens is unsupported, use max_completion_tokens",
     "Unrecognized request argument supplied: max_tokens. Did you mean max_completion_tokens?",
-  ])("names its length max_completion_tokens where it is told to: %s", async (message) => {
+  ])("names its length max_completion_tokens where the engine asks for it: %s", async (message) => {
     const { url, chats } = await chatEngine(without("max_tokens", { error: { message } }, 400));
     const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", maxTokens: 50 });
     expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
     expect(completion.warnings).toEqual([expect.stringContaining("max_completion_tokens")]);
     expect(chats[1]).toMatchObject({ max_completion_tokens: 50 });
     expect(chats[1]).not.toHaveProperty("max_tokens");
+  });
+
+  it.each([
+    ["stream", "stream must be false"],
+    ["stream", "Only non-streaming requests are possible here."],
+    ["stream", "Streaming is not enabled for this model"],
+    ["stream", "This model does not support chat completion streaming"],
+    ["stream_options", "Additional properties are not allowed ('stream_options' was unexpected)"],
+    ["seed", "found unpermitted parameter: :seed"],
+    ["top_p", "[top_p] is not a valid parameter"],
+    [
+      "temperature",
+      "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+    ],
+    ["max_tokens", "max_tokens is deprecated in favor of max_completion_tokens"],
+  ])("is sent without %s in these words, too: %s", async (name, message) => {
+    const { url, chats } = await chatEngine(without(name, { error: { message } }, 400));
+    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(chats[1]).not.toHaveProperty(name);
   });
 
   it("is sent without several fields, each refused alone", async () => {
@@ -197,10 +217,10 @@ describe("a request", () => {
   it("says each time that a setting of the caller was left out", async () => {
     const { url } = await chatEngine(without("seed", { error: "unknown field seed" }, 400));
     const client = clientOf(url);
-    const told = [expect.stringContaining("refuses seed")];
+    const expected = [expect.stringContaining("refuses seed")];
     for (const seed of [1, 2]) {
       const { warnings } = await client.complete({ prompt: "Hi", model: "m", seed });
-      expect(warnings).toEqual(told);
+      expect(warnings).toEqual(expected);
     }
     expect((await client.complete({ prompt: "Hi", model: "m" })).warnings).toEqual([]);
   });

@@ -11,6 +11,9 @@ export interface BatchPart extends BatchResult {
 /** Further warnings are only counted. */
 const MOST_WARNINGS = 10;
 
+/** Different failures whose text is given; an engine may put another id into each. */
+const MOST_FAILURES = 5;
+
 /** How far a batch is. */
 export function batchProgress(batch: Batch): string {
   const { done, size, outage } = batch;
@@ -73,7 +76,14 @@ function failures(parts: readonly BatchPart[]): string[] {
     const { error, status } = part.state;
     if (error !== null) collect(byText, `${status}, ${failureLine(error)}`, part);
   }
-  return [...byText].map(([text, those]) => `${numbers(those)} ${text}`);
+  const all = [...byText];
+  const others = all.slice(MOST_FAILURES).flatMap(([, those]) => those);
+  return [
+    ...all.slice(0, MOST_FAILURES).map(([text, those]) => `${numbers(those)} ${text}`),
+    ...(others.length === 0
+      ? []
+      : [`${numbers(others)} failed in other ways. The structured results say how.`]),
+  ];
 }
 
 function collect(groups: Map<string, BatchPart[]>, text: string, part: BatchPart): void {
