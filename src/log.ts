@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
-import { escapeUnprintable, type LogLevel, SecretMask } from "./lib/index.js";
+import { escapeUnprintable, type LogLevel, portableJson, SecretMask } from "./lib/index.js";
 import { unblock } from "./platform/index.js";
 
 /** The part of pino that this package uses; any pino logger fits. */
@@ -164,7 +164,7 @@ const isFull = (error: unknown): boolean =>
 
 /** JSON escapes only C0 controls by itself; a terminal obeys some others, too. */
 const harmless = (line: string, secrets: SecretMask): string =>
-  `${escapeUnprintable(secrets.hide(line.trimEnd()))}\n`;
+  `${escapeUnprintable(portableJson(secrets.hide(line.trimEnd())))}\n`;
 
 /** One for the process, however many loggers there are: lines must not be cut by each other. */
 let stderrLines: StderrLines | null = null;

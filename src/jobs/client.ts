@@ -154,6 +154,18 @@ export class FoundryClient {
   }
 
   /**
+   * The ids of the completions that run on the model that a name stands for.
+   * @internal
+   */
+  async runningOn(model: string, options: CallOptions = {}): Promise<string[]> {
+    const { id } = await this.#service.whichModel(model, options);
+    return this.completions
+      .list()
+      .filter((state) => state.status === "running" && state.model === id)
+      .map((state) => state.id);
+  }
+
+  /**
    * The health of the service. Rejects only for wrong options: `problems` has what is wrong with the
    * service, each with its fix.
    */

@@ -1,7 +1,7 @@
-import leven from "leven";
 import { z } from "zod";
 import { FoundryError } from "./errors.js";
 import { LONGEST_QUOTE, MOST_ELEMENTS, MOST_MISTAKES } from "./limits.js";
+import { meantName, type OtherNames } from "./meant-name.js";
 import { printable } from "./text.js";
 
 /** How error messages name and show the checked values. */
@@ -11,7 +11,7 @@ interface Wording {
   /** Names of values that are secrets and must not be quoted. */
   readonly secrets?: ReadonlySet<string>;
   /** The names of options in other clients, each with our name. */
-  readonly otherNames?: Readonly<Record<string, string>>;
+  readonly otherNames?: OtherNames;
 }
 
 /**
@@ -27,11 +27,10 @@ export function parseArguments<T extends z.ZodType>(
   assertFewElements(given);
   const parsed = schema.safeParse(given, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const known = namesOf(schema);
-  const { issues } = parsed.error;
+  const issues = firstOfEach(parsed.error.issues);
   const problems = issues
     .slice(0, MOST_MISTAKES)
-    .map((issue) => problemOf(issue, given, known, wording));
+    .map((issue) => problemOf(issue, given, schema, wording));
   const more = issues.length - problems.length;
   const whats = problems.map(({ what }) => what);
   throw new FoundryError(
@@ -39,6 +38,17 @@ export function parseArguments<T extends z.ZodType>(
     [...whats, ...(more > 0 ? [`And ${more} more mistakes.`] : [])].join(" "),
     { action: [...new Set(problems.map(({ fix }) => fix))].join(" ") },
   );
+}
+
+/** One mistake for each value: a value of the wrong type may violate further limits. */
+function firstOfEach(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  const seen = new Set<string>();
+  return issues.filter(({ path }) => {
+    const key = path.map(String).join(".");
+    const isKnown = path.length > 0 && seen.has(key);
+    seen.add(key);
+    return !isKnown;
+  });
 }
 
 /** Rejects a list that is too long before the schema validates each of its elements. */
@@ -55,38 +65,33 @@ function assertFewElements(given: unknown): void {
   }
 }
 
-/** The known arguments, listed in the error about an unknown one. */
-const namesOf = (schema: z.ZodType): readonly string[] =>
-  schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-
-/** "Did you mean …?" for an unknown option with a similar name; else an empty text. */
-function suggestion(key: string, known: readonly string[], { noun, otherNames }: Wording): string {
-  if (noun !== "option") return "";
-  // The cost of the edit distance is the product of both lengths.
-  const word = key.slice(0, LONGEST_QUOTE).toLowerCase();
-  const distance = (name: string): number => leven(word, name.toLowerCase());
-  const [nearest] = known.toSorted((a, b) => distance(a) - distance(b));
-  const other = Object.entries(otherNames ?? {}).find(([name]) => name.toLowerCase() === word)?.[1];
-  const isNear = nearest !== undefined && distance(nearest) <= Math.max(2, nearest.length / 3);
-  const meant = other ?? (isNear ? nearest : null);
-  return meant === null ? "" : ` Did you mean ${meant}?`;
+/** The known arguments at a path, listed in the error about an unknown one. */
+function namesAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
+  const plain = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  const [key, ...rest] = path;
+  if (plain instanceof z.ZodArray && key !== undefined) return namesAt(plain.element, rest);
+  if (!(plain instanceof z.ZodObject)) return [];
+  return key === undefined ? Object.keys(plain.shape) : namesAt(plain.shape[String(key)], rest);
 }
 
 function problemOf(
   issue: z.core.$ZodIssue,
   given: unknown,
-  known: readonly string[],
+  schema: z.ZodType,
   wording: Wording,
 ): { what: string; fix: string } {
   if (issue.code === "unrecognized_keys") {
     const names = quotedNames(issue.keys);
-    const isTop = issue.path.length === 0;
-    const keys = issue.keys.slice(0, MOST_MISTAKES);
-    const meant = isTop ? keys.map((key) => suggestion(key, known, wording)).join("") : "";
-    const there = isTop && known.length > 0 ? ` There are: ${known.join(", ")}.` : "";
+    const known = namesAt(schema, issue.path);
+    const meant = issue.keys
+      .slice(0, MOST_MISTAKES)
+      .map((key) => meantName(key, known, wording.otherNames))
+      .map((name) => (name === null ? "" : ` Did you mean ${name}?`));
+    const place = issue.path.length === 0 ? "" : ` in ${issue.path.map(String).join(".")}`;
+    const there = known.length > 0 ? ` There are: ${known.join(", ")}.` : "";
     return {
-      what: `There is no ${wording.noun ?? "argument"} ${names}.`,
-      fix: `Leave ${names} out.${meant}${there}`,
+      what: `There is no ${wording.noun ?? "argument"} ${names}${place}.`,
+      fix: `Leave ${names} out.${meant.join("")}${there}`,
     };
   }
   const name = issue.path.map(String).join(".");
@@ -127,9 +132,7 @@ function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === "string") {
-    if (value.trim() === "") return "an empty text";
-  }
+  if (value === "") return "an empty string";
   const text = asText(value);
   // A lone surrogate is never shown: some JSON parsers reject it.
   const isLong = text.length > LONGEST_QUOTE;

@@ -22,6 +22,7 @@ export {
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
+export { meantName, type OtherNames } from "./meant-name.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,
@@ -42,6 +43,7 @@ export {
   escapeUnprintable,
   formatDuration,
   formatMegabytes,
+  portableJson,
   printable,
   truncate,
   withoutAnsi,

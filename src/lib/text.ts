@@ -42,6 +42,24 @@ export const escapeUnprintable = (json: string): string =>
     [...run].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
   );
 
+/** Each escape of a JSON text: a half of a surrogate pair, or any other. */
+const ESCAPES = /\\(?:u(d[89a-f][0-9a-f]{2})|.)/g;
+
+/** Line separators of JavaScript, at which some readers of lines split. */
+const SEPARATORS = /[\u2028\u2029]/g;
+
+/**
+ * A text of `JSON.stringify` for every reader of lines: each half of a surrogate pair is replaced, since
+ * not every JSON parser survives it, and U+2028 and U+2029 are escaped.
+ */
+export function portableJson(json: string): string {
+  // JSON.stringify escapes a half alone, and writes whole pairs as they are.
+  const wellFormed = json.includes("\\ud")
+    ? json.replace(ESCAPES, (whole, half) => (half === undefined ? whole : "\\ufffd"))
+    : json;
+  return wellFormed.replace(SEPARATORS, (each) => `\\u${each.charCodeAt(0).toString(16)}`);
+}
+
 /**
  * One line of a text from outside, without anything that moves a cursor, colours a terminal, begins a
  * new line or turns the direction of the text; at most `longest` UTF-16 code units.

@@ -59,6 +59,8 @@ export class ProgressReporter {
   readonly #clock: Clock;
   #tokens = 0;
   #newText = "";
+  /** The first half of a surrogate pair: its other half comes with the next text. */
+  #half = "";
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
@@ -127,7 +129,9 @@ export class ProgressReporter {
     if (this.#isIdle()) return;
     this.#tokens += 1;
     this.#waitsFor = null;
-    this.#newText += newText;
+    const text = this.#half + newText;
+    this.#half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? "";
+    this.#newText += text.slice(0, text.length - this.#half.length);
     this.#status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
     this.#wait((seconds) => `Waiting for the next token, ${seconds} s`);
     this.#work();
@@ -145,6 +149,7 @@ export class ProgressReporter {
 
   /** Sends the remaining text and ends: nothing is sent after the result. */
   finish(): void {
+    this.#newText += this.#half;
     if (this.#newText !== "") this.#notify();
     this.#isFinished = true;
     this.#cancelTimer?.();

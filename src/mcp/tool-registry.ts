@@ -52,7 +52,7 @@ const callParams = z.object({ name: z.string(), arguments: z.unknown().optional(
 
 /**
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
- * arguments silently and answers wrong ones with the raw output of zod.
+ * arguments without a warning and answers wrong ones with the raw output of zod.
  */
 export function callHandler(tools: readonly Tool[], parts: CallParts): RequestHandler {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
@@ -162,9 +162,10 @@ function reporterFor({ _meta, notify }: RequestContext, clock: Clock): ProgressR
  */
 export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; type: "object" } {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
-    // As input, only strict objects say `additionalProperties: false`.
     io: "input",
     override: ({ jsonSchema }) => {
+      // Hosts add arguments of their own, which are ignored.
+      delete jsonSchema.additionalProperties;
       dropSafeIntegerLimits(jsonSchema);
       joinNullable(jsonSchema);
     },

@@ -1,7 +1,8 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { FoundryClient } from "../jobs/index.js";
-import { type FoundryError, LONGEST_ERROR, parseArguments, truncate } from "../lib/index.js";
+import { type FoundryError, LONGEST_ERROR, truncate } from "../lib/index.js";
 import type { CallPolicy } from "./call-policy.js";
+import { hostArguments } from "./host-arguments.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 
 /** What a tool does to the world; its annotations are derived from it. */
@@ -61,10 +62,30 @@ export interface Tool {
 export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
   definition: ToolDefinition<A, R>,
 ): Tool {
+  const { result } = definition;
   return {
     ...definition,
-    call: async (given, context) =>
-      definition.handle(parseArguments(definition.arguments, given), context),
+    result: "warnings" in result.shape ? result : result.extend({ warnings: warnings.optional() }),
+    call: async (sent, context) => {
+      const { given, warnings } = hostArguments(definition.arguments, sent);
+      return withWarnings(await definition.handle(given, context), warnings);
+    },
+  };
+}
+
+const warnings = z.array(z.string());
+
+/** The same answer with further warnings, in its notes and in its structured result. */
+function withWarnings(
+  answer: ToolAnswer<Record<string, unknown>>,
+  more: readonly string[],
+): ToolAnswer<Record<string, unknown>> {
+  if (more.length === 0) return answer;
+  const own = warnings.safeParse(answer.result["warnings"]).data ?? [];
+  return {
+    ...answer,
+    notes: [...(answer.notes ?? []), ...more],
+    result: { ...answer.result, warnings: [...own, ...more] },
   };
 }
 
@@ -86,6 +107,10 @@ export function failureText(
 /** The same in one line, for a list of warnings. */
 export const failureLine = (error: FoundryError): string =>
   truncate(`${error.code}: ${error.message} ${error.action}`, LONGEST_ERROR);
+
+/** The same beside the full text: without the words of the service, which are long and were quoted there. */
+export const briefFailure = (error: FoundryError): string =>
+  failureLine(error.reworded({ message: error.message.split(" It said: ")[0] ?? error.message }));
 
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";

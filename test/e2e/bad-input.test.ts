@@ -42,17 +42,17 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "a prompt that is null",
     given: { prompt: null },
-    says: ["Invalid value for prompt: null", "a string"],
+    says: ["Neither prompt nor messages"],
   },
   {
     what: "an empty prompt",
     given: { prompt: "" },
-    says: ["Invalid value for prompt: an empty text"],
+    says: ["Invalid value for prompt: an empty string"],
   },
   {
     what: "a prompt of blanks",
     given: { prompt: " \n\t" },
-    says: ["Invalid value for prompt: an empty text"],
+    says: ['Invalid value for prompt: " \\n\\t"', "not blank"],
   },
   {
     what: "both prompt and messages",
@@ -87,9 +87,9 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for temperature: -1", "0 to 2"],
   },
   {
-    what: "a temperature as a text",
-    given: { ...hello, temperature: "0" },
-    says: ["temperature", '"0"', "a number"],
+    what: "a temperature as a word",
+    given: { ...hello, temperature: "low" },
+    says: ["temperature", '"low"', "a number"],
   },
   {
     what: "a top_p above 1",
@@ -112,12 +112,12 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for max_tokens: 1000000000000"],
   },
   { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["Invalid value for seed: -1"] },
-  { what: "stop as a text", given: { ...hello, stop: "END" }, says: ["stop", "a list of strings"] },
+  { what: "stop as a number", given: { ...hello, stop: 5 }, says: ["stop", "a list of strings"] },
   { what: "an empty stop", given: { ...hello, stop: [""] }, says: ["stop.0", "not empty"] },
   {
-    what: "an argument that does not exist",
+    what: "a misspelt argument",
     given: { ...hello, max_token: 5 },
-    says: ['"max_token"'],
+    says: ['"max_token"', "Did you mean max_tokens?"],
   },
   {
     what: "an empty model",
@@ -142,12 +142,6 @@ const MISTAKES: readonly Mistake[] = [
     tool: "load_model",
     given: { model: PROMPT_ANSWER, device: "tpu" },
     says: ["device", '"tpu"', "cpu, gpu, npu"],
-  },
-  {
-    what: "an argument for a tool without any",
-    tool: "health_check",
-    given: { verbose: true },
-    says: ['"verbose"'],
   },
 ];
 
@@ -182,7 +176,7 @@ describe("models that cannot be used", () => {
 
     expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
     expect(answer.text).toContain('There is no model "tny"');
-    expect(answer.text).toMatch(/Did you mean "[^"]+", "[^"]+", "[^"]+"\?/);
+    expect(answer.text).toContain('Did you mean "tiny"?');
   });
 
   test.for(["../../etc/passwd", "a b", "x".repeat(5000), "%00", "ü".repeat(300), ":1", "\u0000"])(

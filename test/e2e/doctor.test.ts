@@ -133,7 +133,7 @@ const TROUBLES: readonly Trouble[] = [
     what: "no model is downloaded",
     machine: { dialect: "C2", generation: "server", simulator: { models: MODELS_MISSING } },
     says: "No model is downloaded.",
-    fix: "`foundry model download phi-4-mini`",
+    fix: "`foundry model download tiny`",
   },
   {
     what: "the default model that is set is not there",

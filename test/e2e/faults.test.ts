@@ -80,13 +80,13 @@ const BREAKS: readonly Break[] = [
     what: "an error inside the stream",
     fault: { kind: "error-event", afterEvents: 6, message: "the device was lost" },
     code: "INFERENCE_FAILED",
-    status: "failed",
+    status: "interrupted",
   },
   {
     what: "nonsense inside the stream",
     fault: { kind: "garbage-sse", afterEvents: 6 },
     code: "INVALID_RESPONSE",
-    status: "failed",
+    status: "interrupted",
   },
 ];
 

@@ -252,7 +252,7 @@ test("bad input says what is wrong and what is right, and breaks nothing", async
     [get({ completion_ids: [id, "other"], from: 3 }), "INVALID_ARGUMENT", /several/],
     [get({ completion_ids: [] }), "INVALID_ARGUMENT", /1 to 50/],
     [get({ completion_ids: Array(51).fill(id) }), "INVALID_ARGUMENT", /1 to 50/],
-    [get({ completion_ids: id }), "INVALID_ARGUMENT", /completion_ids/],
+    [get({ completion_ids: 5 }), "INVALID_ARGUMENT", /a list of 1 to 50 completion_ids/],
     [get({ reply_within: 3601 }), "INVALID_ARGUMENT", /0 to 3600/],
     [ask({ reply_within: 3601 }), "INVALID_ARGUMENT", /0 to 3600/],
     [ask({ reply_within: -1 }), "INVALID_ARGUMENT", /0 to 3600/],
@@ -275,6 +275,8 @@ test("bad input says what is wrong and what is right, and breaks nothing", async
     expect(answer).toMatchObject({ isError: true, code });
     expect(answer.text).toMatch(words);
   }
+
+  expect((await get({ completion_ids: id })).text).toBe((await get({ completion_ids: [id] })).text);
 
   const some = await get({ completion_ids: [id, "nonsense", id] });
   const end = await get({ completion_ids: [id], from: ANSWER.length });

@@ -74,7 +74,7 @@ describe("a completion with a life of its own", () => {
     const { id } = completions.start({ prompt: "Tell" }).state;
     const ended = await completions.wait(id);
     expect(ended).toMatchObject({
-      status: "failed",
+      status: "interrupted",
       text: expect.stringMatching(/^A long/),
       error: { code: "INFERENCE_FAILED" },
     });
@@ -229,7 +229,7 @@ describe("an identical completion", () => {
     const { completions } = await talker({ text: "A story.", failAfterTokens: 1 });
     const { id } = completions.start({ prompt: "Tell" }).state;
     completions.detach(id);
-    await expect.poll(() => completions.list()[0]?.status).toBe("failed");
+    await expect.poll(() => completions.list()[0]?.status).toBe("interrupted");
     expect(completions.start({ prompt: "Tell" }).joined).toBe(false);
 
     const stopped = completions.start(asked("Go", 0)).state.id;

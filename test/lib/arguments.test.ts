@@ -33,11 +33,21 @@ describe("parseArguments", () => {
     );
   });
 
+  it("names one mistake of each value", () => {
+    const list = z.object({ list: z.array(z.string(), "a list").min(1, "at least one") });
+    expect(() => parseArguments(list, { list: "" })).toThrowError(
+      expect.objectContaining({
+        message: "Invalid value for list: an empty string.",
+        action: "Give list as allowed: a list.",
+      }),
+    );
+  });
+
   it("names unknown arguments", () => {
     expect(() => parseArguments(schema, { name: "a", nmae: 1, x: 2 })).toThrowError(
       expect.objectContaining({
         message: 'There is no argument "nmae", "x".',
-        action: 'Leave "nmae", "x" out. There are: count, name, deep.',
+        action: 'Leave "nmae", "x" out. Did you mean name? There are: count, name, deep.',
       }),
     );
   });
@@ -68,7 +78,8 @@ describe("parseArguments", () => {
   const circular: Record<string, unknown> = {};
   circular["self"] = circular;
   it.each([
-    ["an empty text", "  ", "an empty text"],
+    ["an empty text", "", "an empty string"],
+    ["a text of blanks", " \n", '" \\n"'],
     ["not a number", Number.NaN, "NaN"],
     ["infinity", Number.NEGATIVE_INFINITY, "-Infinity"],
     ["a bigint", 7n, "7"],

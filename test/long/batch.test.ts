@@ -53,7 +53,7 @@ test("500 items of which every tenth fails, over ten calls: each result once, in
     else if (index % 20 === 10) expect(error?.code).toBe("INFERENCE_FAILED");
     else expect(text.startsWith(`Item ${index}. and so on`)).toBe(true);
   }
-  expect(answer.counts).toMatchObject({ completed: 450, failed: 50 });
+  expect(answer.counts).toMatchObject({ completed: 450, failed: 25, interrupted: 25 });
   // What is refused before it is sent costs the device nothing, and nothing is sent twice.
   expect(simulator.requests.filter(({ path }) => path.includes("/chat/"))).toHaveLength(475);
 });

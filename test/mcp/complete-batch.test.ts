@@ -90,7 +90,7 @@ describe("complete_batch", () => {
   it("lets a bad item fail alone, in words about this item", async () => {
     const { batch, chats } = await hostOf(echo);
     const answer = await batch({
-      requests: [{ prompt: "Good." }, { prompt: "" }, "text", { prompt: "x", colour: 1 }, {}],
+      requests: [{ prompt: "Good." }, { prompt: "" }, "text", { prompt: "x", modle: "m" }, {}],
     });
     expect(answer.results.map(({ status }) => status)).toEqual([
       "completed",
@@ -98,7 +98,7 @@ describe("complete_batch", () => {
     ]);
     const { error } = answer.results[3] ?? {};
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", retryable: false });
-    expect(String(error?.["message"])).toContain('"colour"');
+    expect(String(error?.["message"])).toContain('"modle"');
     expect(answer.text).toContain("5 of 5 done, 4 failed");
     expect(chats()).toHaveLength(1);
     const texts = await batch({ prompts: ["Good.", 5, null] });
@@ -109,9 +109,8 @@ describe("complete_batch", () => {
     ["deep lists", nested(20_000)],
     ["a prompt of deep lists", { prompt: nested(20_000) }],
     ["a message with deep content", { messages: [{ role: "user", content: nested(20_000) }] }],
-    ["an unknown setting that is deep", { prompt: "x", more: nested(20_000) }],
+    ["a misspelt setting that is deep", { prompt: "x", promtp: nested(20_000) }],
     ["many unknown settings", Object.fromEntries(prompts(20_000).map((name) => [name, 1]))],
-    ["a long unknown setting", { prompt: "x", ["x".repeat(1_000_000)]: 1 }],
     ["more messages than may be", { messages: prompts(20_000) }],
     ["many odd messages", { messages: prompts(9000) }],
     ["a list", []],
@@ -127,6 +126,28 @@ describe("complete_batch", () => {
     ]);
     expect(answer.results[1]?.error).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(JSON.stringify(answer).length).toBeLessThan(8000);
+  });
+
+  it("ignores a long unknown setting of an item, in few words", async () => {
+    const { batch } = await hostOf(echo);
+    const item = { prompt: "Good.", ["x".repeat(1_000_000)]: 1 };
+    const answer = await batch({ requests: [item, item] });
+    expect(answer.counts).toMatchObject({ completed: 2 });
+    expect(String(answer.warnings)).toContain('Unknown arguments were ignored: "xxx');
+    expect(JSON.stringify(answer).length).toBeLessThan(3000);
+  });
+
+  it("names the arguments that have no effect beside batch_id", async () => {
+    const { batch } = await hostOf(echo);
+    await batch({ prompts: ["Good."], batch_id: "b", max_tokens: 50 });
+    const words =
+      "The batch already exists, so these arguments were ignored: model, max_tokens. Give them with prompts or requests to start a new batch.";
+    const settings = { max_tokens: 7, model: "talker" };
+    for (const call of [{}, { cancel: true }]) {
+      const answer = await batch({ batch_id: "b", reply_within: 5, ...settings, ...call });
+      expect(answer.warnings).toEqual([words]);
+    }
+    expect(await batch({ batch_id: "b" })).toMatchObject({ warnings: [] });
   });
 
   it.each([
@@ -278,10 +299,10 @@ describe("complete_batch", () => {
     for (const { index, status, text, error } of results) {
       if (index % 20 === 0) expect(error?.code).toBe("INVALID_ARGUMENT");
       else if (index % 20 === 10)
-        expect([status, error?.code]).toEqual(["failed", "INFERENCE_FAILED"]);
+        expect([status, error?.code]).toEqual(["interrupted", "INFERENCE_FAILED"]);
       else expect(text.startsWith(`Item ${index}. and-so-on`)).toBe(true);
     }
-    expect(answer.counts).toMatchObject({ completed: 54, failed: 6 });
+    expect(answer.counts).toMatchObject({ completed: 54, interrupted: 3, failed: 3 });
     expect(chats()).toHaveLength(57);
   });
 });

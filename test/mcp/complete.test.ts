@@ -81,7 +81,7 @@ describe("complete", () => {
     expect(textOf(answer)).toMatch(/^INFERENCE_FAILED: /);
     expect(textOf(answer)).toContain(`The text so far (incomplete):\n${partial}`);
     expect(answer.structuredContent).toMatchObject({
-      status: "failed",
+      status: "interrupted",
       warnings: expect.arrayContaining([expect.stringMatching(/^INFERENCE_FAILED: /)]),
     });
   });

@@ -142,7 +142,7 @@ describe("get_completion", () => {
     const answer = await get(host, { completion_ids: [id] });
     expect(answer.isError).toBe(true);
     expect(textOf(answer)).toMatch(/^INFERENCE_FAILED: (.|\n)*\(incomplete\):\nOne two/);
-    expect(structured(answer).completions).toMatchObject([{ status: "failed" }]);
+    expect(structured(answer).completions).toMatchObject([{ status: "interrupted" }]);
   });
 });
 
@@ -157,7 +157,9 @@ describe("get_completion for several", () => {
       completions: ids.map((id) => ({ completion_id: id, status: "completed", text: "Short." })),
       errors: [{ completion_id: "hello", code: "COMPLETION_NOT_FOUND" }],
     });
-    expect(textOf(answer)).toMatch(/^All 2 have ended\.\n\nCOMPLETION_NOT_FOUND: /);
+    expect(textOf(answer)).toMatch(
+      /^2 of 3 have ended, and 1 was not found\.\n\nCOMPLETION_NOT_FOUND: /,
+    );
     for (const id of ids) expect(textOf(answer)).toContain(`${id}, completed:\nShort.`);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { connectedHost, simulatedService, textOf } from "./host.js";
+import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js";
 
 const MODELS = [
   { id: "alpha-generic-cpu:1", loaded: true },
@@ -48,6 +48,33 @@ describe("list_models", () => {
     const { ids, result, text } = await list({ search: "no-such-model" });
     expect(ids).toEqual([]);
     expect(result.truncated).toBe(false);
-    expect(text).toContain("None of the service's 4 models fits");
+    expect(text).toContain("None of the service's 4 models fits; leave search and task out.");
+  });
+
+  it.each([
+    [
+      "matches, but is not downloaded",
+      { search: "beta" },
+      'No matching model is downloaded; filter "all" lists 1 model.',
+    ],
+    ["is for another task", { task: "embeddings" }, "leave search and task out."],
+    [
+      "matches, but is not loaded",
+      { search: "beta", filter: "loaded" },
+      'No matching model is loaded; filter "all" lists 1 model.',
+    ],
+    ["is downloaded", {}, 'No model is downloaded; filter "all" lists 2 models.'],
+    ["is loaded", { filter: "loaded" }, "No model is known to be loaded."],
+  ])("says which filter lists more where none %s", async (_, given, words) => {
+    const service = await simulatedService({
+      models: [
+        { id: "beta-generic-cpu:1", downloaded: false },
+        { id: "gamma-generic-cpu:3", downloaded: false },
+      ],
+      modelCachePath: await cacheFolder(),
+    });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const answer = await host.callTool({ name: "list_models", arguments: given });
+    expect(textOf(answer)).toContain(words);
   });
 });

@@ -43,6 +43,30 @@ describe("the progress of a call", () => {
     expect(sent.at(-1)?.progress).toBe(300);
   });
 
+  it.each([
+    ["between its halves", ["a\ud83d", "\ude00b"], ["a", "😀b"]],
+    ["before a token without text", ["a\ud83d", "", "\ude00b"], ["a", "😀b"]],
+    ["alone", ["\ud83d", "\ude00"], ["😀"]],
+    ["with another pair", ["😀\ud83d", "\ude00"], ["😀", "😀"]],
+    ["twice", ["\ud83d", "\ude00\ud83d", "\ude00"], ["😀", "😀"]],
+  ])("never splits a character that comes in two tokens: %s", async (_, tokens, messages) => {
+    const { sent, progress } = recorded();
+    for (const token of tokens) {
+      progress.token(token);
+      await vi.advanceTimersByTimeAsync(200);
+    }
+    progress.finish();
+    const texts = sent.map(({ message }) => message).filter((text) => !/[a-z] \w/.test(text));
+    expect(texts.filter((text) => !text.startsWith("Thinking"))).toEqual(messages);
+  });
+
+  it("shows at the end a half of a character whose other half never came", () => {
+    const { sent, progress } = recorded();
+    progress.token("a\ud83d");
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual(["a", "\ud83d"]);
+  });
+
   it("grows with every notification, waiting or not", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Loading phi-4-mini");

@@ -80,7 +80,7 @@ function showModels({ models }: DoctorReport, screen: Screen): void {
 
 function completionRows(completion: CompletionReport): Row[] {
   const { model, text, error, load_ms: loadMs, first_token_ms: firstMs } = completion;
-  const loaded = loadMs > 0 ? `, loaded in ${duration(loadMs)}` : "";
+  const loaded = loadMs !== null && loadMs > 0 ? `, loaded in ${duration(loadMs)}` : "";
   const first = firstMs === null ? "" : `, the first after ${duration(firstMs)}`;
   return known([
     row("Model", model === null ? null : `${model}${loaded}`),

@@ -20,7 +20,10 @@ const completionReportSchema = z.object({
   text: z.string(),
   output_tokens: z.int().nullable(),
   estimated: z.boolean().describe("Whether output_tokens is an estimate"),
-  load_ms: z.number().describe("0 where the model was in memory"),
+  load_ms: z
+    .number()
+    .nullable()
+    .describe("0 where the model was in memory; null where it was not loaded"),
   first_token_ms: z.number().nullable(),
   tokens_per_second: z.number().nullable().describe("null where the answer was too short to tell"),
   error: problemSchema.extend({ code: z.string() }).nullable(),

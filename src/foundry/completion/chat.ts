@@ -138,7 +138,8 @@ async function* open(
       } else if (next !== null) {
         shorter.push(next);
       } else {
-        throw dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
+        const { isFoundryLocal } = dialect.can;
+        throw isFoundryLocal ? await context.loader.explained(error, model) : ofOtherEngine(error);
       }
     } finally {
       // The reader may have left while a load was waited for.

@@ -48,8 +48,11 @@ export interface Completion {
   readonly model: string | null;
   readonly usage: CompletionUsage;
   readonly timing: CompletionTiming;
-  /** How often the request was sent; more than 1 where a failure before the first token was retried. */
-  readonly attempts: number;
+  /**
+   * How often the request was sent; more than 1 where a failure before the first token was retried.
+   * `null`: not sent.
+   */
+  readonly attempts: number | null;
   /** Whether the answer is one given before. */
   readonly cached: boolean;
   /** What the caller should know about this answer, each a sentence. */
@@ -65,8 +68,10 @@ export interface CompletionUsage {
 
 /** Milliseconds, and tokens per second of the generation itself. */
 export interface CompletionTiming {
-  readonly queuedMs: number;
-  readonly loadMs: number;
+  /** `null` while it waits in the queue. */
+  readonly queuedMs: number | null;
+  /** 0 where the model was loaded already; `null` before the end of a load. */
+  readonly loadMs: number | null;
   /** From the request to the first token, loading not included. */
   readonly firstTokenMs: number | null;
   readonly totalMs: number;

@@ -23,15 +23,18 @@ export class CompletionProgress {
   #usage: TokenCounts | null = null;
   /** The service's count of the prompt when it refused it. */
   #refusedInputTokens: number | null = null;
-  #attempts = 1;
+  /** `null` until the chat is requested. */
+  #attempts: number | null = null;
   #text = "";
   /** Without blanks at either end, so that reading it costs nothing however long it is. */
   #reasoning = "";
   /** Blanks after it, which belong to it as soon as a word follows. */
   #blanks = "";
   #pieces = 0;
-  #queuedMs = 0;
-  #loadMs = 0;
+  /** `null` until its turn has come. */
+  #queuedMs: number | null = null;
+  /** `null` until it is loaded. */
+  #loadMs: number | null = null;
   #askedAt: number | null = null;
   #firstTokenAt: number | null = null;
   #lastTokenAt: number | null = null;
@@ -89,6 +92,9 @@ export class CompletionProgress {
     this.#status = "running";
     this.#model = model;
     this.#askedAt = this.#now();
+    this.#attempts ??= 1;
+    this.#queuedMs ??= 0;
+    this.#loadMs ??= 0;
   }
 
   /** The completion begins again from the start, before any token. */
@@ -99,11 +105,11 @@ export class CompletionProgress {
   }
 
   waitedInQueue(milliseconds: number): void {
-    this.#queuedMs += milliseconds;
+    this.#queuedMs = (this.#queuedMs ?? 0) + milliseconds;
   }
 
   loadedIn(milliseconds: number): void {
-    this.#loadMs += milliseconds;
+    this.#loadMs = (this.#loadMs ?? 0) + milliseconds;
   }
 
   attempted(attempts: number): void {
@@ -176,8 +182,8 @@ export class CompletionProgress {
         estimated: usage === null,
       },
       timing: {
-        queuedMs: Math.round(this.#queuedMs),
-        loadMs: Math.round(this.#loadMs),
+        queuedMs: this.#status === "queued" ? null : rounded(this.#queuedMs),
+        loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
         tokensPerSecond: this.#tokensPerSecond(outputTokens),
@@ -201,6 +207,9 @@ export class CompletionProgress {
     return Math.round(((outputTokens - 1) / milliseconds) * 10_000) / 10;
   }
 }
+
+const rounded = (milliseconds: number | null): number | null =>
+  milliseconds === null ? null : Math.round(milliseconds);
 
 const roundedDifference = (from: number | null, to: number | null): number | null =>
   from === null || to === null ? null : Math.round(to - from);

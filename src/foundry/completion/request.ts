@@ -20,7 +20,7 @@ const ROLES = ["system", "user", "assistant"] as const;
 const messageSchema = z.strictObject(
   {
     role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
-    content: nonEmptyText("a string that is not empty"),
+    content: nonEmptyText("a string that is not blank"),
   },
   { error: 'an object such as {"role":"user","content":"…"}' },
 );
@@ -37,11 +37,11 @@ type FieldSchemas = {
  * {@link CompletionRequest}. The tools derive their arguments from them.
  */
 export const completionFields = {
-  prompt: nonEmptyText("a string that is not empty"),
+  prompt: nonEmptyText("a string that is not blank"),
   messages: z
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" }),
-  system: nonEmptyText("a string that is not empty"),
+  system: nonEmptyText("a string that is not blank"),
   model: nonEmptyText("an alias, a name or an id"),
   temperature: numberFrom(0, 2),
   stop: z

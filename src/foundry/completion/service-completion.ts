@@ -149,12 +149,8 @@ export class ServiceCompletion {
     const failure = toFoundryError(thrown);
     const connection = this.#connection;
     if (progress.wasAsked && !failure.neverSent) this.#mayHaveBeenSent = true;
-    const error =
-      connection === null
-        ? failure
-        : (this.#afterDeath(failure) ?? (await this.#explained(failure, connection)));
-    if (!progress.wasAsked) progress.attempted(error.attempts);
-    return error;
+    if (connection === null) return failure;
+    return this.#afterDeath(failure) ?? (await this.#explained(failure, connection));
   }
 
   /** Whether the caller begins again after a failed step. Pauses before it returns `true`. */
@@ -261,7 +257,7 @@ export class ServiceCompletion {
     if (this.#connection === null) return "failed";
     // A read time limit is never retried, so the device may still be at it: interrupted, not failed.
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
-    return this.#progress.hasStarted && BREAKS.has(error.code) ? "interrupted" : "failed";
+    return this.#progress.hasStarted ? "interrupted" : "failed";
   }
 }
 

@@ -13,7 +13,7 @@ import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { Discovery, type FoundBy, guessWarning, type Search } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";
 import { EmbeddedService } from "../embedded/index.js";
-import { CapacityCheck, ModelLoader } from "../loading/index.js";
+import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
@@ -293,25 +293,27 @@ export class CurrentService {
     const options = this.#discovery === null ? this.#options : open;
     const service = new Service(endpoint, options, this.#discovery !== null);
     const capacity = new CapacityCheck(service, this.#machine);
+    const downloader = new ModelDownloader(
+      {
+        service,
+        machine: this.#machine,
+        ...(foundBy === "embedded" ? { embedded: this.#embedded } : {}),
+        // A download goes to the models of this machine, however the service was found.
+        cli: () => this.commandLine(),
+      },
+      {
+        log: this.#options.log,
+        ...(downloadStallMs === undefined ? {} : { limits: { stallMs: downloadStallMs } }),
+      },
+    );
+    const missing = new MissingModels(service, downloader);
     return {
       service,
       foundBy,
       guessWarning: foundBy === "guess" ? guessWarning(service.endpoint) : null,
       capacity,
-      loader: new ModelLoader(service, this.#options.model, capacity),
-      downloader: new ModelDownloader(
-        {
-          service,
-          machine: this.#machine,
-          ...(foundBy === "embedded" ? { embedded: this.#embedded } : {}),
-          // A download goes to the models of this machine, however the service was found.
-          cli: () => this.commandLine(),
-        },
-        {
-          log: this.#options.log,
-          ...(downloadStallMs === undefined ? {} : { limits: { stallMs: downloadStallMs } }),
-        },
-      ),
+      loader: new ModelLoader(service, this.#options.model, missing, capacity),
+      downloader,
     };
   }
 }

@@ -160,9 +160,12 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** A download may be gigabytes, so it never starts unless requested. */
+/**
+ * A download may be gigabytes, so it never starts unless requested. `MissingModels` replaces this by
+ * what is possible on the service.
+ */
 export const downloadAdvice = (shortName: string): string =>
-  `Download it first, with load_model and download: true or with \`foundry model download ${shortName}\`: it may be gigabytes. Or choose a downloaded model from list_models.`;
+  `Download ${shortName} first, or choose a downloaded model from list_models.`;
 
 export const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

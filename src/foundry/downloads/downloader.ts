@@ -2,6 +2,7 @@ import { FoundryError, formatMegabytes, type SharedTask, SharedTasks } from "../
 import { type Logger, silentLogger } from "../../log.js";
 import { type KnownModel, modelKey } from "../models/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
+import { downloadAdvice } from "./download-advice.js";
 import { DownloadLock } from "./download-lock.js";
 import { type DownloadContext, selectDownloadMethod } from "./download-method.js";
 import { cancelled, type Stage } from "./failures.js";
@@ -56,6 +57,11 @@ export class ModelDownloader {
       if (!signal?.aborted || !(error instanceof FoundryError)) throw error;
       throw cancelled(task.waiters > 0 ? "shared" : (this.#stages.get(task) ?? "waiting"));
     }
+  }
+
+  /** How to download a model for this service, or why that is not possible: sentences for an error. */
+  advice(model: KnownModel): Promise<string> {
+    return downloadAdvice(model, this.context, this.#limits);
   }
 
   async #download(model: KnownModel, task: DownloadTask): Promise<Outcome> {

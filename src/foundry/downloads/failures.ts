@@ -36,7 +36,7 @@ export const DOWNLOAD_ADVICE: Readonly<Record<DownloadFault, DownloadAdvice>> = 
   disk_full: { action: `Free disk space, then try again. ${KEPT}`, retryable: false },
   not_in_catalog: {
     action:
-      "Choose another model from list_models; the catalog differs between versions of Foundry Local.",
+      'Choose another model: list_models with filter "all" lists those of this service. The catalog differs between versions of Foundry Local.',
     retryable: false,
   },
   unknown: { action: `Try again. ${KEPT}`, retryable: true },
@@ -117,8 +117,8 @@ const command = (model: KnownModel): string => `\`foundry model download ${short
 
 export const ofAnotherEngine = ({ id }: KnownModel): FoundryError =>
   unavailable(
-    `${id} cannot be downloaded from here: the server is no Foundry Local.`,
-    "Download it with that server's own tools.",
+    `${id} cannot be downloaded from here: the service is not Foundry Local.`,
+    "Call complete with it, which the engine may load by itself. If the engine does not have it, download it with the engine's own tools.",
   );
 
 export const onAnotherMachine = (model: KnownModel): FoundryError =>
@@ -154,7 +154,7 @@ export const withOtherCache = (model: KnownModel): FoundryError =>
 export const withOddName = (): FoundryError =>
   unavailable(
     "This model cannot be downloaded from here: its id is not one that a command line takes.",
-    "Choose another model from list_models.",
+    'Choose another model: list_models with filter "all" lists them.',
   );
 
 /** The stage of a download that a caller cancels; `shared`: other callers wait for it. */

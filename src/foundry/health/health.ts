@@ -5,6 +5,7 @@ import type { Metrics, Totals } from "../completion/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Call, Dialect, DialectName } from "../dialects/index.js";
 import type { FoundBy } from "../discovery/index.js";
+import type { ModelLoader } from "../loading/index.js";
 import {
   type HealthDetails,
   isBlockedByLoad,
@@ -20,6 +21,7 @@ import {
   listingProblems,
   movedProblem,
   narrowedAdvice,
+  needsDownload,
   oldAgentProblem,
   problemOf,
 } from "./problems.js";
@@ -120,8 +122,10 @@ async function examine({
     .wait({ signal });
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy || listing === null ? [] : listingProblems(dialect.can, listing)),
-    ...defaultProblems(loader, listing),
+    ...(isBusy || listing === null
+      ? []
+      : listingProblems(dialect.can, listing, await downloadAdvice(loader, listing))),
+    ...(await defaultProblems(loader, listing)),
     ...circuitProblems(service),
     ...(await neighbourProblems(current, connection.service, dialect)),
   ];
@@ -166,6 +170,15 @@ async function reach(
     if (searches === MOST_SEARCHES) return { connection: null, live: null };
   }
 }
+
+/** An empty text where it is not needed. */
+const downloadAdvice = async (
+  loader: ModelLoader,
+  listing: ModelListing | FoundryError,
+): Promise<string> =>
+  listing instanceof FoundryError || !needsDownload(listing)
+    ? ""
+    : loader.adviceForAny(listing.models);
 
 const hasCrashed = (live: Live | FoundryError): boolean =>
   live instanceof FoundryError && live.code === "SERVER_CRASHED";

@@ -19,13 +19,19 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
   fix: error.action,
 });
 
-const DOWNLOAD_ONE =
-  "Download one, for example with `foundry model download phi-4-mini`, or with load_model and download: true";
+/** Whether a list shows that a model has to be downloaded first. */
+export const needsDownload = ({ models }: Pick<ModelListing, "models">): boolean =>
+  models.every((model) => model.downloaded === false);
 
-/** Problems that a list of models shows. */
+/**
+ * Problems that a list of models shows.
+ *
+ * @param downloadAdvice What to do where no model is downloaded.
+ */
 export function listingProblems(
   { isFoundryLocal }: Pick<Dialect["can"], "isFoundryLocal">,
   listing: Pick<ModelListing, "models" | "warning" | "leftOut"> | FoundryError,
+  downloadAdvice: string,
 ): HealthProblem[] {
   if (listing instanceof FoundryError) return [problemOf(listing)];
   const { models, warning } = listing;
@@ -49,24 +55,21 @@ export function listingProblems(
     problems.push({
       what: "The service lists no models.",
       fix: isFoundryLocal
-        ? `${DOWNLOAD_ONE}. If that is done, check the network, which the catalog needs, and restart the service.`
-        : "Load a model in that engine, or let it serve one.",
+        ? `${downloadAdvice} If that is done, check the network, which the catalog needs, and restart the service.`
+        : downloadAdvice,
     });
-  } else if (models.length > 0 && models.every((model) => model.downloaded === false)) {
-    problems.push({
-      what: "No model is downloaded.",
-      fix: `${DOWNLOAD_ONE}.`,
-    });
+  } else if (models.length > 0 && needsDownload(listing)) {
+    problems.push({ what: "No model is downloaded.", fix: downloadAdvice });
   }
   return problems;
 }
 
-export function defaultProblems(
+export async function defaultProblems(
   loader: ModelLoader,
   listing: ModelListing | FoundryError | null,
-): HealthProblem[] {
+): Promise<HealthProblem[]> {
   if (listing === null || listing instanceof FoundryError) return [];
-  const problem = listing.models.length === 0 ? null : loader.defaultProblem(listing.models);
+  const problem = listing.models.length === 0 ? null : await loader.defaultProblem(listing.models);
   return problem === null ? [] : [problemOf(problem)];
 }
 

@@ -1,3 +1,4 @@
 export { CapacityCheck } from "./capacity-check.js";
 export { assertCanChat, ModelLoader, type ResolvedModel } from "./loader.js";
+export { MissingModels } from "./missing-model.js";
 export { unloadModel } from "./unload.js";

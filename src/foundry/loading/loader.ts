@@ -16,6 +16,7 @@ import { loadTimeout, type ModelListing, type Service, worded } from "../service
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
 import { CapacityCheck, warningsOf } from "./capacity-check.js";
+import type { MissingModels } from "./missing-model.js";
 import { SerialLoads } from "./serial-loads.js";
 
 export interface LoadOutcome {
@@ -52,6 +53,7 @@ export class ModelLoader {
   readonly #service: Service;
   readonly #defaultModel: string | undefined;
   readonly #capacity: CapacityCheck;
+  readonly #missing: MissingModels;
   readonly #serial = new SerialLoads();
   readonly #abandoned: AbandonedLoads;
   readonly #tasks = new SharedTasks<LoadOutcome, StatusUpdate>();
@@ -61,11 +63,13 @@ export class ModelLoader {
   constructor(
     service: Service,
     defaultModel: string | undefined,
+    missing: MissingModels,
     capacity = new CapacityCheck(service),
   ) {
     this.#service = service;
     this.#defaultModel = defaultModel;
     this.#capacity = capacity;
+    this.#missing = missing;
     this.#abandoned = new AbandonedLoads(service);
   }
 
@@ -104,13 +108,17 @@ export class ModelLoader {
       if (!(error instanceof FoundryError) || !error.code.startsWith("MODEL_")) throw error;
     }
     const listing = await lists.all(this.#service.patient(signal));
-    const problem = typed === undefined ? this.defaultProblem(listing.models) : null;
+    const problem = typed === undefined ? await this.defaultProblem(listing.models) : null;
     if (problem !== null) throw problem;
-    return choose(listing);
+    try {
+      return choose(listing);
+    } catch (thrown) {
+      throw await this.#missing.noneToChoose(toFoundryError(thrown), listing.models);
+    }
   }
 
   /** What is wrong with the default model that was set, by the service's list; `null` if nothing. */
-  defaultProblem(models: readonly KnownModel[]): FoundryError | null {
+  async defaultProblem(models: readonly KnownModel[]): Promise<FoundryError | null> {
     const name = this.#defaultModel;
     if (name === undefined) return null;
     const model = findModel(name, models);
@@ -131,13 +139,22 @@ export class ModelLoader {
       );
     }
     if (model.downloaded !== false) return null;
-    return new FoundryError(
+    const problem = new FoundryError(
       "MODEL_NOT_CACHED",
       `The default model that is set, "${name}", is not downloaded.`,
-      {
-        action: `Download it, with load_model and download: true or with \`foundry model download ${shortName(model)}\`, or set FOUNDRY_MODEL to a downloaded one.`,
-      },
+      { action: "Download it, or set FOUNDRY_MODEL to a downloaded one." },
     );
+    return this.#missing.explained(problem, model);
+  }
+
+  /** The same error, where it is about a missing model with advice that is possible on this service. */
+  explained(error: FoundryError, model: KnownModel): Promise<FoundryError> {
+    return this.#missing.explained(error, model);
+  }
+
+  /** What to do where no model that can chat is downloaded. */
+  adviceForAny(models: readonly KnownModel[]): Promise<string> {
+    return this.#missing.adviceForAny(models);
   }
 
   /**
@@ -213,7 +230,7 @@ export class ModelLoader {
         loadTimeout(model.id, service.loadTimeoutMs),
       );
       if (error.code === "TIMEOUT" && error.phase !== "connect") this.#abandoned.note(model);
-      throw error;
+      throw await this.explained(error, model);
     }
   }
 
@@ -257,10 +274,11 @@ function loadedAs(
   const isExact = model.version !== null && typed.toLowerCase() === model.id.toLowerCase();
   if (sibling !== undefined && !isExact) return sibling;
   if (sibling !== undefined) {
+    const withoutDevice = sibling.device === model.device ? "" : ", and leave device out";
     throw new FoundryError(
       "UNSUPPORTED_BY_SERVER",
-      `The service loads ${sibling.id} whenever ${model.name} is asked for; ${model.id} cannot be loaded over HTTP.`,
-      { action: `Use ${sibling.id}, which is loaded now.` },
+      `This service chooses the variant and the version of a model by itself: it loaded ${sibling.id} and not ${model.id}.`,
+      { action: `Use ${sibling.id}, which is loaded now${withoutDevice}.` },
     );
   }
   return null;

@@ -17,7 +17,7 @@ export interface ChosenModel {
  *
  * @param isFoundryLocal Whether models can be downloaded for the service. Default `true`.
  * @throws FoundryError `MODEL_NOT_CACHED` or, of another engine, `MODEL_NOT_FOUND` when there is none
- *   that can chat, with what to do.
+ *   that can chat.
  */
 export function chooseDefaultModel(
   models: readonly KnownModel[],
@@ -46,7 +46,7 @@ export function chooseDefaultModel(
   }
   if (!isFoundryLocal) throw noneOfEngine(models);
   throw new FoundryError("MODEL_NOT_CACHED", "No model that can chat is downloaded.", {
-    action: `Download one, with load_model and download: true or with \`foundry model download ${DEFAULT_MODEL}\`, then try again.`,
+    action: "Download one, then try again.",
   });
 }
 

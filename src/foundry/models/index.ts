@@ -1,4 +1,4 @@
-export { chooseDefaultModel } from "./default-model.js";
+export { chooseDefaultModel, DEFAULT_MODEL } from "./default-model.js";
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { type Folder, FolderWalk } from "./folder-walk.js";
 export {

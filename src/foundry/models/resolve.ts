@@ -1,13 +1,13 @@
 import leven from "leven";
 import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
-import { type Device, type KnownModel, parseModelId, shortName } from "./model.js";
+import { canChat, type Device, type KnownModel, parseModelId, shortName } from "./model.js";
 
 /**
  * Resolves what a user types (alias, name or id, in any case) to a model. Among several variants the
  * loaded one wins, then the downloaded one, then the service's own order; among versions of the same
  * variant that are equally ready, the newest.
  *
- * @throws FoundryError `MODEL_NOT_FOUND`, naming the three nearest that exist.
+ * @throws FoundryError `MODEL_NOT_FOUND`, naming similar models, or the downloaded ones.
  * @example
  * resolveModel("Phi-4-Mini", models).id; // "phi-4-mini-instruct-generic-cpu:5"
  */
@@ -93,13 +93,29 @@ function readiest(variants: readonly KnownModel[]): KnownModel | undefined {
     .sort((a, b) => (b.version ?? 0) - (a.version ?? 0))[0];
 }
 
+/** Similar names; without a similar one that can be used, the models that can be used. */
+function namesInstead(typed: string, models: readonly KnownModel[]): string {
+  const near = byDistance(typed, models)
+    .filter(({ distance }) => distance <= FARTHEST_SUGGESTION)
+    .map(({ name }) => name);
+  const usable = models.filter(({ downloaded }) => downloaded !== false);
+  const able = usable.filter((model) => canChat(model) !== false);
+  const names = [...new Set((able.length > 0 ? able : usable).map(shortName))];
+  const meant = near.length === 0 ? "" : `Did you mean ${listOf(near)}? `;
+  if (names.length === 0) return `${meant}No model is downloaded. `;
+  if (near.some((name) => names.includes(name))) return meant;
+  const isKnown = usable.every(({ downloaded }) => downloaded === true);
+  return `${meant}${isKnown ? "Downloaded" : "Available"}: ${listOf(names.slice(0, 3))}. `;
+}
+
+const listOf = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
+
 function notFound(typed: string, models: readonly KnownModel[]): FoundryError {
-  const near = nearestNames(typed, models);
   return new FoundryError("MODEL_NOT_FOUND", `There is no model "${shown(typed)}".`, {
     action:
-      near.length === 0
+      models.length === 0
         ? "The service lists no model at all: its catalog may be out of reach, so check the network. Where Foundry Local's command line is installed, `foundry model download phi-4-mini` gets one."
-        : `Did you mean ${near.map((name) => `"${name}"`).join(", ")}? list_models shows all.`,
+        : `${namesInstead(typed, models)}list_models with filter "all" lists all models.`,
   });
 }
 
@@ -120,25 +136,31 @@ function noVariantFor(
  * The three names nearest to an unknown one, by the share of characters to edit; a name that contains
  * the other is near, whatever their lengths.
  */
-export function nearestNames(typed: string, models: readonly KnownModel[]): string[] {
+export const nearestNames = (typed: string, models: readonly KnownModel[]): string[] =>
+  byDistance(typed, models).map(({ name }) => name);
+
+function byDistance(typed: string, models: readonly KnownModel[]) {
   const word = letters(typed);
   const distanceOf = (name: string): number => {
     const candidate = letters(name);
     const share = leven(word, candidate) / Math.max(word.length, candidate.length, 1);
     if (word.length > 1 && candidate.startsWith(word)) return Math.min(share, NEAR_AS_A_BEGINNING);
-    const isPart = word.length > 1 && (candidate.includes(word) || word.includes(candidate));
+    const isPart =
+      (word.length > 1 && candidate.includes(word)) ||
+      (candidate.length > 1 && word.includes(candidate));
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
   const names = [...new Set(models.slice(0, MOST_NAMES_COMPARED).map(shortName))];
   return names
     .map((name) => ({ name, distance: distanceOf(name) }))
     .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map(({ name }) => name);
+    .slice(0, 3);
 }
 
 const NEAR_AS_A_BEGINNING = 0.15;
 const NEAR_AS_A_PART = 0.25;
+/** A name with a larger share of changed characters is no misspelling. */
+const FARTHEST_SUGGESTION = 0.4;
 
 /** The letters and digits of a name: users misplace dashes and dots. */
 const letters = (name: string): string =>

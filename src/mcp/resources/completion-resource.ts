@@ -1,4 +1,5 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
+import { portableJson } from "../../lib/index.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -40,7 +41,7 @@ export function contentsOf(state: CompletionState, part: "text" | "state") {
   const stateContent = {
     uri: stateUri(id),
     mimeType: "application/json",
-    text: JSON.stringify(fieldsOf(state)),
+    text: portableJson(JSON.stringify(fieldsOf(state))),
   };
   return part === "state" ? [stateContent] : [textContent, stateContent];
 }

@@ -99,13 +99,13 @@ export const completeBatch = defineTool({
     const { client, signal, policy } = context;
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
-      return answered(batch, { deviceBusy: await batch.cancel() });
+      return answered(batch, besideId(given), { deviceBusy: await batch.cancel() });
     }
-    const batch = await batchOf(given, client.batches);
+    const { batch, warnings } = await batchOf(given, client.batches);
     await waitFor(batch, replyWithinMs(reply_within, policy), context);
     // A result is returned once, and the caller of an aborted call would not receive it.
     if (signal.aborted) throw cancelledError();
-    return answered(batch);
+    return answered(batch, warnings);
   },
 });
 
@@ -135,17 +135,28 @@ function problemOf(
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
   batches: Batches,
-): Promise<Batch> {
-  if (prompts === undefined && requests === undefined && id !== undefined) return batches.find(id);
-  const { entries, key } = await batchInputOf({ prompts, requests, settings });
+): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
+  if (prompts === undefined && requests === undefined && id !== undefined) {
+    return { batch: batches.find(id), warnings: besideId(settings) };
+  }
+  const { entries, key, warnings } = await batchInputOf({ prompts, requests, settings });
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
-  if (known === null) return batches.start(entries, { id, key });
-  if (known.key === key) return known;
+  if (known === null) return { batch: batches.start(entries, { id, key }), warnings };
+  if (known.key === key) return { batch: known, warnings };
   throw new FoundryError(
     "INVALID_ARGUMENT",
     `Batch ${JSON.stringify(known.id)} already exists with other requests or settings.`,
     { action: "Give only batch_id to continue it, or another batch_id to start a new batch." },
   );
+}
+
+/** What a call that only continues or cancels a batch cannot change. */
+function besideId({ batch_id: _id, ...others }: Readonly<Record<string, unknown>>): string[] {
+  const names = Object.keys(others).filter((name) => others[name] !== undefined);
+  if (names.length === 0) return [];
+  return [
+    `The batch already exists, so these arguments were ignored: ${names.join(", ")}. Give them with prompts or requests to start a new batch.`,
+  ];
 }
 
 async function waitFor(
@@ -176,13 +187,14 @@ async function leave(batch: Batch, how: "stop" | "detach"): Promise<void> {
 
 function answered(
   batch: Batch,
+  ignored: readonly string[],
   cancelled?: { readonly deviceBusy: boolean | null },
 ): ToolAnswer<z.output<typeof result>> {
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
   const busy =
     "The device may stay busy for a while: the service did not confirm the cancellation.";
-  const warnings = batchWarnings(parts);
+  const warnings = [...ignored, ...batchWarnings(parts)];
   return {
     text: batchText(batch, parts),
     notes: [

@@ -20,7 +20,7 @@ import {
 } from "./shared/index.js";
 
 const MOST = 50;
-const IDS_ALLOWED = `1 to ${MOST} completion_ids`;
+const IDS_ALLOWED = `a list of 1 to ${MOST} completion_ids`;
 const FROM_ALLOWED = "a whole number of characters, 0 or more";
 
 const result = z.object({

@@ -55,12 +55,16 @@ export const listModels = defineTool({
       signal,
       onStatus: (news) => progress.news(news, "Reading the list of models"),
     });
-    const fitting = listed.models.filter(
-      (model) => passes(model, filter) && isFound(model, search) && isFor(model, task),
-    );
+    const matching = listed.models.filter((model) => isFound(model, search) && isFor(model, task));
+    const fitting = matching.filter((model) => passes(model, filter));
     const models = fitting.slice(0, limit);
     const text = [
-      headline(models.length, fitting.length, listed.models.length, { filter, search, task }),
+      headline(models.length, fitting.length, {
+        filter,
+        isNarrow: search !== undefined || task !== undefined,
+        all: listed.models.length,
+        matching: matching.length,
+      }),
       ...models.map((model) => lineOf(model)),
       ...notes(models, filter, listed.warning),
       `Default model: ${listed.defaultModel ?? "none, name one"}.`,
@@ -94,23 +98,27 @@ function isFor({ task }: ModelInfo, wanted: string | undefined): boolean {
 
 interface Asked {
   readonly filter: (typeof FILTERS)[number];
-  readonly search: string | undefined;
-  readonly task: string | undefined;
+  /** With `search` or `task`. */
+  readonly isNarrow: boolean;
+  /** Models of the service. */
+  readonly all: number;
+  /** Models that match `search` and `task`, whatever the filter. */
+  readonly matching: number;
 }
 
-function headline(shown: number, fitting: number, all: number, asked: Asked): string {
-  if (shown === 0) return nothingFits(all, asked);
+function headline(shown: number, fitting: number, asked: Asked): string {
+  if (shown === 0) return nothingFits(asked);
   if (fitting === shown) return `${counted(shown)}:`;
   return `${shown} of ${counted(fitting)}; ${fitting - shown} more with a higher limit, or narrow the search:`;
 }
 
-function nothingFits(all: number, { filter, search, task }: Asked): string {
+function nothingFits({ filter, isNarrow, all, matching }: Asked): string {
   if (all === 0) return "The service lists no models; health_check reports why.";
-  const isNarrow = search !== undefined || task !== undefined;
-  const wider = isNarrow ? "leave search and task out" : 'try filter "all"';
   if (filter === "loaded" && !isNarrow) return "No model is known to be loaded.";
-  if (filter === "all" && !isNarrow) return "The service lists no models.";
-  return `None of the service's ${counted(all)} fits; ${wider}.`;
+  if (matching === 0)
+    return `None of the service's ${counted(all)} fits; leave search and task out.`;
+  const which = isNarrow ? "No matching model" : "No model";
+  return `${which} is ${filter}; filter "all" lists ${counted(matching)}.`;
 }
 
 const counted = (count: number): string => `${count} ${count === 1 ? "model" : "models"}`;

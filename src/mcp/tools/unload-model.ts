@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { completionFields } from "../../foundry/index.js";
+import { completionFields, type StatusUpdate } from "../../foundry/index.js";
+import { type FoundryError, toFoundryError } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
 
 export const unloadModel = defineTool({
@@ -24,11 +25,14 @@ export const unloadModel = defineTool({
 
   async handle({ model, force }, { client, signal, progress }) {
     progress.waiting(`Unloading ${model}`);
-    const result = await client.unloadModel(model, {
-      signal,
-      force,
-      onStatus: (news) => progress.news(news, `Unloading ${model}`),
-    });
+    const onStatus = (news: StatusUpdate): void => progress.news(news, `Unloading ${model}`);
+    const result = await client
+      .unloadModel(model, { signal, force, onStatus })
+      .catch(async (thrown: unknown) => {
+        const error = toFoundryError(thrown);
+        if (error.code !== "MODEL_BUSY") throw error;
+        throw namingUsers(error, await client.runningOn(model, { signal }));
+      });
     return {
       text:
         result.status === "unloaded"
@@ -38,3 +42,16 @@ export const unloadModel = defineTool({
     };
   },
 });
+
+/** Further completions are not named. */
+const MOST_NAMED = 5;
+
+/** The same refusal with the completions that use the model, and how to end them. */
+function namingUsers(error: FoundryError, ids: readonly string[]): FoundryError {
+  if (ids.length === 0) return error;
+  const [first] = ids;
+  const named = JSON.stringify(ids.slice(0, MOST_NAMED));
+  const which = ids.length === 1 ? `completion_id "${first}"` : `each completion_id of ${named}`;
+  const users = `To cancel, call cancel_completion with ${which}; to wait, call get_completion with completion_ids ${named}.`;
+  return error.reworded({ action: `${error.action} ${users}` });
+}

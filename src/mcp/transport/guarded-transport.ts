@@ -13,7 +13,7 @@ import {
   type Transport,
   type TransportSendOptions,
 } from "@modelcontextprotocol/server";
-import { LONGEST_ERROR, truncate } from "../../lib/index.js";
+import { hasMoreValues, jsonFrom, LONGEST_ERROR, MOST_VALUES, truncate } from "../../lib/index.js";
 import { answerOf, mistakeOf } from "./json-rpc.js";
 
 /** Requests whose params the SDK would refuse with the raw output of zod. All others are checked by us. */
@@ -70,7 +70,7 @@ export class GuardedTransport implements Transport {
   }
 
   readonly #take: NonNullable<Transport["onmessage"]> = (message, extra) => {
-    const request = isJSONRPCRequest(message) ? withoutTask(message) : null;
+    const request = isJSONRPCRequest(message) ? tolerated(message) : null;
     const mistake = request === null ? null : mistakeIn(request);
     if (request !== null && mistake !== null) {
       this.#refuse(ProtocolErrorCode.InvalidParams, mistake, request.id);
@@ -99,11 +99,21 @@ export class GuardedTransport implements Transport {
   }
 }
 
-/** The protocol wants a server without tasks to answer as if none had been asked for. */
-function withoutTask(request: JSONRPCRequest): JSONRPCRequest {
-  if (request.params?.["task"] === undefined) return request;
+/**
+ * The protocol wants a server without tasks to answer as if none had been asked for. Hosts send the
+ * arguments of a tool that has none as `null` or `[]`, and arguments as a JSON string.
+ */
+function tolerated(request: JSONRPCRequest): JSONRPCRequest {
+  if (request.params === undefined) return request;
   const { task: _task, ...params } = request.params;
-  return { ...request, params };
+  if (request.method !== "tools/call") return { ...request, params };
+  return { ...request, params: { ...params, arguments: argumentsOf(params["arguments"]) } };
+}
+
+function argumentsOf(sent: unknown): unknown {
+  if (sent === null || (Array.isArray(sent) && sent.length === 0)) return {};
+  if (typeof sent !== "string" || hasMoreValues(sent, MOST_VALUES)) return sent;
+  return jsonFrom(sent) ?? sent;
 }
 
 function mistakeIn({ method, params }: JSONRPCRequest): string | null {

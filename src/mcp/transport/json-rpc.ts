@@ -95,7 +95,8 @@ const envelopeSchema = z.looseObject(
 /** As much of a message as is needed to answer it. JSON-RPC lets a number be any, and MCP does not. */
 const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
 
-function readingOf(given: unknown): Reading {
+function readingOf(sent: unknown): Reading {
+  const given = withoutNulls(sent);
   const message = JSONRPCMessageSchema.safeParse(given);
   if (message.success) return { message: message.data };
   const withId = withIdSchema.safeParse(given).data;
@@ -114,6 +115,22 @@ function readingOf(given: unknown): Reading {
   }
   return noMessage("A request may only have jsonrpc, id, method and params", id);
 }
+
+const withParamsSchema = z.looseObject({ params: z.looseObject({}) });
+const withMetaSchema = z.looseObject({ _meta: z.looseObject({}) });
+
+/** Some hosts send `null` for each optional param. It is as absent. */
+function withoutNulls(sent: unknown): unknown {
+  const message = withParamsSchema.safeParse(sent).data;
+  if (message === undefined) return sent;
+  const params = withoutNullMembers(message.params);
+  const meta = withMetaSchema.safeParse(params).data?._meta;
+  const ownMeta = meta === undefined ? {} : { _meta: withoutNullMembers(meta) };
+  return { ...message, params: { ...params, ...ownMeta } };
+}
+
+const withoutNullMembers = (members: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null));
 
 const noMessage = (why: string | undefined, id: string | number | undefined): Reading =>
   refused(ProtocolErrorCode.InvalidRequest, `Invalid JSON-RPC 2.0 message. ${why}.`, id);

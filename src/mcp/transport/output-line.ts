@@ -1,22 +1,9 @@
 import { type JSONRPCMessage, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import { portableJson } from "../../lib/index.js";
 import { answerOf } from "./json-rpc.js";
 
-/** Each escape of a JSON text: a half of a surrogate pair, or any other. */
-const ESCAPES = /\\(?:u(d[89a-f][0-9a-f]{2})|.)/g;
-
-/**
- * A message as its line. Half a character is replaced: not every reader survives it. An answer that is
- * no JSON becomes a failure under its id, so that its caller does not wait.
- */
-export function lineOf(message: JSONRPCMessage): string {
-  const json = jsonOf(message);
-  // JSON.stringify escapes a half alone, and writes whole pairs as they are.
-  const isHalf = json.includes("\\ud");
-  const text = isHalf
-    ? json.replace(ESCAPES, (whole, half) => (half === undefined ? whole : "\\ufffd"))
-    : json;
-  return `${text}\n`;
-}
+/** A message as its line. An answer that cannot be serialized becomes a failure under its id. */
+export const lineOf = (message: JSONRPCMessage): string => `${portableJson(jsonOf(message))}\n`;
 
 function jsonOf(message: JSONRPCMessage): string {
   try {

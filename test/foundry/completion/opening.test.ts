@@ -51,7 +51,7 @@ describe("attempts", () => {
     const asked = askedOf(simulator, CHAT).length;
     const completion = await client.complete({ prompt: "Hi", model: "talker" });
     expect(completion).toMatchObject({ status: "completed", attempts: 3 });
-    expect(askedOf(simulator, CHAT)).toHaveLength(asked + completion.attempts);
+    expect(askedOf(simulator, CHAT)).toHaveLength(asked + 3);
   });
 
   it("are summed where it failed in the end, too", async () => {

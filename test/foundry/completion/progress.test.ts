@@ -12,11 +12,39 @@ describe("CompletionProgress", () => {
       finishReason: null,
       model: null,
       usage: { inputTokens: 10, outputTokens: null, estimated: true },
-      timing: { queuedMs: 0, loadMs: 0, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
-      attempts: 1,
+      timing: {
+        queuedMs: null,
+        loadMs: null,
+        firstTokenMs: null,
+        totalMs: 0,
+        tokensPerSecond: null,
+      },
+      attempts: null,
       cached: false,
       warnings: [],
     });
+  });
+
+  it("knows the time in the queue and the load as soon as each has ended", () => {
+    const progress = new CompletionProgress(35, () => 0);
+    progress.waitedInQueue(5);
+    progress.loading("m");
+    expect(progress.snapshot()).toMatchObject({
+      timing: { queuedMs: 5, loadMs: null },
+      attempts: null,
+    });
+    progress.loadedIn(7);
+    progress.asked("m");
+    expect(progress.snapshot()).toMatchObject({
+      timing: { queuedMs: 5, loadMs: 7 },
+      attempts: 1,
+    });
+  });
+
+  it("knows that nothing was loaded when the request is sent", () => {
+    const progress = new CompletionProgress(35, () => 0);
+    progress.asked("m");
+    expect(progress.snapshot().timing).toMatchObject({ queuedMs: 0, loadMs: 0 });
   });
 
   it.each([

@@ -21,22 +21,22 @@ describe("the arguments of a completion", () => {
     [
       { prompt: 7 },
       "Invalid value for prompt: 7.",
-      "Give prompt as allowed: a string that is not empty.",
+      "Give prompt as allowed: a string that is not blank.",
     ],
     [
       { prompt: null },
       "Invalid value for prompt: null.",
-      "Give prompt as allowed: a string that is not empty.",
+      "Give prompt as allowed: a string that is not blank.",
     ],
     [
       { prompt: "" },
-      "Invalid value for prompt: an empty text.",
-      "Give prompt as allowed: a string that is not empty.",
+      "Invalid value for prompt: an empty string.",
+      "Give prompt as allowed: a string that is not blank.",
     ],
     [
       { prompt: " \n\t" },
-      "Invalid value for prompt: an empty text.",
-      "Give prompt as allowed: a string that is not empty.",
+      'Invalid value for prompt: " \\n\\t".',
+      "Give prompt as allowed: a string that is not blank.",
     ],
     [
       { messages: "Hello" },
@@ -61,26 +61,26 @@ describe("the arguments of a completion", () => {
     [
       { messages: [{ role: "user" }] },
       "messages.0.content is missing.",
-      "Give messages.0.content: a string that is not empty.",
+      "Give messages.0.content: a string that is not blank.",
     ],
     [
       { messages: [{ role: "user", content: [{ type: "text", text: "x" }] }] },
       'Invalid value for messages.0.content: [{"type":"text","text":"x"}].',
-      "Give messages.0.content as allowed: a string that is not empty.",
+      "Give messages.0.content as allowed: a string that is not blank.",
     ],
     [
       { messages: [{ role: "user", content: "x", name: "u" }] },
-      'There is no argument "name".',
-      'Leave "name" out.',
+      'There is no argument "name" in messages.0.',
+      'Leave "name" out. There are: role, content.',
     ],
     [
       { prompt: "x", system: "" },
-      "Invalid value for system: an empty text.",
-      "Give system as allowed: a string that is not empty.",
+      "Invalid value for system: an empty string.",
+      "Give system as allowed: a string that is not blank.",
     ],
     [
       { prompt: "x", model: "" },
-      "Invalid value for model: an empty text.",
+      "Invalid value for model: an empty string.",
       "Give model as allowed: an alias, a name or an id.",
     ],
     [
@@ -150,7 +150,7 @@ describe("the arguments of a completion", () => {
     ],
     [
       { prompt: "x", stop: [""] },
-      "Invalid value for stop.0: an empty text.",
+      "Invalid value for stop.0: an empty string.",
       "Give stop.0 as allowed: strings that are not empty.",
     ],
     [
@@ -166,7 +166,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", max_tokens: 5 },
       'There is no argument "max_tokens".',
-      'Leave "max_tokens" out. There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP.',
+      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP.',
     ],
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },

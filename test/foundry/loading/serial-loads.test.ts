@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { StatusUpdate } from "../../../src/foundry/index.js";
 import { ModelLoader } from "../../../src/foundry/loading/loader.js";
+import { MissingModels } from "../../../src/foundry/loading/missing-model.js";
 import { serviceAt } from "../downloads/fixtures.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
@@ -107,7 +108,11 @@ describe("a name that is looked up while a model is loaded", () => {
   ] as const)("says on %s what it waits for", async (dialect, words) => {
     const simulator = await simulate({ dialect, models });
     const service = serviceAt(simulator.url);
-    const loader = new ModelLoader(service, undefined);
+    const loader = new ModelLoader(
+      service,
+      undefined,
+      new MissingModels(service, { advice: async () => "" }),
+    );
     const loading = loader.load(await loader.resolveModel("one-generic-cpu"));
     await simulator.waitFor(() => askedOf(simulator, LOADS).length > 0);
     service.forgetModels();

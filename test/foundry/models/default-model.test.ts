@@ -73,7 +73,7 @@ describe("chooseDefaultModel", () => {
     expect(() => chooseDefaultModel(models)).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_CACHED",
-        action: expect.stringContaining("foundry model download phi-4-mini"),
+        action: expect.stringContaining("Download one"),
       }),
     );
   });

@@ -92,7 +92,41 @@ describe("resolveModel", () => {
       expect.objectContaining({
         code: "MODEL_NOT_FOUND",
         message: 'There is no model "phi4-mini".',
-        action: 'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? list_models shows all.',
+        action:
+          'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? list_models with filter "all" lists all models.',
+      }),
+    );
+  });
+
+  const catalog = [
+    knownModel("phi-4-generic-cpu:1", { alias: "phi-4", downloaded: true }),
+    knownModel("qwen2.5-0.5b-generic-cpu:1", { alias: "qwen2.5-0.5b", downloaded: true }),
+    knownModel("nomic-embed-text:1", { downloaded: true }),
+    knownModel("mistral-7b-generic-cpu:1", { alias: "mistral-7b", downloaded: false }),
+  ];
+  it.each([
+    ["llama3", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
+    ["n", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
+    ["nope", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
+    ["gpt-oss-20b", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
+    ["mistral", 'Did you mean "mistral-7b"? Downloaded: "phi-4", "qwen2.5-0.5b".'],
+    ["phi4-mini", 'Did you mean "phi-4"?'],
+  ])("answers %s with what can be used", (typed, words) => {
+    expect(() => resolveModel(typed, catalog)).toThrowError(
+      expect.objectContaining({
+        action: `${words} list_models with filter "all" lists all models.`,
+      }),
+    );
+  });
+
+  it.each([
+    ["are not known to be downloaded", null, 'Available: "phi-4", "qwen2.5-0.5b".'],
+    ["are not downloaded", false, "No model is downloaded."],
+  ])("answers a name that is far from models that %s", (_, downloaded, words) => {
+    const models = catalog.map((model) => ({ ...model, downloaded }));
+    expect(() => resolveModel("nope", models.slice(0, 2))).toThrowError(
+      expect.objectContaining({
+        action: `${words} list_models with filter "all" lists all models.`,
       }),
     );
   });

@@ -37,7 +37,7 @@ describe("a batch as an iterable", () => {
       { status: "failed", text: "", error: { code: "INVALID_ARGUMENT" } },
       { status: "failed", text: "", error: { code: "INVALID_ARGUMENT" } },
       {
-        status: "failed",
+        status: "interrupted",
         text: expect.stringMatching(/^I was/),
         error: { code: "INFERENCE_FAILED" },
       },

@@ -91,7 +91,7 @@ describe("params that do not fit are refused with -32602 and a sentence that nam
     ["tools/call", undefined, "params"],
     ["tools/call", {}, "name"],
     ["tools/call", { name: 5 }, "name"],
-    ["tools/call", { name: "complete", arguments: null }, "arguments"],
+    ["tools/call", { name: "complete", arguments: 5 }, "arguments"],
     ["tools/call", { name: "complete", arguments: "Hello" }, "arguments"],
     ["tools/call", { name: "x".repeat(100_000) }, "no tool"],
     ["resources/list", { cursor: {} }, "cursor"],

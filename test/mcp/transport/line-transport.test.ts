@@ -330,6 +330,21 @@ describe("requests that are not answered yet", () => {
   });
 });
 
+describe("requests", () => {
+  it.each([
+    ["a param", '{"cursor":null,"a":1}', { a: 1 }],
+    ["_meta", '{"_meta":null,"a":1}', { a: 1 }],
+    ["a progress token", '{"_meta":{"progressToken":null}}', { _meta: {} }],
+    ["the arguments", '{"name":"x","arguments":null}', { name: "x" }],
+    ["a null within arguments", '{"arguments":{"a":null}}', { arguments: { a: null } }],
+  ])("are read without a null for an optional param: %s", async (_, params, taken) => {
+    const { input, received } = await started();
+    input.write(`{"jsonrpc":"2.0","id":1,"method":"x","params":${params}}\n`);
+    await settled();
+    expect(received).toEqual([{ jsonrpc: "2.0", id: 1, method: "x", params: taken }]);
+  });
+});
+
 describe("what leaves", () => {
   it.each<[string, string, string]>([
     ["a first half alone", "a\ud83db", "a\ufffdb"],
@@ -345,6 +360,28 @@ describe("what leaves", () => {
       { jsonrpc: "2.0", id: 1, result: { text: expected, [expected]: 1 } },
     ]);
   });
+
+  it.each(["\u2028", "\u2029", "a\u2028b\u2029c", "\r\n\u2028\u0085", "\\u2028"])(
+    "has no line separator that is not escaped: %j",
+    async (text) => {
+      const { transport, output } = await started();
+      await transport.send({ jsonrpc: "2.0", id: 1, result: { text, [text]: 1 } });
+      await transport.send({
+        jsonrpc: "2.0",
+        method: "notifications/progress",
+        params: { progressToken: 1, progress: 1, message: text },
+      });
+      await transport.send({ jsonrpc: "2.0", id: 2, error: { code: 1, message: text } });
+      const lines = String(output.read());
+      const messages = lines.trimEnd().split("\n");
+      expect(messages.map((line) => JSON.parse(line))).toMatchObject([
+        { result: { text, [text]: 1 } },
+        { params: { message: text } },
+        { error: { message: text } },
+      ]);
+      expect(lines).not.toMatch(/[\u2028\u2029]/);
+    },
+  );
 
   it("is a failure under its id where the answer is no JSON", async () => {
     const { transport, answers } = await started();

@@ -193,5 +193,5 @@ const notInCatalog = (model: KnownModel): FoundryError =>
   new FoundryError(
     "MODEL_NOT_FOUND",
     `${model.id} is not in the service's catalog, so it cannot be downloaded.`,
-    { action: "Choose a model that list_models shows." },
+    { action: 'Choose another model: list_models with filter "all" lists them.' },
   );

@@ -3,7 +3,8 @@ import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import { checkPrompt } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
-import { membersKey, parseArguments, toFoundryError } from "../../../lib/index.js";
+import { membersKey, toFoundryError } from "../../../lib/index.js";
+import { hostArguments } from "../../host-arguments.js";
 import { completionArguments, requestOf, type sharedSettings } from "./completion-arguments.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;
@@ -25,7 +26,12 @@ export interface BatchInput {
   readonly entries: readonly BatchEntry[];
   /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
   readonly key: string;
+  /** What was ignored in the items, each once. */
+  readonly warnings: readonly string[];
 }
+
+/** Different warnings about items; the later ones are left out. */
+const MOST_WARNINGS = 10;
 
 /** Yield to the event loop after this many milliseconds. */
 const PAUSE_AFTER_MS = 10;
@@ -39,15 +45,16 @@ export async function batchInputOf({
   const hash = createHash("sha256");
   hash.update(`${prompts === undefined ? "requests" : "prompts"} ${membersKey(settings)}`);
   const entries: BatchEntry[] = [];
+  const warnings = new Set<string>();
   let pausedAt = performance.now();
   for (const item of prompts ?? requests ?? []) {
     hash.update(`,${jsonOf(item)}`);
-    entries.push(entryOf(prompts === undefined ? item : { prompt: item }, settings));
+    entries.push(entryOf(prompts === undefined ? item : { prompt: item }, settings, warnings));
     if (performance.now() - pausedAt < PAUSE_AFTER_MS) continue;
     await setImmediate();
     pausedAt = performance.now();
   }
-  return { entries, key: hash.digest("base64") };
+  return { entries, key: hash.digest("base64"), warnings: [...warnings].slice(0, MOST_WARNINGS) };
 }
 
 /** A value that is nested too deep for JSON is no request. All of those count as equal. */
@@ -59,9 +66,11 @@ function jsonOf(item: unknown): string {
   }
 }
 
-function entryOf(item: unknown, settings: Settings): BatchEntry {
+function entryOf(item: unknown, settings: Settings, warnings: Set<string>): BatchEntry {
   try {
-    return requestOf({ ...settings, ...parseArguments(requestSchema, item) });
+    const { given, warnings: own } = hostArguments(requestSchema, item);
+    for (const warning of own) warnings.add(warning);
+    return requestOf({ ...settings, ...given });
   } catch (thrown) {
     return toFoundryError(thrown);
   }

@@ -23,7 +23,7 @@ export function batchProgress(batch: Batch): string {
   if (failed > 0) words.push(`${failed} failed`);
   if (counts.cancelled > 0) words.push(`${counts.cancelled} cancelled`);
   if (counts.loading > 0) words.push("loading the model");
-  if (outage !== null) words.push("waiting for Foundry Local to come back");
+  if (outage !== null) words.push("waiting for the service to come back");
   return words.join(", ");
 }
 
@@ -42,7 +42,7 @@ export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
 /** What a reader of the results must know besides. */
 export function batchNotes(batch: Batch, parts: readonly BatchPart[]): string[] {
   const { outage } = batch;
-  const gone = `Foundry Local is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
+  const gone = `The service is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
   const isCut = parts.filter(({ state }) => state.finishReason === "length");
   const cut = `Cut off at the token limit: ${numbers(isCut)}. Ask for these again with a larger max_tokens.`;
   const rests = parts.filter(({ excerpt }) => excerpt.isCut);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { COMPLETION_STATUSES, type FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../../jobs/index.js";
-import { failureLine } from "../../tool.js";
+import { briefFailure } from "../../tool.js";
 
 export const FINISH_REASONS = [
   "stop",
@@ -37,13 +37,13 @@ export const completionShape = {
     estimated: z.boolean(),
   }),
   timing: z.object({
-    queued_ms: z.number(),
-    load_ms: z.number(),
+    queued_ms: z.number().nullable(),
+    load_ms: z.number().nullable(),
     first_token_ms: z.number().nullable(),
     total_ms: z.number(),
     tokens_per_second: z.number().nullable(),
   }),
-  attempts: z.int(),
+  attempts: z.int().nullable(),
   cached: z.boolean(),
   warnings: z.array(z.string()),
 };
@@ -81,7 +81,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     },
     attempts: state.attempts,
     cached: state.cached,
-    warnings: [...state.warnings, ...(error === null ? [] : [failureLine(error)])],
+    warnings: [...state.warnings, ...(error === null ? [] : [briefFailure(error)])],
   };
 }
 

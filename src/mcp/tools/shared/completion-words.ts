@@ -86,9 +86,15 @@ export function severalText(parts: readonly Part[], missing: readonly FoundryErr
   const ids = JSON.stringify(open.map(({ state }) => state.id));
   const first =
     open.length === 0
-      ? `All ${parts.length} have ended.`
+      ? endedWords(parts.length, missing.length)
       : `Not finished: ${open.length} of ${parts.length} go on. Call get_completion with completion_ids ${ids} to wait for them.`;
   return [first, ...missing.map(failureLine), ...parts.map(partText)].join("\n\n");
+}
+
+function endedWords(ended: number, missing: number): string {
+  if (missing === 0) return `All ${ended} have ended.`;
+  const others = missing === 1 ? "1 was not found" : `${missing} were not found`;
+  return `${ended} of ${ended + missing} ${ended === 1 ? "has" : "have"} ended, and ${others}.`;
 }
 
 function partText({ state, excerpt }: Part): string {
@@ -101,7 +107,7 @@ function partText({ state, excerpt }: Part): string {
   return `${id}, ${status}:\n${answerOf(state, excerpt)}${rest}`;
 }
 
-const ASKING = "Asking Foundry Local";
+const ASKING = "Asking the service";
 
 /** Reports the progress of a completion that a call waits for. */
 export function reportEvent(event: RunEvent, progress: ProgressReporter): void {

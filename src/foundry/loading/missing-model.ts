@@ -1,0 +1,58 @@
+import type { FoundryError } from "../../lib/index.js";
+import type { ModelDownloader } from "../downloads/index.js";
+import { canChat, DEFAULT_MODEL, findModel, type KnownModel, shortName } from "../models/index.js";
+import type { Service } from "../service/index.js";
+
+/** Names of models that one advice contains. */
+const MOST_NAMES = 3;
+
+/**
+ * What to do about a model that is not downloaded. The answer depends on the service: some
+ * download over HTTP, some through the command line, and others cannot download at all.
+ */
+export class MissingModels {
+  readonly #service: Service;
+  readonly #downloader: Pick<ModelDownloader, "advice">;
+
+  constructor(service: Service, downloader: Pick<ModelDownloader, "advice">) {
+    this.#service = service;
+    this.#downloader = downloader;
+  }
+
+  /** The same error with advice that is possible on this service. */
+  async explained(error: FoundryError, model: KnownModel): Promise<FoundryError> {
+    if (error.code !== "MODEL_NOT_CACHED") return error;
+    const { models } = await this.#service.models.recent().catch(() => ({ models: [] }));
+    const others = models.filter((other) => shortName(other) !== shortName(model));
+    const action = `${await this.#downloader.advice(model)}${insteadOf(others)}`;
+    return error.reworded({ action });
+  }
+
+  /** The error of a completion without a model, where none that can chat is downloaded. */
+  async noneToChoose(error: FoundryError, models: readonly KnownModel[]): Promise<FoundryError> {
+    if (error.code !== "MODEL_NOT_CACHED") return error;
+    return error.reworded({ action: await this.adviceForAny(models) });
+  }
+
+  /** What to do where no model that can chat is downloaded. */
+  async adviceForAny(models: readonly KnownModel[]): Promise<string> {
+    const { can } = await this.#service.dialect();
+    if (!can.isFoundryLocal) {
+      return "Let the engine serve a model that can chat, with its own tools, then try again.";
+    }
+    const model =
+      findModel(DEFAULT_MODEL, models) ?? models.find((other) => canChat(other) !== false);
+    if (model !== undefined) return this.#downloader.advice(model);
+    const where = this.#service.isOnThisMachine ? "" : " on the machine of the service";
+    return `The service lists no model that load_model could download. Run \`foundry model download ${DEFAULT_MODEL}\`${where}, or download a model in the application that brought the service, then try again.`;
+  }
+}
+
+/** The downloaded models as an alternative; an empty text without any. */
+function insteadOf(models: readonly KnownModel[]): string {
+  const usable = models.filter((model) => model.downloaded === true && canChat(model) !== false);
+  const names = [...new Set(usable.map(shortName))].slice(0, MOST_NAMES);
+  if (names.length === 0) return "";
+  const which = names.length === 1 ? "the downloaded model" : "a downloaded model:";
+  return ` Or use ${which} ${names.map((name) => `"${name}"`).join(", ")}.`;
+}

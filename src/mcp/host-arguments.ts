@@ -1,0 +1,133 @@
+import { z } from "zod";
+import {
+  FoundryError,
+  hasMoreValues,
+  jsonFrom,
+  LONGEST_QUOTE,
+  MOST_MISTAKES,
+  MOST_VALUES,
+  meantName,
+  type OtherNames,
+  parseArguments,
+  quoted,
+} from "../lib/index.js";
+
+/** Arguments of a tool, and what was not taken of what the host sent. */
+export interface HostArguments<T> {
+  readonly given: T;
+  /** Each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+/** The names of other APIs for our arguments. An ignored one of these would change the answer. */
+const OTHER_NAMES: OtherNames = {
+  max_completion_tokens: "max_tokens",
+  max_new_tokens: "max_tokens",
+  max_output_tokens: "max_tokens",
+  num_predict: "max_tokens",
+  n_predict: "max_tokens",
+  model_name: "model",
+  model_id: "model",
+  stop_sequences: "stop",
+  system_prompt: "system",
+};
+
+/**
+ * Validates the arguments of a tool as hosts send them. `null` is as absent. A number, a boolean, a list
+ * or an object that came as a JSON string is taken for what it is, where no string is allowed. An unknown
+ * argument is ignored with a warning, unless it is a misspelt one.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT`
+ */
+export function hostArguments<T extends z.ZodObject>(
+  schema: T,
+  sent: unknown,
+): HostArguments<z.output<T>> {
+  const unknown = new UnknownNames();
+  const given = valueFor(schema, sent, "", unknown);
+  const warnings = unknown.ignored.size === 0 ? [] : [ignoredWords(unknown.ignored)];
+  try {
+    return { given: parseArguments(schema, given, { otherNames: OTHER_NAMES }), warnings };
+  } catch (thrown) {
+    if (!(thrown instanceof FoundryError)) throw thrown;
+    // The ignored argument may be the reason why another one is missing.
+    throw thrown.reworded({ message: [thrown.message, ...warnings].join(" ") });
+  }
+}
+
+const ignoredWords = (names: Iterable<string>): string =>
+  `Unknown arguments were ignored: ${[...names].map(quoted).join(", ")}.`;
+
+/** Unknown names that were seen. Each comparison takes time, so the later ones are not compared. */
+class UnknownNames {
+  readonly ignored = new Set<string>();
+  readonly #compared = new Map<string, boolean>();
+
+  /** Whether it is to be refused as a misspelt argument. */
+  isMisspelt(name: string, known: readonly string[]): boolean {
+    const key = `${known[0] ?? ""} ${name}`;
+    const before = this.#compared.get(key);
+    if (before !== undefined || this.#compared.size >= MOST_COMPARED) return before ?? false;
+    const isMisspelt = meantName(name, known, OTHER_NAMES) !== null;
+    this.#compared.set(key, isMisspelt);
+    return isMisspelt;
+  }
+
+  ignore(path: string): void {
+    if (this.ignored.size < MOST_MISTAKES) this.ignored.add(path);
+  }
+}
+
+/** Different unknown names in one call that are compared with the known ones. */
+const MOST_COMPARED = 100;
+
+function valueFor(schema: unknown, sent: unknown, path: string, unknown: UnknownNames): unknown {
+  const wanted = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  const value = typeof sent === "string" ? fromText(wanted, sent) : sent;
+  if (wanted instanceof z.ZodArray && Array.isArray(value)) {
+    return value.map((element) => valueFor(wanted.element, element, path, unknown));
+  }
+  if (!(wanted instanceof z.ZodObject) || !isObject(value)) return value;
+  const known = Object.keys(wanted.shape);
+  const members = Object.entries(value).flatMap(([name, member]) => {
+    const own = path === "" ? name : `${path}.${name}`;
+    if (known.includes(name)) return [[name, valueFor(wanted.shape[name], member, own, unknown)]];
+    if (member === null) return [];
+    if (unknown.isMisspelt(name, known)) return [[name, member]];
+    unknown.ignore(own);
+    return [];
+  });
+  return Object.fromEntries(members.filter(([, member]) => member !== null));
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What a JSON string stands for where the schema wants another type than a string. */
+function fromText(wanted: unknown, text: string): unknown {
+  if (wanted instanceof z.ZodNumber) {
+    const number = text.length > LONGEST_QUOTE ? undefined : jsonFrom(text);
+    return typeof number === "number" || number === null ? number : text;
+  }
+  if (wanted instanceof z.ZodBoolean) {
+    // Python writes True and False.
+    const word = text.length > LONGEST_QUOTE ? "" : text.trim().toLowerCase();
+    return word === "true" || word === "false" ? word === "true" : text;
+  }
+  if (wanted instanceof z.ZodArray) {
+    const list = bracketed(text, "[");
+    if (Array.isArray(list)) return list;
+    // A single string is a list of one, as in other APIs.
+    return wanted.element instanceof z.ZodString && text !== "" ? [text] : text;
+  }
+  if (wanted instanceof z.ZodObject) {
+    const object = bracketed(text, "{");
+    return isObject(object) ? object : text;
+  }
+  return text;
+}
+
+function bracketed(text: string, bracket: "[" | "{"): unknown {
+  if (!text.trimStart().startsWith(bracket) || hasMoreValues(text, MOST_VALUES)) return undefined;
+  return jsonFrom(text);
+}

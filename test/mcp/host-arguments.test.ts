@@ -1,0 +1,281 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { hostArguments } from "../../src/mcp/host-arguments.js";
+import { TOOLS } from "../../src/mcp/tools/index.js";
+import { batchInputOf } from "../../src/mcp/tools/shared/batch-requests.js";
+import { connectedHost, simulatedService, textOf } from "./host.js";
+
+/** Nothing listens there: the arguments are validated before anything is sent. */
+const NOWHERE = { endpoint: "http://127.0.0.1:9", retry: { retries: 0 } };
+
+function given(tool: string, sent: unknown) {
+  const schema = TOOLS.find(({ name }) => name === tool)?.arguments;
+  if (schema === undefined) throw new Error(`there is no tool ${tool}`);
+  return hostArguments(schema, sent);
+}
+
+describe("null for an optional argument", () => {
+  it.each<[string, object, object]>([
+    [
+      "complete",
+      {
+        prompt: "Hi",
+        messages: null,
+        system: null,
+        model: null,
+        max_tokens: null,
+        temperature: null,
+        top_p: null,
+        stop: null,
+        seed: null,
+        reply_within: null,
+        join: null,
+      },
+      { prompt: "Hi" },
+    ],
+    ["complete", { prompt: null, messages: null, sessionId: null }, {}],
+    [
+      "complete",
+      { messages: [{ role: "user", content: "Hi", name: null, tool_calls: null }] },
+      { messages: [{ role: "user", content: "Hi" }] },
+    ],
+    ["complete", { prompt: "Hi", max_tokens: "null" }, { prompt: "Hi" }],
+    ["get_completion", { completion_ids: null, from: null, reply_within: null }, {}],
+    [
+      "complete_batch",
+      { prompts: ["a"], requests: null, stop: null, cancel: null },
+      { prompts: ["a"] },
+    ],
+    ["list_models", { filter: null, search: null, task: null, limit: null }, {}],
+    ["load_model", { model: "m", device: null, download: null, force: null }, { model: "m" }],
+    ["unload_model", { model: "m", force: null }, { model: "m" }],
+    ["health_check", { random_string: null }, {}],
+  ])("of %s is as if it were absent: %j", (tool, sent, taken) => {
+    const read = (): unknown => given(tool, sent);
+    if (Object.keys(taken).length === 0 && tool === "complete") {
+      expect(read).toThrow("Neither prompt nor messages came");
+    } else {
+      expect(read()).toEqual({ given: taken, warnings: [] });
+    }
+  });
+
+  it.each(["cancel_completion", "load_model", "unload_model"])(
+    "of %s that is required is a missing argument",
+    (tool) => {
+      const name = tool === "cancel_completion" ? "completion_id" : "model";
+      expect(() => given(tool, { [name]: null })).toThrow(`${name} is missing.`);
+    },
+  );
+
+  it("is absent in an item of a batch", async () => {
+    const { entries } = await batchInputOf({
+      requests: [{ prompt: "Hi", messages: null, seed: null }],
+      settings: {},
+    });
+    expect(entries).toEqual([{ prompt: "Hi", maxTokens: undefined, topP: undefined }]);
+  });
+
+  it.each([null, [], "{}", undefined])("as all arguments, or %j, is no argument", async (sent) => {
+    const { host } = await connectedHost(NOWHERE);
+    const params = { name: "health_check", arguments: sent };
+    const answer = await host.request({ method: "tools/call", params }, z.looseObject({}));
+    expect(answer).toMatchObject({ structuredContent: { status: "unavailable" } });
+  });
+});
+
+describe("a value that came as a JSON string", () => {
+  it.each<[string, object, object]>([
+    ["complete", { max_tokens: "100" }, { max_tokens: 100 }],
+    ["complete", { temperature: "0.2", top_p: " 1 " }, { temperature: 0.2, top_p: 1 }],
+    ["complete", { seed: "7", reply_within: "4.5e1" }, { seed: 7, reply_within: 45 }],
+    ["complete", { join: "false" }, { join: false }],
+    ["complete", { join: "True" }, { join: true }],
+    ["complete", { stop: '["a","b"]' }, { stop: ["a", "b"] }],
+    ["complete", { stop: "\n" }, { stop: ["\n"] }],
+    ["complete", { stop: "[" }, { stop: ["["] }],
+    ["get_completion", { completion_ids: '["c-1","c-2"]' }, { completion_ids: ["c-1", "c-2"] }],
+    ["get_completion", { completion_ids: "c-1", from: "5" }, { completion_ids: ["c-1"], from: 5 }],
+    ["complete_batch", { prompts: '["a","b"]' }, { prompts: ["a", "b"] }],
+    ["complete_batch", { requests: '[{"prompt":"a"}]' }, { requests: [{ prompt: "a" }] }],
+    ["complete_batch", { batch_id: "b-1", cancel: "true" }, { batch_id: "b-1", cancel: true }],
+    ["list_models", { limit: "5" }, { limit: 5 }],
+    ["load_model", { model: "m", download: "true" }, { model: "m", download: true }],
+    ["unload_model", { model: "m", force: "false" }, { model: "m", force: false }],
+  ])("of %s is taken for what it is: %j", (tool, sent, taken) => {
+    const prompt = tool === "complete" ? { prompt: "Hi" } : {};
+    expect(given(tool, { ...prompt, ...sent }).given).toEqual({ ...prompt, ...taken });
+  });
+
+  it.each<[string, unknown]>([
+    ["a list", '[{"role":"user","content":"Hi"}]'],
+    ["a list with blanks", ' \n[{"role":"user","content":"Hi"}]\n'],
+    ["a list of strings of messages", ['{"role":"user","content":"Hi"}']],
+  ])("is read in messages: %s", (_, messages) => {
+    const taken = [{ role: "user", content: "Hi" }];
+    expect(given("complete", { messages }).given).toEqual({ messages: taken });
+  });
+
+  it("is read in the items of a batch", async () => {
+    const requests = ['{"prompt":"a","max_tokens":"5","stop":"x"}'];
+    const { entries } = await batchInputOf({ requests, settings: {} });
+    expect(entries).toEqual([{ prompt: "a", stop: ["x"], maxTokens: 5, topP: undefined }]);
+  });
+
+  it.each(["123", "true", "null", '["a"]', '{"prompt":"x"}', "0.5"])(
+    "stays a string where a string is allowed: %s",
+    (text) => {
+      expect(given("complete", { prompt: text, system: text, model: text }).given).toEqual({
+        prompt: text,
+        system: text,
+        model: text,
+      });
+      expect(given("list_models", { search: text }).given).toEqual({ search: text });
+    },
+  );
+
+  it.each<[string, object, string]>([
+    ["a word", { max_tokens: "many" }, 'Invalid value for max_tokens: "many"'],
+    ["a number and more", { max_tokens: "100 tokens" }, "Invalid value for max_tokens"],
+    ["too large a number", { temperature: "9" }, "Invalid value for temperature: 9"],
+    ["an empty string", { max_tokens: "" }, "Invalid value for max_tokens: an empty string"],
+    ["a number for a boolean", { join: "1" }, 'Invalid value for join: "1"'],
+    ["an empty string for a list", { stop: "" }, "Invalid value for stop: an empty string"],
+    ["half a list", { messages: '[{"role":' }, "Invalid value for messages"],
+    ["an object for a list", { messages: '{"role":"user"}' }, "Invalid value for messages"],
+    [
+      "more values than a message may have",
+      { messages: `[${"0,".repeat(600_000)}0]` },
+      "Invalid value for messages",
+    ],
+  ])("that is none is refused: %s", (_, sent, words) => {
+    expect(() => given("complete", { prompt: "Hi", ...sent })).toThrow(words);
+  });
+
+  it("of one id that no list was made of is refused with the word list", () => {
+    expect(() => given("get_completion", { completion_ids: 5 })).toThrow(
+      expect.objectContaining({
+        action: "Give completion_ids as allowed: a list of 1 to 50 completion_ids.",
+      }),
+    );
+  });
+});
+
+describe("an argument that a host adds", () => {
+  it.each([
+    "toolCallId",
+    "tool_call_id",
+    "sessionId",
+    "session_id",
+    "random_string",
+    "_meta",
+    "dummy",
+    "action",
+    "chatInput",
+    "signal",
+    "run_manager",
+    "config",
+    "requestId",
+    "thread_id",
+    "kwargs",
+    "stream",
+    "top_k",
+    "user",
+    "__proto__",
+  ])("is ignored with a warning by every tool: %s", (name) => {
+    const own: Readonly<Record<string, object>> = {
+      complete: { prompt: "Hi" },
+      cancel_completion: { completion_id: "c-1" },
+      complete_batch: { prompts: ["Hi"] },
+      load_model: { model: "m" },
+      unload_model: { model: "m" },
+    };
+    for (const tool of TOOLS) {
+      const sent = JSON.parse(`{"${name}":"x"}`);
+      const all = Object.assign(sent, own[tool.name]);
+      const warnings = [`Unknown arguments were ignored: "${name}".`];
+      expect(given(tool.name, all)).toEqual({ given: own[tool.name] ?? {}, warnings });
+    }
+  });
+
+  it.each<[string, object, string]>([
+    ["complete", { prompt: "Hi", maxTokens: 5 }, "max_tokens"],
+    ["complete", { prompt: "Hi", max_token: 5 }, "max_tokens"],
+    ["complete", { prompt: "Hi", "max-tokens": 5 }, "max_tokens"],
+    ["complete", { prompt: "Hi", max_completion_tokens: 5 }, "max_tokens"],
+    ["complete", { promt: "Hi" }, "prompt"],
+    ["complete", { pormpt: "Hi" }, "prompt"],
+    ["complete", { Prompt: "Hi" }, "prompt"],
+    ["complete", { prompts: "Hi" }, "prompt"],
+    ["complete", { message: [] }, "messages"],
+    ["complete", { prompt: "Hi", tempreature: 0 }, "temperature"],
+    ["complete", { prompt: "Hi", modelName: "m" }, "model"],
+    ["complete", { prompt: "Hi", systemPrompt: "x" }, "system"],
+    ["get_completion", { completionIds: ["c-1"] }, "completion_ids"],
+    ["get_completion", { completion_id: "c-1" }, "completion_ids"],
+    ["cancel_completion", { completionId: "c-1" }, "completion_id"],
+    ["complete_batch", { prompt: ["Hi"] }, "prompts"],
+    ["complete_batch", { batchId: "b-1" }, "batch_id"],
+    ["load_model", { model: "m", downlaod: true }, "download"],
+    ["unload_model", { model_id: "m" }, "model"],
+    ["list_models", { Filter: "all" }, "filter"],
+  ])("is refused where it is a misspelt one: %s with %j", (tool, sent, meant) => {
+    expect(() => given(tool, sent)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining("There is no argument"),
+        action: expect.stringContaining(`Did you mean ${meant}?`),
+      }),
+    );
+  });
+
+  it("is ignored in messages, and named with its place", () => {
+    const messages = [{ role: "user", content: "Hi", id: "msg_1", type: "message" }];
+    expect(given("complete", { messages }).warnings).toEqual([
+      'Unknown arguments were ignored: "messages.id", "messages.type".',
+    ]);
+    expect(() => given("complete", { messages: [{ role: "user", contents: "Hi" }] })).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining('There is no argument "contents" in messages.0.'),
+        action: expect.stringContaining("Did you mean content?"),
+      }),
+    );
+  });
+
+  it("is named where another argument is missing", () => {
+    expect(() => given("complete", { query: "Hi" })).toThrow(
+      'Neither prompt nor messages came, but a completion needs one of them. Unknown arguments were ignored: "query".',
+    );
+  });
+
+  it("is named in the text and in the warnings of a result", async () => {
+    const service = await simulatedService({ dialect: "openai" });
+    const { host } = await connectedHost({ endpoint: service.url });
+    await host.listTools();
+    const words = 'Unknown arguments were ignored: "toolCallId".';
+    const added = { toolCallId: "x" };
+    for (const [name, own] of [
+      ["complete", { prompt: "Hi", model: "phi-4-mini" }],
+      ["complete_batch", { prompts: ["Hi"], model: "phi-4-mini" }],
+      ["complete_batch", { requests: [{ prompt: "Hi", model: "phi-4-mini", ...added }] }],
+      ["list_models", {}],
+      ["get_completion", {}],
+      ["health_check", {}],
+    ] as const) {
+      const isInItem = "requests" in own;
+      const answer = await host.callTool({
+        name,
+        arguments: isInItem ? own : { ...own, ...added },
+      });
+      expect(answer.structuredContent).toMatchObject({ warnings: [words] });
+      expect(answer.content).toContainEqual({ type: "text", text: `Note: ${words}` });
+      expect(answer.isError).toBeFalsy();
+    }
+    expect(textOf(await host.callTool({ name: "health_check" }))).not.toContain("ignored");
+  });
+
+  it("costs little time where there are very many", () => {
+    const names = Array.from({ length: 200_000 }, (_, n) => [`${n}${"x".repeat(50)}`, 1]);
+    const { warnings } = given("complete", { prompt: "Hi", ...Object.fromEntries(names) });
+    expect(warnings.join("").length).toBeLessThan(1000);
+  });
+});
