@@ -17,6 +17,8 @@ export type {
   UnloadOptions,
   UnloadResult,
 } from "./calls.js";
+/** @internal For `jobs`, which runs it. */
+export type { ServiceCompletion } from "./completion/index.js";
 export {
   COMPLETION_STATUSES,
   type Completion,
@@ -26,7 +28,6 @@ export {
   type CompletionTiming,
   type CompletionUsage,
   type HealthTotals,
-  type ServiceCompletion,
 } from "./completion/index.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";

@@ -127,6 +127,8 @@ export class Connection {
   readonly client: Client;
   /** The other side has said that it ends this connection with its answer. */
   isEnding = false;
+  /** A request was sent, and the head of its answer has not come. */
+  isHeadAwaited = false;
   #opening: Socket | null = null;
 
   constructor(origin: string, connectMs: number, onDropped: () => void) {
@@ -172,6 +174,7 @@ export class Connection {
         isDropped = true;
       };
       socket.once("end", dropped).once("error", dropped);
+      skipContinue(socket, () => this.isHeadAwaited);
       callback(null, socket);
     });
     // Stays for the life of the socket: one without any error listener would end the process.
@@ -197,4 +200,32 @@ function openTls({ hostname, port, servername }: buildConnector.Options): Socket
     servername: name,
     ALPNProtocols: ["http/1.1"],
   }).setNoDelay(true);
+}
+
+/**
+ * Passes over `100 Continue`, which some servers send unasked. undici ends the connection at one that
+ * it did not ask for.
+ */
+function skipContinue(socket: Socket, isHeadAwaited: () => boolean): void {
+  const read = socket.read.bind(socket);
+  socket.read = (size?: number) => {
+    for (;;) {
+      const chunk: unknown = read(size);
+      if (!Buffer.isBuffer(chunk) || !isHeadAwaited()) return chunk;
+      const rest = behindContinue(chunk);
+      if (rest.length > 0) return rest;
+    }
+  };
+}
+
+const CONTINUE = /^HTTP\/1\.\d 100[ \r]/;
+
+function behindContinue(chunk: Buffer): Buffer {
+  let rest = chunk;
+  while (CONTINUE.test(rest.toString("latin1", 0, 16))) {
+    const end = rest.indexOf("\r\n\r\n");
+    if (end === -1) break;
+    rest = rest.subarray(end + 4);
+  }
+  return rest;
 }

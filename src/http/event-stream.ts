@@ -1,13 +1,11 @@
 import {
   cancelledError,
   FoundryError,
-  jsonFrom,
   MAX_CHARACTERS_AHEAD,
   MAX_EVENTS_AHEAD,
   MAX_IDLE_STREAM_BYTES,
   toFoundryError,
 } from "../lib/index.js";
-import { readBody } from "./body.js";
 import type { CallScope } from "./call-scope.js";
 import { isHtml } from "./error-text.js";
 import type { Exchange, Head } from "./exchange.js";
@@ -149,17 +147,16 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   }
 
   async *#readEvents(): AsyncGenerator<StreamEvent, void, undefined> {
-    const { exchange, head, maxBytes, baseUrl } = this.#source;
+    const { head, maxBytes, baseUrl } = this.#source;
+    // Engines and proxies leave the type out or send a wrong one, so the body decides.
+    const unread = yield* readEvents(this.#chunks(), maxBytes);
+    if (unread === null) return;
     const contentType = head.headers["content-type"] ?? "";
-    // `includes`: C2 sends the header twice, which arrives as `text/event-stream, text/event-stream`.
-    if (contentType.includes("text/event-stream")) {
-      yield* readEvents(this.#chunks(), maxBytes);
-      return;
-    }
-    const body = await readBody(exchange, maxBytes, () => {});
-    // An engine that does not stream answers in one piece, which reads as a stream of one event.
-    if (jsonFrom(body) === undefined) throw invalidStream(baseUrl, kindOf(body, contentType));
-    yield { data: body, event: null };
+    if (unread === "" && contentType.includes("text/event-stream")) return;
+    const kind = kindOf(unread, contentType);
+    if (kind !== "words") throw invalidStream(baseUrl, kind);
+    // Words in place of an answer: what they mean is known to the caller.
+    yield { data: unread, event: null };
   }
 
   /** Comments and lines without an end bring no event, so bytes are counted here. */
@@ -175,7 +172,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
 function kindOf(body: string, contentType: string): string {
   if (body.trim() === "") return "an empty answer";
   if (isHtml(body, contentType)) return "an HTML page";
-  return /^\s*[{[]/.test(body) ? "half a JSON" : "text";
+  return /^\s*[{[]/.test(body) ? "half a JSON" : "words";
 }
 
 function nothingInIt(baseUrl: string): FoundryError {

@@ -7,6 +7,7 @@ import {
 } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 import type { Lease } from "./connections.js";
+import { decompressed } from "./content-encoding.js";
 import { networkError, timeoutError } from "./failure.js";
 import type { PhaseLimits } from "./types.js";
 import type { WireRequest } from "./wire-request.js";
@@ -51,6 +52,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   readonly #chunks: Uint8Array[] = [];
   #unread = 0;
   #status: number | null = null;
+  #encoding = "";
   #controller: Dispatcher.DispatchController | null = null;
   #failure: (() => FoundryError) | null = null;
   #isOver = false;
@@ -77,14 +79,17 @@ export class Exchange implements AsyncIterable<Uint8Array> {
       {
         onRequestStart: (controller) => {
           this.#controller = controller;
+          connection.isHeadAwaited = true;
           sent.resolve();
           this.#startLimits();
         },
         onResponseStart: (_controller, status, headers, statusText) => {
           if (this.#isOver || status < 200) return;
           this.#status = status;
+          connection.isHeadAwaited = false;
           if (!options.isStream) this.relax();
           const answer = { status, statusText: statusText ?? "", headers: joined(headers) };
+          this.#encoding = answer.headers["content-encoding"] ?? "";
           connection.isEnding = /\bclose\b/i.test(answer.headers["connection"] ?? "");
           options.onHead(answer);
           head.resolve(answer);
@@ -126,7 +131,12 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     clearTimeout(this.#phaseTimer);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+  /** The body as it was before it was compressed; known once the head is. */
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    return decompressed(this.#received(), this.#encoding);
+  }
+
+  async *#received(): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {

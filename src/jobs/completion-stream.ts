@@ -32,7 +32,7 @@ export interface CompletionStreamParts {
  * is being waited for. It begins when it is first iterated. At any time, also after a failure,
  * {@link CompletionStream.snapshot} returns the completion so far.
  */
-export class CompletionStream implements OpenedCompletion {
+export class CompletionStream implements AsyncIterable<CompletionEvent> {
   readonly #parts: CompletionStreamParts;
   readonly #events: AsyncGenerator<CompletionEvent, void>;
 

@@ -104,6 +104,8 @@ export const STREAM_BYTES_PER_TURN = 256 * 1024;
 export const CHUNK_OVERHEAD_BYTES = 64;
 /** Text and thinking of one completion: two million tokens, which fit into no context. */
 export const MAX_COMPLETION_CHARACTERS = 8 * 1024 * 1024;
+/** How long after its `finish_reason` a stream may take for its counts and `[DONE]`. */
+export const COUNTS_AFTER_END_MS = 1000;
 /**
  * How far an answer may be above `max_tokens` before it is cut off. A piece of a stream is one token or
  * more on all known services; engines that send letter by letter are allowed for.

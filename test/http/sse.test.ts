@@ -33,6 +33,8 @@ const S_CHUNK =
   '"IsDelta":false,"Successful":true,"HttpStatusCode":0,"object":"chat.completion.chunk"}';
 const USAGE = '{"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":3,"total_tokens":15}}';
 const FAILED = '{"error":{"code":null,"message":"token generation failed","type":"server_error"}}';
+const BUSY = '{"error":{"code":400,"message":"the request exceeds the context {size}"}}';
+const PRETTY = '{\n  "choices": [\n    {\n      "text": "}]"\n    }\n  ],\n\n  "n": null\n}';
 const EMOJI = '{"choices":[{"delta":{"content":"Grüße 👩‍👩‍👧 – 你好 🎉"}}]}';
 
 /** One of each kind of stream that services send, and what is in it. */
@@ -93,6 +95,59 @@ const STREAMS: Record<string, { text: string; events: StreamEvent[] }> = {
     text: 'data: {"a":1}\n\ndata: {"b":"🎉"}\r\n',
     events: [event('{"a":1}'), event('{"b":"🎉"}')],
   },
+  "no blank line between events": {
+    text: `data: ${S_CHUNK}\ndata: ${USAGE}\ndata: [DONE]\n`,
+    events: [event(S_CHUNK), event(USAGE), event("[DONE]")],
+  },
+  "no line break between events": {
+    text: 'data: {"a":1}{"b":[2]} [DONE]',
+    events: [event('{"a":1}'), event('{"b":[2]}'), event("[DONE]")],
+  },
+  "empty data, comments and other fields around events": {
+    text: 'data:\n\ndata: \n\n: ping\n\nretry: 3\n\nid: 7\n\nid\n\nevent: a\n\ndata: {"a":1}\n\ndata\n\n',
+    events: [event('{"a":1}')],
+  },
+  "events that a proxy has framed once more": {
+    text: 'data: data: {"a":1}\n\ndata: data: [DONE]\n\n',
+    events: [event('{"a":1}'), event("[DONE]")],
+  },
+  "an indented line": { text: '  data: {"a":1}\n\n', events: [event('{"a":1}')] },
+  "a JSON for each line": {
+    text: '{"a":1}\n{"b":[2]}\r\n\n{"c":{}}',
+    events: [event('{"a":1}'), event('{"b":[2]}'), event('{"c":{}}')],
+  },
+  "one JSON document on many lines": {
+    text: `\n\n${PRETTY}\n`,
+    events: [event(PRETTY.replaceAll("\n", "").replace(/ {2,}/g, ""))],
+  },
+  "an error as a field of its own": {
+    text: `error: ${BUSY.slice(9, -1)}\n\ndata: [DONE]\n\n`,
+    events: [event(BUSY, "error"), event("[DONE]")],
+  },
+  "an error in words as a field of its own": {
+    text: "error: out of {memory}\n\n",
+    events: [event('{"error":"out of {memory}"}', "error")],
+  },
+  "an error without data:": {
+    text: `data: {"a":1}\n\n${BUSY}\n\ndata: [DONE]\n\n`,
+    events: [event('{"a":1}'), event(BUSY), event("[DONE]")],
+  },
+  "half a JSON without data:": {
+    text: '{"error":{"mess\n\ndata: {"a":1}\n\n',
+    events: [event('{"a":1}')],
+  },
+  "a sentence that begins with a bracket": {
+    text: "[x] is {no} JSON\n\ndata: [x] is {no} JSON\n\n",
+    events: [event("[x] is {no} JSON")],
+  },
+  "half a JSON, then another event": {
+    text: 'data: {"a":\n\ndata: {"b":1}\n\n',
+    events: [event('{"a":'), event('{"b":1}')],
+  },
+  "JSON on several data lines": {
+    text: 'data: {"a":\ndata: [1,\ndata: 2]}\n\n',
+    events: [event('{"a":[1,2]}')],
+  },
   "an end in the middle of an event": {
     text: 'data: {"a":1}\n\ndata: {"b":"ha',
     events: [event('{"a":1}')],
@@ -141,6 +196,26 @@ describe("the event reader", () => {
     }
     const events = readEvents(chunks(), 100);
     expect(await events.next()).toEqual({ done: false, value: event("1") });
+  });
+
+  it("hands on a whole JSON before its line has ended", async () => {
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      yield utf8.encode('data: {"a":1}');
+      await new Promise(() => {});
+    }
+    const events = readEvents(chunks(), 100);
+    expect(await events.next()).toEqual({ done: false, value: event('{"a":1}') });
+  });
+
+  it.each([
+    ["plain words", "Internal\nServer Error"],
+    ["a page", '<html>\n{"a":1}\ndata: {"a":1}\n</html>'],
+    ["half a JSON", '{"a": [1,'],
+    ["half an event", 'data: {"a": [1,'],
+  ])("gives back the beginning of a body that is %s", async (_what, body) => {
+    const events = readEvents(inChunks([utf8.encode(body)]), 1e6);
+    const unread = body.replace(/^data: /, "");
+    expect(await events.next()).toEqual({ done: true, value: unread });
   });
 
   it("replaces bytes that are not UTF-8 instead of failing", async () => {

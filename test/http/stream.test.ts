@@ -114,7 +114,6 @@ describe("a stream", () => {
     ["an HTML page", "application/json", "<!doctype html><p>x"],
     ["an empty answer", "application/json", " \n"],
     ["half a JSON", "application/json", '{"choices":[{"mess'],
-    ["text", "text/plain", "hello"],
     ["an empty stream", "text/event-stream", ": keep-alive\n\n"],
   ])("that is %s is an invalid answer, in words and without markup", async (what, type, body) => {
     let count = 0;

@@ -55,7 +55,7 @@ async function killedInTheMiddle(
     const [whole, broken] = ends.sort((a, b) => Number(a.words !== "") - Number(b.words !== ""));
     expect(whole?.completion).toMatchObject({ status: "completed", finishReason: "length" });
     expect(broken?.completion).toMatchObject({ status: "interrupted" });
-    expect(broken?.completion.text).toContain("The sea");
+    expect(broken?.completion.text).toMatch(/^The/);
     expect(broken?.words).toContain("Id of the request in the service's log");
   } finally {
     await client.close();

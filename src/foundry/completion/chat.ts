@@ -20,7 +20,8 @@ import type { OnStatus } from "../status.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import { believed, type Shortening, shortening } from "./shortening.js";
-import { type Piece, StopCutter, ThinkingSplitter } from "./text-filters.js";
+import { StopCutter } from "./text-filters.js";
+import { type Piece, ThinkingSplitter } from "./thinking.js";
 import { whileLoading } from "./while-loading.js";
 
 /** A completion on the service that runs it. */
@@ -214,6 +215,7 @@ async function* receive(
         warnAboutOverrun(dialect, progress);
         break;
       }
+      if (news.type === "warning") progress.warn(news.warning);
       if (news.type === "usage") progress.counted(news.usage);
       if (news.type === "reasoning") splitter.thinkingCameApart();
       if (news.type === "finish") {
@@ -240,6 +242,10 @@ async function* receive(
   }
   yield* take(splitter.end());
   yield* addText(cutter.end());
+  if (progress.isOnlyReasoning) {
+    progress.warn("The service sent the whole answer as reasoning; it is given as text.");
+    yield { type: "text", text: progress.reasoningWasText() };
+  }
 }
 
 function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): void {

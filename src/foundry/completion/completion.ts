@@ -39,7 +39,10 @@ export type CompletionStatus = (typeof COMPLETION_STATUSES)[number];
 export interface Completion {
   readonly id: string;
   readonly status: CompletionStatus;
-  /** The answer so far, without thinking and without a stop string. */
+  /**
+   * The answer so far, without thinking and without a stop string. If the service sent the whole
+   * answer as thinking, this is it, and a warning says so.
+   */
   readonly text: string;
   /** What the model thought before it answered, where it shows that. */
   readonly reasoning: string | null;

@@ -159,6 +159,20 @@ export class CompletionProgress {
     this.#text = "";
   }
 
+  /** Makes the thinking the text, where nothing else came; returns it. */
+  reasoningWasText(): string {
+    this.#text = this.#reasoning;
+    this.#reasoning = "";
+    this.#blanks = "";
+    return this.#text;
+  }
+
+  /** Whether the answer ended by itself and holds nothing but thinking. */
+  get isOnlyReasoning(): boolean {
+    const hasEnded = this.#finishReason === "stop" || this.#finishReason === null;
+    return hasEnded && this.#text.trim() === "" && this.#reasoning !== "";
+  }
+
   end(status: CompletionStatus): void {
     this.#status = status;
     this.#endedAt = this.#now();

@@ -8,22 +8,20 @@ import {
   PIECES_SLACK,
   truncate,
 } from "../../lib/index.js";
-import type { ChatEvent, FinishReason } from "./dialect.js";
+import type { ChatEvent } from "./dialect.js";
 
 /**
- * The stream of `/v1/chat/completions`. Servers differ in its flaws: text in `delta` or `message` or
- * both, usage in one chunk or in every one, a missing finish_reason, errors inside a 200, an end
+ * The stream of `/v1/chat/completions`. Servers differ in its flaws: text in `delta`, `message` or
+ * `text`, usage in one chunk or in every one, a missing finish_reason, errors inside a 200, an end
  * without `[DONE]` (docs/foundry-local.md, section 4).
  */
 
 const textSchema = z.string().nullish().catch(null);
-const deltaSchema = z
-  .object({ content: textSchema, reasoning_content: textSchema, reasoning: textSchema })
-  .nullish()
-  .catch(null);
 const choiceSchema = z.object({
-  delta: deltaSchema,
-  message: deltaSchema,
+  delta: z.unknown().optional(),
+  message: z.unknown().optional(),
+  /** The older API of plain completions. */
+  text: textSchema,
   finish_reason: textSchema,
 });
 const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
@@ -35,6 +33,9 @@ const usageSchema = z
   }))
   // Fractions, negative numbers and strings are no token counts.
   .catch({ inputTokens: 0, outputTokens: 0 });
+const isEmptyError = (error: unknown): boolean =>
+  error === false || error === 0 || (typeof error === "string" && error.trim() === "");
+
 export const chunkSchema = z.object({
   // The request asks for one choice. Others are ignored.
   choices: z
@@ -43,20 +44,17 @@ export const chunkSchema = z.object({
     .pipe(choiceSchema.nullable())
     .nullish(),
   usage: usageSchema.nullish(),
-  error: z.unknown().optional(),
+  // Some engines send an empty one with every chunk.
+  error: z
+    .unknown()
+    .transform((error) => (isEmptyError(error) ? null : error))
+    .optional(),
   object: z.unknown().optional(),
   message: z.unknown().optional(),
   detail: z.unknown().optional(),
 });
 export type Chunk = z.output<typeof chunkSchema>;
-
-export const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
-  ["stop", "stop"],
-  ["length", "length"],
-  ["tool_calls", "tool_calls"],
-  ["function_call", "tool_calls"],
-  ["content_filter", "content_filter"],
-]);
+export type Choice = z.output<typeof choiceSchema>;
 
 /**
  * A bound on the length of an answer. `max_tokens` is always sent, so a service that exceeds it by

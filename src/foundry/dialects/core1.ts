@@ -127,7 +127,11 @@ export function core1Dialect(transport: HttpTransport): Dialect {
   };
 }
 
-const QUIRKS = { path: "/v1/chat/completions", alwaysBeginsStreams: true };
+const QUIRKS = {
+  path: "/v1/chat/completions",
+  sendsTokensAlone: true,
+  alwaysBeginsStreams: true,
+};
 
 /** The errors of a stream of C1 that cannot begin. */
 const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);

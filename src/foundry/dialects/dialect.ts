@@ -64,6 +64,8 @@ export type ChatEvent =
   | { readonly type: "finish"; readonly reason: FinishReason }
   /** A finish_reason that is not one of the known ones. */
   | { readonly type: "finish"; readonly reason: null; readonly said: string }
+  /** What the caller should know of this answer, a sentence. */
+  | { readonly type: "warning"; readonly warning: string }
   /** The answer is far longer than `max_tokens` allows. This is the last event. */
   | { readonly type: "overrun" };
 

@@ -23,6 +23,9 @@ interface Rule {
   readonly except?: Subject["doing"];
 }
 
+/** What LiteLLM without a database says of a wrong key, with 400. */
+export const NO_DATABASE = /\bno connected db\b/i;
+
 /** The first rule that matches decides. */
 export const RULES: readonly Rule[] = [
   {
@@ -81,6 +84,33 @@ export const RULES: readonly Rule[] = [
     explain: (model, _shortName, message) => ({
       message: `The service could not load ${model}. It said: ${message}`,
       action: LOAD_ADVICE,
+    }),
+  },
+  {
+    // LocalAI, whose backends load the model.
+    pattern: /could not load (?:the )?model|failed to load (?:the )?model/i,
+    code: "LOAD_FAILED",
+    explain: (model, _shortName, message) => ({
+      message: `The service could not load ${model}. It said: ${message}`,
+      action: "See the service's log, or choose another model.",
+    }),
+  },
+  {
+    // LiteLLM, with 500, where HAProxy and others answer 502 or 503.
+    pattern: /Exception - Connection error\b/i,
+    code: "SERVICE_BUSY",
+    explain: (model, _shortName, message) => ({
+      message: `The router reaches no service for ${model}. It said: ${message}`,
+      action: "Check that a service behind the router is running, then try again.",
+    }),
+  },
+  {
+    // LM Studio answers a path that it does not serve so, with 200.
+    pattern: /unexpected endpoint or method/i,
+    code: "UNSUPPORTED_BY_SERVER",
+    explain: (_model, _shortName, message) => ({
+      message: `This service cannot do that. It said: ${message}`,
+      action: "Check the address in the option `endpoint`, or update the service.",
     }),
   },
   {

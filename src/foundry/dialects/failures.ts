@@ -11,7 +11,7 @@ import {
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { LOAD_ADVICE, RULES, type Subject } from "./failure-rules.js";
+import { LOAD_ADVICE, NO_DATABASE, RULES, type Subject } from "./failure-rules.js";
 import { redirected } from "./not-foundry.js";
 import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
 import { sanitizeMessage } from "./sanitize-message.js";
@@ -134,7 +134,7 @@ export function knownError(
   const model = subject.model ?? "the model";
   const overflow = options.status === 429 ? undefined : overflowIn(searched);
   if (overflow !== undefined) return overflowError(overflow, searched, model, options);
-  if (WRONG_KEY.test(searched)) return unauthorized(options);
+  if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return unauthorized(options);
   if (options.status === 503 && LOADING.test(message)) {
     return new FoundryError("SERVICE_BUSY", `The service is still loading ${model}.`, {
       ...options,
@@ -156,7 +156,7 @@ export function knownError(
   if (rule === undefined) return null;
   const name = subject.shortName ?? model;
   const { message: what, action } = rule.explain(model, name, cleaned(message));
-  const retryable = rule.code === "MODEL_BUSY";
+  const retryable = rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY";
   return new FoundryError(rule.code, what, { ...options, action, retryable });
 }
 

@@ -1,6 +1,7 @@
 import { type HttpTransport, redirectTarget } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
 import { kindOf } from "./answers.js";
+import { NO_DATABASE } from "./failure-rules.js";
 
 /** What came instead of a list of models. */
 interface OddAnswer {
@@ -15,7 +16,7 @@ export function notFoundry(
   models: OddAnswer,
 ): FoundryError {
   const { status } = models;
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || NO_DATABASE.test(models.body.slice(0, 2000))) {
     return new FoundryError("UNAUTHORIZED", `${baseUrl} requires credentials.`, {
       status,
       action: "Set the option `apiKey` to the key of this service.",

@@ -81,7 +81,7 @@ const OTHER_FAMILIES = [
   // Speech to text, and text to speech.
   /whisper|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox/,
   // Images and video.
-  /flux|diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj/,
+  /flux|(?:stable)?diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj/,
 ]
   .map(({ source }) => source)
   .join("|");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
-import { StopCutter, ThinkingSplitter } from "../../../src/foundry/completion/text-filters.js";
+import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
+import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download-stream.js";
 import { readEvents } from "../../../src/http/sse.js";
 
@@ -62,6 +63,17 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
   ["closing tags in one line of one piece", 5000, (n) => split([`x${"</think>y".repeat(n)}`])],
   ["brackets in one piece", 50_000, (n) => split(["<".repeat(n)])],
   ["tags that count", 5000, (n) => split(["<think>a</think>\n".repeat(n)])],
+  ["fences of code in one line", 20_000, (n) => split(times(n, "``` "))],
+  ["fences of code in one piece", 5000, (n) => split(["``` <think>".repeat(n)])],
+  ["other tags in one line of one piece", 5000, (n) => split([`x${"[THINK]".repeat(n)}`])],
+  ["marks of a template in one piece", 5000, (n) => split([`${"<|im_end|>".repeat(n)}x`])],
+  ["marks of a template that never end", 5000, (n) => split(times(n, "<|im_end|>"))],
+  ["channels", 5000, (n) => split(["<|channel|>final<|message|>a<|end|>".repeat(n)])],
+  [
+    "tokens of channels in an answer",
+    5000,
+    (n) => split(["<|message|>", ...times(n, "<|end|> a")]),
+  ],
   ["text before a stop string", 20_000, (n) => cut(["STOP", "\n\n"], times(n, "word "))],
   ["a long stop string that nearly comes", 4000, (n) => cut([`${"a".repeat(n)}b`], times(n, "aa"))],
   [
@@ -71,6 +83,10 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
   ],
   ["looking at each token", 20_000, progressOf],
   ["one event in small chunks", 200_000, (n) => eventsOf(`data: ${"x".repeat(n)}\n\n`, 100)],
+  ["a JSON in small chunks", 200_000, (n) => eventsOf(`{"a":"${"}".repeat(n)}"}`, 100)],
+  ["a JSON of many lines", 20_000, (n) => eventsOf(`[\n${"1,\n".repeat(n)}1]`, 1000)],
+  ["values in one line", 20_000, (n) => eventsOf(`data: ${"{}".repeat(n)}`, 1e9)],
+  ["brackets without an end", 200_000, (n) => eventsOf("[".repeat(n), 1000)],
   ["an event of many lines", 20_000, (n) => eventsOf(`${"data: x\n".repeat(n)}\n`, 1000)],
   ["lines that end with CR in one chunk", 20_000, (n) => eventsOf("data: x\r\r".repeat(n), 1e9)],
   ["lines with one CR after them", 20_000, (n) => eventsOf(`${"id: 1\n".repeat(n)}\r`, 1e9)],

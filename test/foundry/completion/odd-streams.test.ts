@@ -46,7 +46,6 @@ describe("a completion of an engine", () => {
     ["a role", 'data: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n'],
     ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
     ["a part of a tool call", 'data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}\n\n'],
-    ["an end after the first", 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'],
     ["a comment", ": keep-alive\n\n"],
   ])("that only sends %s after its text is interrupted, and keeps it", async (_what, again) => {
     const client = clientOf(await engine(text("So far"), again), { stallTimeoutMs: 1000 });
@@ -56,6 +55,42 @@ describe("a completion of an engine", () => {
     };
     await expect(read()).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "So far" });
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["the same end", 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'],
+    ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
+    ["a comment", ": keep-alive\n\n"],
+    ["an empty delta", 'data: {"choices":[{"delta":{}}]}\n\n'],
+  ])("that only sends %s after its end is completed", async (_what, again) => {
+    const client = clientOf(
+      await engine(text("All of it") + END.replace(/data: .DONE.*/, ""), again),
+    );
+    const completion = await client.complete({ prompt: "Go", model: "stub" });
+    expect(completion).toMatchObject({ status: "completed", text: "All of it", warnings: [] });
+  });
+
+  it.each([
+    ["as an object", { reasoning_content: "It is blue." }],
+    ["in tags", { content: "<think>It is blue.</think>" }],
+    ["in an open tag", { content: "<think>It is blue." }],
+    ["before an end", { content: "It is blue.</think>" }],
+    ["in a channel", { content: "<|channel|>analysis<|message|>It is blue.<|end|>" }],
+  ])("whose answer is reasoning alone, %s, is that text, and says so", async (_how, delta) => {
+    const client = clientOf(
+      await engine(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n${END}`, null),
+    );
+    const stream = client.streamComplete({ prompt: "Go", model: "stub" });
+    const texts: string[] = [];
+    for await (const event of stream) if (event.type === "text") texts.push(event.text);
+    expect(texts.at(-1)).toBe("It is blue.");
+    expect(stream.snapshot()).toMatchObject({
+      status: "completed",
+      text: "It is blue.",
+      reasoning: null,
+      warnings: ["The service sent the whole answer as reasoning; it is given as text."],
+    });
   });
 
   it.each([

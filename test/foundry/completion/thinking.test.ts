@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/text-filters.js";
+import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 
 /** What comes out for a text that arrives in these pieces, neighbours of one type joined. */
 function split(...pieces: readonly string[]): { text: string; reasoning: string; was: string } {
@@ -18,7 +18,16 @@ function split(...pieces: readonly string[]): { text: string; reasoning: string;
   return out;
 }
 
-const CASES = [
+interface Case {
+  readonly what: string;
+  readonly whole: string;
+  readonly text?: string;
+  readonly reasoning?: string;
+  /** What was text until its end of thinking came. */
+  readonly was?: string;
+}
+
+const CASES: readonly Case[] = [
   {
     what: "text without thinking",
     whole: "It is 4, and 3 < 4, so </thin air> stays.",
@@ -114,6 +123,153 @@ const CASES = [
     reasoning: "a <think> b",
     text: "c",
   },
+  {
+    what: "the end of thinking in front of the answer, in its line",
+    whole: "So two and two is four.</think>It is 4!",
+    was: "So two and two is four.",
+    text: "It is 4!",
+  },
+  {
+    what: "the end of thinking between words",
+    whole: "so it is four</think>4",
+    was: "so it is four",
+    text: "4",
+  },
+  {
+    what: "the end of thinking before a JSON",
+    whole: "Two and two.</think> {}",
+    was: "Two and two.",
+    text: "{}",
+  },
+  {
+    what: "a pair of tags in a sentence",
+    whole: "So <think>Hm.</think>4 is shown.",
+    text: "So <think>Hm.</think>4 is shown.",
+  },
+  {
+    what: "tags in a block of code",
+    whole: "Write:\n```xml\n<think>\nHm.\n</think>\n```\n<think>b</think>\nc",
+    reasoning: "b",
+    text: "Write:\n```xml\n<think>\nHm.\n</think>\n```\nc",
+  },
+  {
+    what: "a block of code in the thinking",
+    whole: "<think>```\na\n</think>\n```\n<think>\n```",
+    reasoning: "```\na\n",
+    text: "```\n<think>\n```",
+  },
+  {
+    what: "other tags where a line begins",
+    whole: "<a>\n<thought>x</thought>\n[THINK]y[/THINK]\n</a>",
+    text: "<a>\n<thought>x</thought>\n[THINK]y[/THINK]\n</a>",
+  },
+  {
+    what: "two stretches between different tags",
+    whole: "<thought>a</thought>\n\n[THINK]b[/THINK]\nc",
+    reasoning: "ab",
+    text: "c",
+  },
+  {
+    what: "the channels of gpt-oss",
+    whole:
+      "<|channel|>analysis<|message|>Hm. <x|>|<|end|><|start|>assistant<|channel|>final<|message|>4",
+    reasoning: "Hm. <x|>|",
+    text: "4",
+  },
+  {
+    what: "all channels, and the last token",
+    whole:
+      "<|start|>assistant<|channel|>analysis<|message|>a<|end|>\n<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}<|call|><|start|>assistant<|channel|>final<|message|>b<|return|>",
+    reasoning: "a{}",
+    text: "b",
+  },
+  {
+    what: "the final channel alone",
+    whole: "\n<|channel|>final<|message|>4<|end|>",
+    text: "4",
+  },
+  {
+    what: "a final channel that is about the tokens",
+    whole: "<|channel|>final<|message|>Use <|end|>, <|start|> and <|message|> so.<|end|>\n",
+    text: "Use <|end|>, <|start|> and <|message|> so.",
+  },
+  {
+    what: "a message without a channel",
+    whole: "<|start|>assistant<|message|>4<|return|>",
+    text: "4",
+  },
+  {
+    what: "text behind the end of a channel",
+    whole: "<|channel|>analysis<|message|>a<|end|>\nb",
+    reasoning: "a",
+    text: "b",
+  },
+  {
+    what: "an analysis that was cut off",
+    whole: "<|channel|>analysis<|message|>a",
+    reasoning: "a",
+  },
+  { what: "a channel that was cut off", whole: "<|channel|>analysis" },
+  { what: "a token that begins no channel", whole: "<|start|>ing soon", text: "ing soon" },
+  {
+    what: "channels whose tokens are gone",
+    whole: "analysisTwo and two. Assistant final?assistantfinalIt is 4!",
+    reasoning: "Two and two. Assistant final?",
+    text: "It is 4!",
+  },
+  {
+    what: "a word that is no channel",
+    whole: "analysis is a word",
+    text: "analysis is a word",
+  },
+  { what: "the beginning of a channel", whole: "analysis", text: "analysis" },
+  ...["<thinking>", "<thought>", "<reasoning>", "<seed:think>", "[THINK]", "◁think▷"].flatMap(
+    (open): Case[] => {
+      const close = `${open.slice(0, 1)}/${open.slice(1)}`;
+      return [
+        {
+          what: `thinking between ${open} and ${close}`,
+          whole: `\n${open}\nHm ${open} [.\n${close}\n\n4 <`,
+          reasoning: `\nHm ${open} [.\n`,
+          text: "4 <",
+        },
+        { what: `thinking after ${open} alone`, whole: `${open}Hm`, reasoning: "Hm" },
+        { what: `${close} in front of the answer`, whole: `Hm.${close}4`, was: "Hm.", text: "4" },
+        {
+          what: `${open} and ${close} in a sentence`,
+          whole: `Use ${open}Hm.${close}4 so.`,
+          text: `Use ${open}Hm.${close}4 so.`,
+        },
+      ];
+    },
+  ),
+  ...["<|im_end|>", "<|eot_id|>", "<|end|>", "<|endoftext|>", "</s>", "<end_of_turn>"].flatMap(
+    (mark): Case[] => [
+      { what: `${mark} at the end`, whole: `It is 4!${mark}`, text: "It is 4!" },
+      { what: `${mark} and blanks`, whole: `It is 4!\n${mark} \n`, text: "It is 4!\n" },
+      {
+        what: `${mark} after thinking`,
+        whole: `<think>a${mark}</think>b${mark}`,
+        reasoning: `a${mark}`,
+        text: "b",
+      },
+      { what: `${mark} in a sentence`, whole: `Use ${mark} so.`, text: `Use ${mark} so.` },
+      { what: `${mark} alone`, whole: mark },
+    ],
+  ),
+  {
+    what: "several marks in a row",
+    whole: "4</s> <|im_end|>\n<|endoftext|><|im_",
+    text: "4",
+  },
+  { what: "half a mark", whole: "4<|im_en", text: "4<|im_en" },
+  { what: "crossed out text", whole: "<s>5</s> 4, not <s>5</s>", text: "<s>5</s> 4, not <s>5</s>" },
+  {
+    what: "a mark before thinking",
+    whole: "a<|im_end|>\n<think>b</think>c",
+    reasoning: "b",
+    text: "a<|im_end|>\nc",
+  },
   { what: "a partial opening tag at the end", whole: "<thin", text: "<thin" },
   { what: "a partial closing tag at the end", whole: "<think>a</thin", reasoning: "a</thin" },
   { what: "empty thinking", whole: "<think></think>4", text: "4" },
@@ -148,6 +304,13 @@ describe("ThinkingSplitter", () => {
     splitter.thinkingCameApart();
     const whole = "It is written\n</think>\nso.";
     expect([...splitter.push(whole), ...splitter.end()]).toEqual([{ type: "text", text: whole }]);
+  });
+
+  it("cuts an end of thinking at the beginning where thinking came apart from the text", () => {
+    const splitter = new ThinkingSplitter();
+    splitter.thinkingCameApart();
+    const pieces = [..."\n</think>\n\n4"].flatMap((character) => splitter.push(character));
+    expect([...pieces, ...splitter.end()]).toEqual([{ type: "text", text: "4" }]);
   });
 
   it("gives thinking out as it comes", () => {

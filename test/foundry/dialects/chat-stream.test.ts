@@ -86,15 +86,6 @@ describe("openChat", () => {
     ]);
   });
 
-  it.each(["reasoning_content", "reasoning"])("reads thinking from %s", async (member) => {
-    const body = data({ choices: [{ delta: { [member]: "Hm." } }] }, text("4"), "[DONE]");
-    expect(await read(body)).toEqual([
-      { type: "reasoning", text: "Hm." },
-      { type: "text", text: "4" },
-      { type: "finish", reason: "stop" },
-    ]);
-  });
-
   it("reads a whole answer in place of a stream, as a service gives that ignores `stream`", async () => {
     const body = data(
       {
@@ -108,17 +99,6 @@ describe("openChat", () => {
       { type: "usage", usage: { inputTokens: 1, outputTokens: 1 } },
       { type: "finish", reason: "length" },
     ]);
-  });
-
-  it.each([
-    ["stop", "stop"],
-    ["length", "length"],
-    ["tool_calls", "tool_calls"],
-    ["function_call", "tool_calls"],
-    ["content_filter", "content_filter"],
-  ])("reads the finish_reason %s as %s", async (reason, read_) => {
-    const body = data(text("a"), { choices: [{ delta: {}, finish_reason: reason }] }, "[DONE]");
-    expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: read_ });
   });
 
   it("does not take a finish_reason that it does not know for a stop", async () => {
@@ -191,8 +171,13 @@ describe("openChat", () => {
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "stop" });
   });
 
-  it("takes a stream that says [DONE] at once for an empty answer", async () => {
-    expect(await read(data("[DONE]"))).toEqual([{ type: "finish", reason: "stop" }]);
+  it("takes a stream that says [DONE] at once for an empty answer of a service that sends tokens alone", async () => {
+    const events = await read(data("[DONE]"), { sendsTokensAlone: true });
+    expect(events).toEqual([{ type: "finish", reason: "stop" }]);
+    await expect(read(data("[DONE]"))).rejects.toMatchObject({
+      code: "INVALID_RESPONSE",
+      message: "The service ended its stream without an answer.",
+    });
   });
 
   it("gives the text before a break, and then fails", async () => {
@@ -286,6 +271,10 @@ describe("openChat", () => {
     expect(await read(body)).toEqual([
       { type: "usage", usage: null },
       { type: "text", text: "a" },
+      {
+        type: "warning",
+        warning: 'The answer has content that is no text and is not shown: "number".',
+      },
       { type: "finish", reason: "stop" },
     ]);
   });

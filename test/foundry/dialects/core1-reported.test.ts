@@ -129,12 +129,14 @@ describe("what was told of core 1.x is understood:", () => {
     // `arguments` may be an object instead of a text (#874).
     ["apart", "", [{ id: "1", type: "function", function: { name: "f", arguments: { a: 1 } } }]],
   ])("a call of a tool as %s", async (_how, content, tool_calls) => {
+    const warning = 'The answer has content that is no text and is not shown: "tool_calls".';
     const said = { role: "assistant", content, tool_calls };
     const choices = [{ index: 0, delta: said, message: said, finish_reason: "tool_calls" }];
     const events = await chat(streamed(`data: ${JSON.stringify({ choices })}\n\ndata: [DONE]\n\n`));
     expect(events).toEqual([
       ...(content === "" ? [] : [{ type: "text", text: content }]),
       { type: "finish", reason: "tool_calls" },
+      ...(content !== "" ? [] : [{ type: "warning", warning }]),
     ]);
   });
 

@@ -148,6 +148,7 @@ const OTHER: Subject = { doing: "other" };
 const QUIRKS = {
   path: "/v1/chat/completions",
   mistakesLimitForStop: true,
+  sendsTokensAlone: true,
   namesSeedRandomSeed: true,
 };
 

@@ -1,0 +1,106 @@
+import { overlap } from "./text-filters.js";
+
+type HarmonyPiece =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "reasoning"; readonly text: string };
+
+/** With what an answer in this format begins. */
+export const HARMONY_STARTS = ["<|start|>", "<|channel|>", "<|message|>"] as const;
+
+const TOKENS = [...HARMONY_STARTS, "<|constrain|>", "<|end|>", "<|return|>", "<|call|>"] as const;
+const TOKEN = /<\|(start|channel|message|constrain|end|return|call)\|>/;
+
+/** In an answer, tokens count only where they end a message or begin the next one. */
+const END_OF_MESSAGE =
+  /^(?:<\|(?:end|return|call)\|>\s*)?(?:$|<\|start\|>\s*assistant|<\|channel\|>\s*(?:analysis|commentary|final))/;
+/** After so many characters {@link END_OF_MESSAGE} is decided. */
+const DECIDED_AFTER = 64;
+
+const HEADER = /^\s*(?:(?:assistant|analysis|commentary|final)\b|$)/;
+/** The longest known header, a call of a tool, has about 60 characters. */
+const LONGEST_HEADER = 200;
+
+/**
+ * Separates the channels of the harmony format, which engines leave in the text of gpt-oss:
+ * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`. The final
+ * channel is the answer, the others are thinking.
+ */
+export class HarmonySplitter {
+  #pending = "";
+  #part: "header" | "between" | "text" | "reasoning" = "between";
+  #header = "";
+
+  push(text: string): HarmonyPiece[] {
+    this.#pending += text;
+    return this.#split(false);
+  }
+
+  /** Takes the end of the text. */
+  end(): HarmonyPiece[] {
+    const pieces = this.#split(true);
+    // A header without a message may be text.
+    if (this.#part === "header" && !HEADER.test(this.#header)) this.#giveHeader(pieces);
+    return pieces;
+  }
+
+  #split(isEnd: boolean): HarmonyPiece[] {
+    const pieces: HarmonyPiece[] = [];
+    for (;;) {
+      const token = TOKEN.exec(this.#pending);
+      if (token === null) break;
+      const [whole, name = ""] = token;
+      this.#take(token.index, pieces);
+      const isDecided = isEnd || this.#pending.length >= DECIDED_AFTER;
+      if (this.#part === "text" && !isDecided) return pieces;
+      if (this.#part === "text" && !END_OF_MESSAGE.test(this.#pending)) {
+        this.#take(whole.length, pieces);
+      } else {
+        this.#pending = this.#pending.slice(whole.length);
+        this.#turn(name);
+      }
+    }
+    const held = isEnd ? 0 : Math.max(...TOKENS.map((token) => overlap(this.#pending, token)));
+    this.#take(this.#pending.length - held, pieces);
+    return pieces;
+  }
+
+  #turn(token: string): void {
+    if (token === "start" || token === "channel") {
+      this.#part = "header";
+      this.#header = "";
+    } else if (token === "message") {
+      this.#part = channelOf(this.#header) ?? "text";
+      this.#header = "";
+    } else if (token !== "constrain") {
+      this.#part = "between";
+    }
+  }
+
+  #take(length: number, pieces: HarmonyPiece[]): void {
+    const text = this.#pending.slice(0, length);
+    this.#pending = this.#pending.slice(length);
+    if (text === "") return;
+    if (this.#part === "text" || this.#part === "reasoning") {
+      pieces.push({ type: this.#part, text });
+      return;
+    }
+    this.#header += text;
+    if (this.#part === "between") this.#header = this.#header.trimStart();
+    const isHeader = this.#part === "header" && this.#header.length <= LONGEST_HEADER;
+    if (!isHeader && this.#header !== "") this.#giveHeader(pieces);
+  }
+
+  /** What seemed to be a header is text. */
+  #giveHeader(pieces: HarmonyPiece[]): void {
+    pieces.push({ type: "text", text: this.#header });
+    this.#header = "";
+    this.#part = "text";
+  }
+}
+
+/** What a message with this header is; `null`: the header names no channel. */
+function channelOf(header: string): "text" | "reasoning" | null {
+  const channel = /^\s*(\w*)/.exec(header)?.[1]?.toLowerCase();
+  if (channel === "final") return "text";
+  return channel === "analysis" || channel === "commentary" ? "reasoning" : null;
+}

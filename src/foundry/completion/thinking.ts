@@ -1,0 +1,271 @@
+import { HARMONY_STARTS, HarmonySplitter } from "./harmony.js";
+import { EndMarkCutter, overlap } from "./text-filters.js";
+
+export type Piece =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "reasoning"; readonly text: string }
+  | { readonly type: "text_was_reasoning" };
+
+interface Tags {
+  readonly open: string;
+  readonly close: string;
+}
+
+const THINK: Tags = { open: "<think>", close: "</think>" };
+/** The marks of models around their thinking. */
+const TAGS: readonly Tags[] = [
+  THINK,
+  { open: "<thinking>", close: "</thinking>" },
+  { open: "<thought>", close: "</thought>" },
+  { open: "<reasoning>", close: "</reasoning>" },
+  { open: "<seed:think>", close: "</seed:think>" },
+  { open: "[THINK]", close: "[/THINK]" },
+  { open: "◁think▷", close: "◁/think▷" },
+];
+const OPENINGS: ReadonlyMap<string, Tags> = new Map(TAGS.map((tags) => [tags.open, tags]));
+const CLOSINGS: ReadonlyMap<string, Tags> = new Map(TAGS.map((tags) => [tags.close, tags]));
+
+/** The channels of gpt-oss where an engine has removed the tokens around their names. */
+const BARE_CHANNELS: Tags = { open: "analysis", close: "assistantfinal" };
+/** A capital letter follows, which no word goes on with. */
+const BARE_START = /^analysis\p{Lu}/u;
+
+const FENCE = "```";
+const literal = (text: string): string => text.replace(/[[\]|]/g, "\\$&");
+const FOUND = new RegExp(
+  [FENCE, ...OPENINGS.keys(), ...CLOSINGS.keys()].map(literal).join("|"),
+  "g",
+);
+const FENCES = /```/g;
+
+/** What may become a tag. What follows a closing one may decide whether it counts. */
+const HELD = [...OPENINGS.keys()];
+const HELD_FIRST = [...HARMONY_STARTS, `${BARE_CHANNELS.open}.`];
+const ORPHANS = [...CLOSINGS.keys()].map((close) => `${close}\r\n`);
+const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
+
+/**
+ * Separates a model's thinking from its answer, streamed or whole. S, C1 and plain engines leave it in
+ * the text (docs/foundry-local.md, section 4), between the tags of {@link TAGS} or in the channels of
+ * gpt-oss. Marks of the template at the end of the text are cut.
+ *
+ * An opening tag counts at the beginning of the text, `<think>` where any line begins: a model that
+ * explains the tag in the middle of a sentence or in a block of code is not thinking. Some templates
+ * open the tag themselves, so that the text shows only its end; then all before it was thinking, and
+ * `text_was_reasoning` says so. Such an end counts only where a line begins or ends or a sentence
+ * does, and only where no thinking came otherwise.
+ */
+export class ThinkingSplitter {
+  readonly #marks = new EndMarkCutter();
+  #harmony: HarmonySplitter | null = null;
+  #pending = "";
+  /** The tag that ends the thinking; `null` in an answer. */
+  #close: string | null = null;
+  /** Whether an end of thinking without a beginning can still come. */
+  #expectsOrphan = true;
+  /** Tags of which the text has spoken, so that the end of one is spoken of, too. */
+  readonly #spokenOf = new Set<Tags>();
+  /** Whether there are only blanks in the line that goes on; a line can be the whole answer. */
+  #isLineBlank = true;
+  #isInFence = false;
+  #lastCharacter = "";
+  #hasWords = false;
+  #trimming = false;
+  #isAtStart = true;
+  /** Blanks before the first word belong to it, unless thinking comes first. */
+  #leading = "";
+
+  /** The service gives thinking in a member of its own, so that a tag in the text is only spoken of. */
+  thinkingCameApart(): void {
+    this.#expectsOrphan = false;
+  }
+
+  /** Takes the next piece of text; returns the pieces that are certain by now. */
+  push(text: string): Piece[] {
+    return this.#withoutMarks(this.#split(text));
+  }
+
+  /** Takes the end of the text; returns what was held back. A tag left open stays thinking. */
+  end(): Piece[] {
+    const pieces: Piece[] = this.#harmony === null ? this.#rest() : this.#harmony.end();
+    const all = this.#withoutMarks(pieces);
+    const text = this.#marks.end();
+    return text === "" ? all : [...all, { type: "text", text }];
+  }
+
+  #split(text: string): Piece[] {
+    if (this.#harmony !== null) return this.#harmony.push(text);
+    this.#pending += text;
+    if (this.#isAtStart) {
+      const words = this.#pending.trimStart();
+      this.#leading += this.#pending.slice(0, this.#pending.length - words.length);
+      this.#pending = words;
+      if (words === "") return [];
+      if (HARMONY_STARTS.some((start) => words.startsWith(start))) {
+        this.#harmony = new HarmonySplitter();
+        return this.#harmony.push(words);
+      }
+      if (HELD_FIRST.some((start) => overlap(words, start) === words.length)) return [];
+      if (BARE_START.test(words)) this.#beginBareThinking();
+    }
+    const pieces: Piece[] = [];
+    while (this.#step(pieces, false)) {
+      // Each step takes one tag.
+    }
+    this.#emit(pieces, this.#pending.length - this.#heldBack());
+    return pieces;
+  }
+
+  #beginBareThinking(): void {
+    this.#pending = this.#pending.slice(BARE_CHANNELS.open.length);
+    this.#leading = "";
+    this.#close = BARE_CHANNELS.close;
+    this.#isAtStart = false;
+    this.#expectsOrphan = false;
+  }
+
+  #rest(): Piece[] {
+    const pieces: Piece[] = [];
+    while (this.#step(pieces, true)) {
+      // At most one is left: a tag that only the end of the text makes count.
+    }
+    this.#emit(pieces, this.#pending.length);
+    return pieces;
+  }
+
+  #withoutMarks(pieces: readonly Piece[]): Piece[] {
+    return pieces.flatMap((piece): Piece[] => {
+      if (piece.type === "text") {
+        const text = this.#marks.push(piece.text);
+        return text === "" ? [] : [{ type: "text", text }];
+      }
+      const held = this.#marks.release();
+      return held === "" ? [piece] : [{ type: "text", text: held }, piece];
+    });
+  }
+
+  #step(pieces: Piece[], isEnd: boolean): boolean {
+    const found = this.#nextTag(isEnd);
+    if (found === null) return false;
+    const { at, tag } = found;
+    const wasThinking = this.#close !== null;
+    if (this.#isAtStart && at === 0) this.#trimming = true;
+    this.#emit(pieces, at, true);
+    this.#isAtStart = false;
+    this.#pending = this.#pending.slice(tag.length);
+    this.#close = OPENINGS.get(tag)?.close ?? null;
+    if (this.#close === null && !wasThinking && this.#hasWords) {
+      pieces.push({ type: "text_was_reasoning" });
+      this.#hasWords = false;
+      this.#isInFence = false;
+    }
+    this.#expectsOrphan = false;
+    this.#isLineBlank = true;
+    this.#trimming = this.#close === null;
+    return true;
+  }
+
+  /** The next tag that counts. */
+  #nextTag(isEnd: boolean): { readonly at: number; readonly tag: string } | null {
+    if (this.#close !== null) {
+      const at = this.#pending.indexOf(this.#close);
+      return at === -1 ? null : { at, tag: this.#close };
+    }
+    let isInFence = this.#isInFence;
+    for (const { 0: tag, index: at } of this.#pending.matchAll(FOUND)) {
+      if (tag === FENCE) {
+        if (this.#beginsLine(at)) isInFence = !isInFence;
+        continue;
+      }
+      const opened = OPENINGS.get(tag);
+      const closed = CLOSINGS.get(tag);
+      if (opened !== undefined) {
+        if (!isInFence && this.#opens(opened, at)) return { at, tag };
+        this.#spokenOf.add(opened);
+      } else if (closed !== undefined && !isInFence) {
+        if (this.#isOrphan(closed, at, isEnd)) return { at, tag };
+      }
+    }
+    return null;
+  }
+
+  #opens(tags: Tags, at: number): boolean {
+    if (tags === THINK) return this.#beginsLine(at);
+    return !this.#hasWords && this.#pending.slice(0, at).trim() === "";
+  }
+
+  #isOrphan(tags: Tags, at: number, isEnd: boolean): boolean {
+    // An engine that gives the thinking apart may leave its end in the text.
+    if (!this.#hasWords && this.#pending.slice(0, at).trim() === "") return true;
+    if (!this.#expectsOrphan) return false;
+    const isSpokenOf = this.#spokenOf.has(tags);
+    if (isSpokenOf && tags !== THINK) return false;
+    const end = at + tags.close.length;
+    if (this.#beginsLine(at) || this.#endsLine(end, isEnd)) return true;
+    if (isSpokenOf) return false;
+    const before = at === 0 ? this.#lastCharacter : this.#pending.charAt(at - 1);
+    const after = this.#pending.charAt(end);
+    if (after === "") return false;
+    if (/[.!?…。！？]/.test(before)) return !/[`'"’”)\]>]/.test(after);
+    return /[\p{L}\p{N}]/u.test(before) && /[\p{L}\p{N}*#{[]/u.test(after);
+  }
+
+  #beginsLine(at: number): boolean {
+    return beginsLine(this.#pending, at, this.#isLineBlank);
+  }
+
+  #endsLine(at: number, isEnd: boolean): boolean {
+    const after = this.#pending.slice(at, at + 2);
+    return /^\r?\n/.test(after) || (isEnd && this.#pending.slice(at).trim() === "");
+  }
+
+  /** How many characters at the end may be the beginning of a tag. */
+  #heldBack(): number {
+    if (this.#close !== null) return overlap(this.#pending, this.#close);
+    // Nothing that is held back is longer, and nearly all text ends with none of these.
+    if (!/[<[◁`]/.test(this.#pending.slice(-20))) return 0;
+    const tags = this.#expectsOrphan || !this.#hasWords ? HELD_WITH_ORPHANS : HELD;
+    const ofFence = this.#pending.endsWith(FENCE) ? 0 : overlap(this.#pending, FENCE);
+    return Math.max(ofFence, ...tags.map((tag) => overlap(this.#pending, tag)));
+  }
+
+  #emit(pieces: Piece[], length: number, isTag = false): void {
+    const isHeld = length === 0 && this.#pending !== "";
+    // As long as all that has come may be the beginning of a tag, what is before it waits, too.
+    if (isHeld && !isTag) return;
+    let text = this.#leading + this.#pending.slice(0, length);
+    this.#leading = "";
+    this.#pending = this.#pending.slice(length);
+    if (this.#close !== null) {
+      if (text !== "") pieces.push({ type: "reasoning", text });
+      return;
+    }
+    // The blank lines between thinking and answer belong to neither.
+    if (this.#trimming) text = text.trimStart();
+    if (text === "") return;
+    this.#trimming = false;
+    this.#isAtStart = false;
+    this.#noteText(text);
+    pieces.push({ type: "text", text });
+  }
+
+  #noteText(text: string): void {
+    for (const { index } of text.matchAll(FENCES)) {
+      if (beginsLine(text, index, this.#isLineBlank)) this.#isInFence = !this.#isInFence;
+    }
+    this.#lastCharacter = text.charAt(text.length - 1);
+    this.#hasWords ||= text.trim() !== "";
+    const lineAt = text.lastIndexOf("\n") + 1;
+    this.#isLineBlank = (lineAt > 0 || this.#isLineBlank) && text.slice(lineAt).trim() === "";
+  }
+}
+
+/** @param isLineBlank Whether there are only blanks before the text in its first line. */
+function beginsLine(text: string, at: number, isLineBlank: boolean): boolean {
+  for (let before = at - 1; before >= 0; before--) {
+    const character = text.charAt(before);
+    if (character === "\n") return true;
+    if (character.trim() !== "") return false;
+  }
+  return isLineBlank;
+}

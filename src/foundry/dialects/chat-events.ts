@@ -1,0 +1,250 @@
+import { errorTextOf, type StreamEvent, wordsOfError } from "../../http/index.js";
+import {
+  FoundryError,
+  jsonFrom,
+  MAX_UNKNOWN_WORD,
+  printable,
+  SEARCHED_OF_BODY,
+  type SecretMask,
+} from "../../lib/index.js";
+import { type AnswerPart, partsOfMessage } from "./answer-parts.js";
+import { type Choice, type Chunk, chunkSchema } from "./chat-chunk.js";
+import type { ChatEvent } from "./dialect.js";
+import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
+import { meaningOf } from "./finish-reasons.js";
+import { sanitizeMessage } from "./sanitize-message.js";
+
+/** A chat event, or the end of an aborted answer, which becomes an error after its text. */
+export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly reason: string };
+
+interface ReadEvent {
+  readonly events: readonly ParsedEvent[];
+  /** Whether it contains text, thinking or the first end of the answer. */
+  readonly isPart: boolean;
+}
+
+/** Kinds of content that are named in warnings; an answer with more of them has the first ones. */
+const MOST_KINDS = 5;
+
+/** An answer of these alone is one, though it has no text. */
+const CALLS = new Set(["tool_calls", "function_call"]);
+
+/** Reads the events of one answer, streamed or whole. */
+export class EventReader {
+  readonly #subject: Subject;
+  readonly #secrets: SecretMask;
+  /** The events before the first token, which the transport reads before the consumer does. */
+  readonly #early = new WeakMap<StreamEvent, ReadEvent>();
+  readonly #otherKinds = new Set<string>();
+  #hasEnded = false;
+  #hasWords = false;
+  #isRefusal = false;
+  /** Events with a `delta`, a `message` or a `text`. */
+  #answers = 0;
+  /** The text comes in `delta`. A `message` beside it repeats it. */
+  #usesDeltas = false;
+  #isWhole = false;
+  /** The first event without a part of an answer. */
+  #firstOther: StreamEvent | null = null;
+  /** The first event that is no JSON. */
+  #firstUnreadable: StreamEvent | null = null;
+
+  constructor(subject: Subject, secrets: SecretMask) {
+    this.#subject = subject;
+    this.#secrets = secrets;
+  }
+
+  /** Whether nothing came that could be an answer or something in its place. */
+  get isEmpty(): boolean {
+    return this.#answers === 0 && this.#firstOther === null;
+  }
+
+  /** Whether all of it came in one event, so that nothing can be missing from it. */
+  get isWholeAnswer(): boolean {
+    return this.#isWhole && this.#answers === 1;
+  }
+
+  /** Reads an event that {@link read} is going to be asked for too. */
+  readEarly(event: StreamEvent): ReadEvent {
+    const result = this.read(event);
+    this.#early.set(event, result);
+    return result;
+  }
+
+  read(event: StreamEvent): ReadEvent {
+    const early = this.#early.get(event);
+    if (early !== undefined) return early;
+    const answers = this.#answers;
+    const events = chunksIn(event, this.#secrets).flatMap((chunk) => {
+      if (chunk !== null) return this.#eventsOf(event, chunk);
+      // Such as a sign of life.
+      if (!isNamed(event)) this.#firstUnreadable ??= event;
+      return [];
+    });
+    if (this.#answers === answers) this.#firstOther ??= event;
+    const isPart = events.some(
+      ({ type }) => type === "text" || type === "reasoning" || (isEnd(type) && !this.#hasEnded),
+    );
+    this.#hasEnded ||= events.some(({ type }) => isEnd(type));
+    return { events, isPart };
+  }
+
+  /**
+   * What the caller should know at the end of the answer.
+   *
+   * @throws FoundryError `INVALID_RESPONSE` if what came was no answer.
+   */
+  conclude(hasFinishReason: boolean): readonly ChatEvent[] {
+    if (this.#answers === 0 && this.#firstOther !== null) {
+      const first = this.#firstUnreadable ?? this.#firstOther;
+      throw noAnswer(first, this.#subject, this.#secrets);
+    }
+    const kinds = [...this.#otherKinds];
+    const unshown = kinds.filter((kind) => !CALLS.has(kind));
+    if (!this.#hasWords && unshown.length > 0) throw onlyOthers(unshown);
+    if (!hasFinishReason && this.#firstUnreadable !== null) {
+      throw unreadable(this.#firstUnreadable, this.#secrets);
+    }
+    return [
+      ...(this.#isRefusal ? ["The model refused to answer; the text is its refusal."] : []),
+      ...(kinds.length === 0
+        ? []
+        : [`The answer has content that is no text and is not shown: ${listed(kinds)}.`]),
+      ...(this.#firstUnreadable === null
+        ? []
+        : ["An event of the answer could not be read and was left out."]),
+    ].map((warning) => ({ type: "warning", warning }));
+  }
+
+  /** The chat events in one event of the stream. Throws for an error inside a 200. */
+  #eventsOf(event: StreamEvent, chunk: Chunk): ParsedEvent[] {
+    if (chunk.error != null) {
+      const { text, kinds } = wordsOfError(chunk.error);
+      const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
+      const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
+      throw errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
+    }
+    const isError = chunk.message != null || chunk.detail != null || chunk.object === "error";
+    if (isError && !isNamed(event) && !isAnswer(chunk))
+      throw noAnswer(event, this.#subject, this.#secrets);
+    const events: ParsedEvent[] = [];
+    const choice = chunk.choices;
+    if (choice != null) {
+      for (const part of this.#partsOf(choice, chunk.object)) events.push(...this.#shown(part));
+    }
+    if (chunk.usage != null) {
+      // Every prompt has tokens.
+      events.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
+    }
+    if (choice?.finish_reason) events.push(...endsOf(choice.finish_reason, this.#secrets));
+    return events;
+  }
+
+  #partsOf({ delta, message, text }: Choice, object: unknown): readonly AnswerPart[] {
+    const ofDelta = partsOfMessage(delta);
+    const ofMessage = partsOfMessage(message);
+    const isWhole = ofMessage !== null || text != null;
+    if (ofDelta !== null || isWhole) this.#answers += 1;
+    this.#usesDeltas ||= ofDelta !== null && ofDelta.length > 0;
+    this.#isWhole = isWhole && !this.#usesDeltas && object !== "chat.completion.chunk";
+    // S and C1 send both with the same text; a plain answer to a streamed request has only `message`.
+    if (this.#usesDeltas) return ofDelta ?? [];
+    if (ofMessage !== null && ofMessage.length > 0) return ofMessage;
+    return text ? [{ type: "text", text }] : [];
+  }
+
+  #shown(part: AnswerPart): ParsedEvent[] {
+    if (part.type === "other") {
+      if (this.#otherKinds.size < MOST_KINDS) this.#otherKinds.add(this.#secrets.hide(part.kind));
+      return [];
+    }
+    this.#hasWords = true;
+    this.#isRefusal ||= part.type === "refusal";
+    return [{ type: part.type === "reasoning" ? "reasoning" : "text", text: part.text }];
+  }
+}
+
+const isEnd = (type: ParsedEvent["type"]): boolean => type === "finish" || type === "aborted";
+
+/** Whether it is an event of another kind than a chunk, such as `ping`. */
+const isNamed = ({ event }: StreamEvent): boolean =>
+  event !== null && event !== "message" && event !== "error";
+
+function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
+  const meaning = meaningOf(finishReason);
+  if (meaning === null) return [];
+  const said = printable(secrets.hide(finishReason.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD);
+  if (meaning === "aborted") return [{ type: "aborted", reason: said }];
+  return [
+    meaning === "unknown"
+      ? { type: "finish", reason: null, said }
+      : { type: "finish", reason: meaning },
+  ];
+}
+
+const isAnswer = ({ choices, usage }: Chunk): boolean =>
+  choices !== undefined || usage !== undefined;
+
+const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
+  secrets.hide(data.slice(0, 2000));
+
+function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): FoundryError {
+  const said = secrets.hide(errorTextOf(event.data, "application/json", "nothing"));
+  const { kinds } = wordsOfError(jsonFrom(event.data));
+  const known = knownError({ text: said, kinds }, subject, { status: 200, detail: said });
+  if (known !== null) return known;
+  const message = sanitizeMessage(said);
+  return new FoundryError(
+    "INVALID_RESPONSE",
+    `The service answered with something else than a completion. It said: ${message}`,
+    {
+      action:
+        "Change what the message names, or check that the option `endpoint` is the service itself.",
+      detail: shown(event, secrets),
+    },
+  );
+}
+
+const listed = (kinds: readonly string[]): string =>
+  kinds.map((kind) => JSON.stringify(kind)).join(", ");
+
+function onlyOthers(kinds: readonly string[]): FoundryError {
+  return new FoundryError(
+    "INVALID_RESPONSE",
+    `The answer has no text, only content that cannot be shown: ${listed(kinds)}.`,
+    { action: "Request text, or use a model that answers with text." },
+  );
+}
+
+/** The chunks in an event; `null` for words where a chunk is expected. */
+function chunksIn(event: StreamEvent, secrets: SecretMask): readonly (Chunk | null)[] {
+  const value = jsonFrom(event.data);
+  const isCut = value === undefined && /^\s*[{[]/.test(event.data);
+  if (typeof value !== "object" && (!isCut || isNamed(event))) {
+    return [event.event === "error" ? { error: event.data } : null];
+  }
+  // Some send it as a sign of life.
+  if (value === null) return [];
+  const chunks = (Array.isArray(value) ? value : [value]).map((each) =>
+    chunkSchema.safeParse(each),
+  );
+  if (chunks.length === 0) throw unreadable(event, secrets);
+  return chunks.map((chunk) => {
+    if (!chunk.success) throw unreadable(event, secrets);
+    // An event named `error` may hold the error itself.
+    const isError = event.event === "error" && chunk.data.error == null && !isAnswer(chunk.data);
+    return isError ? { error: value } : chunk.data;
+  });
+}
+
+function unreadable(event: StreamEvent, secrets: SecretMask): FoundryError {
+  return new FoundryError(
+    "INVALID_RESPONSE",
+    "The service sent something in its stream that is not an answer.",
+    {
+      action: "Try again; if it happens again, restart or update the service.",
+      retryable: true,
+      detail: shown(event, secrets),
+    },
+  );
+}

@@ -1,0 +1,246 @@
+import { jsonFrom, SEARCHED_OF_BODY } from "../lib/index.js";
+import type { StreamEvent } from "./types.js";
+
+const DATA = "data:";
+
+/**
+ * What the lines of a streamed answer hold. Besides the standard's events: an event whose data is
+ * whole JSON without the blank line after it, JSON without `data:` (a whole answer, NDJSON, an error),
+ * and the field `error:` of llama.cpp. Line ends are LF by now.
+ */
+export class EventParser {
+  /** The events so far. The caller takes them out. */
+  readonly arrived: StreamEvent[] = [];
+  isTooLarge = false;
+
+  readonly #maxCharacters: number;
+  #line: "new" | "value" | "field" | "comment" = "new";
+  /** Of a new line: what may become `data:`; of a field: all of it. */
+  #head = "";
+  #value = "";
+  #holds: "nothing" | "json" | "text" = "nothing";
+  #scan = new JsonScan();
+  /** The value came without `data:`. */
+  #isBare = false;
+  /** After `data:` one space may follow that is not part of the value. */
+  #skipsSpace = false;
+  #name: string | null = null;
+  /** It begins with `<`: a page for a browser, though a line of it may look like an event. */
+  #isPage: boolean | null = null;
+  #unread = "";
+
+  /** @param maxCharacters Largest event; a larger one sets `isTooLarge`. */
+  constructor(maxCharacters: number) {
+    this.#maxCharacters = maxCharacters;
+  }
+
+  /** The beginning of what belongs to no event: the words of a body that is no stream. */
+  get unread(): string {
+    return this.#unread.trim();
+  }
+
+  feed(text: string): void {
+    let at = 0;
+    while (at < text.length && !this.isTooLarge) {
+      if (this.#line === "new") {
+        this.#begin(text.charAt(at));
+        at += 1;
+        continue;
+      }
+      const lineEnd = text.indexOf("\n", at);
+      const end = lineEnd === -1 ? text.length : lineEnd;
+      this.#take(text.slice(at, end));
+      if (lineEnd !== -1) this.#endLine();
+      at = end + 1;
+    }
+  }
+
+  /**
+   * The end of the body. The standard drops a last event without its blank line. It is kept if it is
+   * whole: half a JSON would hide that the stream broke off.
+   */
+  end(): void {
+    this.#endLine();
+    if (this.#holds === "text" && isWhole(this.#value)) this.#emit();
+    this.#drop();
+  }
+
+  #begin(character: string): void {
+    if (character === "\n") {
+      if (this.#head === "") this.#endEvent();
+      else this.#endLine();
+      return;
+    }
+    if (this.#head === "" && (character === " " || character === "\t")) return;
+    this.#isPage ??= character === "<";
+    this.#head += character;
+    if (this.#isPage) this.#line = "field";
+    else if (this.#head === DATA) this.#beginData();
+    else if (DATA.startsWith(this.#head)) return;
+    else if (character === ":" && this.#head === ":") this.#line = "comment";
+    else if (this.#isOfJson(this.#head)) this.#beginBare();
+    else this.#line = "field";
+  }
+
+  /** Whether a line without `data:` that begins so is JSON, or goes on with one. */
+  #isOfJson(head: string): boolean {
+    if (this.#holds === "text") return false;
+    // No value of JSON begins as `event`, `error`, `id` and `retry` do.
+    return this.#holds === "json" ? !/^[eir]/.test(head) : /^[{[]/.test(head);
+  }
+
+  #beginData(): void {
+    if (this.#isBare) this.#drop();
+    if (this.#holds === "text") this.#add("\n");
+    this.#line = "value";
+    this.#skipsSpace = true;
+  }
+
+  #beginBare(): void {
+    this.#isBare ||= this.#holds === "nothing";
+    this.#line = "value";
+    this.#take(this.#head);
+  }
+
+  #take(text: string): void {
+    if (this.#line === "value") {
+      const isSpaced = this.#skipsSpace && text.startsWith(" ");
+      if (text !== "") this.#skipsSpace = false;
+      this.#takeValue(text, isSpaced ? 1 : 0);
+    } else if (this.#line === "field") {
+      this.#head += text;
+      this.isTooLarge ||= this.#head.length > this.#maxCharacters;
+    }
+  }
+
+  #takeValue(text: string, from: number): void {
+    let at = from;
+    while (at < text.length) {
+      if (this.#holds === "nothing") {
+        const first = text.charAt(at);
+        if (first === "{" || first === "[") {
+          this.#holds = "json";
+          this.#value = "";
+          this.#scan = new JsonScan();
+        } else if (first.trim() !== "") {
+          this.#holds = "text";
+        } else {
+          this.#add(first);
+          at += 1;
+          continue;
+        }
+      }
+      const jsonEnd = this.#holds === "json" ? this.#scan.endIn(text, at) : -1;
+      const end = jsonEnd === -1 ? text.length : jsonEnd;
+      this.#add(text.slice(at, end));
+      at = end;
+      if (jsonEnd === -1) continue;
+      if (isWhole(this.#value)) this.#emit();
+      // A sentence may begin with a bracket, too.
+      else this.#holds = "text";
+    }
+  }
+
+  #add(text: string): void {
+    this.#value += text;
+    this.isTooLarge ||= this.#value.length > this.#maxCharacters;
+  }
+
+  #endLine(): void {
+    if (this.#line === "field" || (this.#line === "new" && this.#head !== "")) {
+      this.#takeField(this.#head);
+    } else if (this.#isBare && this.#holds !== "json") {
+      this.#drop();
+    }
+    this.#line = "new";
+    this.#head = "";
+  }
+
+  #takeField(line: string): void {
+    const colon = line.indexOf(":");
+    const name = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (this.#isPage) {
+      this.#noteUnread(line);
+    } else if (name === "event") {
+      this.#name = value === "" ? null : value;
+    } else if (name === "error" && value.trim() !== "") {
+      const error = jsonFrom(value) ?? value;
+      this.arrived.push({ data: JSON.stringify({ error }), event: "error" });
+    } else if (!/^(?:data|id|retry)$/.test(name)) {
+      this.#noteUnread(line);
+    }
+  }
+
+  /** A blank line. */
+  #endEvent(): void {
+    if (this.#isBare && this.#holds === "json") return;
+    if (this.#holds !== "nothing") this.#emit();
+    this.#clear();
+  }
+
+  #emit(): void {
+    if (this.#value.length <= this.#maxCharacters) {
+      // Proxies that frame a stream once more send `data: data: {…}`.
+      const data = this.#value.startsWith(DATA)
+        ? this.#value.slice(DATA.length).trim()
+        : this.#value;
+      this.arrived.push({ data, event: this.#name });
+    }
+    this.#clear();
+  }
+
+  /** What has come of an event is none. */
+  #drop(): void {
+    this.#noteUnread(this.#value);
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#value = "";
+    this.#holds = "nothing";
+    this.#isBare = false;
+    this.#name = null;
+  }
+
+  #noteUnread(text: string): void {
+    if (this.#unread.length < SEARCHED_OF_BODY) {
+      this.#unread += `${text.slice(0, SEARCHED_OF_BODY)}\n`;
+    }
+  }
+}
+
+const isWhole = (data: string): boolean => data.trim() === "[DONE]" || jsonFrom(data) !== undefined;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
+const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+
+/** Finds the end of an object or list that comes in pieces; each character is looked at once. */
+class JsonScan {
+  #depth = 0;
+  #isInString = false;
+  #isEscaped = false;
+
+  /** The index behind its end, from `start` on; -1 where the end is still to come. */
+  endIn(text: string, start: number): number {
+    for (let at = start; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (this.#isEscaped) {
+        this.#isEscaped = false;
+      } else if (this.#isInString) {
+        if (code === BACKSLASH) this.#isEscaped = true;
+        else if (code === QUOTE) this.#isInString = false;
+      } else if (code === QUOTE) {
+        this.#isInString = true;
+      } else if (OPENING.has(code)) {
+        this.#depth += 1;
+      } else if (CLOSING.has(code)) {
+        this.#depth -= 1;
+        if (this.#depth <= 0) return at + 1;
+      }
+    }
+    return -1;
+  }
+}

@@ -1,0 +1,454 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openChat, wholeChat } from "../../../src/foundry/dialects/chat-stream.js";
+import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
+import { HttpTransport } from "../../../src/http/index.js";
+import { knownModel } from "../models/known-model.js";
+import { httpService } from "./http-service.js";
+
+const REQUEST = {
+  model: knownModel("m"),
+  messages: [{ role: "user", content: "Hi" }],
+  maxTokens: 64,
+} as const;
+const QUIRKS = { path: "/v1/chat/completions" };
+
+interface Answer {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly warnings: readonly string[];
+  readonly finish: string | null;
+}
+
+/** Reads what a service answers, requested as a stream or whole. */
+async function read(
+  body: string | readonly string[],
+  how: "streamed" | "whole" = "streamed",
+  contentType = "text/event-stream",
+): Promise<Answer> {
+  const { url } = await httpService((_request, response) => {
+    response.writeHead(200, { "content-type": contentType });
+    const pieces = typeof body === "string" ? [body] : body;
+    const send = (at: number): void => {
+      if (at === pieces.length) response.end();
+      else response.write(pieces[at], () => setImmediate(send, at + 1));
+    };
+    send(0);
+  });
+  const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
+  onTestFinished(() => transport.close());
+  const request = how === "whole" ? wholeChat : openChat;
+  return gathered(await request(transport, REQUEST, QUIRKS, { limits: {} }));
+}
+
+async function gathered(events: AsyncIterable<ChatEvent>): Promise<Answer> {
+  const answer = {
+    text: "",
+    reasoning: "",
+    warnings: [] as string[],
+    finish: null as string | null,
+  };
+  for await (const event of events) {
+    if (event.type === "text" || event.type === "reasoning") answer[event.type] += event.text;
+    else if (event.type === "warning") answer.warnings.push(event.warning);
+    else if (event.type === "finish") answer.finish = event.reason;
+  }
+  return answer;
+}
+
+const data = (...chunks: readonly unknown[]): string =>
+  chunks
+    .map((chunk) => `data: ${typeof chunk === "string" ? chunk : JSON.stringify(chunk)}\n\n`)
+    .join("");
+const text = (content: string, finish_reason: string | null = null) => ({
+  choices: [{ delta: { content }, finish_reason }],
+});
+const STOP = { choices: [{ delta: {}, finish_reason: "stop" }] };
+const HELLO = { text: "Hello", reasoning: "", warnings: [], finish: "stop" };
+
+const noText = (kinds: string) => [
+  `The answer has content that is no text and is not shown: ${kinds}.`,
+];
+
+interface MessageCase {
+  readonly what: string;
+  readonly message: object;
+  readonly text?: string;
+  readonly reasoning?: string;
+  readonly warnings?: readonly string[];
+}
+
+const MESSAGES: readonly MessageCase[] = [
+  { what: "a string", message: { content: "Hello" }, text: "Hello" },
+  {
+    what: "a list of texts",
+    message: { content: [{ type: "text", text: "Hel" }, { type: "output_text", text: "lo" }, "!"] },
+    text: "Hello!",
+  },
+  {
+    what: "one part",
+    message: { content: { type: "text", text: { value: "Hello" } } },
+    text: "Hello",
+  },
+  {
+    what: "thinking of Mistral before a text",
+    message: {
+      content: [
+        {
+          type: "thinking",
+          thinking: [
+            { type: "text", text: "Hm," },
+            { type: "text", text: " so." },
+          ],
+        },
+        { type: "text", text: "Hello" },
+      ],
+    },
+    text: "Hello",
+    reasoning: "Hm, so.",
+  },
+  {
+    what: "thinking of other kinds",
+    message: {
+      content: [
+        { type: "thinking", thinking: "a" },
+        { type: "reasoning", text: "b" },
+        { type: "reasoning", summary: [{ type: "summary_text", text: "c" }] },
+        { type: "reasoning_text", text: "d" },
+        { text: "Hello" },
+      ],
+    },
+    text: "Hello",
+    reasoning: "abcd",
+  },
+  {
+    what: "unknown kinds",
+    message: {
+      content: [
+        { type: "image_url", image_url: { url: "data:…" } },
+        { type: "text", text: "Hello" },
+        { type: "image_url", image_url: { url: "data:…" } },
+        { type: "markdown", text: "!" },
+        { type: "audio", content: "AAAA" },
+      ],
+    },
+    text: "Hello!",
+    warnings: noText('"image_url", "audio"'),
+  },
+  {
+    what: "other members",
+    message: { content: "Hello", images: [{}], audio: { data: "AAAA" }, tool_calls: [] },
+    text: "Hello",
+    warnings: noText('"audio", "images"'),
+  },
+  {
+    what: "a refusal",
+    message: { content: null, refusal: "No." },
+    text: "No.",
+    warnings: ["The model refused to answer; the text is its refusal."],
+  },
+  {
+    what: "a refusal as a part",
+    message: { content: [{ type: "refusal", refusal: "No." }] },
+    text: "No.",
+    warnings: ["The model refused to answer; the text is its refusal."],
+  },
+  ...[
+    { reasoning_content: "Hm." },
+    { reasoning: "Hm." },
+    { reasoning: { text: "Hm." } },
+    { reasoning: { summary: [{ type: "summary_text", text: "Hm." }] } },
+    { thinking: "Hm." },
+    { thinking: { content: "Hm." } },
+    { reasoning_details: [{ type: "reasoning.text", text: "Hm", signature: "x" }, { text: "." }] },
+    { reasoning_details: [{ type: "reasoning.summary", summary: "Hm." }] },
+    { thinking_blocks: [{ type: "thinking", thinking: "Hm.", signature: "x" }] },
+    // The same in several places.
+    { reasoning: "Hm.", reasoning_details: [{ type: "reasoning.text", text: "Hm." }] },
+    { reasoning_content: "Hm.", reasoning: "Hm.", thinking: "Hm." },
+  ].map((members) => ({
+    what: `thinking in ${JSON.stringify(members)}`,
+    message: { role: "assistant", content: "4", ...members },
+    text: "4",
+    reasoning: "Hm.",
+  })),
+];
+
+describe("the content of an answer", () => {
+  const expected = ({ text: said = "", reasoning = "", warnings = [] }: MessageCase) => ({
+    text: said,
+    reasoning,
+    warnings,
+    finish: "stop",
+  });
+
+  it.each(MESSAGES)("is read where it is $what, whole", async (each) => {
+    const body = JSON.stringify({ choices: [{ message: each.message, finish_reason: "stop" }] });
+    expect(await read(body, "whole", "application/json")).toEqual(expected(each));
+    expect(await read(body, "streamed", "application/json")).toEqual(expected(each));
+  });
+
+  it.each(MESSAGES)("is read where it is $what, in a stream", async (each) => {
+    for (const member of ["delta", "message"]) {
+      const body = data({ choices: [{ [member]: each.message }] }, STOP, "[DONE]");
+      expect(await read(body), member).toEqual(expected(each));
+    }
+  });
+
+  it.each([
+    ["text", { choices: [{ text: "Hello", finish_reason: "stop" }] }],
+    ["delta", { choices: [{ delta: { content: "Hello" }, finish_reason: "stop" }] }],
+    ["message", { choices: [{ message: { content: "Hello" }, finish_reason: "stop" }] }],
+    ["message beside an empty delta", { choices: [{ delta: {}, message: { content: "Hello" } }] }],
+    [
+      "message beside a delta of null",
+      { choices: [{ delta: null, message: { content: "Hello" } }] },
+    ],
+    [
+      "delta beside the same message",
+      {
+        choices: [
+          { delta: { content: "Hello" }, message: { content: "Hello" }, finish_reason: "stop" },
+        ],
+      },
+    ],
+  ])("is read from `%s`, whole and in a stream", async (_member, chunk) => {
+    expect(await read(JSON.stringify(chunk), "whole")).toEqual(HELLO);
+    expect(await read(data(chunk, "[DONE]"))).toEqual(HELLO);
+  });
+
+  it("is not repeated by a last message that holds all of it", async () => {
+    const last = { choices: [{ message: { content: "Hello" }, finish_reason: "stop" }] };
+    expect(await read(data(text("Hel"), text("lo"), last, "[DONE]"))).toEqual(HELLO);
+  });
+
+  it("is whole in one piece without a finish_reason", async () => {
+    const body = JSON.stringify({ choices: [{ message: { content: "Hello" } }] });
+    expect(await read(body)).toEqual(HELLO);
+    expect(await read(body, "whole")).toEqual(HELLO);
+  });
+});
+
+const NO_ANSWERS: readonly (readonly [string, unknown, RegExp])[] = [
+  ["an empty object", {}, /It said: nothing/],
+  ["an empty list", [], /not an answer|nothing/],
+  ["no choice", { choices: [] }, /something else than a completion/],
+  ["choices of null", { choices: null, object: "chat.completion" }, /something else/],
+  ["counts alone", { choices: [], usage: { prompt_tokens: 3, completion_tokens: 0 } }, /something/],
+  ["a choice of null", { choices: [null] }, /something else than a completion/],
+  [
+    "a choice without content",
+    { choices: [{ index: 0, finish_reason: "stop" }] },
+    /something else/,
+  ],
+  ["another API", { id: "x", output: [{ type: "message" }] }, /something else than a completion/],
+  [
+    "a number as content",
+    { choices: [{ message: { content: 7 }, finish_reason: "stop" }] },
+    /"number"/,
+  ],
+  [
+    "an unknown content",
+    { choices: [{ message: { content: { x: 1 } }, finish_reason: "stop" }] },
+    /no text, only content that cannot be shown: "unknown"/,
+  ],
+  [
+    "an image alone",
+    { choices: [{ message: { content: [{ type: "image_url" }] }, finish_reason: "stop" }] },
+    /"image_url"/,
+  ],
+];
+
+describe("a 200 without an answer", () => {
+  it.each(NO_ANSWERS)("is an error that says so: %s", async (_what, chunk, message) => {
+    const error = { code: "INVALID_RESPONSE", message: expect.stringMatching(message) };
+    const body = JSON.stringify(chunk);
+    await expect(read(body, "whole", "application/json")).rejects.toMatchObject(error);
+    await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
+    await expect(read(data(chunk, "[DONE]"))).rejects.toMatchObject(error);
+    await expect(read(data(chunk))).rejects.toMatchObject(error);
+  });
+
+  it.each([
+    ["plain words", "no model here", "no model here"],
+    ["words as data", data("no model here", "[DONE]"), "no model here"],
+    ["a JSON string", '"no model here"', "no model here"],
+    ["words after signs of life", data("null", "no model here", "null"), "no model here"],
+  ])("gives its words: %s", async (_what, body, words) => {
+    const message = expect.stringContaining(`It said: ${words}`);
+    const error = { code: "INVALID_RESPONSE", message };
+    await expect(read(body, "streamed", "text/plain")).rejects.toMatchObject(error);
+    await expect(read(body, "whole", "text/plain")).rejects.toMatchObject(error);
+  });
+});
+
+const SSE = data(text("Hel"), text("lo"), STOP, "[DONE]");
+const FRAMES: readonly (readonly [string, string])[] = [
+  ["empty data", data("", text("Hel"), " ", text("lo"), STOP, "", "[DONE]")],
+  ["comments", `: OPENROUTER PROCESSING\n\n${SSE.replaceAll("\n\n", "\n\n: ping\n\n")}`],
+  ["retry and id", `retry: 3000\n\nid: 7\n\n${SSE.replaceAll("data", "id: 1\nretry: 5\ndata")}`],
+  ["unknown events", SSE.replaceAll("data", 'event: ping\ndata: {"type":"ping"}\n\ndata')],
+  ["unknown events with words", SSE.replaceAll("data", "event: ping\ndata: alive\n\ndata")],
+  [
+    "unknown events with a message",
+    SSE.replaceAll("data", 'event: x\ndata: {"message":"a"}\n\ndata'),
+  ],
+  ["named chunks", SSE.replaceAll("data", "event: chunk\ndata")],
+  ["chunks named message", SSE.replaceAll("data", "event: message\ndata")],
+  ["counts without choices", data(text("Hello"), { choices: [], usage: {} }, STOP, "[DONE]")],
+  ["counts without a list", data(text("Hello"), { usage: null }, STOP, "[DONE]")],
+  ...["", " ", false, null, 0].map((error): readonly [string, string] => [
+    `an error of ${JSON.stringify(error)}`,
+    data({ ...text("Hel"), error }, { ...text("lo"), error }, { ...STOP, error }, "[DONE]"),
+  ]),
+  ["null as data", data("null", text("Hello"), "null", STOP, "null", "[DONE]")],
+  ["no blank lines", SSE.replaceAll("\n\n", "\n")],
+  ["no end of the last line", SSE.trimEnd()],
+  ["no [DONE]", data(text("Hello"), STOP)],
+  ["no line break at its end", data(text("Hello"), STOP).trimEnd()],
+  ["CR and LF", SSE.replaceAll("\n", "\r\n")],
+  ["a byte order mark", `\ufeff${SSE}`],
+  ["JSON lines", [text("Hel"), text("lo"), STOP].map((each) => JSON.stringify(each)).join("\n")],
+  ["a list of chunks", JSON.stringify([text("Hel"), text("lo"), STOP])],
+  [
+    "a finish_reason of words in each chunk",
+    data(text("Hello", "null"), text("", ""), STOP, "[DONE]"),
+  ],
+];
+
+describe("an odd frame", () => {
+  it.each(FRAMES)("does not cost the answer: %s", async (_what, body) => {
+    expect(await read(body)).toEqual(HELLO);
+    expect(await read(body, "streamed", "application/json")).toEqual(HELLO);
+    expect(await read(body, "whole")).toEqual(HELLO);
+    expect(await read(body.match(/.{1,3}/gs) ?? [])).toEqual(HELLO);
+  });
+
+  it("of words is left out of an answer that ends, with a warning", async () => {
+    const answer = await read(data(text("Hel"), "alive", text("lo"), "alive", STOP, "[DONE]"));
+    const warnings = ["An event of the answer could not be read and was left out."];
+    expect(answer).toEqual({ ...HELLO, warnings });
+  });
+
+  it("of words is an error in an answer that has no end of its own", async () => {
+    const reading = read(data(text("Hel"), "Internal Server Error", "[DONE]"));
+    await expect(reading).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  });
+});
+
+const REFUSED = { code: 400, message: "the request exceeds the available context size" };
+
+describe("an error inside a 200", () => {
+  it.each([
+    ["a field of its own", `error: ${JSON.stringify(REFUSED)}\n\ndata: [DONE]\n\n`],
+    ["a field without a blank line", `error: ${JSON.stringify(REFUSED)}\ndata: [DONE]\n`],
+    ["a field in words", `error: ${REFUSED.message}\n\n`],
+    ["JSON without data", `${JSON.stringify({ error: REFUSED })}\n\n`],
+    ["JSON without data, after a chunk", `${data(text(""))}${JSON.stringify({ error: REFUSED })}`],
+    ["JSON on many lines", JSON.stringify({ error: REFUSED }, null, 2)],
+    ["a list", JSON.stringify([{ error: REFUSED }])],
+    ["data", data({ error: REFUSED }, "[DONE]")],
+    ["an event named error", `event: error\n${data({ error: REFUSED })}`],
+    ["an event named error that is it", `event: error\n${data(REFUSED)}`],
+    ["an event named error in words", `event: error\n${data(REFUSED.message)}`],
+  ])("is understood as %s", async (_what, body) => {
+    const error = { code: "CONTEXT_LENGTH_EXCEEDED" };
+    await expect(read(body)).rejects.toMatchObject(error);
+    await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
+    await expect(read(body, "whole")).rejects.toMatchObject(error);
+    await expect(read([...body])).rejects.toMatchObject(error);
+  });
+});
+
+const REASONS: Readonly<Record<string, readonly string[]>> = {
+  stop: [
+    "stop",
+    "STOP",
+    "eos_token",
+    "eos",
+    "EOS",
+    "end",
+    "end_turn",
+    "stop_sequence",
+    "COMPLETE",
+    "stop sequence",
+  ],
+  length: [
+    "length",
+    "max_tokens",
+    "MAX_TOKENS",
+    "length_limit",
+    "model_length",
+    "FINISH_REASON_LENGTH",
+  ],
+  tool_calls: ["tool_calls", "function_call", "tool_use", "TOOL_CALL", "tool-calls"],
+  content_filter: ["content_filter", "SAFETY", "recitation", "refusal", "PROHIBITED_CONTENT"],
+};
+
+describe("the finish_reason", () => {
+  it.each(
+    Object.entries(REASONS).flatMap(([reason, all]) => all.map((said) => [said, reason] as const)),
+  )("%s means %s, whole and in a stream", async (said, finish) => {
+    const expected = { ...HELLO, finish };
+    expect(await read(data(text("Hello"), text("", said), "[DONE]"))).toEqual(expected);
+    const whole = { choices: [{ message: { content: "Hello" }, finish_reason: said }] };
+    expect(await read(JSON.stringify(whole), "whole")).toEqual(expected);
+  });
+
+  it.each(["abort", "ERROR", "cancelled", "user_cancel"])("%s is a break", async (said) => {
+    const error = { code: "STREAM_INTERRUPTED", message: expect.stringContaining(said) };
+    await expect(read(data(text("Hello", said), "[DONE]"))).rejects.toMatchObject(error);
+  });
+});
+
+describe("a stream after its finish_reason", () => {
+  const USAGE = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2 } };
+
+  /** What comes of a connection that does this after its finish_reason. */
+  async function after(end: string, then: "stall" | "reset" | "close"): Promise<Answer> {
+    const { url } = await httpService((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(data(text("Hello"), STOP) + end, () => {
+        if (then === "reset") setTimeout(() => response.socket?.resetAndDestroy(), 30);
+        if (then === "close") response.socket?.end();
+      });
+    });
+    const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
+    onTestFinished(() => transport.close());
+    return gathered(await openChat(transport, REQUEST, QUIRKS, { limits: { silenceMs: 60_000 } }));
+  }
+
+  it.each([
+    ["stalls", "", "stall"],
+    ["stalls after its counts", data(USAGE), "stall"],
+    ["stalls in the middle of an event", 'data: {"cho', "stall"],
+    ["is reset", "", "reset"],
+    ["is reset after its counts", data(USAGE), "reset"],
+    ["is cut off", "", "close"],
+    ["is cut off in the middle of an event", 'data: {"cho', "close"],
+    ["stays open after [DONE]", data("[DONE]"), "stall"],
+    ["reports an error", data({ error: { message: "no counts" } }), "stall"],
+    ["sends what cannot be read", data('{"cho'), "stall"],
+  ] as const)("that %s is complete", async (_what, end, then) => {
+    expect(await after(end, then)).toEqual(HELLO);
+  });
+
+  it("keeps the counts and the text that still come", async () => {
+    const events: ChatEvent[] = [];
+    const { url } = await httpService((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(data(text("Hel"), STOP));
+      setTimeout(() => response.write(data(text("lo"))), 100);
+      setTimeout(() => response.end(data(USAGE)), 200);
+    });
+    const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
+    onTestFinished(() => transport.close());
+    const stream = await openChat(transport, REQUEST, QUIRKS, { limits: {} });
+    for await (const event of stream) events.push(event);
+    expect(events).toEqual([
+      { type: "text", text: "Hel" },
+      { type: "finish", reason: "stop" },
+      { type: "text", text: "lo" },
+      { type: "usage", usage: { inputTokens: 3, outputTokens: 2 } },
+    ]);
+  });
+});
