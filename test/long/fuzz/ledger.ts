@@ -9,13 +9,14 @@ const cancelSchema = z.looseObject({
   params: z.looseObject({ requestId: z.union([z.string(), z.number()]) }),
 });
 
-/** Answers to one id: as many as requests, or fewer where one was cancelled. */
+/**
+ * Answers to one id: as many as requests, or fewer where one was cancelled. Of two requests with one id
+ * a cancellation ends the later one, so that the answer to the first may come much later.
+ */
 interface Account {
   owed: number;
   answered: number;
   isOptional: boolean;
-  /** From the run before: the answer to what was cancelled may come late. */
-  isOld?: boolean;
 }
 
 export class Ledger {
@@ -60,9 +61,9 @@ export class Ledger {
     const wrong = [...this.#accounts].filter(
       ([, { owed, answered, isOptional }]) => answered > owed || (answered < owed && !isOptional),
     );
-    const late = [...this.#accounts].flatMap(([id, { owed, answered, isOptional, isOld }]) =>
-      isOptional && answered < owed && isOld !== true
-        ? [[id, { owed: owed - answered, answered: 0, isOptional, isOld: true }] as const]
+    const late = [...this.#accounts].flatMap(([id, { owed, answered, isOptional }]) =>
+      isOptional && answered < owed
+        ? [[id, { owed: owed - answered, answered: 0, isOptional }] as const]
         : [],
     );
     this.#accounts.clear();
