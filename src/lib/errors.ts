@@ -83,6 +83,7 @@ export type FoundryErrorJson = Pick<
   | "retryAfterMs"
   | "phase"
   | "attempts"
+  | "requestId"
 >;
 
 /**
@@ -161,8 +162,15 @@ export class FoundryError extends Error {
    * may contain paths and what was sent.
    */
   toJSON(): FoundryErrorJson {
-    const { name, code, message, action, retryable, status, retryAfterMs, phase, attempts } = this;
-    return { name, code, message, action, retryable, status, retryAfterMs, phase, attempts };
+    const { name, code, message, action, retryable, status, retryAfterMs, phase } = this;
+    const facts = {
+      status,
+      retryAfterMs,
+      phase,
+      attempts: this.attempts,
+      requestId: this.requestId,
+    };
+    return { name, code, message, action, retryable, ...facts };
   }
 }
 

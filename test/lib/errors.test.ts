@@ -52,6 +52,7 @@ describe("FoundryError", () => {
       detail: "/home/ann/models",
       cause: new Error("Bearer s3cret"),
     });
+    error.requestId = "req-1";
     expect(JSON.parse(JSON.stringify({ error }))).toEqual({
       error: {
         name: "FoundryError",
@@ -63,6 +64,7 @@ describe("FoundryError", () => {
         retryAfterMs: 100,
         phase: null,
         attempts: 1,
+        requestId: "req-1",
       },
     });
   });
