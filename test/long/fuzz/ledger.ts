@@ -30,12 +30,7 @@ export class Ledger {
     if (messages.length > 100) return;
     for (const message of messages) {
       const owed = owedSchema.safeParse(message).data;
-      if (owed !== undefined) {
-        const account = this.#account(owed.id);
-        account.owed += 1;
-        // The answer to this request may be late, too.
-        account.isOld = false;
-      }
+      if (owed !== undefined) this.#account(owed.id).owed += 1;
       const cancelled = cancelSchema.safeParse(message).data;
       if (cancelled !== undefined) this.#account(cancelled.params.requestId).isOptional = true;
     }
