@@ -15,6 +15,8 @@
 
 export type {
   CallOptions,
+  CircuitOptions,
+  CircuitState,
   Completion,
   CompletionEvent,
   CompletionRequest,
@@ -23,15 +25,19 @@ export type {
   CompletionUsage,
   Device,
   DialectName,
+  Family,
   FinishReason,
   FoundBy,
   Health,
   HealthMemory,
   HealthProblem,
+  HealthTotals,
+  KnownModel,
   LoadOptions,
   LoadResult,
   ModelInfo,
   ModelListResult,
+  RetryOptions,
   StatusUpdate,
   UnloadOptions,
   UnloadResult,
@@ -40,6 +46,7 @@ export {
   type BatchResult,
   type Cancelled,
   type CompleteBatchOptions,
+  type CompletionChange,
   type CompletionState,
   type CompletionStream,
   Completions,
@@ -57,5 +64,12 @@ export {
   type StartOptions,
   type WaitOptions,
 } from "./jobs/index.js";
-export { ERROR_CODES, type ErrorCode, FoundryError, type TimeoutPhase } from "./lib/errors.js";
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  FoundryError,
+  type FoundryErrorJson,
+  type FoundryErrorOptions,
+  type TimeoutPhase,
+} from "./lib/errors.js";
 export type { Logger } from "./log.js";

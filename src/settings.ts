@@ -194,7 +194,9 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 
-const SETTING_NAMES = Object.keys(SETTINGS).filter((name): name is SettingName => name in SETTINGS);
+export const SETTING_NAMES = Object.keys(SETTINGS).filter(
+  (name): name is SettingName => name in SETTINGS,
+);
 
 /** Values of the settings that were given; one that is absent has its default. */
 export type Settings = {
@@ -209,7 +211,8 @@ const flagOf = (name: SettingName): string =>
  * Reads settings from flags and environment; a flag outranks its variable. An empty value counts as
  * unset, because hosts write `"FOUNDRY_API_KEY": ""` for a field the user left blank.
  *
- * @throws FoundryError `INVALID_SETTING` with the name, the value and what is allowed.
+ * @throws FoundryError `INVALID_SETTING` with the name, the value and what is allowed, of all settings
+ *   that are wrong.
  * @example
  * readSettings(["--model", "qwen2.5-0.5b"], process.env).FOUNDRY_MODEL; // "qwen2.5-0.5b"
  */
@@ -219,6 +222,7 @@ export function readSettings(
 ): Settings {
   const given = parseFlags(flags);
   const settings: Record<string, unknown> = {};
+  const mistakes: Mistake[] = [];
   for (const name of SETTING_NAMES) {
     const flag = given[flagOf(name)];
     const raw = (typeof flag === "string" ? flag : environment[name])?.trim();
@@ -228,13 +232,30 @@ export function readSettings(
       const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
       const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
       const allowed = parsed.error.issues[0]?.message ?? "something else";
-      throw new FoundryError("INVALID_SETTING", `Invalid value for ${source}: ${shown}.`, {
-        action: `Set it to ${allowed}, or leave it out (default: ${SETTINGS[name].defaultText}).`,
-      });
+      mistakes.push({ name, source, shown, allowed });
+    } else {
+      settings[name] = parsed.data;
     }
-    settings[name] = parsed.data;
   }
+  if (mistakes.length > 0) throw invalidSettings(mistakes);
   return settings;
+}
+
+interface Mistake {
+  readonly name: SettingName;
+  readonly source: string;
+  /** The value, or that it is hidden. */
+  readonly shown: string;
+  readonly allowed: string;
+}
+
+function invalidSettings(mistakes: readonly Mistake[]): FoundryError {
+  const whats = mistakes.map(({ source, shown }) => `Invalid value for ${source}: ${shown}.`);
+  const fixes = mistakes.map(({ name, source, allowed }) => {
+    const subject = mistakes.length === 1 ? "it" : source;
+    return `Set ${subject} to ${allowed}, or leave it out (default: ${SETTINGS[name].defaultText}).`;
+  });
+  return new FoundryError("INVALID_SETTING", whats.join(" "), { action: fixes.join(" ") });
 }
 
 export const SETTING_SOURCES = ["flag", "environment", "default"] as const;

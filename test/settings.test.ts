@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { misspelledSettings } from "../src/misspelled-settings.js";
 import { describeSettings, readSettings } from "../src/settings.js";
 
 const NAMES = [
@@ -131,6 +132,28 @@ describe("readSettings", () => {
     );
   });
 
+  it("reports all wrong settings at once, and hides secrets in each", () => {
+    const environment = {
+      FOUNDRY_TIMEOUT: "soon",
+      FOUNDRY_RETRIES: "-1",
+      FOUNDRY_API_KEY: "hush",
+      FOUNDRY_HEADERS: "X-Secret: hush",
+    };
+    expect(() => readSettings(["--max-tokens", "0"], environment)).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        message:
+          'Invalid value for FOUNDRY_HEADERS: (hidden). Invalid value for FOUNDRY_TIMEOUT: "soon". Invalid value for FOUNDRY_RETRIES: "-1". Invalid value for --max-tokens: "0".',
+        action: [
+          'Set FOUNDRY_HEADERS to a JSON object of texts, such as {"X-Team":"research"}, or leave it out (default: none).',
+          "Set FOUNDRY_TIMEOUT to a number of seconds from 0.1 to 3600, or leave it out (default: 30).",
+          "Set FOUNDRY_RETRIES to a whole number from 0 to 20, or leave it out (default: 3).",
+          "Set --max-tokens to a whole number from 1 to 1000000, or leave it out (default: 1024).",
+        ].join(" "),
+      }),
+    );
+  });
+
   it.each([
     ["an unknown flag", ["--modle", "x"], "Unknown option '--modle'"],
     [
@@ -149,6 +172,45 @@ describe("readSettings", () => {
         ),
       }),
     );
+  });
+});
+
+describe("misspelledSettings", () => {
+  it.each([
+    ["FOUNDRY_MODLE", "FOUNDRY_MODEL"],
+    ["FOUNDRY_MODELS", "FOUNDRY_MODEL"],
+    ["FOUNDY_MODEL", "FOUNDRY_MODEL"],
+    ["FOUNDRYMODEL", "FOUNDRY_MODEL"],
+    ["FOUNDRY_APIKEY", "FOUNDRY_API_KEY"],
+    ["FOUNDRY_ENDPIONT", "FOUNDRY_ENDPOINT"],
+    ["FOUNDRY_MAXTOKENS", "FOUNDRY_MAX_TOKENS"],
+    ["FOUNDRY_STALLTIMEOUT", "FOUNDRY_STALL_TIMEOUT"],
+    ["FOUNDRY_CLi", "FOUNDRY_CLI"],
+    ["foundry_endpoint", "FOUNDRY_ENDPOINT"],
+    ["FOUNDRY_QUEU", "FOUNDRY_QUEUE"],
+  ])("takes %s for %s", (variable, meant) => {
+    expect(misspelledSettings({ [variable]: "x" })).toEqual([{ variable, meant }]);
+  });
+
+  it.each([
+    "FOUNDRY_HOME",
+    "FOUNDRY_PROFILE",
+    "FOUNDRY_DLL",
+    "FOUNDRY_LOCAL_PORT",
+    "FOUNDRY_",
+    "F",
+    `FOUNDRY_MODEL${"L".repeat(100_000)}`,
+    "MODEL",
+    "PATH",
+  ])("leaves %s alone", (variable) => {
+    expect(misspelledSettings({ [variable]: "x" })).toEqual([]);
+  });
+
+  it("leaves settings alone, blank ones, and those that Windows finds in any case", () => {
+    const all = Object.fromEntries(NAMES.map((name) => [name, "x"]));
+    expect(misspelledSettings(all)).toEqual([]);
+    expect(misspelledSettings({ FOUNDRY_MODLE: " ", FOUNDRY_MODELL: undefined })).toEqual([]);
+    expect(misspelledSettings({ foundry_model: "phi", FOUNDRY_MODEL: "phi" })).toEqual([]);
   });
 });
 

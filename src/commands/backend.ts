@@ -1,6 +1,7 @@
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
 import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
+import { misspelledSettings } from "../misspelled-settings.js";
 import type { Settings } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 
@@ -8,6 +9,9 @@ import { clientOptions, secretsOf } from "./client-options.js";
 export function createBackend(settings: Settings): Backend {
   const secrets = secretsOf(settings);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info", secrets);
+  for (const { variable, meant } of misspelledSettings(process.env)) {
+    log.warn({ variable, meant }, "a variable that is not a setting, perhaps misspelled");
+  }
   const client = new FoundryClient(clientOptions(settings, log));
   return { client, log, secrets, policy: policyOf(settings) };
 }

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { FoundryError, parseArguments } from "../lib/index.js";
+import { completionFields } from "./completion/index.js";
 
 /** The options that a call takes besides its arguments, each with what is allowed. */
 
@@ -20,16 +22,62 @@ export const listener = z.custom<(news: never) => void>(
 const flag = z.boolean("true or false");
 
 /** A schema of options: those that there are and no others. */
-export const optionsOf = <T extends z.ZodRawShape>(shape: T) =>
-  z.strictObject(shape, {
-    error: (issue) => (issue.code === "invalid_type" ? "Options are an object" : undefined),
-  });
+export const optionsOf = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape);
+
+/** What other clients call the options of a call. */
+const CALL_NAMES = { timeout: "signal", timeoutMs: "signal", abortSignal: "signal" };
+
+interface OptionWords {
+  /** Of options that are none, the advice shows this. Default: `{ signal }`. */
+  readonly example?: string;
+  readonly secrets?: ReadonlySet<string>;
+  readonly otherNames?: Readonly<Record<string, string>>;
+}
+
+/** @throws FoundryError `INVALID_ARGUMENT` for options that `schema` does not allow. */
+export function checkOptions(
+  schema: z.ZodType,
+  options: unknown,
+  { example = "{ signal }", ...words }: OptionWords = {},
+): void {
+  assertObject("The options are", options, `Give the options as an object such as ${example}.`);
+  // A signal has no enumerable members, so the schema would accept it as empty options.
+  if (isSignal(options)) {
+    throw new FoundryError("INVALID_ARGUMENT", "The options are an AbortSignal.", {
+      action: "Give the signal as an option: { signal }.",
+    });
+  }
+  parseArguments(schema, options, { noun: "option", otherNames: CALL_NAMES, ...words });
+}
+
+/**
+ * Refuses a value that is not an object. The message of a schema would be the text of a parser.
+ *
+ * @param what Begins the sentence: "The request is".
+ */
+export function assertObject(what: string, value: unknown, action: string): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  const kind = Array.isArray(value) ? "a list" : value === null ? "null" : KINDS[typeof value];
+  const problem = value === undefined ? "missing" : `${kind} and not an object`;
+  throw new FoundryError("INVALID_ARGUMENT", `${what} ${problem}.`, { action });
+}
+
+const KINDS = {
+  undefined: "undefined",
+  object: "an object",
+  function: "a function",
+  boolean: "a boolean",
+  number: "a number",
+  bigint: "a bigint",
+  string: "a string",
+  symbol: "a symbol",
+} as const;
 
 export const signalOption = { signal: signal.optional() };
 export const callFields = { ...signalOption, onStatus: listener.optional() };
 
 export const callOptions = optionsOf(callFields);
-export const streamOptions = optionsOf({ ...callFields, id: z.string().optional() });
+export const streamOptions = optionsOf({ ...callFields, id: z.string("a string").optional() });
 
 /** What is wished of a load, without whose call it is. */
 export const loadWishFields = {
@@ -44,6 +92,9 @@ export const loadWishFields = {
 
 export const loadOptions = optionsOf({ ...callFields, ...loadWishFields });
 export const unloadOptions = optionsOf({ ...callFields, force: flag.optional() });
+
+/** A name, and nothing else: callers in JavaScript are not stopped by types. */
+export const modelArgument = z.object({ model: completionFields.model });
 
 const WAIT = "a number of milliseconds, 0 or more";
 export const withinMs = z.number(WAIT).min(0, WAIT).optional();

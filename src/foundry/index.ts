@@ -1,5 +1,24 @@
 /** @internal For `jobs`, whose options are checked the same way. */
-export { listener, loadWishFields, optionsOf, signalOption, withinMs } from "./call-options.js";
+export {
+  callOptions,
+  checkOptions,
+  listener,
+  loadWishFields,
+  modelArgument,
+  optionsOf,
+  signalOption,
+  withinMs,
+} from "./call-options.js";
+export type {
+  CallOptions,
+  LoadOptions,
+  LoadResult,
+  ModelListResult,
+  UnloadOptions,
+  UnloadResult,
+} from "./calls.js";
+/** @internal For `jobs`, which runs it. */
+export type { ServiceCompletion } from "./completion/index.js";
 export {
   COMPLETION_STATUSES,
   type Completion,
@@ -8,7 +27,7 @@ export {
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
-  type ServiceCompletion,
+  type HealthTotals,
 } from "./completion/index.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";
@@ -17,18 +36,15 @@ export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
-export type { Device, ModelInfo } from "./models/index.js";
+export type { Device, Family, KnownModel, ModelInfo } from "./models/index.js";
 /** @internal For the client of `jobs`; keeps the schema library out of the published types. */
 export { optionFields, wholeNumber } from "./option-schema.js";
-export type { FoundryClientOptions } from "./options.js";
-export {
-  type CallOptions,
-  type LoadOptions,
-  type LoadResult,
-  type ModelListResult,
-  ServiceClient,
-  type StreamOptions,
-  type UnloadOptions,
-  type UnloadResult,
-} from "./service-client.js";
+export type {
+  CircuitOptions,
+  CircuitState,
+  FoundryClientOptions,
+  RetryOptions,
+} from "./options.js";
+/** @internal For the client of `jobs`, which holds one. */
+export { ServiceClient, type StreamOptions } from "./service-client.js";
 export type { StatusUpdate } from "./status.js";

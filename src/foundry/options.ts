@@ -1,6 +1,8 @@
 import type { CircuitOptions, RetryOptions } from "../http/index.js";
 import type { Logger } from "../log.js";
 
+export type { CircuitOptions, CircuitState, RetryOptions } from "../http/index.js";
+
 /** How to reach a service, and how patient to be with it. All have defaults. */
 export interface FoundryClientOptions {
   /**

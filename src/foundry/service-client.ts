@@ -1,19 +1,34 @@
-import { z } from "zod";
 import {
   closedError,
-  type FoundryError,
+  endedError,
   type JoinedSignal,
   joinedSignal,
   parseArguments,
+  throwIfAborted,
   toFoundryError,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
-import { callOptions, loadOptions, streamOptions, unloadOptions } from "./call-options.js";
+import {
+  assertObject,
+  callOptions,
+  checkOptions,
+  loadOptions,
+  modelArgument,
+  streamOptions,
+  unloadOptions,
+} from "./call-options.js";
+import type {
+  CallOptions,
+  LoadOptions,
+  LoadResult,
+  ModelListResult,
+  UnloadOptions,
+  UnloadResult,
+} from "./calls.js";
 import {
   CompletionProgress,
   type CompletionRequest,
-  completionFields,
   completionRequestSchema,
   Metrics,
   prepareMessages,
@@ -25,65 +40,13 @@ import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
-import { chooseDefaultModel, type Device, type KnownModel, resolveModel } from "./models/index.js";
+import { chooseDefaultModel, type KnownModel, resolveModel } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
-import type { StatusUpdate } from "./status.js";
 
-/** What every method takes besides its own arguments. */
-export interface CallOptions {
-  /** Aborting it ends the call at once with the error `CANCELLED`. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called with the step before the work itself: finding or starting the service, a download. */
-  readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
-}
-
+/** @internal */
 export interface StreamOptions extends CallOptions {
-  /** @internal Id of the completion. Default: a new one. */
+  /** Id of the completion. Default: a new one. */
   readonly id?: string | undefined;
-}
-
-export interface LoadOptions extends CallOptions {
-  /** Load the variant for this device. Default: the variant that is ready, or the service's choice. */
-  readonly device?: Device | undefined;
-  /** Download the model first if it is not there: gigabytes. Default `false`. */
-  readonly download?: boolean | undefined;
-  /**
-   * Go ahead although by the figures the model does not fit into the free memory, or its download onto
-   * the disk. Default `false`.
-   */
-  readonly force?: boolean | undefined;
-  /**
-   * Seconds without use after which the service unloads it. Only the service of the old command line
-   * knows that; its default is 600. Others keep a model until it is unloaded.
-   */
-  readonly idleSeconds?: number | undefined;
-}
-
-export interface UnloadOptions extends CallOptions {
-  /** Unload it although it is in use, where the service supports that. Default `false`. */
-  readonly force?: boolean | undefined;
-}
-
-export interface LoadResult {
-  /** Exact id of the model that is in memory now. */
-  readonly model: string;
-  readonly status: "loaded" | "already_loaded";
-  readonly elapsedMs: number;
-  /** What was tight, each a sentence. */
-  readonly warnings: readonly string[];
-}
-
-export interface UnloadResult {
-  readonly model: string;
-  readonly status: "unloaded" | "not_loaded";
-}
-
-export interface ModelListResult {
-  readonly models: readonly KnownModel[];
-  /** Exact id of the model that a completion without `model` would use; `null` where there is none. */
-  readonly defaultModel: string | null;
-  /** What is missing from the list and why. */
-  readonly warning: string | null;
 }
 
 /** A command line that works answers that in much less; one that hangs has cost time already. */
@@ -92,6 +55,7 @@ const VERSION_MS = 4000;
 /**
  * Requests to the service in use, wherever it is now: no queue in front of its models. The public client
  * holds one of these.
+ * @internal
  */
 export class ServiceClient {
   readonly #options: FoundryClientOptions;
@@ -109,6 +73,7 @@ export class ServiceClient {
 
   /** A completion that the caller prepares, queues and runs. */
   openCompletion(request: CompletionRequest, options: StreamOptions = {}): ServiceCompletion {
+    assertObject("The request is", request, REQUEST_ADVICE);
     const checked = parseArguments(completionRequestSchema, request);
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
@@ -261,13 +226,14 @@ export class ServiceClient {
     work: (connection: Connection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
+    throwIfAborted(signal);
     const end = this.#endOf(signal);
     try {
       return await this.#current.use({ signal: end.signal, onStatus }, (connection) =>
         work(connection, end.signal),
       );
     } catch (thrown) {
-      const error = this.#asEnded(toFoundryError(thrown), signal);
+      const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
       this.#log.debug({ code: error.code, detail: error.detail }, error.message);
       throw error;
     } finally {
@@ -278,16 +244,6 @@ export class ServiceClient {
   #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
     return joinedSignal(this.#closing.signal, ...signals);
   }
-
-  /** Closing and the caller's own signal both end a call; only the latter is a cancellation. */
-  #asEnded(error: FoundryError, signal: AbortSignal | undefined): FoundryError {
-    const isOurs = this.#closing.signal.aborted && signal?.aborted !== true;
-    return isOurs && error.code === "CANCELLED" ? closedError() : error;
-  }
 }
 
-/** A name, and nothing else: callers in JavaScript are not stopped by types. */
-const modelArgument = z.object({ model: completionFields.model });
-const checkOptions = (schema: z.ZodType, options: unknown): void => {
-  parseArguments(schema, options, { noun: "option" });
-};
+const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

@@ -1,5 +1,5 @@
 import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
-import { cancelledError, type FoundryError, toFoundryError, waitFor } from "../lib/index.js";
+import { type FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
 import type { CompletionState, RunEvent } from "./completion-store.js";
 import { refusedCompletion } from "./completion-stream.js";
@@ -147,7 +147,7 @@ export class Batch {
     readonly isEnough: () => boolean;
   }): Promise<void> {
     const { withinMs, signal, isEnough } = options;
-    if (signal.aborted) throw cancelledError();
+    throwIfAborted(signal);
     this.#touchedAt = this.#now();
     const isOver = (): boolean => this.hasEnded || isEnough();
     if (withinMs === 0 || isOver()) return;

@@ -1,5 +1,5 @@
 import type { CompletionRequest } from "../foundry/index.js";
-import { cancelledError, closedError, FoundryError, onAbort } from "../lib/index.js";
+import { closedError, FoundryError, onAbort, throwIfAborted } from "../lib/index.js";
 import { Batch, type BatchEntry, type BatchResult } from "./batch.js";
 import type { BatchPace } from "./batch-items.js";
 import { STORE_LIMITS } from "./completion-store.js";
@@ -128,7 +128,7 @@ export class Batches {
     const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
     if (underWay < MOST_UNDER_WAY) return;
     throw new FoundryError("QUEUE_FULL", `Too many batches are in progress (${underWay}).`, {
-      action: "Wait for one of them with its batch_id, or stop one.",
+      action: "Wait until one of them has ended, or stop one.",
       retryable: true,
     });
   }
@@ -139,11 +139,11 @@ export class Batches {
     if (standing === "other_kind") return otherKind(id);
     const what = {
       expired: `The batch ${shown} is not kept any more: they are kept for 30 minutes.`,
-      other_run: `The batch ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+      other_run: `The batch ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
       unknown: `There is no batch ${shown}.`,
     }[standing];
     return new FoundryError("COMPLETION_NOT_FOUND", what, {
-      action: "Call complete_batch with prompts or requests to start one.",
+      action: "Call `completeBatch` with prompts or requests to start one.",
     });
   }
 
@@ -159,7 +159,7 @@ export class Batches {
 function otherKind(id: string): FoundryError {
   const what = `${JSON.stringify(id.slice(0, 64).toWellFormed())} is the id of a completion, not of a batch.`;
   return new FoundryError("INVALID_ARGUMENT", what, {
-    action: "Read it with get_completion, or give the batch_id that complete_batch answered.",
+    action: "Read it with `completions.get`, or give the batch_id that `completeBatch` answered.",
   });
 }
 
@@ -175,7 +175,7 @@ function assertSize(size: number): void {
 export interface CompleteBatchOptions {
   /** How many items at once, 1 or more; the queue of the model may allow fewer. */
   readonly concurrency?: number | undefined;
-  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED`. */
+  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED` or `TIMEOUT`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -185,8 +185,7 @@ export async function* batchResults(
   requests: readonly CompletionRequest[],
   { concurrency, signal }: CompleteBatchOptions,
 ): AsyncGenerator<BatchResult, void> {
-  const isAborted = (): boolean => signal?.aborted === true;
-  if (isAborted()) throw cancelledError();
+  throwIfAborted(signal);
   const come: BatchResult[] = [];
   let wake = () => {};
   const onResult = (result: BatchResult): void => {
@@ -197,7 +196,7 @@ export async function* batchResults(
   const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
   try {
     for (let handed = 0; handed < batch.size; ) {
-      if (isAborted()) throw cancelledError();
+      throwIfAborted(signal);
       const result = come.shift();
       if (result !== undefined) {
         handed += 1;

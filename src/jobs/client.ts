@@ -3,6 +3,8 @@ import {
   type CallOptions,
   type Completion,
   type CompletionRequest,
+  callOptions,
+  checkOptions,
   type Diagnosis,
   type Health,
   type LoadOptions,
@@ -60,7 +62,13 @@ export class FoundryClient {
   readonly #service: ServiceClient;
   #closing: Promise<unknown> | null = null;
 
-  /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
+  /** @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong. */
+  constructor(options?: FoundryClientOptions);
+  /**
+   * @param machine Where Foundry Local is looked for; another than this one only in tests.
+   * @internal
+   */
+  constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
     const { concurrency, queueLimit, log } = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
@@ -95,6 +103,7 @@ export class FoundryClient {
    * }
    */
   streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+    checkOptions(callOptions, options);
     return this.completions.stream(request, options);
   }
 
@@ -115,7 +124,7 @@ export class FoundryClient {
     requests: readonly CompletionRequest[],
     options: CompleteBatchOptions = {},
   ): AsyncIterableIterator<BatchResult, void> {
-    parseArguments(batchOptions, options, { noun: "option" });
+    checkOptions(batchOptions, options);
     parseArguments(batchArguments, { requests });
     return batchResults(this.batches, requests, options);
   }
@@ -211,8 +220,8 @@ const OTHER_NAMES = {
 };
 
 function checkedOptions(given: FoundryClientOptions): FoundryClientOptions {
-  parseArguments(clientOptions, given, {
-    noun: "option",
+  checkOptions(clientOptions, given, {
+    example: '{ endpoint: "http://127.0.0.1:5273" }',
     // An endpoint that is not a URL may contain a password.
     secrets: new Set(["apiKey", "headers", "endpoint"]),
     otherNames: OTHER_NAMES,

@@ -1,11 +1,22 @@
-import type { ServiceClient } from "../foundry/index.js";
+import { z } from "zod";
+import {
+  listener,
+  optionsOf,
+  type ServiceClient,
+  signalOption,
+  withinMs,
+} from "../foundry/index.js";
 import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, StoreLimits } from "./completion-store.js";
 import type { Gate } from "./completion-stream.js";
 
-/** What completions run on. @internal */
+/**
+ * What completions run on.
+ * @internal
+ */
 export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft">;
 
+/** @internal */
 export interface CompletionsOptions {
   /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
   readonly concurrency?: number | "auto" | undefined;
@@ -19,7 +30,7 @@ export interface CompletionsOptions {
 }
 
 /** A change of a completion. */
-export type Change = RunEvent["type"] | "started" | "gone";
+export type CompletionChange = RunEvent["type"] | "started" | "gone";
 
 export interface StartOptions {
   /** Callers have their turns round-robin. Default: one caller for all. */
@@ -40,11 +51,25 @@ export interface EnlistOptions {
 export interface WaitOptions {
   /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
   readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED`, and not the completion. */
+  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the completion. */
   readonly signal?: AbortSignal | undefined;
   /** Called with every event during the wait. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
+
+/** @internal */
+export const startOptions = optionsOf({
+  caller: z.string("a string").optional(),
+  join: z.boolean("true or false").optional(),
+});
+/** @internal */
+export const waitOptions = optionsOf({
+  withinMs,
+  ...signalOption,
+  onEvent: listener.optional(),
+});
+/** @internal */
+export const listenerArgument = z.object({ listener });
 
 export interface Cancelled {
   readonly state: CompletionState;

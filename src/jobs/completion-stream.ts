@@ -32,7 +32,7 @@ export interface CompletionStreamParts {
  * is being waited for. It begins when it is first iterated. At any time, also after a failure,
  * {@link CompletionStream.snapshot} returns the completion so far.
  */
-export class CompletionStream implements OpenedCompletion {
+export class CompletionStream implements AsyncIterable<CompletionEvent> {
   readonly #parts: CompletionStreamParts;
   readonly #events: AsyncGenerator<CompletionEvent, void>;
 
@@ -81,8 +81,9 @@ export class CompletionStream implements OpenedCompletion {
       // The place in the queue is free again: the reader may start another completion now.
       yield completion.complete();
     } catch (thrown) {
-      const error = completion.fail(toFoundryError(thrown));
-      if (!completion.wasLeft || error.code !== "CANCELLED") throw error;
+      const failure = toFoundryError(thrown);
+      const error = completion.fail(failure);
+      if (!completion.wasLeft || failure.code !== "CANCELLED") throw error;
     } finally {
       completion.dispose();
     }

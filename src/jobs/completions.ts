@@ -1,31 +1,30 @@
-import { z } from "zod";
 import {
   type CallOptions,
   type CompletionRequest,
   type CompletionStatus,
-  listener,
-  optionsOf,
+  checkOptions,
   type StreamOptions,
-  signalOption,
-  withinMs,
 } from "../foundry/index.js";
 import {
-  cancelledError,
   closedError,
   FoundryError,
   parseArguments,
+  throwIfAborted,
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
-import type {
-  Cancelled,
-  Change,
-  CompletionService,
-  CompletionsOptions,
-  EnlistOptions,
-  Started,
-  StartOptions,
-  WaitOptions,
+import {
+  type Cancelled,
+  type CompletionChange,
+  type CompletionService,
+  type CompletionsOptions,
+  type EnlistOptions,
+  listenerArgument,
+  type Started,
+  type StartOptions,
+  startOptions,
+  type WaitOptions,
+  waitOptions,
 } from "./completion-options.js";
 import {
   CompletionRun,
@@ -59,12 +58,6 @@ interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
-const startOptions = optionsOf({
-  caller: z.string("a string").optional(),
-  join: z.boolean("true or false").optional(),
-});
-const waitOptions = optionsOf({ withinMs, ...signalOption, onEvent: listener.optional() });
-
 const QUEUE_LIMIT = 64;
 /** A stopped completion ends within moments. The wait for that is limited. */
 const STOP_MS = 2000;
@@ -84,7 +77,7 @@ export class Completions {
   readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
-  readonly #listeners: Listeners<[id: string, what: Change]>;
+  readonly #listeners: Listeners<[id: string, what: CompletionChange]>;
   #isClosed = false;
 
   /** @internal */
@@ -114,7 +107,7 @@ export class Completions {
    */
   start(request: CompletionRequest, options: StartOptions = {}): Started {
     if (this.#isClosed) throw closedError();
-    parseArguments(startOptions, options, { noun: "option" });
+    checkOptions(startOptions, options);
     const key = requestKey(request);
     const same = options.join === false || key === null ? null : this.#sameAs(key);
     if (same !== null) {
@@ -201,9 +194,9 @@ export class Completions {
    */
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
-    parseArguments(waitOptions, options, { noun: "option" });
+    checkOptions(waitOptions, options);
     const { withinMs, signal, onEvent } = options;
-    if (signal?.aborted === true) throw cancelledError();
+    throwIfAborted(signal);
     if (run.hasEnded || withinMs === 0) return run.read();
     let fail = (_defect: unknown): void => {};
     const failed = new Promise<never>((_resolve, reject) => {
@@ -220,6 +213,9 @@ export class Completions {
     try {
       await waitFor(Promise.race([run.ended, failed]), { withinMs, signal });
       return run.read();
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown;
     } finally {
       unwatch();
     }
@@ -270,7 +266,8 @@ export class Completions {
   }
 
   /** Calls the listener at every change of a completion. Returns the function that removes it. */
-  onChange(listener: (id: string, what: Change) => void): () => void {
+  onChange(listener: (id: string, what: CompletionChange) => void): () => void {
+    parseArguments(listenerArgument, { listener });
     return this.#listeners.add(listener);
   }
 

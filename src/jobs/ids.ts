@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { CompletionRequest } from "../foundry/index.js";
-import { FoundryError, membersKey, truncate } from "../lib/index.js";
+import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
 
 export type IdKind = "completion" | "batch";
 
@@ -45,19 +46,23 @@ export class Ids {
   }
 }
 
+const idArgument = z.object({ id: z.string("the id of a completion") });
+
+/** @throws FoundryError `INVALID_ARGUMENT` if the id is not a string. */
 export function completionNotFound(id: string, ids: Ids): FoundryError {
+  parseArguments(idArgument, { id });
   const shown = JSON.stringify(truncate(id, 60).toWellFormed());
   const standing = ids.standingOf(id, "completion");
   const what = {
     expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
     other_kind: `${shown} is the id of a batch, not of a completion.`,
-    other_run: `The completion ${shown} is from an earlier run of this server, which kept it no longer than it ran.`,
+    other_run: `The completion ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
     unknown: `There is no completion ${shown}.`,
   }[standing];
   const action =
     standing === "other_kind"
-      ? "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it."
-      : "Call get_completion without ids for those there are, or complete to ask again.";
+      ? "Read its results in the loop over `completeBatch`."
+      : "Call `completions.list` for those that are kept, or `complete` to ask again.";
   return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
 }
 

@@ -7,7 +7,13 @@ export {
   type CompleteBatchOptions,
 } from "./batches.js";
 export { FoundryClient, type FoundryClientOptions } from "./client.js";
-export type { Cancelled, Started, StartOptions, WaitOptions } from "./completion-options.js";
+export type {
+  Cancelled,
+  CompletionChange,
+  Started,
+  StartOptions,
+  WaitOptions,
+} from "./completion-options.js";
 export { type CompletionState, hasEnded, type RunEvent } from "./completion-store.js";
 export type { CompletionStream } from "./completion-stream.js";
 export { Completions } from "./completions.js";

@@ -177,7 +177,10 @@ export class LoadRun {
   readonly #stopping = new AbortController();
   #job: LoadJob | null = null;
 
-  /** @param jobOf The running job of a model, or a new one. */
+  /**
+   * @param jobOf The running job of a model, or a new one.
+   * @internal
+   */
   constructor(
     typed: string,
     wish: LoadWish,

@@ -1,15 +1,19 @@
+import { z } from "zod";
 import {
+  checkOptions,
   listener,
   loadWishFields,
+  modelArgument,
   optionsOf,
   type StatusUpdate,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
-import { cancelledError, parseArguments, waitFor } from "../lib/index.js";
+import { parseArguments, throwIfAborted, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { type Loader, LoadJob, LoadRun, type LoadState, type LoadWish } from "./load-job.js";
 
+/** @internal */
 export interface LoadsOptions {
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
@@ -20,7 +24,7 @@ export interface LoadsOptions {
 export interface LoadWaitOptions {
   /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
   readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED`, and not the load. */
+  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the load. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the latest status of the load, and with every further one. */
   readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
@@ -28,6 +32,8 @@ export interface LoadWaitOptions {
 
 const wishOptions = optionsOf(loadWishFields);
 const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.optional() });
+
+const loadArgument = z.object({ load: z.instanceof(LoadRun, { error: "what start returned" }) });
 
 /** How long an outcome is kept for the next request for the same load, unless a caller got it. */
 const KEPT_MS = 5 * 60_000;
@@ -49,6 +55,7 @@ export class Loads {
   /** By the id of the resolved model. */
   readonly #jobs = new Map<string, LoadJob>();
 
+  /** @internal */
   constructor(loader: Loader, options: LoadsOptions = {}) {
     this.#loader = loader;
     this.#now = options.now ?? (() => performance.now());
@@ -62,7 +69,8 @@ export class Loads {
    * @param model alias, name or id.
    */
   start(model: string, wish: LoadWish = {}): LoadRun {
-    parseArguments(wishOptions, wish, { noun: "option" });
+    parseArguments(modelArgument, { model });
+    checkOptions(wishOptions, wish, { example: "{ download: true }" });
     this.#prune();
     const key = keyOf(model, wish);
     const before = this.#runs.get(key);
@@ -84,18 +92,22 @@ export class Loads {
    * Waits until a load has ended, or for the given time. Resolves with its state then, also where it
    * failed: `error` says why.
    *
-   * @throws FoundryError `CANCELLED` for the waiting.
+   * @throws FoundryError `CANCELLED` or `TIMEOUT` for the waiting.
    */
   async wait(load: LoadRun, options: LoadWaitOptions = {}): Promise<LoadState> {
-    parseArguments(waitOptions, options, { noun: "option" });
+    parseArguments(loadArgument, { load });
+    checkOptions(waitOptions, options);
     const { withinMs, signal, onStatus } = options;
-    if (signal?.aborted === true) throw cancelledError();
+    throwIfAborted(signal);
     const unwatch = load.watch(onStatus ?? (() => {}));
     load.waiting += 1;
     try {
       if (load.endedAt === null && withinMs !== 0) await waitFor(load.ended, { withinMs, signal });
       if (load.endedAt !== null) load.progress.isReported = true;
       return load.state();
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown;
     } finally {
       load.waiting -= 1;
       unwatch();
@@ -107,6 +119,7 @@ export class Loads {
    * while a call waits for it.
    */
   stop(load: LoadRun): void {
+    parseArguments(loadArgument, { load });
     load.stop();
   }
 

@@ -159,7 +159,7 @@ export class Queue {
     const when =
       retryAfterMs === null ? "in a while" : `in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s`;
     return new FoundryError("QUEUE_FULL", `The queue is full (${this.#limit} waiting).`, {
-      action: `Try again ${when}, or wait for one that runs with get_completion.`,
+      action: `Try again ${when}, or wait for one that runs with \`completions.wait\`.`,
       retryable: true,
       ...(retryAfterMs === null ? {} : { retryAfterMs }),
     });

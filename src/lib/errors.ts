@@ -71,6 +71,21 @@ export interface FoundryErrorOptions {
   readonly cause?: unknown;
 }
 
+/** What `JSON.stringify` writes of a {@link FoundryError}. */
+export type FoundryErrorJson = Pick<
+  FoundryError,
+  | "name"
+  | "code"
+  | "message"
+  | "action"
+  | "retryable"
+  | "status"
+  | "retryAfterMs"
+  | "phase"
+  | "attempts"
+  | "requestId"
+>;
+
 /**
  * A failure with a code, in words for an agent and for a person. Its words are one line each, without
  * control characters and cut to a length that can be shown, whatever they quote.
@@ -141,6 +156,22 @@ export class FoundryError extends Error {
     error.requestId = this.requestId;
     return error;
   }
+
+  /**
+   * For `JSON.stringify`: the words and facts for a caller. `detail` and `cause` stay out, since they
+   * may contain paths and what was sent.
+   */
+  toJSON(): FoundryErrorJson {
+    const { name, code, message, action, retryable, status, retryAfterMs, phase } = this;
+    const facts = {
+      status,
+      retryAfterMs,
+      phase,
+      attempts: this.attempts,
+      requestId: this.requestId,
+    };
+    return { name, code, message, action, retryable, ...facts };
+  }
 }
 
 /** What a caller's abort becomes, wherever it is noticed. */
@@ -149,6 +180,51 @@ export function cancelledError(): FoundryError {
     action: "Nothing to do. The device may still be busy with it for a while.",
   });
 }
+
+/**
+ * The error of a call that its caller's signal ended, with the reason of the signal as its cause:
+ * `TIMEOUT` for `AbortSignal.timeout()`, else `CANCELLED`.
+ *
+ * @param cancelled What the call failed with; its advice may name what continues.
+ */
+export function abortedError(
+  { reason }: AbortSignal,
+  cancelled: FoundryError = cancelledError(),
+): FoundryError {
+  const { message, action } = cancelled;
+  if (!isTimeout(reason)) {
+    return new FoundryError("CANCELLED", message, { action, cause: reason });
+  }
+  return new FoundryError("TIMEOUT", "The call did not end within the time limit of its signal.", {
+    action: `Give the call more time. ${action.replace(/^Nothing to do[.;] */, "")}`.trimEnd(),
+    retryable: true,
+    phase: "whole",
+    cause: reason,
+  });
+}
+
+/** @throws FoundryError `TIMEOUT` or `CANCELLED` for a signal of the caller that is aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortedError(signal);
+}
+
+/**
+ * The error of a call whose steps fail with `CANCELLED` when it ends early. The caller's signal and the
+ * closing of the client both end a call; only the former is a cancellation.
+ */
+export function endedError(
+  error: FoundryError,
+  signal: AbortSignal | undefined,
+  closing: AbortSignal,
+): FoundryError {
+  if (error.code !== "CANCELLED") return error;
+  if (signal?.aborted === true) return abortedError(signal, error);
+  return closing.aborted ? closedError() : error;
+}
+
+/** By its name, not by its class, which differs between realms. */
+const isTimeout = (reason: unknown): boolean =>
+  typeof reason === "object" && reason !== null && Reflect.get(reason, "name") === "TimeoutError";
 
 /** What the closing of a client makes of its calls, those in flight and those that come later. */
 export function closedError(): FoundryError {

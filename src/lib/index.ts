@@ -12,12 +12,15 @@ export {
   waitFor,
 } from "./async.js";
 export {
+  abortedError,
   cancelledError,
   closedError,
   type ErrorCode,
+  endedError,
   FoundryError,
   type FoundryErrorOptions,
   type TimeoutPhase,
+  throwIfAborted,
   toFoundryError,
 } from "./errors.js";
 export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";

@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
+import { resultInServerWords, serverWords } from "../server-words.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
 import { type Effect, failureText, type Tool, type ToolAnswer } from "./tool.js";
@@ -122,7 +123,7 @@ function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
   return {
     ...rest,
     content: content.map((part) =>
-      part.type === "text" ? { ...part, text: withoutControls(part.text) } : part,
+      part.type === "text" ? { ...part, text: serverWords(withoutControls(part.text)) } : part,
     ),
   };
 }
@@ -135,12 +136,13 @@ type Failed = Pick<
 function resultOf(
   answer: ToolAnswer<Record<string, unknown>> | (Failed & { result?: Record<string, unknown> }),
 ): CallToolResult {
-  const structured = answer.result === undefined ? {} : { structuredContent: answer.result };
+  const structured =
+    answer.result === undefined ? {} : { structuredContent: resultInServerWords(answer.result) };
   if ("failure" in answer) {
     const text = failureText(answer.failure, answer.textSoFar, answer.notes);
     return { isError: true, content: [{ type: "text", text }], ...structured };
   }
-  const notes = (answer.notes ?? []).map((note) => `Note: ${note}`).join("\n");
+  const notes = (answer.notes ?? []).map((note) => `Note: ${serverWords(note)}`).join("\n");
   const texts = notes === "" ? [answer.text] : [answer.text, notes];
   return { content: texts.map((text) => ({ type: "text", text })), ...structured };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { type FoundryError, LONGEST_ERROR, truncate } from "../lib/index.js";
+import { serverWords } from "../server-words.js";
 import type { CallPolicy } from "./call-policy.js";
 import { hostArguments } from "./host-arguments.js";
 import type { ProgressReporter } from "./progress-reporter.js";
@@ -99,14 +100,14 @@ export function failureText(
   const inLog = requestId === null ? [] : [`Id of the request in the service's log: ${requestId}`];
   const words = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error)];
   const lines = [...words, ...inLog, ...notes];
-  const text = truncate(lines.join("\n"), LONGEST_ERROR);
+  const text = truncate(serverWords(lines.join("\n")), LONGEST_ERROR);
   if (textSoFar === "") return text;
   return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;
 }
 
 /** The same in one line, for a list of warnings. */
 export const failureLine = (error: FoundryError): string =>
-  truncate(`${error.code}: ${error.message} ${error.action}`, LONGEST_ERROR);
+  truncate(serverWords(`${error.code}: ${error.message} ${error.action}`), LONGEST_ERROR);
 
 /** The same beside the full text: without the words of the service, which are long and were quoted there. */
 export const briefFailure = (error: FoundryError): string =>

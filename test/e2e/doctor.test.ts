@@ -220,6 +220,15 @@ test("doctor claims to know nothing of another engine that it does not tell", as
   });
 });
 
+test("doctor names the setting that a misspelled variable probably means", async () => {
+  const machine = await FoundryMachine.start(C1);
+
+  const { stdout } = await doctorOn(machine, { FOUNDRY_MODLE: "phi-4-mini" }, ["--no-completion"]);
+
+  expect(stdout).toContain("FOUNDRY_MODLE is set, but there is no such setting.");
+  expect(stdout).toContain("=> Did you mean FOUNDRY_MODEL?");
+});
+
 test("doctor says which settings are in force and where from, and keeps secrets", async () => {
   const machine = await FoundryMachine.start(C1);
   const set = {

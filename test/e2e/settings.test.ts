@@ -92,6 +92,27 @@ test.for(WRONG.map((wrong) => [wrong.what, wrong] as const))(
   },
 );
 
+test("all wrong settings are reported at once", async () => {
+  const { code, stderr } = await run(["--queue", "x"], { FOUNDRY_TIMEOUT: "soon" });
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('Invalid value for FOUNDRY_TIMEOUT: "soon".');
+  expect(stderr).toContain('Invalid value for --queue: "x".');
+});
+
+test("a misspelled variable is logged with the setting that is probably meant", async () => {
+  const host = await WireHost.start({ FOUNDRY_API_KYE: "hush", FOUNDRY_PROFILE: "ci" });
+  await host.request("resources/list");
+  const warnings = await host.when("a warning", () => {
+    const lines = host.stderrLines.filter((line) => line.includes('"level":40'));
+    return lines.length > 0 ? lines : undefined;
+  });
+  expect(warnings.map((line) => JSON.parse(line))).toMatchObject([
+    { variable: "FOUNDRY_API_KYE", meant: "FOUNDRY_API_KEY" },
+  ]);
+  expect(host.stderr).not.toContain("hush");
+});
+
 test("a flag outranks its variable, and an empty variable counts as unset", async () => {
   const simulator = await simulated();
 

@@ -140,23 +140,26 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
   });
 
   const loading = refusals.filter(({ loads }) => loads === true);
-  describe.runIf(loading.length > 0)("a refusal of its that passes", () => {
-    it.each(titled(loading))("%s: is waited for", async (_what, { status, headers, body }) => {
-      let refused = 0;
-      const { url } = await running((response) => {
-        if (refused < 5) {
-          refused += 1;
-          // Its own pause would be longer than a test.
-          response.writeHead(status, { ...JSON_TYPE, ...headers, "retry-after": "0" });
-          response.end(JSON.stringify(body));
-          return;
-        }
-        const end = { choices: [{ delta: { content: "Hello" }, finish_reason: "stop" }] };
-        response.writeHead(200, STREAM_TYPE).end(sse(end, "[DONE]"));
-      });
-      const completion = await clientOf(url).complete(REQUEST);
-      expect(completion).toMatchObject({ status: "completed", text: "Hello" });
-    });
+  describe.runIf(loading.length > 0)("its refusal while a model loads", () => {
+    it.each(titled(loading))(
+      "names %s, and is waited for",
+      async (_what, { status, headers, body }) => {
+        let refused = 0;
+        const { url } = await running((response) => {
+          if (refused < 5) {
+            refused += 1;
+            // Its own pause would be longer than a test.
+            response.writeHead(status, { ...JSON_TYPE, ...headers, "retry-after": "0" });
+            response.end(JSON.stringify(body));
+            return;
+          }
+          const end = { choices: [{ delta: { content: "Hello" }, finish_reason: "stop" }] };
+          response.writeHead(200, STREAM_TYPE).end(sse(end, "[DONE]"));
+        });
+        const completion = await clientOf(url).complete(REQUEST);
+        expect(completion).toMatchObject({ status: "completed", text: "Hello" });
+      },
+    );
   });
 
   describe.each(PACES)("its stream that fails, %s", (_pace, send) => {

@@ -141,7 +141,7 @@ describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status)
         message: expect.stringMatching(
           new RegExp(`HTTP ${status}: redirected to ${elsewhere.url}/v1/[a-z/]+\\. Redirects`),
         ),
-        action: expect.stringContaining("set FOUNDRY_ENDPOINT"),
+        action: expect.stringContaining("set the option `endpoint`"),
       });
       expect(elsewhere.asked).toEqual([]);
     },

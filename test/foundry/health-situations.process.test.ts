@@ -132,7 +132,7 @@ describe("a health check with a set endpoint", () => {
         what: expect.stringMatching(
           new RegExp(`^Nothing listens at ${dead}\\. .* ${simulator.url} now`),
         ),
-        fix: expect.stringContaining("Take FOUNDRY_ENDPOINT out"),
+        fix: expect.stringContaining("Leave out the option `endpoint`"),
       },
     ]);
   });

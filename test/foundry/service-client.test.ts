@@ -28,7 +28,7 @@ describe("the default model", () => {
     const { model, warnings } = await clientOf(simulator.url).complete({ prompt: "Hi" });
     expect(model).toBe("second-generic-cpu:1");
     expect(warnings).toEqual([
-      "Used second-generic-cpu:1: no model was asked for, the default phi-4-mini is not downloaded, and it is the model that is loaded. Name a model, or set FOUNDRY_MODEL, to choose.",
+      "Used second-generic-cpu:1: no model was asked for, the default phi-4-mini is not downloaded, and it is the model that is loaded. Name a model, or set the option `model`, to choose.",
     ]);
   });
 
@@ -122,7 +122,7 @@ describe("FoundryClient", () => {
     const home = await temporaryFolder("foundry-local-mcp-nobody-");
     const machine = { platform: "linux", arch: "x64", environment: { PATH: home }, home } as const;
     const client = new FoundryClient({ embedded: false }, machine);
-    const error = { code: "NO_ENDPOINT", action: expect.stringContaining("FOUNDRY_ENDPOINT") };
+    const error = { code: "NO_ENDPOINT", action: expect.stringContaining("the option `endpoint`") };
     await expect(client.listModels()).rejects.toMatchObject(error);
     await expect(client.loadModel("phi-4")).rejects.toMatchObject(error);
     await expect(client.unloadModel("phi-4")).rejects.toMatchObject(error);

@@ -100,7 +100,7 @@ describe("a completion with a life of its own", () => {
     const { id } = completions.start({ prompt: "Hi" }).state;
     const later = id.replace(/-1$/, "-9");
     expect(() => completions.get(later)).toThrow(`There is no completion "${later}".`);
-    await expect(completions.wait("c-000000-1")).rejects.toThrow("earlier run of this server");
+    await expect(completions.wait("c-000000-1")).rejects.toThrow("earlier run of this program");
     await expect(completions.cancel("b-000000-1")).rejects.toThrow("the id of a batch");
   });
 });

@@ -102,9 +102,30 @@ describe("the options of a client", () => {
     expect(error.action).toContain("There are: endpoint, discovery");
   });
 
-  it.each([null, "http://127.0.0.1:5273", 5])("refuse %j in their place", async (given) => {
-    const error = await failureOf(() => new FoundryClient(untyped(given)));
-    expect(error.code).toBe("INVALID_ARGUMENT");
+  it.each([
+    [null, "null"],
+    ["http://127.0.0.1:5273", "a string"],
+    [5, "a number"],
+    [true, "a boolean"],
+    [[], "a list"],
+  ])("refuse %j in their place", async (given, kind) => {
+    expect(await failureOf(() => new FoundryClient(untyped(given)))).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: `The options are ${kind} and not an object.`,
+      action: 'Give the options as an object such as { endpoint: "http://127.0.0.1:5273" }.',
+    });
+  });
+
+  it("report all mistakes at once", async () => {
+    const { message } = await construct({
+      concurrency: 0,
+      retry: 3,
+      timeoutMs: -1,
+      baseURL: "http://127.0.0.1:5273",
+    });
+    expect(message).toBe(
+      'Invalid value for timeoutMs: -1. Invalid value for retry: 3. Invalid value for concurrency: 0. There is no option "baseURL".',
+    );
   });
 
   it("take the bounds themselves, undefined, and an endpoint with blanks", async () => {
@@ -176,6 +197,35 @@ describe("the options of a call", () => {
     expect(error.action).toBe(`Give ${option} as allowed: ${allowed}.`);
   });
 
+  it.each(Object.entries(calls))("%s refuses what is not an object", async (_name, call) => {
+    for (const [options, kind] of [
+      [untyped("phi"), "a string"],
+      [untyped(null), "null"],
+      [untyped([]), "a list"],
+    ]) {
+      const error = await failureOf(() => call(options));
+      expect(error.code).toBe("INVALID_ARGUMENT");
+      expect(error.message).toBe(`The options are ${kind} and not an object.`);
+      expect(error.action).toMatch(/^Give the options as an object such as \{ .+ \}\.$/);
+    }
+  });
+
+  it.each(Object.entries(calls))(
+    "%s refuses a signal in place of its options",
+    async (_n, call) => {
+      const error = await failureOf(() => call(new AbortController().signal));
+      expect(error.code).toBe("INVALID_ARGUMENT");
+      expect(error.action).toBe("Give the signal as an option: { signal }.");
+    },
+  );
+
+  it("names the option for a time limit, and none that is internal", async () => {
+    const error = await failureOf(() => calls["complete"]?.({ timeout: 1000 }));
+    expect(error.action).toBe(
+      'Leave "timeout" out. Did you mean signal? There are: signal, onStatus.',
+    );
+  });
+
   it("may be a signal of another kind that can do the same", async () => {
     const { signal } = new AbortController();
     const other = {
@@ -186,5 +236,103 @@ describe("the options of a call", () => {
     };
     const error = await failureOf(() => calls["listModels"]?.({ signal: other }));
     expect(error.code).toBe("SERVICE_UNREACHABLE");
+  });
+});
+
+describe("the arguments of a call", () => {
+  const client = new FoundryClient({ endpoint: "http://127.0.0.1:1", retry: { retries: 0 } });
+  const { completions, loads } = client;
+  const firstItem = async (request: unknown) => {
+    for await (const { state } of client.completeBatch(untyped([request]))) throw state.error;
+  };
+  const ofRequest: Readonly<Record<string, (request: unknown) => unknown>> = {
+    complete: (request) => client.complete(untyped(request)),
+    streamComplete: (request) => client.streamComplete(untyped(request)),
+    completeBatch: firstItem,
+    "completions.start": (request) => {
+      throw completions.start(untyped(request)).state.error;
+    },
+  };
+
+  it.each(Object.entries(ofRequest))("%s refuses a request that is none", async (_name, call) => {
+    for (const [request, kind] of [
+      ["hi", "a string"],
+      [5, "a number"],
+      [null, "null"],
+      [[{ role: "user", content: "hi" }], "a list"],
+      [false, "a boolean"],
+    ]) {
+      expect(await failureOf(() => call(request))).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: `The request is ${kind} and not an object.`,
+        action: 'Give a request such as { prompt: "Why is the sky blue?" }.',
+      });
+    }
+  });
+
+  it("are named where they are missing", async () => {
+    const messages = await Promise.all(
+      [
+        () => client.complete(untyped(undefined)),
+        () => client.complete({}),
+        () => client.completeBatch(untyped(undefined)),
+        () => client.loadModel(untyped(undefined)),
+        () => client.unloadModel(untyped(undefined)),
+        () => completions.get(untyped(undefined)),
+        () => completions.cancel(untyped(undefined)),
+        () => loads.start(untyped(undefined)),
+        () => loads.wait(untyped(undefined)),
+      ].map(async (call) => {
+        const { code, message } = await failureOf(call);
+        return `${code}: ${message}`;
+      }),
+    );
+    expect(messages).toEqual([
+      "INVALID_ARGUMENT: The request is missing.",
+      "INVALID_ARGUMENT: Neither prompt nor messages came, but a completion needs one of them.",
+      "INVALID_ARGUMENT: requests is missing.",
+      "INVALID_ARGUMENT: model is missing.",
+      "INVALID_ARGUMENT: model is missing.",
+      "INVALID_ARGUMENT: id is missing.",
+      "INVALID_ARGUMENT: id is missing.",
+      "INVALID_ARGUMENT: model is missing.",
+      "INVALID_ARGUMENT: load is missing.",
+    ]);
+  });
+
+  it.each([
+    [
+      "completions.get",
+      () => completions.get(untyped(3)),
+      "Give id as allowed: the id of a completion.",
+    ],
+    [
+      "completions.wait",
+      () => completions.wait(untyped({})),
+      "Give id as allowed: the id of a completion.",
+    ],
+    [
+      "completions.onChange",
+      () => completions.onChange(untyped("x")),
+      "Give listener as allowed: a function.",
+    ],
+    [
+      "loads.start",
+      () => loads.start(untyped(3)),
+      "Give model as allowed: an alias, a name or an id.",
+    ],
+    ["loads.stop", () => loads.stop(untyped("phi")), "Give load as allowed: what start returned."],
+    [
+      "loadModel",
+      () => client.loadModel(untyped({})),
+      "Give model as allowed: an alias, a name or an id.",
+    ],
+    [
+      "completeBatch",
+      () => client.completeBatch(untyped("hi")),
+      "Give requests as allowed: a list of requests.",
+    ],
+  ])("%s refuses a wrong type", async (_name, call, action) => {
+    expect(await failureOf(call)).toMatchObject({ code: "INVALID_ARGUMENT", action });
   });
 });

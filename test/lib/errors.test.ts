@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { cancelledError, ERROR_CODES, FoundryError, toFoundryError } from "../../src/lib/errors.js";
+import {
+  abortedError,
+  cancelledError,
+  ERROR_CODES,
+  FoundryError,
+  toFoundryError,
+} from "../../src/lib/errors.js";
 
 describe("FoundryError", () => {
   it("carries what it was given", () => {
@@ -35,6 +41,32 @@ describe("FoundryError", () => {
     expect(error.message.length + error.action.length).toBeLessThanOrEqual(2000);
     expect(error.message.isWellFormed()).toBe(true);
     expect(error.detail).toBe(text);
+  });
+
+  it("is written as JSON with its words and facts, without detail, cause and stack", () => {
+    const error = new FoundryError("SERVICE_BUSY", "It is busy.", {
+      action: "Wait.",
+      retryable: true,
+      status: 429,
+      retryAfterMs: 100,
+      detail: "/home/ann/models",
+      cause: new Error("Bearer s3cret"),
+    });
+    error.requestId = "req-1";
+    expect(JSON.parse(JSON.stringify({ error }))).toEqual({
+      error: {
+        name: "FoundryError",
+        code: "SERVICE_BUSY",
+        message: "It is busy.",
+        action: "Wait.",
+        retryable: true,
+        status: 429,
+        retryAfterMs: 100,
+        phase: null,
+        attempts: 1,
+        requestId: "req-1",
+      },
+    });
   });
 
   it("keeps everything but its words when it is reworded", () => {
@@ -98,6 +130,31 @@ describe("cancelledError", () => {
       retryable: false,
       action: expect.stringContaining("busy"),
     });
+  });
+});
+
+describe("abortedError", () => {
+  const aborted = (reason: unknown) => abortedError(AbortSignal.abort(reason));
+
+  it.each([
+    ["a time limit", new DOMException("late", "TimeoutError"), "TIMEOUT"],
+    ["a time limit of another realm", { name: "TimeoutError" }, "TIMEOUT"],
+    ["the default reason", new DOMException("aborted", "AbortError"), "CANCELLED"],
+    ["an error", new Error("The window was closed."), "CANCELLED"],
+    ["a text", "TimeoutError", "CANCELLED"],
+    ["null", null, "CANCELLED"],
+  ])("of %s has its code and its cause", (_what, reason, code) => {
+    expect(aborted(reason)).toMatchObject({ code, cause: reason });
+  });
+
+  it("keeps the advice about what continues", () => {
+    const action = "Nothing to do. The service may go on with the download by itself.";
+    const cancelled = new FoundryError("CANCELLED", "The call was cancelled.", { action });
+    const late = AbortSignal.abort(new DOMException("late", "TimeoutError"));
+    expect(abortedError(AbortSignal.abort(), cancelled)).toMatchObject({ action });
+    expect(abortedError(late, cancelled).action).toBe(
+      "Give the call more time. The service may go on with the download by itself.",
+    );
   });
 });
 

@@ -124,7 +124,7 @@ describe("get_completion", () => {
 
   it.each([
     ["hello", 'There is no completion "hello".'],
-    ["c-000000-1", "from an earlier run of this server"],
+    ["c-000000-1", "from an earlier run of this program"],
     ["b-000000-1", "the id of a batch"],
   ])("says what is wrong with the id %s", async (id, said) => {
     const { host } = await runningCompletion({ text: TEXT });

@@ -264,6 +264,45 @@ export async function answer(prompt: string): Promise<Completion> {
     expect(stdout).toBe("");
   }, 60_000);
 
+  test("is typed: without the types of Node, for a project that has those of a browser", async () => {
+    const { stdout } = await compile(
+      "browser.ts",
+      `import {
+  FoundryClient, FoundryError, type FoundryErrorJson, type Logger, type ModelListResult, type RetryOptions,
+} from "foundry-local-mcp";
+
+const retry: RetryOptions = { retries: 1 };
+const log: Logger = { trace() {}, debug() {}, info() {}, warn(_fields, message) { console.warn(message); }, error() {} };
+const client = new FoundryClient({ endpoint: "http://127.0.0.1:5273", retry, log });
+export const models = (): Promise<ModelListResult> => client.listModels({ signal: AbortSignal.timeout(1000) });
+export async function answers(prompts: readonly string[]): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { index, state } of client.completeBatch(prompts.map((prompt) => ({ prompt })))) {
+    texts[index] = state.error?.message ?? state.text;
+  }
+  return texts;
+}
+export const written = (error: unknown): FoundryErrorJson | null =>
+  error instanceof FoundryError ? error.toJSON() : null;
+`,
+      { lib: ["ES2022", "DOM"], types: [], typeRoots: [] },
+    );
+
+    expect(stdout).toBe("");
+  }, 60_000);
+
+  test("is typed: the simulator, without the types of Node", async () => {
+    const { stdout } = await compile(
+      "simulated-browser.ts",
+      `import { startSimulator } from "foundry-local-mcp/simulator";
+export const url = async (): Promise<string> => (await startSimulator()).url;
+`,
+      { lib: ["ES2022", "ESNext.Disposable", "DOM"], types: [], typeRoots: [] },
+    );
+
+    expect(stdout).toBe("");
+  }, 60_000);
+
   test("is typed: so is the simulator", async () => {
     const { stdout } = await compile(
       "simulated.ts",
@@ -299,7 +338,11 @@ export const text: Promise<string> = new FoundryClient().complete({ promt: "Hell
     });
   }, 60_000);
 
-  function compile(name: string, source: string): Promise<{ stdout: string }> {
+  function compile(
+    name: string,
+    source: string,
+    changes: Readonly<Record<string, readonly string[]>> = {},
+  ): Promise<{ stdout: string }> {
     const options = {
       target: "ES2023",
       lib: ["ES2023"],
@@ -311,6 +354,7 @@ export const text: Promise<string> = new FoundryClient().complete({ promt: "Hell
       noEmit: true,
       types: ["node"],
       typeRoots: [join(root, "node_modules", "@types")],
+      ...changes,
     };
     const settings = JSON.stringify({ compilerOptions: options, files: [name] });
     const config = `tsconfig.${name}.json`;

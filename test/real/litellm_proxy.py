@@ -1,4 +1,4 @@
-"""Run the LiteLLM proxy on a free port of loopback, until told to end.
+"""Run the LiteLLM proxy on a free port of loopback, until it is stopped.
 
     python litellm_proxy.py --config FILE
 

@@ -2,6 +2,7 @@ import type { ModelListResult } from "../../foundry/index.js";
 import { FoundryClient } from "../../jobs/index.js";
 import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
 import { createLogger } from "../../log.js";
+import { misspelledSettings } from "../../misspelled-settings.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings, type Settings, settingsInForce } from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
@@ -75,6 +76,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
       completion,
       failure,
       settings: settingsInForce(flags, process.env),
+      misspelled: misspelledSettings(process.env),
     });
     waiting.clear();
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

@@ -1,4 +1,5 @@
 import { FOUND_BY_WORDS } from "../../foundry/index.js";
+import { serverWords } from "../../server-words.js";
 import { type Screen, TIE } from "../terminal/index.js";
 import type { CompletionReport, DoctorReport } from "./report.js";
 
@@ -42,7 +43,10 @@ function showService(report: DoctorReport, screen: Screen): void {
       : row(status === "unavailable" ? "No answer at" : "Running at", endpoint),
     foundBy === null
       ? null
-      : row(foundBy === "set" ? "Set by" : "Found by", `${FOUND_BY_WORDS[foundBy]}${took}`),
+      : row(
+          foundBy === "set" ? "Set by" : "Found by",
+          `${serverWords(FOUND_BY_WORDS[foundBy])}${took}`,
+        ),
     row("Service", report.service),
     row("Answers in", report.latency_ms === null ? null : `${report.latency_ms} ms`),
     row("Process", processOf(report)),

@@ -10,6 +10,8 @@ import {
   withoutAttempts,
 } from "../../foundry/index.js";
 import type { FoundryError } from "../../lib/index.js";
+import type { MisspelledSetting } from "../../misspelled-settings.js";
+import { serverWords } from "../../server-words.js";
 import { SETTING_SOURCES, type SettingInForce } from "../../settings.js";
 
 const problemSchema = z.object({ what: z.string(), fix: z.string() });
@@ -86,6 +88,7 @@ export interface Findings {
   /** What kept the list from being had. */
   readonly failure: FoundryError | null;
   readonly settings: readonly SettingInForce[];
+  readonly misspelled: readonly MisspelledSetting[];
 }
 
 export function reportOf(findings: Findings): DoctorReport {
@@ -102,7 +105,7 @@ export function reportOf(findings: Findings): DoctorReport {
     endpoint: health.endpoint,
     found_by: health.foundBy,
     search_ms: searchMs,
-    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome, ok })),
+    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome: serverWords(outcome), ok })),
     command_line: commandLine,
     dialect: health.dialect,
     service: health.service,
@@ -120,13 +123,14 @@ export function reportOf(findings: Findings): DoctorReport {
 
 /** Each problem once, though several may have met it. */
 function problemsOf(
-  { diagnosis: { health }, failure, completion }: Findings,
+  { diagnosis: { health }, failure, completion, misspelled }: Findings,
   models: DoctorReport["models"],
 ): HealthProblem[] {
   // A search that may start something knows more than one that only looks.
   const isOfSearch = failure?.code === "NO_ENDPOINT" && health.status === "unavailable";
-  const problems = isOfSearch ? [] : [...health.problems];
-  const add = (what: string, fix: string) => {
+  const problems = isOfSearch ? [] : health.problems.map(inServerWords);
+  const add = (whatHappened: string, advice: string) => {
+    const { what, fix } = inServerWords({ what: whatHappened, fix: advice });
     if (!problems.some((problem) => problem.what.includes(what))) problems.push({ what, fix });
   };
   if (failure !== null) add(withoutAttempts(failure.message), failure.action);
@@ -134,8 +138,16 @@ function problemsOf(
   const hasNoModel = models !== null && (models.listed === 0 || models.downloaded === 0);
   const isTold = error?.code === "MODEL_NOT_CACHED" && hasNoModel && problems.length > 0;
   if (error !== null && !isTold) add(error.what, error.fix);
+  for (const { variable, meant } of misspelled) {
+    add(`${variable} is set, but there is no such setting.`, `Did you mean ${meant}?`);
+  }
   return problems;
 }
+
+const inServerWords = ({ what, fix }: HealthProblem): HealthProblem => ({
+  what: serverWords(what),
+  fix: serverWords(fix),
+});
 
 function modelsOf({ models, defaultModel }: ModelListResult, loaded: readonly string[] | null) {
   const isKnown = models.length === 0 || models.some((model) => model.downloaded !== null);
@@ -168,6 +180,8 @@ export function completionReport(
     first_token_ms: timing.firstTokenMs,
     tokens_per_second: timing.tokensPerSecond,
     error:
-      failure === null ? null : { code: failure.code, what: failure.message, fix: failure.action },
+      failure === null
+        ? null
+        : { code: failure.code, ...inServerWords({ what: failure.message, fix: failure.action }) },
   };
 }

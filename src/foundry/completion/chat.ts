@@ -257,7 +257,7 @@ function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): vo
 
 function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void {
   progress.warn(
-    `The service did not stop at max_tokens, so the answer was cut off here.${
+    `The service did not stop at \`maxTokens\`, so the answer was cut off here.${
       dialect.can.stopsOnDisconnect === false
         ? " It may go on without being read, so the device may be busy for a while."
         : ""
@@ -276,7 +276,7 @@ function warnAboutEmptiness(progress: CompletionProgress): void {
   if (text.trim() !== "") return;
   progress.warn(
     reasoning !== null && finishReason === "length"
-      ? "The model used up its tokens while thinking and gave no answer. Ask again with a larger max_tokens."
+      ? "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`."
       : "The model gave no text.",
   );
 }

@@ -7,7 +7,9 @@ export {
   type CompletionTiming,
   type CompletionUsage,
 } from "./completion.js";
-export { CompletionProgress, Metrics, type Totals } from "./progress.js";
+export type { HealthTotals } from "./progress.js";
+/** @internal For the client. */
+export { CompletionProgress, Metrics } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */
 export {
   checkPrompt,
@@ -15,4 +17,5 @@ export {
   completionRequestSchema,
   prepareMessages,
 } from "./request.js";
+/** @internal For the client. */
 export { ServiceCompletion } from "./service-completion.js";

@@ -229,7 +229,7 @@ const roundedDifference = (from: number | null, to: number | null): number | nul
   from === null || to === null ? null : Math.round(to - from);
 
 /** Counts of a client's completions since it was created. */
-export interface Totals {
+export interface HealthTotals {
   readonly completed: number;
   readonly interrupted: number;
   readonly cancelled: number;
@@ -241,7 +241,7 @@ export interface Totals {
 export class Metrics {
   readonly #totals = { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 };
 
-  get totals(): Totals {
+  get totals(): HealthTotals {
     return { ...this.#totals };
   }
 

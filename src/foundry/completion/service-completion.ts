@@ -1,5 +1,5 @@
 import {
-  closedError,
+  endedError,
   FoundryError,
   type JoinedSignal,
   joinedSignal,
@@ -180,9 +180,7 @@ export class ServiceCompletion {
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
     const { closing, signal } = this.#parts;
-    // Closing the client and the caller's own signal both end a completion; only the latter cancels it.
-    const isClosing = closing.aborted && signal?.aborted !== true;
-    return isClosing && error.code === "CANCELLED" ? closedError() : error;
+    return endedError(error, signal, closing);
   }
 
   dispose(): void {

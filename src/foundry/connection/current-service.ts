@@ -332,7 +332,7 @@ const hostOf = (endpoint: string): string =>
 /** For a search that ends without an error. */
 const nothingFound = (): FoundryError =>
   new FoundryError("NO_ENDPOINT", "No Foundry Local was found.", {
-    action: "Start it, or set FOUNDRY_ENDPOINT.",
+    action: "Start it, or set the option `endpoint`.",
     retryable: true,
   });
 

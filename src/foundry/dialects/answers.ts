@@ -35,7 +35,7 @@ export function parseAnswer<T extends z.ZodType>(
     {
       status: answer.status,
       action:
-        "Check that FOUNDRY_ENDPOINT is the address of the service itself, not of a web page or a proxy; restart the service if it is.",
+        "Check that the option `endpoint` is the address of the service itself, not of a web page or a proxy; restart the service if it is.",
       detail: `${z.prettifyError(parsed.error)}\n${answer.body.slice(0, 2000)}`,
     },
   );

@@ -205,7 +205,7 @@ function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): Fo
     `The service answered with something else than a completion. It said: ${message}`,
     {
       action:
-        "Change what the message names, or check that FOUNDRY_ENDPOINT is the service itself.",
+        "Change what the message names, or check that the option `endpoint` is the service itself.",
       detail: shown(event, secrets),
     },
   );

@@ -159,7 +159,10 @@ export interface Dialect {
 
 /** `download` of a dialect without it. Callers check `can.download` first. */
 export async function noDownload(): Promise<never> {
-  throw unsupported("this service does not download models over HTTP", "Call load_model directly.");
+  throw unsupported(
+    "this service does not download models over HTTP",
+    "Call `loadModel` directly.",
+  );
 }
 
 /** The error of a method that a dialect does not have. */

@@ -53,7 +53,7 @@ export const RULES: readonly Rule[] = [
     code: "MODEL_CANNOT_CHAT",
     explain: (model, _shortName, message) => ({
       message: `${model} is not a model for completions. It said: ${message}`,
-      action: "Choose a model that can chat from list_models.",
+      action: "Choose a model that can chat from `listModels`.",
     }),
   },
   {
@@ -110,7 +110,7 @@ export const RULES: readonly Rule[] = [
     code: "UNSUPPORTED_BY_SERVER",
     explain: (_model, _shortName, message) => ({
       message: `This service cannot do that. It said: ${message}`,
-      action: "Check the address in FOUNDRY_ENDPOINT, or update the service.",
+      action: "Check the address in the option `endpoint`, or update the service.",
     }),
   },
   {
@@ -129,7 +129,7 @@ export const RULES: readonly Rule[] = [
     code: "MODEL_NOT_LOADED",
     explain: (model) => ({
       message: `${model} is not loaded.`,
-      action: "Load it with load_model, then try again.",
+      action: "Load it with `loadModel`, then try again.",
     }),
   },
   {
@@ -138,7 +138,7 @@ export const RULES: readonly Rule[] = [
     code: "MODEL_NOT_FOUND",
     explain: (model) => ({
       message: `The service has no model ${model}.`,
-      action: "Choose one that list_models shows.",
+      action: "Choose one that `listModels` shows.",
     }),
   },
   {
@@ -165,7 +165,7 @@ export const RULES: readonly Rule[] = [
  * what is possible on the service.
  */
 export const downloadAdvice = (shortName: string): string =>
-  `Download ${shortName} first, or choose a downloaded model from list_models.`;
+  `Download ${shortName} first, or choose a downloaded model from \`listModels\`.`;
 
 export const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

@@ -170,7 +170,7 @@ function overflowError(
     ...options,
     // The decoded message: overflowOf reads its figures, and JSON may escape the plus sign.
     detail: message,
-    action: "Shorten the prompt, ask for fewer max_tokens, or use a model with a longer context.",
+    action: "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.",
   });
 }
 
@@ -185,7 +185,7 @@ function unauthorized(options: Options): FoundryError {
     {
       status,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      action: "Check FOUNDRY_API_KEY and FOUNDRY_HEADERS.",
+      action: "Check the option `apiKey` and the option `headers`.",
     },
   );
 }
@@ -220,7 +220,7 @@ function byStatus(
   if (status === 404 || status === 405) {
     return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
       ...options,
-      action: "health_check shows which service this is; a newer Foundry Local may help.",
+      action: "`healthCheck` shows which service this is; a newer Foundry Local may help.",
     });
   }
   if (doing === "load") {

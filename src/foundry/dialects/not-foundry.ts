@@ -19,7 +19,7 @@ export function notFoundry(
   if (status === 401 || status === 403 || NO_DATABASE.test(models.body.slice(0, 2000))) {
     return new FoundryError("UNAUTHORIZED", `${baseUrl} requires credentials.`, {
       status,
-      action: "Set FOUNDRY_API_KEY to the key of this service.",
+      action: "Set the option `apiKey` to the key of this service.",
     });
   }
   const detail = models.body.slice(0, 2000);
@@ -63,7 +63,8 @@ export function redirected(source: string, what: string, status: number): Foundr
     `${source} answered with HTTP ${status}: ${what}. Redirects are followed only within the address that is set, and not in a circle: keys and prompts are sent nowhere else.`,
     {
       status,
-      action: "If the service is at the other address, set FOUNDRY_ENDPOINT to its base address.",
+      action:
+        "If the service is at the other address, set the option `endpoint` to its base address.",
     },
   );
 }
@@ -72,5 +73,5 @@ function adviceFor(baseUrl: string): string {
   const { pathname } = new URL(baseUrl);
   const path =
     pathname === "/" ? "" : ` Leave the path ${pathname} out if the API of the service is at /v1.`;
-  return `Set FOUNDRY_ENDPOINT to the base address of Foundry Local or of an OpenAI-compatible engine, such as http://127.0.0.1:5273.${path} If it is an engine without a list of models, name a model in complete.`;
+  return `Set the option \`endpoint\` to the base address of Foundry Local or of an OpenAI-compatible engine, such as http://127.0.0.1:5273.${path} If it is an engine without a list of models, name a model in \`complete\`.`;
 }

@@ -12,7 +12,7 @@ export const NOTHING_THERE = {
   commandLine: "is not installed, or not where it could be found",
   daemonFile: "is not there",
   ports: "nothing listens there",
-  sdk: "is not installed beside this server",
+  sdk: "is not installed beside foundry-local-mcp",
 } as const;
 
 /** Separates the headline of a message from its list of attempts. */

@@ -32,7 +32,7 @@ export function candidateOf(address: string): Candidate {
   if (!isLoopback(url.origin)) {
     return {
       url: url.origin,
-      fault: `reports ${url.origin}, which is not this machine; set FOUNDRY_ENDPOINT to use it`,
+      fault: `reports ${url.origin}, which is not this machine; set the option \`endpoint\` to use it`,
     };
   }
   // Without its path: the legacy service reports .../openai/status.

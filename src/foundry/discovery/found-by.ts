@@ -14,7 +14,7 @@ export type FoundBy = (typeof FOUND_BY)[number];
 
 /** Each as a phrase that follows "found by". */
 export const FOUND_BY_WORDS: Readonly<Record<FoundBy, string>> = {
-  set: "FOUNDRY_ENDPOINT",
+  set: "the option `endpoint`",
   last_url: "the address it had before",
   server_status: "`foundry server status`",
   service_status: "`foundry service status`",
@@ -23,7 +23,7 @@ export const FOUND_BY_WORDS: Readonly<Record<FoundBy, string>> = {
   guess:
     "guessing: it answers at a port that Foundry Local often has, and the system does not show whose program that is",
   started: "starting it",
-  embedded: "running foundry-local-sdk in this server",
+  embedded: "running foundry-local-sdk in a child process",
 };
 
 /** A service that answered a probe. */
@@ -35,4 +35,4 @@ export interface Found {
 
 /** For the first answer of a service that was found by guessing. */
 export const guessWarning = (endpoint: string): string =>
-  `${endpoint} was found by guessing, and the system does not show whose program listens there. Set FOUNDRY_ENDPOINT to it if it is yours, or FOUNDRY_DISCOVERY=declared to use only what Foundry Local itself names.`;
+  `${endpoint} was found by guessing, and the system does not show whose program listens there. Set the option \`endpoint\` to it if it is yours, or the option \`discovery\` to declared, to use only what Foundry Local itself names.`;

@@ -10,7 +10,7 @@ export interface InstallFacts {
 }
 
 const ELSEWHERE =
-  "set FOUNDRY_ENDPOINT to the address of a Foundry Local or of any OpenAI-compatible engine";
+  "set the option `endpoint` to the address of a Foundry Local or of any OpenAI-compatible engine";
 
 const START = "start it with `foundry server start` (before CLI 0.10: `foundry service start`)";
 
@@ -27,8 +27,8 @@ function installation(
   { mayEmbed, packageFolder = PACKAGE_FOLDER }: InstallFacts,
 ): string {
   const isKnownProcessor = arch === "x64" || arch === "arm64";
-  const setting = mayEmbed ? "" : " and set FOUNDRY_EMBEDDED to auto";
-  const embed = `install the SDK beside this server, with ${sdkInstallation(packageFolder)}${setting}`;
+  const setting = mayEmbed ? "" : " and set the option `embedded` to auto";
+  const embed = `install the SDK beside foundry-local-mcp, with ${sdkInstallation(packageFolder)}${setting}`;
   if (platform === "win32" && isKnownProcessor) {
     return `Install Foundry Local with \`winget install Microsoft.FoundryLocal\` and ${START}; or ${embed}; or ${ELSEWHERE}.`;
   }
@@ -52,6 +52,6 @@ const BREW = "brew tap microsoft/foundrylocal && brew install foundrylocal";
 export function wslHint({ platform, environment }: Machine): string {
   const isWsl = platform === "linux" && (environment["WSL_DISTRO_NAME"] ?? "") !== "";
   return isWsl
-    ? " This is WSL: a Foundry Local of Windows is reached from here only with mirrored networking (networkingMode=mirrored in .wslconfig); then set FOUNDRY_ENDPOINT to the address that `foundry server status` prints on Windows."
+    ? " This is WSL: a Foundry Local of Windows is reached from here only with mirrored networking (networkingMode=mirrored in .wslconfig); then set the option `endpoint` to the address that `foundry server status` prints on Windows."
     : "";
 }

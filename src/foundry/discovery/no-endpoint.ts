@@ -32,7 +32,7 @@ interface Texts {
   readonly retryable: boolean;
 }
 
-const OR_SET = "or set FOUNDRY_ENDPOINT to where it listens";
+const OR_SET = "or set the option `endpoint` to where it listens";
 
 /** The error of a search that found nothing: the situation, what was tried, what to do. */
 export function noEndpointError(
@@ -80,7 +80,7 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
         headline: "Foundry Local is installed, but not running",
         action: situation.willStart
           ? `Nothing to do: the next call that needs it starts it. To start it now, run ${command}.`
-          : `Start it with ${command}, let this server do so (FOUNDRY_AUTOSTART=true), ${OR_SET}.`,
+          : `Start it with ${command}, set the option \`autostart\` to true, ${OR_SET}.`,
         retryable: situation.willStart,
       };
     }
@@ -120,8 +120,8 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
       const otherProgram =
         situation.cli.generation === null
           ? ` The program may not be Foundry Local's. ${installAdvice(machine, facts)}`
-          : " You can also set FOUNDRY_ENDPOINT to where it listens.";
-      const check = facts.isCliSet ? "Check the path in FOUNDRY_CLI. " : "";
+          : " You can also set the option `endpoint` to where it listens.";
+      const check = facts.isCliSet ? "Check the path in the option `cliPath`. " : "";
       return {
         headline: "Foundry Local's command line does not say whether it runs",
         action: `${check}Try again; if that does not help, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local${restart}.${otherProgram}`,
@@ -131,9 +131,9 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
     case "cli_unstartable":
       return facts.isCliSet
         ? {
-            headline: "The program that FOUNDRY_CLI is set to could not be started",
+            headline: "The program that the option `cliPath` is set to could not be started",
             action:
-              "Set FOUNDRY_CLI to the path of Foundry Local's command line, or remove the setting, so that the command line is searched for; or set FOUNDRY_ENDPOINT to where Foundry Local listens.",
+              "Set the option `cliPath` to the path of Foundry Local's command line, or leave it out, so that the command line is searched for; or set the option `endpoint` to where Foundry Local listens.",
             retryable: false,
           }
         : {
@@ -144,20 +144,20 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
     case "embedded_later":
       return {
         headline:
-          "No Foundry Local is running; foundry-local-sdk is there to run it in this server",
+          "No Foundry Local is running; foundry-local-sdk is there to run it in a child process",
         action: "Nothing to do: the next call that needs it will try to start it.",
         retryable: true,
       };
     case "embedded_missing":
       return {
         headline:
-          "Foundry Local is set to run in this server, but foundry-local-sdk is not installed",
-        action: `Install it with ${sdkInstallation(facts.packageFolder ?? PACKAGE_FOLDER)}; or set FOUNDRY_EMBEDDED to auto to use another Foundry Local.`,
+          "Foundry Local is set to run in a child process, but foundry-local-sdk is not installed",
+        action: `Install it with ${sdkInstallation(facts.packageFolder ?? PACKAGE_FOLDER)}; or set the option \`embedded\` to auto to use another Foundry Local.`,
         retryable: false,
       };
     case "embedded_failed": {
       const { action, retryable } = situation.error;
-      return { headline: "Foundry Local could not be run in this server", action, retryable };
+      return { headline: "Foundry Local could not be run in a child process", action, retryable };
     }
   }
 }

@@ -125,7 +125,7 @@ async function searchEmbedded(context: SearchContext): Promise<Search> {
 const SDK_MISSING: Attempt = { what: SDK_NAME, outcome: NOTHING_THERE.sdk, ok: false };
 const SDK_INSTALLED: Attempt = {
   what: SDK_NAME,
-  outcome: "is installed beside this server, and not running",
+  outcome: "is installed beside foundry-local-mcp, and not running",
   ok: false,
 };
 
@@ -134,7 +134,7 @@ async function startEmbedded(
   attempts: readonly Attempt[],
 ): Promise<Search> {
   const { embeddedService, onStatus, timing, signal, log } = context;
-  const message = `Starting Foundry Local in this server, with ${SDK_NAME}`;
+  const message = `Starting Foundry Local in a child process, with ${SDK_NAME}`;
   onStatus({ step: "starting", message, percent: null });
   try {
     const { endpoint } = await embeddedService.start(signal);

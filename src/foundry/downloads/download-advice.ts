@@ -23,5 +23,5 @@ export async function downloadAdvice(
     if (code === "DOWNLOAD_UNAVAILABLE") return `${message} ${action}`;
     // Otherwise it is unknown, and the call itself reports what is wrong.
   }
-  return `To download ${name}, call load_model with model "${name}" and download true${command}. It may be gigabytes, so ask the user first.`;
+  return `To download ${name}, call \`loadModel\` with model "${name}" and download true${command}. It may be gigabytes, so ask the user first.`;
 }

@@ -36,7 +36,7 @@ export const DOWNLOAD_ADVICE: Readonly<Record<DownloadFault, DownloadAdvice>> = 
   disk_full: { action: `Free disk space, then try again. ${KEPT}`, retryable: false },
   not_in_catalog: {
     action:
-      'Choose another model: list_models with filter "all" lists those of this service. The catalog differs between versions of Foundry Local.',
+      "Choose another model: `listModels` lists those of this service. The catalog differs between versions of Foundry Local.",
     retryable: false,
   },
   unknown: { action: `Try again. ${KEPT}`, retryable: true },
@@ -92,7 +92,8 @@ export function gaveUp(
 /** The command could not be started, or was ended from outside. */
 export const broken = ({ id }: KnownModel, what: string, detail: string): FoundryError =>
   new FoundryError("DOWNLOAD_FAILED", `${id} was not downloaded: foundry model download ${what}.`, {
-    action: "Try the command by hand, and set FOUNDRY_CLI if it is another one that works.",
+    action:
+      "Try the command by hand, and set the option `cliPath` if it is another one that works.",
     retryable: true,
     detail,
   });
@@ -104,7 +105,7 @@ export const notListed = ({ id }: KnownModel): FoundryError =>
     `The download of ${id} ended without an error, but the service does not list the model as downloaded.`,
     {
       action:
-        "Look at list_models in a while; if it stays so, restart Foundry Local and try again.",
+        "Look at `listModels` in a while; if it stays so, restart Foundry Local and try again.",
       retryable: true,
     },
   );
@@ -130,7 +131,7 @@ export const onAnotherMachine = (model: KnownModel): FoundryError =>
 export const withoutCli = (model: KnownModel): FoundryError =>
   unavailable(
     `${model.id} cannot be downloaded from here: the service does not download over HTTP, and the command line of Foundry Local was not found.`,
-    `Install Foundry Local's command line or set FOUNDRY_CLI to where it is, then try again or run ${command(model)}. Where an application brought the service, download it there.`,
+    `Install Foundry Local's command line or set the option \`cliPath\` to where it is, then try again or run ${command(model)}. Where an application brought the service, download it there.`,
   );
 
 export const withOldCli = (model: KnownModel): FoundryError =>
@@ -154,7 +155,7 @@ export const withOtherCache = (model: KnownModel): FoundryError =>
 export const withOddName = (): FoundryError =>
   unavailable(
     "This model cannot be downloaded from here: its id is not one that a command line takes.",
-    'Choose another model: list_models with filter "all" lists them.',
+    "Choose another model: `listModels` lists them.",
   );
 
 /** The stage of a download that a caller cancels; `shared`: other callers wait for it. */
@@ -164,7 +165,7 @@ const AFTER_CANCEL: Record<Stage, string> = {
   waiting: "Nothing to do: the download had not begun.",
   shared: "Nothing to do: others wait for the same download, so it goes on.",
   // Closing the connection stops no download on S (#365), and the newer command line leaves it to its daemon.
-  service: `The service may go on with the download by itself; list_models shows when it is complete. ${KEPT}`,
+  service: `The service may go on with the download by itself; \`listModels\` shows when it is complete. ${KEPT}`,
   daemon: `The download was ended, though Foundry Local may go on with it by itself. ${KEPT}`,
   embedded: `The download was ended. ${KEPT}`,
 };

@@ -5,7 +5,7 @@ import { SDK_NAME, sdkInstallation } from "./sdk.js";
 /** The oldest version whose manager has all that is used: `docs/foundry-local.md`, section 12. */
 const OLDEST = [1, 2] as const;
 
-const ELSEWHERE = "or set FOUNDRY_ENDPOINT to a Foundry Local that runs elsewhere";
+const ELSEWHERE = "or set the option `endpoint` to a Foundry Local that runs elsewhere";
 
 /**
  * For every version of npm: npm 12 and later run only approved scripts, and the setting
@@ -75,7 +75,7 @@ const START_FAILURES: readonly (readonly [RegExp, Explanation])[] = [
   ],
 ];
 
-const SEE_LOG = `FOUNDRY_LOG_LEVEL=debug shows what it wrote. Start Foundry Local by itself, ${ELSEWHERE}.`;
+const SEE_LOG = `The log at level debug shows what it wrote. Start Foundry Local by itself, ${ELSEWHERE}.`;
 
 const failure = (
   { message, action }: Explanation,

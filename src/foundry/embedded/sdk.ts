@@ -75,6 +75,6 @@ const INSTALL_GLOBALLY = `npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}
  */
 export function sdkInstallation(packageFolder: string, version = ""): string {
   return packageFolder.split(/[\\/]/).includes("node_modules")
-    ? `\`${INSTALL_GLOBALLY}${version}\` where this server is installed globally, \`npm install ${SDK_NAME}${version}\` in the project where it is not`
-    : `\`npm install --no-save --save-dev ${SDK_NAME}${version}\` in this server's folder`;
+    ? `\`${INSTALL_GLOBALLY}${version}\` where foundry-local-mcp is installed globally, \`npm install ${SDK_NAME}${version}\` in the project where it is not`
+    : `\`npm install --no-save --save-dev ${SDK_NAME}${version}\` in the folder of foundry-local-mcp`;
 }

@@ -1,7 +1,13 @@
 import { type CircuitState, isLoopback } from "../../http/index.js";
-import { FoundryError, toFoundryError, untilAborted } from "../../lib/index.js";
-import { type MachineMemory, machineMemory, processFigures } from "../../platform/index.js";
-import type { Metrics, Totals } from "../completion/index.js";
+import {
+  abortedError,
+  FoundryError,
+  throwIfAborted,
+  toFoundryError,
+  untilAborted,
+} from "../../lib/index.js";
+import { machineMemory, processFigures } from "../../platform/index.js";
+import type { HealthTotals, Metrics } from "../completion/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Call, Dialect, DialectName } from "../dialects/index.js";
 import type { FoundBy } from "../discovery/index.js";
@@ -13,11 +19,11 @@ import {
   type ModelListing,
   type Service,
 } from "../service/index.js";
+import type { HealthProblem } from "./problem.js";
 import {
   circuitProblems,
   defaultProblems,
   endpointAdvice,
-  type HealthProblem,
   listingProblems,
   movedProblem,
   narrowedAdvice,
@@ -27,7 +33,7 @@ import {
 } from "./problems.js";
 
 /** The state of a service. What cannot be known from outside is `null` (docs/foundry-local.md, section 8). */
-export interface ServiceHealth {
+export interface Health {
   /** `degraded`: it answers, but something is wrong; `unavailable`: it does not answer. */
   readonly status: "healthy" | "degraded" | "unavailable";
   readonly endpoint: string | null;
@@ -47,16 +53,23 @@ export interface ServiceHealth {
   /** How long the liveness request took, in milliseconds. */
   readonly latencyMs: number | null;
   readonly circuit: { readonly state: CircuitState; readonly nextProbeInMs: number | null } | null;
-  readonly totals: Totals;
+  readonly totals: HealthTotals;
   /** What is wrong, and what might be: advice alone leaves the status `healthy`. */
   readonly problems: readonly HealthProblem[];
-}
-
-export interface Health extends ServiceHealth {
+  /** Completions of this client. */
   readonly queue: { readonly running: number; readonly waiting: number };
 }
 
-export interface HealthMemory extends MachineMemory {
+/**
+ * {@link Health} without what only the client of `jobs` knows.
+ * @internal
+ */
+export type ServiceHealth = Omit<Health, "queue">;
+
+/** In MB (1024 KB); `totalMb` and `freeMb` are of the machine. */
+export interface HealthMemory {
+  readonly totalMb: number;
+  readonly freeMb: number;
   /** Of the service's process, models included. */
   readonly processMb: number | null;
 }
@@ -89,10 +102,13 @@ export interface HealthContext {
  * @internal
  */
 export async function checkHealth(context: HealthContext): Promise<ServiceHealth> {
+  const { signal, metrics } = context;
   try {
+    throwIfAborted(signal);
     return await examine(context);
   } catch (thrown) {
-    return { ...unknownOf(null, context.metrics), problems: [problemOf(toFoundryError(thrown))] };
+    const error = signal?.aborted === true ? abortedError(signal) : toFoundryError(thrown);
+    return { ...unknownOf(null, metrics), problems: [problemOf(error)] };
   }
 }
 

@@ -4,15 +4,12 @@ import { KNOWN_PORTS } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
+import type { HealthProblem } from "./problem.js";
 
 /**
  * Situations that can be recognized from outside, each with what to do (docs/foundry-local.md,
  * section 13).
  */
-export interface HealthProblem {
-  readonly what: string;
-  readonly fix: string;
-}
 
 export const problemOf = (error: FoundryError): HealthProblem => ({
   what: error.message,
@@ -42,7 +39,7 @@ export function listingProblems(
       what: warning,
       fix: isFoundryLocal
         ? "Check the network connection of the service; the other models can still be used."
-        : "Nothing to do where the model is named in each call or in FOUNDRY_MODEL.",
+        : "Nothing to do where the model is named in each call or in the option `model`.",
     });
   }
   if (leftOut !== null) {
@@ -105,8 +102,8 @@ export function oldAgentProblem(endpoint: string): HealthProblem {
 /** A set endpoint that does not answer as it should, and where the service is instead. */
 export function movedProblem(error: FoundryError, found: string): HealthProblem {
   return {
-    what: `${error.message} That is what FOUNDRY_ENDPOINT is set to, but Foundry Local runs at ${found} now: its port changes when it restarts.`,
-    fix: "Take FOUNDRY_ENDPOINT out of the settings, so that the service is found wherever it is, or set it to the new address; then restart this server.",
+    what: `${error.message} That is what the option \`endpoint\` is set to, but Foundry Local runs at ${found} now: its port changes when it restarts.`,
+    fix: "Leave out the option `endpoint`, so that the service is found wherever it is, or set it to the new address.",
   };
 }
 

@@ -97,7 +97,7 @@ const ADVICE = {
 
 const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
   refusal: new FoundryError(code, message, {
-    action: `${ADVICE[code]}; load_model with force: true tries it anyway.`,
+    action: `${ADVICE[code]}; \`loadModel\` with force: true tries it anyway.`,
   }),
   warning: null,
 });

@@ -127,7 +127,7 @@ export class ModelLoader {
         "MODEL_NOT_FOUND",
         `The default model that is set, "${name}", is not among the service's models.`,
         {
-          action: `Set FOUNDRY_MODEL to one that is there${nearest(name, models)}, or name a model in the call.`,
+          action: `Set the option \`model\` to one that is there${nearest(name, models)}, or name a model in the call.`,
         },
       );
     }
@@ -135,14 +135,14 @@ export class ModelLoader {
       return new FoundryError(
         "MODEL_CANNOT_CHAT",
         `The default model that is set, "${name}", is for ${model.task}, not for completions.`,
-        { action: "Set FOUNDRY_MODEL to a model that can chat, or name one in the call." },
+        { action: "Set the option `model` to a model that can chat, or name one in the call." },
       );
     }
     if (model.downloaded !== false) return null;
     const problem = new FoundryError(
       "MODEL_NOT_CACHED",
       `The default model that is set, "${name}", is not downloaded.`,
-      { action: "Download it, or set FOUNDRY_MODEL to a downloaded one." },
+      { action: "Download it, or set the option `model` to a downloaded one." },
     );
     return this.#missing.explained(problem, model);
   }
@@ -297,6 +297,6 @@ export function assertCanChat(model: KnownModel): void {
   throw new FoundryError(
     "MODEL_CANNOT_CHAT",
     `${model.id} is a model for ${model.task}, not for completions.`,
-    { action: "Choose a model whose task is chat-completion from list_models." },
+    { action: "Choose a model whose task is chat-completion from `listModels`." },
   );
 }

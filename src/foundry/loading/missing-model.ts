@@ -44,7 +44,7 @@ export class MissingModels {
       findModel(DEFAULT_MODEL, models) ?? models.find((other) => canChat(other) !== false);
     if (model !== undefined) return this.#downloader.advice(model);
     const where = this.#service.isOnThisMachine ? "" : " on the machine of the service";
-    return `The service lists no model that load_model could download. Run \`foundry model download ${DEFAULT_MODEL}\`${where}, or download a model in the application that brought the service, then try again.`;
+    return `The service lists no model that \`loadModel\` could download. Run \`foundry model download ${DEFAULT_MODEL}\`${where}, or download a model in the application that brought the service, then try again.`;
   }
 }
 

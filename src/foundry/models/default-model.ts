@@ -58,13 +58,13 @@ const noneOfEngine = (models: readonly KnownModel[]): FoundryError =>
       : "None of the models that this engine lists can chat.",
     {
       action:
-        "Name a model in the call or in FOUNDRY_MODEL: the engine may have it although it is not listed. Or get a model with the tools of the engine.",
+        "Name a model in the call or in the option `model`: the engine may have it although it is not listed. Or get a model with the tools of the engine.",
     },
   );
 
 function instead(model: KnownModel, preferred: KnownModel | undefined, why: string): ChosenModel {
   const missing =
     preferred === undefined ? "is not among this service's models" : "is not downloaded";
-  const reason = `Used ${model.id}: no model was asked for, the default ${DEFAULT_MODEL} ${missing}, and ${why}. Name a model, or set FOUNDRY_MODEL, to choose.`;
+  const reason = `Used ${model.id}: no model was asked for, the default ${DEFAULT_MODEL} ${missing}, and ${why}. Name a model, or set the option \`model\`, to choose.`;
   return { model, reason };
 }

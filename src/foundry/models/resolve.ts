@@ -115,7 +115,7 @@ function notFound(typed: string, models: readonly KnownModel[]): FoundryError {
     action:
       models.length === 0
         ? "The service lists no model at all: its catalog may be out of reach, so check the network. Where Foundry Local's command line is installed, `foundry model download phi-4-mini` gets one."
-        : `${namesInstead(typed, models)}list_models with filter "all" lists all models.`,
+        : `${namesInstead(typed, models)}\`listModels\` lists all models.`,
   });
 }
 

@@ -12,7 +12,7 @@ interface Wording {
 export const loadTimeout = (model: string, limitMs: number): Wording => ({
   message: `${model} was not loaded within ${formatDuration(limitMs)}; the service goes on loading it.`,
   action:
-    "Call load_model again to wait on. Where loads take that long, raise FOUNDRY_LOAD_TIMEOUT, or choose a smaller model.",
+    "Call `loadModel` again to wait on. Where loads take that long, raise the option `loadTimeoutMs`, or choose a smaller model.",
   retryable: true,
 });
 
@@ -20,7 +20,7 @@ export const loadTimeout = (model: string, limitMs: number): Wording => ({
 const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
   message: `${endpoint} accepted the request but did not answer within ${formatDuration(limitMs)}.`,
   action:
-    "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise FOUNDRY_TIMEOUT.",
+    "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise the option `timeoutMs`.",
   retryable: true,
 });
 
@@ -28,7 +28,7 @@ const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
 export const stallTimeout = (model: string, limitMs: number, hasText: boolean): Wording => ({
   message: `${model} gave no ${hasText ? "further" : "first"} token within ${formatDuration(limitMs)}.`,
   action:
-    "The service may still be generating. Ask for less (a shorter prompt, fewer max_tokens), raise FOUNDRY_STALL_TIMEOUT, or check health_check.",
+    "The service may still be generating. Ask for less (a shorter prompt, fewer `maxTokens`), raise the option `stallTimeoutMs`, or check `healthCheck`.",
   retryable: false,
 });
 
@@ -73,7 +73,7 @@ export const isBlockedByLoad = ({ can }: Dialect, thrown: unknown): boolean =>
 /** The error of a request that such a load delays for too long. */
 export const serviceBusyError = (cause: unknown): FoundryError =>
   new FoundryError("SERVICE_BUSY", "The service is busy, probably loading a model.", {
-    action: "Try again when it is loaded; health_check shows that.",
+    action: "Try again when it is loaded; `healthCheck` shows that.",
     retryable: true,
     cause,
   });

@@ -1,5 +1,6 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { portableJson } from "../../lib/index.js";
+import { serverWords } from "../../server-words.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -101,8 +102,8 @@ function fieldsOf(state: CompletionState) {
     batch_id: state.batchId,
     created_at: new Date(state.createdAt).toISOString(),
     ended_at: state.endedAt === null ? null : new Date(state.endedAt).toISOString(),
-    error: error === null ? null : { code: error.code, message: error.message },
-    warnings: state.warnings,
+    error: error === null ? null : { code: error.code, message: serverWords(error.message) },
+    warnings: state.warnings.map(serverWords),
     next: nextOf(state),
   };
 }
@@ -111,7 +112,7 @@ function nextOf({ id, status, finishReason, error }: CompletionState): string {
   if (status === "queued" || status === "loading" || status === "running") {
     return `Not finished: call get_completion with ${id}, read this again later, or subscribe to it.`;
   }
-  if (error !== null) return error.action;
+  if (error !== null) return serverWords(error.action);
   if (finishReason === "length") {
     return "The answer was cut off at its token limit: ask again with a larger max_tokens.";
   }

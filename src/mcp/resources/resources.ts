@@ -6,6 +6,7 @@ import {
 import { z } from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
+import { serverWords } from "../../server-words.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
 import type { Handlers } from "../request-handler.js";
 import {
@@ -149,7 +150,7 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
     return completions.get(id);
   } catch (thrown) {
     if (!(thrown instanceof FoundryError) || thrown.code !== "COMPLETION_NOT_FOUND") throw thrown;
-    throw notFound(uri, thrown.message);
+    throw notFound(uri, serverWords(thrown.message));
   }
 }
 

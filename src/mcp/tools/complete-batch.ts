@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { COMPLETION_STATUSES } from "../../foundry/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
-import { cancelledError, FoundryError } from "../../lib/index.js";
+import { FoundryError, throwIfAborted } from "../../lib/index.js";
 import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
@@ -104,7 +104,7 @@ export const completeBatch = defineTool({
     const { batch, warnings } = await batchOf(given, client.batches);
     await waitFor(batch, replyWithinMs(reply_within, policy), context);
     // A result is returned once, and the caller of an aborted call would not receive it.
-    if (signal.aborted) throw cancelledError();
+    throwIfAborted(signal);
     return answered(batch, warnings);
   },
 });

@@ -47,6 +47,7 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
     completion: null,
     failure,
     settings,
+    misspelled: [],
     ...changes,
   };
 }
@@ -101,6 +102,19 @@ describe("the doctor's report", () => {
     );
 
     expect(report.problems).toEqual([told, { what: "It broke.", fix: "Mend it." }]);
+  });
+
+  it("names the setting that a misspelled variable probably means", async () => {
+    const misspelled = [{ variable: "FOUNDRY_MODLE", meant: "FOUNDRY_MODEL" }] as const;
+
+    const { problems } = reportOf(await withProblems([], { list: EMPTY_LIST, misspelled }));
+
+    expect(problems).toEqual([
+      {
+        what: "FOUNDRY_MODLE is set, but there is no such setting.",
+        fix: "Did you mean FOUNDRY_MODEL?",
+      },
+    ]);
   });
 
   it("has the shape that is promised", async () => {

@@ -34,7 +34,7 @@ describe("a completion of an engine", () => {
     const completion = await client.complete({ prompt: "Go", maxTokens: 4 });
     expect(completion).toMatchObject({ status: "completed", finishReason: "length" });
     expect(completion.warnings).toContainEqual(
-      "The service did not stop at max_tokens, so the answer was cut off here.",
+      "The service did not stop at `maxTokens`, so the answer was cut off here.",
     );
     expect(completion.text.startsWith(what === "text" ? "So on and on" : "So <think>hm")).toBe(
       true,

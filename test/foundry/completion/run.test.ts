@@ -149,7 +149,7 @@ describe("a completion", () => {
       maxTokens: 6,
     });
     expect(completion).toMatchObject({ text: "", finishReason: "length" });
-    expect(completion.warnings).toEqual([expect.stringContaining("larger max_tokens")]);
+    expect(completion.warnings).toEqual([expect.stringContaining("larger `maxTokens`")]);
   });
 
   it("says so when the model gave no text", async () => {

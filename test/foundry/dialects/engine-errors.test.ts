@@ -385,11 +385,11 @@ describeRefusals("MODEL_NOT_LOADED", [
 ]);
 
 describe("a model that is not loaded", () => {
-  it("is to be loaded with the tools of its engine, since load_model cannot", async () => {
+  it("is to be loaded with the tools of its engine, since `loadModel` cannot", async () => {
     const { url } = await chatEngine(() => json({ error: "No models loaded." }, 404));
     await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
       code: "MODEL_NOT_LOADED",
-      action: expect.not.stringContaining("load_model"),
+      action: expect.not.stringContaining("loadModel"),
     });
   });
 });

@@ -170,7 +170,7 @@ describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_wha
     expect(models).toEqual(["llama3.2:3b", "llama3.2:3b"]);
   });
 
-  it("is sent the model of FOUNDRY_MODEL where none is named", async () => {
+  it("is sent the model of the option `model` where none is named", async () => {
     const { url, models } = await engine(routes);
     const client = clientOf(url, { model: "org/my model" });
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Hello" });
@@ -192,7 +192,7 @@ describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_wha
       .catch((thrown: Error) => thrown);
     expect(error).toMatchObject({
       code: expect.stringMatching(/^(NOT_FOUNDRY|MODEL_NOT_FOUND)$/),
-      action: expect.stringMatching(/name a model in (complete|the call)/i),
+      action: expect.stringMatching(/name a model in (`complete`|the call)/i),
     });
     expect(error).not.toMatchObject({ action: expect.stringContaining("`foundry") });
     expect(models).toEqual([]);

@@ -105,11 +105,11 @@ describe("on an OpenAI-compatible engine", () => {
     const client = clientOf(simulator.url, options);
     await expect(client.listModels()).rejects.toMatchObject({
       code: "UNAUTHORIZED",
-      action: expect.stringContaining("FOUNDRY_API_KEY"),
+      action: expect.stringContaining("the option `apiKey`"),
     });
     expect(await client.healthCheck()).toMatchObject({
       status: "unavailable",
-      problems: [{ fix: expect.stringContaining("FOUNDRY_API_KEY") }],
+      problems: [{ fix: expect.stringContaining("the option `apiKey`") }],
     });
     expect(simulator.requests.every(({ path }) => !path.includes("chat"))).toBe(true);
   });

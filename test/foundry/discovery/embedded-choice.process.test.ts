@@ -31,7 +31,7 @@ describe("the service in a process of ours", () => {
 
     expect(found).toBeNull();
     expect(error?.code).toBe("NO_ENDPOINT");
-    expect(error?.message).toContain("could not be run in this server");
+    expect(error?.message).toContain("could not be run in a child process");
     expect(error?.cause).toMatchObject({ code: "EMBEDDED_FAILED" });
     expect(attempts).toHaveLength(1);
     expect(await installation.runsOf("server status")).toBe(0);
@@ -61,7 +61,7 @@ describe("the service in a process of ours", () => {
 
     const { attempts } = await discovery.search({ onStatus: ({ message }) => told.push(message) });
 
-    expect(told).toEqual(["Starting Foundry Local in this server, with foundry-local-sdk"]);
+    expect(told).toEqual(["Starting Foundry Local in a child process, with foundry-local-sdk"]);
     expect(attempts.at(-1)).toMatchObject({
       what: "foundry-local-sdk",
       outcome: expect.stringContaining("could not be run: "),
@@ -81,7 +81,7 @@ describe("the service in a process of ours", () => {
 
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
     expect(error?.action).toContain("the next call that needs it will try to start it");
-    expect(attempts.at(-1)?.outcome).toContain("is installed beside this server");
+    expect(attempts.at(-1)?.outcome).toContain("is installed beside foundry-local-mcp");
   });
 
   it("is said to be missing where it is wanted and not installed", async () => {

@@ -173,7 +173,7 @@ describe("an embedded service that does not start", () => {
     ["no native libraries", "without its native libraries", "npm rebuild foundry-local-sdk"],
     ["core does not load", "is there but does not load", "npm rebuild foundry-local-sdk"],
     ["wrong platform", "no build for this kind of machine", "Macs with Apple silicon"],
-    ["listens nowhere", "listens nowhere", "FOUNDRY_LOG_LEVEL=debug"],
+    ["listens nowhere", "listens nowhere", "The log at level debug"],
   ])("says what is wrong: %s", async (failing, what, remedy) => {
     const { service } = embedded({ failing });
 

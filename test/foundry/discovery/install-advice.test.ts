@@ -27,7 +27,7 @@ describe("how to come by a Foundry Local", () => {
     const text = advice(machine("darwin", "x64"));
 
     expect(text).toMatch(
-      /^Foundry Local does not run on Macs with an Intel processor: set FOUNDRY_/,
+      /^Foundry Local does not run on Macs with an Intel processor: set the option `endpoint`/,
     );
     expect(text).toContain("On a Mac with an Apple chip");
     expect(text).not.toContain("npm install");
@@ -36,7 +36,9 @@ describe("how to come by a Foundry Local", () => {
   it("is the SDK or the newer command line on Linux, never the old service", () => {
     const text = advice(machine("linux", "x64"));
 
-    expect(text).toMatch(/^Quickest is to install the SDK beside this server, with `npm install /);
+    expect(text).toMatch(
+      /^Quickest is to install the SDK beside foundry-local-mcp, with `npm install /,
+    );
     expect(text).toContain("0.11 or later");
     expect(text).not.toContain("service start");
   });
@@ -57,14 +59,14 @@ describe("how to come by a Foundry Local", () => {
     (packageFolder) => {
       const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
 
-      expect(text).toContain("`npm install --no-save --save-dev foundry-local-sdk` in this server");
+      expect(text).toContain("`npm install --no-save --save-dev foundry-local-sdk` in the folder");
       expect(text).not.toContain("npm install -g");
     },
   );
 
   it("names the setting where it keeps the SDK from being used", () => {
-    expect(advice(machine("linux", "x64"), false)).toContain("set FOUNDRY_EMBEDDED to auto");
-    expect(advice(machine("linux", "x64"), true)).not.toContain("FOUNDRY_EMBEDDED");
+    expect(advice(machine("linux", "x64"), false)).toContain("set the option `embedded` to auto");
+    expect(advice(machine("linux", "x64"), true)).not.toContain("the option `embedded`");
   });
 
   it.each([
@@ -84,9 +86,9 @@ describe("how to come by a Foundry Local", () => {
     expect(advice(machine("win32", "x64", inside))).not.toContain("WSL");
   });
 
-  it("always names FOUNDRY_ENDPOINT", () => {
+  it("always names the option `endpoint`", () => {
     for (const platform of ["win32", "darwin", "linux", "freebsd"] as const) {
-      expect(advice(machine(platform, "x64"))).toContain("FOUNDRY_ENDPOINT");
+      expect(advice(machine(platform, "x64"))).toContain("the option `endpoint`");
     }
   });
 });

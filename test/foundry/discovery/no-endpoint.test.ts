@@ -93,7 +93,7 @@ describe("the error of a search that found nothing", () => {
     expect(action).toContain("Run `foundry server restart`");
   });
 
-  it("says that FOUNDRY_CLI names no program that could be started", () => {
+  it("says that the option `cliPath` names no program that could be started", () => {
     const attempt = status("could not be started: there is no such program");
     const facts = { mayEmbed: true, isCliSet: true };
 
@@ -104,15 +104,17 @@ describe("the error of a search that found nothing", () => {
       facts,
     );
 
-    expect(message).toMatch(/^The program that FOUNDRY_CLI is set to could not be started\./);
-    expect(action).toMatch(/^Set FOUNDRY_CLI to the path/);
+    expect(message).toMatch(
+      /^The program that the option `cliPath` is set to could not be started\./,
+    );
+    expect(action).toMatch(/^Set the option `cliPath` to the path/);
     expect(retryable).toBe(false);
   });
 
   it("does not give the missing SDK as if it were the cause", () => {
     const sdk: Attempt = {
       what: "foundry-local-sdk",
-      outcome: "is not installed beside this server",
+      outcome: "is not installed beside foundry-local-mcp",
       ok: false,
     };
 

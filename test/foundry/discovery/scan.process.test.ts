@@ -352,7 +352,7 @@ describe("what it says when there is nothing", () => {
 
     const { error } = await installation.discovery({ cliPath: "/nowhere/foundry" }).search();
 
-    expect(error?.action).toContain("FOUNDRY_CLI");
+    expect(error?.action).toContain("the option `cliPath`");
     expect(error?.message).not.toContain("/nowhere");
   });
 
@@ -365,7 +365,7 @@ describe("what it says when there is nothing", () => {
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: false });
     expect(error?.message).toContain("installed, but not running");
     expect(error?.action).toContain("`foundry server start`");
-    expect(error?.action).toContain("FOUNDRY_AUTOSTART");
+    expect(error?.action).toContain("the option `autostart`");
     expect(await installation.runsOf("server start")).toBe(0);
   });
 

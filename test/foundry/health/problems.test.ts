@@ -124,7 +124,7 @@ describe("an endpoint", () => {
 
     expect(what.startsWith(DOWN.message)).toBe(true);
     expect(what).toContain("http://127.0.0.1:52364");
-    expect(fix).toContain("FOUNDRY_ENDPOINT");
+    expect(fix).toContain("the option `endpoint`");
   });
 });
 

@@ -38,7 +38,7 @@ describe("a model that does not fit into memory", () => {
     const client = clientOf(simulator.url, {}, await withMemory(1024));
     await expect(client.complete({ prompt: "Hi", model: "large" })).rejects.toMatchObject({
       code: "INSUFFICIENT_MEMORY",
-      action: expect.stringContaining("load_model with force: true"),
+      action: expect.stringContaining("`loadModel` with force: true"),
     });
     expect(askedOf(simulator, LOADS)).toEqual([]);
   });

@@ -15,7 +15,7 @@ describe("memory for a model", () => {
       code: "INSUFFICIENT_MEMORY",
       message:
         "walker-generic-cpu:1 takes 4.0 GB of memory at least, and 3.9 GB of 16.0 GB are free.",
-      action: expect.stringContaining("load_model with force: true"),
+      action: expect.stringContaining("`loadModel` with force: true"),
       retryable: false,
     });
   });
@@ -89,7 +89,7 @@ describe("disk space for a download", () => {
         code: "INSUFFICIENT_DISK",
         message:
           "walker-generic-cpu:1 needs 4.0 GB of disk, and 700 MB are free where the models are stored.",
-        action: expect.stringContaining("load_model with force: true"),
+        action: expect.stringContaining("`loadModel` with force: true"),
       },
     );
   });

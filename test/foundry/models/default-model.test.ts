@@ -29,7 +29,7 @@ describe("chooseDefaultModel", () => {
     ]);
     expect(chosen.model.id).toBe("qwen3-0.6b-generic-cpu:4");
     expect(chosen.reason).toBe(
-      "Used qwen3-0.6b-generic-cpu:4: no model was asked for, the default phi-4-mini is not downloaded, and it is the model that is loaded. Name a model, or set FOUNDRY_MODEL, to choose.",
+      "Used qwen3-0.6b-generic-cpu:4: no model was asked for, the default phi-4-mini is not downloaded, and it is the model that is loaded. Name a model, or set the option `model`, to choose.",
     );
   });
 

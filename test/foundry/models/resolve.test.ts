@@ -93,7 +93,7 @@ describe("resolveModel", () => {
         code: "MODEL_NOT_FOUND",
         message: 'There is no model "phi4-mini".',
         action:
-          'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? list_models with filter "all" lists all models.',
+          'Did you mean "phi-4-mini", "phi-3.5-mini", "phi-4"? `listModels` lists all models.',
       }),
     );
   });
@@ -114,7 +114,7 @@ describe("resolveModel", () => {
   ])("answers %s with what can be used", (typed, words) => {
     expect(() => resolveModel(typed, catalog)).toThrowError(
       expect.objectContaining({
-        action: `${words} list_models with filter "all" lists all models.`,
+        action: `${words} \`listModels\` lists all models.`,
       }),
     );
   });
@@ -126,7 +126,7 @@ describe("resolveModel", () => {
     const models = catalog.map((model) => ({ ...model, downloaded }));
     expect(() => resolveModel("nope", models.slice(0, 2))).toThrowError(
       expect.objectContaining({
-        action: `${words} list_models with filter "all" lists all models.`,
+        action: `${words} \`listModels\` lists all models.`,
       }),
     );
   });

@@ -9,13 +9,14 @@ const cancelSchema = z.looseObject({
   params: z.looseObject({ requestId: z.union([z.string(), z.number()]) }),
 });
 
-/** Answers to one id: as many as requests, or fewer where one was cancelled. */
+/**
+ * Answers to one id: as many as requests, or fewer where one was cancelled. Of two requests with one id
+ * a cancellation ends the later one, so that the answer to the first may come much later.
+ */
 interface Account {
   owed: number;
   answered: number;
   isOptional: boolean;
-  /** From the run before: the answer to what was cancelled may come late. */
-  isOld?: boolean;
 }
 
 export class Ledger {
@@ -29,12 +30,7 @@ export class Ledger {
     if (messages.length > 100) return;
     for (const message of messages) {
       const owed = owedSchema.safeParse(message).data;
-      if (owed !== undefined) {
-        const account = this.#account(owed.id);
-        account.owed += 1;
-        // The answer to this request may be late, too.
-        account.isOld = false;
-      }
+      if (owed !== undefined) this.#account(owed.id).owed += 1;
       const cancelled = cancelSchema.safeParse(message).data;
       if (cancelled !== undefined) this.#account(cancelled.params.requestId).isOptional = true;
     }
@@ -65,9 +61,9 @@ export class Ledger {
     const wrong = [...this.#accounts].filter(
       ([, { owed, answered, isOptional }]) => answered > owed || (answered < owed && !isOptional),
     );
-    const late = [...this.#accounts].flatMap(([id, { owed, answered, isOptional, isOld }]) =>
-      isOptional && answered < owed && isOld !== true
-        ? [[id, { owed: owed - answered, answered: 0, isOptional, isOld: true }] as const]
+    const late = [...this.#accounts].flatMap(([id, { owed, answered, isOptional }]) =>
+      isOptional && answered < owed
+        ? [[id, { owed: owed - answered, answered: 0, isOptional }] as const]
         : [],
     );
     this.#accounts.clear();

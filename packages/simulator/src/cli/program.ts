@@ -74,7 +74,7 @@ export interface ProgramFile {
 }
 
 export interface ProgramPlace {
-  readonly platform: NodeJS.Platform;
+  readonly platform: string;
   readonly directory: string;
   /** The path of the running Node. */
   readonly node: string;

@@ -184,7 +184,7 @@ const elsewhere = (model: KnownModel, message: string): FoundryError =>
     "DOWNLOAD_FAILED",
     `${model.id} was not downloaded by this call, since the service is downloading it already. It said: ${message}`,
     {
-      action: "Wait until list_models shows it as downloaded, then call load_model again.",
+      action: "Wait until `listModels` shows it as downloaded, then call `loadModel` again.",
       retryable: true,
     },
   );
@@ -193,5 +193,5 @@ const notInCatalog = (model: KnownModel): FoundryError =>
   new FoundryError(
     "MODEL_NOT_FOUND",
     `${model.id} is not in the service's catalog, so it cannot be downloaded.`,
-    { action: 'Choose another model: list_models with filter "all" lists them.' },
+    { action: "Choose another model: `listModels` lists them." },
   );

@@ -175,7 +175,7 @@ describe("a download by the old service", () => {
       code: "DOWNLOAD_FAILED",
       retryable: true,
       message: expect.stringContaining("since the service is downloading it already"),
-      action: expect.stringContaining("list_models"),
+      action: expect.stringContaining("`listModels`"),
     });
     expect(times(service.asked, "/openai/download")).toBe(1);
   });

@@ -241,13 +241,13 @@ describe("the service of the old command line", () => {
         400,
         `No OpenAIService provider found for modelName:${PHI}`,
         "MODEL_NOT_CACHED",
-        "list_models",
+        "`listModels`",
       ],
       [
         500,
         `No OpenAIService provider found for modelName:${PHI}`,
         "MODEL_NOT_CACHED",
-        "list_models",
+        "`listModels`",
       ],
     ])("or says why not: %i %j", async (status, text, code, action) => {
       const service = await oldService({

@@ -1,0 +1,59 @@
+import type { Device, KnownModel } from "./models/index.js";
+import type { StatusUpdate } from "./status.js";
+
+/** The options and the results of calls. */
+
+/** What every method takes besides its own arguments. */
+export interface CallOptions {
+  /**
+   * Aborting it ends the call at once, with the reason as the error's `cause`: `TIMEOUT` for
+   * `AbortSignal.timeout()`, else `CANCELLED`.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the step before the work itself: finding or starting the service, a download. */
+  readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
+}
+
+export interface LoadOptions extends CallOptions {
+  /** Load the variant for this device. Default: the variant that is ready, or the service's choice. */
+  readonly device?: Device | undefined;
+  /** Download the model first if it is not there: gigabytes. Default `false`. */
+  readonly download?: boolean | undefined;
+  /**
+   * Go ahead although by the figures the model does not fit into the free memory, or its download onto
+   * the disk. Default `false`.
+   */
+  readonly force?: boolean | undefined;
+  /**
+   * Seconds without use after which the service unloads it. Only the service of the old command line
+   * knows that; its default is 600. Others keep a model until it is unloaded.
+   */
+  readonly idleSeconds?: number | undefined;
+}
+
+export interface UnloadOptions extends CallOptions {
+  /** Unload it although it is in use, where the service supports that. Default `false`. */
+  readonly force?: boolean | undefined;
+}
+
+export interface LoadResult {
+  /** Exact id of the model that is in memory now. */
+  readonly model: string;
+  readonly status: "loaded" | "already_loaded";
+  readonly elapsedMs: number;
+  /** What was tight, each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+export interface UnloadResult {
+  readonly model: string;
+  readonly status: "unloaded" | "not_loaded";
+}
+
+export interface ModelListResult {
+  readonly models: readonly KnownModel[];
+  /** Exact id of the model that a completion without `model` would use; `null` where there is none. */
+  readonly defaultModel: string | null;
+  /** What is missing from the list and why. */
+  readonly warning: string | null;
+}
