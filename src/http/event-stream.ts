@@ -6,11 +6,11 @@ import {
   MAX_IDLE_STREAM_BYTES,
   toFoundryError,
 } from "../lib/index.js";
-import type { CallScope } from "./call-scope.js";
+import type { CallScope } from "./connections.js";
 import { isHtml } from "./error-text.js";
+import { readEvents } from "./event-parser.js";
 import type { Exchange, Head } from "./exchange.js";
 import { timeoutError } from "./failure.js";
-import { readEvents } from "./sse.js";
 import type { EventStream, PhaseLimits, StreamEvent } from "./types.js";
 
 interface StreamSource {

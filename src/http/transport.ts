@@ -11,16 +11,14 @@ import {
   toFoundryError,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
+import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./answer-headers.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
-import { CallScope } from "./call-scope.js";
-import { Connections } from "./connections.js";
+import { CallScope, Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
 import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
 import { parseRetryAfter } from "./failure.js";
-import { redirectedPath, redirectTarget } from "./redirect.js";
-import { requestIdOf, retryAfterOf } from "./request-id.js";
 import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,

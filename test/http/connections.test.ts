@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CallScope } from "../../src/http/call-scope.js";
-import { Connections } from "../../src/http/connections.js";
+import { CallScope, Connections } from "../../src/http/connections.js";
 import { MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../../src/lib/limits.js";
 
 const scopeOf = (signal?: AbortSignal) => new CallScope(signal, new Set());

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readEvents } from "../../src/http/sse.js";
+import { readEvents } from "../../src/http/event-parser.js";
 import type { StreamEvent } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 

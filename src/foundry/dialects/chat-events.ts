@@ -1,5 +1,6 @@
 import { errorTextOf, type StreamEvent, wordsOfError } from "../../http/index.js";
 import {
+  COUNTS_AFTER_END_MS,
   FoundryError,
   jsonFrom,
   MAX_UNKNOWN_WORD,
@@ -7,11 +8,16 @@ import {
   SEARCHED_OF_BODY,
   type SecretMask,
 } from "../../lib/index.js";
-import { type AnswerPart, partsOfMessage } from "./answer-parts.js";
-import { type Choice, type Chunk, chunkSchema } from "./chat-chunk.js";
+import {
+  type AnswerPart,
+  type Choice,
+  type Chunk,
+  chunkSchema,
+  meaningOf,
+  partsOfMessage,
+} from "./chat-chunk.js";
 import type { ChatEvent } from "./dialect.js";
 import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
-import { meaningOf } from "./finish-reasons.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** A chat event, or the end of an aborted answer, which becomes an error after its text. */
@@ -247,4 +253,62 @@ function unreadable(event: StreamEvent, secrets: SecretMask): FoundryError {
       detail: shown(event, secrets),
     },
   );
+}
+
+/**
+ * Reads a stream event by event. From the end of its answer on only the counts may follow: they are
+ * waited for briefly, and what breaks off then is an end like any other.
+ */
+export class EventIterator {
+  readonly #events: AsyncIterator<StreamEvent, unknown>;
+  /** How long the next events may be waited for; `null`: without a limit of its own. */
+  #leftMs: number | null = null;
+
+  constructor(events: AsyncIterable<StreamEvent>) {
+    this.#events = events[Symbol.asyncIterator]();
+  }
+
+  /** The answer has ended, or went on after its end. */
+  answerEnded(): void {
+    this.#leftMs = COUNTS_AFTER_END_MS;
+  }
+
+  /** The next event; `null` at the end. */
+  async next(): Promise<StreamEvent | null> {
+    if (this.#leftMs === null) return this.#next();
+    const since = performance.now();
+    const event = await this.#nextWithin(this.#leftMs);
+    // Without the time that the reader takes.
+    this.#leftMs -= performance.now() - since;
+    return event;
+  }
+
+  /** Ends the request if it still runs. */
+  async leave(): Promise<void> {
+    await this.#events.return?.();
+  }
+
+  async #next(): Promise<StreamEvent | null> {
+    const result = await this.#events.next();
+    return result.done === true ? null : result.value;
+  }
+
+  async #nextWithin(limitMs: number): Promise<StreamEvent | null> {
+    if (limitMs <= 0) return null;
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<null>((resolve) => {
+      // Not before what has arrived is read, however late the timer is.
+      timer = setTimeout(() => setImmediate(resolve, null), limitMs);
+    });
+    try {
+      return await Promise.race([this.#next(), timeUp]);
+    } catch (thrown) {
+      if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
+        throw thrown;
+      }
+      return null;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 }

@@ -2,9 +2,8 @@ import { z } from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { adaptedChat } from "./adapted-chat.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
-import { wholeChat } from "./chat-stream.js";
+import { adaptedChat, wholeChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import {
   about,

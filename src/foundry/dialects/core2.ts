@@ -8,8 +8,8 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
-import { adaptedChat } from "./adapted-chat.js";
 import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { adaptedChat } from "./chat-stream.js";
 import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";

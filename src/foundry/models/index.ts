@@ -1,4 +1,3 @@
-export { chooseDefaultModel, DEFAULT_MODEL } from "./default-model.js";
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { type Folder, FolderWalk } from "./folder-walk.js";
 export {
@@ -15,4 +14,11 @@ export {
   parseModelId,
   shortName,
 } from "./model.js";
-export { findModel, nearestNames, resolveModel, unlistedModel } from "./resolve.js";
+export {
+  chooseDefaultModel,
+  DEFAULT_MODEL,
+  findModel,
+  nearestNames,
+  resolveModel,
+  unlistedModel,
+} from "./resolve.js";

@@ -15,11 +15,11 @@ import {
   MOST_IN_FLIGHT,
   MOST_INPUT_WAITING,
   MOST_OUTPUT_WAITING,
+  portableJson,
   WAITING_LINE,
 } from "../../lib/index.js";
 import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
 import { RateLimit } from "./log-throttle.js";
-import { lineOf } from "./output-line.js";
 
 const TOO_LONG: Refusal = {
   code: ProtocolErrorCode.InvalidRequest,
@@ -281,5 +281,20 @@ class OpenRequests {
     if (count === 1) this.#counts.delete(id);
     else this.#counts.set(id, count - 1);
     this.#size -= 1;
+  }
+}
+
+/** A message as its line. An answer that cannot be serialized becomes a failure under its id. */
+export const lineOf = (message: JSONRPCMessage): string => `${portableJson(jsonOf(message))}\n`;
+
+function jsonOf(message: JSONRPCMessage): string {
+  try {
+    return JSON.stringify(message);
+  } catch (thrown) {
+    if ("method" in message || message.id === undefined) throw thrown;
+    const what = "The answer could not be serialized as JSON, which is a bug in foundry-local-mcp.";
+    return JSON.stringify(
+      answerOf({ code: ProtocolErrorCode.InternalError, message: what, id: message.id }),
+    );
   }
 }

@@ -3,7 +3,7 @@ import { CompletionProgress } from "../../../src/foundry/completion/progress.js"
 import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
 import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download-stream.js";
-import { readEvents } from "../../../src/http/sse.js";
+import { readEvents } from "../../../src/http/event-parser.js";
 
 /** Milliseconds of CPU time, at least one. */
 async function cpuOf(work: () => unknown): Promise<number> {

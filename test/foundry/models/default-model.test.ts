@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseDefaultModel } from "../../../src/foundry/models/default-model.js";
+import { chooseDefaultModel } from "../../../src/foundry/models/resolve.js";
 import { knownModel } from "./known-model.js";
 
 const phi = (facts: { downloaded: boolean | null; loaded?: boolean }) =>

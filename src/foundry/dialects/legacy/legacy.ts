@@ -7,8 +7,8 @@ import {
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
-import { adaptedChat } from "../adapted-chat.js";
 import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
+import { adaptedChat } from "../chat-stream.js";
 import type { Call, Dialect } from "../dialect.js";
 import { about, errorOfFailure, type Subject } from "../failures.js";
 import { type CatalogEntry, ServiceCatalog } from "./catalog.js";

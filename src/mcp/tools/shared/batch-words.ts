@@ -1,7 +1,6 @@
 import type { Batch, BatchResult } from "../../../jobs/index.js";
 import { failureLine } from "../../tool.js";
-import type { Excerpt } from "./completion-result.js";
-import { answerOf, restAdvice } from "./completion-words.js";
+import { answerOf, type Excerpt, restAdvice } from "./completion-result.js";
 
 /** A result as far as it fits. */
 export interface BatchPart extends BatchResult {

@@ -8,20 +8,18 @@ export {
 } from "./batch-words.js";
 export { completionArguments, requestOf, sharedSettings } from "./completion-arguments.js";
 export {
+  answerOf,
   completionResult,
   FINISH_REASONS,
+  goesOnText,
   LONGEST_TEXT,
   nextFrom,
-  partOf,
-  resultOf,
-  wholeOf,
-} from "./completion-result.js";
-export {
-  answerOf,
-  goesOnText,
   notesOn,
+  partOf,
   reportEvent,
   reportState,
+  resultOf,
   severalText,
-} from "./completion-words.js";
+  wholeOf,
+} from "./completion-result.js";
 export { latestCompletion, latestOf, latestText } from "./latest-completions.js";
