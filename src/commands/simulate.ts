@@ -18,7 +18,7 @@ import {
   startFoundryCli,
   startSimulator,
 } from "foundry-local-simulator";
-import { z } from "zod";
+import * as z from "zod";
 import { FoundryError } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber, parsedFlags } from "../settings.js";

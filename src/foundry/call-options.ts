@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { FoundryError, parseArguments } from "../lib/index.js";
 import { completionFields } from "./completion/index.js";
 

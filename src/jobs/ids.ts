@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { CompletionRequest } from "../foundry/index.js";
 import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
 

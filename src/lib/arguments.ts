@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { FoundryError } from "./errors.js";
 import { LONGEST_QUOTE, MOST_ELEMENTS, MOST_MISTAKES } from "./limits.js";
 import { meantName, type OtherNames } from "./meant-name.js";

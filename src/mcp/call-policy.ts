@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { OnCancel } from "../settings.js";
 
 /** How long a call may take to answer, and what its cancellation means. */

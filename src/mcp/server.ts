@@ -7,7 +7,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { z } from "zod";
+import * as z from "zod";
 import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";

@@ -5,7 +5,7 @@ import {
   ProtocolErrorCode,
   type Tool as ToolListing,
 } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { type FoundryError, LONGEST_ERROR, truncate } from "../lib/index.js";
 import { serverWords } from "../server-words.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** An answer for the prompts that it matches, in place of what the model would say. */
 export interface ScriptedAnswer {

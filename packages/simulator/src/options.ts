@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { checkedAnswers, type ScriptedAnswer } from "./answers.js";
 import { CORE1_SWITCHES, type Core1Switches } from "./dialects/c1/switches.js";
 import { SERVICE_SWITCHES, type ServiceSwitches } from "./dialects/s/switches.js";

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startFoundryCli, startSimulator } from "foundry-local-simulator";
-import { z } from "zod";
+import * as z from "zod";
 import { onTermination } from "../../platform/index.js";
 import { readSettings } from "../../settings.js";
 import { type Screen, terminalScreen } from "../terminal/index.js";

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { jsonFrom, truncate } from "../../lib/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 

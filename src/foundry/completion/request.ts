@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ChatMessage } from "../dialects/index.js";
 import type { CompletionRequest } from "./completion.js";
 

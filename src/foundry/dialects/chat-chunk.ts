@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import {
   CHARACTERS_SLACK,
   MAX_CHARACTERS_PER_TOKEN,

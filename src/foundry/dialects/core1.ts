@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { DAEMON_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import { type FileFault, type Machine, ownUid, readSmallFile } from "../../platform/index.js";
 import { NOTHING_THERE } from "./attempt.js";

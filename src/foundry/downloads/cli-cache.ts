@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import { inPool, LATE } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";

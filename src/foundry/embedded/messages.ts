@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * The messages between the server and the child process that hosts the SDK. The child imports only

@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { CONFIG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import { readSmallFile } from "../../platform/index.js";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { CATALOG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { readSmallFile } from "../../platform/index.js";

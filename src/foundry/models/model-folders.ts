@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { CONFIG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
 import { readSmallFile } from "../../platform/index.js";
 import { type Folder, FolderWalk } from "./folder-walk.js";

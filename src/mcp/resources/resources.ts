@@ -3,7 +3,7 @@ import {
   ProtocolErrorCode,
   ResourceNotFoundError,
 } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";

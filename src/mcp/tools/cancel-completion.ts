@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
 import { completionResult, notesOn, resultOf, wholeOf } from "./shared/index.js";

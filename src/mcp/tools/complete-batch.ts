@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMPLETION_STATUSES } from "../../foundry/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
 import { FoundryError, throwIfAborted } from "../../lib/index.js";

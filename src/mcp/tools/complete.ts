@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { checkPrompt } from "../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { onAbort } from "../../lib/index.js";

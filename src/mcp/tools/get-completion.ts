@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";

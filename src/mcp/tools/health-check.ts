@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DIALECT_NAMES, FOUND_BY, FOUND_BY_WORDS, type Health } from "../../foundry/index.js";
 import { defineTool } from "../tool.js";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { completionFields, type ModelInfo } from "../../foundry/index.js";
 import { defineTool } from "../tool.js";
 

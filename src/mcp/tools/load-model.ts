@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadState } from "../../jobs/index.js";
 import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";

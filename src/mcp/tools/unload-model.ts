@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { completionFields, type StatusUpdate } from "../../foundry/index.js";
 import { type FoundryError, toFoundryError } from "../../lib/index.js";
 import { defineTool } from "../tool.js";

@@ -5,7 +5,7 @@ import {
   RequestIdSchema,
 } from "@modelcontextprotocol/core";
 import { type JSONRPCMessage, ProtocolErrorCode } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import {
   DEEPEST_JSON,
   hasMoreValues,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 
 /** A program ends at once when its connection ends, unless it is suspended. */
 const LAST_MOMENTS_MS = 1000;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { PromptMessage } from "../engine/tokens.js";
 import type { DialectRequest } from "./dialect.js";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Markers, ToolCall } from "./script.js";
 
 const members = z.record(z.string(), z.unknown());

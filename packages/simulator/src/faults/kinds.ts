@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const count = z.number().int().min(0);
 const milliseconds = z.number().min(0);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { kinds } from "./kinds.js";
 
 /** The form of a fault in one line of text, for help texts. */

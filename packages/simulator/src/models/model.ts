@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What a model answers. Default: a text that says it is simulated, made from the prompt. */
 export interface Script {

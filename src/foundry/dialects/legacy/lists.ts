@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_TOKEN_COUNT } from "../../../lib/index.js";
 import type { ListedModel } from "../../models/index.js";
 import { isModelName } from "../answers.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { checkPrompt } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
 import { membersKey, toFoundryError } from "../../../lib/index.js";

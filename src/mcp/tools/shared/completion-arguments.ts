@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type CompletionRequest, completionFields } from "../../../foundry/index.js";
 
 const { maxTokens: max_tokens, topP: top_p, ...sameNames } = completionFields;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMPLETION_STATUSES, type FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
 import type { FoundryError } from "../../../lib/index.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMPLETION_STATUSES } from "../../../foundry/index.js";
 import type { CompletionState } from "../../../jobs/index.js";
 import { headOf } from "./completion-result.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatedModel } from "../../models/model.js";
 import type { DialectRequest } from "../dialect.js";
 import { lastLine, progressLine, stepsOf } from "./download-lines.js";

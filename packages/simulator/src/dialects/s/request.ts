@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { parsedJson } from "../chat-body.js";
 import type { DialectRequest } from "../dialect.js";
 import { ServiceError } from "./answers.js";
