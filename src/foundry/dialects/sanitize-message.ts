@@ -12,7 +12,7 @@ const OTHER_LOCATION =
   /\(?(?<![\w./\\-])(?:[A-Za-z]:)?[\w./\\-]+\.(?:py|pyx|go|rs|js|ts|java|cs|cc|cpp|c|cuh?|h|hpp|mm?):(?:line )?\d+(?::\d+)?\)?(?::\s+|\s*)/g;
 /** `File "server.py", line 12, in serve` of Python, ` at Type.Method(arguments) in file` of .NET. */
 const STACK_FRAME =
-  /\bFile "[^"]{1,300}", line \d+(?:, in \S+)?|\s+at [\w`<>[\],]+\.[\w.`<>[\],]+\([^()]{0,300}\)(?: in [^:]{0,300}(?::[^:]{0,300})?:line \d+)?|\s*#\d{1,3}\s+0x[\da-f]+[^#]{0,300}/gi;
+  /\bFile "[^"]{1,300}", line \d+(?:, in \S+)?|(?<!\s)\s+at [\w`<>[\],]+\.[\w.`<>[\],]+\([^()]{0,300}\)(?: in [^:]{0,300}(?::[^:]{0,300})?:line \d+)?|(?<!\s)\s*#\d{1,3}\s+0x[\da-f]+[^#]{0,300}/gi;
 const QUALIFIED_NAME =
   /(?<!\w)(?:[A-Za-z_]\w*::){1,8}~?[A-Za-z_]\w*(?:<[^<>]{0,100}>)?(?:\([^()]{0,300}\))?\s*/g;
 /** Names of folders may contain spaces. */
