@@ -160,7 +160,7 @@ export const SETTINGS = {
   FOUNDRY_QUEUE: setting(
     wholeNumber(WHOLE_NUMBERS.queueLimit),
     "64",
-    "completions that may wait in the queue of a model, 0 to 10000. Further completions fail with QUEUE_FULL",
+    "completions that may wait, for all models together, 0 to 10000. Further completions fail with QUEUE_FULL",
   ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
     seconds(SECONDS.downloadStall),

@@ -47,7 +47,7 @@ export interface Attempt {
 }
 
 /**
- * Whether the same request is sent again. THE rule: there is no other retry below or above it.
+ * Whether the same request is sent again. No other code of this layer decides that.
  * An attempt is over with the first token of a stream, so nothing after that ever comes here.
  */
 export function isRetried(

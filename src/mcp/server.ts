@@ -15,7 +15,7 @@ import { type Backend, LAZY_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
-/** The SDK's server, which whatever comes over the transport cannot harm. */
+/** The SDK's server behind a transport that refuses malformed messages. */
 class GuardedServer extends Server {
   override connect(transport: Transport): Promise<void> {
     return super.connect(new GuardedTransport(transport));
@@ -37,7 +37,7 @@ export interface ServerParts {
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
 const FIXED: CacheHint = { ttlMs: 300_000, cacheScope: "public" };
-/** The answer to `tools/list` is out by then, and the host has not called yet. */
+/** The handlers are loaded so long after the answer to `tools/list`, before the first call. */
 const PRELOAD_MS = 30;
 
 /** The MCP server, not yet connected to anything. Nothing is asked of Foundry Local before a call. */
@@ -113,15 +113,15 @@ export interface ServeOptions extends Pick<ServerParts, "backend"> {
   readonly signal: AbortSignal;
 }
 
-/** Answering what was ended takes a moment, unless the host does not read. */
+/** The longest wait for the answers of aborted calls. */
 const ANSWERS_MS = 500;
 /** Each `subscriptions/listen` stays open, and the transport bounds the open requests. */
 const MOST_LISTENERS = 100;
 
 /**
  * Serves one host over a pair of streams, in the protocol version that its first message speaks.
- * Resolves when the host is gone, by when all calls in flight are aborted and none of them is
- * answered; or after the signal came.
+ * Resolves after the host has disconnected, when the calls in flight are aborted and not answered, or
+ * after the signal, when they are answered with what there is.
  */
 export async function serveOverStdio({
   backend,
@@ -153,7 +153,7 @@ export async function serveOverStdio({
   await closed;
 }
 
-/** The calls of tools that have not been answered yet. */
+/** Requests for tools and resources that have not been answered yet. */
 export class CallsInFlight {
   readonly #calls = new Set<Promise<unknown>>();
 

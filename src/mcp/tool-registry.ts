@@ -85,7 +85,7 @@ async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
-  { client, log, policy, clock, secrets, caller }: CallParts,
+  { client, log, policy, clock, secrets, caller = nameOf(request) }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
   const progress = reporterFor(request, clock);
@@ -126,6 +126,15 @@ function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
       part.type === "text" ? { ...part, text: serverWords(withoutControls(part.text)) } : part,
     ),
   };
+}
+
+const envelopeSchema = z.looseObject({
+  "io.modelcontextprotocol/clientInfo": z.looseObject({ name: z.string() }),
+});
+
+/** A client without a session says with each request who it is. */
+function nameOf({ envelope }: RequestContext): string | undefined {
+  return envelopeSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientInfo"].name;
 }
 
 type Failed = Pick<

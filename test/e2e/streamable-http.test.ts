@@ -24,8 +24,8 @@ async function served(settings?: Settings) {
 type Mode = "legacy" | "auto";
 
 /** A client of SDK 2, with a session or without one. */
-async function connected(url: string, mode: Mode): Promise<Client2> {
-  const client = new Client2(INFO, { versionNegotiation: { mode } });
+async function connected(url: string, mode: Mode, name = INFO.name): Promise<Client2> {
+  const client = new Client2({ ...INFO, name }, { versionNegotiation: { mode } });
   await client.connect(new Http2(new URL(url)));
   onTestFinished(() => client.close());
   return client;
@@ -70,6 +70,22 @@ describe.each<[Mode, string]>([
   });
 });
 
+test("a client without a session hears of the completion that it listens for", async () => {
+  const { url } = await served();
+  const client = await connected(url, "auto");
+  const { structuredContent } = await client.callTool(
+    complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 80, reply_within: 0 }),
+  );
+  const uri = `foundry://completions/${Object(structuredContent).completion_id}`;
+  const updated = new Promise<string>((resolve) => {
+    client.setNotificationHandler("notifications/resources/updated", ({ params }) => {
+      resolve(params.uri);
+    });
+  });
+  await client.listen({ resourceSubscriptions: [uri] });
+  expect(await updated).toBe(uri);
+});
+
 test("a client of SDK 1 completes, and ends its session", async () => {
   const { url } = await served();
   const client = new Client1(INFO);
@@ -85,32 +101,35 @@ test("a client of SDK 1 completes, and ends its session", async () => {
   await client.close();
 });
 
-test("the queue is fair between clients: one answer does not wait for ten of another", async () => {
-  const { url } = await served({ FOUNDRY_CONCURRENCY: "1" });
-  const [busy, other] = [await connected(url, "legacy"), await connected(url, "legacy")];
-  const order: string[] = [];
-  const ask = async (client: Client2, name: string, number: number): Promise<void> => {
-    await client.callTool(
-      complete({ prompt: `${name} ${number}`, model: ENDLESS, max_tokens: 8, join: false }),
-    );
-    order.push(name);
-  };
-  const begun = new Promise<void>((resolve) => {
-    void busy.callTool(complete({ prompt: "first", model: ENDLESS, max_tokens: 20 }), {
-      onprogress: () => resolve(),
+test.each<Mode>(["legacy", "auto"])(
+  "the queue is fair: one answer does not wait for ten of another client (mode %s)",
+  async (mode) => {
+    const { url } = await served({ FOUNDRY_CONCURRENCY: "1" });
+    const [busy, other] = [await connected(url, mode), await connected(url, mode, "other")];
+    const order: string[] = [];
+    const ask = async (client: Client2, name: string, number: number): Promise<void> => {
+      await client.callTool(
+        complete({ prompt: `${name} ${number}`, model: ENDLESS, max_tokens: 8, join: false }),
+      );
+      order.push(name);
+    };
+    const begun = new Promise<void>((resolve) => {
+      void busy.callTool(complete({ prompt: "first", model: ENDLESS, max_tokens: 20 }), {
+        onprogress: () => resolve(),
+      });
     });
-  });
-  await begun;
-  const ten = Array.from({ length: 10 }, (_, number) => ask(busy, "busy", number));
-  await expect
-    .poll(async () => {
-      const health = await other.callTool({ name: "health_check", arguments: {} });
-      return JSON.stringify(health.structuredContent);
-    })
-    .toContain('"waiting":10');
-  await Promise.all([...ten, ask(other, "other", 0)]);
-  expect(order.indexOf("other")).toBeLessThan(3);
-});
+    await begun;
+    const ten = Array.from({ length: 10 }, (_, number) => ask(busy, "busy", number));
+    await expect
+      .poll(async () => {
+        const health = await other.callTool({ name: "health_check", arguments: {} });
+        return JSON.stringify(health.structuredContent);
+      })
+      .toContain('"waiting":10');
+    await Promise.all([...ten, ask(other, "other", 0)]);
+    expect(order.indexOf("other")).toBeLessThan(3);
+  },
+);
 
 describe("a request that is not served", () => {
   const post = (url: string, headers: Record<string, string>, body: string = "{}") =>

@@ -53,10 +53,10 @@ export interface Completion {
   readonly timing: CompletionTiming;
   /**
    * How often the request was sent; more than 1 where a failure before the first token was retried.
-   * `null`: not sent.
+   * 0 or `null`: not sent.
    */
   readonly attempts: number | null;
-  /** Whether the answer is one given before. */
+  /** Always `false`: there is no cache of answers yet. */
   readonly cached: boolean;
   /** What the caller should know about this answer, each a sentence. */
   readonly warnings: readonly string[];
@@ -65,7 +65,8 @@ export interface Completion {
 export interface CompletionUsage {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
-  /** `true` where the service did not count and the figures are guesses from the text. */
+  /** `true` where the service did not count: the input is estimated from the length of the text, the output from
+   * the pieces of the stream. */
   readonly estimated: boolean;
 }
 

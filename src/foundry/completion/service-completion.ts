@@ -253,7 +253,7 @@ export class ServiceCompletion {
   #statusAfter(error: FoundryError): CompletionStatus {
     if (error.code === "CANCELLED" || error.code === "CLIENT_CLOSED") return "cancelled";
     if (this.#connection === null) return "failed";
-    // A read time limit is never retried, so the device may still be at it: interrupted, not failed.
+    // A time limit after sending is not retried from here, so the device may still be at it: interrupted, not failed.
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
     return this.#progress.hasStarted ? "interrupted" : "failed";
   }

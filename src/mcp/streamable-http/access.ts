@@ -20,9 +20,8 @@ export interface Refusal {
 }
 
 /**
- * Whether a request may be served. A page in a browser can reach every port of its machine, so the
- * headers that browsers set are checked: `Host` against other names of this machine, `Origin` against
- * other sites.
+ * Whether a request may be served. A page in a browser can reach every port of its machine. So `Host` is
+ * validated against DNS rebinding, and `Origin` against requests of other sites.
  */
 export function refusalOf(headers: Headers, { host, key }: AccessRules): Refusal | null {
   const hostnames = [...localhostAllowedHostnames(), bracketed(host)];

@@ -1,6 +1,6 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 
-/** Events of one session that a client can still ask for after its connection broke. */
+/** Events that are kept for a session. Above it, the older half is dropped. */
 const MOST_EVENTS = 1000;
 
 interface LoggedEvent {

@@ -12,13 +12,14 @@ import {
   FoundryError,
   hasMoreValues,
   jsonFrom,
-  type Lazy,
+  Lazy,
   LONGEST_LINE,
   MOST_VALUES,
   VERSION,
   withoutDepths,
 } from "../../lib/index.js";
 import type { Backend } from "../request-handler.js";
+import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf } from "../server.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError } from "./responses.js";
@@ -41,7 +42,7 @@ export interface HttpServing {
 
 const ANSWERS_MS = 2000;
 const MOST_CONNECTIONS = 2000;
-/** Longer than clients keep a connection, so that the client closes it and no request is lost. */
+/** Longer than clients keep a connection, so that they close it first and no request is reset. */
 const KEEP_ALIVE_MS = 75_000;
 
 /**
@@ -62,14 +63,22 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     () => createServer({ backend, calls, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
+  // A modern client has no session: what it listens for is notified by one follower for all.
+  const follower = new Lazy(async () => {
+    const { client } = await backend.get();
+    return resourceHandlers(client.completions, {
+      notifies: "all",
+      updated: async (uri) => modern.notify.resourceUpdated(uri),
+    });
+  });
 
   const answerMcp = async (request: Request): Promise<Response> => {
     if (request.method !== "POST") return sessions.handle(request, undefined);
     const body = await bodyOf(request);
     if (body instanceof Response) return body;
-    return (await isLegacyRequest(request, body))
-      ? sessions.handle(request, body)
-      : modern.fetch(request, { parsedBody: body });
+    if (await isLegacyRequest(request, body)) return sessions.handle(request, body);
+    await follower.get();
+    return modern.fetch(request, { parsedBody: body });
   };
   const answer = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
@@ -101,6 +110,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     server.close();
     await backend.made?.client.close();
     await calls.answered(ANSWERS_MS);
+    follower.made?.close();
     await Promise.all([sessions.close(), modern.close()]);
     server.closeAllConnections();
   };
