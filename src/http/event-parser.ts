@@ -11,7 +11,7 @@ import type { StreamEvent } from "./types.js";
 const DATA = "data:";
 
 /**
- * What the lines of a streamed answer hold. Besides the standard's events: an event whose data is
+ * Parses server-sent events (SSE) leniently. Besides the standard's events: an event whose data is
  * whole JSON without the blank line after it, JSON without `data:` (a whole answer, NDJSON, an error),
  * and the field `error:` of llama.cpp. Line ends are LF by now.
  */
@@ -41,7 +41,7 @@ export class EventParser {
     this.#maxCharacters = maxCharacters;
   }
 
-  /** The beginning of what belongs to no event: the words of a body that is no stream. */
+  /** The beginning of what belongs to no event: such as an error in plain words. */
   get unread(): string {
     return this.#unread.trim();
   }
@@ -197,7 +197,7 @@ export class EventParser {
     this.#clear();
   }
 
-  /** What has come of an event is none. */
+  /** Discards the partial event; its text is kept in `unread`. */
   #drop(): void {
     this.#noteUnread(this.#value);
     this.#clear();

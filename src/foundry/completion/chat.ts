@@ -52,7 +52,7 @@ export async function* chat(
 ): AsyncGenerator<CompletionEvent, void> {
   const needsLoad = context.dialect.can.load && resolved.model.loaded !== true;
   const model = needsLoad ? yield* load(resolved, context) : resolved.model;
-  // No event may be yielded between the two: a reader that leaves there would leave the stream open.
+  // No event may be yielded between `open` and `receive`: a reader that left there would leak the stream.
   const opened = yield* open({ ...resolved, model }, context);
   yield* receive(opened, context);
   warnAboutEmptiness(context.progress);

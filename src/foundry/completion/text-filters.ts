@@ -92,7 +92,7 @@ class Search {
   }
 }
 
-/** With which templates end a turn. Some engines leave them at the end of the text. */
+/** End-of-turn tokens of chat templates. Some engines leave them at the end of the text. */
 const MARKS = [
   "<|im_end|>",
   "<|eot_id|>",
@@ -114,7 +114,7 @@ const MARKS = [
 const MOST_HELD = 1000;
 
 /**
- * Cuts marks of the template at the very end of a text. In the middle of it they are text that is
+ * Cuts end-of-turn tokens at the very end of a text. In the middle of it they are text that is
  * about them.
  */
 export class EndMarkCutter {

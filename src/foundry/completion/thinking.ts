@@ -47,7 +47,7 @@ const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
 /**
  * Separates a model's thinking from its answer, streamed or whole. S, C1 and plain engines leave it in
  * the text (docs/foundry-local.md, section 4), between the tags of {@link TAGS} or in the channels of
- * gpt-oss. Marks of the template at the end of the text are cut.
+ * gpt-oss. End-of-turn tokens of chat templates are cut at the end of the text.
  *
  * An opening tag counts at the beginning of the text, `<think>` where any line begins: a model that
  * explains the tag in the middle of a sentence or in a block of code is not thinking. Some templates
@@ -63,7 +63,7 @@ export class ThinkingSplitter {
   #close: string | null = null;
   /** Whether an end of thinking without a beginning can still come. */
   #expectsOrphan = true;
-  /** Tags of which the text has spoken, so that the end of one is spoken of, too. */
+  /** Opening tags that were ordinary text; their closing tags are ordinary text, too. */
   readonly #spokenOf = new Set<Tags>();
   /** Whether there are only blanks in the line that goes on; a line can be the whole answer. */
   #isLineBlank = true;
@@ -75,7 +75,7 @@ export class ThinkingSplitter {
   /** Blanks before the first word belong to it, unless thinking comes first. */
   #leading = "";
 
-  /** The service gives thinking in a member of its own, so that a tag in the text is only spoken of. */
+  /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
   thinkingCameApart(): void {
     this.#expectsOrphan = false;
   }

@@ -32,7 +32,7 @@ interface ReadEvent {
 /** Kinds of content that are named in warnings; an answer with more of them has the first ones. */
 const MOST_KINDS = 5;
 
-/** An answer of these alone is one, though it has no text. */
+/** An answer with only these is valid, though it has no text. */
 const CALLS = new Set(["tool_calls", "function_call"]);
 
 /** Reads the events of one answer, streamed or whole. */
@@ -60,7 +60,7 @@ export class EventReader {
     this.#secrets = secrets;
   }
 
-  /** Whether nothing came that could be an answer or something in its place. */
+  /** Whether no event carried a part of an answer or anything in its place. */
   get isEmpty(): boolean {
     return this.#answers === 0 && this.#firstOther === null;
   }
