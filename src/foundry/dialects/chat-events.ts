@@ -73,7 +73,8 @@ export class EventReader {
   /** Reads an event that {@link read} is going to be asked for too. */
   readEarly(event: StreamEvent): ReadEvent {
     const result = this.read(event);
-    this.#early.set(event, result);
+    // Empty events can come at full speed, and an entry keeps its event until a full collection.
+    if (result.events.length > 0) this.#early.set(event, result);
     return result;
   }
 
