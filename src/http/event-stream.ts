@@ -6,7 +6,7 @@ import {
   MAX_IDLE_STREAM_BYTES,
   toFoundryError,
 } from "../lib/index.js";
-import type { CallScope } from "./connections.js";
+import type { CallScope } from "./call-scope.js";
 import { isHtml } from "./error-text.js";
 import { readEvents } from "./event-parser.js";
 import type { Exchange, Head } from "./exchange.js";

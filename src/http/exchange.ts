@@ -5,7 +5,8 @@ import {
   MAX_TIMER_MS,
   type TimeoutPhase,
 } from "../lib/index.js";
-import type { CallScope, Lease } from "./connections.js";
+import type { CallScope } from "./call-scope.js";
+import type { Lease } from "./connections.js";
 import { decompressed } from "./content-encoding.js";
 import { networkError, timeoutError } from "./failure.js";
 import type { PhaseLimits } from "./types.js";

@@ -8,7 +8,7 @@ import {
   handleWhenResult,
 } from "cockatiel";
 import { FoundryError, formatDuration, toFoundryError } from "../lib/index.js";
-import type { CallScope } from "./connections.js";
+import type { CallScope } from "./call-scope.js";
 import { isOwnShortage, isRefused } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 

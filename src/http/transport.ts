@@ -13,7 +13,8 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./answer-headers.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
-import { CallScope, Connections } from "./connections.js";
+import { CallScope } from "./call-scope.js";
+import { Connections } from "./connections.js";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
 import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";

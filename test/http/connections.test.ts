@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CallScope, Connections } from "../../src/http/connections.js";
+import { CallScope } from "../../src/http/call-scope.js";
+import { Connections } from "../../src/http/connections.js";
 import { MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../../src/lib/limits.js";
 
 const scopeOf = (signal?: AbortSignal) => new CallScope(signal, new Set());

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CallScope } from "../../src/http/connections.js";
+import { CallScope } from "../../src/http/call-scope.js";
 import { type Attempt, isRetried, pauseMs, withRetries } from "../../src/http/resilience.js";
 import { cancelledError, type ErrorCode, FoundryError } from "../../src/lib/errors.js";
 
