@@ -35,7 +35,7 @@ export default defineConfig({
           exclude: [...PROCESSES, LONG, REAL],
           setupFiles: ["test/no-processes.ts"],
           // Many of these tests wait for sockets rather than compute.
-          maxWorkers: 3,
+          maxWorkers: 5,
         },
       },
       {
@@ -46,7 +46,7 @@ export default defineConfig({
           include: PROCESSES.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
           exclude: [LONG, REAL],
           // Most of these tests wait for sockets and processes rather than compute.
-          maxWorkers: 3,
+          maxWorkers: 5,
         },
       },
       {
