@@ -19,11 +19,17 @@ export function resolveModel(
   const matches = matchesOf(typed, models);
   if (matches.length === 0) throw notFound(typed, models);
   const best = readiest(
-    device === undefined ? matches : matches.filter((model) => model.device === device),
+    device === undefined || !hasDevices(matches)
+      ? matches
+      : matches.filter((model) => model.device === device),
   );
   if (best === undefined) throw noVariantFor(typed, device, matches);
   return best;
 }
+
+/** Other engines name neither devices nor downloads: then the load answers, as it does without a device. */
+const hasDevices = (models: readonly KnownModel[]): boolean =>
+  models.some((model) => model.device !== null || model.downloaded !== null);
 
 /** {@link resolveModel} for a name that may well be absent. */
 export function findModel(typed: string, models: readonly KnownModel[]): KnownModel | undefined {
@@ -124,11 +130,17 @@ function noVariantFor(
   device: Device | undefined,
   matches: readonly KnownModel[],
 ): FoundryError {
-  const devices = [...new Set(matches.map((model) => model.device ?? "unknown"))].join(", ");
+  const devices = [...new Set(matches.flatMap((model) => model.device ?? []))].join(", ");
+  const ready = readiest(matches.filter(({ downloaded }) => downloaded === true));
+  const loads = ready === undefined ? "" : `, which loads ${ready.id}`;
+  const action =
+    devices === ""
+      ? `The devices of its variants are not known. Leave device out${loads}.`
+      : `It has variants for: ${devices}. Choose one of these, or leave device out${loads}.`;
   return new FoundryError(
     "MODEL_NOT_FOUND",
     `The model "${shown(typed)}" has no variant for the ${device}.`,
-    { action: `It has variants for: ${devices}. Choose one of these, or leave device out.` },
+    { action },
   );
 }
 

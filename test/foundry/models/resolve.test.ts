@@ -84,6 +84,46 @@ describe("resolveModel", () => {
     );
   });
 
+  const cpu = knownModel("Phi-4-mini-instruct-generic-cpu:5", { alias: "phi-4-mini" });
+  it.each([
+    [
+      "is downloaded",
+      { ...cpu, downloaded: true },
+      "It has variants for: cpu. Choose one of these, or leave device out, which loads Phi-4-mini-instruct-generic-cpu:5.",
+    ],
+    [
+      "is not downloaded",
+      { ...cpu, downloaded: false },
+      "It has variants for: cpu. Choose one of these, or leave device out.",
+    ],
+    [
+      "is of an unknown device",
+      knownModel("Phi-4-mini", { downloaded: true, family: "local" }),
+      "The devices of its variants are not known. Leave device out, which loads Phi-4-mini.",
+    ],
+    [
+      "is of an unknown device and not downloaded",
+      knownModel("Phi-4-mini", { downloaded: false }),
+      "The devices of its variants are not known. Leave device out.",
+    ],
+    [
+      "is loaded",
+      { ...cpu, downloaded: true, loaded: true },
+      "It has variants for: cpu. Choose one of these, or leave device out, which loads Phi-4-mini-instruct-generic-cpu:5.",
+    ],
+  ])("says what to do without the wanted device where another variant %s", (_, model, action) => {
+    expect(() => resolveModel("phi-4-mini", [model], "gpu")).toThrowError(
+      expect.objectContaining({ code: "MODEL_NOT_FOUND", action }),
+    );
+  });
+
+  it.each(["llama3.1:8b", "Qwen/Qwen2.5-7B-Instruct", "mistral", "openai/gpt-4o", "m.gguf"])(
+    "leaves the device of %s to an engine that names no devices",
+    (id) => {
+      expect(resolveModel(id, [knownModel(id)], "gpu").id).toBe(id);
+    },
+  );
+
   it("answers an unknown name with the three nearest that exist", () => {
     const models = ["phi-4", "phi-4-mini", "phi-3.5-mini", "qwen2.5-0.5b", "gpt-oss-20b"].map(
       (alias) => knownModel(`${alias}-generic-cpu:1`, { alias }),
