@@ -1,6 +1,13 @@
 import leven from "leven";
 import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
-import { canChat, type Device, type KnownModel, parseModelId, shortName } from "./model.js";
+import {
+  canChat,
+  type Device,
+  type KnownModel,
+  parseModelId,
+  shortName,
+  spelledName,
+} from "./model.js";
 
 /**
  * Resolves what a user types (alias, name or id, in any case) to a model. Among several variants the
@@ -106,7 +113,7 @@ function namesInstead(typed: string, models: readonly KnownModel[]): string {
     .map(({ name }) => name);
   const usable = models.filter(({ downloaded }) => downloaded !== false);
   const able = usable.filter((model) => canChat(model) !== false);
-  const names = [...new Set((able.length > 0 ? able : usable).map(shortName))];
+  const names = [...new Set((able.length > 0 ? able : usable).map(spelledName))];
   const meant = near.length === 0 ? "" : `Did you mean ${listOf(near)}? `;
   if (names.length === 0) return `${meant}No model is downloaded. `;
   if (near.some((name) => names.includes(name))) return meant;
@@ -162,9 +169,10 @@ function byDistance(typed: string, models: readonly KnownModel[]) {
       (candidate.length > 1 && word.includes(candidate));
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
-  const names = [...new Set(models.slice(0, MOST_NAMES_COMPARED).map(shortName))];
-  return names
-    .map((name) => ({ name, distance: distanceOf(name) }))
+  const compared = models.slice(0, MOST_NAMES_COMPARED);
+  const names = new Map(compared.map((model) => [spelledName(model), shortName(model)]));
+  return [...names]
+    .map(([name, short]) => ({ name, distance: distanceOf(short) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3);
 }

@@ -171,6 +171,21 @@ describe("resolveModel", () => {
     );
   });
 
+  it.each([
+    ["qwen2.5-7b", "Qwen/Qwen2.5-7B-Instruct", 'Did you mean "Qwen/Qwen2.5-7B-Instruct"?'],
+    ["mistral7b", "Mistral-7B-Instruct", 'Did you mean "Mistral-7B-Instruct"?'],
+    ["lama3.1:8b", "llama3.1:8B", 'Did you mean "llama3.1:8B"?'],
+    ["gpt4o", "openai/GPT-4o", 'Did you mean "openai/GPT-4o"?'],
+    ["unlike", "Meta-Llama-3-8B.gguf", 'Available: "Meta-Llama-3-8B.gguf".'],
+    ["phi-4-min", "Phi-4-mini-instruct-generic-cpu:5", 'Did you mean "phi-4-mini"?'],
+  ])("answers %s with %s as the service spells it", (typed, id, words) => {
+    const models = [knownModel(id)];
+    expect(() => resolveModel(typed, models)).toThrowError(
+      expect.objectContaining({ action: `${words} \`listModels\` lists all models.` }),
+    );
+    expect(resolveModel(/"(.*)"/.exec(words)?.[1] ?? "", models).id).toBe(id);
+  });
+
   it("says what to do where there is no model at all", () => {
     expect(() => resolveModel("phi-4", [])).toThrowError(
       expect.objectContaining({
