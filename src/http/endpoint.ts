@@ -6,6 +6,8 @@ export interface Endpoint {
   readonly origin: string;
   readonly host: string;
   readonly pathPrefix: string;
+  /** What stands in place of `/v1` of a path. */
+  readonly apiPrefix: string;
 }
 
 export function parseEndpoint(baseUrl: string): Endpoint {
@@ -22,9 +24,15 @@ export function parseEndpoint(baseUrl: string): Endpoint {
     });
   }
   const { origin, host, pathname } = new URL(baseUrl);
-  const pathPrefix = pathname.replace(/\/+$/, "");
-  return { baseUrl: `${origin}${pathPrefix}`, origin, host, pathPrefix };
+  const path = pathname.replace(/\/+$/, "");
+  const otherBase = OTHER_BASE.exec(path)?.[1];
+  const pathPrefix = otherBase ?? path;
+  const apiPrefix = otherBase ?? `${path}/v1`;
+  return { baseUrl: `${origin}${pathPrefix}`, origin, host, pathPrefix, apiPrefix };
 }
+
+/** The whole address of chats whose base has a version, but does not end with `/v1`. */
+const OTHER_BASE = /^(.*\/v(?!1\/+chat)[1-9]\w*(?:\/openai)?)\/+chat\/+completions$/i;
 
 /** Whether an endpoint is this machine. */
 export function isLoopback(endpoint: string): boolean {
@@ -41,12 +49,14 @@ const COPIED_ROUTE =
 
 /**
  * The base of a copied address, without slashes at its end and without `/v1`, which the requests
- * bring themselves.
+ * bring themselves. The address of chats at another base, such as `/v3`, stays whole: it names the base.
  *
  * @example
  * normalizeEndpoint("http://localhost:1234/v1/chat/completions/"); // "http://localhost:1234"
  * normalizeEndpoint("https://gateway.example/api/v1"); // "https://gateway.example/api"
  */
 export function normalizeEndpoint(endpoint: string): string {
-  return endpoint.trim().replace(/\/+$/, "").replace(COPIED_ROUTE, "").replace(/\/+$/, "");
+  const address = endpoint.trim().replace(/\/+$/, "");
+  if (OTHER_BASE.test(address)) return address;
+  return address.replace(COPIED_ROUTE, "").replace(/\/+$/, "");
 }

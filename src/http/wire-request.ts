@@ -69,7 +69,9 @@ export function wireRequest(
       { action: "Use a name without spaces, line breaks and characters outside ASCII." },
     );
   }
-  const fullPath = `${endpoint.pathPrefix}${path}`;
+  const fullPath = path.startsWith("/v1/")
+    ? `${endpoint.apiPrefix}${path.slice("/v1".length)}`
+    : `${endpoint.pathPrefix}${path}`;
   if (body === undefined) return { method, path: fullPath, headers, body: null };
   if (method === "GET") {
     throw new FoundryError("INVALID_ARGUMENT", `GET ${path} was given a body.`, {

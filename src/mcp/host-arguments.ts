@@ -19,7 +19,10 @@ export interface HostArguments<T> {
   readonly warnings: readonly string[];
 }
 
-/** The names of other APIs for our arguments. An ignored one of these would change the answer. */
+/**
+ * The names of other APIs for our arguments. An ignored one of these would change the answer. Only a
+ * name that the tool has is meant.
+ */
 const OTHER_NAMES: OtherNames = {
   max_completion_tokens: "max_tokens",
   max_new_tokens: "max_tokens",
@@ -32,10 +35,24 @@ const OTHER_NAMES: OtherNames = {
   system_prompt: "system",
 };
 
+/** More names, by an argument that only some tools have or require. */
+function otherNamesOf({ shape }: z.ZodObject): OtherNames {
+  if (shape["completion_ids"] !== undefined) {
+    return { ...OTHER_NAMES, id: "completion_ids", ids: "completion_ids" };
+  }
+  if (shape["completion_id"] !== undefined) {
+    return { ...OTHER_NAMES, id: "completion_id", ids: "completion_id" };
+  }
+  const model: unknown = shape["model"];
+  const needsModel = model !== undefined && !(model instanceof z.ZodOptional);
+  return needsModel ? { ...OTHER_NAMES, name: "model", id: "model" } : OTHER_NAMES;
+}
+
 /**
  * Validates the arguments of a tool as hosts send them. `null` is as absent. A number, a boolean, a list
- * or an object that came as a JSON string is taken for what it is, where no string is allowed. An unknown
- * argument is ignored with a warning, unless it is a misspelt one.
+ * or an object that came as a JSON string is taken for what it is, where no string is allowed, and a list
+ * of one string for that string. An unknown argument is ignored with a warning, unless it is a misspelt
+ * one.
  *
  * @throws FoundryError `INVALID_ARGUMENT`
  */
@@ -43,11 +60,13 @@ export function hostArguments<T extends z.ZodObject>(
   schema: T,
   sent: unknown,
 ): HostArguments<z.output<T>> {
-  const unknown = new UnknownNames();
+  assertNoBatchId(schema, sent);
+  const otherNames = otherNamesOf(schema);
+  const unknown = new UnknownNames(otherNames);
   const given = valueFor(schema, sent, "", unknown);
   const warnings = unknown.ignored.size === 0 ? [] : [ignoredWords(unknown.ignored)];
   try {
-    return { given: parseArguments(schema, given, { otherNames: OTHER_NAMES }), warnings };
+    return { given: parseArguments(schema, given, { otherNames }), warnings };
   } catch (thrown) {
     if (!(thrown instanceof FoundryError)) throw thrown;
     // The ignored argument may be the reason why another one is missing.
@@ -55,26 +74,47 @@ export function hostArguments<T extends z.ZodObject>(
   }
 }
 
-const ignoredWords = (names: Iterable<string>): string =>
-  `Unknown arguments were ignored: ${[...names].map(quoted).join(", ")}.`;
+function ignoredWords(names: ReadonlySet<string>): string {
+  const first = [...names].slice(0, MOST_MISTAKES).map(quoted).join(", ");
+  const more = names.size - MOST_MISTAKES;
+  return `Unknown arguments were ignored: ${first}${more > 0 ? ` and ${more} more` : ""}.`;
+}
+
+/** The tools for single completions refuse the id of a batch: the latest completions are no answer to it. */
+function assertNoBatchId({ shape }: z.ZodObject, sent: unknown): void {
+  const own = ["completion_ids", "completion_id"].find((name) => shape[name] !== undefined);
+  if (own === undefined || !isObject(sent)) return;
+  const has = (name: string): boolean => Object.hasOwn(sent, name) && memberOf(sent, name) !== null;
+  if (has(own) || !has("batch_id")) return;
+  throw new FoundryError("INVALID_ARGUMENT", 'There is no argument "batch_id".', {
+    action: `Call complete_batch with batch_id to get the results of a batch, or with batch_id and cancel: true to cancel it. For one completion, give ${own}.`,
+  });
+}
+
+const memberOf = (object: object, name: string): unknown => Reflect.get(object, name);
 
 /** Unknown names that were seen. Each comparison takes time, so the later ones are not compared. */
 class UnknownNames {
+  readonly #otherNames: OtherNames;
   readonly ignored = new Set<string>();
   readonly #compared = new Map<string, boolean>();
+
+  constructor(otherNames: OtherNames) {
+    this.#otherNames = otherNames;
+  }
 
   /** Whether it is to be refused as a misspelt argument. */
   isMisspelt(name: string, known: readonly string[]): boolean {
     const key = `${known[0] ?? ""} ${name}`;
     const before = this.#compared.get(key);
     if (before !== undefined || this.#compared.size >= MOST_COMPARED) return before ?? false;
-    const isMisspelt = meantName(name, known, OTHER_NAMES) !== null;
+    const isMisspelt = meantName(name, known, this.#otherNames) !== null;
     this.#compared.set(key, isMisspelt);
     return isMisspelt;
   }
 
   ignore(path: string): void {
-    if (this.ignored.size < MOST_MISTAKES) this.ignored.add(path);
+    this.ignored.add(path);
   }
 }
 
@@ -87,6 +127,7 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
   if (wanted instanceof z.ZodArray && Array.isArray(value)) {
     return value.map((element) => valueFor(wanted.element, element, path, unknown));
   }
+  if (wanted instanceof z.ZodString) return onlyString(value) ?? value;
   if (!(wanted instanceof z.ZodObject) || !isObject(value)) return value;
   const known = Object.keys(wanted.shape);
   const members = Object.entries(value).flatMap(([name, member]) => {
@@ -98,6 +139,13 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
     return [];
   });
   return Object.fromEntries(members.filter(([, member]) => member !== null));
+}
+
+/** The string of a list of one string. */
+function onlyString(value: unknown): string | null {
+  if (!Array.isArray(value) || value.length !== 1) return null;
+  const [only]: readonly unknown[] = value;
+  return typeof only === "string" ? only : null;
 }
 
 const isObject = (value: unknown): value is object =>
@@ -118,7 +166,7 @@ function fromText(wanted: unknown, text: string): unknown {
     const list = bracketed(text, "[");
     if (Array.isArray(list)) return list;
     // A single string is a list of one, as in other APIs.
-    return wanted.element instanceof z.ZodString && text !== "" ? [text] : text;
+    return isOfStrings(wanted) && text !== "" ? [text] : text;
   }
   if (wanted instanceof z.ZodObject) {
     const object = bracketed(text, "{");
@@ -126,6 +174,11 @@ function fromText(wanted: unknown, text: string): unknown {
   }
   return text;
 }
+
+/** Elements that are validated later name their type only in the listed schema. */
+const isOfStrings = ({ element }: z.ZodArray): boolean =>
+  element instanceof z.ZodString ||
+  (element instanceof z.ZodUnknown && element.meta()?.["type"] === "string");
 
 function bracketed(text: string, bracket: "[" | "{"): unknown {
   if (!text.trimStart().startsWith(bracket) || hasMoreValues(text, MOST_VALUES)) return undefined;

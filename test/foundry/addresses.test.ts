@@ -79,6 +79,18 @@ describe("an address that was copied", () => {
     });
   });
 
+  it.each(["/v3", "/v1beta/openai", "/v1/openai", "/api/v4", "/compatible/v2"])(
+    "of chats reaches the engine at %s, which does not end with /v1",
+    async (base) => {
+      const { url } = await listen(engineAt(base));
+      for (const end of ["/chat/completions", "/chat/completions/"]) {
+        const client = clientOf(`${url}${base}${end}`);
+        expect(await client.complete({ prompt: "Hi" })).toMatchObject(HELLO);
+        expect(await client.healthCheck()).toMatchObject({ status: "healthy" });
+      }
+    },
+  );
+
   it("reaches Foundry Local with the address that its old command line prints", async () => {
     const { url } = await simulate({ dialect: "S" });
     const health = await clientOf(`${url}/openai/status`).healthCheck();

@@ -34,6 +34,9 @@ describe("normalizeEndpoint", () => {
     ["http://h:1/models", "http://h:1/models"],
     ["http://h:1/api", "http://h:1/api"],
     ["http://h:1/catalogs/local", "http://h:1/catalogs/local"],
+    ["http://h:1/v3/chat/completions/", "http://h:1/v3/chat/completions"],
+    ["http://h:1/v1beta/openai/chat/completions", "http://h:1/v1beta/openai/chat/completions"],
+    ["http://h:1/v3", "http://h:1/v3"],
   ])("makes %j the base %j", (given, base) => {
     expect(normalizeEndpoint(given)).toBe(base);
   });

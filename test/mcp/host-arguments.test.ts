@@ -96,6 +96,8 @@ describe("a value that came as a JSON string", () => {
     ["get_completion", { completion_ids: '["c-1","c-2"]' }, { completion_ids: ["c-1", "c-2"] }],
     ["get_completion", { completion_ids: "c-1", from: "5" }, { completion_ids: ["c-1"], from: 5 }],
     ["complete_batch", { prompts: '["a","b"]' }, { prompts: ["a", "b"] }],
+    ["complete_batch", { prompts: "a" }, { prompts: ["a"] }],
+    ["complete_batch", { prompts: "[a] b" }, { prompts: ["[a] b"] }],
     ["complete_batch", { requests: '[{"prompt":"a"}]' }, { requests: [{ prompt: "a" }] }],
     ["complete_batch", { batch_id: "b-1", cancel: "true" }, { batch_id: "b-1", cancel: true }],
     ["list_models", { limit: "5" }, { limit: 5 }],
@@ -160,6 +162,25 @@ describe("a value that came as a JSON string", () => {
   });
 });
 
+describe("a list of one string where a string is wanted", () => {
+  it.each<[string, object, object]>([
+    ["cancel_completion", { completion_id: ["c-1"] }, { completion_id: "c-1" }],
+    ["load_model", { model: ["m"] }, { model: "m" }],
+    ["unload_model", { model: ["m"] }, { model: "m" }],
+    ["complete", { prompt: ["Hi"], model: ["m"] }, { prompt: "Hi", model: "m" }],
+    ["complete_batch", { batch_id: ["b-1"] }, { batch_id: "b-1" }],
+  ])("of %s is taken for that string: %j", (tool, sent, taken) => {
+    expect(given(tool, sent)).toEqual({ given: taken, warnings: [] });
+  });
+
+  it.each([{ model: [] }, { model: ["a", "b"] }, { model: [1] }, { model: [["a"]] }])(
+    "is refused where it has another content: %j",
+    (sent) => {
+      expect(() => given("load_model", sent)).toThrow("Invalid value for model");
+    },
+  );
+});
+
 describe("an argument that a host adds", () => {
   it.each([
     "toolCallId",
@@ -218,6 +239,13 @@ describe("an argument that a host adds", () => {
     ["load_model", { model: "m", downlaod: true }, "download"],
     ["unload_model", { model_id: "m" }, "model"],
     ["list_models", { Filter: "all" }, "filter"],
+    ["get_completion", { id: "c-1" }, "completion_ids"],
+    ["get_completion", { ids: ["c-1"] }, "completion_ids"],
+    ["cancel_completion", { id: "c-1" }, "completion_id"],
+    ["cancel_completion", { ids: ["c-1"] }, "completion_id"],
+    ["load_model", { name: "m" }, "model"],
+    ["unload_model", { name: "m" }, "model"],
+    ["unload_model", { id: "m" }, "model"],
   ])("is refused where it is a misspelt one: %s with %j", (tool, sent, meant) => {
     expect(() => given(tool, sent)).toThrow(
       expect.objectContaining({
@@ -226,6 +254,43 @@ describe("an argument that a host adds", () => {
         action: expect.stringContaining(`Did you mean ${meant}?`),
       }),
     );
+  });
+
+  it.each<[string, object]>([
+    ["get_completion", { batch_id: "b-1" }],
+    ["get_completion", { batch_id: "b-1", from: 0 }],
+    ["get_completion", { batch_id: "b-1", completion_ids: null }],
+    ["cancel_completion", { batch_id: "b-1" }],
+    ["cancel_completion", { batch_id: "b-1", reply_within: 5 }],
+  ])("is refused with the right tool where it is the id of a batch: %s with %j", (tool, sent) => {
+    expect(() => given(tool, sent)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: 'There is no argument "batch_id".',
+        action: expect.stringContaining("Call complete_batch with batch_id"),
+      }),
+    );
+  });
+
+  it.each<[string, object]>([
+    ["get_completion", { completion_ids: ["c-1"], batch_id: "b-1" }],
+    ["get_completion", { completion_ids: ["c-1"], batch_id: null }],
+    ["get_completion", { batch_id: null }],
+    ["cancel_completion", { completion_id: "c-1", batch_id: "b-1" }],
+    ["complete", { prompt: "Hi", name: "x", id: "y" }],
+  ])("is ignored where the call says what it is for without it: %s with %j", (tool, sent) => {
+    expect(() => given(tool, sent)).not.toThrow();
+  });
+
+  it.each([
+    [10, '"x9".'],
+    [11, '"x9" and 1 more.'],
+    [15, '"x9" and 5 more.'],
+  ])("is counted where there are many: %i", (count, end) => {
+    const names = Array.from({ length: count }, (_, n) => [`x${n}`, 1]);
+    const [warning] = given("complete", { prompt: "Hi", ...Object.fromEntries(names) }).warnings;
+    expect(warning).toMatch(/^Unknown arguments were ignored: "x0", /);
+    expect(warning?.endsWith(end)).toBe(true);
   });
 
   it("is ignored in messages, and named with its place", () => {

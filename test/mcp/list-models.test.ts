@@ -44,6 +44,19 @@ describe("list_models", () => {
     expect(text).toContain("3 more");
   });
 
+  it.each([{}, { filter: "all" }, { filter: "loaded" }, { search: "x" }, { task: "chat" }])(
+    "says that a model can be tried by its name where nothing is listed: %j",
+    async (given) => {
+      const service = await simulatedService({ dialect: "openai", models: [] });
+      const { host } = await connectedHost({ endpoint: service.url });
+      const answer = await host.callTool({ name: "list_models", arguments: given });
+      expect(answer.isError).toBeFalsy();
+      expect(textOf(answer)).toContain(
+        "The service lists no models; health_check reports why. Engines other than Foundry Local may have models that they do not list: try one by its name in complete.",
+      );
+    },
+  );
+
   it("says so when nothing fits", async () => {
     const { ids, result, text } = await list({ search: "no-such-model" });
     expect(ids).toEqual([]);

@@ -106,7 +106,13 @@ const MARKS = [
   "<|end_of_turn|>",
   "<end_of_turn>",
   "<｜end▁of▁sentence｜>",
+  "<|END_OF_TURN_TOKEN|>",
+  "<|END_RESPONSE|>",
+  "<|user|>",
+  // The next turn, which a model begins after its end-of-turn token.
+  "<|im_start|>assistant",
   "<eos>",
+  "[EOS]",
   "</s>",
 ] as const;
 
@@ -150,7 +156,7 @@ export class EndMarkCutter {
 
   /** From where on there are only marks and what may become one; -1 where there are none. */
   #trailingMarks(text: string): number {
-    let start = text.indexOf("<");
+    let start = markFrom(text, 0);
     while (start !== -1) {
       let at = start;
       for (;;) {
@@ -162,7 +168,7 @@ export class EndMarkCutter {
       if (at === text.length || MARKS.some((mark) => mark.startsWith(text.slice(at, at + 30)))) {
         return start;
       }
-      start = text.indexOf("<", Math.max(at, start + 1));
+      start = markFrom(text, Math.max(at, start + 1));
     }
     return -1;
   }
@@ -171,5 +177,55 @@ export class EndMarkCutter {
     return MARKS.find(
       (mark) => text.startsWith(mark, at) && !(mark === "</s>" && this.#hasCrossedOut),
     );
+  }
+}
+
+/** Where the next mark may begin; -1 where none does. */
+function markFrom(text: string, from: number): number {
+  MARK_START.lastIndex = from;
+  return MARK_START.exec(text)?.index ?? -1;
+}
+const MARK_START = /[<[]/g;
+
+/** Tokens of chat templates in front of an answer. A space divides `<s>` from crossed out text. */
+const LEADS = [
+  "<|im_start|>assistant\n",
+  "<|start_header_id|>assistant<|end_header_id|>",
+  "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+  "<|START_RESPONSE|>",
+  "<s> ",
+] as const;
+
+/** Cuts the tokens in front of an answer, and the blanks around them. */
+export class LeadCutter {
+  #blanks = "";
+  #held = "";
+  #hasCut = false;
+  #isDone = false;
+
+  /** Takes the next stretch of text; returns what is certainly behind such tokens. */
+  push(text: string): string {
+    if (this.#isDone) return text;
+    let all = this.#held + text;
+    for (;;) {
+      const words = all.trimStart();
+      if (!this.#hasCut) this.#blanks += all.slice(0, all.length - words.length);
+      this.#held = words;
+      if (LEADS.some((lead) => lead.startsWith(words) && words !== lead)) return "";
+      const lead = LEADS.find((each) => words.startsWith(each));
+      if (lead === undefined) return this.end();
+      all = words.slice(lead.length);
+      this.#blanks = "";
+      this.#hasCut = true;
+    }
+  }
+
+  /** Takes the end of the text; returns what was held back. */
+  end(): string {
+    const text = this.#blanks + this.#held;
+    this.#blanks = "";
+    this.#held = "";
+    this.#isDone = true;
+    return text;
   }
 }

@@ -1,5 +1,5 @@
 import { HARMONY_STARTS, HarmonySplitter } from "./harmony.js";
-import { EndMarkCutter, overlap } from "./text-filters.js";
+import { EndMarkCutter, LeadCutter, overlap } from "./text-filters.js";
 
 export type Piece =
   | { readonly type: "text"; readonly text: string }
@@ -12,17 +12,24 @@ interface Tags {
 }
 
 const THINK: Tags = { open: "<think>", close: "</think>" };
+const UPPER_THINK: Tags = { open: "<THINK>", close: "</THINK>" };
+const isThink = (tags: Tags): boolean => tags === THINK || tags === UPPER_THINK;
 /** The marks of models around their thinking. */
 const TAGS: readonly Tags[] = [
   THINK,
+  UPPER_THINK,
   { open: "<thinking>", close: "</thinking>" },
   { open: "<thought>", close: "</thought>" },
   { open: "<reasoning>", close: "</reasoning>" },
   { open: "<seed:think>", close: "</seed:think>" },
   { open: "[THINK]", close: "[/THINK]" },
   { open: "◁think▷", close: "◁/think▷" },
+  { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
 ];
-const OPENINGS: ReadonlyMap<string, Tags> = new Map(TAGS.map((tags) => [tags.open, tags]));
+const OPENINGS: ReadonlyMap<string, Tags> = new Map([
+  ...TAGS.map((tags) => [tags.open, tags] as const),
+  ["<think >", THINK],
+]);
 const CLOSINGS: ReadonlyMap<string, Tags> = new Map(TAGS.map((tags) => [tags.close, tags]));
 
 /** The channels of gpt-oss where an engine has removed the tokens around their names. */
@@ -47,7 +54,7 @@ const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
 /**
  * Separates a model's thinking from its answer, streamed or whole. S, C1 and plain engines leave it in
  * the text (docs/foundry-local.md, section 4), between the tags of {@link TAGS} or in the channels of
- * gpt-oss. End-of-turn tokens of chat templates are cut at the end of the text.
+ * gpt-oss. Tokens of chat templates are cut in front of the answer, end-of-turn tokens at its end.
  *
  * An opening tag counts at the beginning of the text, `<think>` where any line begins: a model that
  * explains the tag in the middle of a sentence or in a block of code is not thinking. Some templates
@@ -57,6 +64,9 @@ const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
  */
 export class ThinkingSplitter {
   readonly #marks = new EndMarkCutter();
+  readonly #opening = new LeadCutter();
+  /** Of the answer that comes next. */
+  #lead = new LeadCutter();
   #harmony: HarmonySplitter | null = null;
   #pending = "";
   /** The tag that ends the thinking; `null` in an answer. */
@@ -82,14 +92,15 @@ export class ThinkingSplitter {
 
   /** Takes the next piece of text; returns the pieces that are certain by now. */
   push(text: string): Piece[] {
-    return this.#withoutMarks(this.#split(text));
+    return this.#withoutMarks(this.#split(this.#opening.push(text)));
   }
 
   /** Takes the end of the text; returns what was held back. A tag left open stays thinking. */
   end(): Piece[] {
-    const pieces: Piece[] = this.#harmony === null ? this.#rest() : this.#harmony.end();
-    const all = this.#withoutMarks(pieces);
-    const text = this.#marks.end();
+    const before = this.#split(this.#opening.end());
+    const rest: Piece[] = this.#harmony === null ? this.#rest() : this.#harmony.end();
+    const all = this.#withoutMarks([...before, ...rest]);
+    const text = this.#marks.push(this.#lead.end()) + this.#marks.end();
     return text === "" ? all : [...all, { type: "text", text }];
   }
 
@@ -136,10 +147,11 @@ export class ThinkingSplitter {
   #withoutMarks(pieces: readonly Piece[]): Piece[] {
     return pieces.flatMap((piece): Piece[] => {
       if (piece.type === "text") {
-        const text = this.#marks.push(piece.text);
+        const text = this.#marks.push(this.#lead.push(piece.text));
         return text === "" ? [] : [{ type: "text", text }];
       }
-      const held = this.#marks.release();
+      const held = this.#marks.push(this.#lead.end()) + this.#marks.release();
+      this.#lead = new LeadCutter();
       return held === "" ? [piece] : [{ type: "text", text: held }, piece];
     });
   }
@@ -190,7 +202,7 @@ export class ThinkingSplitter {
   }
 
   #opens(tags: Tags, at: number): boolean {
-    if (tags === THINK) return this.#beginsLine(at);
+    if (isThink(tags)) return this.#beginsLine(at);
     return !this.#hasWords && this.#pending.slice(0, at).trim() === "";
   }
 
@@ -199,7 +211,7 @@ export class ThinkingSplitter {
     if (!this.#hasWords && this.#pending.slice(0, at).trim() === "") return true;
     if (!this.#expectsOrphan) return false;
     const isSpokenOf = this.#spokenOf.has(tags);
-    if (isSpokenOf && tags !== THINK) return false;
+    if (isSpokenOf && !isThink(tags)) return false;
     const end = at + tags.close.length;
     if (this.#beginsLine(at) || this.#endsLine(end, isEnd)) return true;
     if (isSpokenOf) return false;

@@ -53,7 +53,7 @@ export function listingProblems(
       what: "The service lists no models.",
       fix: isFoundryLocal
         ? `${downloadAdvice} If that is done, check the network, which the catalog needs, and restart the service.`
-        : downloadAdvice,
+        : `${downloadAdvice} Or name a model in each call: the engine may have it although it is not listed.`,
     });
   } else if (models.length > 0 && needsDownload(listing)) {
     problems.push({ what: "No model is downloaded.", fix: downloadAdvice });

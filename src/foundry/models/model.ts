@@ -75,13 +75,13 @@ const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
 /** Families of models for other tasks, each as a whole word of a name, digits behind it allowed. */
 const OTHER_FAMILIES = [
   // Embeddings.
-  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert/,
+  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert(?:v\d+)?/,
   // Reranking and moderation.
-  /rerank|rerankers?|ranker|moderation/,
+  /rerank|rerankers?|ranker|moderation|granite-guardian|llama-guard|shieldgemma/,
   // Speech to text, and text to speech.
-  /whisper|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox/,
+  /whisper|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox|bark/,
   // Images and video.
-  /flux|(?:stable)?diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj/,
+  /flux|(?:stable)?diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj|sora/,
 ]
   .map(({ source }) => source)
   .join("|");
@@ -97,6 +97,8 @@ const OTHER_NAME = new RegExp(
  */
 export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
   if (model.task !== null) return CHAT_TASK.test(model.task);
+  // A router lists `openai/*` for all models of a provider.
+  if (model.id.includes("*")) return false;
   return OTHER_NAME.test(model.id) ? false : null;
 }
 
@@ -172,6 +174,12 @@ export function parseModelId(id: string): ModelIdParts {
  */
 export const shortName = ({ alias, id }: { alias: string | null; id: string }): string =>
   alias ?? parseModelId(id).likelyAlias;
+
+/** The name to show where users may type it: the alias, or the name as the service spells it. */
+export function spelledName({ alias, id }: { alias: string | null; id: string }): string {
+  const { name, device, likelyAlias } = parseModelId(id);
+  return alias ?? (device === null ? name : likelyAlias);
+}
 
 /** `CPU`, `Gpu`, `npu` … as a device; anything else is unknown. */
 export function deviceOf(text: string | null | undefined): Device | null {

@@ -1,6 +1,13 @@
 import leven from "leven";
 import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
-import { canChat, type Device, type KnownModel, parseModelId, shortName } from "./model.js";
+import {
+  canChat,
+  type Device,
+  type KnownModel,
+  parseModelId,
+  shortName,
+  spelledName,
+} from "./model.js";
 
 /**
  * Resolves what a user types (alias, name or id, in any case) to a model. Among several variants the
@@ -19,11 +26,17 @@ export function resolveModel(
   const matches = matchesOf(typed, models);
   if (matches.length === 0) throw notFound(typed, models);
   const best = readiest(
-    device === undefined ? matches : matches.filter((model) => model.device === device),
+    device === undefined || !hasDevices(matches)
+      ? matches
+      : matches.filter((model) => model.device === device),
   );
   if (best === undefined) throw noVariantFor(typed, device, matches);
   return best;
 }
+
+/** Other engines name neither devices nor downloads: then the load answers, as it does without a device. */
+const hasDevices = (models: readonly KnownModel[]): boolean =>
+  models.some((model) => model.device !== null || model.downloaded !== null);
 
 /** {@link resolveModel} for a name that may well be absent. */
 export function findModel(typed: string, models: readonly KnownModel[]): KnownModel | undefined {
@@ -100,7 +113,7 @@ function namesInstead(typed: string, models: readonly KnownModel[]): string {
     .map(({ name }) => name);
   const usable = models.filter(({ downloaded }) => downloaded !== false);
   const able = usable.filter((model) => canChat(model) !== false);
-  const names = [...new Set((able.length > 0 ? able : usable).map(shortName))];
+  const names = [...new Set((able.length > 0 ? able : usable).map(spelledName))];
   const meant = near.length === 0 ? "" : `Did you mean ${listOf(near)}? `;
   if (names.length === 0) return `${meant}No model is downloaded. `;
   if (near.some((name) => names.includes(name))) return meant;
@@ -124,11 +137,17 @@ function noVariantFor(
   device: Device | undefined,
   matches: readonly KnownModel[],
 ): FoundryError {
-  const devices = [...new Set(matches.map((model) => model.device ?? "unknown"))].join(", ");
+  const devices = [...new Set(matches.flatMap((model) => model.device ?? []))].join(", ");
+  const ready = readiest(matches.filter(({ downloaded }) => downloaded === true));
+  const loads = ready === undefined ? "" : `, which loads ${ready.id}`;
+  const action =
+    devices === ""
+      ? `The devices of its variants are not known. Leave device out${loads}.`
+      : `It has variants for: ${devices}. Choose one of these, or leave device out${loads}.`;
   return new FoundryError(
     "MODEL_NOT_FOUND",
     `The model "${shown(typed)}" has no variant for the ${device}.`,
-    { action: `It has variants for: ${devices}. Choose one of these, or leave device out.` },
+    { action },
   );
 }
 
@@ -150,9 +169,10 @@ function byDistance(typed: string, models: readonly KnownModel[]) {
       (candidate.length > 1 && word.includes(candidate));
     return isPart ? Math.min(share, NEAR_AS_A_PART) : share;
   };
-  const names = [...new Set(models.slice(0, MOST_NAMES_COMPARED).map(shortName))];
-  return names
-    .map((name) => ({ name, distance: distanceOf(name) }))
+  const compared = models.slice(0, MOST_NAMES_COMPARED);
+  const names = new Map(compared.map((model) => [spelledName(model), shortName(model)]));
+  return [...names]
+    .map(([name, short]) => ({ name, distance: distanceOf(short) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3);
 }

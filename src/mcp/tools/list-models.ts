@@ -113,7 +113,9 @@ function headline(shown: number, fitting: number, asked: Asked): string {
 }
 
 function nothingFits({ filter, isNarrow, all, matching }: Asked): string {
-  if (all === 0) return "The service lists no models; health_check reports why.";
+  if (all === 0) {
+    return "The service lists no models; health_check reports why. Engines other than Foundry Local may have models that they do not list: try one by its name in complete.";
+  }
   if (filter === "loaded" && !isNarrow) return "No model is known to be loaded.";
   if (matching === 0)
     return `None of the service's ${counted(all)} fits; leave search and task out.`;

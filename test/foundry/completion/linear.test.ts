@@ -68,6 +68,8 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
   ["other tags in one line of one piece", 5000, (n) => split([`x${"[THINK]".repeat(n)}`])],
   ["marks of a template in one piece", 5000, (n) => split([`${"<|im_end|>".repeat(n)}x`])],
   ["marks of a template that never end", 5000, (n) => split(times(n, "<|im_end|>"))],
+  ["brackets of lists in one piece", 50_000, (n) => split(["[".repeat(n)])],
+  ["tokens in front of an answer", 5000, (n) => split(["<|START_RESPONSE|>\n".repeat(n)])],
   ["channels", 5000, (n) => split(["<|channel|>final<|message|>a<|end|>".repeat(n)])],
   [
     "tokens of channels in an answer",

@@ -223,6 +223,85 @@ const CASES: readonly Case[] = [
     text: "analysis is a word",
   },
   { what: "the beginning of a channel", whole: "analysis", text: "analysis" },
+  ...["<THINK>", "<think >"].flatMap((open): Case[] => {
+    const close = open.replace("<", "</").replace(" ", "");
+    return [
+      {
+        what: `thinking between ${open} and ${close}`,
+        whole: `${open}\nHm.\n${close}\n\n4 <`,
+        reasoning: "\nHm.\n",
+        text: "4 <",
+      },
+      { what: `thinking after ${open} alone`, whole: `\n${open}Hm`, reasoning: "Hm" },
+      { what: `the end of ${open} alone`, whole: `Hm.\n${close}\n4`, was: "Hm.\n", text: "4" },
+      { what: `${open} in a line`, whole: `a\n${open}b${close}c`, reasoning: "b", text: "a\nc" },
+      { what: `${open} in a sentence`, whole: `Use ${open} so.`, text: `Use ${open} so.` },
+    ];
+  }),
+  {
+    what: "thinking and an answer with tokens of their own",
+    whole: "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>",
+    reasoning: "Hm.",
+    text: "Hello",
+  },
+  {
+    what: "the same with blanks and the tokens of the turn",
+    whole:
+      "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|><|START_THINKING|>Hm.<|END_THINKING|>\n<|START_RESPONSE|>\nHello<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
+    reasoning: "Hm.",
+    text: "Hello",
+  },
+  {
+    what: "an answer with such tokens whose thinking the template began",
+    whole: "Hm.<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>",
+    was: "Hm.",
+    text: "Hello",
+  },
+  {
+    what: "an answer with such tokens without thinking",
+    whole: "<|START_RESPONSE|>Hello<|END_RESPONSE|>",
+    text: "Hello",
+  },
+  {
+    what: "such tokens in a sentence",
+    whole: "Use <|START_RESPONSE|> and <|END_RESPONSE|> so.",
+    text: "Use <|START_RESPONSE|> and <|END_RESPONSE|> so.",
+  },
+  ...[
+    "<|im_start|>assistant\n",
+    "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<s> ",
+  ].flatMap((lead): Case[] => [
+    { what: `${lead} in front`, whole: `${lead}Hello`, text: "Hello" },
+    { what: `a blank line and ${lead} in front`, whole: `\n\n${lead}Hello`, text: "Hello" },
+    {
+      what: `${lead} before thinking`,
+      whole: `${lead}<think>Hm.</think>\n4`,
+      reasoning: "Hm.",
+      text: "4",
+    },
+    {
+      what: `${lead} before channels`,
+      whole: `${lead}<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>4`,
+      reasoning: "a",
+      text: "4",
+    },
+    { what: `${lead} in a sentence`, whole: `Use ${lead}so.`, text: `Use ${lead}so.` },
+  ]),
+  { what: "an answer between the ends of a text", whole: "<s> Hello</s>", text: "Hello" },
+  {
+    what: "a turn that is begun at the end",
+    whole: "Hello<|im_end|>\n<|im_start|>assistant",
+    text: "Hello",
+  },
+  {
+    what: "a turn that is begun in a block of code",
+    whole: "```\na<|im_end|>\n<|im_start|>assistant\n```",
+    text: "```\na<|im_end|>\n<|im_start|>assistant\n```",
+  },
+  { what: "half a token in front", whole: "\n<|im_start|>user", text: "\n<|im_start|>user" },
+  { what: "a list and brackets", whole: "a[1] [EO] [", text: "a[1] [EO] [" },
   ...["<thinking>", "<thought>", "<reasoning>", "<seed:think>", "[THINK]", "◁think▷"].flatMap(
     (open): Case[] => {
       const close = `${open.slice(0, 1)}/${open.slice(1)}`;
@@ -243,20 +322,29 @@ const CASES: readonly Case[] = [
       ];
     },
   ),
-  ...["<|im_end|>", "<|eot_id|>", "<|end|>", "<|endoftext|>", "</s>", "<end_of_turn>"].flatMap(
-    (mark): Case[] => [
-      { what: `${mark} at the end`, whole: `It is 4!${mark}`, text: "It is 4!" },
-      { what: `${mark} and blanks`, whole: `It is 4!\n${mark} \n`, text: "It is 4!\n" },
-      {
-        what: `${mark} after thinking`,
-        whole: `<think>a${mark}</think>b${mark}`,
-        reasoning: `a${mark}`,
-        text: "b",
-      },
-      { what: `${mark} in a sentence`, whole: `Use ${mark} so.`, text: `Use ${mark} so.` },
-      { what: `${mark} alone`, whole: mark },
-    ],
-  ),
+  ...[
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|endoftext|>",
+    "</s>",
+    "<end_of_turn>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|END_RESPONSE|>",
+    "<|user|>",
+    "[EOS]",
+  ].flatMap((mark): Case[] => [
+    { what: `${mark} at the end`, whole: `It is 4!${mark}`, text: "It is 4!" },
+    { what: `${mark} and blanks`, whole: `It is 4!\n${mark} \n`, text: "It is 4!\n" },
+    {
+      what: `${mark} after thinking`,
+      whole: `<think>a${mark}</think>b${mark}`,
+      reasoning: `a${mark}`,
+      text: "b",
+    },
+    { what: `${mark} in a sentence`, whole: `Use ${mark} so.`, text: `Use ${mark} so.` },
+    { what: `${mark} alone`, whole: mark },
+  ]),
   {
     what: "several marks in a row",
     whole: "4</s> <|im_end|>\n<|endoftext|><|im_",

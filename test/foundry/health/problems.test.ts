@@ -58,7 +58,9 @@ describe("what a list of models shows", () => {
   it("an empty one of another engine: nothing that only Foundry Local can do", () => {
     const [problem] = listingProblems({ isFoundryLocal: false }, listing([]), ADVICE);
 
-    expect(problem?.fix).toBe(ADVICE);
+    expect(problem?.fix).toBe(
+      `${ADVICE} Or name a model in each call: the engine may have it although it is not listed.`,
+    );
   });
 
   it("nothing downloaded: how to download one for this service", () => {

@@ -55,6 +55,18 @@ describe("canChat", () => {
     "openai/clip-vit-large-patch14",
     "mmproj-model-f16.gguf",
     "omni-moderation-latest",
+    "openai/*",
+    "*",
+    "colbertv2.0",
+    "colbert-ir/colbertv2.0",
+    "bark",
+    "suno/bark-small",
+    "sora-2",
+    "openai/sora-2-pro",
+    "granite-guardian-3",
+    "ibm-granite/granite-guardian-3.1-8b",
+    "llama-guard3:8b",
+    "shieldgemma:2b",
   ])("concludes from the name of %s that it is not for chats", (id) => {
     expect(canChat({ id, task: null })).toBe(false);
   });
@@ -73,6 +85,11 @@ describe("canChat", () => {
     "qwen2.5-vl-7b",
     "asrael-13b",
     "clippy-1b",
+    "barkley-7b",
+    "sorakoto-7b",
+    "granite-3.1-8b-instruct",
+    "guardian-of-tales-7b",
+    "colbertson-7b",
   ])("does not read another kind of model into %s", (id) => {
     expect(canChat({ id, task: null })).toBeNull();
   });

@@ -84,6 +84,46 @@ describe("resolveModel", () => {
     );
   });
 
+  const cpu = knownModel("Phi-4-mini-instruct-generic-cpu:5", { alias: "phi-4-mini" });
+  it.each([
+    [
+      "is downloaded",
+      { ...cpu, downloaded: true },
+      "It has variants for: cpu. Choose one of these, or leave device out, which loads Phi-4-mini-instruct-generic-cpu:5.",
+    ],
+    [
+      "is not downloaded",
+      { ...cpu, downloaded: false },
+      "It has variants for: cpu. Choose one of these, or leave device out.",
+    ],
+    [
+      "is of an unknown device",
+      knownModel("Phi-4-mini", { downloaded: true, family: "local" }),
+      "The devices of its variants are not known. Leave device out, which loads Phi-4-mini.",
+    ],
+    [
+      "is of an unknown device and not downloaded",
+      knownModel("Phi-4-mini", { downloaded: false }),
+      "The devices of its variants are not known. Leave device out.",
+    ],
+    [
+      "is loaded",
+      { ...cpu, downloaded: true, loaded: true },
+      "It has variants for: cpu. Choose one of these, or leave device out, which loads Phi-4-mini-instruct-generic-cpu:5.",
+    ],
+  ])("says what to do without the wanted device where another variant %s", (_, model, action) => {
+    expect(() => resolveModel("phi-4-mini", [model], "gpu")).toThrowError(
+      expect.objectContaining({ code: "MODEL_NOT_FOUND", action }),
+    );
+  });
+
+  it.each(["llama3.1:8b", "Qwen/Qwen2.5-7B-Instruct", "mistral", "openai/gpt-4o", "m.gguf"])(
+    "leaves the device of %s to an engine that names no devices",
+    (id) => {
+      expect(resolveModel(id, [knownModel(id)], "gpu").id).toBe(id);
+    },
+  );
+
   it("answers an unknown name with the three nearest that exist", () => {
     const models = ["phi-4", "phi-4-mini", "phi-3.5-mini", "qwen2.5-0.5b", "gpt-oss-20b"].map(
       (alias) => knownModel(`${alias}-generic-cpu:1`, { alias }),
@@ -129,6 +169,21 @@ describe("resolveModel", () => {
         action: `${words} \`listModels\` lists all models.`,
       }),
     );
+  });
+
+  it.each([
+    ["qwen2.5-7b", "Qwen/Qwen2.5-7B-Instruct", 'Did you mean "Qwen/Qwen2.5-7B-Instruct"?'],
+    ["mistral7b", "Mistral-7B-Instruct", 'Did you mean "Mistral-7B-Instruct"?'],
+    ["lama3.1:8b", "llama3.1:8B", 'Did you mean "llama3.1:8B"?'],
+    ["gpt4o", "openai/GPT-4o", 'Did you mean "openai/GPT-4o"?'],
+    ["unlike", "Meta-Llama-3-8B.gguf", 'Available: "Meta-Llama-3-8B.gguf".'],
+    ["phi-4-min", "Phi-4-mini-instruct-generic-cpu:5", 'Did you mean "phi-4-mini"?'],
+  ])("answers %s with %s as the service spells it", (typed, id, words) => {
+    const models = [knownModel(id)];
+    expect(() => resolveModel(typed, models)).toThrowError(
+      expect.objectContaining({ action: `${words} \`listModels\` lists all models.` }),
+    );
+    expect(resolveModel(/"(.*)"/.exec(words)?.[1] ?? "", models).id).toBe(id);
   });
 
   it("says what to do where there is no model at all", () => {
