@@ -52,8 +52,11 @@ export const chunkSchema = z.object({
     .transform((error) => (isEmptyError(error) ? null : error))
     .optional(),
   object: z.unknown().optional(),
+  // The members of an error that is the event itself.
   message: z.unknown().optional(),
   detail: z.unknown().optional(),
+  code: z.unknown().optional(),
+  type: z.unknown().optional(),
 });
 export type Chunk = z.output<typeof chunkSchema>;
 export type Choice = z.output<typeof choiceSchema>;

@@ -125,15 +125,8 @@ export class EventReader {
 
   /** The chat events in one event of the stream. Throws for an error inside a 200. */
   #eventsOf(event: StreamEvent, chunk: Chunk): ParsedEvent[] {
-    if (chunk.error != null) {
-      const { text, kinds } = wordsOfError(chunk.error);
-      const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
-      const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
-      throw errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
-    }
-    const isError = chunk.message != null || chunk.detail != null || chunk.object === "error";
-    if (isError && !isNamed(event) && !isAnswer(chunk))
-      throw noAnswer(event, this.#subject, this.#secrets);
+    if (chunk.error != null) throw this.#errorOf(event, chunk.error);
+    if (!isNamed(event) && !isAnswer(chunk)) this.#assertNoError(event, chunk);
     const events: ParsedEvent[] = [];
     const choice = chunk.choices;
     if (choice != null) {
@@ -145,6 +138,24 @@ export class EventReader {
     }
     if (choice?.finish_reason) events.push(...endsOf(choice.finish_reason, this.#secrets));
     return events;
+  }
+
+  /** An error may be the event itself, without a member `error`. */
+  #assertNoError(event: StreamEvent, chunk: Chunk): void {
+    const { code, detail, message, object, type } = chunk;
+    const hasKind = code != null || type != null;
+    const isError = object === "error" || detail != null || (message != null && hasKind);
+    if (!isError && message == null) return;
+    // A message alone in place of an answer may be of a server that is no engine.
+    if (!isError && this.#answers === 0) throw noAnswer(event, this.#subject, this.#secrets);
+    throw this.#errorOf(event, jsonFrom(event.data));
+  }
+
+  #errorOf(event: StreamEvent, error: unknown): FoundryError {
+    const { text, kinds } = wordsOfError(error);
+    const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
+    const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
+    return errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
   }
 
   #partsOf({ delta, message, text }: Choice, object: unknown): readonly AnswerPart[] {

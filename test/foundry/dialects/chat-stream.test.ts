@@ -237,8 +237,7 @@ describe("openChat", () => {
   });
 
   it.each([
-    ["an error object", { object: "error", message: "The engine is dead." }, "The engine is dead."],
-    ["a detail", { detail: "Not today." }, "Not today."],
+    ["a message", { message: "Welcome here." }, "Welcome here."],
     ["nothing of an answer", {}, "nothing"],
   ])("fails on a 200 that holds %s instead of an answer", async (_what, body, said) => {
     const error = {

@@ -359,6 +359,39 @@ describe("an error inside a 200", () => {
   });
 });
 
+const BARE_ERRORS: readonly (readonly [object, string, string])[] = [
+  [
+    {
+      object: "error",
+      message: "The request queue is full.",
+      type: "SERVICE_UNAVAILABLE",
+      code: 503,
+    },
+    "SERVICE_BUSY",
+    "The request queue is full.",
+  ],
+  [{ code: 429, message: "Too many requests" }, "SERVICE_BUSY", "Too many requests"],
+  [{ message: "Come back later", type: "overloaded_error" }, "SERVICE_BUSY", "Come back later"],
+  [{ detail: "Generation failed: CUDA error" }, "INFERENCE_FAILED", "CUDA error"],
+  [{ object: "error", message: "The engine is dead." }, "INFERENCE_FAILED", "The engine is dead."],
+  [
+    { object: "error", message: "No such sampler", code: 400 },
+    "INVALID_REQUEST",
+    "No such sampler",
+  ],
+];
+
+describe("an error that is the event itself", () => {
+  it.each(BARE_ERRORS)("is understood as a member `error` is: %o", async (said, code, words) => {
+    const error = { code, message: expect.stringContaining(words) };
+    await expect(read(data(said))).rejects.toMatchObject(error);
+    await expect(read([...data(said, "[DONE]")])).rejects.toMatchObject(error);
+    await expect(read(data(text("Hel"), said, "[DONE]"))).rejects.toMatchObject(error);
+    await expect(read([...data(text("Hel"), said)])).rejects.toMatchObject(error);
+    await expect(read(JSON.stringify(said), "whole")).rejects.toMatchObject(error);
+  });
+});
+
 const REASONS: Readonly<Record<string, readonly string[]>> = {
   stop: [
     "stop",
