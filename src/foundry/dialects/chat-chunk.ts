@@ -57,6 +57,8 @@ export const chunkSchema = z.object({
   detail: z.unknown().optional(),
   code: z.unknown().optional(),
   type: z.unknown().optional(),
+  errors: z.unknown().optional(),
+  success: z.unknown().optional(),
 });
 export type Chunk = z.output<typeof chunkSchema>;
 export type Choice = z.output<typeof choiceSchema>;
@@ -275,7 +277,7 @@ function firstWords(members: Members, names: readonly string[]): string {
   return "";
 }
 
-const isFilled = (value: unknown): boolean => {
+export const isFilled = (value: unknown): boolean => {
   if (typeof value === "string" || Array.isArray(value)) return value.length > 0;
   return typeof value === "object" && value !== null;
 };

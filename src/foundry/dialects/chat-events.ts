@@ -13,6 +13,7 @@ import {
   type Choice,
   type Chunk,
   chunkSchema,
+  isFilled,
   meaningOf,
   partsOfMessage,
 } from "./chat-chunk.js";
@@ -144,7 +145,12 @@ export class EventReader {
   #assertNoError(event: StreamEvent, chunk: Chunk): void {
     const { code, detail, message, object, type } = chunk;
     const hasKind = code != null || type != null;
-    const isError = object === "error" || detail != null || (message != null && hasKind);
+    const isError =
+      object === "error" ||
+      detail != null ||
+      chunk.success === false ||
+      isFilled(chunk.errors) ||
+      (message != null && hasKind);
     if (!isError && message == null) return;
     // A message alone in place of an answer may be of a server that is no engine.
     if (!isError && this.#answers === 0) throw noAnswer(event, this.#subject, this.#secrets);
