@@ -19,12 +19,20 @@ import type { ChatEvent, FinishReason } from "./dialect.js";
  */
 
 const textSchema = z.string().nullish().catch(null);
+const isEmptyError = (error: unknown): boolean =>
+  error === false || error === 0 || (typeof error === "string" && error.trim() === "");
+/** Some engines send an empty one with every chunk. */
+const errorSchema = z
+  .unknown()
+  .transform((error) => (isEmptyError(error) ? null : error))
+  .optional();
 const choiceSchema = z.object({
   delta: z.unknown().optional(),
   message: z.unknown().optional(),
   /** The older API of plain completions. */
   text: textSchema,
   finish_reason: textSchema,
+  error: errorSchema,
 });
 const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
 const usageSchema = z
@@ -35,9 +43,6 @@ const usageSchema = z
   }))
   // Fractions, negative numbers and strings are no token counts.
   .catch({ inputTokens: 0, outputTokens: 0 });
-const isEmptyError = (error: unknown): boolean =>
-  error === false || error === 0 || (typeof error === "string" && error.trim() === "");
-
 export const chunkSchema = z.object({
   // The request asks for one choice. Others are ignored.
   choices: z
@@ -46,11 +51,7 @@ export const chunkSchema = z.object({
     .pipe(choiceSchema.nullable())
     .nullish(),
   usage: usageSchema.nullish(),
-  // Some engines send an empty one with every chunk.
-  error: z
-    .unknown()
-    .transform((error) => (isEmptyError(error) ? null : error))
-    .optional(),
+  error: errorSchema,
   object: z.unknown().optional(),
   // The members of an error that is the event itself.
   message: z.unknown().optional(),

@@ -21,8 +21,8 @@ import type { ChatEvent } from "./dialect.js";
 import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
-/** A chat event, or the end of an aborted answer, which becomes an error after its text. */
-export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly reason: string };
+/** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
+export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
 
 interface ReadEvent {
   readonly events: readonly ParsedEvent[];
@@ -137,6 +137,12 @@ export class EventReader {
       // Every prompt has tokens.
       events.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
     }
+    if (choice?.error != null) {
+      const error = this.#errorOf(event, choice.error);
+      // Without a text before it, the request can still be retried.
+      if (!this.#hasWords) throw error;
+      return [...events, { type: "aborted", error }];
+    }
     if (choice?.finish_reason) events.push(...endsOf(choice.finish_reason, this.#secrets));
     return events;
   }
@@ -198,13 +204,22 @@ function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
   const meaning = meaningOf(finishReason);
   if (meaning === null) return [];
   const said = printable(secrets.hide(finishReason.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD);
-  if (meaning === "aborted") return [{ type: "aborted", reason: said }];
+  if (meaning === "aborted") {
+    const error = brokenOff(`The service broke the answer off (finish_reason ${said}).`);
+    return [{ type: "aborted", error }];
+  }
   return [
     meaning === "unknown"
       ? { type: "finish", reason: null, said }
       : { type: "finish", reason: meaning },
   ];
 }
+
+export const brokenOff = (what: string): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", what, {
+    action: "The text so far is kept. Try again; if it happens again, restart the service.",
+    retryable: true,
+  });
 
 const isAnswer = ({ choices, usage }: Chunk): boolean =>
   choices !== undefined || usage !== undefined;

@@ -6,7 +6,7 @@ import {
 } from "../../http/index.js";
 import { FoundryError, MOST_MODELS_REMEMBERED, toFoundryError } from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
-import { EventIterator, EventReader, type ParsedEvent } from "./chat-events.js";
+import { brokenOff, EventIterator, EventReader, type ParsedEvent } from "./chat-events.js";
 import { bodyOf, type Refusable, type Refused, refusalsIn, warningsOf } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
@@ -179,17 +179,11 @@ async function* read(
   yield stop();
 }
 
-/** @throws FoundryError `STREAM_INTERRUPTED` where the service aborted the answer. */
+/** @throws FoundryError Where the service aborted the answer. */
 function orAborted(event: ParsedEvent): ChatEvent {
   if (event.type !== "aborted") return event;
-  throw brokenOff(`The service broke the answer off (finish_reason ${event.reason}).`);
+  throw event.error;
 }
-
-const brokenOff = (what: string): FoundryError =>
-  new FoundryError("STREAM_INTERRUPTED", what, {
-    action: "The text so far is kept. Try again; if it happens again, restart the service.",
-    retryable: true,
-  });
 
 const emptyStream = (): FoundryError =>
   new FoundryError("INVALID_RESPONSE", "The service ended its stream without an answer.", {

@@ -107,4 +107,36 @@ describe("a completion of an engine", () => {
     });
     expect((await client.healthCheck()).totals).toMatchObject({ completed: 1, outputTokens: 2 });
   });
+
+  it.each([
+    ["rate limited upstream", { code: 429, message: "rate limited upstream" }, "SERVICE_BUSY"],
+    ["a type", { type: "overloaded_error", message: "come back later" }, "SERVICE_BUSY"],
+    ["a crash", { code: 502, message: "Upstream error" }, "SERVICE_BUSY"],
+    ["words", "the worker is gone", "INFERENCE_FAILED"],
+    ["a message alone", { message: "the worker is gone" }, "INFERENCE_FAILED"],
+  ])(
+    "whose choice has an error (%s) is interrupted, and keeps its text",
+    async (_what, error, code) => {
+      const said = typeof error === "string" ? error : error.message;
+      const message = expect.stringContaining(said);
+      for (const finish_reason of [null, "error", "stop"]) {
+        for (const name of ["delta", "message"]) {
+          const choice = { [name]: { content: "par" }, finish_reason, error };
+          const chunk = `data: ${JSON.stringify({ choices: [choice] })}\n\n`;
+          const stream = clientOf(await engine(chunk, null)).streamComplete({ prompt: "Go" });
+          const read = async () => {
+            for await (const _ of stream);
+          };
+          await expect(read()).rejects.toMatchObject({ code, message });
+          expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "par" });
+        }
+      }
+    },
+  );
+
+  it("whose choice has an empty error is completed", async () => {
+    const chunk = { choices: [{ delta: { content: "All" }, finish_reason: "stop", error: null }] };
+    const client = clientOf(await engine(`data: ${JSON.stringify(chunk)}\n\n`, null));
+    expect(await client.complete({ prompt: "Go" })).toMatchObject({ status: "completed" });
+  });
 });
