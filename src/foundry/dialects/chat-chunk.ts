@@ -166,7 +166,17 @@ const REASONS: ReadonlyMap<string, FinishReason> = new Map(
 );
 
 /** Words with which an engine aborts an answer. */
-const ABORTS = new Set(["abort", "aborted", "cancelled", "canceled", "error", "user_cancel"]);
+const ABORTS = new Set([
+  "abort",
+  "aborted",
+  "cancelled",
+  "canceled",
+  "error",
+  "failed",
+  "insufficient_system_resource",
+  "timeout",
+  "user_cancel",
+]);
 
 /** Engines that write it into every chunk. */
 const NONE = new Set(["", "null", "none"]);

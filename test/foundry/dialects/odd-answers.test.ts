@@ -427,7 +427,15 @@ describe("the finish_reason", () => {
     expect(await read(JSON.stringify(whole), "whole")).toEqual(expected);
   });
 
-  it.each(["abort", "ERROR", "cancelled", "user_cancel"])("%s is a break", async (said) => {
+  it.each([
+    "abort",
+    "ERROR",
+    "cancelled",
+    "user_cancel",
+    "timeout",
+    "failed",
+    "insufficient_system_resource",
+  ])("%s is a break", async (said) => {
     const error = { code: "STREAM_INTERRUPTED", message: expect.stringContaining(said) };
     await expect(read(data(text("Hello", said), "[DONE]"))).rejects.toMatchObject(error);
   });
