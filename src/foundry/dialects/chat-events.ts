@@ -111,7 +111,7 @@ export class EventReader {
     const unshown = kinds.filter((kind) => !CALLS.has(kind));
     if (!this.#hasWords && unshown.length > 0) throw onlyOthers(unshown);
     if (!hasFinishReason && this.#firstUnreadable !== null) {
-      throw unreadable(this.#firstUnreadable, this.#secrets);
+      throw unreadable(this.#firstUnreadable, this.#secrets, true);
     }
     return [
       ...(this.#isRefusal ? ["The model refused to answer; the text is its refusal."] : []),
@@ -205,7 +205,7 @@ function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
   if (meaning === null) return [];
   const said = printable(secrets.hide(finishReason.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD);
   if (meaning === "aborted") {
-    const error = brokenOff(`The service broke the answer off (finish_reason ${said}).`);
+    const error = brokenOff(`The service broke the answer off (finish_reason ${said}).`, 200);
     return [{ type: "aborted", error }];
   }
   return [
@@ -215,8 +215,10 @@ function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
   ];
 }
 
-export const brokenOff = (what: string): FoundryError =>
+/** @param status Set if the service itself reported the break. */
+export const brokenOff = (what: string, status?: number): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", what, {
+    ...(status === undefined ? {} : { status }),
     action: "The text so far is kept. Try again; if it happens again, restart the service.",
     retryable: true,
   });
@@ -227,8 +229,11 @@ const isAnswer = ({ choices, usage }: Chunk): boolean =>
 const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
   secrets.hide(data.slice(0, 2000));
 
+const wordsOf = ({ data }: StreamEvent, secrets: SecretMask): string =>
+  secrets.hide(errorTextOf(data, "application/json", "nothing"));
+
 function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): FoundryError {
-  const said = secrets.hide(errorTextOf(event.data, "application/json", "nothing"));
+  const said = wordsOf(event, secrets);
   const { kinds } = wordsOfError(jsonFrom(event.data));
   const known = knownError({ text: said, kinds }, subject, { status: 200, detail: said });
   if (known !== null) return known;
@@ -255,10 +260,13 @@ function onlyOthers(kinds: readonly string[]): FoundryError {
   );
 }
 
+/** The beginning of a JSON, and not of words such as `[ERROR] out of memory`. */
+const CUT_JSON = /^\s*(?:\{|\[\s*(?:[[{"]|$))/;
+
 /** The chunks in an event; `null` for words where a chunk is expected. */
 function chunksIn(event: StreamEvent, secrets: SecretMask): readonly (Chunk | null)[] {
   const value = jsonFrom(event.data);
-  const isCut = value === undefined && /^\s*[{[]/.test(event.data);
+  const isCut = value === undefined && CUT_JSON.test(event.data);
   if (typeof value !== "object" && (!isCut || isNamed(event))) {
     return [event.event === "error" ? { error: event.data } : null];
   }
@@ -276,10 +284,11 @@ function chunksIn(event: StreamEvent, secrets: SecretMask): readonly (Chunk | nu
   });
 }
 
-function unreadable(event: StreamEvent, secrets: SecretMask): FoundryError {
+function unreadable(event: StreamEvent, secrets: SecretMask, isWords = false): FoundryError {
+  const said = isWords ? ` It said: ${sanitizeMessage(wordsOf(event, secrets))}` : "";
   return new FoundryError(
     "INVALID_RESPONSE",
-    "The service sent something in its stream that is not an answer.",
+    `The service sent something in its stream that is not an answer.${said}`,
     {
       action: "Try again; if it happens again, restart or update the service.",
       retryable: true,

@@ -134,6 +134,23 @@ describe("a completion of an engine", () => {
     },
   );
 
+  it.each(["error", "abort", "cancelled", "timeout", "failed", "insufficient_system_resource"])(
+    "that ends with %s is interrupted, and the error names it",
+    async (finish_reason) => {
+      const chunk = { choices: [{ delta: {}, finish_reason }] };
+      const url = await engine(`${text("par")}data: ${JSON.stringify(chunk)}\n\n`, null);
+      const stream = clientOf(url).streamComplete({ prompt: "Go" });
+      const read = async () => {
+        for await (const _ of stream);
+      };
+      await expect(read()).rejects.toMatchObject({
+        code: "STREAM_INTERRUPTED",
+        message: `The service broke the answer off (finish_reason ${finish_reason}).`,
+      });
+      expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "par" });
+    },
+  );
+
   it("whose choice has an empty error is completed", async () => {
     const chunk = { choices: [{ delta: { content: "All" }, finish_reason: "stop", error: null }] };
     const client = clientOf(await engine(`data: ${JSON.stringify(chunk)}\n\n`, null));

@@ -249,13 +249,13 @@ describe("openChat", () => {
   });
 
   it.each([
-    ["half a JSON", '{"choices":[{"delta"'],
-    ["a text", "Hello"],
-    ["choices that are no list", '{"choices":7}'],
-  ])("fails on %s in the stream", async (_what, garbage) => {
+    ["half a JSON", '{"choices":[{"delta"', ""],
+    ["a text", "Hello", " It said: Hello"],
+    ["choices that are no list", '{"choices":7}', ""],
+  ])("fails on %s in the stream", async (_what, garbage, said) => {
     await expect(read(data(text("a"), garbage))).rejects.toMatchObject({
       code: "INVALID_RESPONSE",
-      message: "The service sent something in its stream that is not an answer.",
+      message: `The service sent something in its stream that is not an answer.${said}`,
     });
   });
 

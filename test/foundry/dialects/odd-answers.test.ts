@@ -329,10 +329,24 @@ describe("an odd frame", () => {
     expect(answer).toEqual({ ...HELLO, warnings });
   });
 
-  it("of words is an error in an answer that has no end of its own", async () => {
-    const reading = read(data(text("Hel"), "Internal Server Error", "[DONE]"));
-    await expect(reading).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
-  });
+  it.each([
+    "Internal Server Error",
+    "[ERROR] engine crashed",
+    "[error]: engine crashed",
+    "ERROR: engine crashed",
+    '"engine crashed"',
+  ])(
+    "of words is an error with these in an answer that has no end of its own: %s",
+    async (said) => {
+      const message = expect.stringContaining(`It said: ${said.replaceAll('"', "")}`);
+      const error = { code: "INVALID_RESPONSE", message };
+      for (const body of [data(text("Hel"), said, "[DONE]"), data(text("Hel"), said)]) {
+        await expect(read(body)).rejects.toMatchObject(error);
+        await expect(read([...body])).rejects.toMatchObject(error);
+      }
+      await expect(read(data(said))).rejects.toMatchObject(error);
+    },
+  );
 });
 
 const REFUSED = { code: 400, message: "the request exceeds the available context size" };
