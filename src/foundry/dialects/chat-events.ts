@@ -1,6 +1,5 @@
 import { errorTextOf, type StreamEvent, wordsOfError } from "../../http/index.js";
 import {
-  COUNTS_AFTER_END_MS,
   FoundryError,
   jsonFrom,
   MAX_UNKNOWN_WORD,
@@ -83,7 +82,7 @@ export class EventReader {
     const early = this.#early.get(event);
     if (early !== undefined) return early;
     const answers = this.#answers;
-    const events = chunksIn(event, this.#secrets).flatMap((chunk) => {
+    const events = this.#chunksIn(event).flatMap((chunk) => {
       if (chunk !== null) return this.#eventsOf(event, chunk);
       // Such as a sign of life.
       if (!isNamed(event)) this.#firstUnreadable ??= event;
@@ -122,6 +121,34 @@ export class EventReader {
         ? []
         : ["An event of the answer could not be read and was left out."]),
     ].map((warning) => ({ type: "warning", warning }));
+  }
+
+  /** The chunks in an event; `null` for words where a chunk is expected. */
+  #chunksIn(event: StreamEvent): readonly (Chunk | null)[] {
+    const value = jsonFrom(event.data);
+    const isCut = value === undefined && CUT_JSON.test(event.data);
+    if (typeof value !== "object" && (!isCut || isNamed(event))) {
+      return [event.event === "error" ? { error: event.data } : null];
+    }
+    // Some send it as a sign of life.
+    if (value === null) return [];
+    const chunks = (Array.isArray(value) ? value : [value]).map((each) =>
+      chunkSchema.safeParse(each),
+    );
+    if (chunks.length === 0) throw this.#malformed(event, isCut);
+    return chunks.map((chunk) => {
+      if (!chunk.success) throw this.#malformed(event, isCut);
+      // An event named `error` may hold the error itself.
+      const isError = event.event === "error" && chunk.data.error == null && !isAnswer(chunk.data);
+      return isError ? { error: value } : chunk.data;
+    });
+  }
+
+  /** The same JSON would come again in place of the answer, so that it is no reason to retry. */
+  #malformed(event: StreamEvent, isCut: boolean): FoundryError {
+    return isCut || this.#answers > 0
+      ? unreadable(event, this.#secrets)
+      : noAnswer(event, this.#subject, this.#secrets);
   }
 
   /** The chat events in one event of the stream. Throws for an error inside a 200. */
@@ -263,27 +290,6 @@ function onlyOthers(kinds: readonly string[]): FoundryError {
 /** The beginning of a JSON, and not of words such as `[ERROR] out of memory`. */
 const CUT_JSON = /^\s*(?:\{|\[\s*(?:[[{"]|$))/;
 
-/** The chunks in an event; `null` for words where a chunk is expected. */
-function chunksIn(event: StreamEvent, secrets: SecretMask): readonly (Chunk | null)[] {
-  const value = jsonFrom(event.data);
-  const isCut = value === undefined && CUT_JSON.test(event.data);
-  if (typeof value !== "object" && (!isCut || isNamed(event))) {
-    return [event.event === "error" ? { error: event.data } : null];
-  }
-  // Some send it as a sign of life.
-  if (value === null) return [];
-  const chunks = (Array.isArray(value) ? value : [value]).map((each) =>
-    chunkSchema.safeParse(each),
-  );
-  if (chunks.length === 0) throw unreadable(event, secrets);
-  return chunks.map((chunk) => {
-    if (!chunk.success) throw unreadable(event, secrets);
-    // An event named `error` may hold the error itself.
-    const isError = event.event === "error" && chunk.data.error == null && !isAnswer(chunk.data);
-    return isError ? { error: value } : chunk.data;
-  });
-}
-
 function unreadable(event: StreamEvent, secrets: SecretMask, isWords = false): FoundryError {
   const said = isWords ? ` It said: ${sanitizeMessage(wordsOf(event, secrets))}` : "";
   return new FoundryError(
@@ -295,62 +301,4 @@ function unreadable(event: StreamEvent, secrets: SecretMask, isWords = false): F
       detail: shown(event, secrets),
     },
   );
-}
-
-/**
- * Reads a stream event by event. From the end of its answer on only the counts may follow: they are
- * waited for briefly, and what breaks off then is an end like any other.
- */
-export class EventIterator {
-  readonly #events: AsyncIterator<StreamEvent, unknown>;
-  /** How long the next events may be waited for; `null`: without a limit of its own. */
-  #leftMs: number | null = null;
-
-  constructor(events: AsyncIterable<StreamEvent>) {
-    this.#events = events[Symbol.asyncIterator]();
-  }
-
-  /** The answer has ended, or went on after its end. */
-  answerEnded(): void {
-    this.#leftMs = COUNTS_AFTER_END_MS;
-  }
-
-  /** The next event; `null` at the end. */
-  async next(): Promise<StreamEvent | null> {
-    if (this.#leftMs === null) return this.#next();
-    const since = performance.now();
-    const event = await this.#nextWithin(this.#leftMs);
-    // Without the time that the reader takes.
-    this.#leftMs -= performance.now() - since;
-    return event;
-  }
-
-  /** Ends the request if it still runs. */
-  async leave(): Promise<void> {
-    await this.#events.return?.();
-  }
-
-  async #next(): Promise<StreamEvent | null> {
-    const result = await this.#events.next();
-    return result.done === true ? null : result.value;
-  }
-
-  async #nextWithin(limitMs: number): Promise<StreamEvent | null> {
-    if (limitMs <= 0) return null;
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<null>((resolve) => {
-      // Not before what has arrived is read, however late the timer is.
-      timer = setTimeout(() => setImmediate(resolve, null), limitMs);
-    });
-    try {
-      return await Promise.race([this.#next(), timeUp]);
-    } catch (thrown) {
-      if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
-        throw thrown;
-      }
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }

@@ -230,7 +230,11 @@ describe("the content of an answer", () => {
 
 const NO_ANSWERS: readonly (readonly [string, unknown, RegExp])[] = [
   ["an empty object", {}, /It said: nothing/],
-  ["an empty list", [], /not an answer|nothing/],
+  ["an empty list", [], /something else than a completion/],
+  ["a list of numbers", [1, 2], /something else than a completion/],
+  ["a list of lists", [[]], /something else than a completion/],
+  ["choices of words", { choices: "none" }, /something else than a completion/],
+  ["choices as an object", { choices: { message: { content: "Hi" } } }, /something else than/],
   ["no choice", { choices: [] }, /something else than a completion/],
   ["choices of null", { choices: null, object: "chat.completion" }, /something else/],
   ["counts alone", { choices: [], usage: { prompt_tokens: 3, completion_tokens: 0 } }, /something/],
@@ -260,7 +264,11 @@ const NO_ANSWERS: readonly (readonly [string, unknown, RegExp])[] = [
 
 describe("a 200 without an answer", () => {
   it.each(NO_ANSWERS)("is an error that says so: %s", async (_what, chunk, message) => {
-    const error = { code: "INVALID_RESPONSE", message: expect.stringMatching(message) };
+    const error = {
+      code: "INVALID_RESPONSE",
+      message: expect.stringMatching(message),
+      retryable: false,
+    };
     const body = JSON.stringify(chunk);
     await expect(read(body, "whole", "application/json")).rejects.toMatchObject(error);
     await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
