@@ -115,9 +115,11 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     "stop_sequence",
     "stop_token",
     "stop_str",
+    "stopstringfound",
     "eos",
     "eos_token",
     "eos_token_id",
+    "eosfound",
     "eot",
     "end",
     "end_of_text",
@@ -132,6 +134,8 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
   length: [
     "length",
     "length_limit",
+    "contextlengthreached",
+    "maxpredictedtokensreached",
     "limit",
     "max_length",
     "max_tokens",
@@ -142,7 +146,14 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     "token_limit",
     "error_limit",
   ],
-  tool_calls: ["tool_calls", "tool_call", "tool_use", "function_call", "function_calls"],
+  tool_calls: [
+    "tool_calls",
+    "toolcalls",
+    "tool_call",
+    "tool_use",
+    "function_call",
+    "function_calls",
+  ],
   content_filter: [
     "content_filter",
     "content_filtered",
@@ -174,8 +185,10 @@ const ABORTS = new Set([
   "error",
   "failed",
   "insufficient_system_resource",
+  "modelunloaded",
   "timeout",
   "user_cancel",
+  "userstopped",
 ]);
 
 /** Engines that write it into every chunk. */

@@ -161,8 +161,9 @@ export class EventReader {
       for (const part of this.#partsOf(choice, chunk.object)) events.push(...this.#shown(part));
     }
     if (chunk.usage != null) {
-      // Every prompt has tokens.
-      events.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
+      const { inputTokens, outputTokens } = chunk.usage;
+      const isCounted = inputTokens > 0 || outputTokens > 0;
+      events.push({ type: "usage", usage: isCounted ? chunk.usage : null });
     }
     if (choice?.error != null) {
       const error = this.#errorOf(event, choice.error);

@@ -96,7 +96,7 @@ describe("a completion of an engine", () => {
   it.each([
     ["a fraction", { prompt_tokens: 3, completion_tokens: 1.5 }],
     ["negative", { prompt_tokens: 3, completion_tokens: -1 }],
-    ["none at all", { prompt_tokens: 3, completion_tokens: 0 }],
+    ["none at all", { prompt_tokens: 0, completion_tokens: 0 }],
   ])("whose count is %s is estimated, and the totals with it", async (_what, usage) => {
     const good = text("a", { usage: { prompt_tokens: 3, completion_tokens: 1 } });
     const client = clientOf(await engine(good + text("b", { usage }) + END, null));
@@ -107,6 +107,21 @@ describe("a completion of an engine", () => {
     });
     expect((await client.healthCheck()).totals).toMatchObject({ completed: 1, outputTokens: 2 });
   });
+
+  it.each([
+    [0, 2, { inputTokens: 1, outputTokens: 2, estimated: true }],
+    [0, 40, { inputTokens: 1, outputTokens: 40, estimated: true }],
+    [7, 0, { inputTokens: 7, outputTokens: 1, estimated: true }],
+    [7, 2, { inputTokens: 7, outputTokens: 2, estimated: false }],
+    [0, 0, { inputTokens: 1, outputTokens: 1, estimated: true }],
+  ])(
+    "that counts %i and %i tokens keeps each count that is no zero",
+    async (input, output, usage) => {
+      const counts = { prompt_tokens: input, completion_tokens: output };
+      const client = clientOf(await engine(text("a", { usage: counts }) + END, null));
+      expect((await client.complete({ prompt: "Go" })).usage).toEqual(usage);
+    },
+  );
 
   it.each([
     ["rate limited upstream", { code: 429, message: "rate limited upstream" }, "SERVICE_BUSY"],

@@ -286,7 +286,7 @@ describe("openChat", () => {
     ["a text", { prompt_tokens: "3", completion_tokens: 1 }],
     ["missing", { prompt_tokens: 3 }],
     ["null", { prompt_tokens: 3, completion_tokens: null }],
-    ["none for a prompt", { prompt_tokens: 0, completion_tokens: 1 }],
+    ["none for a prompt and its answer", { prompt_tokens: 0, completion_tokens: 0 }],
     ["no object", [3, 1]],
   ])("believes no count that is %s, whole or in a stream", async (_what, usage) => {
     const chunk = { choices: [{ delta: { content: "a" }, finish_reason: "stop" }], usage };

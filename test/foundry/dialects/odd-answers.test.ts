@@ -426,6 +426,8 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     "stop_sequence",
     "COMPLETE",
     "stop sequence",
+    "eosFound",
+    "stopStringFound",
   ],
   length: [
     "length",
@@ -434,8 +436,10 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     "length_limit",
     "model_length",
     "FINISH_REASON_LENGTH",
+    "maxPredictedTokensReached",
+    "contextLengthReached",
   ],
-  tool_calls: ["tool_calls", "function_call", "tool_use", "TOOL_CALL", "tool-calls"],
+  tool_calls: ["tool_calls", "function_call", "tool_use", "TOOL_CALL", "tool-calls", "toolCalls"],
   content_filter: ["content_filter", "SAFETY", "recitation", "refusal", "PROHIBITED_CONTENT"],
 };
 
@@ -454,6 +458,8 @@ describe("the finish_reason", () => {
     "ERROR",
     "cancelled",
     "user_cancel",
+    "userStopped",
+    "modelUnloaded",
     "timeout",
     "failed",
     "insufficient_system_resource",
