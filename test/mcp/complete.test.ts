@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { connectedHost, runningCompletion, simulatedService, textOf } from "./host.js";
 
 const model = (script: object) => ({ id: "talker-generic-cpu:1", loaded: true, script });
@@ -26,6 +27,30 @@ describe("complete", () => {
     expect(textOf(answer)).toContain("The model gave no text before it ended.");
     expect(answer.structuredContent).toMatchObject({ text: "" });
   });
+
+  it.each(["content_filter", "SAFETY", "recitation", "guardrail_intervened", "blocklist"])(
+    "says that a filter ended the answer (%s), also where no text came",
+    async (finish_reason) => {
+      for (const content of ["It is", ""]) {
+        const { url } = await chatEngine(() =>
+          events({ choices: [{ delta: { content }, finish_reason }] }),
+        );
+        const { host } = await connectedHost({ endpoint: url });
+        const answer = await host.callTool({
+          name: "complete",
+          arguments: { prompt: "Why?", model: "m" },
+        });
+        const shown = JSON.stringify(answer.content);
+        expect(shown).toContain("A content filter ended the answer");
+        expect(shown).not.toContain("gave no text");
+        expect(textOf(answer).startsWith(content)).toBe(true);
+        expect(answer.structuredContent).toMatchObject({
+          text: content,
+          finish_reason: "content_filter",
+        });
+      }
+    },
+  );
 
   it("tells the text as it grows to a caller who asked for progress, and nothing after the result", async () => {
     const text = "One two three four five six seven eight nine ten.";

@@ -274,9 +274,13 @@ function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
 function warnAboutEmptiness(progress: CompletionProgress): void {
   const { text, reasoning, finishReason } = progress.snapshot();
   if (text.trim() !== "") return;
-  progress.warn(
-    reasoning !== null && finishReason === "length"
-      ? "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`."
-      : "The model gave no text.",
-  );
+  if (finishReason === "content_filter") {
+    progress.warn("A content filter ended the answer before its first word.");
+  } else if (finishReason === "length" && reasoning !== null) {
+    progress.warn(
+      "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`.",
+    );
+  } else {
+    progress.warn("The model gave no text.");
+  }
 }

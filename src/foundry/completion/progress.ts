@@ -180,9 +180,10 @@ export class CompletionProgress {
 
   snapshot(): Completion {
     const reasoning = this.#reasoning;
-    // Zero tokens for a text that has some means that the service did not count.
-    const usage = this.hasStarted && this.#usage?.outputTokens === 0 ? null : this.#usage;
-    const outputTokens = usage?.outputTokens ?? (this.hasStarted ? this.#pieces : null);
+    // Every prompt has tokens, and so has every text. Zero means that the service did not count them.
+    const inputTokens = this.#usage?.inputTokens || null;
+    const pieces = this.hasStarted ? this.#pieces : null;
+    const outputTokens = (this.#usage?.outputTokens || pieces) ?? this.#usage?.outputTokens ?? null;
     return {
       id: this.id,
       status: this.#status,
@@ -191,9 +192,9 @@ export class CompletionProgress {
       finishReason: this.#finishReason,
       model: this.#model,
       usage: {
-        inputTokens: usage?.inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),
+        inputTokens: inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),
         outputTokens,
-        estimated: usage === null,
+        estimated: inputTokens === null || this.#usage?.outputTokens !== outputTokens,
       },
       timing: {
         queuedMs: this.#status === "queued" ? null : rounded(this.#queuedMs),

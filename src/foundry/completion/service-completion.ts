@@ -237,6 +237,8 @@ export class ServiceCompletion {
         retryable: true,
       });
     }
+    // The service itself reported the break.
+    if (error.code === "STREAM_INTERRUPTED" && error.status !== null) return error;
     // On core 1.x this is also how a model that fails looks (docs/foundry-local.md, section 10).
     return reworded(
       error,

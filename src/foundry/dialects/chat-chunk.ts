@@ -19,12 +19,20 @@ import type { ChatEvent, FinishReason } from "./dialect.js";
  */
 
 const textSchema = z.string().nullish().catch(null);
+const isEmptyError = (error: unknown): boolean =>
+  error === false || error === 0 || (typeof error === "string" && error.trim() === "");
+/** Some engines send an empty one with every chunk. */
+const errorSchema = z
+  .unknown()
+  .transform((error) => (isEmptyError(error) ? null : error))
+  .optional();
 const choiceSchema = z.object({
   delta: z.unknown().optional(),
   message: z.unknown().optional(),
   /** The older API of plain completions. */
   text: textSchema,
   finish_reason: textSchema,
+  error: errorSchema,
 });
 const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
 const usageSchema = z
@@ -35,9 +43,6 @@ const usageSchema = z
   }))
   // Fractions, negative numbers and strings are no token counts.
   .catch({ inputTokens: 0, outputTokens: 0 });
-const isEmptyError = (error: unknown): boolean =>
-  error === false || error === 0 || (typeof error === "string" && error.trim() === "");
-
 export const chunkSchema = z.object({
   // The request asks for one choice. Others are ignored.
   choices: z
@@ -46,14 +51,15 @@ export const chunkSchema = z.object({
     .pipe(choiceSchema.nullable())
     .nullish(),
   usage: usageSchema.nullish(),
-  // Some engines send an empty one with every chunk.
-  error: z
-    .unknown()
-    .transform((error) => (isEmptyError(error) ? null : error))
-    .optional(),
+  error: errorSchema,
   object: z.unknown().optional(),
+  // The members of an error that is the event itself.
   message: z.unknown().optional(),
   detail: z.unknown().optional(),
+  code: z.unknown().optional(),
+  type: z.unknown().optional(),
+  errors: z.unknown().optional(),
+  success: z.unknown().optional(),
 });
 export type Chunk = z.output<typeof chunkSchema>;
 export type Choice = z.output<typeof choiceSchema>;
@@ -109,9 +115,11 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     "stop_sequence",
     "stop_token",
     "stop_str",
+    "stopstringfound",
     "eos",
     "eos_token",
     "eos_token_id",
+    "eosfound",
     "eot",
     "end",
     "end_of_text",
@@ -126,6 +134,8 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
   length: [
     "length",
     "length_limit",
+    "contextlengthreached",
+    "maxpredictedtokensreached",
     "limit",
     "max_length",
     "max_tokens",
@@ -136,7 +146,14 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     "token_limit",
     "error_limit",
   ],
-  tool_calls: ["tool_calls", "tool_call", "tool_use", "function_call", "function_calls"],
+  tool_calls: [
+    "tool_calls",
+    "toolcalls",
+    "tool_call",
+    "tool_use",
+    "function_call",
+    "function_calls",
+  ],
   content_filter: [
     "content_filter",
     "content_filtered",
@@ -160,7 +177,19 @@ const REASONS: ReadonlyMap<string, FinishReason> = new Map(
 );
 
 /** Words with which an engine aborts an answer. */
-const ABORTS = new Set(["abort", "aborted", "cancelled", "canceled", "error", "user_cancel"]);
+const ABORTS = new Set([
+  "abort",
+  "aborted",
+  "cancelled",
+  "canceled",
+  "error",
+  "failed",
+  "insufficient_system_resource",
+  "modelunloaded",
+  "timeout",
+  "user_cancel",
+  "userstopped",
+]);
 
 /** Engines that write it into every chunk. */
 const NONE = new Set(["", "null", "none"]);
@@ -272,7 +301,7 @@ function firstWords(members: Members, names: readonly string[]): string {
   return "";
 }
 
-const isFilled = (value: unknown): boolean => {
+export const isFilled = (value: unknown): boolean => {
   if (typeof value === "string" || Array.isArray(value)) return value.length > 0;
   return typeof value === "object" && value !== null;
 };

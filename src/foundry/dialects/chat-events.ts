@@ -1,6 +1,5 @@
 import { errorTextOf, type StreamEvent, wordsOfError } from "../../http/index.js";
 import {
-  COUNTS_AFTER_END_MS,
   FoundryError,
   jsonFrom,
   MAX_UNKNOWN_WORD,
@@ -13,6 +12,7 @@ import {
   type Choice,
   type Chunk,
   chunkSchema,
+  isFilled,
   meaningOf,
   partsOfMessage,
 } from "./chat-chunk.js";
@@ -20,8 +20,8 @@ import type { ChatEvent } from "./dialect.js";
 import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
-/** A chat event, or the end of an aborted answer, which becomes an error after its text. */
-export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly reason: string };
+/** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
+export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
 
 interface ReadEvent {
   readonly events: readonly ParsedEvent[];
@@ -82,7 +82,7 @@ export class EventReader {
     const early = this.#early.get(event);
     if (early !== undefined) return early;
     const answers = this.#answers;
-    const events = chunksIn(event, this.#secrets).flatMap((chunk) => {
+    const events = this.#chunksIn(event).flatMap((chunk) => {
       if (chunk !== null) return this.#eventsOf(event, chunk);
       // Such as a sign of life.
       if (!isNamed(event)) this.#firstUnreadable ??= event;
@@ -110,7 +110,7 @@ export class EventReader {
     const unshown = kinds.filter((kind) => !CALLS.has(kind));
     if (!this.#hasWords && unshown.length > 0) throw onlyOthers(unshown);
     if (!hasFinishReason && this.#firstUnreadable !== null) {
-      throw unreadable(this.#firstUnreadable, this.#secrets);
+      throw unreadable(this.#firstUnreadable, this.#secrets, true);
     }
     return [
       ...(this.#isRefusal ? ["The model refused to answer; the text is its refusal."] : []),
@@ -123,28 +123,79 @@ export class EventReader {
     ].map((warning) => ({ type: "warning", warning }));
   }
 
+  /** The chunks in an event; `null` for words where a chunk is expected. */
+  #chunksIn(event: StreamEvent): readonly (Chunk | null)[] {
+    const value = jsonFrom(event.data);
+    const isCut = value === undefined && CUT_JSON.test(event.data);
+    if (typeof value !== "object" && (!isCut || isNamed(event))) {
+      return [event.event === "error" ? { error: event.data } : null];
+    }
+    // Some send it as a sign of life.
+    if (value === null) return [];
+    const chunks = (Array.isArray(value) ? value : [value]).map((each) =>
+      chunkSchema.safeParse(each),
+    );
+    if (chunks.length === 0) throw this.#malformed(event, isCut);
+    return chunks.map((chunk) => {
+      if (!chunk.success) throw this.#malformed(event, isCut);
+      // An event named `error` may hold the error itself.
+      const isError = event.event === "error" && chunk.data.error == null && !isAnswer(chunk.data);
+      return isError ? { error: value } : chunk.data;
+    });
+  }
+
+  /** The same JSON would come again in place of the answer, so that it is no reason to retry. */
+  #malformed(event: StreamEvent, isCut: boolean): FoundryError {
+    return isCut || this.#answers > 0
+      ? unreadable(event, this.#secrets)
+      : noAnswer(event, this.#subject, this.#secrets);
+  }
+
   /** The chat events in one event of the stream. Throws for an error inside a 200. */
   #eventsOf(event: StreamEvent, chunk: Chunk): ParsedEvent[] {
-    if (chunk.error != null) {
-      const { text, kinds } = wordsOfError(chunk.error);
-      const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
-      const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
-      throw errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
-    }
-    const isError = chunk.message != null || chunk.detail != null || chunk.object === "error";
-    if (isError && !isNamed(event) && !isAnswer(chunk))
-      throw noAnswer(event, this.#subject, this.#secrets);
+    if (chunk.error != null) throw this.#errorOf(event, chunk.error);
+    if (!isNamed(event) && !isAnswer(chunk)) this.#assertNoError(event, chunk);
     const events: ParsedEvent[] = [];
     const choice = chunk.choices;
     if (choice != null) {
       for (const part of this.#partsOf(choice, chunk.object)) events.push(...this.#shown(part));
     }
     if (chunk.usage != null) {
-      // Every prompt has tokens.
-      events.push({ type: "usage", usage: chunk.usage.inputTokens === 0 ? null : chunk.usage });
+      const { inputTokens, outputTokens } = chunk.usage;
+      const isCounted = inputTokens > 0 || outputTokens > 0;
+      events.push({ type: "usage", usage: isCounted ? chunk.usage : null });
+    }
+    if (choice?.error != null) {
+      const error = this.#errorOf(event, choice.error);
+      // Without a text before it, the request can still be retried.
+      if (!this.#hasWords) throw error;
+      return [...events, { type: "aborted", error }];
     }
     if (choice?.finish_reason) events.push(...endsOf(choice.finish_reason, this.#secrets));
     return events;
+  }
+
+  /** An error may be the event itself, without a member `error`. */
+  #assertNoError(event: StreamEvent, chunk: Chunk): void {
+    const { code, detail, message, object, type } = chunk;
+    const hasKind = code != null || type != null;
+    const isError =
+      object === "error" ||
+      detail != null ||
+      chunk.success === false ||
+      isFilled(chunk.errors) ||
+      (message != null && hasKind);
+    if (!isError && message == null) return;
+    // A message alone in place of an answer may be of a server that is no engine.
+    if (!isError && this.#answers === 0) throw noAnswer(event, this.#subject, this.#secrets);
+    throw this.#errorOf(event, jsonFrom(event.data));
+  }
+
+  #errorOf(event: StreamEvent, error: unknown): FoundryError {
+    const { text, kinds } = wordsOfError(error);
+    const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
+    const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
+    return errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
   }
 
   #partsOf({ delta, message, text }: Choice, object: unknown): readonly AnswerPart[] {
@@ -181,7 +232,10 @@ function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
   const meaning = meaningOf(finishReason);
   if (meaning === null) return [];
   const said = printable(secrets.hide(finishReason.slice(0, SEARCHED_OF_BODY)), MAX_UNKNOWN_WORD);
-  if (meaning === "aborted") return [{ type: "aborted", reason: said }];
+  if (meaning === "aborted") {
+    const error = brokenOff(`The service broke the answer off (finish_reason ${said}).`, 200);
+    return [{ type: "aborted", error }];
+  }
   return [
     meaning === "unknown"
       ? { type: "finish", reason: null, said }
@@ -189,14 +243,25 @@ function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
   ];
 }
 
+/** @param status Set if the service itself reported the break. */
+export const brokenOff = (what: string, status?: number): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", what, {
+    ...(status === undefined ? {} : { status }),
+    action: "The text so far is kept. Try again; if it happens again, restart the service.",
+    retryable: true,
+  });
+
 const isAnswer = ({ choices, usage }: Chunk): boolean =>
   choices !== undefined || usage !== undefined;
 
 const shown = ({ data }: StreamEvent, secrets: SecretMask): string =>
   secrets.hide(data.slice(0, 2000));
 
+const wordsOf = ({ data }: StreamEvent, secrets: SecretMask): string =>
+  secrets.hide(errorTextOf(data, "application/json", "nothing"));
+
 function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): FoundryError {
-  const said = secrets.hide(errorTextOf(event.data, "application/json", "nothing"));
+  const said = wordsOf(event, secrets);
   const { kinds } = wordsOfError(jsonFrom(event.data));
   const known = knownError({ text: said, kinds }, subject, { status: 200, detail: said });
   if (known !== null) return known;
@@ -223,93 +288,18 @@ function onlyOthers(kinds: readonly string[]): FoundryError {
   );
 }
 
-/** The chunks in an event; `null` for words where a chunk is expected. */
-function chunksIn(event: StreamEvent, secrets: SecretMask): readonly (Chunk | null)[] {
-  const value = jsonFrom(event.data);
-  const isCut = value === undefined && /^\s*[{[]/.test(event.data);
-  if (typeof value !== "object" && (!isCut || isNamed(event))) {
-    return [event.event === "error" ? { error: event.data } : null];
-  }
-  // Some send it as a sign of life.
-  if (value === null) return [];
-  const chunks = (Array.isArray(value) ? value : [value]).map((each) =>
-    chunkSchema.safeParse(each),
-  );
-  if (chunks.length === 0) throw unreadable(event, secrets);
-  return chunks.map((chunk) => {
-    if (!chunk.success) throw unreadable(event, secrets);
-    // An event named `error` may hold the error itself.
-    const isError = event.event === "error" && chunk.data.error == null && !isAnswer(chunk.data);
-    return isError ? { error: value } : chunk.data;
-  });
-}
+/** The beginning of a JSON, and not of words such as `[ERROR] out of memory`. */
+const CUT_JSON = /^\s*(?:\{|\[\s*(?:[[{"]|$))/;
 
-function unreadable(event: StreamEvent, secrets: SecretMask): FoundryError {
+function unreadable(event: StreamEvent, secrets: SecretMask, isWords = false): FoundryError {
+  const said = isWords ? ` It said: ${sanitizeMessage(wordsOf(event, secrets))}` : "";
   return new FoundryError(
     "INVALID_RESPONSE",
-    "The service sent something in its stream that is not an answer.",
+    `The service sent something in its stream that is not an answer.${said}`,
     {
       action: "Try again; if it happens again, restart or update the service.",
       retryable: true,
       detail: shown(event, secrets),
     },
   );
-}
-
-/**
- * Reads a stream event by event. From the end of its answer on only the counts may follow: they are
- * waited for briefly, and what breaks off then is an end like any other.
- */
-export class EventIterator {
-  readonly #events: AsyncIterator<StreamEvent, unknown>;
-  /** How long the next events may be waited for; `null`: without a limit of its own. */
-  #leftMs: number | null = null;
-
-  constructor(events: AsyncIterable<StreamEvent>) {
-    this.#events = events[Symbol.asyncIterator]();
-  }
-
-  /** The answer has ended, or went on after its end. */
-  answerEnded(): void {
-    this.#leftMs = COUNTS_AFTER_END_MS;
-  }
-
-  /** The next event; `null` at the end. */
-  async next(): Promise<StreamEvent | null> {
-    if (this.#leftMs === null) return this.#next();
-    const since = performance.now();
-    const event = await this.#nextWithin(this.#leftMs);
-    // Without the time that the reader takes.
-    this.#leftMs -= performance.now() - since;
-    return event;
-  }
-
-  /** Ends the request if it still runs. */
-  async leave(): Promise<void> {
-    await this.#events.return?.();
-  }
-
-  async #next(): Promise<StreamEvent | null> {
-    const result = await this.#events.next();
-    return result.done === true ? null : result.value;
-  }
-
-  async #nextWithin(limitMs: number): Promise<StreamEvent | null> {
-    if (limitMs <= 0) return null;
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<null>((resolve) => {
-      // Not before what has arrived is read, however late the timer is.
-      timer = setTimeout(() => setImmediate(resolve, null), limitMs);
-    });
-    try {
-      return await Promise.race([this.#next(), timeUp]);
-    } catch (thrown) {
-      if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
-        throw thrown;
-      }
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }

@@ -4,9 +4,14 @@ import {
   type HttpTransport,
   type StreamEvent,
 } from "../../http/index.js";
-import { FoundryError, MOST_MODELS_REMEMBERED, toFoundryError } from "../../lib/index.js";
+import {
+  COUNTS_AFTER_END_MS,
+  FoundryError,
+  MOST_MODELS_REMEMBERED,
+  toFoundryError,
+} from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
-import { EventIterator, EventReader, type ParsedEvent } from "./chat-events.js";
+import { brokenOff, EventReader, type ParsedEvent } from "./chat-events.js";
 import { bodyOf, type Refusable, type Refused, refusalsIn, warningsOf } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
@@ -179,17 +184,11 @@ async function* read(
   yield stop();
 }
 
-/** @throws FoundryError `STREAM_INTERRUPTED` where the service aborted the answer. */
+/** @throws FoundryError Where the service aborted the answer. */
 function orAborted(event: ParsedEvent): ChatEvent {
   if (event.type !== "aborted") return event;
-  throw brokenOff(`The service broke the answer off (finish_reason ${event.reason}).`);
+  throw event.error;
 }
-
-const brokenOff = (what: string): FoundryError =>
-  new FoundryError("STREAM_INTERRUPTED", what, {
-    action: "The text so far is kept. Try again; if it happens again, restart the service.",
-    retryable: true,
-  });
 
 const emptyStream = (): FoundryError =>
   new FoundryError("INVALID_RESPONSE", "The service ended its stream without an answer.", {
@@ -263,4 +262,62 @@ function remember(transport: HttpTransport, model: string, refused: Refused): vo
   models.set(model, refused);
   const [oldest] = models.keys();
   if (models.size > MOST_MODELS_REMEMBERED && oldest !== undefined) models.delete(oldest);
+}
+
+/**
+ * Reads a stream event by event. From the end of its answer on only the counts may follow: they are
+ * waited for briefly, and what breaks off then is an end like any other.
+ */
+class EventIterator {
+  readonly #events: AsyncIterator<StreamEvent, unknown>;
+  /** How long the next events may be waited for; `null`: without a limit of its own. */
+  #leftMs: number | null = null;
+
+  constructor(events: AsyncIterable<StreamEvent>) {
+    this.#events = events[Symbol.asyncIterator]();
+  }
+
+  /** The answer has ended, or went on after its end. */
+  answerEnded(): void {
+    this.#leftMs = COUNTS_AFTER_END_MS;
+  }
+
+  /** The next event; `null` at the end. */
+  async next(): Promise<StreamEvent | null> {
+    if (this.#leftMs === null) return this.#next();
+    const since = performance.now();
+    const event = await this.#nextWithin(this.#leftMs);
+    // Without the time that the reader takes.
+    this.#leftMs -= performance.now() - since;
+    return event;
+  }
+
+  /** Ends the request if it still runs. */
+  async leave(): Promise<void> {
+    await this.#events.return?.();
+  }
+
+  async #next(): Promise<StreamEvent | null> {
+    const result = await this.#events.next();
+    return result.done === true ? null : result.value;
+  }
+
+  async #nextWithin(limitMs: number): Promise<StreamEvent | null> {
+    if (limitMs <= 0) return null;
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<null>((resolve) => {
+      // Not before what has arrived is read, however late the timer is.
+      timer = setTimeout(() => setImmediate(resolve, null), limitMs);
+    });
+    try {
+      return await Promise.race([this.#next(), timeUp]);
+    } catch (thrown) {
+      if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
+        throw thrown;
+      }
+      return null;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 }

@@ -96,7 +96,7 @@ describe("a completion of an engine", () => {
   it.each([
     ["a fraction", { prompt_tokens: 3, completion_tokens: 1.5 }],
     ["negative", { prompt_tokens: 3, completion_tokens: -1 }],
-    ["none at all", { prompt_tokens: 3, completion_tokens: 0 }],
+    ["none at all", { prompt_tokens: 0, completion_tokens: 0 }],
   ])("whose count is %s is estimated, and the totals with it", async (_what, usage) => {
     const good = text("a", { usage: { prompt_tokens: 3, completion_tokens: 1 } });
     const client = clientOf(await engine(good + text("b", { usage }) + END, null));
@@ -106,5 +106,69 @@ describe("a completion of an engine", () => {
       estimated: true,
     });
     expect((await client.healthCheck()).totals).toMatchObject({ completed: 1, outputTokens: 2 });
+  });
+
+  it.each([
+    [0, 2, { inputTokens: 1, outputTokens: 2, estimated: true }],
+    [0, 40, { inputTokens: 1, outputTokens: 40, estimated: true }],
+    [7, 0, { inputTokens: 7, outputTokens: 1, estimated: true }],
+    [7, 2, { inputTokens: 7, outputTokens: 2, estimated: false }],
+    [0, 0, { inputTokens: 1, outputTokens: 1, estimated: true }],
+  ])(
+    "that counts %i and %i tokens keeps each count that is no zero",
+    async (input, output, usage) => {
+      const counts = { prompt_tokens: input, completion_tokens: output };
+      const client = clientOf(await engine(text("a", { usage: counts }) + END, null));
+      expect((await client.complete({ prompt: "Go" })).usage).toEqual(usage);
+    },
+  );
+
+  it.each([
+    ["rate limited upstream", { code: 429, message: "rate limited upstream" }, "SERVICE_BUSY"],
+    ["a type", { type: "overloaded_error", message: "come back later" }, "SERVICE_BUSY"],
+    ["a crash", { code: 502, message: "Upstream error" }, "SERVICE_BUSY"],
+    ["words", "the worker is gone", "INFERENCE_FAILED"],
+    ["a message alone", { message: "the worker is gone" }, "INFERENCE_FAILED"],
+  ])(
+    "whose choice has an error (%s) is interrupted, and keeps its text",
+    async (_what, error, code) => {
+      const said = typeof error === "string" ? error : error.message;
+      const message = expect.stringContaining(said);
+      for (const finish_reason of [null, "error", "stop"]) {
+        for (const name of ["delta", "message"]) {
+          const choice = { [name]: { content: "par" }, finish_reason, error };
+          const chunk = `data: ${JSON.stringify({ choices: [choice] })}\n\n`;
+          const stream = clientOf(await engine(chunk, null)).streamComplete({ prompt: "Go" });
+          const read = async () => {
+            for await (const _ of stream);
+          };
+          await expect(read()).rejects.toMatchObject({ code, message });
+          expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "par" });
+        }
+      }
+    },
+  );
+
+  it.each(["error", "abort", "cancelled", "timeout", "failed", "insufficient_system_resource"])(
+    "that ends with %s is interrupted, and the error names it",
+    async (finish_reason) => {
+      const chunk = { choices: [{ delta: {}, finish_reason }] };
+      const url = await engine(`${text("par")}data: ${JSON.stringify(chunk)}\n\n`, null);
+      const stream = clientOf(url).streamComplete({ prompt: "Go" });
+      const read = async () => {
+        for await (const _ of stream);
+      };
+      await expect(read()).rejects.toMatchObject({
+        code: "STREAM_INTERRUPTED",
+        message: `The service broke the answer off (finish_reason ${finish_reason}).`,
+      });
+      expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "par" });
+    },
+  );
+
+  it("whose choice has an empty error is completed", async () => {
+    const chunk = { choices: [{ delta: { content: "All" }, finish_reason: "stop", error: null }] };
+    const client = clientOf(await engine(`data: ${JSON.stringify(chunk)}\n\n`, null));
+    expect(await client.complete({ prompt: "Go" })).toMatchObject({ status: "completed" });
   });
 });

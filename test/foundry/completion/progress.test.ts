@@ -71,7 +71,7 @@ describe("CompletionProgress", () => {
       estimated: false,
     });
     progress.countPiece();
-    const usage = { inputTokens: 10, outputTokens: 1, estimated: true };
+    const usage = { inputTokens: 7, outputTokens: 1, estimated: true };
     expect(progress.snapshot().usage).toEqual(usage);
   });
 

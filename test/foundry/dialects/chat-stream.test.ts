@@ -237,8 +237,7 @@ describe("openChat", () => {
   });
 
   it.each([
-    ["an error object", { object: "error", message: "The engine is dead." }, "The engine is dead."],
-    ["a detail", { detail: "Not today." }, "Not today."],
+    ["a message", { message: "Welcome here." }, "Welcome here."],
     ["nothing of an answer", {}, "nothing"],
   ])("fails on a 200 that holds %s instead of an answer", async (_what, body, said) => {
     const error = {
@@ -250,13 +249,13 @@ describe("openChat", () => {
   });
 
   it.each([
-    ["half a JSON", '{"choices":[{"delta"'],
-    ["a text", "Hello"],
-    ["choices that are no list", '{"choices":7}'],
-  ])("fails on %s in the stream", async (_what, garbage) => {
+    ["half a JSON", '{"choices":[{"delta"', ""],
+    ["a text", "Hello", " It said: Hello"],
+    ["choices that are no list", '{"choices":7}', ""],
+  ])("fails on %s in the stream", async (_what, garbage, said) => {
     await expect(read(data(text("a"), garbage))).rejects.toMatchObject({
       code: "INVALID_RESPONSE",
-      message: "The service sent something in its stream that is not an answer.",
+      message: `The service sent something in its stream that is not an answer.${said}`,
     });
   });
 
@@ -287,7 +286,7 @@ describe("openChat", () => {
     ["a text", { prompt_tokens: "3", completion_tokens: 1 }],
     ["missing", { prompt_tokens: 3 }],
     ["null", { prompt_tokens: 3, completion_tokens: null }],
-    ["none for a prompt", { prompt_tokens: 0, completion_tokens: 1 }],
+    ["none for a prompt and its answer", { prompt_tokens: 0, completion_tokens: 0 }],
     ["no object", [3, 1]],
   ])("believes no count that is %s, whole or in a stream", async (_what, usage) => {
     const chunk = { choices: [{ delta: { content: "a" }, finish_reason: "stop" }], usage };

@@ -491,3 +491,21 @@ describe("a refusal that names a pause", () => {
     expect(chats).toHaveLength(1);
   });
 });
+
+describe("a JSON that is no completion", () => {
+  it.each([
+    ["an empty list", []],
+    ["choices as an object", { choices: { message: { content: "Hi" } } }],
+    ["choices of words", { choices: "none" }],
+    ["a list of numbers", [1, 2]],
+    ["no choice", { choices: [] }],
+  ])("is requested once: %s", async (_what, body) => {
+    const { url, chats } = await chatEngine(() => json(body));
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "INVALID_RESPONSE",
+      retryable: false,
+      message: expect.not.stringContaining("stream"),
+    });
+    expect(chats).toHaveLength(1);
+  });
+});

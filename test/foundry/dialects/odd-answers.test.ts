@@ -230,7 +230,11 @@ describe("the content of an answer", () => {
 
 const NO_ANSWERS: readonly (readonly [string, unknown, RegExp])[] = [
   ["an empty object", {}, /It said: nothing/],
-  ["an empty list", [], /not an answer|nothing/],
+  ["an empty list", [], /something else than a completion/],
+  ["a list of numbers", [1, 2], /something else than a completion/],
+  ["a list of lists", [[]], /something else than a completion/],
+  ["choices of words", { choices: "none" }, /something else than a completion/],
+  ["choices as an object", { choices: { message: { content: "Hi" } } }, /something else than/],
   ["no choice", { choices: [] }, /something else than a completion/],
   ["choices of null", { choices: null, object: "chat.completion" }, /something else/],
   ["counts alone", { choices: [], usage: { prompt_tokens: 3, completion_tokens: 0 } }, /something/],
@@ -260,7 +264,11 @@ const NO_ANSWERS: readonly (readonly [string, unknown, RegExp])[] = [
 
 describe("a 200 without an answer", () => {
   it.each(NO_ANSWERS)("is an error that says so: %s", async (_what, chunk, message) => {
-    const error = { code: "INVALID_RESPONSE", message: expect.stringMatching(message) };
+    const error = {
+      code: "INVALID_RESPONSE",
+      message: expect.stringMatching(message),
+      retryable: false,
+    };
     const body = JSON.stringify(chunk);
     await expect(read(body, "whole", "application/json")).rejects.toMatchObject(error);
     await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
@@ -329,10 +337,24 @@ describe("an odd frame", () => {
     expect(answer).toEqual({ ...HELLO, warnings });
   });
 
-  it("of words is an error in an answer that has no end of its own", async () => {
-    const reading = read(data(text("Hel"), "Internal Server Error", "[DONE]"));
-    await expect(reading).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
-  });
+  it.each([
+    "Internal Server Error",
+    "[ERROR] engine crashed",
+    "[error]: engine crashed",
+    "ERROR: engine crashed",
+    '"engine crashed"',
+  ])(
+    "of words is an error with these in an answer that has no end of its own: %s",
+    async (said) => {
+      const message = expect.stringContaining(`It said: ${said.replaceAll('"', "")}`);
+      const error = { code: "INVALID_RESPONSE", message };
+      for (const body of [data(text("Hel"), said, "[DONE]"), data(text("Hel"), said)]) {
+        await expect(read(body)).rejects.toMatchObject(error);
+        await expect(read([...body])).rejects.toMatchObject(error);
+      }
+      await expect(read(data(said))).rejects.toMatchObject(error);
+    },
+  );
 });
 
 const REFUSED = { code: 400, message: "the request exceeds the available context size" };
@@ -359,6 +381,39 @@ describe("an error inside a 200", () => {
   });
 });
 
+const BARE_ERRORS: readonly (readonly [object, string, string])[] = [
+  [
+    {
+      object: "error",
+      message: "The request queue is full.",
+      type: "SERVICE_UNAVAILABLE",
+      code: 503,
+    },
+    "SERVICE_BUSY",
+    "The request queue is full.",
+  ],
+  [{ code: 429, message: "Too many requests" }, "SERVICE_BUSY", "Too many requests"],
+  [{ message: "Come back later", type: "overloaded_error" }, "SERVICE_BUSY", "Come back later"],
+  [{ detail: "Generation failed: CUDA error" }, "INFERENCE_FAILED", "CUDA error"],
+  [{ object: "error", message: "The engine is dead." }, "INFERENCE_FAILED", "The engine is dead."],
+  [
+    { object: "error", message: "No such sampler", code: 400 },
+    "INVALID_REQUEST",
+    "No such sampler",
+  ],
+];
+
+describe("an error that is the event itself", () => {
+  it.each(BARE_ERRORS)("is understood as a member `error` is: %o", async (said, code, words) => {
+    const error = { code, message: expect.stringContaining(words) };
+    await expect(read(data(said))).rejects.toMatchObject(error);
+    await expect(read([...data(said, "[DONE]")])).rejects.toMatchObject(error);
+    await expect(read(data(text("Hel"), said, "[DONE]"))).rejects.toMatchObject(error);
+    await expect(read([...data(text("Hel"), said)])).rejects.toMatchObject(error);
+    await expect(read(JSON.stringify(said), "whole")).rejects.toMatchObject(error);
+  });
+});
+
 const REASONS: Readonly<Record<string, readonly string[]>> = {
   stop: [
     "stop",
@@ -371,6 +426,8 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     "stop_sequence",
     "COMPLETE",
     "stop sequence",
+    "eosFound",
+    "stopStringFound",
   ],
   length: [
     "length",
@@ -379,8 +436,10 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     "length_limit",
     "model_length",
     "FINISH_REASON_LENGTH",
+    "maxPredictedTokensReached",
+    "contextLengthReached",
   ],
-  tool_calls: ["tool_calls", "function_call", "tool_use", "TOOL_CALL", "tool-calls"],
+  tool_calls: ["tool_calls", "function_call", "tool_use", "TOOL_CALL", "tool-calls", "toolCalls"],
   content_filter: ["content_filter", "SAFETY", "recitation", "refusal", "PROHIBITED_CONTENT"],
 };
 
@@ -394,7 +453,17 @@ describe("the finish_reason", () => {
     expect(await read(JSON.stringify(whole), "whole")).toEqual(expected);
   });
 
-  it.each(["abort", "ERROR", "cancelled", "user_cancel"])("%s is a break", async (said) => {
+  it.each([
+    "abort",
+    "ERROR",
+    "cancelled",
+    "user_cancel",
+    "userStopped",
+    "modelUnloaded",
+    "timeout",
+    "failed",
+    "insufficient_system_resource",
+  ])("%s is a break", async (said) => {
     const error = { code: "STREAM_INTERRUPTED", message: expect.stringContaining(said) };
     await expect(read(data(text("Hello", said), "[DONE]"))).rejects.toMatchObject(error);
   });

@@ -154,6 +154,9 @@ export function answerOf({ text, finishReason }: CompletionState, excerpt: Excer
   if (finishReason === "length") {
     return "(The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens.)";
   }
+  if (finishReason === "content_filter") {
+    return "(A content filter ended the answer before its first word. Rephrase the request, or try another model.)";
+  }
   return "(The model gave no text before it ended. Rephrase the request, leave stop out, or try another model.)";
 }
 
@@ -163,10 +166,16 @@ export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
   const rest = excerpt.isCut ? [restAdvice(state, excerpt)] : [];
   // The last warning of an empty answer says that it is empty, which the text says, too.
   if (text.trim() === "" && hasEnded(state) && state.error === null) return warnings.slice(0, -1);
-  const isCutOff = finishReason === "length" && !excerpt.isCut;
-  const cutOff = "The answer was cut off at its token limit; ask again with a larger max_tokens.";
-  return [...rest, ...(isCutOff ? [cutOff] : []), ...warnings];
+  const cutOff = excerpt.isCut || finishReason === null ? undefined : CUT_OFF[finishReason];
+  return [...rest, ...(cutOff === undefined ? [] : [cutOff]), ...warnings];
 }
+
+/** The ends after which an answer may not be whole. */
+const CUT_OFF: Readonly<Partial<Record<FinishReason, string>>> = {
+  length: "The answer was cut off at its token limit; ask again with a larger max_tokens.",
+  content_filter:
+    "A content filter ended the answer, so it may not be whole; rephrase the request, or try another model.",
+};
 
 /** The first line about a completion that goes on: how far it is, and exactly what to call next. */
 function goesOnLine(state: CompletionState, excerpt: Excerpt): string {
