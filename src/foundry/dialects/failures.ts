@@ -3,6 +3,8 @@ import {
   errorWordsOf,
   type HttpAnswer,
   type HttpFailure,
+  retryAfterMsOf,
+  saysLoading,
 } from "../../http/index.js";
 import {
   FoundryError,
@@ -97,20 +99,19 @@ function pauseIn(message: string): number | null {
 const BUSY =
   /rate limit|too many requests|overloaded|server (?:is )?busy|temporarily unavailable|queue is full|try again later/i;
 
-/** The error for an answer of any status that says that the service is loading a model. */
-export function loadingError({ status, body }: HttpAnswer): FoundryError | null {
+/** The error for an answer that says that the service is loading a model. */
+export function loadingError({ status, body, headers }: HttpAnswer): FoundryError | null {
+  if (status !== 503) return null;
   const words = errorWordsOf(body, "", "");
-  const error = knownError(words, { doing: "other" }, { status, detail: words.text });
+  const retryAfterMs = retryAfterMsOf(headers);
+  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  const error = knownError(words, { doing: "other" }, { ...options, detail: words.text });
   return error !== null && isLoading(error) ? error : null;
 }
 
-/** A load that the service has begun by itself: llama.cpp answers so to every request. */
-const LOADING =
-  /(?<!failed |error |while |unable to )loading model|model (?:\S+ )?is (?:still |currently )?(?:being loaded|loading)/i;
-
 /** Whether an error says that the service is loading a model, so that it can be waited for. */
 export const isLoading = ({ code, status, detail }: FoundryError): boolean =>
-  code === "SERVICE_BUSY" && status === 503 && LOADING.test(detail ?? "");
+  code === "SERVICE_BUSY" && status === 503 && saysLoading(detail ?? "");
 
 const WRONG_KEY =
   /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
@@ -135,7 +136,7 @@ export function knownError(
   const overflow = options.status === 429 ? undefined : overflowIn(searched);
   if (overflow !== undefined) return overflowError(overflow, searched, model, options);
   if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return unauthorized(options);
-  if (options.status === 503 && LOADING.test(message)) {
+  if (options.status === 503 && saysLoading(message)) {
     return new FoundryError("SERVICE_BUSY", `The service is still loading ${model}.`, {
       ...options,
       detail: message,
