@@ -239,19 +239,24 @@ function byStatus(
       action: "Change what the message names, then try again.",
     });
   }
+  // Inside a 200, only a status of its own makes an unknown error one that may pass.
+  const retryable = status !== null;
   if (doing === "chat") {
+    const otherwise = "unload and load the model, restart the service, or use another model.";
     return new FoundryError("INFERENCE_FAILED", `${model} failed while generating. ${quoted}`, {
       ...options,
-      action:
-        "Try again; if it keeps failing, unload and load the model, restart the service, or use another model.",
-      // Inside a 200, only a status of its own makes an unknown error one that may pass.
-      retryable: status !== null,
+      action: retryable
+        ? `Try again; if it keeps failing, ${otherwise}`
+        : `See the log of the service, ${otherwise}`,
+      retryable,
     });
   }
   return new FoundryError("SERVICE_ERROR", `The service failed${shownStatus(options)}. ${quoted}`, {
     ...options,
-    action: "Try again; if it keeps failing, restart the service.",
-    retryable: status !== null,
+    action: retryable
+      ? "Try again; if it keeps failing, restart the service."
+      : "See the log of the service, or restart it.",
+    retryable,
   });
 }
 

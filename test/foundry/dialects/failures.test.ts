@@ -311,6 +311,19 @@ describe("errorOfStreamEvent", () => {
     expect([native, bare].map(({ retryable }) => retryable)).toEqual([true, false]);
   });
 
+  it.each([
+    ["an error was encountered while running the model: unexpected EOF", [], CHAT],
+    ["token generation failed", [], CHAT],
+    ["something broke", ["internal"], CHAT],
+    ["token generation failed", ["server_error"], CHAT],
+    ["something broke", [], OTHER],
+    ["something broke", ["500"], OTHER],
+  ] as const)("advises to try again only what can help: %s %j", (text, kinds, subject) => {
+    const { action, retryable } = errorOfStreamEvent({ text, kinds: [...kinds] }, subject);
+    expect(action.startsWith("Try again")).toBe(retryable);
+    expect(retryable).toBe(kinds.length > 0);
+  });
+
   it("says that no reason was given when none was", () => {
     const error = errorOfStreamEvent({ text: "", kinds: [] }, CHAT);
     expect(error.message).toBe(
