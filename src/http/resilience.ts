@@ -17,7 +17,7 @@ const RETRIES = 3;
 const INITIAL_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 10_000;
 
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529]);
 
 /** Whether a status says "not now" for every request. */
 export const isBusy = (status: number): boolean => status !== 500 && RETRIED_STATUSES.has(status);

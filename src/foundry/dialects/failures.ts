@@ -37,6 +37,12 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
 const INVALID_REQUEST =
   /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported (?:parameter|value)|must be (a|an|at least|finite|in the range) |unrecognized request argument|unknown field|extra_forbidden|roles? (?:is )?not supported|roles must alternate|roles are supported/i;
 
+/** Of a service that has no time now. 529 is what Anthropic, and routers to it, answer. */
+const BUSY_STATUSES: ReadonlySet<number | null> = new Set([408, 429, 502, 503, 504, 529]);
+
+/** Text Generation Inference: the model failed on this request. */
+const GENERATION_FAILED = 424;
+
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
   const { status, message, kinds = [], body } = failure;
@@ -44,7 +50,7 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
     return redirected("The service", message, status);
   }
   const retryAfterMs =
-    failure.retryAfterMs ?? (status === 429 || status === 503 ? pauseIn(message) : null);
+    failure.retryAfterMs ?? (BUSY_STATUSES.has(status) ? pauseIn(message) : null);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
   return (
     knownError({ text: message, kinds }, subject, options) ??
@@ -203,7 +209,7 @@ function byStatus(
 ): FoundryError {
   if (status === 401 || status === 403) return unauthorized(options);
   const quoted = NO_REASON.test(message) ? "The service gave no reason." : `It said: ${message}`;
-  if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
+  if (BUSY_STATUSES.has(status)) {
     const { retryAfterMs } = options;
     return new FoundryError(
       "SERVICE_BUSY",
@@ -233,7 +239,8 @@ function byStatus(
   if (doing === "download") {
     return downloadFailed(model, quoted, null, options);
   }
-  if ((status !== null && status < 500) || INVALID_REQUEST.test(message)) {
+  const isGeneration = doing === "chat" && status === GENERATION_FAILED;
+  if ((status !== null && status < 500 && !isGeneration) || INVALID_REQUEST.test(message)) {
     return new FoundryError("INVALID_REQUEST", `The service refused the request. ${quoted}`, {
       ...options,
       action: "Change what the message names, then try again.",

@@ -240,6 +240,22 @@ describe("errorOfFailure", () => {
     ["no key", 401, "Unauthorized", OTHER, "UNAUTHORIZED"],
     ["a wrong key", 403, "Forbidden", CHAT, "UNAUTHORIZED"],
     ["too many requests", 429, "Slow down", CHAT, "SERVICE_BUSY"],
+    ["an overloaded service", 529, "Overloaded", CHAT, "SERVICE_BUSY"],
+    [
+      "TGI: a failed generation",
+      424,
+      "Request failed during generation: Server error: index out of range",
+      CHAT,
+      "INFERENCE_FAILED",
+    ],
+    [
+      "TGI: a generation without memory",
+      424,
+      "Request failed during generation: Server error: CUDA out of memory",
+      CHAT,
+      "INSUFFICIENT_MEMORY",
+    ],
+    ["another dependency that failed", 424, "no such backend", OTHER, "INVALID_REQUEST"],
     ["a proxy without its service", 502, "Bad Gateway", OTHER, "SERVICE_BUSY"],
     ["a service that is away", 503, "Service Unavailable", LOAD, "SERVICE_BUSY"],
   ] as const)("knows %s", (_what, status, message, subject, code) => {
