@@ -40,6 +40,8 @@ const INVALID_REQUEST =
 /** Of a service that has no time now. 529 is what Anthropic, and routers to it, answer. */
 const BUSY_STATUSES: ReadonlySet<number | null> = new Set([408, 429, 502, 503, 504, 529]);
 
+const TOO_LARGE = 413;
+
 /** Text Generation Inference: the model failed on this request. */
 const GENERATION_FAILED = 424;
 
@@ -167,6 +169,9 @@ export function knownError(
   return new FoundryError(rule.code, what, { ...options, action, retryable });
 }
 
+const OVERFLOW_ADVICE =
+  "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.";
+
 function overflowError(
   overflow: Overflow,
   message: string,
@@ -177,7 +182,7 @@ function overflowError(
     ...options,
     // The decoded message: overflowOf reads its figures, and JSON may escape the plus sign.
     detail: message,
-    action: "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.",
+    action: OVERFLOW_ADVICE,
   });
 }
 
@@ -238,6 +243,13 @@ function byStatus(
   }
   if (doing === "download") {
     return downloadFailed(model, quoted, null, options);
+  }
+  if (doing === "chat" && status === TOO_LARGE) {
+    return new FoundryError(
+      "CONTEXT_LENGTH_EXCEEDED",
+      `The request is too large for the service${shownStatus(options)}. ${quoted}`,
+      { ...options, action: OVERFLOW_ADVICE },
+    );
   }
   const isGeneration = doing === "chat" && status === GENERATION_FAILED;
   if ((status !== null && status < 500 && !isGeneration) || INVALID_REQUEST.test(message)) {

@@ -372,6 +372,40 @@ describe("overflowOf", () => {
     expect(overflowOf(error)).toMatchObject({ input: 3976, output: 1024, limit: 4096 });
   });
 
+  it.each([
+    ["Prompt sequence length is greater than 4096", null, 4096],
+    ["Input is larger than the model input length limit 4096", null, 4096],
+    ["The prompt exceeds max_seq_len (4096)", null, 4096],
+    ["Prompt length 5000 is greater than max_seq_len 4096", 5000, 4096],
+    ["Context length 5000 is greater than max_seq_len 4096", 5000, 4096],
+    ["The input is greater than max_seq_len", null, null],
+    ["Prompt length (5000) exceeds max length (4096)", 5000, 4096],
+    ["Prompt length (5000) exceeds maximum input length (4096)", 5000, 4096],
+    ["Too long: 5000 tokens, context size 4096", 5000, 4096],
+    ["input is too large to process. increase the physical batch size", null, null],
+    [
+      "input (700 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+      700,
+      512,
+    ],
+  ])("knows the wording of other engines: %s", (message, input, limit) => {
+    for (const status of [400, 413, 500]) {
+      const error = errorOf(status, message, CHAT);
+      expect(error).toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED", retryable: false });
+      expect(overflowOf(error)).toMatchObject({ input, limit });
+    }
+  });
+
+  it.each(["Payload Too Large", "Request Entity Too Large", "", "body of 5 MB"])(
+    "takes a 413 of a chat for one: %j",
+    (message) => {
+      const error = errorOf(413, message, CHAT);
+      expect(error).toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED", retryable: false });
+      expect(error.message).toContain("The request is too large for the service (HTTP 413).");
+      expect(errorOf(413, message, OTHER).code).toBe("INVALID_REQUEST");
+    },
+  );
+
   it("gives an overflow without figures where the service said none", () => {
     const error = errorOf(400, "the request exceeds the available context size", CHAT);
     expect(overflowOf(error)).toMatchObject({ input: null, output: null, limit: null });
