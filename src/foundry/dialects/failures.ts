@@ -130,6 +130,14 @@ const NO_QUOTA = /insufficient_quota|exceeded your current quota|budget has been
 const cleaned = (message: string): string =>
   sanitizeMessage(truncate(message, SEARCHED_OF_MESSAGE));
 
+const hasWords = (text: string): boolean => /[\p{L}\p{N}]/u.test(text);
+
+/** The words of a service as a sentence behind a blank; empty where nothing is left to show. */
+function saidBy(message: string): string {
+  const words = cleaned(message);
+  return hasWords(words) ? ` It said: ${words}` : "";
+}
+
 type Options = Omit<FoundryErrorOptions, "action"> & { readonly status: number };
 
 /** The error that the words stand for, whatever the status. Every message of a service passes here. */
@@ -153,7 +161,7 @@ export function knownError(
     });
   }
   if (NO_QUOTA.test(searched)) {
-    return new FoundryError("SERVICE_BUSY", `The quota is used up. It said: ${cleaned(message)}`, {
+    return new FoundryError("SERVICE_BUSY", `The quota is used up.${saidBy(message)}`, {
       ...options,
       action: "Raise the limit of this key, or use another one.",
     });
@@ -164,7 +172,7 @@ export function knownError(
   );
   if (rule === undefined) return null;
   const name = subject.shortName ?? model;
-  const { message: what, action } = rule.explain(model, name, cleaned(message));
+  const { message: what, action } = rule.explain(model, name, saidBy(message));
   const retryable = rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY";
   return new FoundryError(rule.code, what, { ...options, action, retryable });
 }
@@ -202,8 +210,8 @@ function unauthorized(options: Options): FoundryError {
   );
 }
 
-/** An empty message, or only the name of the status. */
-const NO_REASON = /^(internal server error|bad request|not found|service unavailable)?$/i;
+/** Only the name of the status. */
+const NO_REASON = /^(internal server error|bad request|not found|service unavailable)$/i;
 
 /** @param status `null`: not known. */
 function byStatus(
@@ -213,7 +221,8 @@ function byStatus(
   options: Options,
 ): FoundryError {
   if (status === 401 || status === 403) return unauthorized(options);
-  const quoted = NO_REASON.test(message) ? "The service gave no reason." : `It said: ${message}`;
+  const hasReason = hasWords(message) && !NO_REASON.test(message);
+  const quoted = hasReason ? `It said: ${message}` : "The service gave no reason.";
   if (BUSY_STATUSES.has(status)) {
     const { retryAfterMs } = options;
     return new FoundryError(

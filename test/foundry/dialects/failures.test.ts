@@ -295,6 +295,25 @@ describe("errorOfFailure", () => {
     expect(error.detail).toContain("/home/u/models/model.onnx");
   });
 
+  it.each([
+    ["/srv/OOM/", CHAT],
+    ["/home/out of memory/a/", CHAT],
+    ["/home/u/insufficient_quota/", OTHER],
+    ["/srv/models/", CHAT],
+    ["/srv/models/: ", LOAD],
+    ["...", OTHER],
+    [" ", DOWNLOAD],
+  ] as const)(
+    "leaves out what the service said where nothing of it can be shown: %s",
+    (text, on) => {
+      for (const status of [400, 404, 429, 500]) {
+        const { message } = errorOf(status, text, on);
+        expect(message).not.toMatch(/It said:\W*$/);
+        expect(message).toMatch(/\.$/);
+      }
+    },
+  );
+
   it.each([401, 403])("quotes nothing of a %i, which may name the key", (status) => {
     const words = "Incorrect API key provided: sk-very-secret";
     const error = errorOf(status, words, CHAT);
