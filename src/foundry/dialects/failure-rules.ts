@@ -84,7 +84,8 @@ export const RULES: readonly Rule[] = [
     code: "LOAD_FAILED",
     explain: (model, _shortName, said) => ({
       message: `The service could not load ${model}.${said}`,
-      action: LOAD_ADVICE,
+      action:
+        "See the service's log; another variant, a fresh download or a newer version of the service may help.",
     }),
   },
   {

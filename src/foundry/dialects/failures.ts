@@ -241,7 +241,7 @@ function byStatus(
   if (status === 404 || status === 405) {
     return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
       ...options,
-      action: "`healthCheck` shows which service this is; a newer Foundry Local may help.",
+      action: "`healthCheck` shows which service this is; a newer version of it may help.",
     });
   }
   if (doing === "load") {

@@ -314,6 +314,18 @@ describe("errorOfFailure", () => {
     },
   );
 
+  it.each([
+    [404, "Not Found", CHAT],
+    [404, "no route", OTHER],
+    [405, "Method Not Allowed", OTHER],
+    [405, "", CHAT],
+    [500, "Failed loading model m", CHAT],
+  ] as const)("does not take every service for Foundry Local: %i %j", (status, text, subject) => {
+    const { action } = errorOf(status, text, subject);
+    expect(action).toContain("a newer version of");
+    expect(action).not.toMatch(/foundry/i);
+  });
+
   it.each([401, 403])("quotes nothing of a %i, which may name the key", (status) => {
     const words = "Incorrect API key provided: sk-very-secret";
     const error = errorOf(status, words, CHAT);
