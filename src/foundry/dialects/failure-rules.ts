@@ -1,4 +1,5 @@
-import type { ErrorCode } from "../../lib/index.js";
+import { type ErrorCode, SEARCHED_OF_MESSAGE, truncate } from "../../lib/index.js";
+import { sanitizeMessage } from "./sanitize-message.js";
 
 /** The operation that failed, and its model. */
 export interface Subject {
@@ -171,3 +172,15 @@ export const downloadAdvice = (shortName: string): string =>
 
 export const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
+
+/** The words of a service for people. */
+export const cleaned = (message: string): string =>
+  sanitizeMessage(truncate(message, SEARCHED_OF_MESSAGE));
+
+export const hasWords = (text: string): boolean => /[\p{L}\p{N}]/u.test(text);
+
+/** The words of a service as a sentence behind a blank; empty where nothing is left to show. */
+export function saidBy(message: string): string {
+  const words = cleaned(message);
+  return hasWords(words) ? ` It said: ${words}` : "";
+}

@@ -13,10 +13,18 @@ import {
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { LOAD_ADVICE, NO_DATABASE, RULES, type Subject } from "./failure-rules.js";
+import {
+  cleaned,
+  hasWords,
+  LOAD_ADVICE,
+  NO_DATABASE,
+  RULES,
+  type Subject,
+  saidBy,
+} from "./failure-rules.js";
 import { redirected } from "./not-foundry.js";
 import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
-import { sanitizeMessage } from "./sanitize-message.js";
+import { unauthorized } from "./unauthorized.js";
 
 /**
  * Maps the error messages of services to our errors. The services have no error codes, and the status
@@ -127,17 +135,6 @@ const WRONG_KEY =
 /** The limits of an account: they do not pass by waiting. */
 const NO_QUOTA = /insufficient_quota|exceeded your current quota|budget has been exceeded/i;
 
-const cleaned = (message: string): string =>
-  sanitizeMessage(truncate(message, SEARCHED_OF_MESSAGE));
-
-const hasWords = (text: string): boolean => /[\p{L}\p{N}]/u.test(text);
-
-/** The words of a service as a sentence behind a blank; empty where nothing is left to show. */
-function saidBy(message: string): string {
-  const words = cleaned(message);
-  return hasWords(words) ? ` It said: ${words}` : "";
-}
-
 type Options = Omit<FoundryErrorOptions, "action"> & { readonly status: number };
 
 /** The error that the words stand for, whatever the status. Every message of a service passes here. */
@@ -151,7 +148,7 @@ export function knownError(
   const model = subject.model ?? "the model";
   const overflow = options.status === 429 ? undefined : overflowIn(searched);
   if (overflow !== undefined) return overflowError(overflow, searched, model, options);
-  if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return unauthorized(options);
+  if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return refused("", options);
   if (options.status === 503 && saysLoading(message)) {
     return new FoundryError("SERVICE_BUSY", `The service is still loading ${model}.`, {
       ...options,
@@ -196,18 +193,10 @@ function overflowError(
 
 const shownStatus = ({ status }: Options): string => (status < 400 ? "" : ` (HTTP ${status})`);
 
-function unauthorized(options: Options): FoundryError {
-  const { status, retryAfterMs } = options;
-  // Without the message as detail: it may quote the key, which must not reach an error or the log.
-  return new FoundryError(
-    "UNAUTHORIZED",
-    `The service refused the credentials${shownStatus(options)}.`,
-    {
-      status,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      action: "Check the option `apiKey` and the option `headers`.",
-    },
-  );
+/** @param words None where they may quote the key. */
+function refused(words: string, options: Options): FoundryError {
+  const bare = `The service refused the credentials${shownStatus(options)}.`;
+  return unauthorized("The service", bare, words, options);
 }
 
 /** Only the name of the status. */
@@ -220,7 +209,7 @@ function byStatus(
   { doing, model = "the model" }: Subject,
   options: Options,
 ): FoundryError {
-  if (status === 401 || status === 403) return unauthorized(options);
+  if (status === 401 || status === 403) return refused(message, options);
   const hasReason = hasWords(message) && !NO_REASON.test(message);
   const quoted = hasReason ? `It said: ${message}` : "The service gave no reason.";
   if (BUSY_STATUSES.has(status)) {

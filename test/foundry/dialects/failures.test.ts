@@ -326,6 +326,40 @@ describe("errorOfFailure", () => {
     expect(action).not.toMatch(/foundry/i);
   });
 
+  it.each([
+    [
+      401,
+      "key not allowed to access model. This key can only access models=['gpt']. Tried m",
+      "Use a model",
+    ],
+    [403, "invalid host header", "host name"],
+    [403, "This model is gated; accept the license on its page", "Accept the terms"],
+    [403, "You do not have permission to use it", "Use a model"],
+    [403, "The budget of your team is closed", "Check the option `apiKey`"],
+  ])("shows the words of a %i, and what helps: %s", (status, words, action) => {
+    const error = errorOf(status, words, CHAT);
+    expect(error).toMatchObject({ code: "UNAUTHORIZED", status, detail: null });
+    expect(error.message).toBe(
+      `The service refused the request (HTTP ${status}). It said: ${words}`,
+    );
+    expect(error.action).toContain(action);
+  });
+
+  it.each([
+    "Received sk-very-secret1",
+    "Received API Key = sk-...ret1, which expired",
+    "The token 'mysecret1' is expired",
+    "expired token: mysecret1",
+    "Bearer mysecret1 is over",
+    "Hash 0123456789abcdefsecret10123456789abcdef is unknown",
+    "eyJsecret1hbGciOiJI.eyJzdWIiOiIx.secret1 expired",
+    "hf_secret1 has no access",
+  ])("hides what looks like a key: %s", (words) => {
+    const { message, action, detail } = errorOf(401, words, CHAT);
+    expect(`${message} ${action} ${detail}`).not.toMatch(/ret1/);
+    expect(message).toContain("[hidden]");
+  });
+
   it.each([401, 403])("quotes nothing of a %i, which may name the key", (status) => {
     const words = "Incorrect API key provided: sk-very-secret";
     const error = errorOf(status, words, CHAT);
