@@ -50,6 +50,12 @@ export function requestIdOf(
   return printable(secrets.hide([...ids].join(", ")), MAX_REQUEST_ID) || null;
 }
 
-/** How long to wait, as the service said it; LiteLLM hands on what the service behind it said. */
-export const retryAfterOf = (headers: Readonly<Record<string, string>>): string | undefined =>
-  headers["retry-after"] ?? headers["llm_provider-retry-after"];
+/**
+ * How long to wait, as `Retry-After` has it; LiteLLM hands on what the service behind it said. Azure
+ * OpenAI also sends the milliseconds, which are more exact.
+ */
+export function retryAfterOf(headers: Readonly<Record<string, string>>): string | undefined {
+  const ms = (headers["retry-after-ms"] ?? headers["llm_provider-retry-after-ms"] ?? "").trim();
+  if (/^\d{1,12}(?:\.\d{1,12})?$/.test(ms)) return (Number(ms) / 1000).toFixed(3);
+  return headers["retry-after"] ?? headers["llm_provider-retry-after"];
+}

@@ -35,6 +35,13 @@ const MOST_ENTRIES = 20;
 const MOST_KINDS = 10;
 const LONGEST_KIND = 80;
 
+/** A load that the service has begun by itself: llama.cpp answers so to every request. */
+const LOADING =
+  /(?<!failed |error |while |unable to )loading model|model (?:\S+ )?is (?:still |currently )?(?:being loaded|loading)/i;
+
+/** Whether the words of an answer with 503 say that the service is loading a model. */
+export const saysLoading = (text: string): boolean => LOADING.test(text);
+
 const membersSchema = z.record(z.string(), z.unknown());
 const figuresSchema = z.object({ n_prompt_tokens: z.int(), n_ctx: z.int() });
 const locationSchema = z.array(z.union([z.string(), z.number()]));

@@ -5,6 +5,7 @@ import {
   LONGEST_RETRY_AFTER_MS,
   type TimeoutPhase,
 } from "../lib/index.js";
+import { retryAfterOf } from "./answer-headers.js";
 import { ConnectTimeout } from "./connections.js";
 
 /** How far an exchange had come when it broke. */
@@ -194,6 +195,10 @@ export function timeoutError(
     },
   );
 }
+
+/** How long the headers of an answer say to wait, in milliseconds; `null` where they say nothing. */
+export const retryAfterMsOf = (headers: Readonly<Record<string, string>>): number | null =>
+  parseRetryAfter(retryAfterOf(headers), Date.now());
 
 /** `Retry-After` in milliseconds: seconds or an HTTP date. `null` when absent or neither. */
 export function parseRetryAfter(value: string | undefined, now: number): number | null {

@@ -1,9 +1,9 @@
 export { redirectTarget } from "./answer-headers.js";
 export { isLoopback, normalizeEndpoint } from "./endpoint.js";
 export { errorTextOf, errorWordsOf } from "./error-text.js";
-export { type ErrorWords, wordsOfError } from "./error-words.js";
+export { type ErrorWords, saysLoading, wordsOfError } from "./error-words.js";
 export { eventsIn } from "./event-parser.js";
-export { isRefused } from "./failure.js";
+export { isRefused, retryAfterMsOf } from "./failure.js";
 export { pauseMs } from "./resilience.js";
 export { HttpTransport } from "./transport.js";
 export type * from "./types.js";

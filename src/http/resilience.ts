@@ -7,8 +7,9 @@ import {
   DelegateBackoff,
   handleWhenResult,
 } from "cockatiel";
-import { FoundryError, formatDuration, toFoundryError } from "../lib/index.js";
+import { FoundryError, formatDuration, SEARCHED_OF_MESSAGE, toFoundryError } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
+import { saysLoading } from "./error-words.js";
 import { isOwnShortage, isRefused } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 
@@ -16,7 +17,7 @@ const RETRIES = 3;
 const INITIAL_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 10_000;
 
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529]);
 
 /** Whether a status says "not now" for every request. */
 export const isBusy = (status: number): boolean => status !== 500 && RETRIED_STATUSES.has(status);
@@ -24,10 +25,11 @@ export const isBusy = (status: number): boolean => status !== 500 && RETRIED_STA
 /** Such an answer where any status will do: retried as an error would be, and the last is handed back. */
 export class BusyAnswer extends FoundryError {
   constructor(readonly answer: HttpAnswer) {
-    const { status } = answer;
+    const { status, body } = answer;
     super("SERVICE_BUSY", `It answered with ${status}.`, {
       action: "Try again in a while.",
-      retryable: true,
+      // A load is waited for by a limit of its own, which is longer than the retries.
+      retryable: !(status === 503 && saysLoading(body.slice(0, SEARCHED_OF_MESSAGE))),
       status,
     });
   }

@@ -1,6 +1,11 @@
 import { errors } from "undici";
 import { describe, expect, it } from "vitest";
-import { networkError, parseRetryAfter, timeoutError } from "../../src/http/failure.js";
+import {
+  networkError,
+  parseRetryAfter,
+  retryAfterMsOf,
+  timeoutError,
+} from "../../src/http/failure.js";
 
 const URL = "http://127.0.0.1:5273";
 
@@ -112,5 +117,22 @@ describe("Retry-After", () => {
     [undefined, null],
   ])("%j is %j ms", (value, ms) => {
     expect(parseRetryAfter(value, now)).toBe(ms);
+  });
+});
+
+describe("the pause that headers name", () => {
+  it.each([
+    [{ "retry-after": "2" }, 2000],
+    [{ "retry-after-ms": "1500" }, 1500],
+    [{ "retry-after": "2", "retry-after-ms": " 1500 " }, 1500],
+    [{ "retry-after": "2", "retry-after-ms": "soon" }, 2000],
+    [{ "retry-after": "2", "retry-after-ms": "-5" }, 2000],
+    [{ "retry-after-ms": "0.4" }, 0],
+    [{ "retry-after-ms": "999999999999" }, null],
+    [{ "llm_provider-retry-after-ms": "250" }, 250],
+    [{ "llm_provider-retry-after": "3" }, 3000],
+    [{}, null],
+  ])("%j is read", (headers, ms) => {
+    expect(retryAfterMsOf(headers)).toBe(ms);
   });
 });

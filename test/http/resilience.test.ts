@@ -25,7 +25,7 @@ describe("what is sent again", () => {
     expect(isRetried(hopeless, state)).toBe(false);
   });
 
-  it.each([408, 429, 502, 503, 504, 500])("is anything answered with %i", (status) => {
+  it.each([408, 429, 502, 503, 504, 529, 500])("is anything answered with %i", (status) => {
     const error = failure("SERVICE_ERROR");
     for (const state of [GET, POST, STREAM]) {
       expect(isRetried(error, { ...state, status })).toBe(true);

@@ -196,8 +196,8 @@ const emptyStream = (): FoundryError =>
     retryable: true,
   });
 
-/** How often one request is sent again in another shape. */
-const MOST_CHANGES = 3;
+/** How often one request is sent again in another shape. Each refusal names something new. */
+const MOST_CHANGES = 6;
 
 const NOTHING: Refused = new Set();
 
@@ -245,7 +245,7 @@ export async function adaptedChat(
       const found = isHanging ? (["stream"] as const) : refusalsIn(error, request, refused);
       if (found.length === 0 || changes === MOST_CHANGES) {
         // A slow model is no proof that its engine cannot stream.
-        if (!hasHung && found.length === 0) remember(transport, id, refused);
+        if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
         throw error;
       }
       hasHung ||= isHanging;

@@ -27,7 +27,10 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     const maxBodyBytes = path.endsWith("/status") ? MAX_STATUS_BYTES : MAX_LIST_BYTES;
     const question = { method: "GET", path, ...call, maxBodyBytes, anyStatus: true } as const;
     try {
-      return await transport.request(question);
+      const answer = await transport.request(question);
+      const loading = loadingError(answer);
+      if (loading !== null) throw loading;
+      return answer;
     } catch (error) {
       if (!wasReset(error)) throw error;
       // C2 resets a request whose head is too long. With its limit the error says so.
@@ -66,7 +69,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     const dialect = openaiDialect(transport, { hasList: true });
     return { dialect, status: { pid: null, modelCachePath: null } };
   }
-  throw loadingError(models) ?? notFoundry(transport, models);
+  throw notFoundry(transport, models);
 }
 
 /** Whether the connection was accepted, and closed without an answer. */

@@ -1,4 +1,5 @@
-import type { ErrorCode } from "../../lib/index.js";
+import { type ErrorCode, SEARCHED_OF_MESSAGE, truncate } from "../../lib/index.js";
+import { sanitizeMessage } from "./sanitize-message.js";
 
 /** The operation that failed, and its model. */
 export interface Subject {
@@ -14,10 +15,11 @@ interface Rule {
   /** Must match too. Not one expression: `.*` between the two takes quadratic time. */
   readonly also?: RegExp;
   readonly code: ErrorCode;
+  /** `said`: the words of the service as a sentence behind a blank; empty where there are none. */
   readonly explain: (
     model: string,
     shortName: string,
-    message: string,
+    said: string,
   ) => { message: string; action: string };
   /** The operation for which the pattern means something else. */
   readonly except?: Subject["doing"];
@@ -40,8 +42,8 @@ export const RULES: readonly Rule[] = [
     pattern:
       /more system memory|out of memory|\bOOM\b|bad_alloc|failed to allocate|unable to allocate|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
     code: "INSUFFICIENT_MEMORY",
-    explain: (model, _shortName, message) => ({
-      message: `${model} needs more memory than is free. It said: ${message}`,
+    explain: (model, _shortName, said) => ({
+      message: `${model} needs more memory than is free.${said}`,
       action:
         "Unload another model, close programs, or choose a smaller model, a smaller variant or a shorter prompt.",
     }),
@@ -51,8 +53,8 @@ export const RULES: readonly Rule[] = [
       /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set/i,
     except: "load",
     code: "MODEL_CANNOT_CHAT",
-    explain: (model, _shortName, message) => ({
-      message: `${model} is not a model for completions. It said: ${message}`,
+    explain: (model, _shortName, said) => ({
+      message: `${model} is not a model for completions.${said}`,
       action: "Choose a model that can chat from `listModels`.",
     }),
   },
@@ -62,8 +64,8 @@ export const RULES: readonly Rule[] = [
       /runner process (?:has terminated|no longer running)|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
     except: "load",
     code: "INFERENCE_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The process of ${model} ended on this request. It said: ${message}`,
+    explain: (model, _shortName, said) => ({
+      message: `The process of ${model} ended on this request.${said}`,
       action: "Ask for less, use another model, or look into the log of that engine.",
     }),
   },
@@ -72,8 +74,8 @@ export const RULES: readonly Rule[] = [
     pattern: /failed loading model/i,
     also: /unknown value/i,
     code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
+    explain: (model, _shortName, said) => ({
+      message: `The service could not load ${model}.${said}`,
       action:
         "The model is probably newer than the service: update Foundry Local, or choose another.",
     }),
@@ -81,17 +83,18 @@ export const RULES: readonly Rule[] = [
   {
     pattern: /failed loading model/i,
     code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
-      action: LOAD_ADVICE,
+    explain: (model, _shortName, said) => ({
+      message: `The service could not load ${model}.${said}`,
+      action:
+        "See the service's log; another variant, a fresh download or a newer version of the service may help.",
     }),
   },
   {
     // LocalAI, whose backends load the model.
     pattern: /could not load (?:the )?model|failed to load (?:the )?model/i,
     code: "LOAD_FAILED",
-    explain: (model, _shortName, message) => ({
-      message: `The service could not load ${model}. It said: ${message}`,
+    explain: (model, _shortName, said) => ({
+      message: `The service could not load ${model}.${said}`,
       action: "See the service's log, or choose another model.",
     }),
   },
@@ -99,8 +102,8 @@ export const RULES: readonly Rule[] = [
     // LiteLLM, with 500, where HAProxy and others answer 502 or 503.
     pattern: /Exception - Connection error\b/i,
     code: "SERVICE_BUSY",
-    explain: (model, _shortName, message) => ({
-      message: `The router reaches no service for ${model}. It said: ${message}`,
+    explain: (model, _shortName, said) => ({
+      message: `The router reaches no service for ${model}.${said}`,
       action: "Check that a service behind the router is running, then try again.",
     }),
   },
@@ -108,8 +111,8 @@ export const RULES: readonly Rule[] = [
     // LM Studio answers a path that it does not serve so, with 200.
     pattern: /unexpected endpoint or method/i,
     code: "UNSUPPORTED_BY_SERVER",
-    explain: (_model, _shortName, message) => ({
-      message: `This service cannot do that. It said: ${message}`,
+    explain: (_model, _shortName, said) => ({
+      message: `This service cannot do that.${said}`,
       action: "Check the address in the option `endpoint`, or update the service.",
     }),
   },
@@ -169,3 +172,15 @@ export const downloadAdvice = (shortName: string): string =>
 
 export const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
+
+/** The words of a service for people. */
+export const cleaned = (message: string): string =>
+  sanitizeMessage(truncate(message, SEARCHED_OF_MESSAGE));
+
+export const hasWords = (text: string): boolean => /[\p{L}\p{N}]/u.test(text);
+
+/** The words of a service as a sentence behind a blank; empty where nothing is left to show. */
+export function saidBy(message: string): string {
+  const words = cleaned(message);
+  return hasWords(words) ? ` It said: ${words}` : "";
+}

@@ -3,6 +3,8 @@ import {
   errorWordsOf,
   type HttpAnswer,
   type HttpFailure,
+  retryAfterMsOf,
+  saysLoading,
 } from "../../http/index.js";
 import {
   FoundryError,
@@ -11,10 +13,18 @@ import {
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { LOAD_ADVICE, NO_DATABASE, RULES, type Subject } from "./failure-rules.js";
+import {
+  cleaned,
+  hasWords,
+  LOAD_ADVICE,
+  NO_DATABASE,
+  RULES,
+  type Subject,
+  saidBy,
+} from "./failure-rules.js";
 import { redirected } from "./not-foundry.js";
 import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
-import { sanitizeMessage } from "./sanitize-message.js";
+import { unauthorized } from "./unauthorized.js";
 
 /**
  * Maps the error messages of services to our errors. The services have no error codes, and the status
@@ -35,6 +45,14 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
 const INVALID_REQUEST =
   /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported (?:parameter|value)|must be (a|an|at least|finite|in the range) |unrecognized request argument|unknown field|extra_forbidden|roles? (?:is )?not supported|roles must alternate|roles are supported/i;
 
+/** Of a service that has no time now. 529 is what Anthropic, and routers to it, answer. */
+const BUSY_STATUSES: ReadonlySet<number | null> = new Set([408, 429, 502, 503, 504, 529]);
+
+const TOO_LARGE = 413;
+
+/** Text Generation Inference: the model failed on this request. */
+const GENERATION_FAILED = 424;
+
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
   const { status, message, kinds = [], body } = failure;
@@ -42,7 +60,7 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
     return redirected("The service", message, status);
   }
   const retryAfterMs =
-    failure.retryAfterMs ?? (status === 429 || status === 503 ? pauseIn(message) : null);
+    failure.retryAfterMs ?? (BUSY_STATUSES.has(status) ? pauseIn(message) : null);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
   return (
     knownError({ text: message, kinds }, subject, options) ??
@@ -97,29 +115,25 @@ function pauseIn(message: string): number | null {
 const BUSY =
   /rate limit|too many requests|overloaded|server (?:is )?busy|temporarily unavailable|queue is full|try again later/i;
 
-/** The error for an answer of any status that says that the service is loading a model. */
-export function loadingError({ status, body }: HttpAnswer): FoundryError | null {
+/** The error for an answer that says that the service is loading a model. */
+export function loadingError({ status, body, headers }: HttpAnswer): FoundryError | null {
+  if (status !== 503) return null;
   const words = errorWordsOf(body, "", "");
-  const error = knownError(words, { doing: "other" }, { status, detail: words.text });
+  const retryAfterMs = retryAfterMsOf(headers);
+  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  const error = knownError(words, { doing: "other" }, { ...options, detail: words.text });
   return error !== null && isLoading(error) ? error : null;
 }
 
-/** A load that the service has begun by itself: llama.cpp answers so to every request. */
-const LOADING =
-  /(?<!failed |error |while |unable to )loading model|model (?:\S+ )?is (?:still |currently )?(?:being loaded|loading)/i;
-
 /** Whether an error says that the service is loading a model, so that it can be waited for. */
 export const isLoading = ({ code, status, detail }: FoundryError): boolean =>
-  code === "SERVICE_BUSY" && status === 503 && LOADING.test(detail ?? "");
+  code === "SERVICE_BUSY" && status === 503 && saysLoading(detail ?? "");
 
 const WRONG_KEY =
   /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
 
 /** The limits of an account: they do not pass by waiting. */
 const NO_QUOTA = /insufficient_quota|exceeded your current quota|budget has been exceeded/i;
-
-const cleaned = (message: string): string =>
-  sanitizeMessage(truncate(message, SEARCHED_OF_MESSAGE));
 
 type Options = Omit<FoundryErrorOptions, "action"> & { readonly status: number };
 
@@ -134,8 +148,8 @@ export function knownError(
   const model = subject.model ?? "the model";
   const overflow = options.status === 429 ? undefined : overflowIn(searched);
   if (overflow !== undefined) return overflowError(overflow, searched, model, options);
-  if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return unauthorized(options);
-  if (options.status === 503 && LOADING.test(message)) {
+  if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return refused("", options);
+  if (options.status === 503 && saysLoading(message)) {
     return new FoundryError("SERVICE_BUSY", `The service is still loading ${model}.`, {
       ...options,
       detail: message,
@@ -144,7 +158,7 @@ export function knownError(
     });
   }
   if (NO_QUOTA.test(searched)) {
-    return new FoundryError("SERVICE_BUSY", `The quota is used up. It said: ${cleaned(message)}`, {
+    return new FoundryError("SERVICE_BUSY", `The quota is used up.${saidBy(message)}`, {
       ...options,
       action: "Raise the limit of this key, or use another one.",
     });
@@ -155,10 +169,13 @@ export function knownError(
   );
   if (rule === undefined) return null;
   const name = subject.shortName ?? model;
-  const { message: what, action } = rule.explain(model, name, cleaned(message));
+  const { message: what, action } = rule.explain(model, name, saidBy(message));
   const retryable = rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY";
   return new FoundryError(rule.code, what, { ...options, action, retryable });
 }
+
+const OVERFLOW_ADVICE =
+  "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.";
 
 function overflowError(
   overflow: Overflow,
@@ -170,28 +187,20 @@ function overflowError(
     ...options,
     // The decoded message: overflowOf reads its figures, and JSON may escape the plus sign.
     detail: message,
-    action: "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.",
+    action: OVERFLOW_ADVICE,
   });
 }
 
 const shownStatus = ({ status }: Options): string => (status < 400 ? "" : ` (HTTP ${status})`);
 
-function unauthorized(options: Options): FoundryError {
-  const { status, retryAfterMs } = options;
-  // Without the message as detail: it may quote the key, which must not reach an error or the log.
-  return new FoundryError(
-    "UNAUTHORIZED",
-    `The service refused the credentials${shownStatus(options)}.`,
-    {
-      status,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      action: "Check the option `apiKey` and the option `headers`.",
-    },
-  );
+/** @param words None where they may quote the key. */
+function refused(words: string, options: Options): FoundryError {
+  const bare = `The service refused the credentials${shownStatus(options)}.`;
+  return unauthorized("The service", bare, words, options);
 }
 
-/** An empty message, or only the name of the status. */
-const NO_REASON = /^(internal server error|bad request|not found|service unavailable)?$/i;
+/** Only the name of the status. */
+const NO_REASON = /^(internal server error|bad request|not found|service unavailable)$/i;
 
 /** @param status `null`: not known. */
 function byStatus(
@@ -200,9 +209,10 @@ function byStatus(
   { doing, model = "the model" }: Subject,
   options: Options,
 ): FoundryError {
-  if (status === 401 || status === 403) return unauthorized(options);
-  const quoted = NO_REASON.test(message) ? "The service gave no reason." : `It said: ${message}`;
-  if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
+  if (status === 401 || status === 403) return refused(message, options);
+  const hasReason = hasWords(message) && !NO_REASON.test(message);
+  const quoted = hasReason ? `It said: ${message}` : "The service gave no reason.";
+  if (BUSY_STATUSES.has(status)) {
     const { retryAfterMs } = options;
     return new FoundryError(
       "SERVICE_BUSY",
@@ -220,7 +230,7 @@ function byStatus(
   if (status === 404 || status === 405) {
     return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
       ...options,
-      action: "`healthCheck` shows which service this is; a newer Foundry Local may help.",
+      action: "`healthCheck` shows which service this is; a newer version of it may help.",
     });
   }
   if (doing === "load") {
@@ -232,25 +242,38 @@ function byStatus(
   if (doing === "download") {
     return downloadFailed(model, quoted, null, options);
   }
-  if ((status !== null && status < 500) || INVALID_REQUEST.test(message)) {
+  if (doing === "chat" && status === TOO_LARGE) {
+    return new FoundryError(
+      "CONTEXT_LENGTH_EXCEEDED",
+      `The request is too large for the service${shownStatus(options)}. ${quoted}`,
+      { ...options, action: OVERFLOW_ADVICE },
+    );
+  }
+  const isGeneration = doing === "chat" && status === GENERATION_FAILED;
+  if ((status !== null && status < 500 && !isGeneration) || INVALID_REQUEST.test(message)) {
     return new FoundryError("INVALID_REQUEST", `The service refused the request. ${quoted}`, {
       ...options,
       action: "Change what the message names, then try again.",
     });
   }
+  // Inside a 200, only a status of its own makes an unknown error one that may pass.
+  const retryable = status !== null;
   if (doing === "chat") {
+    const otherwise = "unload and load the model, restart the service, or use another model.";
     return new FoundryError("INFERENCE_FAILED", `${model} failed while generating. ${quoted}`, {
       ...options,
-      action:
-        "Try again; if it keeps failing, unload and load the model, restart the service, or use another model.",
-      // Inside a 200, only a status of its own makes an unknown error one that may pass.
-      retryable: status !== null,
+      action: retryable
+        ? `Try again; if it keeps failing, ${otherwise}`
+        : `See the log of the service, ${otherwise}`,
+      retryable,
     });
   }
   return new FoundryError("SERVICE_ERROR", `The service failed${shownStatus(options)}. ${quoted}`, {
     ...options,
-    action: "Try again; if it keeps failing, restart the service.",
-    retryable: status !== null,
+    action: retryable
+      ? "Try again; if it keeps failing, restart the service."
+      : "See the log of the service, or restart it.",
+    retryable,
   });
 }
 

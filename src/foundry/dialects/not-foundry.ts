@@ -1,32 +1,54 @@
-import { type HttpTransport, redirectTarget } from "../../http/index.js";
+import {
+  errorWordsOf,
+  type HttpTransport,
+  redirectTarget,
+  retryAfterMsOf,
+} from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
 import { kindOf } from "./answers.js";
-import { NO_DATABASE } from "./failure-rules.js";
+import { NO_DATABASE, saidBy } from "./failure-rules.js";
+import { unauthorized } from "./unauthorized.js";
 
 /** What came instead of a list of models. */
 interface OddAnswer {
   readonly status: number;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly retryAfterMs?: number | null;
 }
+
+/** Empty for a page, and where there are none. */
+const wordsOf = (body: string): string =>
+  /^\s*(?:<|$)/.test(body) ? "" : errorWordsOf(body, "", " ").text.replace(/^no message$/, "");
 
 /** The error for a server that gave no list of models, by its answer to `GET /v1/models`. */
 export function notFoundry(
   { baseUrl, secrets }: Pick<HttpTransport, "baseUrl" | "secrets">,
   models: OddAnswer,
 ): FoundryError {
-  const { status } = models;
+  const { status, headers = {} } = models;
+  const retryAfterMs = models.retryAfterMs ?? retryAfterMsOf(headers);
+  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  const tryAgain = (other: string): string =>
+    retryAfterMs === null
+      ? other
+      : `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+  const words = wordsOf(secrets.hide(models.body));
   if (status === 401 || status === 403 || NO_DATABASE.test(models.body.slice(0, 2000))) {
-    return new FoundryError("UNAUTHORIZED", `${baseUrl} requires credentials.`, {
-      status,
-      action: "Set the option `apiKey` to the key of this service.",
-    });
+    return unauthorized(
+      baseUrl,
+      `${baseUrl} requires credentials, or refused those that are set (HTTP ${status}).`,
+      words,
+      options,
+      "Set the option `apiKey` to a key of this service, or correct it.",
+    );
   }
-  const detail = models.body.slice(0, 2000);
-  if (status === 408 || status === 429) {
-    return new FoundryError("SERVICE_BUSY", `${baseUrl} is busy (HTTP ${status}).`, {
-      status,
-      action: "Try again in a while.",
+  const detail = secrets.hide(models.body).slice(0, 2000);
+  const said = saidBy(words);
+  if (status === 408 || status === 429 || status === 529) {
+    return new FoundryError("SERVICE_BUSY", `${baseUrl} is busy (HTTP ${status}).${said}`, {
+      ...options,
+      action: tryAgain("Try again in a while."),
       retryable: true,
       detail,
     });
@@ -34,10 +56,10 @@ export function notFoundry(
   if (status >= 500 && status !== NOT_IMPLEMENTED) {
     return new FoundryError(
       "SERVICE_ERROR",
-      `${baseUrl} answers, but only with errors (HTTP ${status}).`,
+      `${baseUrl} answers, but only with errors (HTTP ${status}).${said}`,
       {
-        status,
-        action: "Wait a moment and try again; restart the service if that does not help.",
+        ...options,
+        action: tryAgain("Wait a moment and try again; restart the service if that does not help."),
         retryable: true,
         detail,
       },

@@ -37,24 +37,47 @@ describe("an engine that is loading a model", () => {
     },
   );
 
-  it("is waited for before it lists its models, too", async () => {
+  it.each([
+    ...LOADING.map(([engine, body]) => [engine, body, true] as const),
+    ["an engine that always lists its models", LOADING[0]?.[1] ?? {}, false] as const,
+  ])(
+    "is waited for from the first request on, in the words of %s",
+    async (_engine, body, isAll) => {
+      let requests = 0;
+      const { url } = await httpService((request, response, text) => {
+        const isList = request.url === "/v1/models";
+        if (isAll || !isList) requests += 1;
+        const list = json({ object: "list", data: [{ id: "m" }] });
+        const answer =
+          requests <= 7 && (isAll || !isList)
+            ? loading(body)
+            : request.method === "POST"
+              ? hello(JSON.parse(text))
+              : isList
+                ? list
+                : json({}, 404);
+        response.writeHead(answer.status ?? 200, answer.headers ?? {}).end(answer.body);
+      });
+      expect(await clientOf(url).complete({ prompt: "Hi", model: "m" })).toMatchObject({
+        text: "Hello",
+      });
+      expect(requests).toBeGreaterThan(7);
+    },
+  );
+
+  it("is asked once for each time that it is waited for", async () => {
     let requests = 0;
-    const { url } = await httpService((request, response, text) => {
+    const { url } = await httpService((_request, response) => {
       requests += 1;
-      const isList = request.url === "/v1/models";
-      const list = json({ object: "list", data: [{ id: "m" }] });
-      const answer =
-        requests <= 5
-          ? loading({ error: { message: "Loading model", code: 503 } })
-          : request.method === "POST"
-            ? hello(JSON.parse(text))
-            : isList
-              ? list
-              : json({}, 404);
-      response.writeHead(answer.status ?? 200, answer.headers ?? {}).end(answer.body);
+      const { headers, body } = loading({ error: { message: "Loading model" } }, "3");
+      response.writeHead(503, headers ?? {}).end(body);
     });
-    const client = clientOf(url, { retry: { retries: 0 }, circuit: { failures: 100 } });
-    expect(await client.complete({ prompt: "Hi", model: "m" })).toMatchObject({ text: "Hello" });
+    const client = clientOf(url, { loadTimeoutMs: 1000 });
+    await expect(client.complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "SERVICE_BUSY",
+      message: "The service is still loading the model.",
+    });
+    expect(requests).toBe(1);
   });
 
   it("is not waited for longer than a load may take", async () => {

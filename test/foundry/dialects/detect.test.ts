@@ -129,4 +129,24 @@ describe("detectDialect", () => {
       message: expect.stringContaining(words),
     });
   });
+
+  it.each([
+    [429, { error: { message: "Slow down, flux" } }, "SERVICE_BUSY"],
+    [529, { error: "Overloaded by flux" }, "SERVICE_BUSY"],
+    [503, { detail: "No flux now" }, "SERVICE_ERROR"],
+    [500, { message: "the flux is off" }, "SERVICE_ERROR"],
+    [403, { error: "invalid host header of flux" }, "UNAUTHORIZED"],
+    [401, { error: { message: "this flux key expired" } }, "UNAUTHORIZED"],
+  ])("keeps the words and the pause of a list of models with %i", async (status, body, code) => {
+    const { url } = await httpService((request, response) => {
+      const isList = request.url === "/v1/models";
+      response.writeHead(isList ? status : 404, { "retry-after": "90" });
+      response.end(JSON.stringify(isList ? body : {}));
+    });
+    await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
+      code,
+      retryAfterMs: 90_000,
+      message: expect.stringMatching(/It said: .*flux/),
+    });
+  });
 });

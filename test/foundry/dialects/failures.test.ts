@@ -240,6 +240,22 @@ describe("errorOfFailure", () => {
     ["no key", 401, "Unauthorized", OTHER, "UNAUTHORIZED"],
     ["a wrong key", 403, "Forbidden", CHAT, "UNAUTHORIZED"],
     ["too many requests", 429, "Slow down", CHAT, "SERVICE_BUSY"],
+    ["an overloaded service", 529, "Overloaded", CHAT, "SERVICE_BUSY"],
+    [
+      "TGI: a failed generation",
+      424,
+      "Request failed during generation: Server error: index out of range",
+      CHAT,
+      "INFERENCE_FAILED",
+    ],
+    [
+      "TGI: a generation without memory",
+      424,
+      "Request failed during generation: Server error: CUDA out of memory",
+      CHAT,
+      "INSUFFICIENT_MEMORY",
+    ],
+    ["another dependency that failed", 424, "no such backend", OTHER, "INVALID_REQUEST"],
     ["a proxy without its service", 502, "Bad Gateway", OTHER, "SERVICE_BUSY"],
     ["a service that is away", 503, "Service Unavailable", LOAD, "SERVICE_BUSY"],
   ] as const)("knows %s", (_what, status, message, subject, code) => {
@@ -279,6 +295,71 @@ describe("errorOfFailure", () => {
     expect(error.detail).toContain("/home/u/models/model.onnx");
   });
 
+  it.each([
+    ["/srv/OOM/", CHAT],
+    ["/home/out of memory/a/", CHAT],
+    ["/home/u/insufficient_quota/", OTHER],
+    ["/srv/models/", CHAT],
+    ["/srv/models/: ", LOAD],
+    ["...", OTHER],
+    [" ", DOWNLOAD],
+  ] as const)(
+    "leaves out what the service said where nothing of it can be shown: %s",
+    (text, on) => {
+      for (const status of [400, 404, 429, 500]) {
+        const { message } = errorOf(status, text, on);
+        expect(message).not.toMatch(/It said:\W*$/);
+        expect(message).toMatch(/\.$/);
+      }
+    },
+  );
+
+  it.each([
+    [404, "Not Found", CHAT],
+    [404, "no route", OTHER],
+    [405, "Method Not Allowed", OTHER],
+    [405, "", CHAT],
+    [500, "Failed loading model m", CHAT],
+  ] as const)("does not take every service for Foundry Local: %i %j", (status, text, subject) => {
+    const { action } = errorOf(status, text, subject);
+    expect(action).toContain("a newer version of");
+    expect(action).not.toMatch(/foundry/i);
+  });
+
+  it.each([
+    [
+      401,
+      "key not allowed to access model. This key can only access models=['gpt']. Tried m",
+      "Use a model",
+    ],
+    [403, "invalid host header", "host name"],
+    [403, "This model is gated; accept the license on its page", "Accept the terms"],
+    [403, "You do not have permission to use it", "Use a model"],
+    [403, "The budget of your team is closed", "Check the option `apiKey`"],
+  ])("shows the words of a %i, and what helps: %s", (status, words, action) => {
+    const error = errorOf(status, words, CHAT);
+    expect(error).toMatchObject({ code: "UNAUTHORIZED", status, detail: null });
+    expect(error.message).toBe(
+      `The service refused the request (HTTP ${status}). It said: ${words}`,
+    );
+    expect(error.action).toContain(action);
+  });
+
+  it.each([
+    "Received sk-very-secret1",
+    "Received API Key = sk-...ret1, which expired",
+    "The token 'mysecret1' is expired",
+    "expired token: mysecret1",
+    "Bearer mysecret1 is over",
+    "Hash 0123456789abcdefsecret10123456789abcdef is unknown",
+    "eyJsecret1hbGciOiJI.eyJzdWIiOiIx.secret1 expired",
+    "hf_secret1 has no access",
+  ])("hides what looks like a key: %s", (words) => {
+    const { message, action, detail } = errorOf(401, words, CHAT);
+    expect(`${message} ${action} ${detail}`).not.toMatch(/ret1/);
+    expect(message).toContain("[hidden]");
+  });
+
   it.each([401, 403])("quotes nothing of a %i, which may name the key", (status) => {
     const words = "Incorrect API key provided: sk-very-secret";
     const error = errorOf(status, words, CHAT);
@@ -309,6 +390,19 @@ describe("errorOfStreamEvent", () => {
       ["INFERENCE_FAILED", 200],
     ]);
     expect([native, bare].map(({ retryable }) => retryable)).toEqual([true, false]);
+  });
+
+  it.each([
+    ["an error was encountered while running the model: unexpected EOF", [], CHAT],
+    ["token generation failed", [], CHAT],
+    ["something broke", ["internal"], CHAT],
+    ["token generation failed", ["server_error"], CHAT],
+    ["something broke", [], OTHER],
+    ["something broke", ["500"], OTHER],
+  ] as const)("advises to try again only what can help: %s %j", (text, kinds, subject) => {
+    const { action, retryable } = errorOfStreamEvent({ text, kinds: [...kinds] }, subject);
+    expect(action.startsWith("Try again")).toBe(retryable);
+    expect(retryable).toBe(kinds.length > 0);
   });
 
   it("says that no reason was given when none was", () => {
@@ -342,6 +436,40 @@ describe("overflowOf", () => {
     );
     expect(overflowOf(error)).toMatchObject({ input: 3976, output: 1024, limit: 4096 });
   });
+
+  it.each([
+    ["Prompt sequence length is greater than 4096", null, 4096],
+    ["Input is larger than the model input length limit 4096", null, 4096],
+    ["The prompt exceeds max_seq_len (4096)", null, 4096],
+    ["Prompt length 5000 is greater than max_seq_len 4096", 5000, 4096],
+    ["Context length 5000 is greater than max_seq_len 4096", 5000, 4096],
+    ["The input is greater than max_seq_len", null, null],
+    ["Prompt length (5000) exceeds max length (4096)", 5000, 4096],
+    ["Prompt length (5000) exceeds maximum input length (4096)", 5000, 4096],
+    ["Too long: 5000 tokens, context size 4096", 5000, 4096],
+    ["input is too large to process. increase the physical batch size", null, null],
+    [
+      "input (700 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+      700,
+      512,
+    ],
+  ])("knows the wording of other engines: %s", (message, input, limit) => {
+    for (const status of [400, 413, 500]) {
+      const error = errorOf(status, message, CHAT);
+      expect(error).toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED", retryable: false });
+      expect(overflowOf(error)).toMatchObject({ input, limit });
+    }
+  });
+
+  it.each(["Payload Too Large", "Request Entity Too Large", "", "body of 5 MB"])(
+    "takes a 413 of a chat for one: %j",
+    (message) => {
+      const error = errorOf(413, message, CHAT);
+      expect(error).toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED", retryable: false });
+      expect(error.message).toContain("The request is too large for the service (HTTP 413).");
+      expect(errorOf(413, message, OTHER).code).toBe("INVALID_REQUEST");
+    },
+  );
 
   it("gives an overflow without figures where the service said none", () => {
     const error = errorOf(400, "the request exceeds the available context size", CHAT);

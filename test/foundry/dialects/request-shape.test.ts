@@ -153,14 +153,32 @@ describe("a request", () => {
     expect(chats[1]).not.toHaveProperty(name);
   });
 
-  it("is sent without several fields, each refused alone", async () => {
+  const ALONE = ["stream_options", "seed", "top_p", "temperature", "max_tokens", "stream"];
+  it.each([1, 2, 3, 4, 5, 6])("is sent without %i fields, each refused alone", async (count) => {
+    const refused = ALONE.slice(0, count);
     const { url, chats } = await chatEngine((body) => {
-      const name = ["stream_options", "seed", "top_p"].find((each) => each in body);
+      const name = refused.find((each) => each in body && body[each] !== false);
       return name === undefined ? hello(body) : json({ error: `unknown field "${name}"` }, 400);
     });
     const request = { prompt: "Hi", model: "m", ...SAMPLING };
-    expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 4 });
-    expect(chats).toHaveLength(4);
+    const attempts = count + 1;
+    expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts });
+    expect(chats).toHaveLength(attempts);
+  });
+
+  it("is remembered to be refused where one request is refused too often", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      const name = ALONE.find((each) => each in body && body[each] !== false);
+      if (name !== undefined) return json({ error: `unknown field "${name}"` }, 400);
+      return JSON.stringify(body).includes('"system"')
+        ? json({ error: "System role not supported" }, 400)
+        : hello(body);
+    });
+    const client = clientOf(url);
+    const request = { prompt: "Hi", system: "Be brief", model: "m", ...SAMPLING };
+    await expect(client.complete(request)).rejects.toMatchObject({ attempts: 7 });
+    expect(await client.complete(request)).toMatchObject({ text: "Hello", attempts: 1 });
+    expect(chats).toHaveLength(8);
   });
 
   it("is sent without several fields that are refused together", async () => {
@@ -181,9 +199,9 @@ describe("a request", () => {
     const request = { prompt: "Hi", model: "m", ...SAMPLING };
     await expect(clientOf(url).complete(request)).rejects.toMatchObject({
       code: "INVALID_REQUEST",
-      attempts: 4,
+      attempts: 7,
     });
-    expect(chats).toHaveLength(4);
+    expect(chats).toHaveLength(7);
   });
 
   it.each([
