@@ -25,7 +25,7 @@ export interface Refusal {
  */
 export function refusalOf(headers: Headers, { host, key }: AccessRules): Refusal | null {
   const hostnames = [...localhostAllowedHostnames(), bracketed(host)];
-  // Whoever listens on all addresses has names that are not known here; the key protects it.
+  // A server on all addresses has names that are not known here; the key protects it.
   const isAnyAddress = ANY_ADDRESS.has(host);
   const named = validateHostHeader(headers.get("host"), hostnames);
   if (!named.ok && !isAnyAddress) return { status: 403, message: named.message };
