@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_BY_SERVER: "this service has no route for what was asked",
   UNAUTHORIZED: "the service refused the credentials",
   SERVICE_BUSY:
-    "the service asked to be left alone for a while (408, 429, 502 to 504), or is loading",
+    "the service asked to be left alone for a while (408, 429, 502 to 504, 529), or is loading",
   SERVICE_ERROR: "the service failed on a request that was fine",
   INVALID_RESPONSE: "the answer was not what this route answers: HTML, half a JSON, nothing",
   RESPONSE_TOO_LARGE: "the answer was larger than the limit",
