@@ -228,7 +228,7 @@ export const sglang: Engine = {
         "[DONE]",
       ),
       code: "STREAM_INTERRUPTED",
-      says: "broke off",
+      says: "broke the answer off (finish_reason abort)",
       text: "Hel",
     },
   ],
