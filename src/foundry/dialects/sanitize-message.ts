@@ -13,6 +13,9 @@ const OTHER_LOCATION =
 /** `File "server.py", line 12, in serve` of Python, ` at Type.Method(arguments) in file` of .NET. */
 const STACK_FRAME =
   /\bFile "[^"]{1,300}", line \d+(?:, in \S+)?|(?<!\s)\s+at [\w`<>[\],]+\.[\w.`<>[\],]+\([^()]{0,300}\)(?: in [^:]{0,300}(?::[^:]{0,300})?:line \d+)?|(?<!\s)\s*#\d{1,3}\s+0x[\da-f]+[^#]{0,300}/gi;
+/** Names of exceptions before their message: `ValueError: `, `Namespace.TypeException: `, C++'s own. */
+const EXCEPTION =
+  /(?<![\w.])(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception): (?=\S)|\bterminate called after throwing an instance of\b(?:\s{1,9}'[^'\n]{0,200}')?|\bwhat\(\): {0,2}/g;
 const QUALIFIED_NAME =
   /(?<!\w)(?:[A-Za-z_]\w*::){1,8}~?[A-Za-z_]\w*(?:<[^<>]{0,100}>)?(?:\([^()]{0,300}\))?\s*/g;
 /** Names of folders may contain spaces. */
@@ -23,7 +26,7 @@ const UNIX_PATH =
 const LONGEST = 300;
 
 /**
- * A service's error message for people: without source locations, function signatures, stack traces
+ * A service's error message for people: without source locations, names of exceptions, stack traces
  * and the folders of the service's disk, on one line, shortened. The whole text belongs in the
  * log (docs/foundry-local.md, section 5).
  *
@@ -35,6 +38,7 @@ export function sanitizeMessage(message: string): string {
   const text = withoutTraceback(withoutAnsi(message.slice(0, SEARCHED_OF_MESSAGE)));
   const clean = withoutLocations(text)
     .replace(STACK_FRAME, "")
+    .replace(EXCEPTION, "")
     .replace(OTHER_LOCATION, "")
     .replace(QUALIFIED_NAME, "")
     .replace(WINDOWS_PATH, "")

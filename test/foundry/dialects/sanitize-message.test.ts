@@ -3,6 +3,18 @@ import { sanitizeMessage } from "../../../src/foundry/dialects/sanitize-message.
 
 describe("sanitizeMessage", () => {
   it.each([
+    ["an exception of Python", "ValueError: bad value", "bad value"],
+    [
+      "an exception of .NET",
+      "Load failed: Microsoft.ML.OnnxRuntimeGenAI.OnnxRuntimeGenAIException: Non-zero status code",
+      "Load failed: Non-zero status code",
+    ],
+    [
+      "an exception of C++ that ended the process",
+      "terminate called after throwing an instance of 'std::runtime_error' what(): out of blocks",
+      "out of blocks",
+    ],
+    ["an exception without a message", "It raised ValueError", "It raised ValueError"],
     [
       "a load that fails",
       "Load failed: genai_model_instance.cc:204 fl::GenAIModelInstance::GenAIModelInstance(std::string, std::string, fl::GenAIConfig, fl::ExecutionProvider, fl::ILogger&) failed to load model broken-file-generic-cpu:1: Load model from /var/lib/app/models/Example/broken-file-generic-cpu-1/v1/model.onnx failed:Protobuf parsing failed.",
