@@ -57,6 +57,8 @@ export default defineConfig({
           include: ["test/long/**/*.test.ts"],
           testTimeout: 240_000,
           maxWorkers: 3,
+          // By itself: vitest runs projects of different numbers of workers one after the other.
+          sequence: { groupOrder: 1 },
         },
       },
       {
