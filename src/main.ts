@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { MISUSED } from "./commands/exit-codes.js";
+import { isHttpFlag, MISUSED } from "./commands/command-line.js";
 import { endProcess } from "./platform/end-process.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
@@ -37,7 +37,7 @@ async function run(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
-  const isHttp = args.includes("--http") && (!isNamed || first === "serve");
+  const isHttp = args.some(isHttpFlag) && (!isNamed || first === "serve");
   const named = isHttp ? "serve --http" : isNamed ? first : "serve";
   // Some have a help of their own.
   const asksForHelp =

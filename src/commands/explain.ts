@@ -1,5 +1,5 @@
 import { FoundryError, toFoundryError } from "../lib/index.js";
-import { MISUSED } from "./exit-codes.js";
+import { MISUSED } from "./command-line.js";
 
 /**
  * Writes the text of a failure for a person to stderr, and the stack to the log, at level debug.

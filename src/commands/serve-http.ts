@@ -1,8 +1,9 @@
-import { FoundryError, Lazy } from "../lib/index.js";
+import { FoundryError, isLoopback, Lazy } from "../lib/index.js";
 import { serveOverHttp } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { createBackend } from "./backend.js";
+import { isHttpFlag } from "./command-line.js";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8765;
@@ -13,14 +14,11 @@ const DEFAULT_PORT = 8765;
  * @param flags Those of `serve`, with `--http [HOST:PORT]` among them.
  */
 export async function serveHttp(flags: readonly string[]): Promise<number> {
-  const at = flags.indexOf("--http");
-  const next = flags[at + 1];
-  const isAddress = next !== undefined && !next.startsWith("--");
-  const { host, port } = addressOf(isAddress ? next : "");
-  const rest = flags.filter((_, index) => index !== at && !(isAddress && index === at + 1));
+  const { address, rest } = splitFlags(flags);
+  const { host, port } = addressOf(address);
   const settings = readSettings(rest, process.env);
   const key = settings.FOUNDRY_HTTP_KEY;
-  if (key === undefined && !isLoopback(host)) {
+  if (key === undefined && !isLoopback(`http://${host.includes(":") ? `[${host}]` : host}`)) {
     throw new FoundryError("INVALID_SETTING", `Other machines can reach ${host}.`, {
       action: "Set FOUNDRY_HTTP_KEY to a key that clients must send, or leave the address out.",
     });
@@ -44,6 +42,20 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** `--http ADDRESS`, `--http=ADDRESS` or `--http` alone, which `parseArgs` of Node cannot have optional. */
+export function splitFlags(flags: readonly string[]): {
+  readonly address: string;
+  readonly rest: readonly string[];
+} {
+  const at = flags.findIndex(isHttpFlag);
+  const [flag = "", next = ""] = flags.slice(at);
+  const isNext = flag === "--http" && next !== "" && !next.startsWith("--");
+  return {
+    address: isNext ? next : flag.slice("--http=".length),
+    rest: flags.toSpliced(at, isNext ? 2 : 1),
+  };
+}
+
 /** `8765`, `127.0.0.1:8765` or `[::1]:8765`. */
 export function addressOf(text: string): { readonly host: string; readonly port: number } {
   const [, bracketed, name, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? [];
@@ -59,5 +71,3 @@ export function addressOf(text: string): { readonly host: string; readonly port:
   }
   return { host: bracketed ?? name ?? DEFAULT_HOST, port };
 }
-
-const isLoopback = (host: string): boolean => /^(?:localhost|127\.[\d.]+|::1)$/i.test(host);

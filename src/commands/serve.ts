@@ -29,7 +29,7 @@ async function untilTheEnd(flags: readonly string[]): Promise<number> {
     signal: ending.signal,
   });
   if (!ending.signal.aborted) backend.made?.log.info({}, "the host is gone");
-  await backend.made?.client.close();
+  await (await backend.ifBegun())?.client.close();
   return 0;
 }
 

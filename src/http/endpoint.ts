@@ -34,12 +34,6 @@ export function parseEndpoint(baseUrl: string): Endpoint {
 /** The whole address of chats whose base has a version, but does not end with `/v1`. */
 const OTHER_BASE = /^(.*\/v(?!1\/+chat)[1-9]\w*(?:\/openai)?)\/+chat\/+completions$/i;
 
-/** Whether an endpoint is this machine. */
-export function isLoopback(endpoint: string): boolean {
-  const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : "";
-  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
-}
-
 /**
  * What users copy behind the base: `/v1`, routes below it, and routes of Foundry Local, Ollama and LM
  * Studio beside it.

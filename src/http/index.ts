@@ -1,5 +1,5 @@
 export { redirectTarget } from "./answer-headers.js";
-export { isLoopback, normalizeEndpoint } from "./endpoint.js";
+export { normalizeEndpoint } from "./endpoint.js";
 export { errorTextOf, errorWordsOf } from "./error-text.js";
 export { type ErrorWords, saysLoading, wordsOfError } from "./error-words.js";
 export { eventsIn } from "./event-parser.js";

@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import {
   cancelledError,
   closedError,
+  isLoopback,
   LONGEST_REDIRECT,
   MAX_LIST_BYTES,
   MOST_REDIRECTS,
@@ -15,7 +16,7 @@ import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./ans
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Connections } from "./connections.js";
-import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.js";
+import { type Endpoint, parseEndpoint } from "./endpoint.js";
 import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";

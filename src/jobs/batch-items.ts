@@ -134,7 +134,7 @@ export class BatchItems {
     this.feed();
   }
 
-  /** Lets items begin, as many as may. */
+  /** Starts waiting items, up to the number that may be active. */
   feed(): void {
     const phase = this.#phase;
     if (phase.is === "open") {

@@ -146,6 +146,11 @@ export class Lazy<T> {
     return this.#made;
   }
 
+  /** The value, also if it is still being made; `null` if it was not wanted or could not be made. */
+  async ifBegun(): Promise<T | null> {
+    return (await this.#making?.catch(() => null)) ?? null;
+  }
+
   get(): Promise<T> {
     this.#making ??= this.#make().then(
       (value) => {

@@ -31,6 +31,7 @@ export {
   type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
+  isLoopback,
   LOG_LEVELS,
   type LogLevel,
   SECONDS,

@@ -85,7 +85,7 @@ export function createServer({
   const { onclose } = server;
   server.onclose = () => {
     onclose?.();
-    handlers.made?.close();
+    void handlers.ifBegun().then((begun) => begun?.close());
   };
   return server;
 }
@@ -144,7 +144,7 @@ export async function serveOverStdio({
     };
   });
   const stop = async (): Promise<void> => {
-    await backend.made?.client.close();
+    await (await backend.ifBegun())?.client.close();
     await calls.answered(ANSWERS_MS);
     await connection.close();
   };

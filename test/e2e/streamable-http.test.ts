@@ -198,6 +198,51 @@ test("a thousand sessions are bounded, and the newest works", async () => {
   expect((await client.callTool(QUICK)).structuredContent).toMatchObject({ text: ANSWER });
 });
 
+test("a client whose connection broke gets the answer when it asks for the rest of the stream", async () => {
+  const { url } = await served();
+  const headers = {
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+  };
+  const post = (body: object, more: Record<string, string> = {}, signal?: AbortSignal) =>
+    fetch(url, {
+      method: "POST",
+      headers: { ...headers, ...more },
+      body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+      ...(signal && { signal }),
+    });
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
+  const initialized = await post({ id: 1, method: "initialize", params });
+  await initialized.text();
+  const session = {
+    "mcp-session-id": initialized.headers.get("mcp-session-id") ?? "",
+    "mcp-protocol-version": params.protocolVersion,
+  };
+
+  const leave = new AbortController();
+  const given = complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 60 });
+  const call = await post({ id: 2, method: "tools/call", params: given }, session, leave.signal);
+  const first = await call.body?.getReader().read();
+  const lastId = /^id: (\S+)$/m.exec(Buffer.from(first?.value ?? []).toString())?.[1] ?? "";
+  leave.abort();
+  // Until the server has noticed that the connection broke, the stream counts as connected (409).
+  const resume = () =>
+    fetch(url, { headers: { accept: "text/event-stream", "last-event-id": lastId, ...session } });
+  let resumed = await resume();
+  while (resumed.status === 409) resumed = await resume();
+  const reader = resumed.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes('"id":2')) {
+    const read = await reader?.read();
+    if (read === undefined || read.done) break;
+    text += read.value;
+  }
+
+  expect(lastId).not.toBe("");
+  expect(text).toContain('"status":"completed"');
+  await reader?.cancel();
+});
+
 test("a second server on the same port says so", async () => {
   const { url } = await served();
   const { code, stderr } = await run(["serve", "--http", new URL(url).port]);

@@ -1,4 +1,5 @@
-import { isLoopback, normalizeEndpoint } from "../../http/index.js";
+import { normalizeEndpoint } from "../../http/index.js";
+import { isLoopback } from "../../lib/index.js";
 
 /** A reported address that can be probed, or the reason why it cannot, as a clause. */
 export type Candidate =

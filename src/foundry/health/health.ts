@@ -1,7 +1,8 @@
-import { type CircuitState, isLoopback } from "../../http/index.js";
+import type { CircuitState } from "../../http/index.js";
 import {
   abortedError,
   FoundryError,
+  isLoopback,
   throwIfAborted,
   toFoundryError,
   untilAborted,

@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
-import { HttpTransport, isLoopback, normalizeEndpoint } from "../../http/index.js";
-import { FoundryError, SharedTasks, untilAborted } from "../../lib/index.js";
+import { HttpTransport, normalizeEndpoint } from "../../http/index.js";
+import { FoundryError, isLoopback, SharedTasks, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import type { ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";

@@ -108,9 +108,9 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const ended = new Promise<void>((resolve) => server.once("close", resolve));
   const stop = async (): Promise<void> => {
     server.close();
-    await backend.made?.client.close();
+    await (await backend.ifBegun())?.client.close();
     await calls.answered(ANSWERS_MS);
-    follower.made?.close();
+    (await follower.ifBegun())?.close();
     await Promise.all([sessions.close(), modern.close()]);
     server.closeAllConnections();
   };

@@ -118,7 +118,7 @@ export class Sessions {
   }
 }
 
-/** The same response, with a call at the end of its body. */
+/** The same response, with a call when its body has ended in whatever way. */
 function whenEnded(response: Response, onEnd: () => void): Response {
   if (response.body === null) {
     onEnd();
@@ -127,8 +127,11 @@ function whenEnded(response: Response, onEnd: () => void): Response {
   const reader = response.body.getReader();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await reader.read();
-      if (!done) return controller.enqueue(value);
+      const read = await reader.read().catch((error: unknown) => {
+        onEnd();
+        throw error;
+      });
+      if (!read.done) return controller.enqueue(read.value);
       onEnd();
       controller.close();
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusalOf } from "../../src/mcp/streamable-http/access.js";
+import { refusalOf } from "../../../src/mcp/streamable-http/access.js";
 
 const LOOPBACK = { host: "127.0.0.1" };
 const KEY = "a-key-of-many-characters";
