@@ -20,6 +20,7 @@ describe("the words of the server", () => {
   it.each([
     ["Load it with `loadModel`, then try again.", "Load it with load_model, then try again."],
     ["Choose one that `listModels` shows.", "Choose one that list_models shows."],
+    ["`listModels` lists all models.", 'list_models with filter "all" lists all models.'],
     ["Set the option `apiKey` to the key.", "Set FOUNDRY_API_KEY to the key."],
     [
       "Read its results in the loop over `completeBatch`.",

@@ -147,3 +147,16 @@ test("a model that thinks first is heard of while it thinks", async () => {
   const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
   expect(pieces.map(({ message }) => message).join("")).toBe("Yes.");
 });
+
+test.each([0, "", "0", 1, -1])(
+  "progress comes with the token of its call: %j",
+  async (progressToken) => {
+    const simulator = await simulated();
+    const host = await wireHostOn(simulator.url);
+    const given = { prompt: "Go on.", model: ENDLESS, max_tokens: 10 };
+
+    await host.answerTo(host.call("complete", given, { progressToken }));
+
+    expect(host.progressOf(progressToken).length).toBeGreaterThan(0);
+  },
+);

@@ -243,6 +243,35 @@ test("a client whose connection broke gets the answer when it asks for the rest 
   await reader?.cancel();
 });
 
+test("line separators and halves of characters leave escaped or replaced", async () => {
+  const text = "a\u2028b\u2029c";
+  const { url } = await simulated({
+    models: [{ id: PROMPT_ANSWER, script: { tokens: [text] }, loaded: true }],
+  });
+  const http = await httpServer(url);
+  const bodies: string[] = [];
+  const client = new Client2(INFO);
+  await client.connect(
+    new Http2(new URL(http.url), {
+      fetch: async (input, init) => {
+        const answer = await fetch(input, init);
+        if (init?.method === "POST") bodies.push(await answer.clone().text());
+        return answer;
+      },
+    }),
+  );
+  onTestFinished(() => client.close());
+
+  const answer = await client.callTool(
+    complete({ prompt: "Hello", model: PROMPT_ANSWER, stop: ["\ud800"] }),
+  );
+
+  const sent = bodies.join("");
+  expect(JSON.stringify(answer)).toContain(text);
+  expect(sent).toContain("a\\u2028b\\u2029c");
+  expect(sent).not.toMatch(/[\u2028\u2029]|\\ud8/);
+});
+
 test("a second server on the same port says so", async () => {
   const { url } = await served();
   const { code, stderr } = await run(["serve", "--http", new URL(url).port]);

@@ -44,6 +44,27 @@ describe("the text of a batch", () => {
   });
 });
 
+describe("the text of several completions", () => {
+  it("words a few failures, and names the codes of the others", async () => {
+    const { url } = await chatEngine(() =>
+      json({ error: { message: `no: ${"it failed ".repeat(100)}` } }, 400),
+    );
+    const { host, foundry } = await connectedHost({ endpoint: url });
+    const ids = Array.from(
+      { length: 30 },
+      (_, index) => foundry.completions.start({ prompt: `Item ${index}.`, model: "m" }).state.id,
+    );
+    await Promise.all(ids.map((id) => foundry.completions.wait(id)));
+    const text = textOf(
+      await host.callTool({ name: "get_completion", arguments: { completion_ids: ids } }),
+    );
+    const places = ids.join("").length + ids.length * ", failed, \n\n".length;
+    expect(text.match(/INVALID_REQUEST: /g)).toHaveLength(4);
+    expect(text.match(/INVALID_REQUEST/g)).toHaveLength(30);
+    expect(text.length).toBeLessThanOrEqual(LONGEST + places);
+  });
+});
+
 /** What engines write around the words that matter. */
 const RAW: readonly (readonly [string, string])[] = [
   ["a path of Linux", "cannot open /var/lib/secret-place/models/m/model.onnx: it is broken"],

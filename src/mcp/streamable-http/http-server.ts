@@ -22,7 +22,7 @@ import type { Backend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf } from "../server.js";
 import { type AccessRules, refusalOf } from "./access.js";
-import { jsonRpcError } from "./responses.js";
+import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
 
 export interface HttpServeOptions extends AccessRules {
@@ -89,7 +89,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
       return jsonRpcError(refusal.status, -32000, refusal.message);
     }
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
-    if (pathname === "/mcp") return answerMcp(request);
+    if (pathname === "/mcp") return portable(await answerMcp(request));
     return jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
   };
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { COMPLETION_STATUSES, type FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
-import type { FoundryError } from "../../../lib/index.js";
+import { type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
 import type { ProgressReporter } from "../../progress-reporter.js";
 import { completionUri } from "../../resources/index.js";
 import { briefFailure, failureLine } from "../../tool.js";
@@ -239,7 +239,22 @@ export function severalText(parts: readonly Part[], missing: readonly FoundryErr
     open.length === 0
       ? endedWords(parts.length, missing.length)
       : `Not finished: ${open.length} of ${parts.length} go on. Call get_completion with completion_ids ${ids} to wait for them.`;
-  return [first, ...missing.map(failureLine), ...parts.map(partText)].join("\n\n");
+  const failures = [...missing, ...parts.flatMap(({ state }) => state.error ?? [])];
+  const wordsOf = failureWords(failures);
+  return [first, ...missing.map(wordsOf), ...parts.map((part) => partText(part, wordsOf))].join(
+    "\n\n",
+  );
+}
+
+/** Of several failures, so many have their words in the text; the structured result has those of all. */
+const MOST_WORDED = 4;
+
+/** What the text says of each failure, so that all of them together stay below {@link LONGEST_ERROR}. */
+function failureWords(failures: readonly FoundryError[]): (error: FoundryError) => string {
+  const isMany = failures.length > MOST_WORDED;
+  const longest = LONGEST_ERROR / MOST_WORDED / (isMany ? 2 : 1);
+  const worded = new Set(failures.slice(0, MOST_WORDED));
+  return (error) => (worded.has(error) ? truncate(failureLine(error), longest) : error.code);
 }
 
 function endedWords(ended: number, missing: number): string {
@@ -248,12 +263,12 @@ function endedWords(ended: number, missing: number): string {
   return `${ended} of ${ended + missing} ${ended === 1 ? "has" : "have"} ended, and ${others}.`;
 }
 
-function partText({ state, excerpt }: Part): string {
+function partText({ state, excerpt }: Part, wordsOf: (error: FoundryError) => string): string {
   const rest = excerpt.isCut ? `\n(${restAdvice(state, excerpt)})` : "";
   const { id, status, error } = state;
   if (!hasEnded(state)) return `${id}, ${howFar(state)}:\n${excerpt.text}${rest}`.trimEnd();
   if (error !== null) {
-    return `${id}, ${status}, ${failureLine(error)}\n${excerpt.text}${rest}`.trimEnd();
+    return `${id}, ${status}, ${wordsOf(error)}\n${excerpt.text}${rest}`.trimEnd();
   }
   return `${id}, ${status}:\n${answerOf(state, excerpt)}${rest}`;
 }
