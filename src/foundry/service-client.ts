@@ -138,8 +138,8 @@ export class ServiceClient {
     options: CallOptions & Pick<LoadOptions, "device"> = {},
   ): Promise<KnownModel> {
     parseArguments(modelArgument, { model });
-    const { signal, device, onStatus } = options;
-    const resolved = await this.#with(options, ({ loader }) =>
+    const { device, onStatus } = options;
+    const resolved = await this.#with(options, ({ loader }, signal) =>
       loader.resolveModel(model, signal, device, onStatus),
     );
     return resolved.model;

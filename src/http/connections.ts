@@ -145,6 +145,8 @@ export class Connection {
 
   /** Ends it in whatever state it is, with its request. */
   destroy(error: FoundryError | null): void {
+    // That is no drop by the endpoint.
+    this.isEnding = true;
     this.#opening?.destroy();
     // Not awaited: it resolves when the socket is closed.
     this.client.destroy(error).catch(() => {});

@@ -4,6 +4,6 @@ export { errorTextOf, errorWordsOf } from "./error-text.js";
 export { type ErrorWords, saysLoading, wordsOfError } from "./error-words.js";
 export { eventsIn } from "./event-parser.js";
 export { isRefused, retryAfterMsOf } from "./failure.js";
-export { pauseMs } from "./resilience.js";
+export { isBusy, pauseMs } from "./resilience.js";
 export { HttpTransport } from "./transport.js";
 export type * from "./types.js";

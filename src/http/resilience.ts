@@ -19,8 +19,9 @@ const MAX_PAUSE_MS = 10_000;
 
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529]);
 
-/** Whether a status says "not now" for every request. */
-export const isBusy = (status: number): boolean => status !== 500 && RETRIED_STATUSES.has(status);
+/** Whether a status says "not now" for every request. 529 is what Anthropic, and routers to it, answer. */
+export const isBusy = (status: number | null): boolean =>
+  status !== null && status !== 500 && RETRIED_STATUSES.has(status);
 
 /** Such an answer where any status will do: retried as an error would be, and the last is handed back. */
 export class BusyAnswer extends FoundryError {

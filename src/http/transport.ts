@@ -113,9 +113,11 @@ export class HttpTransport {
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ path: spec.path, body }, "answer");
-        const answer = { status: head.status, headers: head.headers, body };
-        if (isBusy(head.status)) throw new BusyAnswer({ ...answer, attempts: attempt.number });
-        return { ...answer, attempts: attempt.number };
+        const { status, headers } = head;
+        const { number: attempts, requestId } = attempt;
+        const answer = { status, headers, body, attempts, requestId };
+        if (isBusy(status)) throw new BusyAnswer(answer);
+        return answer;
       });
     } catch (thrown) {
       if (thrown instanceof BusyAnswer) return thrown.answer;

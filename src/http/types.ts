@@ -71,6 +71,8 @@ export interface HttpAnswer {
   readonly body: string;
   /** How often it was sent. */
   readonly attempts: number;
+  /** The id of the request in the service's log, for errors that are found in the body. */
+  readonly requestId: string | null;
 }
 
 /** One event of a stream: the joined `data:` lines, and the `event:` name where there was one. */

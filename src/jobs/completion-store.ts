@@ -84,8 +84,11 @@ export class CompletionStore {
   }
 
   #finish(run: CompletionRun): void {
-    const { text, reasoning, warnings } = run.state();
-    const characters = text.length + (reasoning?.length ?? 0) + warnings.join("").length;
+    const { text, reasoning, warnings, error } = run.state();
+    const lengths = [text, reasoning ?? "", error?.detail ?? "", ...warnings].map(
+      (each) => each.length,
+    );
+    const characters = lengths.reduce((sum, length) => sum + length, 0);
     // A string takes two bytes for a character.
     const bytes = 2 * characters;
     const finished = this.#pinnedIds.has(run.id) ? this.#pinned : this.#finished;

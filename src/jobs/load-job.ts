@@ -1,4 +1,4 @@
-import type { LoadOptions, LoadResult, ModelInfo, StatusUpdate } from "../foundry/index.js";
+import type { KnownModel, LoadOptions, LoadResult, StatusUpdate } from "../foundry/index.js";
 import { type FoundryError, toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { Listeners } from "./listeners.js";
@@ -29,7 +29,7 @@ export interface Loader {
   whichModel(
     model: string,
     options: Pick<LoadOptions, "device" | "signal" | "onStatus">,
-  ): Promise<ModelInfo>;
+  ): Promise<KnownModel>;
   loadModel(model: string, options: LoadOptions): Promise<LoadResult>;
 }
 
@@ -135,7 +135,7 @@ export class LoadJob {
   readonly #runs = new Set<LoadRun>();
 
   /** @param run The first request for it. */
-  constructor({ id }: ModelInfo, run: LoadRun, context: LoadContext) {
+  constructor({ id }: KnownModel, run: LoadRun, context: LoadContext) {
     const { typed, wish, progress } = run;
     this.wish = wish;
     this.progress = new LoadProgress(id, context, progress.startedAt);
@@ -185,7 +185,7 @@ export class LoadRun {
     typed: string,
     wish: LoadWish,
     context: LoadContext,
-    jobOf: (model: ModelInfo, run: LoadRun) => LoadJob,
+    jobOf: (model: KnownModel, run: LoadRun) => LoadJob,
   ) {
     this.typed = typed;
     this.wish = wish;

@@ -4,6 +4,7 @@ import {
   listener,
   loadWishFields,
   modelArgument,
+  modelKey,
   optionsOf,
   type StatusUpdate,
   signalOption,
@@ -52,7 +53,7 @@ export class Loads {
   readonly #log: Logger | undefined;
   /** By what was typed and its options: equal requests are one, before their model is resolved. */
   readonly #runs = new Map<string, LoadRun>();
-  /** By the id of the resolved model. */
+  /** By the key of the resolved model. */
   readonly #jobs = new Map<string, LoadJob>();
 
   /** @internal */
@@ -77,11 +78,12 @@ export class Loads {
     if (before?.progress.isOpen === true) return before;
     const context = { loader: this.#loader, now: this.#now, log: this.#log };
     const run = new LoadRun(model, wish, context, (resolved, own) => {
-      const { id, loaded } = resolved;
-      const running = this.#jobs.get(id);
+      const { loaded } = resolved;
+      const key = modelKey(resolved);
+      const running = this.#jobs.get(key);
       if (running !== undefined && isJoinable(running, own.wish, loaded === true)) return running;
       const job = new LoadJob(resolved, own, context);
-      this.#jobs.set(id, job);
+      this.#jobs.set(key, job);
       return job;
     });
     this.#runs.set(key, run);

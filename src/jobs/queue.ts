@@ -1,4 +1,4 @@
-import { cancelledError, FoundryError, onAbort } from "../lib/index.js";
+import { cancelledError, FoundryError, MOST_MODELS_REMEMBERED, onAbort } from "../lib/index.js";
 
 /** A completion that asks for a place. */
 export interface Waiter {
@@ -119,9 +119,19 @@ export class Queue {
         durations: new Durations(),
       };
       this.#lanes.set(model, lane);
+      this.#evictIdle();
     }
     lane.slots = slots;
     return lane;
+  }
+
+  /** A model that is not in use loses the measured durations first. */
+  #evictIdle(): void {
+    for (const [model, lane] of this.#lanes) {
+      if (this.#lanes.size <= MOST_MODELS_REMEMBERED) return;
+      const isIdle = lane.holders.size + lane.singles.size + lane.batches.size === 0;
+      if (isIdle) this.#lanes.delete(model);
+    }
   }
 
   #take(lane: Lane, isBatch: boolean): () => void {

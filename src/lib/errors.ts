@@ -138,11 +138,12 @@ export class FoundryError extends Error {
    * @internal
    */
   reworded(words: {
+    readonly code?: ErrorCode;
     readonly message?: string;
     readonly action?: string;
     readonly retryable?: boolean;
   }): FoundryError {
-    const error = new FoundryError(this.code, words.message ?? this.message, {
+    const error = new FoundryError(words.code ?? this.code, words.message ?? this.message, {
       action: words.action ?? this.action,
       retryable: words.retryable ?? this.retryable,
       ...(this.status === null ? {} : { status: this.status }),

@@ -26,6 +26,7 @@ export {
 export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
+export { RecentMap } from "./recent-map.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,

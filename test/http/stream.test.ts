@@ -380,3 +380,15 @@ describe("a stream to nobody", () => {
     });
   });
 });
+
+describe("a stream that its reader leaves", () => {
+  it("is no connection that the endpoint dropped", async () => {
+    const { baseUrl } = await eventServer((response) => response.write("data: token\n\n"));
+    const transport = transportTo(baseUrl);
+    const stream = await transport.stream(streamOf());
+    for await (const _event of stream) break;
+    await vi.waitFor(() => expect(transport.isIdle).toBe(true));
+    await new Promise(setImmediate);
+    expect(transport.drops).toBe(0);
+  });
+});

@@ -35,6 +35,7 @@ describe("a request", () => {
       headers: expect.objectContaining({ "content-type": "application/json", "x-twice": "a, b" }),
       body: '{"text":"Grüße 🎉"}',
       attempts: 1,
+      requestId: null,
     });
   });
 

@@ -127,7 +127,7 @@ async function* open(
       const overflow = overflowOf(error);
       if (overflow?.isLeast === false) progress.promptCounted(believed(overflow.input));
       const limit = believed(overflow?.limit ?? null);
-      if (limit !== null) service.models.learnContext(model.id, limit);
+      if (limit !== null) service.models.learnContext(model, limit);
       const next =
         overflow === null || request.maxTokens !== undefined
           ? null

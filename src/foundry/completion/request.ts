@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { LONGEST_MODEL_NAME } from "../../lib/index.js";
 import type { ChatMessage } from "../dialects/index.js";
 import type { CompletionRequest } from "./completion.js";
 
@@ -42,7 +43,10 @@ export const completionFields = {
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" }),
   system: nonEmptyText("a string that is not blank"),
-  model: nonEmptyText("an alias, a name or an id"),
+  model: nonEmptyText("an alias, a name or an id").max(
+    LONGEST_MODEL_NAME,
+    `at most ${LONGEST_MODEL_NAME} characters`,
+  ),
   temperature: numberFrom(0, 2),
   stop: z
     .array(stopString, { error: "a list of strings" })

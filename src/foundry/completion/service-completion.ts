@@ -1,6 +1,6 @@
 import {
   endedError,
-  FoundryError,
+  type FoundryError,
   type JoinedSignal,
   joinedSignal,
   toFoundryError,
@@ -206,12 +206,12 @@ export class ServiceCompletion {
     if (status !== "running" || !brokeOffAndIsGone(failure)) return null;
     this.#deaths += 1;
     if (this.#deaths < 2) return null;
-    return reworded(
-      failure,
-      "SERVER_CRASHED",
-      `The service died of this request to ${model} twice, so it is not sent again.`,
-      { action: "Try a shorter prompt, another variant or another model.", retryable: false },
-    );
+    return failure.reworded({
+      code: "SERVER_CRASHED",
+      message: `The service died of this request to ${model} twice, so it is not sent again.`,
+      action: "Try a shorter prompt, another variant or another model.",
+      retryable: false,
+    });
   }
 
   /** A stream that broke off is a crash when the service is gone, too. */
@@ -232,7 +232,9 @@ export class ServiceCompletion {
           ? "Start the service again"
           : "Try again: it is found or, where that is allowed, started again by itself";
       const action = `${again}; a shorter prompt, another variant or another model may help if it dies again.`;
-      return reworded(error, "SERVER_CRASHED", "The service died while it generated.", {
+      return error.reworded({
+        code: "SERVER_CRASHED",
+        message: "The service died while it generated.",
         action: hasStarted ? `The text so far is kept. ${action}` : action,
         retryable: true,
       });
@@ -240,16 +242,14 @@ export class ServiceCompletion {
     // The service itself reported the break.
     if (error.code === "STREAM_INTERRUPTED" && error.status !== null) return error;
     // On core 1.x this is also how a model that fails looks (docs/foundry-local.md, section 10).
-    return reworded(
-      error,
-      "STREAM_INTERRUPTED",
-      "The answer broke off, though a service answers there: the connection was cut, the service was restarted, or the model failed.",
-      {
-        action:
-          "Try again; if it breaks off at the same place, use another model or a shorter prompt.",
-        retryable: true,
-      },
-    );
+    return error.reworded({
+      code: "STREAM_INTERRUPTED",
+      message:
+        "The answer broke off, though a service answers there: the connection was cut, the service was restarted, or the model failed.",
+      action:
+        "Try again; if it breaks off at the same place, use another model or a shorter prompt.",
+      retryable: true,
+    });
   }
 
   #statusAfter(error: FoundryError): CompletionStatus {
@@ -262,15 +262,3 @@ export class ServiceCompletion {
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
-
-function reworded(
-  cause: FoundryError,
-  code: "SERVER_CRASHED" | "STREAM_INTERRUPTED",
-  message: string,
-  options: { readonly action: string; readonly retryable: boolean },
-): FoundryError {
-  const error = new FoundryError(code, message, { ...options, cause });
-  error.attempts = cause.attempts;
-  error.requestId = cause.requestId;
-  return error;
-}

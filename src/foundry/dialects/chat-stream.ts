@@ -1,4 +1,5 @@
 import {
+  type EventStream,
   eventsIn,
   type HttpFailure,
   type HttpTransport,
@@ -8,6 +9,7 @@ import {
   COUNTS_AFTER_END_MS,
   FoundryError,
   MOST_MODELS_REMEMBERED,
+  RecentMap,
   toFoundryError,
 } from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
@@ -50,9 +52,8 @@ export async function openChat(
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
-  const { requestId } = stream;
-  const events = withRequestId(
-    requestId,
+  const events = withFacts(
+    stream,
     read(stream, reader, { ...quirks, maxTokens: request.maxTokens }),
   );
   // An empty stream fails here, where the caller can still retry.
@@ -73,14 +74,18 @@ const refusalError =
     return isRefusal ? error.reworded({ retryable: false }) : error;
   };
 
-async function* withRequestId(
-  id: string | null,
+/** Adds to an error in the events what is known of their request. */
+async function* withFacts(
+  { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
   events: AsyncGenerator<ChatEvent>,
 ): AsyncGenerator<ChatEvent> {
   try {
     yield* events;
   } catch (thrown) {
-    if (thrown instanceof FoundryError) thrown.requestId ??= id;
+    if (thrown instanceof FoundryError) {
+      thrown.attempts = attempts;
+      thrown.requestId ??= requestId;
+    }
     throw thrown;
   }
 }
@@ -119,7 +124,10 @@ export async function wholeChat(
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
   const reader = new EventReader(subject, transport.secrets);
-  const events = read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens });
+  const events = withFacts(
+    answer,
+    read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens }),
+  );
   const first = await events.next();
   return {
     attempts: answer.attempts,
@@ -256,12 +264,8 @@ export async function adaptedChat(
 
 function remember(transport: HttpTransport, model: string, refused: Refused): void {
   if (refused.size === 0) return;
-  const models = refusedBy.get(transport) ?? new Map<string, Refused>();
-  refusedBy.set(transport, models);
-  models.delete(model);
-  models.set(model, refused);
-  const [oldest] = models.keys();
-  if (models.size > MOST_MODELS_REMEMBERED && oldest !== undefined) models.delete(oldest);
+  const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
+  refusedBy.set(transport, models.set(model, refused));
 }
 
 /**

@@ -3,12 +3,14 @@ import {
   errorWordsOf,
   type HttpAnswer,
   type HttpFailure,
+  isBusy,
   retryAfterMsOf,
   saysLoading,
 } from "../../http/index.js";
 import {
   FoundryError,
   type FoundryErrorOptions,
+  SEARCHED_OF_BODY,
   SEARCHED_OF_MESSAGE,
   truncate,
 } from "../../lib/index.js";
@@ -45,9 +47,6 @@ export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
 const INVALID_REQUEST =
   /max_output_tokens must be|must be between|non-empty content is required|invalid value for|invalid request|invalid openai json request|json\.exception|\bstoi\b|unsupported (?:parameter|value)|must be (a|an|at least|finite|in the range) |unrecognized request argument|unknown field|extra_forbidden|roles? (?:is )?not supported|roles must alternate|roles are supported/i;
 
-/** Of a service that has no time now. 529 is what Anthropic, and routers to it, answer. */
-const BUSY_STATUSES: ReadonlySet<number | null> = new Set([408, 429, 502, 503, 504, 529]);
-
 const TOO_LARGE = 413;
 
 /** Text Generation Inference: the model failed on this request. */
@@ -59,9 +58,12 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
   if (status < 400 && message.startsWith("redirected to ")) {
     return redirected("The service", message, status);
   }
-  const retryAfterMs =
-    failure.retryAfterMs ?? (BUSY_STATUSES.has(status) ? pauseIn(message) : null);
-  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail: body };
+  const retryAfterMs = failure.retryAfterMs ?? (isBusy(status) ? pauseIn(message) : null);
+  const options = {
+    status,
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    detail: truncate(body, SEARCHED_OF_BODY),
+  };
   return (
     knownError({ text: message, kinds }, subject, options) ??
     byStatus(status, cleaned(message), subject, options)
@@ -212,7 +214,7 @@ function byStatus(
   if (status === 401 || status === 403) return refused(message, options);
   const hasReason = hasWords(message) && !NO_REASON.test(message);
   const quoted = hasReason ? `It said: ${message}` : "The service gave no reason.";
-  if (BUSY_STATUSES.has(status)) {
+  if (isBusy(status)) {
     const { retryAfterMs } = options;
     return new FoundryError(
       "SERVICE_BUSY",

@@ -182,7 +182,7 @@ function describe(
       details?.executionProvider ?? facts?.executionProvider ?? parts.executionProvider,
     task: details?.task ?? facts?.task ?? null,
     contextLength:
-      sources.learnedContext.get(id) ??
+      sources.learnedContext.get(modelKey({ family, id })) ??
       enforced ??
       listed?.contextLength ??
       facts?.contextLength ??

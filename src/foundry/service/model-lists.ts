@@ -1,5 +1,7 @@
 import {
   type FoundryError,
+  MOST_MODELS_REMEMBERED,
+  RecentMap,
   SharedTasks,
   TIMED_OUT,
   untilAborted,
@@ -65,7 +67,8 @@ interface Dated<T> {
 /** The models of one service: requested, merged with what its disk says, and remembered for a moment. */
 export class ModelLists {
   readonly #context: ModelListsContext;
-  readonly #learnedContext = new Map<string, number>();
+  /** By {@link modelKey}. */
+  readonly #learnedContext = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
   readonly #requests = new SharedTasks<ModelListing>({ runsOn: true });
   /** A request for the loaded models that is in flight. */
   #loadedRequest: Promise<readonly LoadedModel[] | null> | null = null;
@@ -139,8 +142,10 @@ export class ModelLists {
   }
 
   /** Remembers a limit that the service named when it refused a request. */
-  learnContext(id: string, limit: number): void {
-    this.#learnedContext.set(id, limit);
+  learnContext(model: KnownModel, limit: number): void {
+    const key = modelKey(model);
+    if (this.#learnedContext.get(key) === limit) return;
+    this.#learnedContext.set(key, limit);
     this.#listing = null;
   }
 
@@ -259,7 +264,7 @@ export interface ModelUse {
 export class ModelUses {
   readonly #now: () => number;
   readonly #running = new Map<string, number>();
-  readonly #restsUntil = new Map<string, number>();
+  readonly #restsUntil = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
   readonly #reserved = new Map<string, Promise<unknown>>();
 
   constructor(now: () => number = () => performance.now()) {
@@ -289,7 +294,9 @@ export class ModelUses {
       end: (how) => {
         if (isOver) return;
         isOver = true;
-        this.#running.set(key, this.running(model) - 1);
+        const left = this.running(model) - 1;
+        if (left === 0) this.#running.delete(key);
+        else this.#running.set(key, left);
         if (how === "finished") return;
         const restMs =
           lastTokenAt === null

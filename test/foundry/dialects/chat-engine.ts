@@ -17,6 +17,8 @@ export interface ChatEngine {
   readonly url: string;
   /** The bodies of the chat requests, in order. */
   readonly chats: readonly ChatBody[];
+  /** `METHOD path` of every request, in order. */
+  readonly asked: readonly string[];
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -46,7 +48,7 @@ export async function chatEngine(
   answer: (body: ChatBody) => ChatAnswer | null,
 ): Promise<ChatEngine> {
   const chats: ChatBody[] = [];
-  const { url } = await httpService((request, response, text) => {
+  const { url, asked } = await httpService((request, response, text) => {
     if (request.method === "POST") {
       const body = bodySchema.parse(JSON.parse(text));
       chats.push(body);
@@ -66,5 +68,5 @@ export async function chatEngine(
       response.writeHead(404, JSON_TYPE).end("{}");
     }
   });
-  return { url, chats };
+  return { url, chats, asked };
 }

@@ -8,7 +8,7 @@ import {
   readDiskFacts,
   type Sources,
 } from "../../../src/foundry/models/directory.js";
-import type { ListedModel } from "../../../src/foundry/models/index.js";
+import { type ListedModel, modelKey } from "../../../src/foundry/models/index.js";
 import { silentLogger } from "../../../src/log.js";
 import { removeFolder } from "../../temporary-folder.js";
 
@@ -168,7 +168,12 @@ describe("mergeModels", () => {
         ?.contextLength;
     expect(contextOf({})).toBe(131_072);
     expect(contextOf({}, 8192)).toBe(8192);
-    expect(contextOf({ learnedContext: new Map([["a:1", 4096]]) }, 8192)).toBe(4096);
+    expect(
+      contextOf(
+        { learnedContext: new Map([[modelKey({ family: "public", id: "a:1" }), 4096]]) },
+        8192,
+      ),
+    ).toBe(4096);
   });
 
   it("takes the service's word on what is not downloaded, whatever its folders look like", async () => {
