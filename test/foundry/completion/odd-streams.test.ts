@@ -63,12 +63,15 @@ describe("a completion of an engine", () => {
     ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
     ["a comment", ": keep-alive\n\n"],
     ["an empty delta", 'data: {"choices":[{"delta":{}}]}\n\n'],
-  ])("that only sends %s after its end is completed", async (_what, again) => {
+  ])("that only sends %s after its end is completed, and soon", async (_what, again) => {
     const client = clientOf(
       await engine(text("All of it") + END.replace(/data: .DONE.*/, ""), again),
     );
+    const since = performance.now();
     const completion = await client.complete({ prompt: "Go", model: "stub" });
     expect(completion).toMatchObject({ status: "completed", text: "All of it", warnings: [] });
+    // Far above COUNTS_AFTER_END_MS, for a loaded machine.
+    expect(performance.now() - since).toBeLessThan(5000);
   });
 
   it.each([

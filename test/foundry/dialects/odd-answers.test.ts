@@ -491,6 +491,8 @@ describe("the finish_reason", () => {
 });
 
 describe("a stream after its finish_reason", () => {
+  /** Far above COUNTS_AFTER_END_MS, for a loaded machine, and far below the limit for silence. */
+  const SOON_MS = 5000;
   const USAGE = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2 } };
 
   /** What comes of a connection that does this after its finish_reason. */
@@ -518,8 +520,10 @@ describe("a stream after its finish_reason", () => {
     ["stays open after [DONE]", data("[DONE]"), "stall"],
     ["reports an error", data({ error: { message: "no counts" } }), "stall"],
     ["sends what cannot be read", data('{"cho'), "stall"],
-  ] as const)("that %s is complete", async (_what, end, then) => {
+  ] as const)("that %s is complete, and soon", async (_what, end, then) => {
+    const since = performance.now();
     expect(await after(end, then)).toEqual(HELLO);
+    expect(performance.now() - since).toBeLessThan(SOON_MS);
   });
 
   it("keeps the counts and the text that still come", async () => {
