@@ -160,6 +160,21 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
         expect(completion).toMatchObject({ status: "completed", text: "Hello" });
       },
     );
+
+    it.each(titled(loading))(
+      "names %s, also where it does not end in time",
+      async (_what, { status, headers, body, code, says }) => {
+        const { url } = await running((response) => {
+          response.writeHead(status, { ...JSON_TYPE, ...headers, "retry-after": "0" });
+          response.end(JSON.stringify(body));
+        });
+
+        const error = await failureOf(clientOf(url, { loadTimeoutMs: 1000 }).complete(REQUEST));
+
+        expect(error).toMatchObject({ code, retryable: true });
+        expect(failureText(error)).toMatch(says);
+      },
+    );
   });
 
   describe.each(PACES)("its stream that fails, %s", (_pace, send) => {

@@ -223,7 +223,7 @@ export const liteLlm: Engine = {
         "503",
       ),
       code: "SERVICE_BUSY",
-      says: "Loading model",
+      says: "still loading",
       loads: true,
     },
     {

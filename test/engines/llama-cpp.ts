@@ -217,7 +217,7 @@ export const llamaCpp: Engine = {
       status: 503,
       body: { error: { code: 503, message: "Loading model", type: "unavailable_error" } },
       code: "SERVICE_BUSY",
-      says: "Loading model",
+      says: "still loading",
       loads: true,
     },
     {

@@ -133,7 +133,7 @@ export const localAi: Engine = {
         loading: { model: "gpt-4", state: "loading", progress: 40 },
       },
       code: "SERVICE_BUSY",
-      says: "loading",
+      says: "still loading",
       loads: true,
     },
     {

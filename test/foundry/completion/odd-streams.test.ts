@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { type ChatAnswer, chatEngine, events, json } from "../dialects/chat-engine.js";
 import { httpService } from "../dialects/http-service.js";
 import { clientOf } from "../fixtures.js";
 
@@ -23,6 +24,32 @@ async function engine(first: string, again: string | null) {
     return;
   });
   return url;
+}
+
+const DONE = { choices: [{ delta: {}, finish_reason: "stop" }] };
+
+/** A message as one JSON, as one event, and with an event for each character, each also byte by byte. */
+function waysToSend(message: {
+  readonly content?: string | readonly object[];
+  readonly reasoning_content?: string;
+}): readonly (readonly [string, ChatAnswer])[] {
+  const { content, ...others } = message;
+  const characters = typeof content === "string" ? Array.from(content) : [content];
+  const deltas = [
+    ...(Object.keys(others).length === 0 ? [] : [others]),
+    ...characters.map((each) => ({ content: each })),
+  ];
+  const whole = json({ choices: [{ message, finish_reason: "stop" }] });
+  const streamed = events({ choices: [{ delta: message }] }, DONE);
+  const pieces = events(...deltas.map((delta) => ({ choices: [{ delta }] })), DONE);
+  return [
+    ["whole", whole],
+    ["whole, by bytes", { ...whole, isBytewise: true }],
+    ["one event", streamed],
+    ["one event, by bytes", { ...streamed, isBytewise: true }],
+    ["an event for each character", pieces],
+    ["an event for each character, by bytes", { ...pieces, isBytewise: true }],
+  ];
 }
 
 describe("a completion of an engine", () => {
@@ -63,12 +90,15 @@ describe("a completion of an engine", () => {
     ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
     ["a comment", ": keep-alive\n\n"],
     ["an empty delta", 'data: {"choices":[{"delta":{}}]}\n\n'],
-  ])("that only sends %s after its end is completed", async (_what, again) => {
+  ])("that only sends %s after its end is completed, and soon", async (_what, again) => {
     const client = clientOf(
       await engine(text("All of it") + END.replace(/data: .DONE.*/, ""), again),
     );
+    const since = performance.now();
     const completion = await client.complete({ prompt: "Go", model: "stub" });
     expect(completion).toMatchObject({ status: "completed", text: "All of it", warnings: [] });
+    // Far above COUNTS_AFTER_END_MS, for a loaded machine.
+    expect(performance.now() - since).toBeLessThan(5000);
   });
 
   it.each([
@@ -77,20 +107,58 @@ describe("a completion of an engine", () => {
     ["in an open tag", { content: "<think>It is blue." }],
     ["before an end", { content: "It is blue.</think>" }],
     ["in a channel", { content: "<|channel|>analysis<|message|>It is blue.<|end|>" }],
-  ])("whose answer is reasoning alone, %s, is that text, and says so", async (_how, delta) => {
-    const client = clientOf(
-      await engine(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n${END}`, null),
-    );
-    const stream = client.streamComplete({ prompt: "Go", model: "stub" });
-    const texts: string[] = [];
-    for await (const event of stream) if (event.type === "text") texts.push(event.text);
-    expect(texts.at(-1)).toBe("It is blue.");
-    expect(stream.snapshot()).toMatchObject({
-      status: "completed",
-      text: "It is blue.",
-      reasoning: null,
-      warnings: ["The service sent the whole answer as reasoning; it is given as text."],
-    });
+  ])("whose answer is reasoning alone, %s, is that text, and says so", async (_how, message) => {
+    for (const [way, answer] of waysToSend(message)) {
+      const { url } = await chatEngine(() => answer);
+      const stream = clientOf(url).streamComplete({ prompt: "Go", model: "m" });
+      const texts: string[] = [];
+      for await (const event of stream) if (event.type === "text") texts.push(event.text);
+      expect(texts.at(-1), way).toBe("It is blue.");
+      expect(stream.snapshot(), way).toMatchObject({
+        status: "completed",
+        text: "It is blue.",
+        reasoning: null,
+        warnings: ["The service sent the whole answer as reasoning; it is given as text."],
+      });
+    }
+  });
+
+  it.each([
+    ["in tags", { content: "<think>\nSüß? 🤔\n</think>\n\nIt is 4! 😀" }],
+    [
+      "in channels",
+      {
+        content:
+          "<|channel|>analysis<|message|>Süß? 🤔<|end|><|start|>assistant<|channel|>final<|message|>It is 4! 😀<|return|>",
+      },
+    ],
+    ["in brackets", { content: "[THINK]Süß? 🤔[/THINK]It is 4! 😀" }],
+    ["between triangles", { content: "◁think▷Süß? 🤔◁/think▷It is 4! 😀" }],
+    ["before an end alone", { content: "Süß? 🤔\n</think>\n\nIt is 4! 😀" }],
+    ["before a text with an end mark", { content: "<think>Süß? 🤔</think>It is 4! 😀<|im_end|>" }],
+    ["in a member of its own", { reasoning_content: "Süß? 🤔", content: "It is 4! 😀" }],
+    [
+      "in a list of parts",
+      {
+        content: [
+          { type: "thinking", thinking: [{ type: "text", text: "Süß? 🤔" }] },
+          { type: "text", text: "It is 4! 😀" },
+        ],
+      },
+    ],
+  ])("whose thinking comes %s has it apart from its text", async (_how, message) => {
+    for (const [way, answer] of waysToSend(message)) {
+      const { url, chats } = await chatEngine(() => answer);
+      const completion = await clientOf(url).complete({ prompt: "2+2", model: "m" });
+      expect(completion, way).toMatchObject({
+        status: "completed",
+        text: "It is 4! 😀",
+        reasoning: "Süß? 🤔",
+        finishReason: "stop",
+        warnings: [],
+      });
+      expect(chats, way).toHaveLength(1);
+    }
   });
 
   it.each([

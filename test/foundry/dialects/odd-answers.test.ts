@@ -19,9 +19,13 @@ interface Answer {
   readonly finish: string | null;
 }
 
-/** Reads what a service answers, requested as a stream or whole. */
+/** A body in pieces of one byte. */
+const bytesOf = (body: string): readonly Uint8Array[] =>
+  Array.from(Buffer.from(body), (byte) => Uint8Array.of(byte));
+
+/** Reads what a service answers, in one piece or in these, requested as a stream or whole. */
 async function read(
-  body: string | readonly string[],
+  body: string | readonly Uint8Array[],
   how: "streamed" | "whole" = "streamed",
   contentType = "text/event-stream",
 ): Promise<Answer> {
@@ -152,6 +156,13 @@ const MESSAGES: readonly MessageCase[] = [
     text: "No.",
     warnings: ["The model refused to answer; the text is its refusal."],
   },
+  { what: "a text beyond ASCII", message: { content: "Grüße 😀" }, text: "Grüße 😀" },
+  {
+    what: "parts and thinking beyond ASCII",
+    message: { reasoning_content: "Größe? 🤔", content: [{ type: "text", text: "Grüße 😀" }] },
+    text: "Grüße 😀",
+    reasoning: "Größe? 🤔",
+  },
   ...[
     { reasoning_content: "Hm." },
     { reasoning: "Hm." },
@@ -184,6 +195,7 @@ describe("the content of an answer", () => {
   it.each(MESSAGES)("is read where it is $what, whole", async (each) => {
     const body = JSON.stringify({ choices: [{ message: each.message, finish_reason: "stop" }] });
     expect(await read(body, "whole", "application/json")).toEqual(expected(each));
+    expect(await read(bytesOf(body), "whole", "application/json")).toEqual(expected(each));
     expect(await read(body, "streamed", "application/json")).toEqual(expected(each));
   });
 
@@ -191,6 +203,7 @@ describe("the content of an answer", () => {
     for (const member of ["delta", "message"]) {
       const body = data({ choices: [{ [member]: each.message }] }, STOP, "[DONE]");
       expect(await read(body), member).toEqual(expected(each));
+      expect(await read(bytesOf(body)), `${member}, by bytes`).toEqual(expected(each));
     }
   });
 
@@ -214,6 +227,7 @@ describe("the content of an answer", () => {
   ])("is read from `%s`, whole and in a stream", async (_member, chunk) => {
     expect(await read(JSON.stringify(chunk), "whole")).toEqual(HELLO);
     expect(await read(data(chunk, "[DONE]"))).toEqual(HELLO);
+    expect(await read(bytesOf(data(chunk, "[DONE]")))).toEqual(HELLO);
   });
 
   it("is not repeated by a last message that holds all of it", async () => {
@@ -272,8 +286,10 @@ describe("a 200 without an answer", () => {
     const body = JSON.stringify(chunk);
     await expect(read(body, "whole", "application/json")).rejects.toMatchObject(error);
     await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
-    await expect(read(data(chunk, "[DONE]"))).rejects.toMatchObject(error);
-    await expect(read(data(chunk))).rejects.toMatchObject(error);
+    for (const stream of [data(chunk, "[DONE]"), data(chunk)]) {
+      await expect(read(stream)).rejects.toMatchObject(error);
+      await expect(read(bytesOf(stream))).rejects.toMatchObject(error);
+    }
   });
 
   it.each([
@@ -286,6 +302,7 @@ describe("a 200 without an answer", () => {
     const error = { code: "INVALID_RESPONSE", message };
     await expect(read(body, "streamed", "text/plain")).rejects.toMatchObject(error);
     await expect(read(body, "whole", "text/plain")).rejects.toMatchObject(error);
+    await expect(read(bytesOf(body), "streamed", "text/plain")).rejects.toMatchObject(error);
   });
 });
 
@@ -328,7 +345,7 @@ describe("an odd frame", () => {
     expect(await read(body)).toEqual(HELLO);
     expect(await read(body, "streamed", "application/json")).toEqual(HELLO);
     expect(await read(body, "whole")).toEqual(HELLO);
-    expect(await read(body.match(/.{1,3}/gs) ?? [])).toEqual(HELLO);
+    expect(await read(bytesOf(body))).toEqual(HELLO);
   });
 
   it("of words is left out of an answer that ends, with a warning", async () => {
@@ -350,7 +367,7 @@ describe("an odd frame", () => {
       const error = { code: "INVALID_RESPONSE", message };
       for (const body of [data(text("Hel"), said, "[DONE]"), data(text("Hel"), said)]) {
         await expect(read(body)).rejects.toMatchObject(error);
-        await expect(read([...body])).rejects.toMatchObject(error);
+        await expect(read(bytesOf(body))).rejects.toMatchObject(error);
       }
       await expect(read(data(said))).rejects.toMatchObject(error);
     },
@@ -377,7 +394,7 @@ describe("an error inside a 200", () => {
     await expect(read(body)).rejects.toMatchObject(error);
     await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
     await expect(read(body, "whole")).rejects.toMatchObject(error);
-    await expect(read([...body])).rejects.toMatchObject(error);
+    await expect(read(bytesOf(body))).rejects.toMatchObject(error);
   });
 });
 
@@ -407,9 +424,9 @@ describe("an error that is the event itself", () => {
   it.each(BARE_ERRORS)("is understood as a member `error` is: %o", async (said, code, words) => {
     const error = { code, message: expect.stringContaining(words) };
     await expect(read(data(said))).rejects.toMatchObject(error);
-    await expect(read([...data(said, "[DONE]")])).rejects.toMatchObject(error);
+    await expect(read(bytesOf(data(said, "[DONE]")))).rejects.toMatchObject(error);
     await expect(read(data(text("Hel"), said, "[DONE]"))).rejects.toMatchObject(error);
-    await expect(read([...data(text("Hel"), said)])).rejects.toMatchObject(error);
+    await expect(read(bytesOf(data(text("Hel"), said)))).rejects.toMatchObject(error);
     await expect(read(JSON.stringify(said), "whole")).rejects.toMatchObject(error);
   });
 });
@@ -448,7 +465,9 @@ describe("the finish_reason", () => {
     Object.entries(REASONS).flatMap(([reason, all]) => all.map((said) => [said, reason] as const)),
   )("%s means %s, whole and in a stream", async (said, finish) => {
     const expected = { ...HELLO, finish };
-    expect(await read(data(text("Hello"), text("", said), "[DONE]"))).toEqual(expected);
+    const stream = data(text("Hello"), text("", said), "[DONE]");
+    expect(await read(stream)).toEqual(expected);
+    expect(await read(bytesOf(stream))).toEqual(expected);
     const whole = { choices: [{ message: { content: "Hello" }, finish_reason: said }] };
     expect(await read(JSON.stringify(whole), "whole")).toEqual(expected);
   });
@@ -465,11 +484,15 @@ describe("the finish_reason", () => {
     "insufficient_system_resource",
   ])("%s is a break", async (said) => {
     const error = { code: "STREAM_INTERRUPTED", message: expect.stringContaining(said) };
-    await expect(read(data(text("Hello", said), "[DONE]"))).rejects.toMatchObject(error);
+    const stream = data(text("Hello", said), "[DONE]");
+    await expect(read(stream)).rejects.toMatchObject(error);
+    await expect(read(bytesOf(stream))).rejects.toMatchObject(error);
   });
 });
 
 describe("a stream after its finish_reason", () => {
+  /** Far above COUNTS_AFTER_END_MS, for a loaded machine, and far below the limit for silence. */
+  const SOON_MS = 5000;
   const USAGE = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2 } };
 
   /** What comes of a connection that does this after its finish_reason. */
@@ -497,8 +520,10 @@ describe("a stream after its finish_reason", () => {
     ["stays open after [DONE]", data("[DONE]"), "stall"],
     ["reports an error", data({ error: { message: "no counts" } }), "stall"],
     ["sends what cannot be read", data('{"cho'), "stall"],
-  ] as const)("that %s is complete", async (_what, end, then) => {
+  ] as const)("that %s is complete, and soon", async (_what, end, then) => {
+    const since = performance.now();
     expect(await after(end, then)).toEqual(HELLO);
+    expect(performance.now() - since).toBeLessThan(SOON_MS);
   });
 
   it("keeps the counts and the text that still come", async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { clientOf } from "../fixtures.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
 import { type ChatBody, chatEngine, events, hello, json } from "./chat-engine.js";
 
+const FIELDS = ["stream_options", "stream", "max_tokens", "temperature", "top_p", "seed"];
 const SAMPLING = { temperature: 0.2, topP: 0.9, seed: 7 };
 
 /** How engines refuse a field by its name. */
@@ -78,33 +79,34 @@ const without = (name: string, refusal: object, status: number) => (body: ChatBo
   name in body ? json(refusal, status) : hello(body);
 
 describe.each(REFUSALS)("a field that is refused as by %s", (_engine, refusalOf, status) => {
-  it.each(["stream_options", "stream", "max_tokens", "temperature", "top_p", "seed"])(
-    "%s is left out, once, and from then on",
-    async (name) => {
-      const { url, chats } = await chatEngine(without(name, refusalOf(name), status));
-      const client = clientOf(url);
-      const first = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
-      expect(first).toMatchObject({ text: "Hello", attempts: 2 });
-      const warnings = first.warnings.join(" ");
-      expect(warnings).toContain(name === "stream" ? "did not stream" : `refuses ${name}`);
-      const second = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
-      expect(second).toMatchObject({ text: "Hello", attempts: 1 });
-      expect(chats).toHaveLength(3);
-      const others = Object.keys(chats[0] ?? {}).filter((each) => !each.startsWith("stream"));
-      expect(Object.keys(chats[1] ?? {})).toEqual(
-        expect.arrayContaining(others.filter((each) => each !== name)),
+  it.each(FIELDS)("%s is left out, once, and from then on", async (name) => {
+    const { url, chats } = await chatEngine(without(name, refusalOf(name), status));
+    const client = clientOf(url);
+    const first = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
+    expect(first).toMatchObject({ text: "Hello", attempts: 2 });
+    const warnings = first.warnings.join(" ");
+    expect(warnings).toContain(name === "stream" ? "did not stream" : `refuses ${name}`);
+    const second = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
+    expect(second).toMatchObject({ text: "Hello", attempts: 1 });
+    expect(chats).toHaveLength(3);
+    const others = Object.keys(chats[0] ?? {}).filter((each) => !each.startsWith("stream"));
+    expect(Object.keys(chats[1] ?? {})).toEqual(
+      expect.arrayContaining(others.filter((each) => each !== name)),
+    );
+  });
+
+  it.each(FIELDS.flatMap((name) => [false, true].map((isBytewise) => [name, isBytewise] as const)))(
+    "%s is left out, too, where it is refused in the stream (bytewise: %s)",
+    async (name, isBytewise) => {
+      const { url, chats } = await chatEngine((body) =>
+        name in body ? { ...events([refusalOf(name)].flat()[0]), isBytewise } : hello(body),
       );
+      const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", ...SAMPLING });
+      expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+      expect(chats).toHaveLength(2);
+      expect(chats[1]).not.toHaveProperty(name);
     },
   );
-
-  it("is left out, too, where it is refused in the stream", async () => {
-    const { url, chats } = await chatEngine((body) =>
-      "seed" in body ? events([refusalOf("seed")].flat()[0]) : hello(body),
-    );
-    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", seed: 7 });
-    expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
-    expect(chats).toHaveLength(2);
-  });
 });
 
 describe("a request", () => {
@@ -331,6 +333,25 @@ describe("an engine whose streams never begin", () => {
     expect(first.warnings).toEqual([expect.stringContaining("did not stream")]);
     expect(await client.complete({ prompt: "Hi", model: "m" })).toMatchObject({ attempts: 1 });
     expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, undefined]);
+  });
+
+  it("is asked in one piece where it is Foundry Local 0.5, too", async () => {
+    const simulator = await simulate({
+      dialect: "S",
+      models: [{ id: "talker-generic-cpu:1", alias: "talker", script: { text: "Hello" } }],
+    });
+    simulator.addFault({ kind: "hang", on: { path: "/v1/chat/completions" }, times: 1 });
+    const client = clientOf(simulator.url, { stallTimeoutMs: 1000 });
+    const first = await client.complete({ prompt: "Hi", model: "talker" });
+    expect(first).toMatchObject({ status: "completed", text: "Hello", attempts: 2 });
+    expect(first.warnings).toEqual([expect.stringContaining("did not stream")]);
+    expect(await client.complete({ prompt: "Hi", model: "talker" })).toMatchObject({ attempts: 1 });
+    const chats = askedOf(simulator, "/v1/chat/completions").map(({ body }) => body);
+    expect(chats).toEqual([
+      expect.objectContaining({ stream: true }),
+      expect.not.objectContaining({ stream: true }),
+      expect.not.objectContaining({ stream: true }),
+    ]);
   });
 
   it("is slow where it gives nothing in one piece either, and streams the next time", async () => {
