@@ -74,7 +74,7 @@ const KINDS = {
 } as const;
 
 export const signalOption = { signal: signal.optional() };
-export const callFields = { ...signalOption, onStatus: listener.optional() };
+const callFields = { ...signalOption, onStatus: listener.optional() };
 
 export const callOptions = optionsOf(callFields);
 export const streamOptions = optionsOf({ ...callFields, id: z.string("a string").optional() });

@@ -1,4 +1,4 @@
-import { cancelledError, FoundryError } from "../lib/index.js";
+import { cancelledError, FoundryError, isCancellation } from "../lib/index.js";
 import type { Exchange } from "./exchange.js";
 
 /** As much of an error's body as is of use to anybody. */
@@ -74,7 +74,7 @@ export async function readFailureBody(exchange: Exchange, onChunk: () => void): 
       if (bytes >= FAILURE_BYTES) break;
     }
   } catch (thrown) {
-    if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
+    if (thrown instanceof FoundryError && isCancellation(thrown)) {
       throw thrown;
     }
   }

@@ -15,7 +15,7 @@ const DATA = "data:";
  * whole JSON without the blank line after it, JSON without `data:` (a whole answer, NDJSON, an error),
  * and the field `error:` of llama.cpp. Line ends are LF by now.
  */
-export class EventParser {
+class EventParser {
   /** The events so far. The caller takes them out. */
   readonly arrived: StreamEvent[] = [];
   isTooLarge = false;

@@ -7,7 +7,13 @@ import {
   DelegateBackoff,
   handleWhenResult,
 } from "cockatiel";
-import { FoundryError, formatDuration, SEARCHED_OF_MESSAGE, toFoundryError } from "../lib/index.js";
+import {
+  FoundryError,
+  formatDuration,
+  isCancellation,
+  SEARCHED_OF_MESSAGE,
+  toFoundryError,
+} from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-words.js";
 import { isOwnShortage, isRefused } from "./failure.js";
@@ -253,7 +259,7 @@ export class Circuit {
       return { exchange, failure: head === null ? null : gatewayFailure(head.status) };
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      if (error.code !== "CANCELLED" && error.code !== "CLIENT_CLOSED") {
+      if (!isCancellation(error)) {
         return { exchange, failure: isUnreachable(error) ? error : null };
       }
       // To cockatiel an error it does not handle is neutral while closed, but closes a half-open

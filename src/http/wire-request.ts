@@ -114,7 +114,7 @@ function notJson(cause: unknown): FoundryError {
 }
 
 /** Bytes of the request line and all headers as undici writes them, the empty line included. */
-export function headBytes(host: string, { method, path, headers, body }: WireRequest): number {
+function headBytes(host: string, { method, path, headers, body }: WireRequest): number {
   const lines = [
     `${method} ${path} HTTP/1.1`,
     `host: ${host}`,

@@ -1,4 +1,10 @@
-import { cancelledError, FoundryError, MOST_MODELS_REMEMBERED, onAbort } from "../lib/index.js";
+import {
+  cancelledError,
+  FoundryError,
+  formatWait,
+  MOST_MODELS_REMEMBERED,
+  onAbort,
+} from "../lib/index.js";
 
 /** A completion that asks for a place. */
 export interface Waiter {
@@ -166,8 +172,7 @@ export class Queue {
   #full({ durations, holders }: Lane): FoundryError {
     const heldMs = [...holders].map(({ since }) => this.#now() - since);
     const retryAfterMs = durations.until(1, heldMs);
-    const when =
-      retryAfterMs === null ? "in a while" : `in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s`;
+    const when = retryAfterMs === null ? "in a while" : `in ${formatWait(retryAfterMs)}`;
     return new FoundryError("QUEUE_FULL", `The queue is full (${this.#limit} waiting).`, {
       action: `Try again ${when}, or wait for one that runs with \`completions.wait\`.`,
       retryable: true,

@@ -176,6 +176,10 @@ export class FoundryError extends Error {
 }
 
 /** What a caller's abort becomes, wherever it is noticed. */
+/** Whether a call was ended from outside: by its caller, or with the client. */
+export const isCancellation = ({ code }: FoundryError): boolean =>
+  code === "CANCELLED" || code === "CLIENT_CLOSED";
+
 export function cancelledError(): FoundryError {
   return new FoundryError("CANCELLED", "The call was cancelled.", {
     action: "Nothing to do. The device may still be busy with it for a while.",

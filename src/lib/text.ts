@@ -88,6 +88,14 @@ export const formatDuration = (ms: number): string =>
   ms < 1000 ? `${Math.ceil(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
 
 /**
+ * How long to wait, in whole seconds.
+ *
+ * @example
+ * formatWait(1200); // "2 s"
+ */
+export const formatWait = (ms: number): string => `${Math.max(1, Math.ceil(ms / 1000))} s`;
+
+/**
  * A size in MB (1024 KB) for people.
  *
  * @example

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { FoundryClient } from "../jobs/index.js";
-import { type FoundryError, LONGEST_ERROR, truncate } from "../lib/index.js";
+import { type FoundryError, formatWait, LONGEST_ERROR, truncate } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
 import type { CallPolicy } from "./call-policy.js";
 import { hostArguments } from "./host-arguments.js";
@@ -116,5 +116,5 @@ export const briefFailure = (error: FoundryError): string =>
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";
   if (retryAfterMs === null) return "The same call may succeed later.";
-  return `The same call may succeed in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+  return `The same call may succeed in ${formatWait(retryAfterMs)}.`;
 }

@@ -3,6 +3,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { describe, expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { environmentWith, MAIN } from "./executable.js";
+import { expectStopsWhatIsCancelled } from "./sdk2.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
 import { WireHost } from "./wire-host.js";
 
@@ -67,21 +68,7 @@ describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
 
   test("stops a completion that it cancels", async () => {
     const client = await connected(mode);
-    const stop = new AbortController();
-    const call = client.callTool(complete({ ...SLOW, max_tokens: 2000 }), {
-      signal: stop.signal,
-      onprogress: () => stop.abort("the user pressed stop"),
-    });
-    await expect(call).rejects.toThrow();
-    await expect
-      .poll(async () => {
-        const { structuredContent } = await client.callTool({
-          name: "health_check",
-          arguments: {},
-        });
-        return Object(structuredContent).totals;
-      })
-      .toMatchObject({ cancelled: 1 });
+    await expectStopsWhatIsCancelled(client);
   });
 });
 

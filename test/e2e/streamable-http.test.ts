@@ -8,6 +8,7 @@ import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { run, type Settings } from "./executable.js";
 import { httpServer } from "./http-server.js";
+import { expectStopsWhatIsCancelled } from "./sdk2.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
 const INFO = { name: "e2e", version: "1" };
@@ -52,21 +53,7 @@ describe.each<[Mode, string]>([
   test("stops a completion that it cancels", async () => {
     const { url } = await served();
     const client = await connected(url, mode);
-    const stop = new AbortController();
-    const call = client.callTool(complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 5000 }), {
-      signal: stop.signal,
-      onprogress: () => stop.abort("the user pressed stop"),
-    });
-    await expect(call).rejects.toThrow();
-    await expect
-      .poll(async () => {
-        const { structuredContent } = await client.callTool({
-          name: "health_check",
-          arguments: {},
-        });
-        return Object(structuredContent).totals;
-      })
-      .toMatchObject({ cancelled: 1 });
+    await expectStopsWhatIsCancelled(client);
   });
 });
 

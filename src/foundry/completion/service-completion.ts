@@ -1,6 +1,7 @@
 import {
   endedError,
   type FoundryError,
+  isCancellation,
   type JoinedSignal,
   joinedSignal,
   toFoundryError,
@@ -253,7 +254,7 @@ export class ServiceCompletion {
   }
 
   #statusAfter(error: FoundryError): CompletionStatus {
-    if (error.code === "CANCELLED" || error.code === "CLIENT_CLOSED") return "cancelled";
+    if (isCancellation(error)) return "cancelled";
     if (this.#connection === null) return "failed";
     // A time limit after sending is not retried from here, so the device may still be at it: interrupted, not failed.
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";

@@ -8,7 +8,7 @@ import type { ChatMessage, ChatRequest } from "./dialect.js";
  */
 
 /** What an engine may refuse of a request: an optional field, or the role `system`. */
-export const REFUSABLE = [
+const REFUSABLE = [
   "stream_options",
   "stream",
   "max_tokens",

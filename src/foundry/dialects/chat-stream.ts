@@ -8,6 +8,7 @@ import {
 import {
   COUNTS_AFTER_END_MS,
   FoundryError,
+  isCancellation,
   MOST_MODELS_REMEMBERED,
   RecentMap,
   toFoundryError,
@@ -316,7 +317,7 @@ class EventIterator {
     try {
       return await Promise.race([this.#next(), timeUp]);
     } catch (thrown) {
-      if (thrown instanceof FoundryError && /^(?:CANCELLED|CLIENT_CLOSED)$/.test(thrown.code)) {
+      if (thrown instanceof FoundryError && isCancellation(thrown)) {
         throw thrown;
       }
       return null;

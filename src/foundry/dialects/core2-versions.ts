@@ -22,7 +22,7 @@ export interface Core2Version {
   readonly contextLimit: "max_length" | "context_length";
 }
 
-export const CORE_2_0: Core2Version = {
+const CORE_2_0: Core2Version = {
   version: "2.0",
   hasLocalFamily: false,
   stopsOnDisconnect: false,

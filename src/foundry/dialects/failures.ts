@@ -10,6 +10,7 @@ import {
 import {
   FoundryError,
   type FoundryErrorOptions,
+  formatWait,
   SEARCHED_OF_BODY,
   SEARCHED_OF_MESSAGE,
   truncate,
@@ -224,7 +225,7 @@ function byStatus(
         action:
           retryAfterMs === undefined
             ? "Try again in a while."
-            : `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`,
+            : `Try again in ${formatWait(retryAfterMs)}.`,
         retryable: true,
       },
     );

@@ -4,7 +4,7 @@ import {
   redirectTarget,
   retryAfterMsOf,
 } from "../../http/index.js";
-import { FoundryError } from "../../lib/index.js";
+import { FoundryError, formatWait } from "../../lib/index.js";
 import { kindOf } from "./answers.js";
 import { NO_DATABASE, saidBy } from "./failure-rules.js";
 import { unauthorized } from "./unauthorized.js";
@@ -30,9 +30,7 @@ export function notFoundry(
   const retryAfterMs = models.retryAfterMs ?? retryAfterMsOf(headers);
   const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
   const tryAgain = (other: string): string =>
-    retryAfterMs === null
-      ? other
-      : `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+    retryAfterMs === null ? other : `Try again in ${formatWait(retryAfterMs)}.`;
   const words = wordsOf(secrets.hide(models.body));
   if (status === 401 || status === 403 || NO_DATABASE.test(models.body.slice(0, 2000))) {
     return unauthorized(

@@ -4,6 +4,7 @@ import {
   cancelledError,
   FoundryError,
   formatDuration,
+  isCancellation,
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
@@ -169,9 +170,6 @@ const detailOf = (detail: string | null) => (detail === null ? {} : { detail });
 
 const stalledFor = (ms: number): string =>
   `The download made no progress for ${formatDuration(ms)}.`;
-
-const isCancellation = ({ code }: FoundryError): boolean =>
-  code === "CANCELLED" || code === "CLIENT_CLOSED";
 
 /** A failed check proves nothing, but a cancellation is passed on. */
 function falseUnlessCancelled(thrown: unknown): false {

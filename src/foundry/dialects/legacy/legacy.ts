@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { HttpTransport } from "../../../http/index.js";
 import {
   FoundryError,
+  isCancellation,
   MAX_LIST_BYTES,
   MAX_STATUS_BYTES,
   toFoundryError,
@@ -55,8 +56,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       const answer = await get("/v1/models", { ...call, limits: { wholeMs }, retry: false }, OTHER);
       return extrasListSchema.safeParse(jsonOf(answer)).data ?? [];
     } catch (thrown) {
-      const { code } = toFoundryError(thrown);
-      if (code === "CANCELLED" || code === "CLIENT_CLOSED") throw thrown;
+      if (isCancellation(toFoundryError(thrown))) throw thrown;
       return [];
     }
   };
@@ -117,8 +117,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
         await get(path, { ...call, retry: false }, about("load", model), MAX_STATUS_BYTES);
         return status;
       } catch (thrown) {
-        const { code } = toFoundryError(thrown);
-        if (code === "CANCELLED" || code === "CLIENT_CLOSED") throw thrown;
+        if (isCancellation(toFoundryError(thrown))) throw thrown;
         if (await isLoadedAnyway(model, call)) return status;
         throw thrown;
       }
