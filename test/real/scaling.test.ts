@@ -144,18 +144,22 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
     }
   });
 
-  test("a model that one machine unloaded is an error that names it, or an answer", async () => {
-    const { first } = machines;
-    const alone = await Host.start({ FOUNDRY_ENDPOINT: first.url });
-    await alone.call("unload_model", { model: first.models.ends.id });
-    const answers = await answersOf(host, "phi-4-mini", 6);
-    await alone.call("load_model", { model: first.models.ends.id });
+  test("a model that the chosen machine unloaded is an error that names it", async () => {
+    const { second } = machines;
+    const alone = await Host.start({ FOUNDRY_ENDPOINT: second.url });
+    const model = second.models.ends.id;
+    const unload = await alone.call("unload_model", { model });
+    // The group of this machine alone, which has no fallback.
+    const call = { prompt: "Say something.", model: "phi-4-mini-second", join: false };
+    const refused = await host.complete(call);
+    const load = await alone.call("load_model", { model });
     await alone.close();
 
-    for (const answer of answers) {
-      if (answer.isError) expect(answer.code).toBe("MODEL_NOT_LOADED");
-      else expect(answer).toMatchObject(ANSWERED);
-    }
+    expect(unload).toMatchObject({ isError: false, result: { status: "unloaded" } });
+    expect(refused).toMatchObject({ isError: true, code: "MODEL_NOT_LOADED" });
+    expect(refused.text).toContain("phi-4-mini-second is not loaded");
+    expect(load).toMatchObject({ isError: false, result: { status: "loaded" } });
+    expect(await host.complete(call)).toMatchObject(ANSWERED);
   });
 
   test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
