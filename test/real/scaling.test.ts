@@ -36,12 +36,14 @@ function skipped(title: string, reason: string): void {
 /**
  * Two long answers at once, so one on each core; then the first core dies. One answer comes to its
  * end, the other is an error with the text that came: half a text is never called whole.
+ *
+ * @returns the id of the request in that error.
  */
 async function killedInTheMiddle(
   options: FoundryClientOptions,
   model: string,
   { first }: Machines,
-): Promise<void> {
+): Promise<string> {
   const client = new FoundryClient(options);
   try {
     const one = client.streamComplete({ ...LONG, model });
@@ -56,10 +58,17 @@ async function killedInTheMiddle(
     expect(whole?.completion).toMatchObject({ status: "completed", finishReason: "length" });
     expect(broken?.completion).toMatchObject({ status: "interrupted" });
     expect(broken?.completion.text).toMatch(/^The/);
-    expect(broken?.words).toContain("Id of the request in the service's log");
+    return idIn(broken?.words);
   } finally {
     await client.close();
   }
+}
+
+/** The id of the request that an error gives. */
+function idIn(words = ""): string {
+  const [, id] = /Id of the request in the service's log: (\S+)/.exec(words) ?? [];
+  if (id === undefined) throw new Error(`No id of a request in: ${words}`);
+  return id;
 }
 
 async function firstText(stream: CompletionStream): Promise<void> {
@@ -190,7 +199,7 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
     await kill(machines.second);
     const answer = await host.complete({ prompt: "Say something.", model: "phi-4-mini" });
     expect(answer.isError).toBe(true);
-    expect(answer.text).toContain("Id of the request in the service's log");
+    expect(idIn(answer.text)).toMatch(/^[0-9a-f-]{36}$/);
   });
 }
 
@@ -236,6 +245,8 @@ function describeHaproxy(command: string, machines: Machines): void {
     await child?.stop();
   });
 
+  const logOf = (id: string) => child.lines.filter((line) => line.includes(id));
+
   test("it is an OpenAI-compatible engine, so nothing is loaded through it", async () => {
     const { result } = await host.call("health_check");
     expect(result).toMatchObject({ status: "healthy", dialect: "openai" });
@@ -264,7 +275,9 @@ function describeHaproxy(command: string, machines: Machines): void {
   });
 
   test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
-    await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
+    const id = await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
+    // The machine closed the connection (S) while it sent its answer (D).
+    await expect.poll(() => logOf(id)).toEqual([`${id} {} first 200 SD`]);
   });
 
   test("after that, each call is answered by the one that is left", async () => {
@@ -279,6 +292,8 @@ function describeHaproxy(command: string, machines: Machines): void {
     expect(answer.isError).toBe(true);
     expect(answer.code).toMatch(/^SERVICE_/);
     expect(answer.text).toContain("503");
+    const id = idIn(answer.text);
+    await expect.poll(() => logOf(id)).toEqual([expect.stringContaining(" 503 ")]);
   });
 }
 
