@@ -179,17 +179,22 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     expect(answer.text).toContain("Hello from behind a router.");
   });
 
+  // Without a database, it answers a wrong key with 400 and no key with 500.
   test.for([
-    ["a wrong key", { FOUNDRY_API_KEY: "sk-wrong-key-of-a-test" }],
-    ["no key", {}],
-  ] as const)("%s is one clear error, without the key", async ([_what, settings]) => {
+    [
+      "a wrong key",
+      { FOUNDRY_API_KEY: "sk-wrong-key-of-a-test" },
+      "UNAUTHORIZED",
+      "No connected db",
+    ],
+    ["no key", {}, "SERVICE_ERROR", "HTTP 500"],
+  ] as const)("%s is one clear error, without the key", async ([_what, settings, code, words]) => {
     const stranger = await Host.start({ FOUNDRY_ENDPOINT: url, ...settings });
     try {
       const answer = await stranger.complete({ prompt: "Hi", model: "talker" });
-      expect(answer.isError).toBe(true);
+      expect(answer).toMatchObject({ isError: true, code });
+      expect(answer.text).toContain(words);
       expect(answer.text).not.toContain("sk-wrong-key-of-a-test");
-      // Without a database, it answers a wrong key with 400 and no key with 500.
-      if ("FOUNDRY_API_KEY" in settings) expect(answer.code).toBe("UNAUTHORIZED");
     } finally {
       await stranger.close();
     }
