@@ -16,6 +16,8 @@ export interface Child {
   readonly pid: number;
   /** The first line of its standard output, which says that it is ready; empty with `isReady`. */
   readonly firstLine: string;
+  /** The lines of its standard output so far. */
+  readonly lines: readonly string[];
   /** Settles when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
@@ -57,9 +59,15 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     await removeFolder(folder);
   };
   const tooLate = setTimeout(() => child.kill("SIGKILL"), startSeconds * 1_000);
+  const lines: string[] = [];
   const line = new Promise<string>((resolve) => {
-    if (child.stdout !== null) createInterface({ input: child.stdout }).once("line", resolve);
-    void options.isReady?.().then(() => resolve(""));
+    const { isReady } = options;
+    if (isReady !== undefined) void isReady().then(() => resolve(""));
+    if (child.stdout === null) return;
+    createInterface({ input: child.stdout }).on("line", (text) => {
+      lines.push(text);
+      if (isReady === undefined) resolve(text);
+    });
   });
   const firstLine = await Promise.race([line, ended.then(() => undefined)]);
   clearTimeout(tooLate);
@@ -68,7 +76,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     await stop();
     throw new Error(`${name} did not start. It wrote:\n${text.slice(-2_000)}`);
   }
-  return { pid: child.pid, firstLine, ended, stop };
+  return { pid: child.pid, firstLine, lines, ended, stop };
 }
 
 /** Nothing of the user's is read or written, and nothing but loopback is called. */

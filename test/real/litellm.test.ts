@@ -7,10 +7,13 @@ import { CannotRunHere, findPython } from "./python.js";
 const TEXT = "Hello from behind a router.";
 const THOUGHT = "Two and two make four.";
 
+const GROUPS = ["talker", "slow", "thinker", "small", "failing", "unknown"];
+
 const upstream = await startSimulator({
   dialect: "openai",
   models: [
     { id: "talker:1", script: { text: TEXT } },
+    { id: "slow:1", tokensPerSecond: 5, script: { text: TEXT } },
     {
       id: "thinker:1",
       reasoningMarkers: { start: "<think>", end: "</think>" },
@@ -25,7 +28,7 @@ afterAll(() => upstream.close());
 const nowhere = await closedPort();
 const CONFIG = JSON.stringify({
   model_list: [
-    ...["talker", "thinker", "small", "failing", "unknown"].map((model) => group(model, model)),
+    ...GROUPS.map((model) => group(model, model)),
     { ...group("limited", "talker", { rpm: 1 }) },
     group("down", "talker", { api_base: `${nowhere}/v1` }),
   ],
@@ -88,24 +91,25 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
 
   test("lists its groups as models", async () => {
     const { result } = await host.call("list_models", { limit: 100 });
-    expect(result["models"]).toMatchObject([
-      ...["talker", "thinker", "small", "failing", "unknown", "limited", "down"].map((id) => ({
-        id,
-      })),
-    ]);
+    expect(result["models"]).toMatchObject([...GROUPS, "limited", "down"].map((id) => ({ id })));
   });
 
   test("streams a completion to its end, with counts", async () => {
     const pieces: string[] = [];
     const answer = await host.complete(
-      { prompt: "Say something.", model: "talker" },
-      { onProgress: ({ message }) => pieces.push(message) },
+      { prompt: "Say something.", model: "slow" },
+      {
+        // A whole number marks new text of the model.
+        onProgress: ({ progress, message }) => Number.isInteger(progress) && pieces.push(message),
+      },
     );
     expect(answer).toMatchObject({
       isError: false,
       result: { status: "completed", text: TEXT, finish_reason: "stop", attempts: 1 },
     });
-    expect(answer.result["usage"]).toMatchObject({ output_tokens: expect.any(Number) });
+    expect(answer.result["usage"]).toMatchObject({ output_tokens: 6, estimated: false });
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(pieces.join("")).toBe(TEXT);
   });
 
   test("hands on what a model thought", async () => {
@@ -175,17 +179,22 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     expect(answer.text).toContain("Hello from behind a router.");
   });
 
+  // Without a database, it answers a wrong key with 400 and no key with 500.
   test.for([
-    ["a wrong key", { FOUNDRY_API_KEY: "sk-wrong-key-of-a-test" }],
-    ["no key", {}],
-  ] as const)("%s is one clear error, without the key", async ([_what, settings]) => {
+    [
+      "a wrong key",
+      { FOUNDRY_API_KEY: "sk-wrong-key-of-a-test" },
+      "UNAUTHORIZED",
+      "No connected db",
+    ],
+    ["no key", {}, "SERVICE_ERROR", "HTTP 500"],
+  ] as const)("%s is one clear error, without the key", async ([_what, settings, code, words]) => {
     const stranger = await Host.start({ FOUNDRY_ENDPOINT: url, ...settings });
     try {
       const answer = await stranger.complete({ prompt: "Hi", model: "talker" });
-      expect(answer.isError).toBe(true);
+      expect(answer).toMatchObject({ isError: true, code });
+      expect(answer.text).toContain(words);
       expect(answer.text).not.toContain("sk-wrong-key-of-a-test");
-      // Without a database, it answers a wrong key with 400 and no key with 500.
-      if ("FOUNDRY_API_KEY" in settings) expect(answer.code).toBe("UNAUTHORIZED");
     } finally {
       await stranger.close();
     }

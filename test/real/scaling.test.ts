@@ -36,12 +36,14 @@ function skipped(title: string, reason: string): void {
 /**
  * Two long answers at once, so one on each core; then the first core dies. One answer comes to its
  * end, the other is an error with the text that came: half a text is never called whole.
+ *
+ * @returns the id of the request in that error.
  */
 async function killedInTheMiddle(
   options: FoundryClientOptions,
   model: string,
   { first }: Machines,
-): Promise<void> {
+): Promise<string> {
   const client = new FoundryClient(options);
   try {
     const one = client.streamComplete({ ...LONG, model });
@@ -56,10 +58,17 @@ async function killedInTheMiddle(
     expect(whole?.completion).toMatchObject({ status: "completed", finishReason: "length" });
     expect(broken?.completion).toMatchObject({ status: "interrupted" });
     expect(broken?.completion.text).toMatch(/^The/);
-    expect(broken?.words).toContain("Id of the request in the service's log");
+    return idIn(broken?.words);
   } finally {
     await client.close();
   }
+}
+
+/** The id of the request that an error gives. */
+function idIn(words = ""): string {
+  const [, id] = /Id of the request in the service's log: (\S+)/.exec(words) ?? [];
+  if (id === undefined) throw new Error(`No id of a request in: ${words}`);
+  return id;
 }
 
 async function firstText(stream: CompletionStream): Promise<void> {
@@ -138,24 +147,39 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
     }
   });
 
-  test("above the limit of a machine, the fallback gives the answer", async () => {
+  test("above the limit of a machine, the fallback gives the answer at once", async () => {
+    const served = await headersOf(
+      url,
+      "phi-4-mini-first",
+      "x-litellm-model-api-base",
+      LITELLM_KEY,
+    );
+    expect(served).toEqual(new Set([`${machines.first.url}/v1`, `${machines.second.url}/v1`]));
+
+    const startedAt = performance.now();
     for (const answer of await answersOf(host, "phi-4-mini-first", 3)) {
       expect(answer).toMatchObject(ANSWERED);
     }
+    // After a 429, LiteLLM by default waits up to a minute.
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
-  test("a model that one machine unloaded is an error that names it, or an answer", async () => {
-    const { first } = machines;
-    const alone = await Host.start({ FOUNDRY_ENDPOINT: first.url });
-    await alone.call("unload_model", { model: first.models.ends.id });
-    const answers = await answersOf(host, "phi-4-mini", 6);
-    await alone.call("load_model", { model: first.models.ends.id });
+  test("a model that the chosen machine unloaded is an error that names it", async () => {
+    const { second } = machines;
+    const alone = await Host.start({ FOUNDRY_ENDPOINT: second.url });
+    const model = second.models.ends.id;
+    const unload = await alone.call("unload_model", { model });
+    // The group of this machine alone, which has no fallback.
+    const call = { prompt: "Say something.", model: "phi-4-mini-second", join: false };
+    const refused = await host.complete(call);
+    const load = await alone.call("load_model", { model });
     await alone.close();
 
-    for (const answer of answers) {
-      if (answer.isError) expect(answer.code).toBe("MODEL_NOT_LOADED");
-      else expect(answer).toMatchObject(ANSWERED);
-    }
+    expect(unload).toMatchObject({ isError: false, result: { status: "unloaded" } });
+    expect(refused).toMatchObject({ isError: true, code: "MODEL_NOT_LOADED" });
+    expect(refused.text).toContain("phi-4-mini-second is not loaded");
+    expect(load).toMatchObject({ isError: false, result: { status: "loaded" } });
+    expect(await host.complete(call)).toMatchObject(ANSWERED);
   });
 
   test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
@@ -174,8 +198,9 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
   test("without any machine, a call is one clear error", async () => {
     await kill(machines.second);
     const answer = await host.complete({ prompt: "Say something.", model: "phi-4-mini" });
-    expect(answer.isError).toBe(true);
-    expect(answer.text).toContain("Id of the request in the service's log");
+    expect(answer).toMatchObject({ isError: true, code: "SERVICE_BUSY" });
+    expect(answer.result["attempts"]).toBeLessThanOrEqual(4);
+    expect(idIn(answer.text)).toMatch(/^[0-9a-f-]{36}$/);
   });
 }
 
@@ -221,6 +246,8 @@ function describeHaproxy(command: string, machines: Machines): void {
     await child?.stop();
   });
 
+  const logOf = (id: string) => child.lines.filter((line) => line.includes(id));
+
   test("it is an OpenAI-compatible engine, so nothing is loaded through it", async () => {
     const { result } = await host.call("health_check");
     expect(result).toMatchObject({ status: "healthy", dialect: "openai" });
@@ -249,7 +276,9 @@ function describeHaproxy(command: string, machines: Machines): void {
   });
 
   test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
-    await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
+    const id = await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
+    // The machine closed the connection (S) while it sent its answer (D).
+    await expect.poll(() => logOf(id)).toEqual([`${id} {} first 200 SD`]);
   });
 
   test("after that, each call is answered by the one that is left", async () => {
@@ -261,9 +290,11 @@ function describeHaproxy(command: string, machines: Machines): void {
   test("without any machine, a call is one clear error", async () => {
     await kill(second);
     const answer = await host.complete({ prompt: "Hi", model: first.models.ends.id });
-    expect(answer.isError).toBe(true);
-    expect(answer.code).toMatch(/^SERVICE_/);
+    expect(answer).toMatchObject({ isError: true, code: "SERVICE_BUSY" });
+    expect(answer.result["attempts"]).toBeLessThanOrEqual(4);
     expect(answer.text).toContain("503");
+    const id = idIn(answer.text);
+    await expect.poll(() => logOf(id)).toEqual([expect.stringContaining(" 503 ")]);
   });
 }
 

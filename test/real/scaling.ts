@@ -75,11 +75,12 @@ export async function headersOf(
   url: string,
   model: string,
   header: string,
+  key = "none",
 ): Promise<ReadonlySet<string | null>> {
   const messages = [{ role: "user", content: "Say something." }];
   const request = {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
     body: JSON.stringify({ model, messages, max_tokens: 60 }),
   };
   const answers = await Promise.all(
