@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { LONGEST_MODEL_NAME } from "../../lib/index.js";
 import type { ChatMessage } from "../dialects/index.js";
 import type { CompletionRequest } from "./completion.js";
 
@@ -43,10 +42,7 @@ export const completionFields = {
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" }),
   system: nonEmptyText("a string that is not blank"),
-  model: nonEmptyText("an alias, a name or an id").max(
-    LONGEST_MODEL_NAME,
-    `at most ${LONGEST_MODEL_NAME} characters`,
-  ),
+  model: nonEmptyText("an alias, a name or an id"),
   temperature: numberFrom(0, 2),
   stop: z
     .array(stopString, { error: "a list of strings" })

@@ -1,5 +1,11 @@
 import leven from "leven";
-import { FoundryError, LETTERS_COMPARED, MOST_NAMES_COMPARED, truncate } from "../../lib/index.js";
+import {
+  FoundryError,
+  LETTERS_COMPARED,
+  LONGEST_MODEL_NAME,
+  MOST_NAMES_COMPARED,
+  truncate,
+} from "../../lib/index.js";
 import {
   canChat,
   type Device,
@@ -43,8 +49,17 @@ export function findModel(typed: string, models: readonly KnownModel[]): KnownMo
   return readiest(matchesOf(typed, models));
 }
 
-/** A model of which a service lists nothing, by the name that the caller gave. */
+/**
+ * A model of which a service lists nothing, by the name that the caller gave.
+ *
+ * @throws FoundryError `MODEL_NOT_FOUND` for what is too long to be a name.
+ */
 export function unlistedModel(id: string): KnownModel {
+  if (id.length > LONGEST_MODEL_NAME) {
+    throw new FoundryError("MODEL_NOT_FOUND", `There is no model "${shown(id)}".`, {
+      action: `The name of a model has at most ${LONGEST_MODEL_NAME} characters.`,
+    });
+  }
   const { name, version, device, executionProvider } = parseModelId(id);
   return {
     id,

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { findModel, nearestNames, resolveModel } from "../../../src/foundry/models/resolve.js";
+import {
+  findModel,
+  nearestNames,
+  resolveModel,
+  unlistedModel,
+} from "../../../src/foundry/models/resolve.js";
 import { knownModel } from "./known-model.js";
 
 const variants = [
@@ -210,6 +215,15 @@ describe("resolveModel", () => {
 describe("findModel", () => {
   it("gives undefined for a name that is absent", () => {
     expect(findModel("phi-5", variants)).toBeUndefined();
+  });
+});
+
+describe("unlistedModel", () => {
+  it("refuses a text that is too long to be a name", () => {
+    expect(unlistedModel("x".repeat(300)).id).toHaveLength(300);
+    expect(() => unlistedModel("x".repeat(301))).toThrow(
+      expect.objectContaining({ code: "MODEL_NOT_FOUND" }),
+    );
   });
 });
 
