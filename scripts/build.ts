@@ -9,6 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { TOOL_LISTINGS } from "../src/mcp/listings.js";
+import { SKILL } from "../src/mcp/skill.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
@@ -25,12 +26,15 @@ const withServer: Plugin = {
   },
 };
 
-/** Makes the JSON Schemas of the tools now, so that a starting server need not. */
-const withToolListings: Plugin = {
-  name: "with-tool-listings",
+/** Makes the JSON Schemas of the tools and the digest of the skill now, so that the server need not. */
+const withConstants: Plugin = {
+  name: "with-constants",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]src[\\/]mcp[\\/]listings\.ts$/ }, () => ({
       contents: `export const TOOL_LISTINGS = ${JSON.stringify(TOOL_LISTINGS)};`,
+    }));
+    onLoad({ filter: /[\\/]src[\\/]mcp[\\/]skill\.ts$/ }, () => ({
+      contents: `export const SKILL = ${JSON.stringify(SKILL)};`,
     }));
   },
 };
@@ -103,7 +107,7 @@ const withLateModules: Plugin = {
 const server = await build({
   ...options,
   entryPoints: { serve: "src/commands/serve.ts" },
-  plugins: [withLateModules, withToolListings, withoutUnusedParts],
+  plugins: [withLateModules, withConstants, withoutUnusedParts],
 });
 const all = await build({
   ...options,
@@ -113,7 +117,7 @@ const all = await build({
     simulator: "packages/simulator/src/index.ts",
     ...Object.fromEntries([...lateModules].map(([name, path]) => [`chunks/${name}`, path])),
   },
-  plugins: [withServer, withToolListings, withoutUnusedParts],
+  plugins: [withServer, withConstants, withoutUnusedParts],
   // Code that the executable, the library and the simulator share is written once, into chunks.
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",

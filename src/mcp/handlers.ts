@@ -1,6 +1,8 @@
+import { argumentCompletion } from "./argument-completion.js";
 import { guardedClock } from "./progress-reporter.js";
 import type { Backend, Handlers } from "./request-handler.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
+import { skillHandlers } from "./skills.js";
 import { callHandler } from "./tool-registry.js";
 import { TOOLS } from "./tools/index.js";
 
@@ -16,6 +18,8 @@ export function createHandlers(backend: Backend, { caller, ...options }: Handler
   return {
     methods: {
       ...resources.methods,
+      ...skillHandlers,
+      "completion/complete": argumentCompletion(backend.client),
       "tools/call": callHandler(TOOLS, { ...backend, clock, caller }),
     },
     close: resources.close,

@@ -20,6 +20,9 @@ export const LAZY_METHODS = [
   "resources/read",
   "resources/subscribe",
   "resources/unsubscribe",
+  "completion/complete",
+  "skills/list",
+  "skills/get",
 ] as const;
 type LazyMethod = (typeof LAZY_METHODS)[number];
 

@@ -9,8 +9,11 @@ import {
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
+import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
+import { assertFirstPage } from "./paging.js";
+import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
 import { type Backend, LAZY_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
@@ -49,13 +52,26 @@ export function createServer({
   caller,
 }: ServerParts): Server {
   const server = new GuardedServer(
-    { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
     {
-      capabilities: { tools: {}, resources: { subscribe: true } },
+      name: "foundry-local-mcp",
+      title: "Foundry Local",
+      description: "Language models on this machine, through Microsoft Foundry Local",
+      version: VERSION,
+      icons: [ICON],
+    },
+    {
+      capabilities: {
+        tools: {},
+        resources: { subscribe: true },
+        prompts: {},
+        completions: {},
+        extensions: { "io.modelcontextprotocol/skills": {} },
+      },
       instructions: INSTRUCTIONS,
       cacheHints: {
         "tools/list": FIXED,
         "resources/templates/list": FIXED,
+        "prompts/list": FIXED,
         "server/discover": FIXED,
       },
     },
@@ -77,11 +93,17 @@ export function createServer({
       return answer;
     });
   }
-  server.setRequestHandler("tools/list", () => {
+  server.setRequestHandler("tools/list", ({ params }) => {
+    assertFirstPage(params);
     // A failure to load is the answer to the first call.
     setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
     return { tools: TOOL_LISTINGS };
   });
+  server.setRequestHandler("prompts/list", ({ params }) => {
+    assertFirstPage(params);
+    return { prompts: PROMPT_LISTINGS };
+  });
+  server.setRequestHandler("prompts/get", ANY_PARAMS, (params) => getPrompt(params));
   const { onclose } = server;
   server.onclose = () => {
     onclose?.();

@@ -78,8 +78,12 @@ export function listingOf(tool: Tool): ToolListing {
     inputSchema: jsonSchemaOf(tool.arguments),
     outputSchema: jsonSchemaOf(tool.result),
     annotations: annotationsOf(tool.effect),
+    ...(QUOTING_TOOLS.has(tool.name) && { _meta: LONG_RESULT }),
   };
 }
+
+/** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
+const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
 async function callTool(
   tool: Tool,

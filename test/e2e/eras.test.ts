@@ -107,7 +107,7 @@ describe("a host without a handshake", () => {
 
     expect(discovered.result).toMatchObject({
       supportedVersions: [MODERN],
-      capabilities: { tools: {}, resources: { subscribe: true } },
+      capabilities: { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} },
       instructions: expect.stringContaining("complete"),
     });
     expect(listed.result).toMatchObject({

@@ -87,7 +87,7 @@ test("the server introduces itself with its version and with instructions for th
 
   expect(result).toMatchObject({
     serverInfo: { name: "foundry-local-mcp", version: manifest.version },
-    capabilities: { tools: {}, resources: { subscribe: true } },
+    capabilities: { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} },
     protocolVersion: "2025-06-18",
   });
   const instructions = String(result?.["instructions"]);

@@ -94,7 +94,9 @@ describe("the list of tools", () => {
     expect(host.getServerVersion()).toEqual({
       name: "foundry-local-mcp",
       title: "Foundry Local",
+      description: expect.any(String),
       version: manifest.version,
+      icons: [expect.objectContaining({ mimeType: "image/svg+xml" })],
     });
   });
 });

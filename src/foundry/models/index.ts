@@ -13,6 +13,7 @@ export {
   modelKey,
   parseModelId,
   shortName,
+  spelledName,
 } from "./model.js";
 export {
   chooseDefaultModel,

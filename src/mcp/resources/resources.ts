@@ -7,8 +7,10 @@ import * as z from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
+import { assertFirstPage } from "../paging.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
 import type { Handlers } from "../request-handler.js";
+import { skillContents } from "../skills.js";
 import {
   completionUri,
   contentsOf,
@@ -56,9 +58,15 @@ export function resourceHandlers(
         const { cursor } = checked(listParams, params);
         return pageOf(completions.list(), cursor);
       },
-      "resources/templates/list": () => ({ resourceTemplates: TEMPLATES }),
+      "resources/templates/list": (params) => {
+        assertFirstPage(params);
+        return { resourceTemplates: TEMPLATES };
+      },
       "resources/read": (params) => {
-        const { state, part } = meant(completions, checked(uriParams, params).uri);
+        const { uri } = checked(uriParams, params);
+        const skill = skillContents(uri);
+        if (skill !== null) return { contents: skill };
+        const { state, part } = meant(completions, uri);
         return { contents: contentsOf(state, part) };
       },
       "resources/subscribe": (params) => {

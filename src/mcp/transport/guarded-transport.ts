@@ -1,6 +1,7 @@
 import {
   CallToolRequestSchema,
   InitializeRequestSchema,
+  ListPromptsRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
   PingRequestSchema,
@@ -23,6 +24,7 @@ const CHECKED = new Map(
     PingRequestSchema,
     ListToolsRequestSchema,
     CallToolRequestSchema,
+    ListPromptsRequestSchema,
     ListResourceTemplatesRequestSchema,
   ].map((schema) => [String(schema.shape.method.value), schema] as const),
 );

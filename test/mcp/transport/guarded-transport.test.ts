@@ -101,6 +101,11 @@ describe("params that do not fit are refused with -32602 and a sentence that nam
     ["resources/read", { uri: 5 }, "uri"],
     ["resources/subscribe", { uri: null }, "uri"],
     ["resources/unsubscribe", {}, "uri"],
+    ["prompts/get", { name: 5 }, "name"],
+    ["prompts/list", { cursor: 5 }, "cursor"],
+    ["prompts/list", { cursor: "5" }, "cursor"],
+    ["tools/list", { cursor: "5" }, "cursor"],
+    ["resources/templates/list", { cursor: "5" }, "cursor"],
   ])("%s with %j", async (method, params, name) => {
     const wire = await served();
     wire.comes({ method, ...(params && { params }) });
@@ -113,7 +118,7 @@ describe("params that do not fit are refused with -32602 and a sentence that nam
     expect(text.length).toBeLessThan(1000);
   });
 
-  it.each(["prompts/get", "completion/complete", "logging/setLevel", "x".repeat(100_000)])(
+  it.each(["sampling/createMessage", "logging/setLevel", "x".repeat(100_000)])(
     "%s is no method here, whatever its params",
     async (method) => {
       const wire = await served();
