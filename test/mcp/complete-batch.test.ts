@@ -58,6 +58,9 @@ async function hostOf(script: object, setting: Setting = {}) {
   return { ...connected, service, call, batch, chats };
 }
 
+/** A long text in few tokens: what these tests look at is its length, not its tokens. */
+const inPieces = (text: string) => ({ tokens: text.match(/.{1,1000}/gs) ?? [] });
+
 describe("complete_batch", () => {
   it("returns all results in the order of the input when they come in time", async () => {
     const { batch, chats } = await hostOf(echo);
@@ -221,7 +224,7 @@ describe("complete_batch", () => {
 
   it("does not flood the host: what exceeds 60,000 characters comes with the next calls", async () => {
     const long = `${"word ".repeat(5000)}end.`;
-    const { batch } = await hostOf(() => ({ text: long }), { contextLength: 200_000 });
+    const { batch } = await hostOf(() => inPieces(long), { contextLength: 200_000 });
     const first = await batch({ prompts: prompts(5), max_tokens: 100_000 });
     expect(first.results.map(({ index }) => index)).toEqual([0, 1]);
     expect(first.pending).toHaveLength(3);
@@ -235,7 +238,7 @@ describe("complete_batch", () => {
 
   it("cuts a single text that is longer than that, and says where to read on", async () => {
     const long = `${"word ".repeat(13_000)}end.`;
-    const { batch, host } = await hostOf(() => ({ text: long }), { contextLength: 200_000 });
+    const { batch, host } = await hostOf(() => inPieces(long), { contextLength: 200_000 });
     const { results } = await batch({ prompts: ["Go."], max_tokens: 100_000 });
     const [part] = results;
     expect(part?.text).toHaveLength(60_000);
@@ -273,8 +276,8 @@ describe("complete_batch", () => {
   it("of 60 items of which every tenth fails, over many calls, each result comes once and in its place", async () => {
     const script = ({ text }: { readonly text: string }) => {
       const index = Number(/\d+/.exec(text));
-      const answer = `${text} ${"and-so-on-".repeat(1000)}`;
-      return index % 20 === 10 ? { text: answer, failAfterTokens: 5 } : { text: answer };
+      const answer = inPieces(`${text} ${"and-so-on-".repeat(1000)}`);
+      return index % 20 === 10 ? { ...answer, failAfterTokens: 5 } : answer;
     };
     const { batch, chats } = await hostOf(script, { client: { concurrency: 4 } });
     const items = prompts(60).map((prompt, index) => (index % 20 === 0 ? "" : prompt));
