@@ -36,6 +36,7 @@ const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
   MODEL_NOT_LOADED: "no",
   MODEL_BUSY: "yes",
   MODEL_CANNOT_CHAT: "no",
+  MODEL_CANNOT_EMBED: "no",
   INSUFFICIENT_MEMORY: "no",
   INSUFFICIENT_DISK: "no",
   LOAD_FAILED: "depends",

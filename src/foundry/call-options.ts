@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { FoundryError, parseArguments } from "../lib/index.js";
+import { FoundryError, MOST_TEXTS, parseArguments } from "../lib/index.js";
 import { completionFields } from "./completion/index.js";
 
 /** The options that a call takes besides its arguments, each with what is allowed. */
@@ -92,6 +92,20 @@ export const loadWishFields = {
 
 export const loadOptions = optionsOf({ ...callFields, ...loadWishFields });
 export const unloadOptions = optionsOf({ ...callFields, force: flag.optional() });
+
+export const embedOptions = optionsOf({ ...callFields, model: completionFields.model.optional() });
+const TOP = "a whole number, 1 or more";
+export const rankOptions = embedOptions.extend({ limit: z.int(TOP).min(1, TOP).optional() });
+
+const TEXTS = `a list of 1 to ${MOST_TEXTS} strings`;
+/** Of a blank text some models make no vector, and others one that is near everything. */
+const text = z.string("a string that is not blank").refine((each) => each.trim() !== "", {
+  error: "a string that is not blank",
+});
+export const textsArgument = z.object({
+  texts: z.array(text, TEXTS).min(1, TEXTS).max(MOST_TEXTS, TEXTS),
+});
+export const queryArgument = textsArgument.extend({ query: text });
 
 /** A name, and nothing else: callers in JavaScript are not stopped by types. */
 export const modelArgument = z.object({ model: completionFields.model });

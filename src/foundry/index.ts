@@ -2,11 +2,15 @@
 export {
   callOptions,
   checkOptions,
+  embedOptions,
   listener,
   loadWishFields,
   modelArgument,
   optionsOf,
+  queryArgument,
+  rankOptions,
   signalOption,
+  textsArgument,
   withinMs,
 } from "./call-options.js";
 export type {
@@ -35,6 +39,13 @@ export { checkPrompt, completionFields } from "./completion/request.js";
 export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
+export {
+  type EmbedOptions,
+  type EmbedResult,
+  type Ranked,
+  type RankOptions,
+  ranked,
+} from "./embedding/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {
   canChat,

@@ -38,6 +38,7 @@ import { type Connection, CurrentService } from "./connection/index.js";
 import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
+import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
 import { chooseDefaultModel, type KnownModel, resolveModel } from "./models/index.js";
@@ -106,6 +107,15 @@ export class ServiceClient {
     const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
     const warning = warnings.filter((said) => said !== null).join(" ") || null;
     return { models, warning, defaultModel: this.#defaultAmong(models) };
+  }
+
+  /** The vectors of texts, in the order of the texts. The arguments have been checked. */
+  async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
+    const { model, onStatus } = options;
+    const stallTimeoutMs = this.#options.stallTimeoutMs ?? 300_000;
+    return this.#with(options, (connection, signal) =>
+      embed(connection, texts, { model, stallTimeoutMs, signal, onStatus }),
+    );
   }
 
   /** Loads a model, downloaded first where that is asked for. */

@@ -6,15 +6,24 @@ import {
   callOptions,
   checkOptions,
   type Diagnosis,
+  type EmbedOptions,
+  type EmbedResult,
+  embedOptions,
   type Health,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
   optionFields,
   optionsOf,
+  queryArgument,
+  type Ranked,
+  type RankOptions,
+  ranked,
+  rankOptions,
   ServiceClient,
   type FoundryClientOptions as ServiceOptions,
   signalOption,
+  textsArgument,
   type UnloadOptions,
   type UnloadResult,
   wholeNumber,
@@ -127,6 +136,41 @@ export class FoundryClient {
     checkOptions(batchOptions, options);
     parseArguments(batchArguments, { requests });
     return batchResults(this.batches, requests, options);
+  }
+
+  /**
+   * The embeddings of texts, one vector for each, in the order of the texts. The model is loaded first if
+   * needed. Only a model that is known to make embeddings is ever sent to Foundry Local.
+   *
+   * @param texts 1 to 1000.
+   * @throws FoundryError `MODEL_CANNOT_EMBED`, `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`,
+   *   `UNSUPPORTED_BY_SERVER` by the service of the old command line.
+   * @example
+   * const { vectors } = await client.embed(["a cat", "a dog"]);
+   */
+  async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
+    parseArguments(textsArgument, { texts });
+    checkOptions(embedOptions, options);
+    return this.#service.embed(texts, options);
+  }
+
+  /**
+   * Texts by their similarity with a query, the nearest first, by the cosine of their embeddings.
+   *
+   * @throws FoundryError as {@link FoundryClient.embed}.
+   * @example
+   * const [best] = await client.rank("How do I reset it?", paragraphs);
+   */
+  async rank(
+    query: string,
+    texts: readonly string[],
+    options: RankOptions = {},
+  ): Promise<Ranked[]> {
+    parseArguments(queryArgument, { query, texts });
+    checkOptions(rankOptions, options);
+    const { vectors } = await this.#service.embed([query, ...texts], options);
+    const [first = [], ...rest] = vectors;
+    return ranked(first, texts, rest).slice(0, options.limit);
   }
 
   /**

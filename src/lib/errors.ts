@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   MODEL_NOT_LOADED: "the model is downloaded but not in memory",
   MODEL_BUSY: "the model cannot be unloaded while it is in use",
   MODEL_CANNOT_CHAT: "the model is for another task, such as embeddings",
+  MODEL_CANNOT_EMBED: "the model makes no embeddings, or is not known to",
   INSUFFICIENT_MEMORY: "the model needs more memory than is free",
   INSUFFICIENT_DISK: "the download needs more disk space than is free",
   LOAD_FAILED: "the service could not load the model",

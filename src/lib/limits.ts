@@ -23,6 +23,8 @@ export const LONGEST_LINE = 64 * 1024 * 1024;
  * have 30 million, which take 2 GB and seconds in which nothing else is done.
  */
 export const MOST_VALUES = 500_000;
+/** Texts in one call for embeddings: each request for 32 of them takes a second on a slow device. */
+export const MOST_TEXTS = 1000;
 /** Messages in one list, which is one line. Hosts send a handful; each is answered alone. */
 export const MOST_MESSAGES_IN_LIST = 100;
 /**
@@ -69,6 +71,8 @@ export const MOST_SHORT_REQUESTS = 16;
 export const SHORT_REQUEST_MS = 60_000;
 /** A list: the catalog of 10,000 models has 5 MB. */
 export const MAX_LIST_BYTES = 8 * 1024 * 1024;
+/** Vectors of 32 texts with 4096 numbers each, 22 characters a number. */
+export const MAX_EMBEDDINGS_BYTES = 8 * 1024 * 1024;
 /** What a status, a load or an unload answers is some hundred bytes. */
 export const MAX_STATUS_BYTES = 1024 * 1024;
 /** Values in an answer: 10,000 models with 30 members each have 300,000. */

@@ -3,7 +3,6 @@ import type { RecordedExchange } from "./recording.js";
 /** Routes that no test of the client and no user's request reaches, each with the reason. */
 const ROUTES: readonly (readonly [route: RegExp, reason: string])[] = [
   [/\/v1\/responses\b/, "the client uses chat completions; of these routes it probes one list"],
-  [/\/v1\/embeddings$/, "the client asks for no embeddings"],
   [/\/v1\/audio\//, "the client transcribes nothing"],
   [/\/(input_tokens|tokenizer\/encode\/count)$/, "the client estimates, and reads the usage"],
   [/\/openai\/[gs]etgpudevice\b/, "the client leaves the graphics device alone"],
@@ -11,7 +10,11 @@ const ROUTES: readonly (readonly [route: RegExp, reason: string])[] = [
 
 /** Requests that the client does not send, by the names of their exchanges, each with the reason. */
 const NAMES: readonly (readonly [names: RegExp, reason: string])[] = [
-  [/embeddings-with-chat-model$/, "the client asks for no embeddings, of which a service dies"],
+  [
+    /embeddings-with-chat-model$/,
+    "the client asks a chat model for no embeddings, of which a service dies",
+  ],
+  [/^embeddings-(tokens|empty-text)$/, "the client sends texts that are not blank"],
   [/^chat-stop-/, "the client ends an answer at a stop string by itself"],
   [/^tool-history|^chat-bad-tool-choice$/, "the client sends no tool results and no tool_choice"],
   [/^tool-call-(none|required|of-a-model)/, "the client declares no tools"],

@@ -86,6 +86,7 @@ const VOLATILE: Readonly<Record<string, unknown>> = {
   ModelDirPath: "(path)",
   created: "(time)",
   created_at: "(time)",
+  embedding: "(vector)",
   endpoints: "(url)",
   modelCachePath: "(path)",
   modelDirPath: "(path)",

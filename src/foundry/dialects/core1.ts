@@ -5,6 +5,7 @@ import { type KnownModel, shortName } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { adaptedChat, wholeChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
+import { requestEmbeddings } from "./embeddings.js";
 import {
   about,
   downloadAdvice,
@@ -114,6 +115,9 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     },
 
     download: noDownload,
+
+    embed: (request, call) =>
+      requestEmbeddings(transport, request, { path: "/v1/embeddings" }, call),
 
     async chat(request, call) {
       try {

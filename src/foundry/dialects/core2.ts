@@ -12,6 +12,7 @@ import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers
 import { adaptedChat } from "./chat-stream.js";
 import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
+import { requestEmbeddings } from "./embeddings.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
 
 export const core2StatusSchema = z
@@ -139,6 +140,17 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     },
 
     download: noDownload,
+
+    embed: (request, call) =>
+      requestEmbeddings(
+        transport,
+        request,
+        {
+          path: `${prefixOf(request.model.family)}/v1/embeddings`,
+          headLimitBytes: HEAD_LIMIT_BYTES,
+        },
+        call,
+      ),
 
     chat: (request, call) =>
       adaptedChat(

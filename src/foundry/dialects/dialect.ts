@@ -76,6 +76,18 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
   readonly warnings: readonly string[];
 }
 
+export interface EmbedRequest {
+  readonly model: KnownModel;
+  readonly inputs: readonly string[];
+}
+
+export interface Embeddings {
+  /** In the order of the inputs, all of one length. */
+  readonly vectors: readonly (readonly number[])[];
+  /** `null`: the service does not count them. */
+  readonly inputTokens: number | null;
+}
+
 /** The differences between servers that the layers above must know. */
 export interface Abilities {
   /** A service of Foundry Local: its command line downloads and manages models for it. */
@@ -155,6 +167,8 @@ export interface Dialect {
   download(model: KnownModel, call: DownloadCall): Promise<void>;
   /** Resolves with the first token: a failure before it can still be retried. */
   chat(request: ChatRequest, call: Call): Promise<ChatStream>;
+  /** Only with a model that makes embeddings: core 2.x dies of any other. */
+  embed(request: EmbedRequest, call: Call): Promise<Embeddings>;
 }
 
 /** `download` of a dialect without it. Callers check `can.download` first. */

@@ -3,7 +3,7 @@ import { sanitizeMessage } from "./sanitize-message.js";
 
 /** The operation that failed, and its model. */
 export interface Subject {
-  readonly doing: "chat" | "load" | "unload" | "download" | "other";
+  readonly doing: "chat" | "embed" | "load" | "unload" | "download" | "other";
   /** The model's exact id. */
   readonly model?: string;
   /** Its alias or name. */
@@ -56,6 +56,18 @@ export const RULES: readonly Rule[] = [
     explain: (model, _shortName, said) => ({
       message: `${model} is not a model for completions.${said}`,
       action: "Choose a model that can chat from `listModels`.",
+    }),
+  },
+  {
+    // vLLM and Ollama say it of the model, llama.cpp of the way that it was started.
+    pattern:
+      /not support (?:the )?embeddings?\b|(?:is )?not an embeddings? model|output 'hidden_states' was not found/i,
+    except: "load",
+    code: "MODEL_CANNOT_EMBED",
+    explain: (model, _shortName, said) => ({
+      message: `${model} makes no embeddings.${said}`,
+      action:
+        "Choose an embedding model from `listModels`, or start the engine so that it has one.",
     }),
   },
   {

@@ -3,11 +3,13 @@ import { FoundryError } from "../../lib/index.js";
 import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
 import { adaptedChat } from "./chat-stream.js";
 import { type Call, type Dialect, type ModelList, noDownload, unsupported } from "./dialect.js";
+import { requestEmbeddings } from "./embeddings.js";
 import { errorOfFailure } from "./failures.js";
 import { notFoundry } from "./not-foundry.js";
 
 const LIST = "/v1/models";
 const CHAT = "/v1/chat/completions";
+const EMBEDDINGS = "/v1/embeddings";
 
 const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
 
@@ -120,6 +122,8 @@ export function openaiDialect(
     },
 
     download: noDownload,
+
+    embed: (request, call) => requestEmbeddings(transport, request, { path: EMBEDDINGS }, call),
 
     async chat(request, call) {
       try {

@@ -2,6 +2,7 @@ export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./dir
 export { type Folder, FolderWalk } from "./folder-walk.js";
 export {
   canChat,
+  canEmbed,
   type Device,
   deviceOf,
   type Family,

@@ -72,10 +72,12 @@ export interface LoadedModel {
 /** Tasks of models that answer chat completions; `coding` is a task of core 2.3 and later. */
 const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
 
-/** Families of models for other tasks, each as a whole word of a name, digits behind it allowed. */
+/** Families of embedding models, each as a whole word of a name, digits behind it allowed. */
+const EMBEDDERS =
+  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert(?:v\d+)?/
+    .source;
+/** Families of models for other tasks. */
 const OTHER_FAMILIES = [
-  // Embeddings.
-  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert(?:v\d+)?/,
   // Reranking and moderation.
   /rerank|rerankers?|ranker|moderation|granite-guardian|llama-guard|shieldgemma/,
   // Speech to text, and text to speech.
@@ -86,10 +88,9 @@ const OTHER_FAMILIES = [
   .map(({ source }) => source)
   .join("|");
 /** A border is anything but a letter or a digit, so that "bge" is not read in the middle of a word. */
-const OTHER_NAME = new RegExp(
-  `(?<![a-z0-9])(?:\\w*embed(?:s|ding|dings|der)?|embeddinggemma|(?:${OTHER_FAMILIES})\\d*)(?![a-z])`,
-  "i",
-);
+const word = (pattern: string): RegExp => new RegExp(`(?<![a-z0-9])(?:${pattern})(?![a-z])`, "i");
+const EMBEDDER_NAME = word(`\\w*embed(?:s|ding|dings|der)?|embeddinggemma|(?:${EMBEDDERS})\\d*`);
+const OTHER_NAME = word(`(?:${OTHER_FAMILIES})\\d*`);
 
 /**
  * Whether a model answers chat completions: `null` where neither its task nor its name says so.
@@ -99,7 +100,17 @@ export function canChat(model: Pick<ModelInfo, "task" | "id">): boolean | null {
   if (model.task !== null) return CHAT_TASK.test(model.task);
   // A router lists `openai/*` for all models of a provider.
   if (model.id.includes("*")) return false;
-  return OTHER_NAME.test(model.id) ? false : null;
+  return EMBEDDER_NAME.test(model.id) || OTHER_NAME.test(model.id) ? false : null;
+}
+
+/**
+ * Whether a model makes embeddings: `null` where neither its task nor its name says so. A reranker,
+ * whose name often contains that of an embedding model, makes none.
+ */
+export function canEmbed(model: Pick<ModelInfo, "task" | "id">): boolean | null {
+  if (model.task !== null) return /embed/i.test(model.task);
+  if (OTHER_NAME.test(model.id)) return false;
+  return EMBEDDER_NAME.test(model.id) ? true : null;
 }
 
 /** The key of a model within a service: both families may contain the same id. */

@@ -10,7 +10,7 @@ import {
 import type { KnownModel } from "../../models/index.js";
 import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
 import { adaptedChat } from "../chat-stream.js";
-import type { Call, Dialect } from "../dialect.js";
+import { type Call, type Dialect, unsupported } from "../dialect.js";
 import { about, errorOfFailure, type Subject } from "../failures.js";
 import { type CatalogEntry, ServiceCatalog } from "./catalog.js";
 import { downloadFromService } from "./download.js";
@@ -137,6 +137,13 @@ export function serviceDialect(transport: HttpTransport): Dialect {
     },
 
     download: (model, call) => downloadFromService({ transport, catalog, cachedIds }, model, call),
+
+    embed: async () => {
+      throw unsupported(
+        "the service of the old command line makes no embeddings",
+        "Install the newest Foundry Local, or use another engine.",
+      );
+    },
 
     chat: (request, call) => adaptedChat(transport, request, QUIRKS, call),
   };

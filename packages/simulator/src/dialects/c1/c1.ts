@@ -4,6 +4,7 @@ import type { Dialect, DialectContext } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
 import { chatCompletions } from "./chat.js";
 import type { Core1, Handler } from "./core1.js";
+import { embeddings } from "./embeddings.js";
 import { Core1Error, empty } from "./errors.js";
 import { Memory, ProcessDied } from "./memory.js";
 import { getModel, listLoaded, listModels, load, status, unload } from "./model-routes.js";
@@ -28,7 +29,7 @@ export function c1(context: DialectContext): Dialect {
       const here = ROUTES.filter(({ segments }) => matches(segments, path));
       const route = here.find((known) => known.method === method);
       // The next request begins behind the body.
-      if (route?.handler !== chatCompletions) await request.readBody();
+      if (route?.method !== "POST") await request.readBody();
       if (route === undefined) {
         request.reply.whole(noRoute(here, method));
         return;
@@ -54,6 +55,7 @@ const ROUTES: readonly Route[] = [
   route("GET", "v1/models/*", getModel),
   route("GET", "status", status),
   route("POST", "v1/chat/completions", chatCompletions),
+  route("POST", "v1/embeddings", embeddings),
 ];
 
 function route(method: string, path: string, handler: Handler): Route {

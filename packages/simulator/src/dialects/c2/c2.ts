@@ -2,6 +2,7 @@ import { ScriptedError } from "../../engine/script.js";
 import type { Family } from "../../models/store.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
+import { embeddings } from "./embeddings.js";
 import { C2Error, json, noMapping } from "./errors.js";
 import { getModel, listLoaded, listModels, load, unload } from "./model-routes.js";
 import { OATPP } from "./transport.js";
@@ -73,6 +74,7 @@ function familyRoutes(family: Family, prefix: string): Route[] {
     ["GET", "/v1/models", listModels],
     ["GET", "/v1/models/*", getModel],
     ["POST", "/v1/chat/completions", chatCompletions],
+    ["POST", "/v1/embeddings", embeddings],
     ["GET", "/v1/responses", listResponses],
   ];
   return routes.map(([method, path, handler]) => route(method, prefix + path, handler, family));

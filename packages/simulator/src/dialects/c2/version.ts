@@ -12,6 +12,8 @@ export interface Core2Version {
   readonly reasoning: "dropped" | "reasoning_content";
   /** A closed connection stops the generation of a stream. Without a stream it never does. */
   readonly cancelOnDisconnect: boolean;
+  /** What a request for embeddings by a chat model does. */
+  readonly embeddingsOfChatModel: "refused" | "kills_service";
   /** Bytes that a stream buffers for a client that does not read, before it is cancelled. */
   readonly streamBufferLimitBytes: number | null;
 }
@@ -23,6 +25,7 @@ const CORE_2_0: Core2Version = {
   toolCallText: "kept",
   reasoning: "dropped",
   cancelOnDisconnect: false,
+  embeddingsOfChatModel: "kills_service",
   streamBufferLimitBytes: null,
 };
 
@@ -33,6 +36,7 @@ const CORE_2_1: Core2Version = {
   toolCallText: "removed",
   reasoning: "reasoning_content",
   cancelOnDisconnect: true,
+  embeddingsOfChatModel: "refused",
   streamBufferLimitBytes: 1024 * 1024,
 };
 

@@ -3,6 +3,7 @@ import type { SimulatedModel } from "../../models/model.js";
 import type { WholeAnswer } from "../../wire/profile.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
+import { embeddings } from "./embeddings.js";
 import { OpenAIError } from "./errors.js";
 import { PLAIN_HTTP } from "./transport.js";
 
@@ -11,6 +12,7 @@ type Handler = (context: DialectContext, request: DialectRequest) => Promise<voi
 const ROUTES: Readonly<Record<string, Handler>> = {
   "GET /v1/models": listModels,
   "POST /v1/chat/completions": chatCompletions,
+  "POST /v1/embeddings": embeddings,
 };
 
 /** A plain OpenAI-compatible engine, such as vLLM or llama.cpp: every model it has is loaded. */

@@ -1,0 +1,32 @@
+import { isEmbedder } from "../../engine/embedding.js";
+import { promptTokens } from "../../engine/tokens.js";
+import type { DialectContext, DialectRequest } from "../dialect.js";
+import { embedAnswer, readEmbedBody } from "../embed-body.js";
+import { OpenAIError } from "./errors.js";
+
+/** `POST /v1/embeddings`. */
+export async function embeddings(
+  { engine }: DialectContext,
+  request: DialectRequest,
+): Promise<void> {
+  const body = await readEmbedBody(
+    request,
+    (_, message) => new OpenAIError(400, message, "invalid_request_error", null),
+  );
+  const model = engine.store.all.find(({ id }) => id === body.model);
+  if (model === undefined) throw OpenAIError.modelNotFound(body.model);
+  if (!isEmbedder(model)) {
+    const message = "The model does not support Embeddings API";
+    throw new OpenAIError(400, message, "BadRequestError", null);
+  }
+  const tokens = promptTokens(
+    model,
+    body.input.map((content) => ({ role: "user", content })),
+  );
+  const answer = embedAnswer(body, { tokens, isBase64: body.isBase64 });
+  request.reply.whole({
+    status: 200,
+    body: JSON.stringify(answer),
+    contentType: "application/json",
+  });
+}

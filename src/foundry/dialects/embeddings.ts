@@ -1,0 +1,73 @@
+import * as z from "zod";
+import type { HttpTransport } from "../../http/index.js";
+import { FoundryError, MAX_EMBEDDINGS_BYTES } from "../../lib/index.js";
+import type { KnownModel } from "../models/index.js";
+import { parseAnswer } from "./answers.js";
+import type { Call, Embeddings, EmbedRequest } from "./dialect.js";
+import { about, errorOfFailure } from "./failures.js";
+
+/** Where a dialect takes requests for embeddings, and what limits them. */
+interface EmbedRoute {
+  readonly path: string;
+  readonly headLimitBytes?: number;
+}
+
+/** Requests embeddings as the OpenAI API has them. The vectors are in the order of the inputs. */
+export async function requestEmbeddings(
+  transport: HttpTransport,
+  { model, inputs }: EmbedRequest,
+  route: EmbedRoute,
+  call: Call,
+): Promise<Embeddings> {
+  const answer = await transport.request({
+    method: "POST",
+    ...route,
+    ...call,
+    body: { model: model.id, input: inputs, encoding_format: "float" },
+    maxBodyBytes: MAX_EMBEDDINGS_BYTES,
+    toError: (failure) => errorOfFailure(failure, about("embed", model)),
+  });
+  const { data, usage } = parseAnswer(answer, embeddingsSchema, route.path, "embeddings");
+  const vectors = [...data].sort((a, b) => a.index - b.index).map(({ embedding }) => embedding);
+  const width = vectors[0]?.length ?? 0;
+  if (vectors.length !== inputs.length || vectors.some(({ length }) => length !== width)) {
+    throw notForEach(model, inputs.length, vectors.length);
+  }
+  // Foundry Local counts no tokens, and says 0.
+  return { vectors, inputTokens: usage?.prompt_tokens || null };
+}
+
+function notForEach(model: KnownModel, asked: number, came: number): FoundryError {
+  return new FoundryError(
+    "INVALID_RESPONSE",
+    `The service gave ${came} embeddings of ${model.id} for ${asked} texts, or some of another length.`,
+    { action: "Try again with fewer texts; restart the service if it stays so." },
+  );
+}
+
+/** Some engines send base64 of little-endian floats of 32 bits whatever was asked for. */
+const base64Vector = z.string().transform((text, context) => {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length === 0 || bytes.length % 4 !== 0) {
+    context.addIssue({ code: "custom", message: "no vector" });
+    return z.NEVER;
+  }
+  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(4 * index));
+});
+
+const vector = z
+  .union([z.array(z.number()), base64Vector])
+  .refine((values) => values.length > 0 && values.every(Number.isFinite));
+
+/** An entry without an index stands where it came. */
+const embeddingsSchema = z.looseObject({
+  data: z
+    .array(z.looseObject({ index: z.int().min(0).optional(), embedding: vector }))
+    .transform((entries) =>
+      entries.map(({ index, embedding }, at) => ({ index: index ?? at, embedding })),
+    ),
+  usage: z
+    .looseObject({ prompt_tokens: z.int().min(0) })
+    .nullish()
+    .catch(null),
+});

@@ -1,0 +1,141 @@
+import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
+import type { Connection } from "../connection/index.js";
+import type { Call, Dialect, Embeddings } from "../dialects/index.js";
+import type { ResolvedModel } from "../loading/index.js";
+import { canEmbed, type KnownModel } from "../models/index.js";
+import { worded } from "../service/index.js";
+import type { OnStatus } from "../status.js";
+import type { EmbedResult } from "./embedding.js";
+
+interface EmbedContext {
+  readonly model?: string | undefined;
+  readonly stallTimeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onStatus?: OnStatus | undefined;
+}
+
+/** Texts in one request: an answer of so many long vectors has some megabytes. */
+const TEXTS_AT_ONCE = 32;
+
+/**
+ * The vectors of texts, by requests one after the other. Loads the model if needed.
+ *
+ * @throws FoundryError `MODEL_CANNOT_EMBED`, `MODEL_NOT_CACHED`, `UNSUPPORTED_BY_SERVER` …
+ */
+export async function embed(
+  { service, loader }: Pick<Connection, "service" | "loader">,
+  texts: readonly string[],
+  context: EmbedContext,
+): Promise<EmbedResult> {
+  const { signal, onStatus } = context;
+  const dialect = await service.dialect(signal);
+  const resolved = await chosen({ service, loader }, dialect, context);
+  let { model } = resolved;
+  const load = async (): Promise<void> => {
+    ({ model } = await loader.load({ ...resolved, model }, signal, { onStatus }));
+  };
+  if (dialect.can.load && model.loaded !== true) await load();
+  const call: Call = { limits: limitsOf(context), signal };
+  const request = (inputs: readonly string[]): Promise<Embeddings> =>
+    dialect.embed({ model, inputs }, call).catch((thrown: unknown) => {
+      throw worded(toFoundryError(thrown), () => noVectors(model.id, context.stallTimeoutMs));
+    });
+  const use = await service.uses.begin(model, signal);
+  try {
+    const vectors: (readonly number[])[] = [];
+    let inputTokens: number | null = 0;
+    let mayReload = dialect.can.load;
+    for (let at = 0; at < texts.length; at += TEXTS_AT_ONCE) {
+      const inputs = texts.slice(at, at + TEXTS_AT_ONCE);
+      const part = await request(inputs).catch(async (thrown: unknown) => {
+        const isUnloaded = thrown instanceof FoundryError && thrown.code === "MODEL_NOT_LOADED";
+        if (!isUnloaded || !mayReload) throw thrown;
+        mayReload = false;
+        await load();
+        return request(inputs);
+      });
+      vectors.push(...part.vectors);
+      inputTokens =
+        inputTokens === null || part.inputTokens === null ? null : inputTokens + part.inputTokens;
+      if (texts.length > TEXTS_AT_ONCE) onStatus?.(progressOf(vectors.length, texts.length));
+    }
+    return { model: model.id, vectors, inputTokens };
+  } finally {
+    use.end("finished");
+  }
+}
+
+const limitsOf = ({ stallTimeoutMs }: EmbedContext) => ({
+  firstByteMs: stallTimeoutMs,
+  silenceMs: stallTimeoutMs,
+});
+
+const progressOf = (done: number, all: number) => ({
+  step: "embedding" as const,
+  message: `Embedded ${done} of ${all} texts`,
+  percent: Math.floor((100 * done) / all),
+});
+
+const noVectors = (model: string, limitMs: number) => ({
+  message: `${model} gave no embeddings within ${formatDuration(limitMs)}.`,
+  action: "Give fewer or shorter texts, or raise the option `stallTimeoutMs`.",
+  retryable: false,
+});
+
+/**
+ * The model to use. A chat model would kill a service of core 2.x, so only a model that is known to
+ * embed is sent to Foundry Local; other engines refuse one that cannot.
+ */
+async function chosen(
+  { service, loader }: Pick<Connection, "service" | "loader">,
+  dialect: Dialect,
+  { model: typed, signal, onStatus }: EmbedContext,
+): Promise<ResolvedModel> {
+  if (typed === undefined) {
+    const { models } = await service.models.recent(signal);
+    const model = readiest(models.filter((each) => canEmbed(each) === true));
+    if (model?.downloaded !== false && model !== undefined) {
+      return { model, typed: model.id, reason: null };
+    }
+    if (model === undefined) throw noEmbedder(dialect);
+    throw await loader.explained(notDownloaded(model), model);
+  }
+  const resolved = await loader.resolveModel(typed, signal, undefined, onStatus);
+  const can = canEmbed(resolved.model);
+  if (can === true || (can === null && !dialect.can.isFoundryLocal)) return resolved;
+  throw cannotEmbed(resolved.model);
+}
+
+function readiest(models: readonly KnownModel[]): KnownModel | undefined {
+  const isReady = [
+    ({ loaded }: KnownModel) => loaded === true,
+    ({ downloaded }: KnownModel) => downloaded === true,
+    ({ downloaded }: KnownModel) => downloaded === null,
+  ];
+  for (const ready of isReady) {
+    const model = models.find(ready);
+    if (model !== undefined) return model;
+  }
+  return models[0];
+}
+
+const notDownloaded = (model: KnownModel): FoundryError =>
+  new FoundryError("MODEL_NOT_CACHED", "No embedding model is downloaded.", {
+    action: `Download ${model.id}, then try again.`,
+  });
+
+const noEmbedder = ({ can }: Dialect): FoundryError =>
+  new FoundryError("MODEL_CANNOT_EMBED", "The service lists no embedding model.", {
+    action: can.isFoundryLocal
+      ? "Get one, such as `foundry model download qwen3-embedding-0.6b`, then try again."
+      : "Let the engine serve an embedding model, or name one in the call.",
+  });
+
+const cannotEmbed = (model: KnownModel): FoundryError =>
+  new FoundryError(
+    "MODEL_CANNOT_EMBED",
+    model.task === null
+      ? `${model.id} is not known to make embeddings.`
+      : `${model.id} is a model for ${model.task}, not for embeddings.`,
+    { action: "Leave the model out, or choose one whose task is embeddings from `listModels`." },
+  );

@@ -1,0 +1,225 @@
+import { describe, expect, it } from "vitest";
+import { bodyOf, httpServer } from "../../http/servers.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const MODELS = [
+  { id: "chatty-generic-cpu:1", loaded: true },
+  { id: "tiny-embedding-generic-cpu:1", alias: "tiny-embedding", task: "embeddings" },
+] as const;
+const DIALECTS = ["C1", "C2", "openai"] as const;
+
+const TEXTS = ["the cat sat on the mat", "stock prices fell sharply", "a cat on a mat"];
+
+describe.each(DIALECTS)("embeddings of %s", (dialect) => {
+  it("come in the order of the texts, from a model that is found and loaded", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+
+    const { model, vectors } = await client.embed(TEXTS);
+    const [again] = (await client.embed([TEXTS[1] ?? ""])).vectors;
+
+    expect(model).toMatch(/^tiny-embedding-generic-cpu/);
+    expect(vectors).toHaveLength(3);
+    expect(vectors[1]).toEqual(again);
+    expect(vectors[0]).not.toEqual(vectors[1]);
+  });
+
+  it("rank texts by their nearness to a query, an equal text first", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+
+    const all = await client.rank("the cat sat on the mat", TEXTS);
+    const two = await client.rank("stock prices", TEXTS, { limit: 2, model: "tiny-embedding" });
+
+    expect(all.map(({ index }) => index)).toEqual([0, 2, 1]);
+    expect(all[0]).toMatchObject({ text: TEXTS[0] });
+    expect(all[0]?.score).toBeGreaterThan(0.99);
+    expect(two.map(({ index }) => index)).toEqual([1, expect.any(Number)]);
+  });
+
+  it("of many texts are requested in parts, with progress", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+    const texts = Array.from({ length: 70 }, (_, index) => `text number ${index}`);
+    const percents: (number | null)[] = [];
+
+    const { vectors } = await client.embed(texts, {
+      onStatus: ({ step, percent }) => void (step === "embedding" && percents.push(percent)),
+    });
+
+    expect(new Set(vectors.map((vector) => vector.join())).size).toBe(70);
+    expect(askedOf(simulator, "/v1/embeddings")).toHaveLength(3);
+    expect(percents).toEqual([45, 91, 100]);
+  });
+
+  it("are never requested of a model that chats", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+
+    await expect(client.embed(TEXTS, { model: "chatty-generic-cpu" })).rejects.toMatchObject({
+      code: "MODEL_CANNOT_EMBED",
+    });
+    // A plain engine does not say what a model is for, and refuses by itself.
+    expect(askedOf(simulator, "/v1/embeddings")).toHaveLength(dialect === "openai" ? 1 : 0);
+    expect((await client.embed(TEXTS)).vectors).toHaveLength(3);
+  });
+
+  it("load a model again that was unloaded since", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+    await client.embed(TEXTS);
+    if (dialect !== "openai") simulator.setLoaded("tiny-embedding-generic-cpu:1", false);
+
+    expect((await client.embed(TEXTS)).vectors).toHaveLength(3);
+  });
+});
+
+describe("embeddings", () => {
+  it("are not possible on the service of the old command line", async () => {
+    const simulator = await simulate({ dialect: "S", models: MODELS });
+
+    await expect(clientOf(simulator.url).embed(TEXTS)).rejects.toMatchObject({
+      code: "UNSUPPORTED_BY_SERVER",
+    });
+  });
+
+  it("need a model that is downloaded, and say which one to get", async () => {
+    const [chatty, embedder] = MODELS;
+    const models = [chatty, { ...embedder, downloaded: false }];
+    const simulator = await simulate({ models });
+    const client = clientOf(simulator.url);
+
+    await expect(client.embed(TEXTS)).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      action: expect.stringContaining("tiny-embedding"),
+    });
+    await expect(
+      clientOf((await simulate({ models: [chatty] })).url).embed(TEXTS),
+    ).rejects.toMatchObject({
+      code: "MODEL_CANNOT_EMBED",
+      message: expect.stringContaining("lists no"),
+    });
+  });
+
+  it.each([
+    [[], {}],
+    ["a text", {}],
+    [["a", " "], {}],
+    [["a", 5], {}],
+    [new Array(1001).fill("a"), {}],
+    [["a"], { model: "" }],
+    [["a"], { dimensions: 5 }],
+  ])("are refused for %j with %j", async (texts, options) => {
+    const client = clientOf("http://127.0.0.1:1");
+
+    await expect(Reflect.apply(client.embed, client, [texts, options])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  it("end with their signal", async () => {
+    const simulator = await simulate({ dialect: "openai", models: MODELS });
+    const client = clientOf(simulator.url);
+
+    await expect(client.embed(TEXTS, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
+  });
+});
+
+/** An engine that answers a request for embeddings with this. */
+async function engineAnswering(answer: (inputs: readonly string[]) => unknown, status = 200) {
+  const { baseUrl } = await httpServer(async (request, response) => {
+    response.writeHead(request.url === "/v1/embeddings" ? status : 200, {
+      "content-type": "application/json",
+    });
+    if (request.url === "/v1/models") {
+      response.end(JSON.stringify({ object: "list", data: [{ id: "bge-small" }] }));
+      return;
+    }
+    const { input } = JSON.parse((await bodyOf(request)) || '{"input":[]}');
+    response.end(JSON.stringify(answer(input)));
+  });
+  return clientOf(baseUrl);
+}
+
+const base64 = (values: readonly number[]) =>
+  Buffer.from(Float32Array.from(values).buffer).toString("base64");
+
+describe("an answer with embeddings", () => {
+  it.each([
+    [
+      "in order",
+      [
+        { index: 0, embedding: [1, 0] },
+        { index: 1, embedding: [0, 1] },
+      ],
+    ],
+    [
+      "in another order",
+      [
+        { index: 1, embedding: [0, 1] },
+        { index: 0, embedding: [1, 0] },
+      ],
+    ],
+    ["without indexes", [{ embedding: [1, 0] }, { embedding: [0, 1] }]],
+    [
+      "as base64",
+      [
+        { index: 0, embedding: base64([1, 0]) },
+        { index: 1, embedding: base64([0, 1]) },
+      ],
+    ],
+  ])("is read %s", async (_how, data) => {
+    const client = await engineAnswering(() => ({ data, usage: { prompt_tokens: 6 } }));
+
+    expect(await client.embed(["a", "b"])).toEqual({
+      model: "bge-small",
+      vectors: [
+        [1, 0],
+        [0, 1],
+      ],
+      inputTokens: 6,
+    });
+  });
+
+  it.each([
+    ["no count of tokens", undefined],
+    ["a count of 0", { prompt_tokens: 0 }],
+    ["a count that is none", { prompt_tokens: "6" }],
+  ])("with %s has an unknown one", async (_what, usage) => {
+    const data = [{ index: 0, embedding: [1, 0] }];
+    const client = await engineAnswering(() => ({ data, usage }));
+
+    expect((await client.embed(["a"])).inputTokens).toBeNull();
+  });
+
+  it.each([
+    ["too few", [{ embedding: [1] }]],
+    ["too many", [{ embedding: [1] }, { embedding: [1] }, { embedding: [1] }]],
+    ["of several lengths", [{ embedding: [1] }, { embedding: [1, 0] }]],
+    ["that are empty", [{ embedding: [] }, { embedding: [] }]],
+    ["that are no numbers", [{ embedding: ["a"] }, { embedding: [null] }]],
+    ["in broken base64", [{ embedding: "AAA" }, { embedding: "AAA" }]],
+  ])("with vectors %s is refused", async (_what, data) => {
+    const client = await engineAnswering(() => ({ data }));
+
+    await expect(client.embed(["a", "b"])).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  });
+
+  it.each([
+    ["vLLM", 400, { error: { message: "The model does not support Embeddings API" } }],
+    ["Ollama", 500, { error: { message: "this model does not support embeddings" } }],
+    [
+      "llama.cpp",
+      501,
+      {
+        error: { message: "This server does not support embeddings. Start it with `--embeddings`" },
+      },
+    ],
+  ])("of a model without them is refused in the words of %s", async (_engine, status, body) => {
+    const client = await engineAnswering(() => body, status);
+
+    await expect(client.embed(["a"])).rejects.toMatchObject({ code: "MODEL_CANNOT_EMBED" });
+  });
+});
