@@ -12,6 +12,7 @@ const METHODS: ReadonlyMap<string, string> = new Map([
   ["completions.wait", "get_completion"],
   ["completions.list", "get_completion without ids"],
   ["completions.cancel", "cancel_completion"],
+  ["embed", "embed"],
   ["listModels", "list_models"],
   ["loadModel", "load_model"],
   ["unloadModel", "unload_model"],

@@ -2,6 +2,7 @@ import type { Tool } from "../tool.js";
 import { cancelCompletion } from "./cancel-completion.js";
 import { complete } from "./complete.js";
 import { completeBatch } from "./complete-batch.js";
+import { embedTool } from "./embed.js";
 import { getCompletion } from "./get-completion.js";
 import { healthCheck } from "./health-check.js";
 import { listModels } from "./list-models.js";
@@ -14,6 +15,7 @@ export const TOOLS: readonly Tool[] = [
   getCompletion,
   cancelCompletion,
   completeBatch,
+  embedTool,
   listModels,
   loadModel,
   unloadModel,

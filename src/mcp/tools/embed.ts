@@ -1,0 +1,105 @@
+import * as z from "zod";
+import { completionFields, ranked, type StatusUpdate } from "../../foundry/index.js";
+import { FoundryError, MOST_TEXTS, truncate } from "../../lib/index.js";
+import { defineTool, type ToolAnswer } from "../tool.js";
+import { LONGEST_TEXT } from "./shared/index.js";
+
+const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS - 1} strings that are not blank`;
+const LIMIT_ALLOWED = `a whole number from 1 to ${MOST_TEXTS}`;
+const DEFAULT_LIMIT = 10;
+/** Of a ranked text, so much is repeated: the caller has the whole. */
+const LONGEST_EXCERPT = 200;
+
+const result = z.object({
+  model: z.string().describe("Exact id"),
+  ranking: z
+    .array(z.object({ index: z.int(), score: z.number(), text: z.string() }))
+    .describe("Nearest first")
+    .optional(),
+  vectors: z.array(z.array(z.number())).optional(),
+});
+type Answer = ToolAnswer<z.output<typeof result>>;
+
+export const embedTool = defineTool({
+  name: "embed",
+  title: "Rank texts by meaning",
+  description:
+    "Ranks texts by how near their meaning is to a query, with an embedding model on the user's machine: for search, duplicates and picking what to read. With vectors: true and no query, returns the embeddings themselves, which are long.",
+  arguments: z
+    .strictObject({
+      texts: z
+        .array(completionFields.prompt, TEXTS_ALLOWED)
+        .min(1, TEXTS_ALLOWED)
+        .max(MOST_TEXTS - 1, TEXTS_ALLOWED),
+      query: completionFields.prompt.describe("What to look for").optional(),
+      model: completionFields.model
+        .describe("An embedding model. Default: the one that is there")
+        .optional(),
+      limit: z
+        .int(LIMIT_ALLOWED)
+        .min(1, LIMIT_ALLOWED)
+        .max(MOST_TEXTS, LIMIT_ALLOWED)
+        .describe(`How many to return. Default: ${DEFAULT_LIMIT}`)
+        .optional(),
+      vectors: z.boolean("true or false").optional(),
+    })
+    .superRefine(({ query, vectors }, context) => {
+      if (query !== undefined || vectors === true) return;
+      context.addIssue({
+        code: "custom",
+        message: "Neither query nor vectors: true was given",
+        params: { fix: "Give query to rank the texts, or vectors: true for their embeddings." },
+      });
+    }),
+  result,
+  effect: "generates",
+
+  async handle({ texts, query, model, limit = DEFAULT_LIMIT, vectors }, context) {
+    const { client, signal, progress } = context;
+    const onStatus = (news: StatusUpdate): void => progress.news(news, "Embedding the texts");
+    const inputs = query === undefined ? texts : [query, ...texts];
+    const embedded = await client.embed(inputs, { model, signal, onStatus });
+    if (query === undefined) return vectorsAnswer(embedded);
+    const [first = [], ...rest] = embedded.vectors;
+    const all = ranked(first, texts, rest).slice(0, limit);
+    const notes = vectors === true ? ["Vectors come only without a query."] : [];
+    return { ...rankingAnswer(embedded.model, all), notes };
+  },
+});
+
+function rankingAnswer(model: string, all: ReturnType<typeof ranked>): Answer {
+  const ranking = all.map(({ index, score, text }) => ({
+    index,
+    score: Number(score.toFixed(3)),
+    text: truncate(text, LONGEST_EXCERPT),
+  }));
+  const lines = ranking.map(({ index, score, text }) => `${score.toFixed(3)} [${index}] ${text}`);
+  return { text: lines.join("\n"), result: { model, ranking } };
+}
+
+/** An embedding is no text to read, so the text only says what there is. */
+function vectorsAnswer({
+  model,
+  vectors,
+}: {
+  readonly model: string;
+  readonly vectors: readonly (readonly number[])[];
+}): Answer {
+  // The digits that a float of 32 bits has.
+  const rounded = vectors.map((vector) => vector.map((value) => Number(value.toPrecision(7))));
+  const length = JSON.stringify(rounded).length;
+  if (length > LONGEST_TEXT) throw tooLong(vectors.length, length);
+  const text = `${vectors.length} ${vectors.length === 1 ? "vector" : "vectors"} of ${vectors[0]?.length ?? 0} numbers, by ${model}, in the structured result.`;
+  return { text, result: { model, vectors: rounded } };
+}
+
+function tooLong(count: number, length: number): FoundryError {
+  const most = Math.max(1, Math.floor((count * LONGEST_TEXT) / length));
+  return new FoundryError(
+    "INVALID_ARGUMENT",
+    `The vectors of ${count} texts are too long for one result.`,
+    {
+      action: `Give at most ${most} ${most === 1 ? "text" : "texts"} in a call with vectors, or give query to rank all of them.`,
+    },
+  );
+}
