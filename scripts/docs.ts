@@ -46,6 +46,7 @@ const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
   CONTEXT_LENGTH_EXCEEDED: "no",
   INVALID_REQUEST: "no",
   INFERENCE_FAILED: "yes",
+  SCHEMA_MISMATCH: "yes",
   SERVER_CRASHED: "depends",
   STREAM_INTERRUPTED: "yes",
   INVALID_ARGUMENT: "no",

@@ -34,6 +34,7 @@ export type {
   HealthMemory,
   HealthProblem,
   HealthTotals,
+  JsonSchema,
   KnownModel,
   LoadOptions,
   LoadResult,
@@ -42,6 +43,7 @@ export type {
   Ranked,
   RankOptions,
   RetryOptions,
+  StandardSchema,
   StatusUpdate,
   UnloadOptions,
   UnloadResult,
@@ -66,6 +68,7 @@ export {
   type RunEvent,
   type Started,
   type StartOptions,
+  type TypedRequest,
   type WaitOptions,
 } from "./jobs/index.js";
 export {

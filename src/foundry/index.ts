@@ -68,3 +68,11 @@ export type {
 /** @internal For the client of `jobs`, which holds one. */
 export { ServiceClient, type StreamOptions } from "./service-client.js";
 export type { StatusUpdate } from "./status.js";
+export {
+  isTyped,
+  type JsonSchema,
+  jsonSchemaOf,
+  parsedBy,
+  type StandardSchema,
+  type TypedBy,
+} from "./structured/index.js";

@@ -43,6 +43,7 @@ import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
 import { chooseDefaultModel, type KnownModel, resolveModel } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
+import { assertJsonSchema } from "./structured/index.js";
 
 /** @internal */
 export interface StreamOptions extends CallOptions {
@@ -76,6 +77,7 @@ export class ServiceClient {
   openCompletion(request: CompletionRequest, options: StreamOptions = {}): ServiceCompletion {
     assertObject("The request is", request, REQUEST_ADVICE);
     const checked = parseArguments(completionRequestSchema, request);
+    if (checked.schema !== undefined) assertJsonSchema(checked.schema);
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();

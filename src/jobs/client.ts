@@ -10,11 +10,14 @@ import {
   type EmbedResult,
   embedOptions,
   type Health,
+  isTyped,
+  jsonSchemaOf,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
   optionFields,
   optionsOf,
+  parsedBy,
   queryArgument,
   type Ranked,
   type RankOptions,
@@ -23,6 +26,7 @@ import {
   ServiceClient,
   type FoundryClientOptions as ServiceOptions,
   signalOption,
+  type TypedBy,
   textsArgument,
   type UnloadOptions,
   type UnloadResult,
@@ -46,6 +50,9 @@ export interface FoundryClientOptions extends ServiceOptions {
   /** Completions that may wait; a further one is refused with `QUEUE_FULL`. Default 64. */
   readonly queueLimit?: number | undefined;
 }
+
+/** A completion whose value a schema types, such as one of zod. */
+export type TypedRequest<T> = Omit<CompletionRequest, "schema"> & TypedBy<T>;
 
 /**
  * A client of Foundry Local and of other engines. Without an endpoint it finds the service of this
@@ -93,8 +100,32 @@ export class FoundryClient {
    * @throws FoundryError `INVALID_ARGUMENT`, `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `LOAD_FAILED`,
    *   `MODEL_CANNOT_CHAT`, `CONTEXT_LENGTH_EXCEEDED`, `INFERENCE_FAILED`, `STREAM_INTERRUPTED`,
    *   `SERVER_CRASHED`. `streamComplete` has the text that came before a failure.
+   *
+   * With a `schema` the answer is a value, `data`. A schema of zod, or of another library with Standard
+   * JSON Schema, gives it a type, and applies its own checks and conversions to it.
+   *
+   * @throws FoundryError `SCHEMA_MISMATCH` where the answer does not fit the schema after two corrections.
+   * @example
+   * const City = z.object({ name: z.string(), inhabitants: z.number() });
+   * const { data } = await client.complete({ prompt: "The largest city of Norway?", schema: City });
+   * data.inhabitants; // a number
    */
-  async complete(request: CompletionRequest, options: CallOptions = {}): Promise<Completion> {
+  complete<T>(
+    request: TypedRequest<T>,
+    options?: CallOptions,
+  ): Promise<Completion & { readonly data: T }>;
+  complete(request: CompletionRequest, options?: CallOptions): Promise<Completion>;
+  async complete(
+    request: CompletionRequest | TypedRequest<unknown>,
+    options: CallOptions = {},
+  ): Promise<Completion> {
+    if (!isTyped(request)) return this.#complete(request, options);
+    const { schema, ...rest } = request;
+    const completion = await this.#complete({ ...rest, schema: jsonSchemaOf(schema) }, options);
+    return { ...completion, data: await parsedBy(schema, completion.data) };
+  }
+
+  async #complete(request: CompletionRequest, options: CallOptions): Promise<Completion> {
     const stream = this.streamComplete(request, options);
     for await (const _event of stream) {
       // The snapshot has the result.

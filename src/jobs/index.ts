@@ -6,7 +6,7 @@ export {
   type BatchesOptions,
   type CompleteBatchOptions,
 } from "./batches.js";
-export { FoundryClient, type FoundryClientOptions } from "./client.js";
+export { FoundryClient, type FoundryClientOptions, type TypedRequest } from "./client.js";
 export type {
   Cancelled,
   CompletionChange,

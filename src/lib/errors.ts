@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   CONTEXT_LENGTH_EXCEEDED: "prompt and answer together do not fit the model's context",
   INVALID_REQUEST: "the service refused the request as malformed",
   INFERENCE_FAILED: "the model failed while generating",
+  SCHEMA_MISMATCH: "no answer fitted the schema; the last one is kept as text",
   SERVER_CRASHED: "the service died while it worked on this request",
   STREAM_INTERRUPTED: "a generation ended before its end; the text so far is kept",
   INVALID_ARGUMENT: "an argument has an invalid value, is missing or is unknown",

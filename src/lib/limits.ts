@@ -25,6 +25,10 @@ export const LONGEST_LINE = 64 * 1024 * 1024;
 export const MOST_VALUES = 500_000;
 /** Texts in one call for embeddings: each request for 32 of them takes a second on a slow device. */
 export const MOST_TEXTS = 1000;
+/** Code units of a schema for an answer. It is sent to the model, of whose context it takes a part. */
+export const LONGEST_SCHEMA = 32_000;
+/** Lines about a value that does not fit its schema: a small model can follow no more. */
+export const MOST_COMPLAINTS = 8;
 /** Messages in one list, which is one line. Hosts send a handful; each is answered alone. */
 export const MOST_MESSAGES_IN_LIST = 100;
 /**

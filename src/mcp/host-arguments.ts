@@ -33,6 +33,10 @@ const OTHER_NAMES: OtherNames = {
   model_id: "model",
   stop_sequences: "stop",
   system_prompt: "system",
+  schema: "response_schema",
+  json_schema: "response_schema",
+  output_schema: "response_schema",
+  response_format: "response_schema",
 };
 
 /** More names, by an argument that only some tools have or require. */
@@ -168,7 +172,7 @@ function fromText(wanted: unknown, text: string): unknown {
     // A single string is a list of one, as in other APIs.
     return isOfStrings(wanted) && text !== "" ? [text] : text;
   }
-  if (wanted instanceof z.ZodObject) {
+  if (wanted instanceof z.ZodObject || wanted instanceof z.ZodRecord) {
     const object = bracketed(text, "{");
     return isObject(object) ? object : text;
   }

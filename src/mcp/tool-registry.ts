@@ -181,6 +181,8 @@ export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; typ
     override: ({ jsonSchema }) => {
       // Hosts add arguments of their own, which are ignored.
       delete jsonSchema.additionalProperties;
+      // The names of the members of any JSON object are strings.
+      delete jsonSchema.propertyNames;
       dropSafeIntegerLimits(jsonSchema);
       joinNullable(jsonSchema);
     },

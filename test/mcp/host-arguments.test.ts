@@ -207,6 +207,7 @@ describe("an argument that a host adds", () => {
       complete: { prompt: "Hi" },
       cancel_completion: { completion_id: "c-1" },
       complete_batch: { prompts: ["Hi"] },
+      embed: { texts: ["Hi"], query: "Hi" },
       load_model: { model: "m" },
       unload_model: { model: "m" },
     };
@@ -230,6 +231,8 @@ describe("an argument that a host adds", () => {
     ["complete", { message: [] }, "messages"],
     ["complete", { prompt: "Hi", tempreature: 0 }, "temperature"],
     ["complete", { prompt: "Hi", modelName: "m" }, "model"],
+    ["complete", { prompt: "Hi", schema: {} }, "response_schema"],
+    ["complete", { prompt: "Hi", response_format: {} }, "response_schema"],
     ["complete", { prompt: "Hi", systemPrompt: "x" }, "system"],
     ["get_completion", { completionIds: ["c-1"] }, "completion_ids"],
     ["get_completion", { completion_id: "c-1" }, "completion_ids"],

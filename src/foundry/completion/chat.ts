@@ -20,6 +20,7 @@ import type { OnStatus } from "../status.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import { believed, type Shortening, shortening } from "./shortening.js";
+import { type Structure, structured } from "./structured.js";
 import { StopCutter } from "./text-filters.js";
 import { type Piece, ThinkingSplitter } from "./thinking.js";
 import { whileLoading } from "./while-loading.js";
@@ -29,6 +30,8 @@ export interface ChatContext {
   readonly request: CompletionRequest;
   readonly messages: readonly ChatMessage[];
   readonly progress: CompletionProgress;
+  /** `null`: any text is an answer. */
+  readonly structure: Structure | null;
   readonly service: Service;
   readonly dialect: Dialect;
   readonly loader: ModelLoader;
@@ -50,12 +53,22 @@ export async function* chat(
   resolved: ResolvedModel,
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
+  const { structure, progress } = context;
+  if (structure === null) yield* answer(resolved, context);
+  else
+    yield* structured(structure, context, (messages) => answer(resolved, { ...context, messages }));
+  if (structure === null) warnAboutEmptiness(progress);
+}
+
+async function* answer(
+  resolved: ResolvedModel,
+  context: ChatContext,
+): AsyncGenerator<CompletionEvent, void> {
   const needsLoad = context.dialect.can.load && resolved.model.loaded !== true;
   const model = needsLoad ? yield* load(resolved, context) : resolved.model;
   // No event may be yielded between `open` and `receive`: a reader that left there would leak the stream.
   const opened = yield* open({ ...resolved, model }, context);
   yield* receive(opened, context);
-  warnAboutEmptiness(context.progress);
 }
 
 /** Loads a model, with a status event before. */
@@ -94,7 +107,7 @@ async function* open(
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, OpenedChat> {
   const { request, messages, progress, service, dialect } = context;
-  const { temperature, topP, seed } = request;
+  const { temperature, topP, seed, schema } = request;
   let { model } = wanted;
   let sends = 0;
   let mayReload = dialect.can.load;
@@ -105,7 +118,7 @@ async function* open(
     const use = await beginUse(model, context);
     const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
     // No stop strings: a service would look for them in the thinking, too.
-    const wish = { model, messages, temperature, topP, seed, maxTokens };
+    const wish = { model, messages, temperature, topP, seed, maxTokens, schema };
     const ask = (): Promise<ChatStream> => {
       progress.asked(wish.model.id);
       return dialect.chat(wish, chatCall(context));

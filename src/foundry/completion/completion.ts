@@ -1,4 +1,5 @@
 import type { FinishReason } from "../dialects/index.js";
+import type { JsonSchema } from "../structured/index.js";
 
 /** What to complete, and how. Either `prompt` or `messages`; all else is optional. */
 export interface CompletionRequest {
@@ -22,6 +23,12 @@ export interface CompletionRequest {
   readonly stop?: readonly string[] | undefined;
   /** Makes sampling repeatable where the service supports it; 0 to 2 147 483 647. */
   readonly seed?: number | undefined;
+  /**
+   * The answer is one JSON value that fits this JSON Schema (2020-12 or draft-07), of at most 32,000
+   * characters. An answer that does not fit is repaired, or requested again with what is wrong, at most
+   * twice; else the completion fails with `SCHEMA_MISMATCH`.
+   */
+  readonly schema?: JsonSchema | undefined;
 }
 
 export const COMPLETION_STATUSES = [
@@ -47,6 +54,8 @@ export interface Completion {
   /** What the model thought before it answered, where it shows that. */
   readonly reasoning: string | null;
   readonly finishReason: FinishReason | null;
+  /** Only of a completed request with a `schema`: the value, which fits it. `text` is its JSON. */
+  readonly data?: unknown;
   /** Exact id of the model. */
   readonly model: string | null;
   readonly usage: CompletionUsage;
@@ -94,4 +103,6 @@ export type CompletionEvent =
   | { readonly type: "reasoning"; readonly text: string }
   /** All text until here was thinking: the model closed a `<think>` that its template had opened. */
   | { readonly type: "text_was_reasoning" }
+  /** All text until here is dropped: another answer in its place follows. Only with a `schema`. */
+  | { readonly type: "text_dropped" }
   | { readonly type: "completed"; readonly completion: Completion };

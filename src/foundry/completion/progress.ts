@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FinishReason, TokenCounts } from "../dialects/index.js";
-import type { Completion, CompletionStatus } from "./completion.js";
+import type { Completion, CompletionStatus, CompletionUsage } from "./completion.js";
 
 /** Roughly, over English and code; only for figures that are marked as estimated. */
 const CHARACTERS_PER_TOKEN = 3.5;
@@ -31,6 +31,10 @@ export class CompletionProgress {
   /** Blanks after it, which belong to it as soon as a word follows. */
   #blanks = "";
   #pieces = 0;
+  #hasStarted = false;
+  /** Of answers that were dropped. */
+  #earlier: { readonly usage: CompletionUsage; readonly attempts: number } | null = null;
+  #value: { readonly data: unknown } | null = null;
   /** `null` until its turn has come. */
   #queuedMs: number | null = null;
   /** `null` until it is loaded. */
@@ -64,7 +68,7 @@ export class CompletionProgress {
   }
 
   get hasStarted(): boolean {
-    return this.#firstTokenAt !== null;
+    return this.#hasStarted;
   }
 
   /** Whether the chat itself was requested, and not only something before it. */
@@ -136,6 +140,7 @@ export class CompletionProgress {
   /** Counts a piece of the stream, which is a token or nearly so on all services. */
   countPiece(): void {
     this.#pieces += 1;
+    this.#hasStarted = true;
     this.#lastTokenAt = this.#now();
     this.#firstTokenAt ??= this.#lastTokenAt;
   }
@@ -167,6 +172,28 @@ export class CompletionProgress {
     return this.#text;
   }
 
+  /** Drops the answer: another one is requested in its place. Its tokens still count. */
+  answersAgain(): void {
+    const { usage, attempts } = this.snapshot();
+    this.#earlier = { usage, attempts: attempts ?? 0 };
+    this.#attempts = 0;
+    this.#usage = null;
+    this.#refusedInputTokens = null;
+    this.#pieces = 0;
+    this.#firstTokenAt = null;
+    this.#lastTokenAt = null;
+    this.#finishReason = null;
+    this.#text = "";
+    this.#reasoning = "";
+    this.#blanks = "";
+  }
+
+  /** The answer is this value. */
+  isValue(data: unknown, json: string): void {
+    this.#value = { data };
+    this.#text = json;
+  }
+
   /** Whether the answer ended by itself and holds nothing but thinking. */
   get isOnlyReasoning(): boolean {
     const hasEnded = this.#finishReason === "stop" || this.#finishReason === null;
@@ -182,7 +209,7 @@ export class CompletionProgress {
     const reasoning = this.#reasoning;
     // Every prompt has tokens, and so has every text. Zero means that the service did not count them.
     const inputTokens = this.#usage?.inputTokens || null;
-    const pieces = this.hasStarted ? this.#pieces : null;
+    const pieces = this.#firstTokenAt === null ? null : this.#pieces;
     const outputTokens = (this.#usage?.outputTokens || pieces) ?? this.#usage?.outputTokens ?? null;
     return {
       id: this.id,
@@ -191,11 +218,12 @@ export class CompletionProgress {
       reasoning: reasoning === "" ? null : reasoning,
       finishReason: this.#finishReason,
       model: this.#model,
-      usage: {
+      ...(this.#value === null ? {} : this.#value),
+      usage: this.#withEarlier({
         inputTokens: inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),
         outputTokens,
         estimated: inputTokens === null || this.#usage?.outputTokens !== outputTokens,
-      },
+      }),
       timing: {
         queuedMs: this.#status === "queued" ? null : rounded(this.#queuedMs),
         loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
@@ -203,9 +231,21 @@ export class CompletionProgress {
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
         tokensPerSecond: this.#tokensPerSecond(outputTokens),
       },
-      attempts: this.#attempts,
+      attempts:
+        this.#earlier === null ? this.#attempts : this.#earlier.attempts + (this.#attempts ?? 0),
       cached: false,
       warnings: this.#warnings,
+    };
+  }
+
+  /** With the tokens of the answers that were dropped. */
+  #withEarlier(own: CompletionUsage): CompletionUsage {
+    if (this.#earlier === null) return own;
+    const { usage } = this.#earlier;
+    return {
+      inputTokens: sum(usage.inputTokens, own.inputTokens),
+      outputTokens: sum(usage.outputTokens, own.outputTokens),
+      estimated: usage.estimated || own.estimated,
     };
   }
 
@@ -254,3 +294,6 @@ export class Metrics {
     this.#totals.outputTokens = Math.min(sum, Number.MAX_SAFE_INTEGER);
   }
 }
+
+const sum = (one: number | null, other: number | null): number | null =>
+  one === null && other === null ? null : (one ?? 0) + (other ?? 0);

@@ -51,6 +51,7 @@ export const completionFields = {
   seed: wholeNumber(0, 2_147_483_647),
   maxTokens: wholeNumber(1, 1_000_000),
   topP: numberFrom(0, 1),
+  schema: z.record(z.string(), z.unknown(), "a JSON Schema, an object"),
 } satisfies FieldSchemas;
 
 /**

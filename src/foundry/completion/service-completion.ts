@@ -19,6 +19,7 @@ import type {
   CompletionStatus,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { type Structure, structureOf } from "./structured.js";
 import { untilLoaded } from "./while-loading.js";
 
 export interface ServiceCompletionParts {
@@ -64,6 +65,7 @@ export class ServiceCompletion {
   #mayHaveBeenSent = false;
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
+  #structure: Structure | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -102,6 +104,7 @@ export class ServiceCompletion {
   async prepare(): Promise<PreparedCompletion> {
     const { current, onStatus, request } = this.#parts;
     const { signal } = this;
+    if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
     this.#connection = null;
     const connection = await current.connection({ signal, onStatus });
     this.#connection = connection;
@@ -197,7 +200,8 @@ export class ServiceCompletion {
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
     const resolved = await loader.resolveModel(request.model, signal, undefined, onStatus);
-    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal });
+    const structure = this.#structure;
+    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, structure });
     connection.guessWarning = null;
   }
 
@@ -255,7 +259,7 @@ export class ServiceCompletion {
 
   #statusAfter(error: FoundryError): CompletionStatus {
     if (isCancellation(error)) return "cancelled";
-    if (this.#connection === null) return "failed";
+    if (this.#connection === null || error.code === "SCHEMA_MISMATCH") return "failed";
     // A time limit after sending is not retried from here, so the device may still be at it: interrupted, not failed.
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
     return this.#progress.hasStarted ? "interrupted" : "failed";

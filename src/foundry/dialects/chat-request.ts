@@ -17,16 +17,23 @@ const REFUSABLE = [
   "top_p",
   "seed",
   "random_seed",
+  "response_format",
   "system",
 ] as const;
 export type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
 
+interface BodyQuirks {
+  readonly namesSeedRandomSeed?: boolean;
+  /** It holds an answer to the JSON Schema in `response_format`. */
+  readonly constrains?: boolean;
+}
+
 /** The fields of a request without those that are refused. */
 export function bodyOf(
   request: ChatRequest,
   refused: Refused,
-  { namesSeedRandomSeed = false }: { readonly namesSeedRandomSeed?: boolean } = {},
+  { namesSeedRandomSeed = false, constrains = false }: BodyQuirks = {},
 ): Readonly<Record<string, unknown>> {
   const fields = {
     model: request.model.id,
@@ -39,6 +46,7 @@ export function bodyOf(
     top_p: request.topP,
     seed: request.seed,
     random_seed: namesSeedRandomSeed ? request.seed : undefined,
+    response_format: constrains && request.schema ? formatOf(request.schema) : undefined,
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -47,6 +55,12 @@ export function bodyOf(
     Object.entries(fields).filter(([name, value]) => value !== undefined && !isRefused(name)),
   );
 }
+
+/** As the OpenAI API has it. Not `strict`, which forbids most schemas there. */
+const formatOf = (schema: Readonly<Record<string, unknown>>) => ({
+  type: "json_schema",
+  json_schema: { name: "answer", schema },
+});
 
 /**
  * The text of system messages in front of the first user message. Templates that refuse the role want
@@ -84,6 +98,10 @@ const NO_STREAM =
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled/i;
 
+/** The engine has no constrained answers, or not with this schema. */
+const CONSTRAINT =
+  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided (?:decoding|json)|structured outputs?/i;
+
 const CODES = new Set([
   "INVALID_REQUEST",
   "INVALID_RESPONSE",
@@ -107,8 +125,9 @@ export function refusalsIn(
     !refused.has("system") && request.messages.some(({ role }) => role === "system");
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
+  const sent = bodyOf(request, refused, { namesSeedRandomSeed: true, constrains: true });
+  if ("response_format" in sent && CONSTRAINT.test(text)) return ["response_format"];
   if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
-  const sent = bodyOf(request, refused, { namesSeedRandomSeed: true });
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)
     .map((name) => ({ name, at: about.search(wordOf(name)) }))

@@ -29,6 +29,8 @@ export interface ChatQuirks {
   readonly sendsTokensAlone?: boolean;
   /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
+  /** It holds an answer to a JSON Schema. */
+  readonly constrains?: boolean;
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }

@@ -18,6 +18,8 @@ export interface Core2Version {
   readonly hasLocalFamily: boolean;
   /** Closing a stream stops the generation (#1136). If not, it runs to its token limit. */
   readonly stopsOnDisconnect: boolean;
+  /** `response_format` with a JSON Schema holds the answer to it. */
+  readonly constrains: boolean;
   /** Which length of genai_config.json limits a request (#1067). */
   readonly contextLimit: "max_length" | "context_length";
 }
@@ -26,6 +28,7 @@ const CORE_2_0: Core2Version = {
   version: "2.0",
   hasLocalFamily: false,
   stopsOnDisconnect: false,
+  constrains: false,
   contextLimit: "max_length",
 };
 
@@ -33,6 +36,7 @@ export const CORE_2_1: Core2Version = {
   version: "2.1 or later",
   hasLocalFamily: true,
   stopsOnDisconnect: true,
+  constrains: true,
   contextLimit: "context_length",
 };
 

@@ -46,6 +46,8 @@ export interface ChatRequest {
   readonly temperature?: number | undefined;
   readonly topP?: number | undefined;
   readonly seed?: number | undefined;
+  /** Sent where the service can hold its answer to a JSON Schema. */
+  readonly schema?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";

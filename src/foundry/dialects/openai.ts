@@ -127,7 +127,12 @@ export function openaiDialect(
 
     async chat(request, call) {
       try {
-        const stream = await adaptedChat(transport, request, { path: CHAT }, call);
+        const stream = await adaptedChat(
+          transport,
+          request,
+          { path: CHAT, constrains: true },
+          call,
+        );
         hasChatted = true;
         doubt = null;
         return stream;

@@ -47,6 +47,9 @@ export const complete = defineTool({
       stop: completionArguments.stop.describe("Strings before which the answer ends"),
       seed: completionArguments.seed.describe("Seed for repeatable sampling, if supported"),
       max_tokens: completionArguments.max_tokens.describe("Maximum tokens of the answer"),
+      response_schema: completionArguments.response_schema.describe(
+        "JSON Schema: the answer is one JSON value that fits it, in data",
+      ),
       reply_within: replyWithin,
       join: z
         .boolean("true or false")

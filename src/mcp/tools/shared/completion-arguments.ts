@@ -1,9 +1,14 @@
 import * as z from "zod";
 import { type CompletionRequest, completionFields } from "../../../foundry/index.js";
 
-const { maxTokens: max_tokens, topP: top_p, ...sameNames } = completionFields;
+const {
+  maxTokens: max_tokens,
+  topP: top_p,
+  schema: response_schema,
+  ...sameNames
+} = completionFields;
 
-const schema = z.strictObject({ ...sameNames, max_tokens, top_p }).partial();
+const schema = z.strictObject({ ...sameNames, max_tokens, top_p, response_schema }).partial();
 
 /** The members of a request as arguments of a tool: in snake_case, all optional. */
 export const completionArguments = schema.shape;
@@ -14,5 +19,11 @@ export const sharedSettings = schema.omit({ prompt: true, messages: true }).shap
 export const requestOf = ({
   max_tokens: maxTokens,
   top_p: topP,
+  response_schema: answerSchema,
   ...same
-}: z.output<typeof schema>): CompletionRequest => ({ ...same, maxTokens, topP });
+}: z.output<typeof schema>): CompletionRequest => ({
+  ...same,
+  maxTokens,
+  topP,
+  schema: answerSchema,
+});

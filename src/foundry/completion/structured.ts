@@ -1,0 +1,91 @@
+import { FoundryError, truncate } from "../../lib/index.js";
+import type { ChatMessage } from "../dialects/index.js";
+import { type JsonSchema, loadReader, type ValueReader } from "../structured/index.js";
+import type { CompletionEvent } from "./completion.js";
+import type { CompletionProgress } from "./progress.js";
+
+/** What an answer must be. */
+export interface Structure {
+  readonly schema: JsonSchema;
+  readonly read: ValueReader;
+}
+
+/** @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema. */
+export const structureOf = async (schema: JsonSchema): Promise<Structure> => ({
+  schema,
+  read: await loadReader(schema),
+});
+
+interface StructuredContext {
+  readonly messages: readonly ChatMessage[];
+  readonly progress: CompletionProgress;
+}
+
+/** Small models that fail three times fail the fourth time, too. */
+const MOST_REPAIRS = 2;
+/** Of an answer that does not fit, so much is shown to the model again. */
+const LONGEST_SHOWN = 8000;
+
+/**
+ * Requests an answer that is a value by the schema. Where it is none, the model is shown its answer and
+ * what is wrong with it, and answers again.
+ *
+ * @param ask Requests an answer to these messages, and receives it.
+ */
+export async function* structured(
+  { schema, read }: Structure,
+  { messages, progress }: StructuredContext,
+  ask: (messages: readonly ChatMessage[]) => AsyncGenerator<CompletionEvent, void>,
+): AsyncGenerator<CompletionEvent, void> {
+  const first = withSchema(messages, schema);
+  let asked = first;
+  for (let repairs = 0; ; repairs += 1) {
+    yield* ask(asked);
+    const { text, finishReason } = progress.snapshot();
+    const found = read(text, finishReason !== "length");
+    if (found.fits) {
+      const json = JSON.stringify(found.data);
+      progress.isValue(found.data, json);
+      if (json === text) return;
+      yield { type: "text_dropped" };
+      yield { type: "text", text: json };
+      return;
+    }
+    if (repairs === MOST_REPAIRS) throw mismatch(found.complaints, finishReason === "length");
+    asked = [...first, ...repairOf(text, found.complaints)];
+    progress.answersAgain();
+    yield { type: "text_dropped" };
+  }
+}
+
+/** Also where the service holds the answer to the schema: the model must know what the fields mean. */
+function withSchema(messages: readonly ChatMessage[], schema: JsonSchema): ChatMessage[] {
+  const rule = `Answer with one JSON value that is valid by this JSON Schema, and with nothing else: no explanation, no code fence.\n${JSON.stringify(schema)}`;
+  const [system, ...rest] = messages;
+  if (system?.role !== "system") return [{ role: "system", content: rule }, ...messages];
+  return [{ role: "system", content: `${system.content}\n\n${rule}` }, ...rest];
+}
+
+function repairOf(text: string, complaints: readonly string[]): ChatMessage[] {
+  const wrong = complaints.map((line) => `- ${line}`).join("\n");
+  const request = `This is not valid by the JSON Schema:\n${wrong}\nAnswer again with the whole JSON value, corrected, and with nothing else.`;
+  // Some templates refuse an empty message.
+  if (text.trim() === "") return [{ role: "user", content: request }];
+  return [
+    { role: "assistant", content: truncate(text, LONGEST_SHOWN) },
+    { role: "user", content: request },
+  ];
+}
+
+function mismatch(complaints: readonly string[], isCut: boolean): FoundryError {
+  return new FoundryError(
+    "SCHEMA_MISMATCH",
+    `The answer does not fit the schema, after ${MOST_REPAIRS} corrections: ${complaints.join("; ")}.`,
+    {
+      action: isCut
+        ? "Raise `maxTokens`, or ask for less."
+        : "Simplify the schema, say in the prompt what each field means, or use a larger model.",
+      retryable: !isCut,
+    },
+  );
+}

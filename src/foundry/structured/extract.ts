@@ -1,0 +1,61 @@
+import { jsonrepair } from "jsonrepair";
+import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES } from "../../lib/index.js";
+import type { SchemaCheck } from "./schema.js";
+
+/** The value in an answer. */
+export type Extracted =
+  | { readonly fits: true; readonly data: unknown }
+  /** What is wrong with the value that comes nearest, each a line. */
+  | { readonly fits: false; readonly complaints: readonly string[] };
+
+/**
+ * The value in the text of an answer that fits the schema: the text as it is, a code block in it, or the
+ * part between the outermost brackets; then each of them repaired, where the answer is whole.
+ *
+ * @param isWhole `false`: the answer was cut off, so a repair would invent its end.
+ */
+export function extracted(text: string, check: SchemaCheck, isWhole: boolean): Extracted {
+  let nearest: readonly string[] | null = null;
+  const parts = partsOf(text);
+  for (const read of isWhole ? [jsonFrom, repaired] : [jsonFrom]) {
+    for (const part of parts) {
+      const data = hasMoreValues(part, MOST_ANSWER_VALUES) ? undefined : read(part);
+      if (data === undefined) continue;
+      const complaints = check(data);
+      if (complaints.length === 0) return { fits: true, data };
+      // What is no JSON at first and a text when repaired is words, and no value.
+      if (read === jsonFrom || typeof data === "object") nearest ??= complaints;
+    }
+  }
+  const none = isWhole ? "it is no JSON" : "it was cut off at its token limit";
+  return { fits: false, complaints: nearest ?? [none] };
+}
+
+/** The parts of a text that may be the value, the likeliest first. */
+function partsOf(text: string): string[] {
+  // Every second part stands between two fences; its first line names the language.
+  const blocks = text
+    .split("```")
+    .filter((_, index) => index % 2 === 1)
+    .map((block) => block.replace(/^[\w-]*(?=\s)/, ""));
+  const all = [text, ...blocks, between(text, "{", "}"), between(text, "[", "]")];
+  return [...new Set(all.map((part) => part.trim()))].filter((part) => part !== "");
+}
+
+/** From the first opening bracket to the last closing one, or to the end where there is none. */
+function between(text: string, open: string, close: string): string {
+  const from = text.indexOf(open);
+  if (from < 0) return "";
+  const to = text.lastIndexOf(close);
+  return to > from ? text.slice(from, to + 1) : text.slice(from);
+}
+
+function repaired(part: string): unknown {
+  // Words without any bracket would become a string.
+  if (!/^[[{"]/.test(part)) return undefined;
+  try {
+    return jsonFrom(jsonrepair(part));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,9 @@
+export { assertJsonSchema, type JsonSchema } from "./json-schema.js";
+export { loadReader, type ValueReader } from "./reader.js";
+export {
+  isTyped,
+  jsonSchemaOf,
+  parsedBy,
+  type StandardSchema,
+  type TypedBy,
+} from "./standard-schema.js";

@@ -1,0 +1,68 @@
+import { Ajv, type ErrorObject, type Options } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import { MOST_COMPLAINTS, printable } from "../../lib/index.js";
+import { invalidSchema, type JsonSchema } from "./json-schema.js";
+
+/** What is wrong with a value by a schema, each a line in words; empty where it fits. */
+export type SchemaCheck = (value: unknown) => string[];
+
+const OPTIONS: Options = {
+  allErrors: true,
+  // Schemas of other tools have members of their own.
+  strict: false,
+  // A model's answer is checked, and never changed.
+  useDefaults: false,
+  coerceTypes: false,
+  logger: false,
+};
+
+/** Draft-07 differs in `items` and `$ref`; it is used where the schema says so. */
+const isDraft07 = ({ $schema }: JsonSchema): boolean =>
+  typeof $schema === "string" && /draft-0[67]/.test($schema);
+
+/**
+ * The check of values by a schema.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema, or refers to another document.
+ */
+export function schemaCheck(schema: JsonSchema): SchemaCheck {
+  const ajv = isDraft07(schema) ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
+  formats.default(ajv);
+  try {
+    const { $schema: _draft, ...rest } = schema;
+    const validate = ajv.compile(rest);
+    return (value) => (validate(value) ? [] : complaintsOf(validate.errors ?? []));
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : "";
+    throw invalidSchema(printable(reason, 300));
+  }
+}
+
+function complaintsOf(errors: readonly ErrorObject[]): string[] {
+  const lines = new Set(errors.map(complaintOf));
+  const first = [...lines].slice(0, MOST_COMPLAINTS);
+  const more = lines.size - first.length;
+  return more > 0 ? [...first, `and ${more} more`] : first;
+}
+
+function complaintOf({ instancePath, message = "does not fit", params, keyword }: ErrorObject) {
+  const where = instancePath === "" ? "the value" : pathOf(instancePath);
+  const name = "additionalProperty" in params ? ` (${String(params["additionalProperty"])})` : "";
+  const allowed =
+    keyword === "enum"
+      ? `: ${JSON.stringify(params["allowedValues"])}`
+      : keyword === "const"
+        ? `: ${JSON.stringify(params["allowedValue"])}`
+        : "";
+  return printable(`${where} ${message}${name}${allowed}`, 200);
+}
+
+/** `/items/0/name` as `items[0].name`. */
+const pathOf = (pointer: string): string =>
+  pointer
+    .slice(1)
+    .split("/")
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .map((part, index) => (/^\d+$/.test(part) ? `[${part}]` : index === 0 ? part : `.${part}`))
+    .join("");

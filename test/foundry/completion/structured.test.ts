@@ -1,0 +1,269 @@
+import type { Script } from "foundry-local-simulator";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import * as z from "zod";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const SCHEMA = {
+  type: "object",
+  properties: {
+    name: { type: "string" },
+    age: { type: "integer", minimum: 0 },
+    mood: { enum: ["good", "bad"] },
+  },
+  required: ["name", "age"],
+  additionalProperties: false,
+};
+const VALUE = { name: "Åsa", age: 42 };
+const JSON_TEXT = JSON.stringify(VALUE);
+
+/** A service whose model gives these answers, one for each request; the last one again and again. */
+async function answering(answers: readonly (string | Script)[], options: object = {}) {
+  let asked = 0;
+  const simulator = await simulate({
+    models: [
+      {
+        id: "writer-generic-cpu:1",
+        loaded: true,
+        script: () => {
+          const script = answers[Math.min(asked, answers.length - 1)] ?? "";
+          asked += 1;
+          return typeof script === "string" ? { text: script } : script;
+        },
+      },
+    ],
+    ...options,
+  });
+  const chats = () => askedOf(simulator, "/v1/chat/completions").map(({ body }) => Object(body));
+  return { client: clientOf(simulator.url), chats };
+}
+
+const request = { prompt: "Who?", schema: SCHEMA };
+
+describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %s", (dialect) => {
+  it.each([
+    ["as it is", JSON_TEXT],
+    ["with blanks", `\n\n ${JSON.stringify(VALUE, null, 2)} \n`],
+    ["in a code block", `\`\`\`json\n${JSON_TEXT}\n\`\`\``],
+    ["in a code block without a language", `\`\`\`\n${JSON_TEXT}\n\`\`\``],
+    ["among words", `Sure! Here it is:\n\n${JSON_TEXT}\n\nAnything else?`],
+    ["in a code block among words", `Here:\n\`\`\`json\n${JSON_TEXT}\n\`\`\`\nDone.`],
+    ["with single quotes", "{'name': 'Åsa', 'age': 42}"],
+    ["with a comma too many", '{"name": "Åsa", "age": 42,}'],
+    ["with a comment", '{"name": "Åsa", // the name\n "age": 42}'],
+    ["with names without quotes", '{name: "Åsa", age: 42}'],
+    ["without its last bracket", '{"name": "Åsa", "age": 42'],
+  ])("is the value %s", async (_how, text) => {
+    const { client, chats } = await answering([text], { dialect });
+
+    const completion = await client.complete(request);
+
+    expect(completion).toMatchObject({
+      status: "completed",
+      data: VALUE,
+      text: JSON_TEXT,
+      attempts: 1,
+    });
+    expect(chats()).toHaveLength(1);
+  });
+
+  it.each([
+    ["of a wrong type", '{"name": "Åsa", "age": "42"}', "age must be integer"],
+    ["without a required member", '{"name": "Åsa"}', "must have required property 'age'"],
+    ["with a member too many", '{"name": "Åsa", "age": 42, "x": 1}', "(x)"],
+    ["outside an enum", '{"name": "Åsa", "age": 42, "mood": "so so"}', '["good","bad"]'],
+    ["that is no JSON", "I am sorry, I cannot do that.", "it is no JSON"],
+  ])("is requested again with what is wrong: %s", async (_what, text, complaint) => {
+    const { client, chats } = await answering([text, JSON_TEXT], { dialect });
+
+    const completion = await client.complete(request);
+
+    expect(completion).toMatchObject({ data: VALUE, text: JSON_TEXT, attempts: 2 });
+    const [first, second] = chats();
+    expect(second.messages.slice(0, first.messages.length)).toEqual(first.messages);
+    expect(second.messages.slice(-2)).toEqual([
+      { role: "assistant", content: text },
+      { role: "user", content: expect.stringContaining(complaint) },
+    ]);
+  });
+
+  it("fails after two repairs, with the last answer as its text", async () => {
+    const { client, chats } = await answering(["{}", "[]", '{"name": 5}'], { dialect });
+    const stream = client.streamComplete(request);
+
+    const read = async () => {
+      for await (const _event of stream);
+    };
+
+    await expect(read()).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining("name must be string"),
+    });
+    expect(stream.snapshot()).toMatchObject({ status: "failed", text: '{"name": 5}', attempts: 3 });
+    expect(stream.snapshot().data).toBeUndefined();
+    expect(chats()).toHaveLength(3);
+  });
+
+  it("does not have an end invented that was cut off", async () => {
+    const { client } = await answering(['{"name": "Åsa", "age": 4 2 3 4 5 6 7 8 9'], { dialect });
+
+    await expect(client.complete({ ...request, maxTokens: 5 })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      action: expect.stringContaining("`maxTokens`"),
+    });
+  });
+
+  it("is without the thinking before it", async () => {
+    const { client } = await answering([{ think: `Maybe {"name":"x"}?`, text: JSON_TEXT }], {
+      dialect,
+    });
+
+    expect(await client.complete(request)).toMatchObject({ data: VALUE, text: JSON_TEXT });
+  });
+});
+
+describe("an answer by a schema", () => {
+  it("is constrained where the service can do that", async () => {
+    const newest = await answering([JSON_TEXT], { dialect: "C2" });
+    const older = await answering([JSON_TEXT], { dialect: "C2", version: "2.0.1" });
+    const engine = await answering([JSON_TEXT], { dialect: "openai" });
+    for (const { client } of [newest, older, engine]) await client.complete(request);
+
+    const format = {
+      response_format: { type: "json_schema", json_schema: { name: "answer", schema: SCHEMA } },
+    };
+    expect(newest.chats()).toMatchObject([format]);
+    expect(engine.chats()).toMatchObject([format]);
+    expect(older.chats()[0].response_format).toBeUndefined();
+  });
+
+  it("drops the text of an answer that does not fit, in the stream as well", async () => {
+    const { client } = await answering(["Nonsense.", `\`\`\`\n${JSON_TEXT}\n\`\`\``]);
+    let text = "";
+
+    for await (const event of client.streamComplete(request)) {
+      if (event.type === "text_dropped") text = "";
+      if (event.type === "text") text += event.text;
+    }
+
+    expect(text).toBe(JSON_TEXT);
+  });
+
+  it("counts the tokens of all answers", async () => {
+    const { client } = await answering(["one two three", JSON_TEXT], { dialect: "openai" });
+    const once = await (await answering([JSON_TEXT], { dialect: "openai" })).client.complete(
+      request,
+    );
+
+    const { usage } = await client.complete(request);
+
+    expect(usage.estimated).toBe(false);
+    expect(usage.inputTokens).toBeGreaterThan(2 * (once.usage.inputTokens ?? 0));
+    expect(usage.outputTokens).toBe((once.usage.outputTokens ?? 0) + 3);
+  });
+
+  it("keeps the system text of the caller in front of the schema", async () => {
+    const { client, chats } = await answering([JSON_TEXT]);
+    await client.complete({ ...request, system: "Be brief." });
+
+    const [{ messages }] = chats();
+    expect(messages).toHaveLength(2);
+    expect(messages[0].content).toMatch(/^Be brief\.\n\nAnswer with one JSON value/);
+  });
+
+  it.each([
+    ["a list", ["a list", 5]],
+    ["a string", ["a string", "[1, 2]"]],
+  ])("may be %s", async (_what, [, answer]) => {
+    const { client } = await answering([String(answer)]);
+
+    const { data } = await client.complete({ prompt: "What?", schema: {} });
+
+    expect(data).toEqual(JSON.parse(String(answer)));
+  });
+
+  it.each([
+    ["is no schema", { type: "objekt" }, "type"],
+    ["refers to another document", { $ref: "https://example.com/schema.json" }, "example.com"],
+    ["refers to nothing", { $ref: "#/$defs/none" }, "none"],
+    ["is too long", { description: "x".repeat(40_000) }, "40"],
+    ["is a list", [], "schema"],
+    ["is a text", "object", "schema"],
+  ])("is refused before anything is sent where the schema %s", async (_what, schema, words) => {
+    const { client, chats } = await answering([JSON_TEXT]);
+
+    const refused = Reflect.apply(client.complete, client, [{ prompt: "Who?", schema }]);
+
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(words),
+    });
+    expect(chats()).toHaveLength(0);
+  });
+
+  it.each([
+    [
+      "2020-12",
+      {
+        $schema: "https://json-schema.org/draft/2020-12/schema",
+        prefixItems: [{ type: "string" }],
+        items: false,
+      },
+      '["a"]',
+    ],
+    [
+      "draft-07",
+      {
+        $schema: "http://json-schema.org/draft-07/schema#",
+        items: [{ type: "string" }],
+        additionalItems: false,
+      },
+      '["a"]',
+    ],
+    ["with references", { $defs: { a: { type: "array" } }, $ref: "#/$defs/a" }, '["a"]'],
+    [
+      "with formats",
+      { type: "array", items: { type: "string", format: "date" } },
+      '["2026-11-28"]',
+    ],
+  ])("is checked by a schema %s", async (_what, schema, answer) => {
+    const { client } = await answering([answer]);
+
+    expect((await client.complete({ prompt: "What?", schema })).data).toEqual(JSON.parse(answer));
+  });
+});
+
+describe("a schema of zod", () => {
+  const Person = z.object({
+    name: z.string().transform((name) => name.toUpperCase()),
+    age: z.number().refine((age) => age < 100, "nobody is that old"),
+  });
+
+  it("gives the value its type, with its own conversions", async () => {
+    const { client, chats } = await answering([JSON_TEXT]);
+
+    const { data, text } = await client.complete({ prompt: "Who?", schema: Person });
+
+    expectTypeOf(data).toEqualTypeOf<{ name: string; age: number }>();
+    expect(data).toEqual({ name: "ÅSA", age: 42 });
+    expect(text).toBe(JSON_TEXT);
+    expect(chats()[0].messages[0].content).toContain('"required":["name","age"]');
+  });
+
+  it("fails where its own check does", async () => {
+    const { client } = await answering(['{"name": "Åsa", "age": 142}']);
+
+    await expect(client.complete({ prompt: "Who?", schema: Person })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining("nobody is that old"),
+    });
+  });
+
+  it("is refused where it has no form in JSON Schema", async () => {
+    const { client } = await answering([JSON_TEXT]);
+
+    await expect(client.complete({ prompt: "When?", schema: z.date() })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("Date"),
+    });
+  });
+});
