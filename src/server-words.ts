@@ -70,13 +70,15 @@ export function serverWords(text: string): string {
 /** What a model wrote. */
 const QUOTED: ReadonlySet<string> = new Set(["text", "reasoning"]);
 
-/** {@link serverWords} for all texts of a tool's structured result, except what a model wrote. */
+/**
+ * A tool's structured result without the members that are `null`, and with {@link serverWords} for all
+ * texts but what a model wrote.
+ */
 export function resultInServerWords(result: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(result).map(([name, member]) => [
-      name,
-      QUOTED.has(name) ? member : memberInServerWords(member),
-    ]),
+    Object.entries(result)
+      .filter(([, member]) => member !== null && member !== undefined)
+      .map(([name, member]) => [name, QUOTED.has(name) ? member : memberInServerWords(member)]),
   );
 }
 

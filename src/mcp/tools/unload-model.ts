@@ -9,16 +9,14 @@ export const unloadModel = defineTool({
   description:
     "Unloads a model from memory. Its files stay, and the next use loads it again. Refused while the model is answering.",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Alias, name or id from list_models"),
+    model: completionFields.model.describe("Name from list_models"),
     force: z
       .boolean("true or false")
-      .describe(
-        "Unload even while the model is answering, if the service allows it; interrupts those answers",
-      )
+      .describe("Interrupt its answers, if the service allows it")
       .optional(),
   }),
   result: z.object({
-    model: z.string().describe("Exact id"),
+    model: z.string(),
     status: z.enum(["unloaded", "not_loaded"]),
   }),
   effect: "changes",
