@@ -69,15 +69,18 @@ export function serverWords(text: string): string {
 }
 
 /** What a model wrote. */
-const QUOTED: ReadonlySet<string> = new Set(["text", "reasoning"]);
+const QUOTED: ReadonlySet<string> = new Set(["text", "data", "reasoning"]);
 
-/** {@link serverWords} for all texts of a tool's structured result, except what a model wrote. */
+/**
+ * A tool's structured result without the members that are `null`, and with {@link serverWords} for all
+ * texts but what a model wrote.
+ */
 export function resultInServerWords(result: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(result).map(([name, member]) => [
-      name,
-      QUOTED.has(name) ? member : memberInServerWords(member),
-    ]),
+    Object.entries(result)
+      // A value by a schema may be null.
+      .filter(([name, member]) => member !== undefined && (member !== null || name === "data"))
+      .map(([name, member]) => [name, QUOTED.has(name) ? member : memberInServerWords(member)]),
   );
 }
 

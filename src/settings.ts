@@ -209,7 +209,8 @@ const flagOf = (name: SettingName): string =>
 
 /**
  * Reads settings from flags and environment; a flag outranks its variable. An empty value counts as
- * unset, because hosts write `"FOUNDRY_API_KEY": ""` for a field the user left blank.
+ * unset, because hosts write `"FOUNDRY_API_KEY": ""` or `"${user_config.key}"` for a field the user left
+ * blank.
  *
  * @throws FoundryError `INVALID_SETTING` with the name, the value and what is allowed, of all settings
  *   that are wrong.
@@ -225,8 +226,8 @@ export function readSettings(
   const mistakes: Mistake[] = [];
   for (const name of SETTING_NAMES) {
     const flag = given[flagOf(name)];
-    const raw = (typeof flag === "string" ? flag : environment[name])?.trim();
-    if (raw === undefined || raw === "") continue;
+    const raw = writtenValue(flag, environment[name]);
+    if (raw === "") continue;
     const parsed = SETTINGS[name].schema.safeParse(raw);
     if (!parsed.success) {
       const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
@@ -239,6 +240,12 @@ export function readSettings(
   }
   if (mistakes.length > 0) throw invalidSettings(mistakes);
   return settings;
+}
+
+/** The value of a setting, empty where it is unset: a host may leave `${user_config.model}` unfilled. */
+function writtenValue(flag: unknown, variable: string | undefined): string {
+  const raw = (typeof flag === "string" ? flag : variable)?.trim() ?? "";
+  return /^\$\{[^{}]*\}$/.test(raw) ? "" : raw;
 }
 
 interface Mistake {
@@ -276,8 +283,8 @@ export function settingsInForce(
   const given = parseFlags(flags);
   return SETTING_NAMES.map((name) => {
     const flag = given[flagOf(name)];
-    const isFlag = typeof flag === "string" && flag.trim() !== "";
-    const raw = (typeof flag === "string" ? flag : environment[name])?.trim() ?? "";
+    const isFlag = typeof flag === "string";
+    const raw = writtenValue(flag, environment[name]);
     if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
     const value = isSecret(name, raw) ? "(hidden)" : raw;
     return { name, value, source: isFlag ? "flag" : "environment" };

@@ -52,11 +52,18 @@ function otherNamesOf({ shape }: z.ZodObject): OtherNames {
   return needsModel ? { ...OTHER_NAMES, name: "model", id: "model" } : OTHER_NAMES;
 }
 
+/** Both names are ours, each of other tools. The one is taken for the other. */
+const TWINS: ReadonlyMap<string, string> = new Map([
+  ["completion_id", "completion_ids"],
+  ["completion_ids", "completion_id"],
+]);
+
 /**
- * Validates the arguments of a tool as hosts send them. `null` is as absent. A number, a boolean, a list
- * or an object that came as a JSON string is taken for what it is, where no string is allowed, and a list
- * of one string for that string. An unknown argument is ignored with a warning, unless it is a misspelt
- * one.
+ * Validates the arguments of a tool as hosts send them. `null` is as absent; of an optional argument also
+ * an empty string, an empty list, and 0 where 0 is not allowed: strict schemas make a model give all
+ * arguments. A number, a boolean, a list or an object that came as a JSON string is taken for what it is,
+ * where no string is allowed, and a list of one string or of text parts for that string. An unknown
+ * argument is ignored with a warning, unless it is a misspelt one.
  *
  * @throws FoundryError `INVALID_ARGUMENT`
  */
@@ -129,28 +136,60 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
   const wanted = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
   const value = typeof sent === "string" ? fromText(wanted, sent) : sent;
   if (wanted instanceof z.ZodArray && Array.isArray(value)) {
-    return value.map((element) => valueFor(wanted.element, element, path, unknown));
+    const { element: kind } = wanted;
+    const elements = kind instanceof z.ZodString ? value.filter((one) => one !== "") : value;
+    return elements.map((element) => valueFor(kind, element, path, unknown));
   }
-  if (wanted instanceof z.ZodString) return onlyString(value) ?? value;
+  if (wanted instanceof z.ZodString && Array.isArray(value)) return textOf(value, path) ?? value;
   if (!(wanted instanceof z.ZodObject) || !isObject(value)) return value;
   const known = Object.keys(wanted.shape);
-  const members = Object.entries(value).flatMap(([name, member]) => {
-    const own = path === "" ? name : `${path}.${name}`;
-    if (known.includes(name)) return [[name, valueFor(wanted.shape[name], member, own, unknown)]];
+  const members = Object.entries(value).flatMap(([sent, member]): [string, unknown][] => {
+    const own = path === "" ? sent : `${path}.${sent}`;
+    const twin = known.includes(sent) ? undefined : TWINS.get(sent);
+    const name = twin !== undefined && (memberOf(value, twin) ?? null) === null ? twin : sent;
+    if (known.includes(name)) {
+      const taken = valueFor(wanted.shape[name], member, own, unknown);
+      return isAbsent(wanted.shape[name], taken) ? [] : [[name, taken]];
+    }
     if (member === null) return [];
-    if (unknown.isMisspelt(name, known)) return [[name, member]];
+    if (twin === undefined && unknown.isMisspelt(name, known)) return [[name, member]];
     unknown.ignore(own);
     return [];
   });
-  return Object.fromEntries(members.filter(([, member]) => member !== null));
+  return Object.fromEntries(members);
 }
 
-/** The string of a list of one string. */
-function onlyString(value: unknown): string | null {
-  if (!Array.isArray(value) || value.length !== 1) return null;
-  const [only]: readonly unknown[] = value;
-  return typeof only === "string" ? only : null;
+/** A schema-driven caller has to send something for each argument. */
+const isEmpty = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
+
+function isAbsent(schema: unknown, value: unknown): boolean {
+  if (value === null) return true;
+  if (!(schema instanceof z.ZodOptional)) return false;
+  if (value === 0) return !schema.safeParse(0).success;
+  return value === "" || isEmpty(value);
 }
+
+const partSchema = z.union([z.string(), z.object({ type: z.literal("text"), text: z.string() })]);
+
+/** The text of a list of one string, or of the parts of a message: each begins a line, as with vLLM and llama.cpp. */
+function textOf(parts: readonly unknown[], path: string): string | null {
+  const isText = parts.length === 1 || parts.some(isObject);
+  const texts = isText ? z.array(partSchema).min(1).safeParse(parts).data : undefined;
+  if (texts !== undefined) {
+    return texts.map((part) => (typeof part === "string" ? part : part.text)).join("\n");
+  }
+  const kinds = parts.flatMap((part) => typedPart.safeParse(part).data?.type ?? []);
+  const other = kinds.find((kind) => kind !== "text");
+  if (other === undefined) return null;
+  throw new FoundryError(
+    "INVALID_ARGUMENT",
+    `${path} has a part of type ${quoted(other)}, but the models here are given text only.`,
+    { action: `Give ${path} as a string, or as parts of type "text".` },
+  );
+}
+
+const typedPart = z.object({ type: z.string() });
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -10,10 +10,11 @@ import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib
 import { resultInServerWords, serverWords } from "../server-words.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
-import { type Effect, failureText, type Tool, type ToolAnswer } from "./tool.js";
+import { type Effect, failureFrame, failureText, type Tool, type ToolAnswer } from "./tool.js";
 
+/** By the protocol's defaults, an absent hint is `false`, but for the destructive and the open world. */
 interface Annotations {
-  readonly readOnlyHint: boolean;
+  readonly readOnlyHint?: boolean;
   readonly destructiveHint?: boolean;
   readonly idempotentHint?: boolean;
   readonly openWorldHint: boolean;
@@ -26,18 +27,8 @@ interface Annotations {
 const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
   reads: { readOnlyHint: true, openWorldHint: false },
   // May load a model, which takes memory; and each call is a new answer.
-  generates: {
-    readOnlyHint: false,
-    destructiveHint: false,
-    idempotentHint: false,
-    openWorldHint: false,
-  },
-  changes: {
-    readOnlyHint: false,
-    destructiveHint: false,
-    idempotentHint: true,
-    openWorldHint: false,
-  },
+  generates: { destructiveHint: false, openWorldHint: false },
+  changes: { destructiveHint: false, idempotentHint: true, openWorldHint: false },
 };
 
 const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
@@ -75,13 +66,14 @@ export function listingOf(tool: Tool): ToolListing {
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: jsonSchemaOf(tool.arguments),
-    outputSchema: jsonSchemaOf(tool.result),
+    inputSchema: jsonSchemaOf(tool.arguments, forStrictMode),
+    outputSchema: jsonSchemaOf(tool.result, withoutBounds),
     annotations: annotationsOf(tool.effect),
-    ...(QUOTING_TOOLS.has(tool.name) && { _meta: LONG_RESULT }),
+    ...(LONG_RESULTS.has(tool.name) && { _meta: LONG_RESULT }),
   };
 }
 
+const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion"]);
 /** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
 const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
@@ -96,17 +88,18 @@ async function callTool(
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
     .call(given, { client, signal: request.signal, progress, policy, caller })
-    .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
+    .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), text: "", result: {} }))
     .finally(() => progress.finish());
 
   const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) };
-  if (!("failure" in answer)) {
+  const { failure = null } = answer;
+  if (failure === null) {
     log.info(fields, "tool answered");
-  } else if (answer.failure.code === "INTERNAL") {
-    log.error({ ...fields, code: "INTERNAL", detail: answer.failure.detail }, "tool failed");
+  } else if (failure.code === "INTERNAL") {
+    log.error({ ...fields, code: "INTERNAL", detail: failure.detail }, "tool failed");
   } else {
     // The message may quote an argument, which is logged at trace only.
-    log.info({ ...fields, code: answer.failure.code }, "tool failed");
+    log.info({ ...fields, code: failure.code }, "tool failed");
   }
   const result = resultOf(answer);
   // What a model wrote is handed on as it is.
@@ -141,24 +134,33 @@ function nameOf({ envelope }: RequestContext): string | undefined {
   return envelopeSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientInfo"].name;
 }
 
-type Failed = Pick<
-  Extract<ToolAnswer<unknown>, { failure: unknown }>,
-  "failure" | "textSoFar" | "notes"
->;
-
-function resultOf(
-  answer: ToolAnswer<Record<string, unknown>> | (Failed & { result?: Record<string, unknown> }),
-): CallToolResult {
-  const structured =
-    answer.result === undefined ? {} : { structuredContent: resultInServerWords(answer.result) };
-  if ("failure" in answer) {
-    const text = failureText(answer.failure, answer.textSoFar, answer.notes);
-    return { isError: true, content: [{ type: "text", text }], ...structured };
+/**
+ * The same for both kinds of hosts: one block of text, and a structured result that begins with `next` and
+ * `notes`. A failure without a text so far has no structured result, so that every host shows its text.
+ */
+function resultOf({
+  next = null,
+  notes = [],
+  text,
+  result,
+  failure = null,
+}: ToolAnswer<Record<string, unknown>>): CallToolResult {
+  if (failure !== null) {
+    const all = next === null ? notes : [...notes, next];
+    const content = [textBlock(failureText(failure, text, all))];
+    if (text === "") return { isError: true, content };
+    const structuredContent = { ...failureFrame(failure, all), ...result };
+    return { isError: true, content, structuredContent: resultInServerWords(structuredContent) };
   }
-  const notes = (answer.notes ?? []).map((note) => `Note: ${serverWords(note)}`).join("\n");
-  const texts = notes === "" ? [answer.text] : [answer.text, notes];
-  return { content: texts.map((text) => ({ type: "text", text })), ...structured };
+  const lines = notes.map((note) => `Note: ${serverWords(note)}`).join("\n");
+  const parts = [next ?? "", text, lines].filter((part) => part !== "");
+  return {
+    content: [textBlock(parts.join("\n\n"))],
+    structuredContent: { next, ...resultInServerWords({ notes, ...result }) },
+  };
 }
+
+const textBlock = (text: string) => ({ type: "text", text }) as const;
 
 function reporterFor({ _meta, notify }: RequestContext, clock: Clock): ProgressReporter {
   const progressToken = _meta?.progressToken;
@@ -175,16 +177,19 @@ function reporterFor({ _meta, notify }: RequestContext, clock: Clock): ProgressR
  * A zod object as JSON Schema, as short as it can be without saying less: hosts put it into the
  * context of their model, where each byte costs.
  */
-export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; type: "object" } {
+export function jsonSchemaOf(
+  schema: z.ZodObject,
+  change: (schema: MutableSchema) => void = () => {},
+): { [key: string]: unknown; type: "object" } {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     io: "input",
-    override: ({ jsonSchema }) => {
+    override: ({ jsonSchema, zodSchema }) => {
       // Hosts add arguments of their own, which are ignored.
       delete jsonSchema.additionalProperties;
-      // The names of the members of any JSON object are strings.
       delete jsonSchema.propertyNames;
-      dropSafeIntegerLimits(jsonSchema);
-      joinNullable(jsonSchema);
+      if (zodSchema instanceof z.ZodNullable) takeFirst(jsonSchema);
+      if (zodSchema instanceof z.ZodObject) dropNullable(jsonSchema, zodSchema);
+      change(jsonSchema);
     },
   });
   return { ...rest, type: "object" };
@@ -192,19 +197,34 @@ export function jsonSchemaOf(schema: z.ZodObject): { [key: string]: unknown; typ
 
 type MutableSchema = z.core.JSONSchema.BaseSchema;
 
-/** What every JSON number is limited to needs no saying. */
-function dropSafeIntegerLimits(schema: MutableSchema): void {
-  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
-  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+/** A member of a result that is `null` is left out, so its schema has no `null`. */
+function takeFirst(schema: MutableSchema): void {
+  const [value] = schema.anyOf ?? [];
+  delete schema.anyOf;
+  Object.assign(schema, value);
 }
 
-/** `{"anyOf":[{"type":"string"},{"type":"null"}]}` is `{"type":["string","null"]}`. */
-function joinNullable(schema: MutableSchema): void {
-  const [value, none, ...more] = schema.anyOf ?? [];
-  if (typeof value !== "object" || typeof none !== "object" || more.length > 0) return;
-  if (none.type !== "null" || typeof value.type !== "string") return;
-  delete schema.anyOf;
-  const { type, enum: allowed, ...rest } = value;
-  Object.assign(schema, rest, { type: [type, "null"] });
-  if (allowed !== undefined) schema.enum = [...allowed, null];
+function dropNullable(schema: MutableSchema, { shape }: z.ZodObject): void {
+  const required = schema.required?.filter((name) => !(shape[name] instanceof z.ZodNullable)) ?? [];
+  delete schema.required;
+  if (required.length > 0) schema.required = required;
+}
+
+/** OpenAI's strict mode makes a closed object of one without members, and sends it empty. */
+function forStrictMode(schema: MutableSchema): void {
+  withoutBounds(schema);
+  if (schema.type === "object") schema.properties ??= {};
+}
+
+/**
+ * A host that checks the arguments itself would refuse what the server takes, such as an empty list of an
+ * optional argument. The refusal of a value says what is allowed.
+ */
+function withoutBounds(schema: MutableSchema): void {
+  delete schema.minimum;
+  delete schema.maximum;
+  delete schema.minLength;
+  delete schema.minItems;
+  delete schema.maxItems;
+  delete schema.pattern;
 }

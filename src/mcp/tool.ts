@@ -20,21 +20,21 @@ export interface ToolContext {
   readonly caller?: string | undefined;
 }
 
-/** What came of a call: a success, or a failure that left something worth handing back. */
-export type ToolAnswer<R> =
-  | {
-      /** Reads well alone. */
-      readonly text: string;
-      /** Further facts for a reader of the text, in a block of their own after it. */
-      readonly notes?: readonly string[];
-      readonly result: R;
-    }
-  | {
-      readonly failure: FoundryError;
-      readonly textSoFar: string;
-      readonly notes?: readonly string[];
-      readonly result: R;
-    };
+/**
+ * What came of a call. Some hosts show their model only the text, some only the structured result, so the
+ * tool registry puts `next` and `notes` into both.
+ */
+export interface ToolAnswer<R> {
+  /** One line that says what to call now. Default: `null`, nothing. */
+  readonly next?: string | null;
+  /** What else the agent must know, each a sentence. */
+  readonly notes?: readonly string[];
+  /** The result in words, without `next` and `notes`. Of a failure: the text so far. */
+  readonly text: string;
+  /** The structured result. Its members that are `null` are left out. */
+  readonly result: R;
+  readonly failure?: FoundryError | null;
+}
 
 interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject> {
   readonly name: string;
@@ -63,30 +63,35 @@ export interface Tool {
 export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
   definition: ToolDefinition<A, R>,
 ): Tool {
-  const { result } = definition;
   return {
     ...definition,
-    result: "warnings" in result.shape ? result : result.extend({ warnings: warnings.optional() }),
+    result: z.object({ ...frame, ...definition.result.shape }),
     call: async (sent, context) => {
       const { given, warnings } = hostArguments(definition.arguments, sent);
-      return withWarnings(await definition.handle(given, context), warnings);
+      const answer = await definition.handle(given, context);
+      return { ...answer, notes: [...(answer.notes ?? []), ...warnings] };
     },
   };
 }
 
-const warnings = z.array(z.string());
+/**
+ * Every structured result begins with these. `next` is the one member that can be `null`. Some clients
+ * take no list of types, which zod makes of a nullable string.
+ */
+const frame = {
+  next: z.unknown().meta({ oneOf: [{ type: "string" }, { type: "null" }] }),
+  notes: z.array(z.string()),
+};
 
-/** The same answer with further warnings, in its notes and in its structured result. */
-function withWarnings(
-  answer: ToolAnswer<Record<string, unknown>>,
-  more: readonly string[],
-): ToolAnswer<Record<string, unknown>> {
-  if (more.length === 0) return answer;
-  const own = warnings.safeParse(answer.result["warnings"]).data ?? [];
+/** {@link failureText} for hosts that show only the structured result. */
+export function failureFrame(
+  error: FoundryError,
+  notes: readonly string[],
+): { readonly next: string; readonly notes: readonly string[] } {
+  const said = (words: string): string => truncate(serverWords(words), LONGEST_ERROR / 2);
   return {
-    ...answer,
-    notes: [...(answer.notes ?? []), ...more],
-    result: { ...answer.result, warnings: [...own, ...more] },
+    next: said(`${error.action} ${repeatAdvice(error)}`),
+    notes: [said(`${error.code}: ${error.message}`), ...notes],
   };
 }
 
@@ -105,13 +110,9 @@ export function failureText(
   return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;
 }
 
-/** The same in one line, for a list of warnings. */
+/** The same in one line, for a list. */
 export const failureLine = (error: FoundryError): string =>
   truncate(serverWords(`${error.code}: ${error.message} ${error.action}`), LONGEST_ERROR);
-
-/** The same beside the full text: without the words of the service, which are long and were quoted there. */
-export const briefFailure = (error: FoundryError): string =>
-  failureLine(error.reworded({ message: error.message.split(" It said: ")[0] ?? error.message }));
 
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";

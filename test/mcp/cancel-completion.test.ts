@@ -46,7 +46,7 @@ describe("cancel_completion", () => {
     const connected = await runningCompletion(FOREVER, "auto", { dialect: "openai" });
     const answer = await cancel(connected, await started(connected));
     expect(textOf(answer)).toContain("It is unknown whether the device still works on it.");
-    expect(structured(answer)).toMatchObject({ device_busy: null });
+    expect(structured(answer)).not.toHaveProperty("device_busy");
   });
 
   it("answers a call that waits for it with an error and the text so far", async () => {

@@ -24,13 +24,14 @@ const answerSchema = z.looseObject({
       completion_id: z.string(),
       status: z.string(),
       text: z.string(),
-      next_from: z.number().nullable(),
+      next_from: z.number().optional(),
       error: z.looseObject({ code: z.string(), retryable: z.boolean() }).optional(),
     }),
   ),
   counts: z.record(z.string(), z.number()),
   pending: z.array(z.string()),
-  warnings: z.array(z.string()),
+  next: z.string().nullable(),
+  notes: z.array(z.string()),
 });
 
 interface Setting {
@@ -68,8 +69,9 @@ describe("complete_batch", () => {
     expect(answer.results.map(({ index, text }) => [index, text])).toEqual(
       prompts(12).map((prompt, index) => [index, prompt]),
     );
-    expect(answer.counts).toMatchObject({ completed: 12, queued: 0, failed: 0 });
+    expect(answer.counts).toEqual({ completed: 12 });
     expect(answer.pending).toEqual([]);
+    expect(answer.next).toBeNull();
     expect(answer.text).toMatch(
       /^Batch ".+": 12 of 12 done\. All results have been returned\.\n\n\[0\]\nItem 0\./,
     );
@@ -136,7 +138,7 @@ describe("complete_batch", () => {
     const item = { prompt: "Good.", ["x".repeat(1_000_000)]: 1 };
     const answer = await batch({ requests: [item, item] });
     expect(answer.counts).toMatchObject({ completed: 2 });
-    expect(String(answer.warnings)).toContain('Unknown arguments were ignored: "xxx');
+    expect(String(answer.notes)).toContain('Unknown arguments were ignored: "xxx');
     expect(JSON.stringify(answer).length).toBeLessThan(3000);
   });
 
@@ -148,16 +150,14 @@ describe("complete_batch", () => {
     const settings = { max_tokens: 7, model: "talker" };
     for (const call of [{}, { cancel: true }]) {
       const answer = await batch({ batch_id: "b", reply_within: 5, ...settings, ...call });
-      expect(answer.warnings).toEqual([words]);
+      expect(answer.notes).toEqual([words]);
     }
-    expect(await batch({ batch_id: "b" })).toMatchObject({ warnings: [] });
+    expect(await batch({ batch_id: "b" })).toMatchObject({ notes: [] });
   });
 
   it.each([
-    ["no prompts", { prompts: [] }, "1 to 500"],
     ["501 prompts", { prompts: prompts(501) }, "1 to 500"],
     ["501 requests", { requests: prompts(501).map((prompt) => ({ prompt })) }, "1 to 500"],
-    ["nothing", {}, "batch_id"],
     ["both kinds", { prompts: ["a"], requests: [{ prompt: "a" }] }, "Both prompts and requests"],
     ["an unfit setting", { prompts: ["a"], temperature: 9 }, "temperature"],
     ["an unfit name", { prompts: ["a"], batch_id: "no spaces" }, "batch_id"],
@@ -173,6 +173,32 @@ describe("complete_batch", () => {
     expect(chats()).toEqual([]);
   });
 
+  it.each([{}, { prompts: [] }, { prompts: [], requests: [], batch_id: "", cancel: false }])(
+    "says what to give where nothing was given: %j",
+    async (given) => {
+      const { call, chats } = await hostOf(echo);
+      const next = "Give prompts or requests to start a batch, or batch_id to continue one.";
+      const answer = await call(given);
+      expect(answer).toMatchObject({ content: [{ type: "text", text: next }] });
+      expect(answer.structuredContent).toEqual({ next, notes: [], results: [], pending: [] });
+      expect(chats()).toEqual([]);
+    },
+  );
+
+  it("takes a conversation before a prompt, and empty values as absent, in an item", async () => {
+    const { batch, chats } = await hostOf(echo, { client: { concurrency: 1 } });
+    const messages = [
+      { role: "user", content: "One." },
+      { role: "assistant", content: "Two." },
+    ];
+    const requests = [{ prompt: "Three.", messages, model: "", stop: [], max_tokens: 0 }];
+    await batch({ prompts: [], requests, batch_id: "", cancel: false, max_tokens: 50 });
+    expect(chats()[0]?.body).toMatchObject({
+      max_tokens: 50,
+      messages: [{ content: "One." }, { content: "Two." }, { role: "user", content: "Three." }],
+    });
+  });
+
   it("answers at once when told to, and goes on with the batch_id alone", async () => {
     const { batch, chats } = await hostOf(echo, {
       simulator: { tokensPerSecond: 100 },
@@ -184,7 +210,10 @@ describe("complete_batch", () => {
     expect(first.text).toMatch(
       /^Not finished: batch ".+", 0 of 5 done\. 5 results are still to come/,
     );
-    expect(first.text).toContain(`call complete_batch with batch_id "${first.batch_id}"`);
+    expect(first.text).toContain(
+      `call complete_batch with batch_id "${first.batch_id}" and nothing else.`,
+    );
+    expect(first.text).toBe(first.next);
     const second = await batch({ batch_id: first.batch_id });
     expect(second.results.map(({ completion_id }) => completion_id)).toEqual(first.pending);
     const third = await batch({ batch_id: first.batch_id });
@@ -239,8 +268,9 @@ describe("complete_batch", () => {
   it("cuts a single text that is longer than that, and says where to read on", async () => {
     const long = `${"word ".repeat(13_000)}end.`;
     const { batch, host } = await hostOf(() => inPieces(long), { contextLength: 200_000 });
-    const { results } = await batch({ prompts: ["Go."], max_tokens: 100_000 });
+    const { results, next } = await batch({ prompts: ["Go."], max_tokens: 100_000 });
     const [part] = results;
+    expect(next).toContain(`["${part?.completion_id}"] and from 60000 to read on`);
     expect(part?.text).toHaveLength(60_000);
     expect(part?.next_from).toBe(60_000);
     const rest = await host.callTool({

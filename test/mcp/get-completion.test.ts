@@ -13,7 +13,13 @@ const get = (host: Host, given: object = {}) =>
 async function started(host: Host, given: object = {}): Promise<string> {
   const answer = await host.callTool({
     name: "complete",
-    arguments: { prompt: "Go", max_tokens: 3000, reply_within: 0, ...given },
+    arguments: {
+      prompt: "Go",
+      model: "talker-generic-cpu:1",
+      max_tokens: 3000,
+      reply_within: 0,
+      ...given,
+    },
   });
   return structured(answer).completion_id;
 }
@@ -26,11 +32,14 @@ describe("get_completion", () => {
     const answer = await get(host, { completion_ids: [id] });
     expect(textOf(answer)).toBe(TEXT);
     expect(structured(answer)).toMatchObject({
-      completions: [
-        { completion_id: id, status: "completed", from: 0, next_from: null, total_chars: 49 },
-      ],
-      errors: [],
+      completions: [{ completion_id: id, status: "completed", text: TEXT, finish_reason: "stop" }],
     });
+    // What says nothing is absent.
+    const [read] = structured(answer).completions;
+    for (const name of ["from", "next_from", "total_chars", "place", "attempts", "reasoning"]) {
+      expect(read).not.toHaveProperty(name);
+    }
+    expect(structured(answer)).not.toHaveProperty("errors");
   });
 
   it("returns each part once: joined, they are the text", async () => {
@@ -38,11 +47,11 @@ describe("get_completion", () => {
     const { host } = await runningCompletion({ text }, "auto", { tokensPerSecond: 60 });
     const id = await started(host);
     let joined = "";
-    for (let from: number | null = 0; from !== null; ) {
+    for (let from: number | undefined = 0; from !== undefined; ) {
       const answer = await get(host, { completion_ids: [id], from, reply_within: 0.1 });
       const [part] = structured(answer).completions;
-      expect(part).toMatchObject({ from: joined.length });
-      if (part.next_from !== null) {
+      expect(part.from ?? 0).toBe(joined.length);
+      if (part.next_from !== undefined) {
         expect(textOf(answer)).toMatch(/^Not finished: /);
         expect(textOf(answer)).toContain(`["${id}"]`);
       }
@@ -58,7 +67,7 @@ describe("get_completion", () => {
     const answer = await get(host, { completion_ids: [id], from: 0 });
     const rest = await get(host, { completion_ids: [id], from: TEXT.length });
     expect(textOf(answer)).toBe(TEXT);
-    expect(textOf(rest)).toBe("(Finished: there is no text after character 49.)");
+    expect(textOf(rest)).toBe("Note: Finished: there is no text after character 49.");
   });
 
   it("tells progress to a host that asks for it, as complete does", async () => {
@@ -97,14 +106,13 @@ describe("get_completion", () => {
     const id = await started(host);
     await expect.poll(() => foundry.completions.get(id).text.length).toBeGreaterThan(20);
     const answer = await get(host, { completion_ids: [id], from: 20 });
-    expect(textOf(answer)).toBe("It is blue.");
-    expect(JSON.stringify(answer.content)).toContain(
-      "The text returned earlier was the model's thinking",
-    );
+    const note =
+      "The text returned earlier was the model's thinking. This is the answer from its beginning.";
+    expect(textOf(answer)).toBe(`It is blue.\n\nNote: ${note}`);
+    expect(structured(answer)).toMatchObject({ notes: [note], completions: [{}] });
   });
 
   it.each([
-    [{ completion_ids: [] }, "1 to 50 completion_ids"],
     [{ completion_ids: Array.from({ length: 51 }, (_, n) => `c-${n}`) }, "1 to 50 completion_ids"],
     [{ completion_ids: ["c-1"], from: -1 }, "a whole number of characters, 0 or more"],
     [{ completion_ids: ["c-1"], from: 1.5 }, "a whole number of characters, 0 or more"],
@@ -174,7 +182,8 @@ describe("get_completion for several", () => {
     expect(textOf(answer)).toContain(`${ids[1]}, waiting, place 1:`.replace(/:$/, ""));
     const none = await get(host, { completion_ids: ["hello", "there"] });
     expect(none.isError).toBe(true);
-    expect(structured(none)).toMatchObject({ completions: [], errors: [{}, {}] });
+    expect(none.structuredContent).toBeUndefined();
+    expect(textOf(none).match(/COMPLETION_NOT_FOUND: /g)).toHaveLength(2);
   });
 
   it("shares what fits one result among them", async () => {
@@ -185,7 +194,11 @@ describe("get_completion for several", () => {
     const texts: { text: string; next_from: number }[] = structured(answer).completions;
     expect(texts.map(({ text }) => text.length)).toEqual([30_000, 30_000]);
     expect(texts.map(({ next_from }) => next_from)).toEqual([30_000, 30_000]);
-    expect(textOf(answer)).toContain("from 30000 to read on");
+    const { next, notes } = structured(answer);
+    expect([next, ...notes].join()).toMatch(
+      new RegExp(ids.map((id) => `\\["${id}"\\]`).join(".*")),
+    );
+    expect(textOf(answer).match(/from 30000 to read on/g)).toHaveLength(2);
   });
 });
 
@@ -196,12 +209,24 @@ describe("get_completion without ids", () => {
     const id = await started(host);
     await get(host, { completion_ids: [id] });
     const answer = await get(host);
+    expect(structured(answer)).not.toHaveProperty("completions");
     expect(structured(answer)).toMatchObject({
-      completions: [],
+      next: "Call get_completion with completion_ids for their text.",
       latest: [{ completion_id: id, status: "completed", total_chars: 49, beginning: TEXT }],
     });
-    expect(textOf(answer)).toMatch(/^c-\w+-1: completed, talker-generic-cpu:1, \d+ s ago, 49 /);
+    expect(textOf(answer)).toMatch(
+      /^Call .*\.\n\nc-\w+-1: completed, talker-generic-cpu:1, \d+ s ago, 49 /,
+    );
   });
+
+  it.each([{ completion_ids: [] }, { completion_ids: [""], from: 0 }, { from: 0 }])(
+    "is a call with %j, too",
+    async (given) => {
+      const { host } = await runningCompletion({ text: TEXT });
+      await host.listTools();
+      expect(structured(await get(host, given))).toMatchObject({ next: null, latest: [] });
+    },
+  );
 
   it("says so where there are none", async () => {
     const { host } = await runningCompletion({ text: TEXT });

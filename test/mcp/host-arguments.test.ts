@@ -3,6 +3,7 @@ import { z } from "zod";
 import { hostArguments } from "../../src/mcp/host-arguments.js";
 import { TOOLS } from "../../src/mcp/tools/index.js";
 import { batchInputOf } from "../../src/mcp/tools/shared/batch-requests.js";
+import { completionArguments, requestOf } from "../../src/mcp/tools/shared/index.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
 /** Nothing listens there: the arguments are validated before anything is sent. */
@@ -83,6 +84,157 @@ describe("null for an optional argument", () => {
   });
 });
 
+describe("an empty value of an optional argument", () => {
+  it.each<[string, object, object]>([
+    [
+      "complete",
+      {
+        prompt: "Hi",
+        messages: [],
+        system: "",
+        model: "",
+        max_tokens: 0,
+        temperature: "",
+        top_p: "",
+        stop: [],
+        seed: "",
+        reply_within: "",
+        join: "",
+      },
+      { prompt: "Hi" },
+    ],
+    ["complete", { prompt: "Hi", stop: "", messages: "" }, { prompt: "Hi" }],
+    ["complete", { prompt: "Hi", stop: [""], messages: "[]" }, { prompt: "Hi" }],
+    [
+      "complete",
+      { prompt: "", messages: [{ role: "user", content: "Hi" }] },
+      { messages: [{ role: "user", content: "Hi" }] },
+    ],
+    ["get_completion", { completion_ids: [], from: 0 }, { from: 0 }],
+    ["get_completion", { completion_ids: ["c-1", ""] }, { completion_ids: ["c-1"] }],
+    [
+      "complete_batch",
+      { prompts: ["a", ""], requests: [], batch_id: "", stop: [] },
+      { prompts: ["a", ""] },
+    ],
+    ["list_models", { filter: "", search: "", task: "", limit: 0 }, {}],
+    ["load_model", { model: "m", device: "" }, { model: "m" }],
+    ["unload_model", { model: "m", force: "" }, { model: "m" }],
+  ])("of %s is as if it were absent: %j", (tool, sent, taken) => {
+    expect(given(tool, sent)).toEqual({ given: taken, warnings: [] });
+  });
+
+  it("that is allowed is taken: 0 of temperature, top_p, seed and reply_within, and false", () => {
+    const zeros = { prompt: "Hi", temperature: 0, top_p: 0, seed: 0, reply_within: 0, join: false };
+    expect(given("complete", zeros).given).toEqual(zeros);
+  });
+
+  it.each<[string, object, string]>([
+    ["complete", { prompt: "Hi", messages: [{ role: "user", content: "" }] }, "messages.0.content"],
+    ["cancel_completion", { completion_id: "" }, "completion_id"],
+    ["load_model", { model: "" }, "model"],
+    ["unload_model", { model: "" }, "model"],
+    ["load_model", { model: [] }, "model"],
+  ])("is refused where it is required: %s with %j", (tool, sent, name) => {
+    expect(() => given(tool, sent)).toThrow(`Invalid value for ${name}`);
+  });
+});
+
+describe("prompt and messages", () => {
+  const user = (content: string) => ({ role: "user", content }) as const;
+  const assistant = (content: string) => ({ role: "assistant", content }) as const;
+
+  it.each<[string, object, object]>([
+    ["a prompt", { prompt: "Hi" }, { prompt: "Hi" }],
+    ["messages alone", { messages: [user("Hi")] }, { messages: [user("Hi")] }],
+    [
+      "messages before a prompt",
+      { prompt: "And?", messages: [user("Hi"), assistant("Yes.")] },
+      { messages: [user("Hi"), assistant("Yes."), user("And?")] },
+    ],
+    [
+      "messages that end with the prompt",
+      { prompt: "And?", messages: [assistant("Yes."), user("And? ")] },
+      { messages: [assistant("Yes."), user("And? ")] },
+    ],
+    [
+      "messages that end with the same words of the model",
+      { prompt: "Yes.", messages: [user("Hi"), assistant("Yes.")] },
+      { messages: [user("Hi"), assistant("Yes."), user("Yes.")] },
+    ],
+    [
+      "a beginning of the answer",
+      { messages: [user("Hi"), assistant("Well,")] },
+      { messages: [user("Hi"), assistant("Well,")] },
+    ],
+  ])("are one conversation: %s", (_, sent, taken) => {
+    const schema = z.strictObject(completionArguments);
+    expect(requestOf(hostArguments(schema, sent).given)).toEqual(taken);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["one part", [{ type: "text", text: "Hi" }], "Hi"],
+    [
+      "several parts",
+      [
+        { type: "text", text: "Hi" },
+        { type: "text", text: "there" },
+      ],
+      "Hi\nthere",
+    ],
+    ["parts and strings", ["Hi", { type: "text", text: "there" }], "Hi\nthere"],
+    ["a part with more members", [{ type: "text", text: "Hi", cache_control: {} }], "Hi"],
+    ["a list of one string", ["Hi"], "Hi"],
+  ])("take text as %s", (_, content, text) => {
+    const messages = [{ role: "user", content }];
+    expect(given("complete", { messages }).given).toEqual({ messages: [user(text)] });
+    expect(given("complete", { prompt: content }).given).toEqual({ prompt: text });
+  });
+
+  it.each(["image_url", "image", "input_audio", "file", "tool_result"])(
+    "refuse a part of type %s in words",
+    (type) => {
+      const messages = [{ role: "user", content: [{ type: "text", text: "Hi" }, { type }] }];
+      expect(() => given("complete", { messages })).toThrow(
+        expect.objectContaining({
+          code: "INVALID_ARGUMENT",
+          message: `messages.content has a part of type "${type}", but the models here are given text only.`,
+          action: 'Give messages.content as a string, or as parts of type "text".',
+        }),
+      );
+    },
+  );
+
+  it.each([{ type: "text" }, { type: "text", text: 5 }, {}, 5, null])(
+    "refuse a part without text: %j",
+    (part) => {
+      const messages = [{ role: "user", content: [part] }];
+      expect(() => given("complete", { messages })).toThrow("Invalid value for messages.0.content");
+    },
+  );
+});
+
+describe("the id of a completion", () => {
+  it.each<[string, object, object]>([
+    ["get_completion", { completion_id: "c-1" }, { completion_ids: ["c-1"] }],
+    ["get_completion", { completion_id: ["c-1", "c-2"] }, { completion_ids: ["c-1", "c-2"] }],
+    ["get_completion", { completion_id: "c-1", from: "5" }, { completion_ids: ["c-1"], from: 5 }],
+    ["get_completion", { completion_id: "c-1", completion_ids: null }, { completion_ids: ["c-1"] }],
+    ["cancel_completion", { completion_ids: ["c-1"] }, { completion_id: "c-1" }],
+    ["cancel_completion", { completion_ids: "c-1" }, { completion_id: "c-1" }],
+  ])("is taken in the singular and in the plural: %s with %j", (tool, sent, taken) => {
+    expect(given(tool, sent)).toEqual({ given: taken, warnings: [] });
+  });
+
+  it("is ignored with a warning under the other name where both are given", () => {
+    const sent = { completion_id: "c-1", completion_ids: ["c-2"] };
+    expect(given("get_completion", sent)).toEqual({
+      given: { completion_ids: ["c-2"] },
+      warnings: ['Unknown arguments were ignored: "completion_id".'],
+    });
+  });
+});
+
 describe("a value that came as a JSON string", () => {
   it.each<[string, object, object]>([
     ["complete", { max_tokens: "100" }, { max_tokens: 100 }],
@@ -139,9 +291,7 @@ describe("a value that came as a JSON string", () => {
     ["a word", { max_tokens: "many" }, 'Invalid value for max_tokens: "many"'],
     ["a number and more", { max_tokens: "100 tokens" }, "Invalid value for max_tokens"],
     ["too large a number", { temperature: "9" }, "Invalid value for temperature: 9"],
-    ["an empty string", { max_tokens: "" }, "Invalid value for max_tokens: an empty string"],
     ["a number for a boolean", { join: "1" }, 'Invalid value for join: "1"'],
-    ["an empty string for a list", { stop: "" }, "Invalid value for stop: an empty string"],
     ["half a list", { messages: '[{"role":' }, "Invalid value for messages"],
     ["an object for a list", { messages: '{"role":"user"}' }, "Invalid value for messages"],
     [
@@ -190,6 +340,7 @@ describe("an argument that a host adds", () => {
     "random_string",
     "_meta",
     "dummy",
+    "wait_for_previous",
     "action",
     "chatInput",
     "signal",
@@ -235,7 +386,6 @@ describe("an argument that a host adds", () => {
     ["complete", { prompt: "Hi", response_format: {} }, "response_schema"],
     ["complete", { prompt: "Hi", systemPrompt: "x" }, "system"],
     ["get_completion", { completionIds: ["c-1"] }, "completion_ids"],
-    ["get_completion", { completion_id: "c-1" }, "completion_ids"],
     ["cancel_completion", { completionId: "c-1" }, "completion_id"],
     ["complete_batch", { prompt: ["Hi"] }, "prompts"],
     ["complete_batch", { batchId: "b-1" }, "batch_id"],
@@ -315,7 +465,7 @@ describe("an argument that a host adds", () => {
     );
   });
 
-  it("is named in the text and in the warnings of a result", async () => {
+  it("is named in the text and in the notes of a result", async () => {
     const service = await simulatedService({ dialect: "openai" });
     const { host } = await connectedHost({ endpoint: service.url });
     await host.listTools();
@@ -334,8 +484,12 @@ describe("an argument that a host adds", () => {
         name,
         arguments: isInItem ? own : { ...own, ...added },
       });
-      expect(answer.structuredContent).toMatchObject({ warnings: [words] });
-      expect(answer.content).toContainEqual({ type: "text", text: `Note: ${words}` });
+      expect(answer.structuredContent).toMatchObject({
+        notes: expect.arrayContaining([words]),
+      });
+      expect(answer.content).toEqual([
+        { type: "text", text: expect.stringMatching(new RegExp(`\\nNote: ${words}$`)) },
+      ]);
       expect(answer.isError).toBeFalsy();
     }
     expect(textOf(await host.callTool({ name: "health_check" }))).not.toContain("ignored");

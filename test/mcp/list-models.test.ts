@@ -22,7 +22,8 @@ describe("list_models", () => {
   it("counts a model as downloaded when nobody knows, and says so", async () => {
     const { ids, result, text } = await list({});
     expect(ids.length).toBe(4);
-    expect(result.models[1].downloaded).toBeNull();
+    expect(result.models[1]).not.toHaveProperty("downloaded");
+    expect(result.notes).toEqual([expect.stringMatching(/does not report which/)]);
     expect(text).toMatch(/does not report which of these models are downloaded/);
   });
 
@@ -60,7 +61,8 @@ describe("list_models", () => {
   it("says so when nothing fits", async () => {
     const { ids, result, text } = await list({ search: "no-such-model" });
     expect(ids).toEqual([]);
-    expect(result.truncated).toBe(false);
+    expect(result).not.toHaveProperty("truncated");
+    expect(result.next).toBe("None of the service's 4 models fits; leave search and task out.");
     expect(text).toContain("None of the service's 4 models fits; leave search and task out.");
   });
 

@@ -15,11 +15,12 @@ describe("load_model", () => {
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool(call({ model: "talker" }));
     expect(structured(answer)).toEqual({
+      next: null,
+      notes: [],
       model: talker.id,
       status: "loaded",
       percent: 100,
       elapsed_ms: expect.any(Number),
-      warnings: [],
     });
     expect(textOf(answer)).toMatch(/^talker-generic-cpu:1 is loaded; it took \d\.\d s\.$/);
     const again = await host.callTool(call({ model: "talker" }));
@@ -32,8 +33,10 @@ describe("load_model", () => {
     const service = await simulatedService({ models, modelCachePath });
     const { host } = await connectedHost({ endpoint: service.url });
     const first = await host.callTool(call({ model: "talker", reply_within: 0 }));
-    expect(structured(first)).toMatchObject({ status: "loading", percent: null });
-    expect(textOf(first)).toBe(`talker is still loading after 0 s. ${GO_ON}`);
+    const next = `Not finished: talker is still loading after 0 s. ${GO_ON}`;
+    expect(structured(first)).toMatchObject({ next, status: "loading" });
+    expect(structured(first)).not.toHaveProperty("percent");
+    expect(textOf(first)).toBe(next);
     await service.waitFor(({ requests }) => requests.some(({ path }) => path.startsWith(LOADS)));
     const second = await host.callTool(call({ model: "talker", reply_within: 0.05 }));
     expect(structured(second)).toMatchObject({ model: talker.id, status: "loading" });
@@ -115,7 +118,7 @@ describe("load_model", () => {
     const forced = await host.callTool(call({ model: "talker", force: true }));
     expect(structured(forced)).toMatchObject({
       status: "loaded",
-      warnings: [expect.stringContaining("takes 976562.5 GB of memory")],
+      notes: [expect.stringContaining("takes 976562.5 GB of memory")],
     });
   });
 

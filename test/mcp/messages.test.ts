@@ -3,7 +3,9 @@ import { connectedHost, runningCompletion, simulatedService, textOf } from "./ho
 
 const FAILING = "Non-zero status code returned while running Gather node.";
 
-async function started(host: Awaited<ReturnType<typeof connectedHost>>["host"], given = {}) {
+type Connected = Awaited<ReturnType<typeof connectedHost>>;
+
+async function started(host: Connected["host"], given = {}) {
   const args = { prompt: "Go on", reply_within: 0, ...given };
   const answer = await host.callTool({ name: "complete", arguments: args });
   return String(Reflect.get(Object(answer.structuredContent), "completion_id"));
@@ -65,18 +67,21 @@ describe("the list of the latest completions", () => {
 
     const answer = await host.callTool({ name: "get_completion" });
 
-    expect(answer.structuredContent).toMatchObject({
-      latest: [{ batch_id: null }, { batch_id: "mine" }],
-    });
+    const next =
+      'Call get_completion with completion_ids for their text. Call complete_batch with batch_id "mine" for the results of that batch.';
+    expect(answer.structuredContent).toMatchObject({ next, latest: [{}, { batch_id: "mine" }] });
     expect(textOf(answer)).toContain(', batch "mine", ');
-    expect(textOf(answer)).toContain(
-      'Call complete_batch with batch_id "mine" for the results of that batch.',
-    );
+    expect(textOf(answer).startsWith(`${next}\n\n`)).toBe(true);
   });
 });
 
 describe("figures that are not known yet", () => {
-  it("are null while the model is loading", async () => {
+  const stateOf = async ({ host }: Pick<Connected, "host">, id: string): Promise<unknown> => {
+    const { contents } = await host.readResource({ uri: `foundry://completions/${id}/state` });
+    return JSON.parse(String(Object(contents[0]).text));
+  };
+
+  it("are null in the state while the model is loading, and absent from a result", async () => {
     const service = await simulatedService({
       models: [{ id: "talker-generic-cpu:1", script: { text: "Yes." }, loadMs: 600_000 }],
     });
@@ -87,17 +92,20 @@ describe("figures that are not known yet", () => {
       name: "get_completion",
       arguments: { completion_ids: [id], reply_within: 0 },
     });
-    expect(answer.structuredContent).toMatchObject({
-      completions: [{ status: "loading", attempts: null, timing: { load_ms: null } }],
-    });
+    const state = await stateOf({ host }, id);
+    const [completion] = Object(answer.structuredContent).completions;
+    expect(completion).toMatchObject({ status: "loading" });
+    expect(state).toMatchObject({ attempts: null, timing: { load_ms: null } });
+    for (const name of ["attempts", "timing"]) expect(completion).not.toHaveProperty(name);
     const { structuredContent: cancelled } = await host.callTool({
       name: "cancel_completion",
       arguments: { completion_id: id },
     });
-    expect(cancelled).toMatchObject({ status: "cancelled", attempts: null });
+    expect(cancelled).toMatchObject({ status: "cancelled" });
+    expect(cancelled).not.toHaveProperty("attempts");
   });
 
-  it("are null while it waits in the queue", async () => {
+  it("are null in the state while it waits in the queue", async () => {
     const { host } = await runningCompletion({ text: "On and on. ", forever: true });
     await started(host);
     const second = await started(host, { prompt: "Another" });
@@ -105,20 +113,22 @@ describe("figures that are not known yet", () => {
       name: "get_completion",
       arguments: { completion_ids: [second], reply_within: 1 },
     });
-    expect(answer.structuredContent).toMatchObject({
-      completions: [
-        { status: "queued", attempts: null, timing: { queued_ms: null, load_ms: null } },
-      ],
+    expect(answer.structuredContent).toMatchObject({ completions: [{ status: "queued" }] });
+    expect(await stateOf({ host }, second)).toMatchObject({
+      attempts: null,
+      timing: { queued_ms: null, load_ms: null },
     });
   });
 
-  it("are null for a completion that was never sent", async () => {
-    const { host } = await connectedHost({
+  it("are null in the state of a completion that was never sent", async () => {
+    const { host, foundry } = await connectedHost({
       endpoint: "http://127.0.0.1:9",
       retry: { retries: 0 },
     });
     const answer = await host.callTool({ name: "complete", arguments: { prompt: "Hi" } });
-    expect(answer.structuredContent).toMatchObject({
+    const [{ id } = { id: "none" }] = foundry.completions.list();
+    expect(answer.isError).toBe(true);
+    expect(await stateOf({ host }, id)).toMatchObject({
       status: "failed",
       attempts: null,
       timing: { queued_ms: null, load_ms: null },
@@ -147,7 +157,7 @@ describe("a generation that fails midway", () => {
     });
   });
 
-  it("has the words of the runtime once in the text, and not in the warnings", async () => {
+  it("has the words of the runtime once in the text, and once in the structured result", async () => {
     const service = await simulatedService({
       models: [
         {
@@ -160,9 +170,10 @@ describe("a generation that fails midway", () => {
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool({ name: "complete", arguments: { prompt: "Tell" } });
     expect(JSON.stringify(answer.content).split(FAILING)).toHaveLength(2);
-    expect(JSON.stringify(answer.structuredContent)).not.toContain(FAILING);
+    expect(JSON.stringify(answer.structuredContent).split(FAILING)).toHaveLength(2);
     expect(answer.structuredContent).toMatchObject({
-      warnings: expect.arrayContaining([
+      next: expect.stringMatching(/^Try again; .* The same call may succeed later\.$/),
+      notes: expect.arrayContaining([
         expect.stringMatching(/^INFERENCE_FAILED: talker-generic-cpu:1 failed while generating\. /),
       ]),
     });

@@ -21,11 +21,12 @@ describe("response_schema", () => {
 
     const answer = await call("complete", { prompt: "Where?", response_schema });
 
-    expect(textOf(answer)).toBe('{"city":"Oslo"}');
+    expect(textOf(answer)).toMatch(/^\{"city":"Oslo"\}\n\nNote: Used writer/);
     expect(answer.structuredContent).toMatchObject({
       status: "completed",
       data: { city: "Oslo" },
     });
+    expect(answer.structuredContent).not.toHaveProperty("text");
   });
 
   it("gives each item of a batch a value", async () => {
@@ -57,7 +58,7 @@ describe("response_schema", () => {
     });
   });
 
-  it.each([[{ type: "objekt" }], [[]], ["object"], [{ $ref: "https://example.com/a" }]])(
+  it.each([[{ type: "objekt" }], ["object"], [{ $ref: "https://example.com/a" }]])(
     "of %j is refused",
     async (schema) => {
       const call = await hostOf('{"city": "Oslo"}');
@@ -68,4 +69,20 @@ describe("response_schema", () => {
       expect(textOf(answer)).toContain("INVALID_ARGUMENT");
     },
   );
+
+  it.each([{}, [], "", null])("that is empty (%j) is as absent", async (schema) => {
+    const call = await hostOf("Plain words.");
+
+    const answer = await call("complete", { prompt: "Where?", response_schema: schema });
+
+    expect(answer.structuredContent).toMatchObject({ text: "Plain words." });
+  });
+
+  it("may allow null", async () => {
+    const call = await hostOf("null");
+
+    const answer = await call("complete", { prompt: "?", response_schema: { type: "null" } });
+
+    expect(answer.structuredContent).toMatchObject({ status: "completed", data: null });
+  });
 });

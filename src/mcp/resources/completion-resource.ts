@@ -84,7 +84,7 @@ function descriptionOf(state: CompletionState): string {
 
 /** How it stands, named as the tools name it. */
 function fieldsOf(state: CompletionState) {
-  const { usage, error } = state;
+  const { usage, timing, error } = state;
   return {
     completion_id: state.id,
     status: state.status,
@@ -96,6 +96,14 @@ function fieldsOf(state: CompletionState) {
       output_tokens: usage.outputTokens,
       estimated: usage.estimated,
     },
+    timing: {
+      queued_ms: timing.queuedMs,
+      load_ms: timing.loadMs,
+      first_token_ms: timing.firstTokenMs,
+      total_ms: timing.totalMs,
+      tokens_per_second: timing.tokensPerSecond,
+    },
+    attempts: state.attempts,
     place: state.place,
     eta_ms: state.etaMs,
     waits_for: state.news,

@@ -1,22 +1,17 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
-import { completionResult, notesOn, resultOf, wholeOf } from "./shared/index.js";
+import { answerWith, completionResult, resultOf, wholeOf } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
   title: "Cancel a completion",
   description:
-    "Cancels a queued or running completion and keeps its text so far. Reports whether the device is free.",
+    "Cancels a completion and keeps its text so far. Reports whether the device is free.",
   arguments: z.strictObject({
     completion_id: z.string("a completion_id").min(1, "a completion_id"),
   }),
-  result: completionResult.extend({
-    device_busy: z
-      .boolean()
-      .nullable()
-      .describe("True if the device still works on it; null if unknown"),
-  }),
+  result: completionResult.extend({ device_busy: z.boolean().nullable() }),
   effect: "changes",
 
   async handle({ completion_id: id }, { client }) {
@@ -25,16 +20,13 @@ export const cancelCompletion = defineTool({
     const excerpt = wholeOf(state);
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const text = excerpt.text === "" ? words : `${words} The text so far:\n\n${excerpt.text}`;
-    return {
-      text: hadEnded ? words : text,
-      notes: hadEnded ? [] : notesOn(state, excerpt),
-      result: { ...resultOf(state, excerpt), device_busy: deviceBusy },
-    };
+    const result = { ...resultOf(state, excerpt), device_busy: deviceBusy };
+    return { ...answerWith(state, excerpt, result), text, failure: null };
   },
 });
 
 const endedWords = ({ id, status }: CompletionState): string =>
-  `${id} had already ended (${status}); there is nothing to cancel. get_completion returns its text.`;
+  `${id} had already ended (${status}); there is nothing to cancel.`;
 
 function cancelledWords(state: CompletionState, deviceBusy: boolean | null): string {
   const { id, status, usage } = state;

@@ -1,19 +1,17 @@
 import * as z from "zod";
-import { COMPLETION_STATUSES } from "../../foundry/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
 import { FoundryError, throwIfAborted } from "../../lib/index.js";
 import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
+  batchAdvice,
   batchInputOf,
-  batchNotes,
   batchProgress,
   batchText,
-  batchWarnings,
-  FINISH_REASONS,
+  itemOf,
+  itemResult,
   LONGEST_TEXT,
-  nextFrom,
   sharedSettings,
   wholeOf,
 } from "./shared/index.js";
@@ -21,60 +19,45 @@ import {
 const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
 const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";
 
-/** Items are validated one by one, so that an invalid item does not fail the others; the listed schema still names the type. */
-const items = (type: "string" | "object") =>
-  z.array(z.unknown().meta({ type }), SIZE).min(1, SIZE).max(BATCH_LIMIT, SIZE);
+/** Items are validated one by one, so that an invalid item does not fail the others; the listed schema names the type. */
+const items = (listed: Readonly<Record<string, unknown>>) =>
+  z.array(z.unknown().meta(listed), SIZE).min(1, SIZE).max(BATCH_LIMIT, SIZE);
+
+/** OpenAI's strict mode requires the members of an object. */
+const LISTED_REQUEST = {
+  type: "object",
+  properties: {
+    prompt: { type: "string" },
+    system: { type: "string" },
+    model: { type: "string" },
+    max_tokens: { type: "integer" },
+    temperature: { type: "number" },
+  },
+  required: ["prompt"],
+};
 
 const result = z.object({
-  batch_id: z.string(),
-  results: z.array(
-    z.object({
-      index: z.int().describe("Position in the input, from 0"),
-      completion_id: z.string(),
-      status: z.enum(COMPLETION_STATUSES),
-      text: z.string(),
-      next_from: z
-        .int()
-        .nullable()
-        .describe("Offset to continue from with get_completion; null if complete"),
-      finish_reason: z.enum(FINISH_REASONS).nullable(),
-      model: z.string().nullable(),
-      usage: z.object({
-        input_tokens: z.int().nullable(),
-        output_tokens: z.int().nullable(),
-        estimated: z.boolean(),
-      }),
-      error: z
-        .object({
-          code: z.string(),
-          message: z.string(),
-          action: z.string(),
-          retryable: z.boolean(),
-        })
-        .optional(),
-    }),
-  ),
-  counts: z.record(z.enum(COMPLETION_STATUSES), z.int()),
-  pending: z.array(z.string()).describe("completion_ids of the results not returned yet"),
-  device_busy: z.boolean().nullable().optional(),
-  warnings: z.array(z.string()),
+  results: z.array(itemResult.extend({ index: z.int() })),
+  batch_id: z.string().nullable(),
+  counts: z.record(z.string(), z.int()).nullable(),
+  pending: z.array(z.string()),
+  device_busy: z.boolean().nullable(),
 });
+type Answer = ToolAnswer<z.output<typeof result>>;
 
 const argumentsSchema = z
   .strictObject({
-    prompts: items("string").describe("Prompts that share the settings below").optional(),
-    requests: items("object")
-      .describe(
-        "Instead of prompts: objects with prompt or messages, and settings that override the shared ones",
-      )
+    prompts: items({ type: "string" }).describe("Share the settings").optional(),
+    requests: items(LISTED_REQUEST)
+      .describe("Instead of prompts, with settings of their own")
       .optional(),
     ...sharedSettings,
     batch_id: z
       .string(NAME)
       .regex(BATCH_ID, NAME)
-      .describe("Id for a new batch, or the id of a batch to continue")
+      .describe("Of the batch to continue, or for a new one")
       .optional(),
-    cancel: z.boolean("true or false").describe("Cancel the batch with this batch_id").optional(),
+    cancel: z.boolean("true or false").describe("Cancel batch_id").optional(),
     reply_within: replyWithin,
   })
   .superRefine((given, context) => {
@@ -88,9 +71,9 @@ type Given = z.output<typeof argumentsSchema>;
 
 export const completeBatch = defineTool({
   name: "complete_batch",
-  title: "Complete many prompts with a local model",
+  title: "Complete many prompts",
   description:
-    "Like complete, for up to 500 prompts or requests; one failure does not affect the others. Returns a batch_id and the results finished within reply_within, in input order. Call again with only batch_id until pending is empty. Each result is returned once.",
+    "Like complete, for up to 500 prompts or requests; one failure does not affect the others. Returns a batch_id and the results so far, each once.",
   arguments: argumentsSchema,
   result,
   effect: "generates",
@@ -100,6 +83,9 @@ export const completeBatch = defineTool({
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
       return answered(batch, besideId(given), { deviceBusy: await batch.cancel() });
+    }
+    if ([given.prompts, given.requests, given.batch_id].every((value) => value === undefined)) {
+      return NOTHING;
     }
     const { batch, warnings } = await batchOf(given, client.batches);
     await waitFor(batch, replyWithinMs(reply_within, policy), context);
@@ -121,12 +107,6 @@ function problemOf(
   }
   if (cancel === true && batch_id === undefined) {
     return ["cancel requires batch_id", "Give the batch_id of the batch to cancel."];
-  }
-  if (prompts === undefined && requests === undefined && batch_id === undefined) {
-    return [
-      "One of prompts, requests and batch_id is required",
-      "Give prompts or requests to start a batch, or batch_id to continue one.",
-    ];
   }
   return null;
 }
@@ -187,31 +167,36 @@ async function leave(batch: Batch, how: "stop" | "detach"): Promise<void> {
 
 function answered(
   batch: Batch,
-  ignored: readonly string[],
+  warnings: readonly string[],
   cancelled?: { readonly deviceBusy: boolean | null },
-): ToolAnswer<z.output<typeof result>> {
+): Answer {
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
-  const busy =
-    "The device may stay busy for a while: the service did not confirm the cancellation.";
-  const warnings = [...ignored, ...batchWarnings(parts)];
+  const { next, notes } = batchAdvice(batch, parts);
+  const isBusy = cancelled !== undefined && cancelled.deviceBusy !== false;
   return {
+    next,
+    notes: [...(isBusy ? [STAYS_BUSY] : []), ...notes, ...warnings],
     text: batchText(batch, parts),
-    notes: [
-      ...(cancelled === undefined || cancelled.deviceBusy === false ? [] : [busy]),
-      ...batchNotes(batch, parts),
-      ...warnings,
-    ],
     result: {
+      results: parts.map(({ index, state, excerpt }) => ({ index, ...itemOf(state, excerpt) })),
       batch_id: batch.id,
-      results: parts.map(itemOf),
-      counts: batch.counts(),
-      pending: batch.pending,
-      ...(cancelled === undefined ? {} : { device_busy: cancelled.deviceBusy }),
-      warnings,
+      counts: Object.fromEntries(Object.entries(batch.counts()).filter(([, count]) => count > 0)),
+      pending: [...batch.pending],
+      device_busy: cancelled?.deviceBusy ?? null,
     },
   };
 }
+
+const STAYS_BUSY =
+  "The device may stay busy for a while: the service did not confirm the cancellation.";
+
+/** Schema-driven callers give no optional argument. */
+const NOTHING: Answer = {
+  next: "Give prompts or requests to start a batch, or batch_id to continue one.",
+  text: "",
+  result: { results: [], batch_id: null, counts: null, pending: [], device_busy: null },
+};
 
 /** At least one result, and as many as fit in one answer. The next call returns the others. */
 function fittingParts(batch: Batch): BatchPart[] {
@@ -224,29 +209,3 @@ function fittingParts(batch: Batch): BatchPart[] {
   }
   return parts;
 }
-
-function itemOf({ index, state, excerpt }: BatchPart): z.output<typeof result>["results"][number] {
-  const { usage, error } = state;
-  return {
-    index,
-    completion_id: state.id,
-    status: state.status,
-    text: excerpt.text,
-    next_from: nextFrom(state, excerpt),
-    finish_reason: state.finishReason,
-    model: state.model,
-    usage: {
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
-      estimated: usage.estimated,
-    },
-    ...(error === null ? {} : { error: errorOf(error) }),
-  };
-}
-
-const errorOf = ({ code, message, action, retryable }: FoundryError) => ({
-  code,
-  message,
-  action,
-  retryable,
-});

@@ -11,11 +11,8 @@ const DEFAULT_LIMIT = 10;
 const LONGEST_EXCERPT = 200;
 
 const result = z.object({
-  model: z.string().describe("Exact id"),
-  ranking: z
-    .array(z.object({ index: z.int(), score: z.number(), text: z.string() }))
-    .describe("Nearest first")
-    .optional(),
+  model: z.string(),
+  ranking: z.array(z.object({ index: z.int(), score: z.number(), text: z.string() })).optional(),
   vectors: z.array(z.array(z.number())).optional(),
 });
 type Answer = ToolAnswer<z.output<typeof result>>;
@@ -24,22 +21,20 @@ export const embedTool = defineTool({
   name: "embed",
   title: "Rank texts by meaning",
   description:
-    "Ranks texts by how near their meaning is to a query, with an embedding model on the user's machine: for search, duplicates and picking what to read. With vectors: true and no query, returns the embeddings themselves, which are long.",
+    "Ranks texts by nearness of meaning to a query, with an embedding model on the user's machine. vectors: true instead of query returns the embeddings.",
   arguments: z
     .strictObject({
       texts: z
         .array(completionFields.prompt, TEXTS_ALLOWED)
         .min(1, TEXTS_ALLOWED)
         .max(MOST_TEXTS - 1, TEXTS_ALLOWED),
-      query: completionFields.prompt.describe("What to look for").optional(),
-      model: completionFields.model
-        .describe("An embedding model. Default: the one that is there")
-        .optional(),
+      query: completionFields.prompt.optional(),
+      model: completionFields.model.optional(),
       limit: z
         .int(LIMIT_ALLOWED)
         .min(1, LIMIT_ALLOWED)
         .max(MOST_TEXTS, LIMIT_ALLOWED)
-        .describe(`How many to return. Default: ${DEFAULT_LIMIT}`)
+        .describe(`Default: ${DEFAULT_LIMIT}`)
         .optional(),
       vectors: z.boolean("true or false").optional(),
     })

@@ -1,17 +1,20 @@
 import * as z from "zod";
-import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
+import type { CompletionState, Completions } from "../../jobs/index.js";
 import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
-  answerOf,
-  completionResult,
-  goesOnText,
+  adviceOnSeveral,
+  answerWith,
+  errorOf,
+  goesOnLine,
+  itemOf,
   LONGEST_TEXT,
-  latestCompletion,
+  latestNext,
   latestOf,
   latestText,
-  notesOn,
+  listedResult,
+  type Part,
   partOf,
   reportEvent,
   reportState,
@@ -24,19 +27,18 @@ const IDS_ALLOWED = `a list of 1 to ${MOST} completion_ids`;
 const FROM_ALLOWED = "a whole number of characters, 0 or more";
 
 const result = z.object({
-  completions: z.array(completionResult),
-  errors: z
-    .array(z.object({ completion_id: z.string(), code: z.string(), message: z.string() }))
-    .describe("Unknown or expired ids"),
-  latest: z.array(latestCompletion).optional().describe("Only without completion_ids"),
+  completions: z.array(listedResult).nullable(),
+  errors: z.array(z.record(z.string(), z.unknown())).nullable(),
+  latest: z.array(z.record(z.string(), z.unknown())).nullable(),
 });
 type Answer = ToolAnswer<z.output<typeof result>>;
+const NOTHING = { completions: null, errors: null, latest: null };
 
 export const getCompletion = defineTool({
   name: "get_completion",
   title: "Get the rest of a completion",
   description:
-    "Waits for unfinished completions and returns their text, from an offset to avoid reading text twice. Without completion_ids: lists the latest completions.",
+    "Waits for unfinished completions and returns their text. Without completion_ids: lists the latest.",
   arguments: z
     .strictObject({
       completion_ids: z
@@ -44,15 +46,12 @@ export const getCompletion = defineTool({
         .min(1, IDS_ALLOWED)
         .max(MOST, IDS_ALLOWED)
         .optional(),
-      from: z
-        .int(FROM_ALLOWED)
-        .min(0, FROM_ALLOWED)
-        .describe("Character offset to start at; only with one id")
-        .optional(),
+      from: z.int(FROM_ALLOWED).min(0, FROM_ALLOWED).describe("Offset, with one id").optional(),
       reply_within: replyWithin,
     })
     .superRefine(({ completion_ids: ids = [], from }, context) => {
-      if (from === undefined || new Set(ids).size === 1) return;
+      // 0 is the default.
+      if (from === undefined || from === 0 || new Set(ids).size === 1) return;
       context.addIssue({
         code: "custom",
         message: `from requires exactly one completion_id, but ${ids.length === 0 ? "none was" : "several were"} given`,
@@ -75,7 +74,7 @@ export const getCompletion = defineTool({
 
 function listed(completions: Completions): Answer {
   const latest = latestOf(completions.list());
-  return { text: latestText(latest), result: { completions: [], errors: [], latest } };
+  return { next: latestNext(latest), text: latestText(latest), result: { ...NOTHING, latest } };
 }
 
 async function one(
@@ -95,16 +94,8 @@ async function one(
   });
   const excerpt = partOf(state, offsetIn(state, from), LONGEST_TEXT);
   const restarted = excerpt.from < from - 1 ? [WAS_THINKING] : [];
-  const answer = {
-    notes: [...restarted, ...notesOn(state, excerpt)],
-    result: { completions: [resultOf(state, excerpt)], errors: [] },
-  };
-  if (!hasEnded(state)) return { ...answer, text: goesOnText(state, excerpt) };
-  if (state.error !== null) return { ...answer, failure: state.error, textSoFar: excerpt.text };
-  if (excerpt.from > 0 && excerpt.text === "") {
-    return { ...answer, text: `(Finished: there is no text after character ${excerpt.from}.)` };
-  }
-  return { ...answer, text: answerOf(state, excerpt) };
+  const result = { ...NOTHING, completions: [resultOf(state, excerpt)] };
+  return answerWith(state, excerpt, result, restarted);
 }
 
 const WAS_THINKING =
@@ -131,31 +122,33 @@ async function several(
   const missing = found.flatMap(([id, it]) =>
     it instanceof FoundryError ? [{ id, error: it }] : [],
   );
-  const errors = missing.map(({ id, error }) => ({
-    completion_id: truncate(id, LONGEST_QUOTE),
-    code: error.code,
-    message: error.message,
-  }));
-  const [first] = missing;
+  const [first, ...others] = missing.map(({ error }) => error);
   if (first !== undefined && missing.length === ids.length) {
-    const notes = missing.slice(1).map(({ error }) => failureLine(error));
-    return { failure: first.error, textSoFar: "", notes, result: { completions: [], errors } };
+    return { failure: first, text: "", notes: others.map(failureLine), result: NOTHING };
   }
   const kept = found.flatMap(([id, it]) => (it instanceof FoundryError ? [] : [id]));
   progress.waiting(`Waiting for ${kept.length} completions`);
   const states = await Promise.all(kept.map((id) => completions.wait(id, { withinMs, signal })));
   const parts = shared(states);
+  const errors = missing.map(({ id, error }) => ({
+    completion_id: truncate(id, LONGEST_QUOTE),
+    ...errorOf(error),
+  }));
   return {
+    ...adviceOnSeveral(parts, goesOnLine(parts), idsOf),
     text: severalText(
       parts,
       missing.map(({ error }) => error),
     ),
     result: {
-      completions: parts.map(({ state, excerpt }) => resultOf(state, excerpt)),
-      errors,
+      ...NOTHING,
+      completions: parts.map(({ state, excerpt }) => itemOf(state, excerpt)),
+      errors: errors.length === 0 ? null : errors,
     },
   };
 }
+
+const idsOf = (parts: readonly Part[]): string => parts.map(({ state }) => state.id).join(", ");
 
 /** Splits the text budget of one result: what one completion does not use is available to the next ones. */
 function shared(states: readonly CompletionState[]) {

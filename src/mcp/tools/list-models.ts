@@ -10,14 +10,14 @@ export const listModels = defineTool({
   name: "list_models",
   title: "List local models",
   description:
-    "Lists the local language models with their known properties: alias, exact id, whether it is downloaded and loaded, size, device, task, context length. Use it to choose a model for complete. null means unknown.",
+    "Lists local models: names, whether downloaded and loaded, size, device, task, context length. What is absent is unknown.",
   arguments: z.strictObject({
     filter: z
       .enum(FILTERS, { error: `one of ${FILTERS.join(", ")}` })
-      .describe("Default: downloaded. all also lists models available for download")
+      .describe("Default: downloaded")
       .optional(),
-    search: completionFields.model.describe("Part of an alias or id").optional(),
-    task: completionFields.model.describe("Such as chat-completion or embeddings").optional(),
+    search: completionFields.model.describe("Part of a name").optional(),
+    task: completionFields.model.describe("Such as embeddings").optional(),
     limit: z
       .int({ error: LIMIT_ALLOWED })
       .min(1, { error: LIMIT_ALLOWED })
@@ -27,23 +27,15 @@ export const listModels = defineTool({
   }),
   result: z.object({
     models: z.array(
-      z.object({
+      z.looseObject({
         alias: z.string().nullable(),
         id: z.string(),
         downloaded: z.boolean().nullable(),
         loaded: z.boolean().nullable(),
-        size_mb: z.number().nullable(),
-        device: z.string().nullable(),
-        task: z.string().nullable(),
-        context_length: z.int().nullable(),
-        max_output_tokens: z.int().nullable(),
-        tool_calling: z.boolean().nullable(),
-        vision: z.boolean().nullable(),
-        license: z.string().nullable(),
       }),
     ),
     default_model: z.string().nullable(),
-    truncated: z.boolean().describe("True if more models match than limit"),
+    truncated: z.boolean().nullable(),
   }),
   effect: "reads",
 
@@ -58,23 +50,22 @@ export const listModels = defineTool({
     const matching = listed.models.filter((model) => isFound(model, search) && isFor(model, task));
     const fitting = matching.filter((model) => passes(model, filter));
     const models = fitting.slice(0, limit);
+    const isNarrow = search !== undefined || task !== undefined;
+    const asked = { filter, isNarrow, all: listed.models.length, matching: matching.length };
+    const { defaultModel } = listed;
     const text = [
-      headline(models.length, fitting.length, {
-        filter,
-        isNarrow: search !== undefined || task !== undefined,
-        all: listed.models.length,
-        matching: matching.length,
-      }),
-      ...models.map((model) => lineOf(model)),
-      ...notes(models, filter, listed.warning),
-      `Default model: ${listed.defaultModel ?? "none, name one"}.`,
+      ...(models.length === 0 ? [] : [headline(models.length, fitting.length)]),
+      ...models.map(lineOf),
+      `Default model: ${defaultModel ?? "none, name one"}.`,
     ].join("\n");
     return {
+      next: models.length === 0 ? nothingFits(asked) : null,
+      notes: notes(models, filter, listed.warning),
       text,
       result: {
         models: models.map(resultOf),
-        default_model: listed.defaultModel,
-        truncated: fitting.length > models.length,
+        default_model: defaultModel,
+        truncated: fitting.length > models.length || null,
       },
     };
   },
@@ -106,8 +97,7 @@ interface Asked {
   readonly matching: number;
 }
 
-function headline(shown: number, fitting: number, asked: Asked): string {
-  if (shown === 0) return nothingFits(asked);
+function headline(shown: number, fitting: number): string {
   if (fitting === shown) return `${counted(shown)}:`;
   return `${shown} of ${counted(fitting)}; ${fitting - shown} more with a higher limit, or narrow the search:`;
 }
@@ -116,7 +106,9 @@ function nothingFits({ filter, isNarrow, all, matching }: Asked): string {
   if (all === 0) {
     return "The service lists no models; health_check reports why. Engines other than Foundry Local may have models that they do not list: try one by its name in complete.";
   }
-  if (filter === "loaded" && !isNarrow) return "No model is known to be loaded.";
+  if (filter === "loaded" && !isNarrow) {
+    return "No model is known to be loaded. complete loads one by itself.";
+  }
   if (matching === 0)
     return `None of the service's ${counted(all)} fits; leave search and task out.`;
   const which = isNarrow ? "No matching model" : "No model";
@@ -153,7 +145,7 @@ function notes(
 
 function resultOf(model: ModelInfo) {
   return {
-    alias: model.alias,
+    alias: model.alias === model.id ? null : model.alias,
     id: model.id,
     downloaded: model.downloaded,
     loaded: model.loaded,
@@ -162,8 +154,8 @@ function resultOf(model: ModelInfo) {
     task: model.task,
     context_length: model.contextLength,
     max_output_tokens: model.maxOutputTokens,
-    tool_calling: model.toolCalling,
-    vision: model.vision,
+    tool_calling: model.toolCalling || null,
+    vision: model.vision || null,
     license: model.license,
   };
 }

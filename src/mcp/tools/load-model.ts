@@ -12,31 +12,19 @@ export const loadModel = defineTool({
   name: "load_model",
   title: "Load a local model",
   description:
-    "Loads a model into memory, which takes seconds to minutes. complete does this automatically; use load_model to warm up a model, to choose its device or, with download, to download a model (gigabytes: ask the user first). Returns the exact model id. While status is loading or downloading, call again with the same model to keep waiting.",
+    "Loads a model into memory, which takes seconds to minutes. complete does this by itself; use load_model to warm one up, to choose its device or, with download, to get it (gigabytes: ask the user first).",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Alias, name or id from list_models"),
-    device: z
-      .enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` })
-      .describe(
-        "Load the variant for this device. Default: the ready variant, or the service's choice",
-      )
-      .optional(),
-    download: z
-      .boolean("true or false")
-      .describe("Download the model first if it is missing")
-      .optional(),
-    force: z
-      .boolean("true or false")
-      .describe("Proceed even if memory or disk space seems too small")
-      .optional(),
+    model: completionFields.model.describe("Name from list_models"),
+    device: z.enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` }).optional(),
+    download: z.boolean("true or false").optional(),
+    force: z.boolean("true or false").describe("Despite little memory or disk").optional(),
     reply_within: replyWithin,
   }),
   result: z.object({
-    model: z.string().describe("Exact id"),
+    model: z.string(),
     status: z.enum(STATUSES),
     percent: z.number().nullable(),
     elapsed_ms: z.number(),
-    warnings: z.array(z.string()),
   }),
   effect: "changes",
 
@@ -54,15 +42,10 @@ export const loadModel = defineTool({
     if (state.status === "failed") throw state.error;
     const { status, percent, elapsedMs, warnings } = state;
     return {
-      text: textOf(state),
+      next: nextOf(state),
       notes: warnings,
-      result: {
-        model: state.model,
-        status,
-        percent,
-        elapsed_ms: elapsedMs,
-        warnings: [...warnings],
-      },
+      text: textOf(state),
+      result: { model: state.model, status, percent, elapsed_ms: elapsedMs },
     };
   },
 });
@@ -80,19 +63,23 @@ function statusReporter(progress: ProgressReporter): (news: StatusUpdate) => voi
   };
 }
 
-const GO_ON = "Call load_model again with the same model to keep waiting.";
-
-function textOf({ model, status, percent, elapsedMs, news }: LoadState): string {
-  const seconds = elapsedMs / 1000;
+function textOf({ model, status, elapsedMs }: LoadState): string {
   if (status === "already_loaded") return `${model} was already loaded.`;
-  if (status === "loaded") return `${model} is loaded; it took ${seconds.toFixed(1)} s.`;
-  const soFar = `after ${Math.round(seconds)} s`;
-  if (status === "downloading" && percent !== null) {
-    return `${model} is being downloaded: ${percent.toFixed(1)} % ${soFar}. ${GO_ON}`;
-  }
+  return status === "loaded"
+    ? `${model} is loaded; it took ${(elapsedMs / 1000).toFixed(1)} s.`
+    : "";
+}
+
+/** How far a load is that goes on, and what to call to wait for it. */
+function nextOf({ model, status, percent, elapsedMs, news }: LoadState): string | null {
+  if (status === "loaded" || status === "already_loaded") return null;
+  const soFar = `after ${Math.round(elapsedMs / 1000)} s`;
   const isLoading = news === null || news === `Loading ${model}`;
-  const what = isLoading
-    ? `${model} is still loading ${soFar}`
-    : `${model} is not loaded yet ${soFar}. Current step: ${news}`;
-  return `${what}. ${GO_ON}`;
+  const words =
+    status === "downloading" && percent !== null
+      ? `${model} is being downloaded: ${percent.toFixed(1)} % ${soFar}`
+      : isLoading
+        ? `${model} is still loading ${soFar}`
+        : `${model} is not loaded yet ${soFar}. Current step: ${news}`;
+  return `Not finished: ${words}. Call load_model again with the same model to keep waiting.`;
 }

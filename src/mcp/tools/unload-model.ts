@@ -6,19 +6,13 @@ import { defineTool } from "../tool.js";
 export const unloadModel = defineTool({
   name: "unload_model",
   title: "Unload a local model",
-  description:
-    "Unloads a model from memory. Its files stay, and the next use loads it again. Refused while the model is answering.",
+  description: "Unloads a model from memory; its files stay. Refused while it is answering.",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Alias, name or id from list_models"),
-    force: z
-      .boolean("true or false")
-      .describe(
-        "Unload even while the model is answering, if the service allows it; interrupts those answers",
-      )
-      .optional(),
+    model: completionFields.model.describe("Name from list_models"),
+    force: z.boolean("true or false").describe("Interrupt its answers, if possible").optional(),
   }),
   result: z.object({
-    model: z.string().describe("Exact id"),
+    model: z.string(),
     status: z.enum(["unloaded", "not_loaded"]),
   }),
   effect: "changes",

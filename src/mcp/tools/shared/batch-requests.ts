@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
-import { checkPrompt } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
 import { membersKey, toFoundryError } from "../../../lib/index.js";
 import { hostArguments } from "../../host-arguments.js";
-import { completionArguments, requestOf, type sharedSettings } from "./completion-arguments.js";
+import {
+  completionArguments,
+  needsPrompt,
+  requestOf,
+  type sharedSettings,
+} from "./completion-arguments.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;
 
@@ -13,7 +17,7 @@ const OBJECT = 'A request is an object such as {"prompt":"…"}';
 
 const requestSchema = z
   .strictObject(completionArguments, { error: OBJECT })
-  .superRefine(checkPrompt);
+  .superRefine(needsPrompt);
 
 interface GivenItems {
   readonly prompts?: readonly unknown[] | undefined;

@@ -1,14 +1,9 @@
 import type { Batch, BatchResult } from "../../../jobs/index.js";
 import { failureLine } from "../../tool.js";
-import { answerOf, type Excerpt, restAdvice } from "./completion-result.js";
+import { adviceOnSeveral, collect, type Part } from "./several.js";
 
 /** A result as far as it fits. */
-export interface BatchPart extends BatchResult {
-  readonly excerpt: Excerpt;
-}
-
-/** Further warnings are only counted. */
-const MOST_WARNINGS = 10;
+export type BatchPart = BatchResult & Part;
 
 /** Different failures whose text is given; an engine may put another id into each. */
 const MOST_FAILURES = 5;
@@ -26,46 +21,33 @@ export function batchProgress(batch: Batch): string {
   return words.join(", ");
 }
 
-/** What to call next, then each result under its number; equal failures together. */
-export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
-  const id = JSON.stringify(batch.id);
+/** What to call for the results that are still to come. */
+function batchGoesOn(batch: Batch): string | null {
   const pending = batch.pending.length;
-  const first =
-    pending === 0
-      ? `Batch ${id}: ${batchProgress(batch)}. All results have been returned.`
-      : `Not finished: batch ${id}, ${batchProgress(batch)}. ${resultsWords(pending)} still to come: call complete_batch with batch_id ${id} and nothing else.`;
+  if (pending === 0) return null;
+  const id = JSON.stringify(batch.id);
+  return `Not finished: batch ${id}, ${batchProgress(batch)}. ${resultsWords(pending)} still to come: call complete_batch with batch_id ${id} and nothing else.`;
+}
+
+/** Each result under its number; equal failures together. */
+export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
+  const isOver = batch.pending.length === 0;
+  const first = `Batch ${JSON.stringify(batch.id)}: ${batchProgress(batch)}. All results have been returned.`;
   const answers = parts.filter(({ state }) => state.error === null || state.text !== "");
-  return [first, ...answers.map(answerText), ...failures(parts)].join("\n\n");
+  return [...(isOver ? [first] : []), ...answers.map(answerText), ...failures(parts)].join("\n\n");
 }
 
-/** What a reader of the results must know besides. */
-export function batchNotes(batch: Batch, parts: readonly BatchPart[]): string[] {
+/** What to call next, and what else the reader of the results must know. */
+export function batchAdvice(batch: Batch, parts: readonly BatchPart[]) {
   const { outage } = batch;
+  const { next, notes } = adviceOnSeveral(parts, batchGoesOn(batch), numbers);
   const gone = `The service is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
-  const isCut = parts.filter(({ state }) => state.finishReason === "length");
-  const cut = `Cut off at the token limit: ${numbers(isCut)}. Ask for these again with a larger max_tokens.`;
-  const rests = parts.filter(({ excerpt }) => excerpt.isCut);
-  return [
-    ...(outage === null ? [] : [gone]),
-    ...(isCut.length === 0 ? [] : [cut]),
-    ...rests.map(({ index, state, excerpt }) => `[${index}]: ${restAdvice(state, excerpt)}`),
-  ];
-}
-
-/** What the completions warn of, each thing once. */
-export function batchWarnings(parts: readonly BatchPart[]): string[] {
-  const warnings = new Map<string, BatchPart[]>();
-  for (const part of parts) {
-    for (const text of part.state.warnings) collect(warnings, text, part);
-  }
-  const lines = [...warnings].map(([text, those]) => `${numbers(those)}: ${text}`);
-  const more = lines.length - MOST_WARNINGS;
-  return more > 0 ? [...lines.slice(0, MOST_WARNINGS), `And ${more} other warnings.`] : lines;
+  return { next, notes: [...(outage === null ? [] : [gone]), ...notes] };
 }
 
 function answerText({ index, state, excerpt }: BatchPart): string {
   const { status, error } = state;
-  if (error === null) return `[${index}]\n${answerOf(state, excerpt)}`;
+  if (error === null) return `[${index}]\n${excerpt.text}`;
   return `[${index}] ${status}, incomplete answer:\n${excerpt.text}`;
 }
 
@@ -83,12 +65,6 @@ function failures(parts: readonly BatchPart[]): string[] {
       ? []
       : [`${numbers(others)} failed in other ways. The structured results say how.`]),
   ];
-}
-
-function collect(groups: Map<string, BatchPart[]>, text: string, part: BatchPart): void {
-  const group = groups.get(text);
-  if (group === undefined) groups.set(text, [part]);
-  else group.push(part);
 }
 
 /** `[0], [3] to [9]` */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type CompletionRequest, completionFields } from "../../../foundry/index.js";
+import { type CompletionRequest, checkPrompt, completionFields } from "../../../foundry/index.js";
 
 const {
   maxTokens: max_tokens,
@@ -16,14 +16,36 @@ export const completionArguments = schema.shape;
 /** The settings among them, which the requests of a batch share. */
 export const sharedSettings = schema.omit({ prompt: true, messages: true }).shape;
 
+type Given = z.output<typeof schema>;
+
+/** The issue of a schema where there is no request in either form. */
+export function needsPrompt(given: Given, context: z.core.$RefinementCtx): void {
+  if (given.prompt === undefined && given.messages === undefined) checkPrompt(given, context);
+}
+
 export const requestOf = ({
   max_tokens: maxTokens,
   top_p: topP,
   response_schema: answerSchema,
+  prompt,
+  messages,
   ...same
-}: z.output<typeof schema>): CompletionRequest => ({
+}: Given): CompletionRequest => ({
   ...same,
+  ...conversationOf(prompt, messages),
   maxTokens,
   topP,
   schema: answerSchema,
 });
+
+/** `messages` are the turns before `prompt`, or all turns: then the last of them is the request. */
+function conversationOf(
+  prompt: Given["prompt"],
+  messages: Given["messages"],
+): Pick<CompletionRequest, "prompt" | "messages"> {
+  if (messages === undefined) return { prompt };
+  const last = messages.at(-1);
+  const isWhole =
+    prompt === undefined || (last?.role === "user" && last.content.trim() === prompt.trim());
+  return { messages: isWhole ? messages : [...messages, { role: "user", content: prompt }] };
+}

@@ -1,94 +1,99 @@
 import * as z from "zod";
-import { COMPLETION_STATUSES, type FinishReason } from "../../../foundry/index.js";
+import type { FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
-import { type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
+import type { FoundryError } from "../../../lib/index.js";
 import type { ProgressReporter } from "../../progress-reporter.js";
 import { completionUri } from "../../resources/index.js";
-import { briefFailure, failureLine } from "../../tool.js";
-
-export const FINISH_REASONS = [
-  "stop",
-  "length",
-  "tool_calls",
-  "content_filter",
-] as const satisfies readonly FinishReason[];
+import type { ToolAnswer } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;
 /** Thinking is a detail beside the answer. */
 const LONGEST_REASONING = 20_000;
 
-/** The fields every tool returns for a completion. */
-export const completionShape = {
+/**
+ * A completion in a structured result. The listed schema is short, since hosts read it with each list of
+ * tools: the rare members and the members of `usage` are only in {@link resultOf}.
+ */
+export const completionResult = z.looseObject({
+  /** Not beside `data`, of which it is the JSON. */
+  text: z.string().nullable(),
+  status: z.string(),
   completion_id: z.string(),
-  status: z.enum(COMPLETION_STATUSES),
-  text: z.string(),
-  data: z.unknown().describe("The JSON value, with response_schema").optional(),
-  from: z.int().describe("Offset of text in the whole text"),
-  next_from: z.int().nullable().describe("Offset to continue from; null at the end"),
-  total_chars: z.int(),
-  reasoning: z.string().nullable().describe("The model's reasoning before its answer"),
-  finish_reason: z
-    .enum(FINISH_REASONS)
-    .nullable()
-    .describe("length: cut off at max_tokens or the context limit"),
-  model: z.string().nullable().describe("Exact id"),
-  place: z.int().nullable().describe("Position in the queue; 1 is next"),
-  eta_s: z.number().nullable().describe("Estimated seconds until it starts"),
-  usage: z.object({
-    input_tokens: z.int().nullable(),
-    output_tokens: z.int().nullable(),
-    estimated: z.boolean(),
-  }),
-  timing: z.object({
-    queued_ms: z.number().nullable(),
-    load_ms: z.number().nullable(),
-    first_token_ms: z.number().nullable(),
-    total_ms: z.number(),
-    tokens_per_second: z.number().nullable(),
-  }),
-  attempts: z.int().nullable(),
-  cached: z.boolean(),
-  warnings: z.array(z.string()),
-};
+  model: z.string().nullable(),
+  finish_reason: z.string().nullable(),
+  usage: z.record(z.string(), z.unknown()),
+  next_from: z.int().nullable(),
+});
+type CompletionResult = z.output<typeof completionResult>;
 
-export const completionResult = z.object(completionShape);
-export type CompletionResult = z.output<typeof completionResult>;
-
-/** A completion as structured tool result. Includes the failure, since some hosts show only this part. */
+/** A completion as structured result. `null` is what says nothing. */
 export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionResult {
-  const { usage, timing, error } = state;
+  const { usage, attempts } = state;
+  const isPart = excerpt.from > 0 || excerpt.isCut;
   return {
-    completion_id: state.id,
+    text: state.data === undefined ? excerpt.text : null,
+    data: state.data,
     status: state.status,
-    text: excerpt.text,
-    ...(state.data === undefined ? {} : { data: state.data }),
-    from: excerpt.from,
-    next_from: nextFrom(state, excerpt),
-    total_chars: excerpt.total,
-    // Returned once, with the first part of the text.
-    reasoning: excerpt.from > 0 ? null : reasoningOf(state),
-    finish_reason: state.finishReason,
+    completion_id: state.id,
     model: state.model,
-    place: state.place,
-    eta_s: secondsOf(state.etaMs),
+    finish_reason: state.finishReason,
     usage: {
       input_tokens: usage.inputTokens,
       output_tokens: usage.outputTokens,
-      estimated: usage.estimated,
+      estimated: usage.estimated || null,
     },
-    timing: {
-      queued_ms: timing.queuedMs,
-      load_ms: timing.loadMs,
-      first_token_ms: timing.firstTokenMs,
-      total_ms: timing.totalMs,
-      tokens_per_second: timing.tokensPerSecond,
-    },
-    attempts: state.attempts,
-    cached: state.cached,
-    warnings: [...state.warnings, ...(error === null ? [] : [briefFailure(error)])],
+    from: isPart ? excerpt.from : null,
+    next_from: nextFrom(state, excerpt),
+    total_chars: isPart ? excerpt.total : null,
+    // Returned once, with the first part of the text.
+    reasoning: excerpt.from > 0 ? null : reasoningOf(state),
+    place: state.place,
+    eta_s: secondsOf(state.etaMs),
+    attempts: attempts === null || attempts <= 1 ? null : attempts,
+    cached: state.cached || null,
   };
 }
+
+/** One completion as the answer to a call. */
+export function answerWith<R>(
+  state: CompletionState,
+  excerpt: Excerpt,
+  result: R,
+  notes: readonly string[] = [],
+): ToolAnswer<R> {
+  return {
+    next: nextOf(state, excerpt),
+    notes: [...notes, ...notesOn(state, excerpt)],
+    text: excerpt.text,
+    result,
+    failure: state.error,
+  };
+}
+
+/** A completion in a list: of the same members, the listed schema has fewer. */
+export const listedResult = completionResult.pick({
+  text: true,
+  status: true,
+  completion_id: true,
+});
+
+/** The same with its own failure. */
+export const itemResult = listedResult.extend({
+  error: z.record(z.string(), z.unknown()).nullable(),
+});
+
+export const itemOf = (state: CompletionState, excerpt: Excerpt): z.output<typeof itemResult> => ({
+  ...resultOf(state, excerpt),
+  error: state.error === null ? null : errorOf(state.error),
+});
+
+export const errorOf = ({ code, message, action, retryable }: FoundryError) => ({
+  code,
+  message,
+  action,
+  retryable,
+});
 
 /** A completion's text from an offset on, at most so much of it. */
 export const partOf = (state: CompletionState, from: number, longest: number): Excerpt =>
@@ -98,7 +103,7 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
 /** The offset to continue from, for text that was cut or is still growing. */
-export function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
+function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
   return isCut || !hasEnded(state) ? from + text.length : null;
 }
 
@@ -149,48 +154,45 @@ const isHigh = (text: string, at: number): boolean => /^[\uD800-\uDBFF]$/.test(t
 const isLow = (text: string, at: number): boolean => /^[\uDC00-\uDFFF]$/.test(text.charAt(at));
 const cutsPair = (text: string, at: number): boolean => isHigh(text, at - 1) && isLow(text, at);
 
-/** The answer itself, nothing around it, so that it can be used as it is. */
-export function answerOf({ text, finishReason }: CompletionState, excerpt: Excerpt): string {
-  // What is empty because it was read before is no empty answer.
-  if (text.trim() !== "") return excerpt.text;
-  if (finishReason === "length") {
-    return "(The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens.)";
-  }
-  if (finishReason === "content_filter") {
-    return "(A content filter ended the answer before its first word. Rephrase the request, or try another model.)";
-  }
-  return "(The model gave no text before it ended. Rephrase the request, leave stop out, or try another model.)";
+/** What an agent must know of a completion besides its text. */
+export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
+  const { text, finishReason, warnings, error } = state;
+  if (!hasEnded(state) || error !== null) return [...warnings];
+  // The last warning of an empty answer says that it is empty.
+  if (text.trim() === "") return [...warnings.slice(0, -1), emptyAdvice(finishReason)];
+  const isOver = excerpt.from > 0 && excerpt.text === "";
+  return [
+    ...(isOver ? [`Finished: there is no text after character ${excerpt.from}.`] : []),
+    ...(excerpt.isCut || finishReason === null ? [] : (CUT_OFF[finishReason] ?? [])),
+    ...warnings,
+  ];
 }
 
-/** What a reader of the text alone must know besides. */
-export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
-  const { text, finishReason, warnings } = state;
-  const rest = excerpt.isCut ? [restAdvice(state, excerpt)] : [];
-  // The last warning of an empty answer says that it is empty, which the text says, too.
-  if (text.trim() === "" && hasEnded(state) && state.error === null) return warnings.slice(0, -1);
-  const cutOff = excerpt.isCut || finishReason === null ? undefined : CUT_OFF[finishReason];
-  return [...rest, ...(cutOff === undefined ? [] : [cutOff]), ...warnings];
+function emptyAdvice(finishReason: FinishReason | null): string {
+  if (finishReason === "length") {
+    return "The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens.";
+  }
+  if (finishReason === "content_filter") {
+    return "A content filter ended the answer before its first word. Rephrase the request, or try another model.";
+  }
+  return "The model gave no text before it ended. Rephrase the request, leave stop out, or try another model.";
 }
 
 /** The ends after which an answer may not be whole. */
-const CUT_OFF: Readonly<Partial<Record<FinishReason, string>>> = {
-  length: "The answer was cut off at its token limit; ask again with a larger max_tokens.",
-  content_filter:
+const CUT_OFF: Readonly<Partial<Record<FinishReason, readonly string[]>>> = {
+  length: ["The answer was cut off at its token limit; ask again with a larger max_tokens."],
+  content_filter: [
     "A content filter ended the answer, so it may not be whole; rephrase the request, or try another model.",
+  ],
 };
 
-/** The first line about a completion that goes on: how far it is, and exactly what to call next. */
-function goesOnLine(state: CompletionState, excerpt: Excerpt): string {
+/** How to get the rest of a completion: how far it is, and exactly what to call. */
+function nextOf(state: CompletionState, excerpt: Excerpt): string | null {
+  if (hasEnded(state)) return excerpt.isCut ? restAdvice(state, excerpt) : null;
   const next = nextFrom(state, excerpt) ?? 0;
   const call = `Call get_completion with completion_ids ["${state.id}"]`;
   const advice = next === 0 ? `${call} to get the answer.` : `${call} and from ${next} to read on.`;
   return `Not finished: ${howFar(state)}. ${advice}`;
-}
-
-/** A completion that goes on: that line, and the text so far. */
-export function goesOnText(state: CompletionState, excerpt: Excerpt): string {
-  const line = goesOnLine(state, excerpt);
-  return excerpt.text === "" ? line : `${line}\n\n${excerpt.text}`;
 }
 
 /** How far a completion is that goes on, as part of a sentence. */
@@ -226,53 +228,6 @@ export function waitingWords(place: number, etaMs: number | null): string {
 export function restAdvice({ id }: CompletionState, { from, text, total }: Excerpt): string {
   const next = from + text.length;
   return `These are the characters ${from} to ${next} of ${total}. Call get_completion with completion_ids ["${id}"] and from ${next} to read on; ${completionUri(id)} is the whole as a resource.`;
-}
-
-interface Part {
-  readonly state: CompletionState;
-  readonly excerpt: Excerpt;
-}
-
-/** Several completions as one text: what to call next, then each under its id. */
-export function severalText(parts: readonly Part[], missing: readonly FoundryError[]): string {
-  const open = parts.filter(({ state }) => !hasEnded(state));
-  const ids = JSON.stringify(open.map(({ state }) => state.id));
-  const first =
-    open.length === 0
-      ? endedWords(parts.length, missing.length)
-      : `Not finished: ${open.length} of ${parts.length} go on. Call get_completion with completion_ids ${ids} to wait for them.`;
-  const failures = [...missing, ...parts.flatMap(({ state }) => state.error ?? [])];
-  const wordsOf = failureWords(failures);
-  return [first, ...missing.map(wordsOf), ...parts.map((part) => partText(part, wordsOf))].join(
-    "\n\n",
-  );
-}
-
-/** Of several failures, so many have their words in the text; the structured result has those of all. */
-const MOST_WORDED = 4;
-
-/** What the text says of each failure, so that all of them together stay below {@link LONGEST_ERROR}. */
-function failureWords(failures: readonly FoundryError[]): (error: FoundryError) => string {
-  const isMany = failures.length > MOST_WORDED;
-  const longest = LONGEST_ERROR / MOST_WORDED / (isMany ? 2 : 1);
-  const worded = new Set(failures.slice(0, MOST_WORDED));
-  return (error) => (worded.has(error) ? truncate(failureLine(error), longest) : error.code);
-}
-
-function endedWords(ended: number, missing: number): string {
-  if (missing === 0) return `All ${ended} have ended.`;
-  const others = missing === 1 ? "1 was not found" : `${missing} were not found`;
-  return `${ended} of ${ended + missing} ${ended === 1 ? "has" : "have"} ended, and ${others}.`;
-}
-
-function partText({ state, excerpt }: Part, wordsOf: (error: FoundryError) => string): string {
-  const rest = excerpt.isCut ? `\n(${restAdvice(state, excerpt)})` : "";
-  const { id, status, error } = state;
-  if (!hasEnded(state)) return `${id}, ${howFar(state)}:\n${excerpt.text}${rest}`.trimEnd();
-  if (error !== null) {
-    return `${id}, ${status}, ${wordsOf(error)}\n${excerpt.text}${rest}`.trimEnd();
-  }
-  return `${id}, ${status}:\n${answerOf(state, excerpt)}${rest}`;
 }
 
 const ASKING = "Asking the service";

@@ -1,25 +1,24 @@
 export { batchInputOf } from "./batch-requests.js";
+export { type BatchPart, batchAdvice, batchProgress, batchText } from "./batch-words.js";
 export {
-  type BatchPart,
-  batchNotes,
-  batchProgress,
-  batchText,
-  batchWarnings,
-} from "./batch-words.js";
-export { completionArguments, requestOf, sharedSettings } from "./completion-arguments.js";
+  completionArguments,
+  needsPrompt,
+  requestOf,
+  sharedSettings,
+} from "./completion-arguments.js";
 export {
-  answerOf,
+  answerWith,
   completionResult,
-  FINISH_REASONS,
-  goesOnText,
+  errorOf,
+  itemOf,
+  itemResult,
   LONGEST_TEXT,
-  nextFrom,
-  notesOn,
+  listedResult,
   partOf,
   reportEvent,
   reportState,
   resultOf,
-  severalText,
   wholeOf,
 } from "./completion-result.js";
-export { latestCompletion, latestOf, latestText } from "./latest-completions.js";
+export { latestNext, latestOf, latestText } from "./latest-completions.js";
+export { adviceOnSeveral, goesOnLine, type Part, severalText } from "./several.js";

@@ -1,5 +1,3 @@
-import * as z from "zod";
-import { COMPLETION_STATUSES } from "../../../foundry/index.js";
 import type { CompletionState } from "../../../jobs/index.js";
 import { headOf } from "./completion-result.js";
 
@@ -7,19 +5,10 @@ const MOST = 20;
 const LONGEST_BEGINNING = 80;
 
 /** A completion in a short list, so that one whose id never reached the caller is found again. */
-export const latestCompletion = z.object({
-  completion_id: z.string(),
-  batch_id: z.string().nullable().describe("For complete_batch, which returns all of its results"),
-  status: z.enum(COMPLETION_STATUSES),
-  model: z.string().nullable(),
-  age_s: z.int().describe("Seconds since the request"),
-  total_chars: z.int(),
-  beginning: z.string().describe("First words of the text"),
-});
-type Latest = z.output<typeof latestCompletion>;
+type Latest = ReturnType<typeof latestOf>[number];
 
 /** @param states The newest first. */
-export const latestOf = (states: readonly CompletionState[], now = Date.now()): Latest[] =>
+export const latestOf = (states: readonly CompletionState[], now = Date.now()) =>
   states.slice(0, MOST).map(({ id, batchId, status, model, createdAt, text }) => ({
     completion_id: id,
     batch_id: batchId,
@@ -38,12 +27,18 @@ export function latestText(latest: readonly Latest[]): string {
     const batch = batch_id === null ? "" : `, batch ${JSON.stringify(batch_id)}`;
     return `${one.completion_id}: ${one.status}, ${one.model ?? "no model yet"}${batch}, ${one.age_s} s ago, ${one.total_chars} characters${words}`;
   });
+  return lines.join("\n");
+}
+
+/** What to call for the texts of these. */
+export function latestNext(latest: readonly Latest[]): string | null {
+  if (latest.length === 0) return null;
   const batches = [...new Set(latest.flatMap(({ batch_id }) => batch_id ?? []))];
-  const next = batches.map(
+  const ofBatches = batches.map(
     (id) =>
       `Call complete_batch with batch_id ${JSON.stringify(id)} for the results of that batch.`,
   );
-  return [...lines, "Call get_completion with completion_ids for their text.", ...next].join("\n");
+  return ["Call get_completion with completion_ids for their text.", ...ofBatches].join(" ");
 }
 
 function beginningOf(text: string): string {
