@@ -231,7 +231,7 @@ describe("texts that are too much", () => {
 
     expect(answer.result["text"]).toBe(ANSWER);
     // A host that shows only the text shows it, too.
-    expect(answer.text).toMatch(/^Hello from a tiny model\.\nNote: .*Unicode/);
+    expect(answer.text).toMatch(/^Hello from a tiny model\.\n\nNote: .*Unicode/);
     expect(answer.result["notes"]).toContainEqual(expect.stringContaining("Unicode"));
     const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
     expect(JSON.stringify(chat?.body)).toContain("before \ufffd after");

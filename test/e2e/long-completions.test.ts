@@ -113,7 +113,7 @@ test("a text too long for one result is read in pieces, too", async () => {
   const first = await host.complete({ prompt: "All.", model: LONG, max_tokens: 50_000 });
   const pieces = [String(first.result["text"])];
   const id = first.result["completion_id"];
-  for (let from = nextOf(first); from !== null && pieces.length < 10; ) {
+  for (let from = nextOf(first); from !== undefined && pieces.length < 10; ) {
     const more = await host.call("get_completion", { completion_ids: [id], from });
     pieces.push(String(told(more)["text"]));
     from = nextOf(more);

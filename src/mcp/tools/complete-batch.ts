@@ -30,8 +30,6 @@ const LISTED_REQUEST = {
     prompt: { type: "string" },
     system: { type: "string" },
     model: { type: "string" },
-    max_tokens: { type: "integer" },
-    temperature: { type: "number" },
   },
   required: ["prompt"],
 };
@@ -47,7 +45,7 @@ type Answer = ToolAnswer<z.output<typeof result>>;
 
 const argumentsSchema = z
   .strictObject({
-    prompts: items({ type: "string" }).describe("Share the settings below").optional(),
+    prompts: items({ type: "string" }).describe("They share the settings below").optional(),
     requests: items(LISTED_REQUEST)
       .describe("Instead of prompts: arguments of complete, which override the shared ones")
       .optional(),
@@ -55,9 +53,9 @@ const argumentsSchema = z
     batch_id: z
       .string(NAME)
       .regex(BATCH_ID, NAME)
-      .describe("Of the batch to continue, or for a new one")
+      .describe("Of the batch to continue, or for the new one")
       .optional(),
-    cancel: z.boolean("true or false").describe("Cancel batch_id").optional(),
+    cancel: z.boolean("true or false").describe("Cancel the batch").optional(),
     reply_within: replyWithin,
   })
   .superRefine((given, context) => {

@@ -10,7 +10,7 @@ export const listModels = defineTool({
   name: "list_models",
   title: "List local models",
   description:
-    "Lists the local language models: alias, exact id, whether it is downloaded and loaded, size, device, task, context length. What is absent is unknown. Use it to choose a model for complete.",
+    "Lists the local language models: alias, exact id, whether downloaded and loaded, size, device, task, context length. What is absent is unknown.",
   arguments: z.strictObject({
     filter: z
       .enum(FILTERS, { error: `one of ${FILTERS.join(", ")}` })

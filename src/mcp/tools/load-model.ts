@@ -12,15 +12,18 @@ export const loadModel = defineTool({
   name: "load_model",
   title: "Load a local model",
   description:
-    "Loads a model into memory, which takes seconds to minutes. complete does this by itself; use load_model to warm up a model, to choose its device or, with download, to download it (gigabytes: ask the user first).",
+    "Loads a model into memory. complete does this by itself; use load_model to warm up a model, to choose its device or, with download, to download it (gigabytes: ask the user first).",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Name from list_models"),
+    model: completionFields.model.describe("Alias or id from list_models"),
     device: z
       .enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` })
       .describe("Load the variant for this device")
       .optional(),
-    download: z.boolean("true or false").describe("Download it first if it is missing").optional(),
-    force: z.boolean("true or false").describe("Even if memory or disk seems too small").optional(),
+    download: z.boolean("true or false").describe("Download the model if it is missing").optional(),
+    force: z
+      .boolean("true or false")
+      .describe("Load even if memory or disk seems too small")
+      .optional(),
     reply_within: replyWithin,
   }),
   result: z.object({

@@ -7,9 +7,9 @@ export const unloadModel = defineTool({
   name: "unload_model",
   title: "Unload a local model",
   description:
-    "Unloads a model from memory. Its files stay, and the next use loads it again. Refused while the model is answering.",
+    "Unloads a model from memory; the next use loads it again. Refused while it answers.",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Name from list_models"),
+    model: completionFields.model.describe("Alias or id from list_models"),
     force: z
       .boolean("true or false")
       .describe("Interrupt its answers, if the service allows it")
