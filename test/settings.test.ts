@@ -25,6 +25,25 @@ describe("readSettings", () => {
     expect(readSettings([], { PATH: "/bin", FOUNDRY_UNKNOWN: "x" })).toEqual({});
   });
 
+  const unfilled = ["user_config.model", "input:model", "env:MODEL", "MODEL", ""].map(
+    (name) => `$\{${name}}`,
+  );
+
+  it.each(["", " ", ...unfilled, ` ${unfilled[0]} `])(
+    "takes %j, which a host left unfilled, for unset",
+    (raw) => {
+      expect(readSettings([], { FOUNDRY_MODEL: raw, FOUNDRY_TIMEOUT: raw })).toEqual({});
+      expect(readSettings(["--model", raw], {})).toEqual({});
+    },
+  );
+
+  it.each([`${unfilled[0]}b`, "$a", `a${unfilled[0]}`, "{a}", "$"])(
+    "takes %j for a value",
+    (raw) => {
+      expect(readSettings([], { FOUNDRY_MODEL: raw })).toEqual({ FOUNDRY_MODEL: raw });
+    },
+  );
+
   it.each([
     ["FOUNDRY_ENDPOINT", "https://gateway.example", "https://gateway.example"],
     ["FOUNDRY_API_KEY", " sk-1 ", "sk-1"],

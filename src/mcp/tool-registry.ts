@@ -12,9 +12,8 @@ import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-re
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
 import { type Effect, failureFrame, failureText, type Tool, type ToolAnswer } from "./tool.js";
 
-/** By the protocol's defaults, an absent hint is `false`, but for the destructive and the open world. */
 interface Annotations {
-  readonly readOnlyHint?: boolean;
+  readonly readOnlyHint: boolean;
   readonly destructiveHint?: boolean;
   readonly idempotentHint?: boolean;
   readonly openWorldHint: boolean;
@@ -27,8 +26,13 @@ interface Annotations {
 const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
   reads: { readOnlyHint: true, openWorldHint: false },
   // May load a model, which takes memory; and each call is a new answer.
-  generates: { destructiveHint: false, openWorldHint: false },
-  changes: { destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  generates: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
+  changes: {
+    readOnlyHint: false,
+    destructiveHint: false,
+    idempotentHint: true,
+    openWorldHint: false,
+  },
 };
 
 const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
@@ -187,6 +191,9 @@ export function jsonSchemaOf(
       // Hosts add arguments of their own, which are ignored.
       delete jsonSchema.additionalProperties;
       delete jsonSchema.propertyNames;
+      // What every JSON number is limited to needs no saying.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (zodSchema instanceof z.ZodNullable) takeFirst(jsonSchema);
       if (zodSchema instanceof z.ZodObject) dropNullable(jsonSchema, zodSchema);
       change(jsonSchema);

@@ -47,7 +47,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "an empty prompt",
     given: { prompt: "" },
-    says: ["Invalid value for prompt: an empty string"],
+    says: ["Neither prompt nor messages"],
   },
   {
     what: "a prompt of blanks",
@@ -55,16 +55,16 @@ const MISTAKES: readonly Mistake[] = [
     says: ['Invalid value for prompt: " \\n\\t"', "not blank"],
   },
   {
-    what: "both prompt and messages",
-    given: { ...hello, messages: [{ role: "user", content: "Hello" }] },
-    says: ["Both prompt and messages"],
+    what: "an image",
+    given: { messages: [{ role: "user", content: [{ type: "image_url" }] }] },
+    says: ['messages.content has a part of type "image_url"', "given text only"],
   },
   { what: "neither of them", given: {}, says: ["Neither prompt nor messages"] },
   { what: "messages that are a text", given: { messages: "Hi" }, says: ["messages", "a list"] },
   {
     what: "no message at all",
     given: { messages: [] },
-    says: ["Invalid value for messages: []", "at least one"],
+    says: ["Neither prompt nor messages"],
   },
   {
     what: "an unknown role",
@@ -97,9 +97,9 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for top_p: 1.5", "0 to 1"],
   },
   {
-    what: "no tokens",
-    given: { ...hello, max_tokens: 0 },
-    says: ["Invalid value for max_tokens: 0", "1 to 1000000"],
+    what: "fewer than no tokens",
+    given: { ...hello, max_tokens: -1 },
+    says: ["Invalid value for max_tokens: -1", "1 to 1000000"],
   },
   {
     what: "half a token",
@@ -113,16 +113,16 @@ const MISTAKES: readonly Mistake[] = [
   },
   { what: "a negative seed", given: { ...hello, seed: -1 }, says: ["Invalid value for seed: -1"] },
   { what: "stop as a number", given: { ...hello, stop: 5 }, says: ["stop", "a list of strings"] },
-  { what: "an empty stop", given: { ...hello, stop: [""] }, says: ["stop.0", "not empty"] },
+  { what: "a stop of numbers", given: { ...hello, stop: [5] }, says: ["stop.0", "strings"] },
   {
     what: "a misspelt argument",
     given: { ...hello, max_token: 5 },
     says: ['"max_token"', "Did you mean max_tokens?"],
   },
   {
-    what: "an empty model",
-    given: { prompt: "Hello", model: "" },
-    says: ["Invalid value for model: an empty"],
+    what: "a blank model",
+    given: { prompt: "Hello", model: " " },
+    says: ['Invalid value for model: " "'],
   },
   {
     what: "an unknown filter",
@@ -131,10 +131,10 @@ const MISTAKES: readonly Mistake[] = [
     says: ["filter", '"cached"', "downloaded, loaded, all"],
   },
   {
-    what: "a limit of 0",
+    what: "a limit above its range",
     tool: "list_models",
-    given: { limit: 0 },
-    says: ["Invalid value for limit: 0"],
+    given: { limit: 501 },
+    says: ["Invalid value for limit: 501", "1 to 500"],
   },
   { what: "nothing to load", tool: "load_model", given: {}, says: ["model is missing"] },
   {
@@ -231,8 +231,8 @@ describe("texts that are too much", () => {
 
     expect(answer.result["text"]).toBe(ANSWER);
     // A host that shows only the text shows it, too.
-    expect(answer.text).toMatch(/^Hello from a tiny model\.\nNote: .*Unicode/);
-    expect(answer.result["warnings"]).toContainEqual(expect.stringContaining("Unicode"));
+    expect(answer.text).toMatch(/^Hello from a tiny model\.\n\nNote: .*Unicode/);
+    expect(answer.result["notes"]).toContainEqual(expect.stringContaining("Unicode"));
     const chat = simulator.requests.findLast(({ path }) => path.endsWith("/chat/completions"));
     expect(JSON.stringify(chat?.body)).toContain("before \ufffd after");
   });

@@ -2,6 +2,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import * as z from "zod";
 import { environmentWith, MAIN, type Settings } from "./executable.js";
 
 export interface Answer {
@@ -34,7 +35,8 @@ type Validate = (value: unknown) => { valid: boolean; errorMessage?: string | un
 
 /**
  * A host as there are many: the SDK's client, which starts the server over stdio. Every result is held
- * against the tool's `outputSchema`, also those of failures, which the SDK does not look at.
+ * against the tool's `outputSchema`, also those of failures, which the SDK does not look at, and its text
+ * against its structured content: hosts show their model the one or the other.
  */
 export class Host {
   readonly client: Client;
@@ -83,7 +85,9 @@ export class Host {
     );
     const { content, structuredContent, isError = false } = CallToolResultSchema.parse(raw);
     const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+    if (content.length !== 1) throw new Error(`${name} answered with ${content.length} contents`);
     this.#assertFits(name, structuredContent, isError);
+    if (structuredContent !== undefined) assertSaysTheSame(name, structuredContent, text);
     const code = isError ? (/^[A-Z_]+(?=: )/.exec(text)?.[0] ?? "none") : null;
     return { isError, code, text, result: structuredContent ?? {} };
   }
@@ -106,3 +110,14 @@ export class Host {
     throw new Error(`The result of ${name} does not fit its schema: ${verdict?.errorMessage}`);
   }
 }
+
+/** Both forms say what to call next, and all notes. */
+function assertSaysTheSame(name: string, structured: object, text: string): void {
+  const { next, notes } = frameSchema.parse(structured);
+  const missing = [...(next === null ? [] : [next]), ...notes].filter((line) =>
+    line.split(/(?<=[.:]) /).some((words) => !text.includes(words)),
+  );
+  if (missing.length > 0) throw new Error(`The text of ${name} lacks: ${missing.join(" | ")}`);
+}
+
+const frameSchema = z.looseObject({ next: z.string().nullable(), notes: z.array(z.string()) });

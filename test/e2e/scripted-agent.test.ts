@@ -2,7 +2,7 @@ import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FoundryMachine, INSTALLATIONS } from "./foundry-machine.js";
 import { Host } from "./host.js";
-import { scriptedAgent } from "./scripted-agent.js";
+import { scriptedAgent, VIEWS } from "./scripted-agent.js";
 
 const ANSWER = "I am here now.";
 const MISSING = {
@@ -29,10 +29,10 @@ async function hostOn({ dialect, generation }: Situation, models: readonly objec
   return machine.host({ FOUNDRY_ENDPOINT: machine.simulator.url });
 }
 
-describe("an agent that does what the messages say, where no model is downloaded", () => {
+describe.each(VIEWS)("an agent that sees the %s, where no model is downloaded", (view) => {
   test.for(INSTALLATIONS)("gets an answer on $dialect with its command line", async (situation) => {
     const host = await hostOn(situation, [MISSING]);
-    const outcome = await scriptedAgent(host, { prompt: "Are you there?" });
+    const outcome = await scriptedAgent(host, { prompt: "Are you there?" }, view);
     expect(outcome).toMatchObject({ isAnswered: true, text: expect.stringContaining(ANSWER) });
     expect(outcome.calls).toContainEqual({
       tool: "load_model",
@@ -42,7 +42,7 @@ describe("an agent that does what the messages say, where no model is downloaded
 
   test("gets an answer on S without its command line, as S downloads by itself", async () => {
     const host = await hostOn({ dialect: "S", generation: null }, [MISSING]);
-    const outcome = await scriptedAgent(host, { prompt: "Are you there?", model: "walker" });
+    const outcome = await scriptedAgent(host, { prompt: "Are you there?", model: "walker" }, view);
     expect(outcome).toMatchObject({ isAnswered: true, text: expect.stringContaining(ANSWER) });
   });
 
@@ -51,7 +51,7 @@ describe("an agent that does what the messages say, where no model is downloaded
     async (dialect) => {
       for (const goal of [{ prompt: "Hi" }, { prompt: "Hi", model: "walker" }]) {
         const host = await hostOn({ dialect, generation: null }, [MISSING]);
-        const { isAnswered, text, calls } = await scriptedAgent(host, goal);
+        const { isAnswered, text, calls } = await scriptedAgent(host, goal, view);
         expect(isAnswered).toBe(false);
         expect(text).toMatch(/^MODEL_NOT_CACHED: /);
         expect(text).toContain("the command line of Foundry Local was not found");
@@ -66,7 +66,7 @@ describe("an agent that does what the messages say, where no model is downloaded
       MISSING,
       { ...PRESENT, downloaded: true },
     ]);
-    const outcome = await scriptedAgent(host, { prompt: "Hi", model: "walker" });
+    const outcome = await scriptedAgent(host, { prompt: "Hi", model: "walker" }, view);
     expect(outcome).toMatchObject({
       isAnswered: true,
       text: expect.stringContaining("I was here."),
@@ -74,7 +74,7 @@ describe("an agent that does what the messages say, where no model is downloaded
   });
 });
 
-describe("an agent in front of an OpenAI-compatible engine", () => {
+describe.each(VIEWS)("an agent that sees the %s of an OpenAI-compatible engine", (view) => {
   const hostOf = async (models: readonly object[]) => {
     const simulator = await startSimulator({
       dialect: "openai",
@@ -87,7 +87,7 @@ describe("an agent in front of an OpenAI-compatible engine", () => {
   };
 
   test("gets an answer of a model that it serves", async () => {
-    const outcome = await scriptedAgent(await hostOf([PRESENT]), { prompt: "Hi" });
+    const outcome = await scriptedAgent(await hostOf([PRESENT]), { prompt: "Hi" }, view);
     expect(outcome).toMatchObject({
       isAnswered: true,
       text: expect.stringContaining("I was here."),
@@ -95,12 +95,37 @@ describe("an agent in front of an OpenAI-compatible engine", () => {
   });
 
   test("stops where it serves none, without a command of Foundry Local", async () => {
-    const { isAnswered, text } = await scriptedAgent(await hostOf([]), { prompt: "Hi" });
+    const { isAnswered, text } = await scriptedAgent(await hostOf([]), { prompt: "Hi" }, view);
     expect(isAnswered).toBe(false);
     expect(text).toMatch(
       /^MODEL_NOT_FOUND: This engine lists no models, and no model was named\.\n/,
     );
     expect(text).toContain("get a model with the tools of the engine");
     expect(text).not.toMatch(/foundry model|load_model/);
+  });
+});
+
+describe.each(VIEWS)("an agent that sees the %s of a long answer", (view) => {
+  test("reads it in parts to its end, as each result says", async () => {
+    const whole = Array.from({ length: 120 }, (_, at) => `part ${at}`).join(", ");
+    const simulator = await startSimulator({
+      models: [{ ...PRESENT, loaded: true, script: { text: whole } }],
+      tokensPerSecond: 100,
+    });
+    onTestFinished(() => simulator.close());
+    const host = await Host.start({
+      FOUNDRY_ENDPOINT: simulator.url,
+      FOUNDRY_REPLY_WITHIN: "0.5",
+    });
+    onTestFinished(() => host.close());
+
+    const outcome = await scriptedAgent(host, { prompt: "Go on.", model: PRESENT.id }, view);
+
+    expect(outcome).toMatchObject({ isAnswered: true, text: whole });
+    expect(outcome.calls.length).toBeGreaterThan(1);
+    expect(new Set(outcome.calls.slice(1).map(({ tool }) => tool))).toEqual(
+      new Set(["get_completion"]),
+    );
+    expect(simulator.requests.filter(({ path }) => path.endsWith("/completions"))).toHaveLength(1);
   });
 });

@@ -16,41 +16,76 @@ export interface Outcome {
 /** More calls than any way to an answer needs. */
 const MOST_CALLS = 30;
 
+/** What a host shows its model of a result that has both: its text, or its structured content. */
+export const VIEWS = ["text", "structured content"] as const;
+export type View = (typeof VIEWS)[number];
+
+/** A result as an agent sees it. */
+interface Seen {
+  readonly isError: boolean;
+  /** Where it looks for what to do. */
+  readonly words: string;
+  /** Of an answer, a part of an answer or a failure. */
+  readonly text: string;
+  readonly isFinished: boolean;
+}
+
 /**
- * An agent that knows nothing but what it reads: it wants an answer, does what each text says, and
- * stops where a text names no call. It also stops where a call that failed is named again.
+ * An agent that knows nothing but what it sees: it wants an answer, does what each result says, and stops
+ * where a result names no call. It also stops where a call that failed is named again.
  */
-export async function scriptedAgent(host: Host, goal: Call["given"]): Promise<Outcome> {
+export async function scriptedAgent(
+  host: Host,
+  goal: Call["given"],
+  view: View = "text",
+): Promise<Outcome> {
   const calls: Call[] = [];
   const failed = new Set<string>();
   let wanted: Call = { tool: "complete", given: goal };
   let next = wanted;
+  let read = "";
   for (;;) {
     if (calls.length > MOST_CALLS) throw new Error("The messages lead in a circle.");
     calls.push(next);
-    const answer = await host.call(next.tool, next.given);
-    if (isWhole(answer)) return { isAnswered: true, text: answer.text, calls };
-    if (answer.isError) failed.add(JSON.stringify(next));
-    const named = callIn(answer.text, next);
-    const other = /\bUse the downloaded model "([^"]+)"/i.exec(answer.text)?.[1];
+    const { isError, words, text, isFinished } = seen(await host.call(next.tool, next.given), view);
+    if (!isError && ANSWERING.has(next.tool)) {
+      read += text;
+      if (isFinished) return { isAnswered: true, text: read, calls };
+    }
+    if (isError) failed.add(JSON.stringify(next));
+    const named = callIn(words, next);
+    const other = /\bUse the downloaded model "([^"]+)"/i.exec(words)?.[1];
     if (named !== null) {
       next = named;
-    } else if (answer.isError && other !== undefined) {
+    } else if (isError && other !== undefined) {
       wanted = { tool: "complete", given: { ...goal, model: other } };
       next = wanted;
-    } else if (answer.isError) {
-      return { isAnswered: false, text: answer.text, calls };
+    } else if (isError) {
+      return { isAnswered: false, text, calls };
     } else {
       // The step has succeeded, so the goal is tried again.
       next = wanted;
     }
-    const isKnownToFail = failed.has(JSON.stringify(next)) && answer.isError;
-    if (isKnownToFail) return { isAnswered: false, text: answer.text, calls };
+    const isKnownToFail = failed.has(JSON.stringify(next)) && isError;
+    if (isKnownToFail) return { isAnswered: false, text, calls };
   }
 }
 
-const isWhole = ({ isError, result }: Answer): boolean =>
-  !isError && result["status"] === "completed";
+/** Their results hold text of a model. */
+const ANSWERING: ReadonlySet<string> = new Set(["complete", "get_completion"]);
+
+function seen({ isError, text: all, result }: Answer, view: View): Seen {
+  // A host without structured content to show shows the text.
+  if (view === "text" || Object.keys(result).length === 0) {
+    const [, first = "", rest] = /^(Not finished: [^\n]*)(?:\n\n(.*))?$/s.exec(all) ?? [];
+    const isFinished = first === "";
+    return { isError, words: all, text: isFinished ? all : (rest ?? ""), isFinished };
+  }
+  const { next, notes, completions } = result;
+  const [completion = result] = Array.isArray(completions) ? completions : [];
+  const words = [next, notes].flat().join("\n");
+  return { isError, words, text: String(Object(completion).text), isFinished: next === null };
+}
 
 const VALUE = String.raw`"[^"]*"|\[[^\]]*\]|true|false|\d+`;
 const CALL = new RegExp(

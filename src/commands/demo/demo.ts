@@ -134,7 +134,7 @@ async function show(server: LocalServer, screen: Screen, isSimulated: boolean): 
   const listed = await server.call("list_models", { limit: 8 });
   screen.say(succeeded(listed));
   const { default_model: model } = listSchema.parse(listed.result);
-  if (model === null) throw new StepFailed("There is no model that can answer: see above.");
+  if (model === undefined) throw new StepFailed("There is no model that can answer: see above.");
 
   screen.title("load_model", `Load ${model}`);
   // A simulated model takes no memory, whatever its size is said to be.
@@ -162,7 +162,8 @@ async function completion(server: LocalServer, screen: Screen, model: string): P
     },
   );
   const text = succeeded(outcome);
-  const { usage, timing } = completionSchema.parse(outcome.result);
+  const { completion_id: id } = resultSchema.parse(outcome.result);
+  const { usage, timing } = stateSchema.parse(await server.stateOf(id));
   screen.stream(text.startsWith(shown) ? text.slice(shown.length) : `\n\nThe answer:\n${text}`);
   screen.endStream();
   const speed = timing.tokens_per_second === null ? "" : `, ${timing.tokens_per_second} a second`;
@@ -172,9 +173,11 @@ async function completion(server: LocalServer, screen: Screen, model: string): P
   );
 }
 
-const listSchema = z.object({ default_model: z.string().nullable() });
+const listSchema = z.object({ default_model: z.string().optional() });
 
-const completionSchema = z.object({
+const resultSchema = z.object({ completion_id: z.string() });
+
+const stateSchema = z.object({
   usage: z.object({ output_tokens: z.number().nullable(), estimated: z.boolean() }),
   timing: z.object({
     first_token_ms: z.number().nullable(),

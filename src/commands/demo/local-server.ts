@@ -1,6 +1,6 @@
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { FoundryError, VERSION } from "../../lib/index.js";
+import { FoundryError, jsonFrom, VERSION } from "../../lib/index.js";
 import type { ProgressUpdate } from "../../mcp/index.js";
 
 export interface ToolOutcome {
@@ -80,6 +80,14 @@ export class LocalServer {
     );
     const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
     return { isError: isError === true, text, result: { ...Object(structuredContent) } };
+  }
+
+  /** How a completion stands, with its figures. */
+  async stateOf(id: string): Promise<unknown> {
+    const uri = `foundry://completions/${id}/state`;
+    const { contents } = await this.#client.readResource({ uri });
+    const [content] = contents;
+    return content !== undefined && "text" in content ? jsonFrom(content.text) : undefined;
   }
 
   /** Closes the server's stdin, which ends it. */
