@@ -1,22 +1,19 @@
 import { guardedClock } from "./progress-reporter.js";
 import type { Backend, Handlers } from "./request-handler.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
-import { callHandler } from "./tool-registry.js";
+import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS } from "./tools/index.js";
 
-interface HandlerOptions extends Omit<ResourceOptions, "clock"> {
-  /** Whose calls these are, where several hosts share the queue. */
-  readonly caller: string | undefined;
-}
+interface HandlerOptions extends Omit<ResourceOptions, "clock">, Omit<CallOptions, "clock"> {}
 
 /** All that a server does besides introducing itself and listing its tools. */
-export function createHandlers(backend: Backend, { caller, ...options }: HandlerOptions): Handlers {
+export function createHandlers(backend: Backend, options: HandlerOptions): Handlers {
   const clock = guardedClock(backend.log);
   const resources = resourceHandlers(backend.client.completions, { ...options, clock });
   return {
     methods: {
       ...resources.methods,
-      "tools/call": callHandler(TOOLS, { ...backend, clock, caller }),
+      "tools/call": callHandler(TOOLS, backend, { ...options, clock }),
     },
     close: resources.close,
   };

@@ -5,7 +5,10 @@ import type { Logger } from "../log.js";
 import type { CallPolicy } from "./call-policy.js";
 
 /** The request that a handler answers, as the SDK describes it. */
-export type RequestContext = ServerContext["mcpReq"];
+export type RequestContext = Pick<
+  ServerContext["mcpReq"],
+  "_meta" | "envelope" | "signal" | "notify"
+>;
 /** Answers requests of one method. */
 export type RequestHandler = (
   params: unknown,

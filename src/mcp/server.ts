@@ -9,6 +9,7 @@ import {
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
+import type { HostLimits } from "./hosts/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
 import { type Backend, LAZY_METHODS } from "./request-handler.js";
@@ -31,8 +32,13 @@ export interface ServerParts {
   readonly era?: ProtocolEra | undefined;
   /** Of which completions the host is notified. Default: as its era subscribes. */
   readonly notifies?: ResourceOptions["notifies"] | undefined;
-  /** Whose calls these are, where several hosts share the queue. Default: one for all. */
-  readonly caller?: string | undefined;
+  /**
+   * The connection of this server, where several hosts share the queue; `null`: each request has its
+   * own. Default: one for all.
+   */
+  readonly session?: string | null | undefined;
+  /** What was learnt of the hosts' time limits. Default: of this server alone. */
+  readonly limits?: HostLimits | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -46,7 +52,8 @@ export function createServer({
   calls = new CallsInFlight(),
   era = "legacy",
   notifies = era === "modern" ? "all" : "subscribed",
-  caller,
+  session = "",
+  limits,
 }: ServerParts): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
@@ -68,7 +75,8 @@ export function createServer({
       import("./handlers.js"),
       backend.get(),
     ]);
-    return createHandlers(loaded, { notifies, updated, caller });
+    const clientName = (): string | undefined => server.getClientVersion()?.name;
+    return createHandlers(loaded, { notifies, updated, session, limits, clientName });
   });
   for (const method of LAZY_METHODS) {
     server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {

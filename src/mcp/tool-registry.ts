@@ -8,6 +8,7 @@ import {
 import * as z from "zod";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
+import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
 import { type Effect, failureText, type Tool, type ToolAnswer } from "./tool.js";
@@ -43,9 +44,18 @@ const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
 const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
-interface CallParts extends Backend {
-  readonly caller: string | undefined;
+export interface CallOptions {
   readonly clock: Clock;
+  /** The connection of the calls; `null`: each call has its own. */
+  readonly session: string | null;
+  readonly limits?: HostLimits | undefined;
+  /** Of the host, where it made a handshake. */
+  readonly clientName?: (() => string | undefined) | undefined;
+}
+
+interface CallParts extends Omit<CallOptions, "limits">, Backend {
+  readonly calls: HostCalls;
+  readonly limits: HostLimits;
 }
 
 /** Params that do not fit have been refused before, by the guarded transport. */
@@ -55,7 +65,14 @@ const callParams = z.object({ name: z.string(), arguments: z.unknown().optional(
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
  * arguments without a warning and answers wrong ones with the raw output of zod.
  */
-export function callHandler(tools: readonly Tool[], parts: CallParts): RequestHandler {
+export function callHandler(
+  tools: readonly Tool[],
+  backend: Backend,
+  { limits = new HostLimits(), ...options }: CallOptions,
+): RequestHandler {
+  const { clock, session } = options;
+  const calls = new HostCalls(clock, backend.policy.onCancel, session !== null);
+  const parts: CallParts = { ...backend, ...options, limits, calls };
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   return async (params, request) => {
     const { name, arguments: given = {} } = callParams.parse(params);
@@ -85,15 +102,32 @@ async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
-  { client, log, policy, clock, secrets, caller = nameOf(request) }: CallParts,
+  parts: CallParts,
 ): Promise<CallToolResult> {
+  const { client, log, policy, clock, secrets, session, calls } = parts;
+  const { signal } = request;
   const startedAt = performance.now();
   const progress = reporterFor(request, clock);
+  const clientName = nameOf(request) ?? parts.clientName?.();
+  const limit = parts.limits.of(clientName);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
+  const ended = calls.begin({ tool: tool.name, given, signal, progress, limit });
   const answer = await tool
-    .call(given, { client, signal: request.signal, progress, policy, caller })
+    .call(given, {
+      client,
+      signal,
+      progress,
+      replyWithinMs: policy.replyWithinMs ?? limit.replyWithinMs,
+      cancellation: () => calls.cancellationOf(signal),
+      afterGrace: (callback) => calls.afterGrace(callback),
+      caller: session ?? clientName,
+      session,
+    })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
-    .finally(() => progress.finish());
+    .finally(() => {
+      progress.finish();
+      ended();
+    });
 
   const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) };
   if (!("failure" in answer)) {

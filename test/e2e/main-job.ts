@@ -389,7 +389,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         );
         await writing.hasBegun;
 
-        cancel.abort();
+        cancel.abort("User pressed stop");
 
         await expect(writing.answer).rejects.toThrow();
         expect(await complete(ends)).toMatchObject({ text: TEXTS.ends });
@@ -406,7 +406,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
           cancel.signal,
         );
         await writing.hasBegun;
-        cancel.abort();
+        cancel.abort("User pressed stop");
         await expect(writing.answer).rejects.toThrow();
 
         // Well before a thousand tokens are over.

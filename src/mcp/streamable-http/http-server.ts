@@ -18,6 +18,7 @@ import {
   VERSION,
   withoutDepths,
 } from "../../lib/index.js";
+import { HostLimits } from "../hosts/index.js";
 import type { Backend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf } from "../server.js";
@@ -56,11 +57,12 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   const sessions = new Sessions(
-    (sessionId) => createServer({ backend, calls, caller: sessionId }),
+    (sessionId) => createServer({ backend, calls, session: sessionId }),
     LONGEST_LINE,
   );
+  const limits = new HostLimits();
   const modern = createMcpHandler(
-    () => createServer({ backend, calls, era: "modern", notifies: "none" }),
+    () => createServer({ backend, calls, limits, era: "modern", notifies: "none", session: null }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { checkPrompt } from "../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { onAbort } from "../../lib/index.js";
-import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
+import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answerOf,
@@ -61,8 +61,9 @@ export const complete = defineTool({
     const { state, joined } = context.client.completions.start(requestOf(given), {
       join,
       caller: context.caller,
+      session: context.session ?? undefined,
     });
-    const withinMs = replyWithinMs(reply_within, context.policy);
+    const withinMs = replyWithinMs(reply_within, context);
     return answered(await waitedFor(state, withinMs, context), joined);
   },
 });
@@ -71,15 +72,17 @@ export const complete = defineTool({
 async function waitedFor(
   state: CompletionState,
   withinMs: number,
-  { client, signal, progress, policy }: ToolContext,
+  { client, signal, progress, cancellation, afterGrace }: ToolContext,
 ): Promise<CompletionState> {
   const { id } = state;
   reportState(state, progress);
   const { completions } = client;
-  const detaches = (): boolean => cancellationOf(signal, policy.onCancel) === "detach";
   // Detach synchronously on abort: the host's next message may already repeat this call.
   const leave = (): void => {
-    if (detaches()) completions.detach(id);
+    const meant = cancellation();
+    if (meant === "stop") return;
+    const abandonUnlessAsked = completions.detach(id);
+    if (meant === "unclear") afterGrace(abandonUnlessAsked);
   };
   const stopListening = onAbort(signal, leave);
   if (signal.aborted) leave();
@@ -90,7 +93,7 @@ async function waitedFor(
       onEvent: (event) => reportEvent(event, progress),
     });
   } catch (thrown) {
-    if (signal.aborted && !detaches()) completions.abandon(id);
+    if (signal.aborted && cancellation() === "stop") completions.abandon(id);
     throw thrown;
   } finally {
     stopListening();
