@@ -1,6 +1,7 @@
 import { guardedClock } from "./progress-reporter.js";
 import type { Backend, Handlers } from "./request-handler.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
+import { Tasks } from "./tasks/index.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS } from "./tools/index.js";
 
@@ -9,11 +10,13 @@ interface HandlerOptions extends Omit<ResourceOptions, "clock">, Omit<CallOption
 /** All that a server does besides introducing itself and listing its tools. */
 export function createHandlers(backend: Backend, options: HandlerOptions): Handlers {
   const clock = guardedClock(backend.log);
+  const { tasks = new Tasks() } = options;
   const resources = resourceHandlers(backend.client.completions, { ...options, clock });
   return {
     methods: {
       ...resources.methods,
-      "tools/call": callHandler(TOOLS, backend, { ...options, clock }),
+      "tools/call": callHandler(TOOLS, backend, { ...options, tasks, clock }),
+      ...tasks.methods,
     },
     close: resources.close,
   };

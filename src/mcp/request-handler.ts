@@ -24,7 +24,9 @@ export const LAZY_METHODS = [
   "resources/subscribe",
   "resources/unsubscribe",
 ] as const;
-type LazyMethod = (typeof LAZY_METHODS)[number];
+/** Those of the Tasks extension, which hosts without a handshake may use. */
+export const TASK_METHODS = ["tasks/get", "tasks/update", "tasks/cancel"] as const;
+type LazyMethod = (typeof LAZY_METHODS)[number] | (typeof TASK_METHODS)[number];
 
 export interface Handlers<M extends LazyMethod = LazyMethod> {
   readonly methods: Readonly<Record<M, RequestHandler>>;

@@ -9,11 +9,13 @@ import {
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
+import { TASKS_EXTENSION } from "./envelope.js";
 import type { HostLimits } from "./hosts/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
-import { type Backend, LAZY_METHODS } from "./request-handler.js";
+import { type Backend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
+import type { Tasks } from "./tasks/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server behind a transport that refuses malformed messages. */
@@ -39,6 +41,8 @@ export interface ServerParts {
   readonly session?: string | null | undefined;
   /** What was learnt of the hosts' time limits. Default: of this server alone. */
   readonly limits?: HostLimits | undefined;
+  /** The tasks of the hosts. Default: of this server alone. */
+  readonly tasks?: Tasks | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -54,11 +58,16 @@ export function createServer({
   notifies = era === "modern" ? "all" : "subscribed",
   session = "",
   limits,
+  tasks,
 }: ServerParts): Server {
   const server = new GuardedServer(
     { name: "foundry-local-mcp", title: "Foundry Local", version: VERSION },
     {
-      capabilities: { tools: {}, resources: { subscribe: true } },
+      capabilities: {
+        tools: {},
+        resources: { subscribe: true },
+        ...(era === "modern" && { extensions: { [TASKS_EXTENSION]: {} } }),
+      },
       instructions: INSTRUCTIONS,
       cacheHints: {
         "tools/list": FIXED,
@@ -76,9 +85,10 @@ export function createServer({
       backend.get(),
     ]);
     const clientName = (): string | undefined => server.getClientVersion()?.name;
-    return createHandlers(loaded, { notifies, updated, session, limits, clientName });
+    return createHandlers(loaded, { notifies, updated, session, limits, tasks, clientName });
   });
-  for (const method of LAZY_METHODS) {
+  const methods = era === "modern" ? [...LAZY_METHODS, ...TASK_METHODS] : LAZY_METHODS;
+  for (const method of methods) {
     server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
       const answer = handlers.get().then(({ methods }) => methods[method](params, mcpReq));
       calls.add(answer);

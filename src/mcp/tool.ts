@@ -23,6 +23,8 @@ export interface ToolContext {
   readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
   readonly caller?: string | undefined;
+  /** Takes the id of the work that the call has begun, under which it is found as a task. */
+  readonly identify?: ((id: string) => void) | undefined;
   /** The connection that the call came over; `null`: one of its own. */
   readonly session: string | null;
 }

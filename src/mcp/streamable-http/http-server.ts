@@ -22,6 +22,7 @@ import { HostLimits } from "../hosts/index.js";
 import type { Backend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf } from "../server.js";
+import { Tasks } from "../tasks/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
@@ -60,9 +61,10 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     (sessionId) => createServer({ backend, calls, session: sessionId }),
     LONGEST_LINE,
   );
-  const limits = new HostLimits();
+  // Each request of a modern client has a server of its own.
+  const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => createServer({ backend, calls, limits, era: "modern", notifies: "none", session: null }),
+    () => createServer({ backend, calls, ...shared, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

@@ -103,6 +103,7 @@ export const completeBatch = defineTool({
       return answered(batch, besideId(given), { deviceBusy: await batch.cancel() });
     }
     const { batch, warnings } = await batchOf(given, client.batches);
+    context.identify?.(batch.id);
     await waitFor(batch, replyWithinMs(reply_within, context), context);
     // A result is returned once, and the caller of an aborted call would not receive it.
     throwIfAborted(signal);

@@ -63,6 +63,7 @@ export const complete = defineTool({
       caller: context.caller,
       session: context.session ?? undefined,
     });
+    context.identify?.(state.id);
     const withinMs = replyWithinMs(reply_within, context);
     return answered(await waitedFor(state, withinMs, context), joined);
   },

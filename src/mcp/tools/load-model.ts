@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadRun, LoadState } from "../../jobs/index.js";
@@ -45,6 +46,7 @@ export const loadModel = defineTool({
     const { loads } = client;
     progress.waiting(`Loading ${model}`);
     const load = loads.start(model, wish);
+    context.identify?.(`load-${randomUUID()}`);
     const withinMs = replyWithinMs(reply_within, context);
     let state: LoadState;
     try {
