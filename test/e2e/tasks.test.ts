@@ -79,7 +79,7 @@ test("a completion that takes longer is a task of its id, with its text so far, 
   expect(created).not.toHaveProperty("content");
   expect(new Date(created.createdAt).toISOString()).toBe(created.createdAt);
   expect(heard.map(({ statusMessage }) => statusMessage)).toContainEqual(
-    expect.stringMatching(/^\d+ tokens so far: …[\s\S]*word \d/),
+    expect.stringMatching(/^\d+ tokens so far: word 0, word 1[\s\S]*word \d/),
   );
   expect(last).toMatchObject({
     resultType: "complete",
@@ -217,6 +217,14 @@ test("a batch and a load are tasks, too", async () => {
     status: "completed",
     result: { structuredContent: { status: "loaded" } },
   });
+});
+
+test("the task that a request of 2025-11-25 asks for is ignored", async () => {
+  const { simulator } = await world(2000);
+  const host = await WireHost.start({ FOUNDRY_ENDPOINT: simulator.url });
+  const { result } = await host.request("tools/call", { ...complete(), task: { ttl: 60_000 } });
+  expect(result).toMatchObject({ structuredContent: { text: TEXT } });
+  expect(result).not.toHaveProperty("task");
 });
 
 test("progress comes until the call is answered with a task, and not after it", async () => {

@@ -77,7 +77,7 @@ export class TaskCall {
     // New text of the model has a whole number and no total; everything else is a status in words.
     const isText = total === undefined && Number.isInteger(progress);
     if (isText) this.#tail = tailOf(`${this.#tail}${message}`);
-    this.#words = isText ? `${progress} tokens so far: …${this.#tail}` : message;
+    this.#words = isText ? `${progress} tokens so far: ${this.#tail}` : message;
   }
 
   follow(work: Promise<CallToolResult>): void {
@@ -130,4 +130,7 @@ function payloadOf(outcome: Outcome): Record<string, unknown> {
   return { result: { resultType: "complete", ...outcome.result } };
 }
 
-const tailOf = (text: string): string => text.slice(-LONGEST_TAIL).replace(/^[\uDC00-\uDFFF]/, "");
+function tailOf(text: string): string {
+  if (text.length <= LONGEST_TAIL) return text;
+  return `…${text.slice(1 - LONGEST_TAIL).replace(/^[\uDC00-\uDFFF]/, "")}`;
+}
