@@ -136,8 +136,8 @@ export const SETTINGS = {
   ),
   FOUNDRY_REPLY_WITHIN: setting(
     seconds({ min: 0, max: 3600 }),
-    "45",
-    "seconds after which a tool returns the results so far while the work continues; keep it below the time limit of your host. 0 to 3600",
+    "by host",
+    "seconds after which a tool returns the results so far while the work continues, 0 to 3600. Default: 45, or 0.8 of the host's time limit, where its name or its first timeout shows the limit",
   ),
   FOUNDRY_ON_CANCEL: setting(
     z
@@ -145,7 +145,7 @@ export const SETTINGS = {
       .toLowerCase()
       .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
     "auto",
-    "what happens to the work of a cancelled call: stop ends it, detach continues it, auto continues it only if the host reports a timeout",
+    "what happens to the work of a cancelled call: stop ends it, detach continues it, auto decides by the reason: a timeout continues it, a stop of the user ends it, no clear reason ends it after 30 seconds unless it is requested again",
   ),
   FOUNDRY_CONCURRENCY: setting(
     z.union(

@@ -19,7 +19,7 @@ export function createBackend(settings: Settings): Backend {
 function policyOf(settings: Settings): CallPolicy {
   const { FOUNDRY_REPLY_WITHIN: seconds, FOUNDRY_ON_CANCEL: onCancel } = settings;
   return {
-    replyWithinMs: seconds === undefined ? DEFAULT_CALL_POLICY.replyWithinMs : seconds * 1000,
+    replyWithinMs: seconds === undefined ? undefined : seconds * 1000,
     onCancel: onCancel ?? DEFAULT_CALL_POLICY.onCancel,
   };
 }

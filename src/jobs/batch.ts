@@ -40,6 +40,8 @@ export class Batch {
   readonly #items: BatchItems;
   #isDetached = false;
   #waits = 0;
+  /** How often a call has waited for it. */
+  #asked = 0;
   #touchedAt: number;
 
   constructor({ id, key, entries, completions, pace, onResult }: BatchParts) {
@@ -58,12 +60,16 @@ export class Batch {
     return this.#isDetached;
   }
 
-  detach(): void {
+  /** Returns whether a call has asked for it since. */
+  detach(): () => boolean {
     this.#isDetached = true;
+    const asked = this.#asked;
+    return () => this.#asked !== asked;
   }
 
   attach(): void {
     this.#isDetached = false;
+    this.#asked += 1;
   }
 
   get size(): number {

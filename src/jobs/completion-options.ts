@@ -35,6 +35,11 @@ export type CompletionChange = RunEvent["type"] | "started" | "gone";
 export interface StartOptions {
   /** Callers have their turns round-robin. Default: one caller for all. */
   readonly caller?: string | undefined;
+  /**
+   * The connection of the caller. A repeated request over the same connection joins a completion that
+   * has run for some seconds: some hosts give up without a word and ask again. Default: none is.
+   */
+  readonly session?: string | undefined;
   /** Join an identical completion instead of starting a second. Default `true`. */
   readonly join?: boolean | undefined;
 }
@@ -60,6 +65,7 @@ export interface WaitOptions {
 /** @internal */
 export const startOptions = optionsOf({
   caller: z.string("a string").optional(),
+  session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
 });
 /** @internal */

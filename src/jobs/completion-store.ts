@@ -158,6 +158,10 @@ export interface RunParts {
   readonly key: string | null;
   /** Whether the same request gives the same answer, so that calls may share it. */
   readonly isRepeatable: boolean;
+  /** The connection of the call that started it. */
+  readonly session?: string | undefined;
+  /** A monotonic clock in milliseconds. For tests. */
+  readonly now?: (() => number) | undefined;
   /** Called with every event; not counted as a watcher. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Starts the completion. The signal ends it. */
@@ -186,6 +190,9 @@ export class CompletionRun {
   readonly key: string | null;
   readonly isRepeatable: boolean;
   readonly createdAt = Date.now();
+  readonly #session: string | undefined;
+  readonly #now: () => number;
+  readonly #startedAt: number;
   /** Resolves when it has ended, whether it succeeded or not. */
   readonly ended: Promise<void>;
   readonly #stopping = new AbortController();
@@ -200,14 +207,19 @@ export class CompletionRun {
   /** Calls that requested it and did not abandon it. */
   #claims = 1;
   #isDetached = false;
+  /** How often a call has read, joined or left it. */
+  asked = 0;
 
-  constructor({ id, batchId, key, isRepeatable, onEvent, open, log }: RunParts) {
+  constructor({ id, batchId, key, isRepeatable, onEvent, open, log, ...repeat }: RunParts) {
     this.#listeners = new Listeners(log);
     if (onEvent !== undefined) this.#listeners.add(onEvent);
     this.id = id;
     this.batchId = batchId;
     this.key = key;
     this.isRepeatable = isRepeatable;
+    this.#session = repeat.session;
+    this.#now = repeat.now ?? (() => performance.now());
+    this.#startedAt = this.#now();
     const stream = open(this, this.#stopping.signal);
     this.#phase = { is: "running", stream };
     this.ended = this.#consume(stream);
@@ -225,8 +237,15 @@ export class CompletionRun {
     return !this.#stopping.signal.aborted && (this.#isDetached || this.isRepeatable);
   }
 
+  /** Whether an identical request of this session repeats it, after so long without its answer. */
+  isRepeated(session: string | undefined, afterMs: number): boolean {
+    if (session === undefined || session !== this.#session || this.hasEnded) return false;
+    return !this.#stopping.signal.aborted && this.#now() - this.#startedAt > afterMs;
+  }
+
   /** A further call shares it. */
   join(): void {
+    this.asked += 1;
     // A detached run has no owner, so the new caller replaces the claim instead of adding one.
     if (!this.#isDetached) this.#claims += 1;
     this.#isDetached = false;
@@ -235,6 +254,7 @@ export class CompletionRun {
   /** A host ended its call while the completion goes on. The next identical call joins it. */
   detach(): void {
     this.#isDetached = true;
+    this.asked += 1;
   }
 
   /** A call does not want it any more. Returns whether no other call does. */
@@ -245,6 +265,7 @@ export class CompletionRun {
 
   /** The state for a caller. A finished completion that was read is no longer detached. */
   read(): CompletionState {
+    this.asked += 1;
     if (this.hasEnded) this.#isDetached = false;
     return this.state();
   }

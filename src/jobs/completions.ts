@@ -53,7 +53,7 @@ interface OpenOptions extends StreamOptions {
   readonly gate?: Gate | undefined;
 }
 
-interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable"> {
+interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable" | "session"> {
   readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
@@ -61,6 +61,8 @@ interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable
 const QUEUE_LIMIT = 64;
 /** A stopped completion ends within moments. The wait for that is limited. */
 const STOP_MS = 2000;
+/** A completion that has run for so long is joined by the same request of the same session. */
+const REPEAT_MS = 3000;
 
 /**
  * Completions that outlive a call. A call starts, reads, awaits or stops them. They wait in the queue
@@ -101,7 +103,7 @@ export class Completions {
 
   /**
    * Starts a completion and returns at once. Joins an identical completion instead, if a host ended its
-   * call by a timeout, or if it runs at temperature 0.
+   * call by a timeout, if it runs at temperature 0, or if it has run for some seconds in this session.
    *
    * @throws FoundryError `INVALID_ARGUMENT`.
    */
@@ -109,7 +111,8 @@ export class Completions {
     if (this.#isClosed) throw closedError();
     checkOptions(startOptions, options);
     const key = requestKey(request);
-    const same = options.join === false || key === null ? null : this.#sameAs(key);
+    const { session } = options;
+    const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
       same.join();
       return { state: same.state(), joined: true };
@@ -119,6 +122,7 @@ export class Completions {
       id,
       batchId: null,
       key,
+      session,
       isRepeatable: key !== null && request.temperature === 0,
       open: (parts) => this.#open(request, { ...parts, caller: options.caller ?? "" }),
     });
@@ -254,10 +258,19 @@ export class Completions {
     return isLast;
   }
 
-  /** The host abandoned its call. The completion goes on, and an identical call can join it. */
-  detach(id: string): void {
+  /**
+   * The host abandoned its call. The completion goes on, and an identical call can join it.
+   *
+   * @returns what {@link abandon}s it, unless a call has asked for it since.
+   */
+  detach(id: string): () => void {
+    const run = this.#store.get(id);
     // Also where it has just ended: its answer came too late for the host.
-    this.#store.get(id)?.detach();
+    run?.detach();
+    const asked = run?.asked;
+    return () => {
+      if (run?.asked === asked) this.abandon(id);
+    };
   }
 
   /** How many calls wait for a completion now. */
@@ -298,6 +311,7 @@ export class Completions {
     const { id } = own;
     const run = new CompletionRun({
       ...own,
+      now: this.#options.now,
       log: this.#options.log,
       onEvent: (event) => {
         this.#listeners.notify(id, event.type);
@@ -321,8 +335,10 @@ export class Completions {
     return new CompletionStream({ completion, queue: this.#queue, caller, isBatch, onPlace, gate });
   }
 
-  #sameAs(key: string): CompletionRun | null {
-    return this.#store.all().find((run) => run.key === key && run.isJoinable) ?? null;
+  #sameAs(key: string, session: string | undefined): CompletionRun | null {
+    const isSame = (run: CompletionRun): boolean =>
+      run.key === key && (run.isJoinable || run.isRepeated(session, REPEAT_MS));
+    return this.#store.all().find(isSame) ?? null;
   }
 
   #find(id: string): CompletionRun {

@@ -154,6 +154,10 @@ export class LoadJob {
     unwatch();
   }
 
+  get waits(): number {
+    return [...this.#runs].reduce((sum, { ownWaits }) => sum + ownWaits, 0);
+  }
+
   /** Stops it unless a caller waits, or the service is loading: no service stops that. */
   stop(): void {
     const isWaitedFor = [...this.#runs].some(({ waiting }) => waiting > 0);
@@ -173,6 +177,8 @@ export class LoadRun {
   readonly typed: string;
   /** Calls that wait for it now. @internal */
   waiting = 0;
+  /** Calls that have begun to wait for it. @internal */
+  #waits = 0;
   readonly #resolution: LoadProgress;
   readonly #stopping = new AbortController();
   #job: LoadJob | null = null;
@@ -199,6 +205,22 @@ export class LoadRun {
       await this.#job.serve(this, onStatus);
       return null;
     });
+  }
+
+  /** How many calls have begun to wait for this load, by whatever name of its model. @internal */
+  get waits(): number {
+    return this.#job?.waits ?? this.#waits;
+  }
+
+  /** @internal */
+  beginWait(): void {
+    this.waiting += 1;
+    this.#waits += 1;
+  }
+
+  /** @internal */
+  get ownWaits(): number {
+    return this.#waits;
   }
 
   /** Of the job; before that, of the resolution. @internal */

@@ -102,7 +102,7 @@ export class Loads {
     const { withinMs, signal, onStatus } = options;
     throwIfAborted(signal);
     const unwatch = load.watch(onStatus ?? (() => {}));
-    load.waiting += 1;
+    load.beginWait();
     try {
       if (load.endedAt === null && withinMs !== 0) await waitFor(load.ended, { withinMs, signal });
       if (load.endedAt !== null) load.progress.isReported = true;

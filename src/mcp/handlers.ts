@@ -3,24 +3,24 @@ import { guardedClock } from "./progress-reporter.js";
 import type { Backend, Handlers } from "./request-handler.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
 import { skillHandlers } from "./skills.js";
-import { callHandler } from "./tool-registry.js";
+import { Tasks } from "./tasks/index.js";
+import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS } from "./tools/index.js";
 
-interface HandlerOptions extends Omit<ResourceOptions, "clock"> {
-  /** Whose calls these are, where several hosts share the queue. */
-  readonly caller: string | undefined;
-}
+interface HandlerOptions extends Omit<ResourceOptions, "clock">, Omit<CallOptions, "clock"> {}
 
 /** All that a server does besides introducing itself and listing its tools. */
-export function createHandlers(backend: Backend, { caller, ...options }: HandlerOptions): Handlers {
+export function createHandlers(backend: Backend, options: HandlerOptions): Handlers {
   const clock = guardedClock(backend.log);
+  const { tasks = new Tasks() } = options;
   const resources = resourceHandlers(backend.client.completions, { ...options, clock });
   return {
     methods: {
       ...resources.methods,
       ...skillHandlers,
       "completion/complete": argumentCompletion(backend.client),
-      "tools/call": callHandler(TOOLS, { ...backend, clock, caller }),
+      "tools/call": callHandler(TOOLS, backend, { ...options, tasks, clock }),
+      ...tasks.methods,
     },
     close: resources.close,
   };

@@ -73,6 +73,7 @@ export class ProgressReporter {
   #waitingSince = 0;
   #lastProgress = 0;
   #lastSentAt: number;
+  #hasSent = false;
   #isSending = false;
   #isFinished = false;
   #cancelTimer: (() => void) | null = null;
@@ -82,6 +83,11 @@ export class ProgressReporter {
     this.#send = send;
     this.#clock = clock;
     this.#lastSentAt = clock.now() - INTERVAL_MS;
+  }
+
+  /** When the last notification was sent, by the clock; `null`: none was. */
+  get lastSentAt(): number | null {
+    return this.#hasSent ? this.#lastSentAt : null;
   }
 
   /** A wait begins: says so at once, and again each second with the time it has taken. */
@@ -200,6 +206,7 @@ export class ProgressReporter {
   #deliver(progress: number, message: string): void {
     this.#lastProgress = Math.round(progress / FRACTION) * FRACTION;
     this.#lastSentAt = this.#clock.now();
+    this.#hasSent = true;
     this.#isSending = true;
     const sent = (): void => {
       this.#isSending = false;

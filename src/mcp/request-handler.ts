@@ -5,7 +5,10 @@ import type { Logger } from "../log.js";
 import type { CallPolicy } from "./call-policy.js";
 
 /** The request that a handler answers, as the SDK describes it. */
-export type RequestContext = ServerContext["mcpReq"];
+export type RequestContext = Pick<
+  ServerContext["mcpReq"],
+  "_meta" | "envelope" | "signal" | "notify"
+>;
 /** Answers requests of one method. */
 export type RequestHandler = (
   params: unknown,
@@ -24,7 +27,9 @@ export const LAZY_METHODS = [
   "skills/list",
   "skills/get",
 ] as const;
-type LazyMethod = (typeof LAZY_METHODS)[number];
+/** Those of the Tasks extension, which hosts without a handshake may use. */
+export const TASK_METHODS = ["tasks/get", "tasks/update", "tasks/cancel"] as const;
+type LazyMethod = (typeof LAZY_METHODS)[number] | (typeof TASK_METHODS)[number];
 
 export interface Handlers<M extends LazyMethod = LazyMethod> {
   readonly methods: Readonly<Record<M, RequestHandler>>;

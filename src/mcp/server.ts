@@ -9,13 +9,16 @@ import {
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
+import { TASKS_EXTENSION } from "./envelope.js";
+import type { HostLimits } from "./hosts/index.js";
 import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
 import { assertFirstPage } from "./paging.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
-import { type Backend, LAZY_METHODS } from "./request-handler.js";
+import { type Backend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
+import type { Tasks } from "./tasks/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server behind a transport that refuses malformed messages. */
@@ -34,8 +37,15 @@ export interface ServerParts {
   readonly era?: ProtocolEra | undefined;
   /** Of which completions the host is notified. Default: as its era subscribes. */
   readonly notifies?: ResourceOptions["notifies"] | undefined;
-  /** Whose calls these are, where several hosts share the queue. Default: one for all. */
-  readonly caller?: string | undefined;
+  /**
+   * The connection of this server, where several hosts share the queue; `null`: each request has its
+   * own. Default: one for all.
+   */
+  readonly session?: string | null | undefined;
+  /** What was learnt of the hosts' time limits. Default: of this server alone. */
+  readonly limits?: HostLimits | undefined;
+  /** The tasks of the hosts. Default: of this server alone. */
+  readonly tasks?: Tasks | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -49,7 +59,9 @@ export function createServer({
   calls = new CallsInFlight(),
   era = "legacy",
   notifies = era === "modern" ? "all" : "subscribed",
-  caller,
+  session = "",
+  limits,
+  tasks,
 }: ServerParts): Server {
   const server = new GuardedServer(
     {
@@ -65,7 +77,10 @@ export function createServer({
         resources: { subscribe: true },
         prompts: {},
         completions: {},
-        extensions: { "io.modelcontextprotocol/skills": {} },
+        extensions: {
+          "io.modelcontextprotocol/skills": {},
+          ...(era === "modern" && { [TASKS_EXTENSION]: {} }),
+        },
       },
       instructions: INSTRUCTIONS,
       cacheHints: {
@@ -84,9 +99,11 @@ export function createServer({
       import("./handlers.js"),
       backend.get(),
     ]);
-    return createHandlers(loaded, { notifies, updated, caller });
+    const clientName = (): string | undefined => server.getClientVersion()?.name;
+    return createHandlers(loaded, { notifies, updated, session, limits, tasks, clientName });
   });
-  for (const method of LAZY_METHODS) {
+  const methods = era === "modern" ? [...LAZY_METHODS, ...TASK_METHODS] : LAZY_METHODS;
+  for (const method of methods) {
     server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
       const answer = handlers.get().then(({ methods }) => methods[method](params, mcpReq));
       calls.add(answer);

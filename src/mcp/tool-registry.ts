@@ -8,9 +8,19 @@ import {
 import * as z from "zod";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
+import { clientNameIn, declaresTasks } from "./envelope.js";
+import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
-import { type Effect, failureFrame, failureText, type Tool, type ToolAnswer } from "./tool.js";
+import { type TaskCall, Tasks } from "./tasks/index.js";
+import {
+  type Effect,
+  failureFrame,
+  failureText,
+  type Tool,
+  type ToolAnswer,
+  type ToolContext,
+} from "./tool.js";
 
 interface Annotations {
   readonly readOnlyHint: boolean;
@@ -38,9 +48,20 @@ const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
 const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
-interface CallParts extends Backend {
-  readonly caller: string | undefined;
+export interface CallOptions {
   readonly clock: Clock;
+  /** The connection of the calls; `null`: each call has its own. */
+  readonly session: string | null;
+  readonly limits?: HostLimits | undefined;
+  readonly tasks?: Tasks | undefined;
+  /** Of the host, where it made a handshake. */
+  readonly clientName?: (() => string | undefined) | undefined;
+}
+
+interface CallParts extends Omit<CallOptions, "limits" | "tasks">, Backend {
+  readonly calls: HostCalls;
+  readonly limits: HostLimits;
+  readonly tasks: Tasks;
 }
 
 /** Params that do not fit have been refused before, by the guarded transport. */
@@ -50,7 +71,14 @@ const callParams = z.object({ name: z.string(), arguments: z.unknown().optional(
  * Makes tools callable over MCP. The SDK's own `McpServer.registerTool` is not used: it drops unknown
  * arguments without a warning and answers wrong ones with the raw output of zod.
  */
-export function callHandler(tools: readonly Tool[], parts: CallParts): RequestHandler {
+export function callHandler(
+  tools: readonly Tool[],
+  backend: Backend,
+  { limits = new HostLimits(), tasks = new Tasks(), ...options }: CallOptions,
+): RequestHandler {
+  const { clock, session } = options;
+  const calls = new HostCalls(clock, backend.policy.onCancel, session !== null);
+  const parts: CallParts = { ...backend, ...options, limits, tasks, calls };
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   return async (params, request) => {
     const { name, arguments: given = {} } = callParams.parse(params);
@@ -81,17 +109,67 @@ const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion"]);
 /** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
 const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
+/** A call is answered with a task after so long, where its host takes one. */
+const TASK_AFTER_MS = 3000;
+/** The work of a task has no other limit; it is fetched when it is done. */
+const TASK_REPLY_WITHIN_MS = 24 * 60 * 60_000;
+/** Their work has an id, and outlives the call. */
+const TASK_TOOLS = new Set(["complete", "complete_batch", "load_model"]);
+
 async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
-  { client, log, policy, clock, secrets, caller = nameOf(request) }: CallParts,
-): Promise<CallToolResult> {
-  const startedAt = performance.now();
-  const progress = reporterFor(request, clock);
+  parts: CallParts,
+): Promise<Record<string, unknown>> {
+  const { log, policy, clock, calls, tasks } = parts;
+  const { signal, envelope } = request;
+  const clientName = clientNameIn(envelope) ?? parts.clientName?.();
+  const limit = parts.limits.of(clientName);
+  const replyWithinMs = policy.replyWithinMs ?? limit.replyWithinMs;
+  const caller = parts.session ?? clientName;
+  const call = { tool: tool.name, given, signal, limit };
   log.trace({ tool: tool.name, arguments: given }, "tool called");
+  if (!TASK_TOOLS.has(tool.name) || !declaresTasks(envelope)) {
+    const progress = reporterFor(request, clock);
+    const ended = calls.begin({ ...call, progress });
+    const work = answerOf(tool, given, parts, { signal, progress, replyWithinMs, caller });
+    return work.finally(ended);
+  }
+  const progress = (task: TaskCall) => reporterFor(request, clock, task);
+  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) =>
+    answerOf(tool, given, parts, {
+      signal: task.signal,
+      progress: progress(task),
+      replyWithinMs: TASK_REPLY_WITHIN_MS,
+      caller,
+      identify: (id) => task.identify(id),
+    }),
+  );
+}
+
+type OwnContext = Pick<
+  ToolContext,
+  "signal" | "progress" | "replyWithinMs" | "caller" | "identify"
+>;
+
+/** The result of a tool, in the form of the protocol. */
+async function answerOf(
+  tool: Tool,
+  given: unknown,
+  { client, log, secrets, session, calls }: CallParts,
+  own: OwnContext,
+): Promise<CallToolResult> {
+  const { signal, progress } = own;
+  const startedAt = performance.now();
   const answer = await tool
-    .call(given, { client, signal: request.signal, progress, policy, caller })
+    .call(given, {
+      ...own,
+      client,
+      session,
+      cancellation: () => calls.cancellationOf(signal),
+      afterGrace: (callback) => calls.afterGrace(callback),
+    })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), text: "", result: {} }))
     .finally(() => progress.finish());
 
@@ -129,15 +207,6 @@ function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
   };
 }
 
-const envelopeSchema = z.looseObject({
-  "io.modelcontextprotocol/clientInfo": z.looseObject({ name: z.string() }),
-});
-
-/** A client without a session says with each request who it is. */
-function nameOf({ envelope }: RequestContext): string | undefined {
-  return envelopeSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientInfo"].name;
-}
-
 /**
  * The same for both kinds of hosts: one block of text, and a structured result that begins with `next` and
  * `notes`. A failure without a text so far has no structured result, so that every host shows its text.
@@ -166,14 +235,19 @@ function resultOf({
 
 const textBlock = (text: string) => ({ type: "text", text }) as const;
 
-function reporterFor({ _meta, notify }: RequestContext, clock: Clock): ProgressReporter {
+/** Reports to the host where it asked for progress, and to the task as long as it works. */
+function reporterFor(
+  { _meta, notify }: RequestContext,
+  clock: Clock,
+  task?: TaskCall,
+): ProgressReporter {
   const progressToken = _meta?.progressToken;
-  if (progressToken === undefined) return new ProgressReporter(null);
-  const send = (update: ProgressUpdate): Promise<void> =>
-    notify({
-      method: "notifications/progress",
-      params: { progressToken, ...update },
-    });
+  if (progressToken === undefined && task === undefined) return new ProgressReporter(null);
+  const send = async (update: ProgressUpdate): Promise<void> => {
+    task?.note(update);
+    if (progressToken === undefined || task?.isAnswered === true) return;
+    await notify({ method: "notifications/progress", params: { progressToken, ...update } });
+  };
   return new ProgressReporter(send, clock);
 }
 

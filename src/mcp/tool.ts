@@ -2,8 +2,8 @@ import * as z from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import { type FoundryError, formatWait, LONGEST_ERROR, truncate } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
-import type { CallPolicy } from "./call-policy.js";
 import { hostArguments } from "./host-arguments.js";
+import type { Cancellation } from "./hosts/index.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 
 /** What a tool does to the world; its annotations are derived from it. */
@@ -15,9 +15,18 @@ export interface ToolContext {
   /** Aborted when the caller cancels or is gone. */
   readonly signal: AbortSignal;
   readonly progress: ProgressReporter;
-  readonly policy: CallPolicy;
+  /** After so long the call answers with what it has, unless its argument says otherwise. */
+  readonly replyWithinMs: number;
+  /** What the host wants of the work, once the signal is aborted. */
+  readonly cancellation: () => Cancellation;
+  /** Runs after the time in which the work of an unclear cancellation may be asked for. */
+  readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
   readonly caller?: string | undefined;
+  /** Takes the id of the work that the call has begun, under which it is found as a task. */
+  readonly identify?: ((id: string) => void) | undefined;
+  /** The connection that the call came over; `null`: one of its own. */
+  readonly session: string | null;
 }
 
 /**

@@ -12,7 +12,14 @@ const TOKENS_PER_SECOND = 40;
 const HOST_TIMEOUT_MS = 1000;
 
 const SETTINGS = ["auto", "stop", "detach"] as const;
-const CANCELLATIONS = ["a timeout", "a stop"] as const;
+const CANCELLATIONS = ["a timeout", "a stop", "an unclear reason"] as const;
+const STOP = "User pressed stop";
+/** What a call fails with in its host. */
+const FAILURES = {
+  "a timeout": "Request timed out",
+  "a stop": STOP,
+  "an unclear reason": "aborted",
+};
 
 async function serviceAndHost(settings: Record<string, string> = {}): Promise<{
   simulator: Simulator;
@@ -28,7 +35,13 @@ async function serviceAndHost(settings: Record<string, string> = {}): Promise<{
   return { simulator, host };
 }
 
-const ask = (prompt: string, more: object = {}) => ({ prompt, model: MODEL, ...more });
+/** Says how long to wait: after a timeout of the host the server would answer earlier. */
+const ask = (prompt: string, more: object = {}) => ({
+  prompt,
+  model: MODEL,
+  reply_within: 45,
+  ...more,
+});
 
 /** The requests for this prompt, as the service saw them. */
 const requestsOf = ({ requests }: Simulator, prompt: string): ReceivedRequest[] =>
@@ -48,11 +61,9 @@ async function givenUp(
     given,
     cancellation === "a timeout" ? { timeoutMs: HOST_TIMEOUT_MS } : { signal: user.signal },
   );
-  const failed = expect(call).rejects.toThrow(
-    cancellation === "a timeout" ? "Request timed out" : "aborted",
-  );
+  const failed = expect(call).rejects.toThrow(FAILURES[cancellation]);
   await simulator.waitFor((s) => requestsOf(s, given.prompt).some((r) => r.tokensSent > 3));
-  user.abort();
+  user.abort(cancellation === "a stop" ? STOP : undefined);
   await failed;
 }
 
@@ -78,6 +89,7 @@ const isFoundAgain: Scenario = async (setting, cancellation) => {
   const [latest] = await latestOf(host);
   const found = await host.call("get_completion", {
     completion_ids: [latest?.["completion_id"]],
+    reply_within: 45,
   });
 
   expect(generating).toBe(1);
@@ -136,6 +148,7 @@ const isStopped: Scenario = async (setting, cancellation) => {
   const [latest] = await latestOf(host);
   const found = await host.call("get_completion", {
     completion_ids: [latest?.["completion_id"]],
+    reply_within: 45,
   });
   const [first] = requestsOf(simulator, "first");
   const repeated = await host.complete(ask("first"));
@@ -152,7 +165,7 @@ const isStopped: Scenario = async (setting, cancellation) => {
 
 for (const setting of SETTINGS) {
   for (const cancellation of CANCELLATIONS) {
-    const goesOn = setting === "detach" || (setting === "auto" && cancellation === "a timeout");
+    const goesOn = setting === "detach" || (setting === "auto" && cancellation !== "a stop");
     const scenarios = goesOn
       ? [isFoundAgain, isJoinedWhileItRuns, isJoinedAfterItsEndOnce]
       : [isStopped];
@@ -188,11 +201,11 @@ describe("what is shared at temperature 0", () => {
     const given = ask("first", { temperature: 0 });
     const user = new AbortController();
     const second = host.complete(given, { signal: user.signal });
-    const gone = expect(second).rejects.toThrow("aborted");
+    const gone = expect(second).rejects.toThrow(STOP);
 
     await givenUp(both, "a stop", given);
     const runs = simulator.generating;
-    user.abort();
+    user.abort(STOP);
     await gone;
     await simulator.waitFor(({ generating }) => generating === 0);
 
@@ -210,12 +223,12 @@ describe("of a call that waits in the queue", () => {
     const stopped = host.complete(ask("stopped"), { signal: user.signal });
     const timedOut = host.complete(ask("timed out"), { timeoutMs: HOST_TIMEOUT_MS });
     const ends = [
-      expect(stopped).rejects.toThrow("aborted"),
+      expect(stopped).rejects.toThrow(STOP),
       expect(timedOut).rejects.toThrow("Request timed out"),
     ];
 
     const before = await latestOf(host);
-    user.abort();
+    user.abort(STOP);
     await Promise.all(ends);
     const repeated = await host.complete(ask("timed out"));
 
@@ -235,7 +248,7 @@ describe("of a call that waits in the queue", () => {
 test("a look that the host gives up ends nothing, whatever FOUNDRY_ON_CANCEL says", async () => {
   const { simulator, host } = await serviceAndHost({ FOUNDRY_ON_CANCEL: "stop" });
   const { result } = await host.complete(ask("first", { reply_within: 0 }));
-  const given = { completion_ids: [result["completion_id"]] };
+  const given = { completion_ids: [result["completion_id"]], reply_within: 45 };
   const user = new AbortController();
   const look = host.call("get_completion", given, { signal: user.signal });
   const gone = expect(look).rejects.toThrow("aborted");

@@ -32,7 +32,7 @@ test.for(services)(
       const call = await endlessCompletion(host, simulator);
       const running = chatRequest(simulator);
       const cancelledAt = performance.now();
-      host.notify("notifications/cancelled", { requestId: call, reason: "enough" });
+      host.notify("notifications/cancelled", { requestId: call, reason: "User pressed stop" });
       await simulator.waitFor(() => running.endedBy === "client-gone");
       took.push(Number(running.closedAt) - cancelledAt);
     }

@@ -108,7 +108,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       const cancel = new AbortController();
       const { answer } = await downloadUnderWay(host, BIG, cancel.signal);
 
-      cancel.abort();
+      cancel.abort("User pressed stop");
       await expect(answer).rejects.toThrow();
       const next = await toldDownload(host);
 

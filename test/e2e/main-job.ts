@@ -388,7 +388,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         );
         await writing.hasBegun;
 
-        cancel.abort();
+        cancel.abort("User pressed stop");
 
         await expect(writing.answer).rejects.toThrow();
         expect(await complete(ends)).toMatchObject({ text: TEXTS.ends });
@@ -405,7 +405,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
           cancel.signal,
         );
         await writing.hasBegun;
-        cancel.abort();
+        cancel.abort("User pressed stop");
         await expect(writing.answer).rejects.toThrow();
 
         // Well before a thousand tokens are over.

@@ -8,7 +8,7 @@ import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { run, type Settings } from "./executable.js";
 import { httpServer } from "./http-server.js";
-import { expectStopsWhatIsCancelled } from "./sdk2.js";
+import { expectJoinsWhatIsCancelled, expectStopsWhatIsCancelled } from "./sdk2.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
 const INFO = { name: "e2e", version: "1" };
@@ -49,12 +49,16 @@ describe.each<[Mode, string]>([
     expect(answer.structuredContent).toMatchObject({ text: ANSWER });
     expect(progress.length).toBeGreaterThan(0);
   });
+});
 
-  test("stops a completion that it cancels", async () => {
-    const { url } = await served();
-    const client = await connected(url, mode);
-    await expectStopsWhatIsCancelled(client);
-  });
+test("a client with a session stops a completion by a cancellation that says so", async () => {
+  const { url } = await served();
+  await expectStopsWhatIsCancelled(await connected(url, "legacy"));
+});
+
+test("one without a session cancels without a reason, and the same call again joins the work", async () => {
+  const { url } = await served();
+  await expectJoinsWhatIsCancelled(await connected(url, "auto"));
 });
 
 test("a client without a session hears of the completion that it listens for", async () => {

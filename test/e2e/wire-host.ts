@@ -8,7 +8,7 @@ const messageSchema = z.looseObject({
   method: z.string().optional(),
   params: z.looseObject({}).optional(),
   result: z.looseObject({}).optional(),
-  error: z.object({ code: z.number(), message: z.string() }).optional(),
+  error: z.looseObject({ code: z.number(), message: z.string() }).optional(),
 });
 export type WireMessage = z.output<typeof messageSchema>;
 

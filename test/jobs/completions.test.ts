@@ -1,9 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { ServiceClient } from "../../src/foundry/index.js";
+import type { StartOptions } from "../../src/jobs/completion-options.js";
+import { Completions } from "../../src/jobs/completions.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
 /** Slow enough to be looked at while it runs. */
 const SLOW = { tokensPerSecond: 50 };
 const asked = (prompt: string, temperature?: number) => ({ prompt, temperature, maxTokens: 3000 });
+
+/** Completions whose clock the test sets. */
+async function timed(script: object, now: () => number): Promise<Completions> {
+  const { service } = await talker(script, SLOW);
+  const completions = new Completions(new ServiceClient({ endpoint: service.url }), { now });
+  onTestFinished(() => completions.close());
+  return completions;
+}
 
 describe("a completion with a life of its own", () => {
   it("is started at once and waited for", async () => {
@@ -236,6 +247,61 @@ describe("an identical completion", () => {
     const cancelled = completions.cancel(stopped);
     expect(completions.start(asked("Go", 0)).joined).toBe(false);
     await cancelled;
+  });
+
+  it("is joined by the same request of its session after three seconds, and by no other", async () => {
+    let now = 0;
+    const completions = await timed(FOREVER, () => now);
+    const { id } = completions.start(asked("Go"), { session: "one" }).state;
+    const again = (options: StartOptions) => completions.start(asked("Go"), options).joined;
+    now = 3000;
+    expect(again({ session: "one" })).toBe(false);
+    now = 3001;
+    expect(again({ session: "two" })).toBe(false);
+    expect(again({})).toBe(false);
+    expect(again({ session: "one", join: false })).toBe(false);
+    expect(completions.start(asked("Stop"), { session: "one" }).joined).toBe(false);
+    const started = completions.list().map((run) => run.id);
+    const joined = completions.start(asked("Go"), { session: "one" });
+    expect(joined).toMatchObject({ joined: true, state: { id } });
+    expect(completions.list().map((run) => run.id)).toEqual(started);
+  });
+
+  it("is not joined as a repetition when it has ended or is being stopped", async () => {
+    let now = 0;
+    const completions = await timed({ text: "It is blue." }, () => now);
+    const { id } = completions.start({ prompt: "Why?" }, { session: "one" }).state;
+    await completions.wait(id);
+    now = 10_000;
+    const next = completions.start({ prompt: "Why?" }, { session: "one" });
+    expect(next.joined).toBe(false);
+    now = 20_000;
+    const cancelled = completions.cancel(next.state.id);
+    expect(completions.start({ prompt: "Why?" }, { session: "one" }).joined).toBe(false);
+    await cancelled;
+  });
+
+  it("is stopped after its host gave it up, unless a call has asked for it since", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const kinds: Record<string, (id: string) => unknown> = {
+      nothing: () => {},
+      list: () => completions.list(),
+      get: (id) => completions.get(id),
+      join: () => completions.start(asked("join")),
+      wait: (id) => completions.wait(id, { withinMs: 0 }),
+      "another cancellation": (id) => completions.detach(id),
+    };
+    const stopped: string[] = [];
+    for (const [kind, ask] of Object.entries(kinds)) {
+      const { id } = completions.start(asked(kind)).state;
+      const abandonUnlessAsked = completions.detach(id);
+      await ask(id);
+      abandonUnlessAsked();
+      const { status } = await completions.wait(id, { withinMs: 300 });
+      if (status === "cancelled") stopped.push(kind);
+      await completions.cancel(id);
+    }
+    expect(stopped).toEqual(["nothing", "list"]);
   });
 
   it("is stopped by the last who gives it up, and by nobody before", async () => {

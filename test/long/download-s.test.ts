@@ -81,7 +81,7 @@ describe("a download through S", () => {
       const cancel = new AbortController();
       const { answer } = await downloadUnderWay(host, BIG, cancel.signal);
 
-      cancel.abort();
+      cancel.abort("User pressed stop");
       await expect(answer).rejects.toThrow();
       const next = await toldDownload(host);
 

@@ -359,6 +359,7 @@ describe("a batch that is cancelled", () => {
   it.each([
     ["auto", "the user pressed stop", "stop"],
     ["auto", "McpError: MCP error -32001: Request timed out", "goes on"],
+    ["auto", "AbortError: The operation was aborted.", "goes on"],
     ["stop", "McpError: MCP error -32001: Request timed out", "stop"],
     ["detach", "the user pressed stop", "goes on"],
   ] as const)("under %s, for %j: %s", async (policy, reason, what) => {

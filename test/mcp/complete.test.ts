@@ -137,7 +137,7 @@ describe("complete", () => {
     });
   });
 
-  it("ends the request at the caller's cancellation, and answers nothing", async () => {
+  it("ends the request when its user stops it, and answers nothing", async () => {
     const service = await simulatedService({
       models: [model({ text: "On and on. ", forever: true })],
       tokensPerSecond: 50,
@@ -153,7 +153,7 @@ describe("complete", () => {
     const pinged = host.ping();
     await expect(pinged).resolves.toEqual({});
     const before = received.length;
-    cancel.abort();
+    cancel.abort("User pressed stop");
     await service.waitFor((s) => s.requests.some(({ endedBy }) => endedBy === "client-gone"));
     expect(await call).toBe("cancelled");
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -288,6 +288,9 @@ describe("a call of complete that the host cancels", () => {
     ["detach", "User pressed stop", "running"],
     ["auto", "User pressed stop", "cancelled"],
     ["auto", "Request timed out", "running"],
+    ["stop", "MCP request cancelled by caller", "cancelled"],
+    ["detach", "MCP request cancelled by caller", "running"],
+    ["auto", "MCP request cancelled by caller", "running"],
   ] as const)("with the setting %s and the reason %j is %s", async (onCancel, reason, status) => {
     const { host, foundry } = await runningCompletion(FOREVER, onCancel);
     const cancel = new AbortController();

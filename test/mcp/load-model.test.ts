@@ -142,6 +142,7 @@ describe("load_model", () => {
   it.each([
     ["a download that the user stopped ends", "User pressed stop", true],
     ["a download that outlived the host's patience goes on", "-32001: Request timed out", false],
+    ["a download of an unclear cancellation goes on", "MCP request cancelled by caller", false],
   ])("%s", async (_what, reason, ends) => {
     const missing = { ...talker, downloaded: false };
     const service = await simulatedService({ dialect: "S", models: [missing], downloadMs: 60_000 });

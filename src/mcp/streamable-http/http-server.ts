@@ -18,9 +18,11 @@ import {
   VERSION,
   withoutDepths,
 } from "../../lib/index.js";
+import { HostLimits } from "../hosts/index.js";
 import type { Backend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf } from "../server.js";
+import { Tasks } from "../tasks/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
@@ -56,11 +58,13 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   const sessions = new Sessions(
-    (sessionId) => createServer({ backend, calls, caller: sessionId }),
+    (sessionId) => createServer({ backend, calls, session: sessionId }),
     LONGEST_LINE,
   );
+  // Each request of a modern client has a server of its own.
+  const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => createServer({ backend, calls, era: "modern", notifies: "none" }),
+    () => createServer({ backend, calls, ...shared, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

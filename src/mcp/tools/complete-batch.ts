@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
 import { FoundryError, throwIfAborted } from "../../lib/index.js";
-import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
+import { replyWithin, replyWithinMs } from "../call-policy.js";
+import type { Cancellation } from "../hosts/index.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
@@ -30,8 +31,6 @@ const LISTED_REQUEST = {
     prompt: { type: "string" },
     system: { type: "string" },
     model: { type: "string" },
-    max_tokens: { type: "integer" },
-    temperature: { type: "number" },
   },
   required: ["prompt"],
 };
@@ -79,7 +78,7 @@ export const completeBatch = defineTool({
   effect: "generates",
 
   async handle({ reply_within, cancel, ...given }, context) {
-    const { client, signal, policy } = context;
+    const { client, signal } = context;
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
       return answered(batch, besideId(given), { deviceBusy: await batch.cancel() });
@@ -88,7 +87,8 @@ export const completeBatch = defineTool({
       return NOTHING;
     }
     const { batch, warnings } = await batchOf(given, client.batches);
-    await waitFor(batch, replyWithinMs(reply_within, policy), context);
+    context.identify?.(batch.id);
+    await waitFor(batch, replyWithinMs(reply_within, context), context);
     // A result is returned once, and the caller of an aborted call would not receive it.
     throwIfAborted(signal);
     return answered(batch, warnings);
@@ -142,7 +142,7 @@ function besideId({ batch_id: _id, ...others }: Readonly<Record<string, unknown>
 async function waitFor(
   batch: Batch,
   withinMs: number,
-  { signal, progress, policy }: ToolContext,
+  { signal, progress, cancellation, afterGrace }: ToolContext,
 ): Promise<void> {
   const report = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
   const unsubscribe = batch.onChange(report);
@@ -152,17 +152,29 @@ async function waitFor(
     const isEnough = (): boolean => batch.readyLength >= LONGEST_TEXT;
     await batch.wait({ withinMs, signal, isEnough });
   } catch (thrown) {
-    if (signal.aborted) await leave(batch, cancellationOf(signal, policy.onCancel));
+    if (signal.aborted) await leave(batch, cancellation(), afterGrace);
     throw thrown;
   } finally {
     unsubscribe();
   }
 }
 
-async function leave(batch: Batch, how: "stop" | "detach"): Promise<void> {
-  if (how === "detach") batch.detach();
-  // Do not cancel while another call waits for this batch.
-  else if (!batch.isWatched) await batch.cancel();
+async function leave(
+  batch: Batch,
+  how: Cancellation,
+  afterGrace: ToolContext["afterGrace"],
+): Promise<void> {
+  if (how === "stop") return abandon(batch);
+  const wasAskedFor = batch.detach();
+  if (how === "detach") return;
+  afterGrace(() => {
+    if (!wasAskedFor()) void abandon(batch);
+  });
+}
+
+/** Cancels the batch unless another call waits for it. */
+async function abandon(batch: Batch): Promise<void> {
+  if (!batch.isWatched) await batch.cancel();
 }
 
 function answered(

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { CompletionState } from "../../jobs/index.js";
 import { onAbort } from "../../lib/index.js";
-import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
+import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolContext } from "../tool.js";
 import {
   answerWith,
@@ -29,7 +29,7 @@ export const complete = defineTool({
         "JSON Schema that the answer fits, as data",
       ),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
-      join: z.boolean("true or false").describe("false: do not share an identical call").optional(),
+      join: z.boolean("true or false").describe("false: never join an identical call").optional(),
     })
     .superRefine(needsPrompt)
     // A call with only messages is accepted, too. Frameworks that build calls from the schema need to
@@ -42,8 +42,10 @@ export const complete = defineTool({
     const { state, joined } = context.client.completions.start(requestOf(given), {
       join,
       caller: context.caller,
+      session: context.session ?? undefined,
     });
-    const withinMs = replyWithinMs(reply_within, context.policy);
+    context.identify?.(state.id);
+    const withinMs = replyWithinMs(reply_within, context);
     const ended = await waitedFor(state, withinMs, context);
     const excerpt = wholeOf(ended);
     const result = { ...resultOf(ended, excerpt), joined: joined || null };
@@ -55,15 +57,17 @@ export const complete = defineTool({
 async function waitedFor(
   state: CompletionState,
   withinMs: number,
-  { client, signal, progress, policy }: ToolContext,
+  { client, signal, progress, cancellation, afterGrace }: ToolContext,
 ): Promise<CompletionState> {
   const { id } = state;
   reportState(state, progress);
   const { completions } = client;
-  const detaches = (): boolean => cancellationOf(signal, policy.onCancel) === "detach";
   // Detach synchronously on abort: the host's next message may already repeat this call.
   const leave = (): void => {
-    if (detaches()) completions.detach(id);
+    const meant = cancellation();
+    if (meant === "stop") return;
+    const abandonUnlessAsked = completions.detach(id);
+    if (meant === "unclear") afterGrace(abandonUnlessAsked);
   };
   const stopListening = onAbort(signal, leave);
   if (signal.aborted) leave();
@@ -74,7 +78,7 @@ async function waitedFor(
       onEvent: (event) => reportEvent(event, progress),
     });
   } catch (thrown) {
-    if (signal.aborted && !detaches()) completions.abandon(id);
+    if (signal.aborted && cancellation() === "stop") completions.abandon(id);
     throw thrown;
   } finally {
     stopListening();

@@ -65,7 +65,7 @@ export const getCompletion = defineTool({
     const { completions } = context.client;
     if (completion_ids === undefined) return listed(completions);
     const ids = [...new Set(completion_ids)];
-    const withinMs = replyWithinMs(reply_within, context.policy);
+    const withinMs = replyWithinMs(reply_within, context);
     const [only] = ids;
     if (only !== undefined && ids.length === 1) return one(only, from, withinMs, context);
     return several(ids, withinMs, context);

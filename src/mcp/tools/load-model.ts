@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
-import type { LoadState } from "../../jobs/index.js";
-import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
+import type { LoadRun, LoadState } from "../../jobs/index.js";
+import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
-import { defineTool } from "../tool.js";
+import { defineTool, type ToolContext } from "../tool.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -28,15 +29,18 @@ export const loadModel = defineTool({
   }),
   effect: "changes",
 
-  async handle({ model, reply_within, ...wish }, { client: { loads }, signal, progress, policy }) {
+  async handle({ model, reply_within, ...wish }, context) {
+    const { client, signal, progress } = context;
+    const { loads } = client;
     progress.waiting(`Loading ${model}`);
     const load = loads.start(model, wish);
-    const withinMs = replyWithinMs(reply_within, policy);
+    context.identify?.(`load-${randomUUID()}`);
+    const withinMs = replyWithinMs(reply_within, context);
     let state: LoadState;
     try {
       state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
     } catch (thrown) {
-      if (signal.aborted && cancellationOf(signal, policy.onCancel) === "stop") loads.stop(load);
+      if (signal.aborted) leave(load, context);
       throw thrown;
     }
     if (state.status === "failed") throw state.error;
@@ -49,6 +53,17 @@ export const loadModel = defineTool({
     };
   },
 });
+
+/** What becomes of a load whose call the host has cancelled. */
+function leave(load: LoadRun, { client: { loads }, cancellation, afterGrace }: ToolContext): void {
+  const meant = cancellation();
+  if (meant === "stop") loads.stop(load);
+  if (meant !== "unclear") return;
+  const { waits } = load;
+  afterGrace(() => {
+    if (load.waits === waits) loads.stop(load);
+  });
+}
 
 /** Reports loading again only after another step: the call has already reported it once. */
 function statusReporter(progress: ProgressReporter): (news: StatusUpdate) => void {

@@ -9,7 +9,7 @@ export const unloadModel = defineTool({
   description: "Unloads a model from memory; its files stay. Refused while it is answering.",
   arguments: z.strictObject({
     model: completionFields.model.describe("Name from list_models"),
-    force: z.boolean("true or false").describe("Interrupt its answers, if possible").optional(),
+    force: z.boolean("true or false").describe("Interrupt its answers").optional(),
   }),
   result: z.object({
     model: z.string(),

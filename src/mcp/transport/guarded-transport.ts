@@ -125,6 +125,11 @@ function mistakeIn({ method, params }: JSONRPCRequest): string | null {
 }
 
 function bounded(message: JSONRPCMessage): JSONRPCMessage {
+  if ("result" in message && message.result["resultType"] === "task") {
+    // The SDK gives each result of `tools/call` a content, which a task does not have.
+    const { content: _content, ...result } = message.result;
+    return { ...message, result };
+  }
   if (!("error" in message)) return message;
   const { data, ...error } = message.error;
   const isShort = data === undefined || JSON.stringify(data).length <= LONGEST_ERROR;

@@ -1,0 +1,3 @@
+export type { Cancellation } from "./cancellation.js";
+export { HostCalls } from "./host-calls.js";
+export { type HostLimit, HostLimits } from "./host-limits.js";

@@ -1,0 +1,2 @@
+export type { TaskCall } from "./task-call.js";
+export { Tasks } from "./tasks.js";

@@ -1,0 +1,136 @@
+import type { CallToolResult } from "@modelcontextprotocol/server";
+import type { ProgressUpdate } from "../progress-reporter.js";
+
+/** An ended task is kept for so long, as a completion is. */
+export const KEPT_MS = 30 * 60_000;
+const POLL_INTERVAL_MS = 2000;
+/** Of the text so far, the status shows the end. */
+const LONGEST_TAIL = 200;
+
+type Outcome =
+  | { readonly status: "working" }
+  | { readonly status: "completed"; readonly result: CallToolResult }
+  | {
+      readonly status: "failed";
+      readonly error: { readonly code: number; readonly message: string };
+    }
+  | { readonly status: "cancelled" };
+
+/** A call of a tool whose result may be fetched later. */
+export class TaskCall {
+  readonly #now: () => number;
+  readonly #stopping = new AbortController();
+  readonly #createdAt: number;
+  #updatedAt: number;
+  #endedAt: number | null = null;
+  #outcome: Outcome = { status: "working" };
+  #isCancelled = false;
+  /** Whether its request was answered with the task: no progress is sent for it any more. */
+  isAnswered = false;
+  #words: string | null = null;
+  #tail = "";
+  #id: string | null = null;
+  /** Resolves when the id is known. */
+  readonly identified: Promise<void>;
+  #onIdentified: () => void = () => {};
+
+  /** @param now Milliseconds since 1970. */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#createdAt = now();
+    this.#updatedAt = this.#createdAt;
+    this.identified = new Promise((resolve) => {
+      this.#onIdentified = resolve;
+    });
+  }
+
+  /** Aborted when the work is not wanted any more. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** The id of the work, once the tool has begun it. */
+  get id(): string | null {
+    return this.#id;
+  }
+
+  get isWorking(): boolean {
+    return this.#outcome.status === "working";
+  }
+
+  get isWanted(): boolean {
+    return this.isWorking && !this.#isCancelled;
+  }
+
+  get endedAt(): number | null {
+    return this.#endedAt;
+  }
+
+  identify(id: string): void {
+    this.#id = id;
+    this.#onIdentified();
+  }
+
+  /** The progress of the work, of which the status message shows the latest. */
+  note({ progress, total, message }: ProgressUpdate): void {
+    this.#updatedAt = this.#now();
+    // New text of the model has a whole number and no total; everything else is a status in words.
+    const isText = total === undefined && Number.isInteger(progress);
+    if (isText) this.#tail = tailOf(`${this.#tail}${message}`);
+    this.#words = isText ? `${progress} tokens so far: ${this.#tail}` : message;
+  }
+
+  follow(work: Promise<CallToolResult>): void {
+    const end = (outcome: Outcome): void => {
+      this.#outcome = this.#isCancelled ? { status: "cancelled" } : outcome;
+      this.#endedAt = this.#now();
+      this.#updatedAt = this.#endedAt;
+      this.#words = null;
+      this.#tail = "";
+    };
+    work.then(
+      (result) => end({ status: "completed", result }),
+      () => {
+        const message = "foundry-local-mcp failed on this request.";
+        end({ status: "failed", error: { code: -32603, message } });
+      },
+    );
+  }
+
+  /** The host ended the request before it was answered with a task. */
+  abort(reason: unknown): void {
+    this.#stopping.abort(reason);
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#stopping.abort("The user stopped the task");
+  }
+
+  /** The task as `tasks/get` answers it. */
+  describe(): Record<string, unknown> {
+    const { status } = this.#outcome;
+    const endedAt = this.#endedAt;
+    return {
+      taskId: this.#id,
+      status,
+      ...(this.#words === null ? {} : { statusMessage: this.#words }),
+      createdAt: new Date(this.#createdAt).toISOString(),
+      lastUpdatedAt: new Date(this.#updatedAt).toISOString(),
+      ttlMs: endedAt === null ? null : endedAt - this.#createdAt + KEPT_MS,
+      ...(endedAt === null ? { pollIntervalMs: POLL_INTERVAL_MS } : {}),
+      ...payloadOf(this.#outcome),
+    };
+  }
+}
+
+function payloadOf(outcome: Outcome): Record<string, unknown> {
+  if (outcome.status === "failed") return { error: outcome.error };
+  if (outcome.status !== "completed") return {};
+  return { result: { resultType: "complete", ...outcome.result } };
+}
+
+function tailOf(text: string): string {
+  if (text.length <= LONGEST_TAIL) return text;
+  return `…${text.slice(1 - LONGEST_TAIL).replace(/^[\uDC00-\uDFFF]/, "")}`;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { hostOn, simulated } from "./simulated.js";
+import { WireHost } from "./wire-host.js";
+
+const MODEL = "teller-generic-cpu:1";
+/** Of which an answer takes much longer than any limit here. */
+const slow = () =>
+  simulated({
+    models: [{ id: MODEL, loaded: true, script: { text: "On and on. ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+const given = (prompt: string) => ({ prompt, model: MODEL, max_tokens: 3000 });
+const UNCLEAR = ["MCP request cancelled by caller", "AbortError: The operation was aborted."];
+
+test("after its first timeout a host is answered within its limit, and loses nothing", async () => {
+  const { url } = await slow();
+  const host = await hostOn(url);
+  const limit = { timeoutMs: 3000 };
+
+  await expect(host.complete(given("first"), limit)).rejects.toThrow("Request timed out");
+  const again = await host.complete(given("first"), limit);
+  const other = await host.complete(given("second"), limit);
+  const health = await host.call("health_check");
+
+  expect(again.result).toMatchObject({ status: "running", joined: true });
+  expect(other.result).not.toHaveProperty("joined");
+  expect(health.result).toMatchObject({ totals: { cancelled: 0, failed: 0 } });
+});
+
+test("a host that gives up silently and asks again gets the same completion, in both answers", async () => {
+  const { url } = await slow();
+  const host = await WireHost.start({ FOUNDRY_ENDPOINT: url, FOUNDRY_LOG_LEVEL: "warn" });
+
+  const first = host.call("complete", { ...given("first"), reply_within: 7 });
+  await new Promise((resolve) => setTimeout(resolve, 5500));
+  const second = await host.answerTo(host.call("complete", { ...given("first"), reply_within: 1 }));
+  const separate = await host.answerTo(
+    host.call("complete", { ...given("first"), reply_within: 1, join: false }),
+  );
+  const gaveUp = await host.answerTo(first);
+
+  const idOf = (message: typeof second): unknown =>
+    Object(message.result?.["structuredContent"]).completion_id;
+  expect(second.result).toMatchObject({ structuredContent: { joined: true } });
+  expect(idOf(second)).toBe(idOf(gaveUp));
+  expect(separate.result?.["structuredContent"]).not.toHaveProperty("joined");
+});
+
+describe.each(UNCLEAR)("a cancellation for %j", (reason) => {
+  test("ends nothing at once: the same call goes on", async () => {
+    const simulator = await slow();
+    const host = await WireHost.start({
+      FOUNDRY_ENDPOINT: simulator.url,
+      FOUNDRY_LOG_LEVEL: "warn",
+    });
+    const call = host.call("complete", given("first"));
+    await simulator.waitFor(({ generating }) => generating === 1);
+    host.notify("notifications/cancelled", { requestId: call, reason });
+    const again = await host.answerTo(
+      host.call("complete", { ...given("first"), reply_within: 0 }),
+    );
+
+    expect(again.result).toMatchObject({ structuredContent: { joined: true, status: "running" } });
+    expect(simulator.generating).toBe(1);
+    expect(host.answers(call)).toEqual([]);
+  });
+
+  test("does not keep the process, nor its work, when the host is gone", async () => {
+    const simulator = await slow();
+    const host = await WireHost.start({
+      FOUNDRY_ENDPOINT: simulator.url,
+      FOUNDRY_LOG_LEVEL: "warn",
+    });
+    const call = host.call("complete", given("first"));
+    await simulator.waitFor(({ generating }) => generating === 1);
+    host.notify("notifications/cancelled", { requestId: call, reason });
+    host.endInput();
+    await host.ended;
+    await simulator.waitFor(({ generating }) => generating === 0);
+
+    expect(host.answers(call)).toEqual([]);
+  });
+});

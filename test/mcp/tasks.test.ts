@@ -1,0 +1,108 @@
+import type { CallToolResult } from "@modelcontextprotocol/server";
+import { describe, expect, it } from "vitest";
+import type { RequestContext } from "../../src/mcp/request-handler.js";
+import { TaskCall } from "../../src/mcp/tasks/task-call.js";
+import { Tasks } from "../../src/mcp/tasks/tasks.js";
+
+const MINUTE = 60_000;
+const RESULT: CallToolResult = { content: [{ type: "text", text: "Done." }] };
+const REQUEST: RequestContext = {
+  envelope: {
+    "io.modelcontextprotocol/clientCapabilities": {
+      extensions: { "io.modelcontextprotocol/tasks": {} },
+    },
+  },
+  signal: new AbortController().signal,
+  notify: async () => {},
+};
+
+/** Tasks whose clock the test sets, each of which ends when the test says so. */
+function world() {
+  let now = Date.UTC(2026, 6, 28);
+  const tasks = new Tasks(() => now);
+  const get = async (taskId: string) => await tasks.methods["tasks/get"]({ taskId }, REQUEST);
+  const begin = async (id: string) => {
+    let end = (_result: CallToolResult): void => {};
+    let fail = (_error: Error): void => {};
+    const work = new Promise<CallToolResult>((resolve, reject) => {
+      end = resolve;
+      fail = reject;
+    });
+    await tasks.answer(REQUEST.signal, 0, (task) => {
+      task.identify(id);
+      return work;
+    });
+    return { end, fail };
+  };
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { tasks, get, begin, pass };
+}
+
+describe("a task", () => {
+  it("is kept for 30 minutes after its end, however long it worked", async () => {
+    const { get, begin, pass } = world();
+    const { end } = await begin("c-1");
+    pass(300 * MINUTE);
+    expect(await get("c-1")).toMatchObject({ status: "working", ttlMs: null });
+    end(RESULT);
+    await Promise.resolve();
+    pass(30 * MINUTE);
+    expect(await get("c-1")).toMatchObject({ status: "completed", ttlMs: 330 * MINUTE });
+    pass(1);
+    await expect(get("c-1")).rejects.toMatchObject({ code: -32602 });
+  });
+
+  it("is evicted when 200 later ones have ended, but not while it works", async () => {
+    const { get, begin, pass } = world();
+    await begin("working");
+    for (let number = 0; number <= 200; number += 1) {
+      const { end } = await begin(`ended-${number}`);
+      end(RESULT);
+      await Promise.resolve();
+      pass(1);
+    }
+    await expect(get("ended-0")).rejects.toMatchObject({ code: -32602 });
+    expect(await get("ended-1")).toMatchObject({ status: "completed" });
+    expect(await get("working")).toMatchObject({ status: "working" });
+  });
+
+  it("has failed where its call was answered with an error of the protocol", async () => {
+    const { get, begin } = world();
+    const { fail } = await begin("c-1");
+    fail(new Error("a path /home/x and a stack"));
+    await expect.poll(() => get("c-1")).toMatchObject({ status: "failed" });
+    expect(await get("c-1")).toMatchObject({
+      error: { code: -32603, message: "foundry-local-mcp failed on this request." },
+    });
+  });
+
+  it.each([
+    ["a status", [{ progress: 0.001, message: "Waiting, place 2" }], "Waiting, place 2"],
+    [
+      "a percentage",
+      [{ progress: 41, total: 100, message: "Downloading phi, 41.0 %" }],
+      "Downloading phi, 41.0 %",
+    ],
+    ["items of a batch", [{ progress: 3, total: 9, message: "3 of 9 done" }], "3 of 9 done"],
+    [
+      "text after a status",
+      [
+        { progress: 0.001, message: "Loading phi…" },
+        { progress: 2, message: "It is" },
+        { progress: 4, message: " blue." },
+      ],
+      "4 tokens so far: It is blue.",
+    ],
+    [
+      "the end of a long text",
+      [{ progress: 500, message: `${"x".repeat(300)}🌊end` }],
+      `500 tokens so far: …${"x".repeat(194)}🌊end`,
+    ],
+  ])("shows in its status message %s", (_what, updates, words) => {
+    const task = new TaskCall(Date.now);
+    for (const update of updates) task.note(update);
+    expect(task.describe()).toMatchObject({ statusMessage: words });
+  });
+});
