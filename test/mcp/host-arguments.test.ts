@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { hostArguments } from "../../src/mcp/host-arguments.js";
+import { listingOf } from "../../src/mcp/tool-registry.js";
 import { TOOLS } from "../../src/mcp/tools/index.js";
 import { batchInputOf } from "../../src/mcp/tools/shared/batch-requests.js";
 import { completionArguments, requestOf } from "../../src/mcp/tools/shared/index.js";
@@ -501,3 +502,37 @@ describe("an argument that a host adds", () => {
     expect(warnings.join("").length).toBeLessThan(1000);
   });
 });
+
+const listedSchema = z.looseObject({
+  properties: z
+    .record(z.string(), z.looseObject({ type: z.string(), enum: z.array(z.string()).optional() }))
+    .default({}),
+  required: z.array(z.string()).default([]),
+});
+
+/** What frameworks make of a listed schema where their model has nothing to say. */
+const FILLED: readonly (readonly [string, (type: string, values: readonly string[]) => unknown])[] =
+  [
+    ["empty values", (type) => ({ string: "", array: [], boolean: false })[type] ?? 0],
+    ["null", () => null],
+    ["the first allowed value", (type, [first = ""]) => (type === "string" ? first : null)],
+    ["no value", () => undefined],
+  ];
+
+describe.each(TOOLS.map((tool) => [tool.name, tool] as const))(
+  "a call of %s that a framework makes from the listed schema",
+  (_, tool) => {
+    it.each(FILLED)("is taken with the required arguments and %s for the others", (_how, fill) => {
+      const { properties, required } = listedSchema.parse(listingOf(tool).inputSchema);
+      const sent = Object.fromEntries(
+        Object.entries(properties)
+          .map(([name, { type, enum: values = [] }]) => [
+            name,
+            required.includes(name) ? "a" : fill(type, values),
+          ])
+          .filter(([, value]) => value !== undefined),
+      );
+      expect(hostArguments(tool.arguments, sent).warnings).toEqual([]);
+    });
+  },
+);

@@ -19,7 +19,8 @@ export const cancelCompletion = defineTool({
     const { state, deviceBusy } = await client.completions.cancel(id);
     const excerpt = wholeOf(state);
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
-    const text = excerpt.text === "" ? words : `${words} The text so far:\n\n${excerpt.text}`;
+    const label = hadEnded ? "Its text:" : "The text so far:";
+    const text = excerpt.text === "" ? words : `${words} ${label}\n\n${excerpt.text}`;
     const result = { ...resultOf(state, excerpt), device_busy: deviceBusy };
     return { ...answerWith(state, excerpt, result), text, failure: null };
   },

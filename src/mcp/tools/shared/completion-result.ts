@@ -22,7 +22,7 @@ export const completionResult = z.looseObject({
   completion_id: z.string(),
   model: z.string().nullable(),
   finish_reason: z.string().nullable(),
-  usage: z.record(z.string(), z.unknown()),
+  usage: z.record(z.string(), z.unknown()).nullable(),
   next_from: z.int().nullable(),
 });
 type CompletionResult = z.output<typeof completionResult>;
@@ -38,11 +38,14 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     completion_id: state.id,
     model: state.model,
     finish_reason: state.finishReason,
-    usage: {
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
-      estimated: usage.estimated || null,
-    },
+    usage:
+      usage.inputTokens === null && usage.outputTokens === null
+        ? null
+        : {
+            input_tokens: usage.inputTokens,
+            output_tokens: usage.outputTokens,
+            estimated: usage.estimated || null,
+          },
     from: isPart ? excerpt.from : null,
     next_from: nextFrom(state, excerpt),
     total_chars: isPart ? excerpt.total : null,
