@@ -1,6 +1,7 @@
 import type {
   Completion,
   CompletionEvent,
+  CompletionRequest,
   CompletionStatus,
   StatusUpdate,
 } from "../foundry/index.js";
@@ -158,6 +159,10 @@ export interface RunParts {
   readonly key: string | null;
   /** Whether the same request gives the same answer, so that calls may share it. */
   readonly isRepeatable: boolean;
+  /** What it completes, until its end; `null` where only another process knows it. */
+  readonly request: CompletionRequest | null;
+  /** Default: now. */
+  readonly createdAt?: number | undefined;
   /** Called with every event; not counted as a watcher. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Starts the completion. The signal ends it. */
@@ -167,8 +172,12 @@ export interface RunParts {
 }
 
 type RunPhase =
-  | { readonly is: "running"; readonly stream: OpenedCompletion }
-  /** Without the stream: it holds the prompt, which may be much larger than the answer. */
+  | {
+      readonly is: "running";
+      readonly stream: OpenedCompletion;
+      readonly request: CompletionRequest | null;
+    }
+  /** Without stream and request: the prompt may be much larger than the answer. */
   | {
       readonly is: "ended";
       readonly at: number;
@@ -185,7 +194,7 @@ export class CompletionRun {
   readonly batchId: string | null;
   readonly key: string | null;
   readonly isRepeatable: boolean;
-  readonly createdAt = Date.now();
+  readonly createdAt: number;
   /** Resolves when it has ended, whether it succeeded or not. */
   readonly ended: Promise<void>;
   readonly #stopping = new AbortController();
@@ -201,7 +210,8 @@ export class CompletionRun {
   #claims = 1;
   #isDetached = false;
 
-  constructor({ id, batchId, key, isRepeatable, onEvent, open, log }: RunParts) {
+  constructor({ id, batchId, key, isRepeatable, request, onEvent, open, log, ...own }: RunParts) {
+    this.createdAt = own.createdAt ?? Date.now();
     this.#listeners = new Listeners(log);
     if (onEvent !== undefined) this.#listeners.add(onEvent);
     this.id = id;
@@ -209,12 +219,16 @@ export class CompletionRun {
     this.key = key;
     this.isRepeatable = isRepeatable;
     const stream = open(this, this.#stopping.signal);
-    this.#phase = { is: "running", stream };
+    this.#phase = { is: "running", stream, request };
     this.ended = this.#consume(stream);
   }
 
   get hasEnded(): boolean {
     return this.#phase.is === "ended";
+  }
+
+  get request(): CompletionRequest | null {
+    return this.#phase.is === "running" ? this.#phase.request : null;
   }
 
   /** Whether an identical request may share it. */

@@ -5,6 +5,7 @@ export {
   pathAsTyped,
   withoutQuotes,
 } from "./executables.js";
+export { type FileLock, FileLocks } from "./file-lock.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
 export { type ListenerOwner, ownerOfListener } from "./listener-owner.js";
 export { type Machine, thisMachine } from "./machine.js";
