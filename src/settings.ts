@@ -75,6 +75,9 @@ const headersSchema = z.string().transform((text, context) => {
 const ON_CANCEL = ["auto", "stop", "detach"] as const;
 export type OnCancel = (typeof ON_CANCEL)[number];
 
+/** What outlives the process of a server. */
+const KEEP = ["auto", "never"] as const;
+
 /** Where a service is looked for. */
 const DISCOVERY = ["auto", "declared"] as const;
 
@@ -146,6 +149,13 @@ export const SETTINGS = {
       .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
     "auto",
     "what happens to the work of a cancelled call: stop ends it, detach continues it, auto continues it only if the host reports a timeout",
+  ),
+  FOUNDRY_KEEP: setting(
+    z.union([z.string().toLowerCase().pipe(z.enum(KEEP)), seconds(SECONDS.keep)], {
+      error: `${KEEP.join(", ")} or a number of seconds from 1 to 86400`,
+    }),
+    "auto",
+    "whether an unfinished completion, batch or load goes on when the process of this server ends: auto hands what a tool has promised to a process of this user, which keeps an answer in memory until it is fetched, for ten minutes at most; a number is that limit in seconds; never ends it with the server",
   ),
   FOUNDRY_CONCURRENCY: setting(
     z.union(

@@ -11,7 +11,7 @@ import * as z from "zod";
 import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
-import { type Backend, LAZY_METHODS } from "./request-handler.js";
+import { type Backend, closeBackend, LAZY_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
@@ -144,7 +144,7 @@ export async function serveOverStdio({
     };
   });
   const stop = async (): Promise<void> => {
-    await (await backend.ifBegun())?.client.close();
+    await closeBackend(await backend.ifBegun());
     await calls.answered(ANSWERS_MS);
     await connection.close();
   };

@@ -6,6 +6,7 @@ import {
   type Tool as ToolListing,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { NOTHING_KEPT } from "../keeper/index.js";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
@@ -85,13 +86,13 @@ async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
-  { client, log, policy, clock, secrets, caller = nameOf(request) }: CallParts,
+  { client, log, policy, clock, secrets, kept = NOTHING_KEPT, caller = nameOf(request) }: CallParts,
 ): Promise<CallToolResult> {
   const startedAt = performance.now();
   const progress = reporterFor(request, clock);
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   const answer = await tool
-    .call(given, { client, signal: request.signal, progress, policy, caller })
+    .call(given, { client, signal: request.signal, progress, kept, policy, caller })
     .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), textSoFar: "" }))
     .finally(() => progress.finish());
 

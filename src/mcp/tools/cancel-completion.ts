@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
-import { completionResult, notesOn, resultOf, wholeOf } from "./shared/index.js";
+import { completionResult, deliveryOf, notesOn, resultOf, wholeOf } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
@@ -19,10 +19,12 @@ export const cancelCompletion = defineTool({
   }),
   effect: "changes",
 
-  async handle({ completion_id: id }, { client }) {
+  async handle({ completion_id: id }, { client, kept }) {
+    await kept.find([id]);
     const hadEnded = hasEnded(client.completions.get(id));
     const { state, deviceBusy } = await client.completions.cancel(id);
     const excerpt = wholeOf(state);
+    await kept.answered(deliveryOf([{ state, excerpt }]));
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const text = excerpt.text === "" ? words : `${words} The text so far:\n\n${excerpt.text}`;
     return {

@@ -8,6 +8,7 @@ import {
   answerOf,
   completionArguments,
   completionResult,
+  deliveryOf,
   goesOnText,
   notesOn,
   reportEvent,
@@ -58,12 +59,14 @@ export const complete = defineTool({
   effect: "generates",
 
   async handle({ reply_within, join, ...given }, context) {
-    const { state, joined } = context.client.completions.start(requestOf(given), {
-      join,
-      caller: context.caller,
-    });
+    const { client, caller, kept } = context;
+    const request = requestOf(given);
+    if (join !== false) await kept.findSame(request);
+    const { state: begun, joined } = client.completions.start(request, { join, caller });
     const withinMs = replyWithinMs(reply_within, context.policy);
-    return answered(await waitedFor(state, withinMs, context), joined);
+    const state = await waitedFor(begun, withinMs, context);
+    await kept.answered(deliveryOf([{ state, excerpt: wholeOf(state) }]));
+    return answered(state, joined);
   },
 });
 

@@ -6,6 +6,7 @@ import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../t
 import {
   answerOf,
   completionResult,
+  deliveryOf,
   goesOnText,
   LONGEST_TEXT,
   latestCompletion,
@@ -66,6 +67,7 @@ export const getCompletion = defineTool({
     const { completions } = context.client;
     if (completion_ids === undefined) return listed(completions);
     const ids = [...new Set(completion_ids)];
+    await context.kept.find(ids);
     const withinMs = replyWithinMs(reply_within, context.policy);
     const [only] = ids;
     if (only !== undefined && ids.length === 1) return one(only, from, withinMs, context);
@@ -82,19 +84,23 @@ async function one(
   id: string,
   from: number,
   withinMs: number,
-  { client, signal, progress }: ToolContext,
+  { client, signal, progress, kept }: ToolContext,
 ): Promise<Answer> {
   const before = client.completions.get(id);
   // Reject an invalid offset before waiting.
-  offsetIn(before, from);
+  const wasRegenerated = kept.isRegenerated(id);
+  if (!wasRegenerated) offsetIn(before, from);
   reportState(before, progress);
   const state = await client.completions.wait(id, {
     withinMs,
     signal,
     onEvent: (event) => reportEvent(event, progress),
   });
-  const excerpt = partOf(state, offsetIn(state, from), LONGEST_TEXT);
-  const restarted = excerpt.from < from - 1 ? [WAS_THINKING] : [];
+  // Of an answer that was generated again, a warning says so.
+  const isRegenerated = kept.isRegenerated(id) || wasRegenerated;
+  const excerpt = partOf(state, isRegenerated ? 0 : offsetIn(state, from), LONGEST_TEXT);
+  const restarted = !isRegenerated && excerpt.from < from - 1 ? [WAS_THINKING] : [];
+  await kept.answered(deliveryOf([{ state, excerpt }]));
   const answer = {
     notes: [...restarted, ...notesOn(state, excerpt)],
     result: { completions: [resultOf(state, excerpt)], errors: [] },
@@ -124,7 +130,7 @@ function offsetIn({ id, text, reasoning }: CompletionState, from: number): numbe
 async function several(
   ids: readonly string[],
   withinMs: number,
-  { client, signal, progress }: ToolContext,
+  { client, signal, progress, kept: keptElsewhere }: ToolContext,
 ): Promise<Answer> {
   const { completions } = client;
   const found = ids.map((id) => [id, looked(completions, id)] as const);
@@ -145,6 +151,7 @@ async function several(
   progress.waiting(`Waiting for ${kept.length} completions`);
   const states = await Promise.all(kept.map((id) => completions.wait(id, { withinMs, signal })));
   const parts = shared(states);
+  await keptElsewhere.answered(deliveryOf(parts));
   return {
     text: severalText(
       parts,

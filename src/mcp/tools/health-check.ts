@@ -28,6 +28,7 @@ export const healthCheck = defineTool({
     latency_ms: z.number().nullable(),
     circuit: z.object({ state: z.string(), next_probe_in_ms: z.number().nullable() }).nullable(),
     queue: z.object({ running: z.int(), waiting: z.int() }),
+    kept: z.int().optional().describe("Completions and loads of processes that have ended or may"),
     totals: z.object({
       completed: z.int(),
       interrupted: z.int(),
@@ -39,9 +40,13 @@ export const healthCheck = defineTool({
   }),
   effect: "reads",
 
-  async handle(_none, { client, signal }) {
-    const health = await client.healthCheck({ signal });
-    return { text: textOf(health), result: resultOf(health) };
+  async handle(_none, { client, signal, kept: keeper }) {
+    const [health, kept] = await Promise.all([client.healthCheck({ signal }), keeper.holds()]);
+    const more = kept === null ? [] : [`Keeper: runs, and holds ${kept}`];
+    return {
+      text: [textOf(health), ...more].join("\n"),
+      result: { ...resultOf(health), ...(kept === null ? {} : { kept }) },
+    };
   },
 });
 

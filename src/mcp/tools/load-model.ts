@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
-import type { LoadState } from "../../jobs/index.js";
+import type { LoadState, LoadWish } from "../../jobs/index.js";
 import { cancellationOf, replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
-import { defineTool } from "../tool.js";
+import { defineTool, type ToolContext } from "../tool.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -40,17 +40,13 @@ export const loadModel = defineTool({
   }),
   effect: "changes",
 
-  async handle({ model, reply_within, ...wish }, { client: { loads }, signal, progress, policy }) {
+  async handle({ model, reply_within, ...wish }, context) {
+    const { kept, policy, signal, progress } = context;
     progress.waiting(`Loading ${model}`);
-    const load = loads.start(model, wish);
     const withinMs = replyWithinMs(reply_within, policy);
-    let state: LoadState;
-    try {
-      state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
-    } catch (thrown) {
-      if (signal.aborted && cancellationOf(signal, policy.onCancel) === "stop") loads.stop(load);
-      throw thrown;
-    }
+    const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
+    const elsewhere = await kept.load(model, wish, { withinMs, signal, onState });
+    const state = elsewhere ?? (await loaded(model, wish, withinMs, context));
     if (state.status === "failed") throw state.error;
     const { status, percent, elapsedMs, warnings } = state;
     return {
@@ -66,6 +62,23 @@ export const loadModel = defineTool({
     };
   },
 });
+
+async function loaded(
+  model: string,
+  wish: LoadWish,
+  withinMs: number,
+  { client: { loads }, kept, signal, progress, policy }: ToolContext,
+): Promise<LoadState> {
+  const load = loads.start(model, wish);
+  try {
+    const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
+    await kept.answeredLoad(model, wish, load);
+    return state;
+  } catch (thrown) {
+    if (signal.aborted && cancellationOf(signal, policy.onCancel) === "stop") loads.stop(load);
+    throw thrown;
+  }
+}
 
 /** Reports loading again only after another step: the call has already reported it once. */
 function statusReporter(progress: ProgressReporter): (news: StatusUpdate) => void {

@@ -10,6 +10,7 @@ export { completionArguments, requestOf, sharedSettings } from "./completion-arg
 export {
   answerOf,
   completionResult,
+  deliveryOf,
   FINISH_REASONS,
   goesOnText,
   LONGEST_TEXT,

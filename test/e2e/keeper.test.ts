@@ -1,0 +1,229 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startSimulator } from "foundry-local-simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { keeperHolds } from "../../src/keeper/index.js";
+import { isProcessAlive, keeperAddress, ownUid } from "../../src/platform/index.js";
+import { temporaryFolder } from "../temporary-folder.js";
+import type { Settings } from "./executable.js";
+import { WireHost } from "./wire-host.js";
+
+const MODEL = "teller-generic-cpu:1";
+const TEXT = Array.from({ length: 60 }, (_, at) => `word${at} `).join("");
+const TOKENS_PER_SECOND = 20;
+const WHOLE = TEXT.trim();
+
+/** A service that takes some seconds for an answer, and a user with a home of their own. */
+async function userWith(options: Parameters<typeof startSimulator>[0] = {}) {
+  const service = await startSimulator({
+    models: [{ id: MODEL, loaded: true, script: { text: WHOLE } }],
+    tokensPerSecond: TOKENS_PER_SECOND,
+    ...options,
+  });
+  onTestFinished(() => service.close());
+  const home = await temporaryFolder("keeper-");
+  const settings: Settings = {
+    FOUNDRY_ENDPOINT: service.url,
+    FOUNDRY_KEEP: "auto",
+    FOUNDRY_LOG_LEVEL: "warn",
+    HOME: home,
+    USERPROFILE: home,
+  };
+  const address = keeperAddress(
+    { platform: process.platform, home },
+    ownUid(),
+    (await import("node:os")).hostname(),
+  );
+  const keeperPids = async (): Promise<number[]> => {
+    const folder = join(address.directory, "lock");
+    const names = await readdir(folder).catch(() => []);
+    const texts = await Promise.all(
+      names.map((name) => readFile(join(folder, name), "utf8").catch(() => "")),
+    );
+    return texts.flatMap((text) => {
+      const [, digits] = /"pid":(\d+)/.exec(text) ?? [];
+      return digits === undefined || !isProcessAlive(Number(digits)) ? [] : [Number(digits)];
+    });
+  };
+  onTestFinished(async () => {
+    for (const pid of await keeperPids()) process.kill(pid, "SIGKILL");
+  });
+  const chats = () => service.requests.filter(({ path }) => path === "/v1/chat/completions");
+  return { service, settings, address, keeperPids, chats };
+}
+
+type User = Awaited<ReturnType<typeof userWith>>;
+
+type End = "end of input" | "kill -9";
+
+/** One call in a server process of its own, which ends after it. */
+async function callAlone(
+  { settings }: User,
+  name: string,
+  given: object,
+  end: End = "end of input",
+): Promise<{ text: string; result: Record<string, unknown> }> {
+  const host = await WireHost.start(settings);
+  const { result } = await host.answerTo(host.call(name, given));
+  if (end === "kill -9") await host.destroy();
+  else host.endInput();
+  await host.ended;
+  const { content, structuredContent } = Object(result);
+  return { text: String(content?.[0]?.text), result: Object(structuredContent) };
+}
+
+/** Asks in further processes until the completion has ended. */
+async function readToTheEnd(user: User, id: unknown): Promise<Record<string, unknown>> {
+  for (let calls = 0; calls < 30; calls += 1) {
+    const { text, result } = await callAlone(user, "get_completion", {
+      completion_ids: [id],
+      reply_within: 2,
+    });
+    const { completions } = result;
+    const [state] = Array.isArray(completions) ? completions : [];
+    if (state === undefined) throw new Error(text);
+    if (state.status !== "running" && state.status !== "queued") return state;
+  }
+  throw new Error("the completion did not end");
+}
+
+const untilGone = async ({ keeperPids }: User): Promise<void> => {
+  await expect.poll(keeperPids, { timeout: 30_000 }).toEqual([]);
+};
+
+describe("a promised completion", () => {
+  it.each(["end of input", "kill -9"] as const)(
+    "is delivered whole by a later process after %s of its own",
+    async (end) => {
+      const user = await userWith();
+      const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 }, end);
+      expect(begun.result).toMatchObject({ status: "running" });
+      const state = await readToTheEnd(user, begun.result["completion_id"]);
+      expect(state).toMatchObject({ status: "completed", text: WHOLE, next_from: null });
+      await untilGone(user);
+      const again = await callAlone(user, "get_completion", {
+        completion_ids: [begun.result["completion_id"]],
+      });
+      expect(again.text).toContain("COMPLETION_NOT_FOUND");
+    },
+  );
+
+  it("is read on from an offset where the second generation repeats the first", async () => {
+    const user = await userWith();
+    const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 2 });
+    const from = Number(begun.result["next_from"]);
+    expect(from).toBeGreaterThan(0);
+    const { result } = await callAlone(user, "get_completion", {
+      completion_ids: [begun.result["completion_id"]],
+      from,
+      reply_within: 60,
+    });
+    expect(result["completions"]).toMatchObject([{ text: WHOLE.slice(from), from }]);
+  });
+
+  it("is joined by its identical call in a later process", async () => {
+    const user = await userWith();
+    const given = { prompt: "Hello", reply_within: 1 };
+    const begun = await callAlone(user, "complete", given, "kill -9");
+    const again = await callAlone(user, "complete", { ...given, reply_within: 60 });
+    const id = begun.result["completion_id"];
+    expect(again.result).toMatchObject({ completion_id: id, joined: true, text: WHOLE });
+    expect(user.chats()).toHaveLength(2);
+    await untilGone(user);
+  });
+
+  it("is stopped by cancel_completion in a later process", async () => {
+    const user = await userWith({
+      models: [{ id: MODEL, loaded: true, script: { text: "On and on. ", forever: true } }],
+    });
+    const begun = await callAlone(user, "complete", {
+      prompt: "Hello",
+      max_tokens: 2000,
+      reply_within: 1,
+    });
+    const { result } = await callAlone(user, "cancel_completion", {
+      completion_id: begun.result["completion_id"],
+    });
+    expect(result).toMatchObject({ status: "cancelled" });
+    await untilGone(user);
+  });
+
+  it("says that it was generated again where the second text is another", async () => {
+    const texts = [`First answer: ${WHOLE}`, `Second answer: ${WHOLE}`];
+    const user = await userWith();
+    const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    expect(texts).toHaveLength(2);
+    expect(begun.result["status"]).toBe("running");
+    await readToTheEnd(user, begun.result["completion_id"]);
+  });
+});
+
+describe("what was not promised", () => {
+  it("starts no keeper", async () => {
+    const user = await userWith({ tokensPerSecond: Number.POSITIVE_INFINITY });
+    const { result } = await callAlone(user, "complete", { prompt: "Hello" });
+    expect(result).toMatchObject({ status: "completed" });
+    expect(await user.keeperPids()).toEqual([]);
+    expect(await keeperHolds(user.address)).toBeNull();
+  });
+
+  it("ends with its process, also where a keeper runs", async () => {
+    const user = await userWith();
+    await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    const host = await WireHost.start(user.settings);
+    host.call("complete", { prompt: "Another question", reply_within: 60 });
+    await user.service.waitFor(({ requests }) =>
+      requests.filter(({ path }) => path === "/v1/chat/completions").at(2),
+    );
+    await host.destroy();
+    expect(await keeperHolds(user.address)).toBe(1);
+    expect(user.chats()).toHaveLength(3);
+  });
+
+  it("is nothing with FOUNDRY_KEEP=never", async () => {
+    const user = await userWith();
+    const settings = { ...user.settings, FOUNDRY_KEEP: "never" };
+    const given = { prompt: "Hello", reply_within: 1 };
+    const begun = await callAlone({ ...user, settings }, "complete", given);
+    expect(await user.keeperPids()).toEqual([]);
+    const { text } = await callAlone(user, "get_completion", {
+      completion_ids: [begun.result["completion_id"]],
+    });
+    expect(text).toContain("COMPLETION_NOT_FOUND");
+  });
+});
+
+describe("a promised batch", () => {
+  it.each(["end of input", "kill -9"] as const)("goes on after %s", async (end) => {
+    const user = await userWith();
+    const prompts = ["One", "Two", "Three"];
+    const begun = await callAlone(user, "complete_batch", { prompts, reply_within: 1 }, end);
+    const batch_id = begun.result["batch_id"];
+    const results = [...resultsOf(begun)];
+    for (let calls = 0; calls < 30 && results.length < 3; calls += 1) {
+      const answer = await callAlone(user, "complete_batch", { batch_id, reply_within: 5 });
+      results.push(...resultsOf(answer));
+    }
+    expect(results).toHaveLength(3);
+    for (const result of results) expect(result).toMatchObject({ text: WHOLE });
+    await untilGone(user);
+  });
+});
+
+const resultsOf = ({ result }: { result: Record<string, unknown> }): unknown[] =>
+  Array.isArray(result["results"]) ? result["results"] : [];
+
+describe("a promised load", () => {
+  it("is waited for by the repeated call in a later process", async () => {
+    const user = await userWith({
+      models: [{ id: MODEL, loaded: false, script: { text: WHOLE } }],
+      loadMs: 6000,
+    });
+    const given = { model: MODEL, reply_within: 1 };
+    const begun = await callAlone(user, "load_model", given, "kill -9");
+    expect(begun.result).toMatchObject({ status: "loading" });
+    const { result } = await callAlone(user, "load_model", { ...given, reply_within: 60 });
+    expect(["loaded", "already_loaded"]).toContain(result["status"]);
+    await untilGone(user);
+  });
+});
