@@ -227,7 +227,7 @@ export class HeldCompletions {
     try {
       if (request === null) throw lostRequest();
       const client = this.#clientOf(settings);
-      const { state } = client.completions.start(request, { join: false });
+      const { state } = client.completions.start(sameModel(entry, request), { join: false });
       this.#follow(id, entry, client, state.id);
     } catch (thrown) {
       this.#fail(entry, toFoundryError(thrown));
@@ -238,7 +238,9 @@ export class HeldCompletions {
     const entries = ids.flatMap((id) => this.#entries.get(id) ?? []);
     try {
       const client = this.#clientOf(settings);
-      const requests = entries.map(({ request }) => request ?? lostRequest());
+      const requests = entries.map((entry) =>
+        entry.request === null ? lostRequest() : sameModel(entry, entry.request),
+      );
       const { pending } = client.batches.start(requests);
       for (const [index, again] of pending.entries()) {
         const [id, entry] = [ids[index], entries[index]];
@@ -313,6 +315,12 @@ const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | nul
 
 const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
   prompt.length + system.length + messages.reduce((sum, { content }) => sum + content.length, 0);
+
+/** Without a model in the request, the default may be another one by now. */
+const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequest =>
+  request.model === undefined && state.model !== null
+    ? { ...request, model: state.model }
+    : request;
 
 const isEqual = (one: SettingsSource, other: SettingsSource): boolean =>
   settingsKey(one) === settingsKey(other);

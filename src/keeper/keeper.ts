@@ -24,8 +24,8 @@ export interface KeeperOptions {
   readonly address: KeeperAddress;
   /** Makes a client by the settings of a server. */
   readonly clientOf: (settings: SettingsSource) => FoundryClient;
-  /** A monotonic clock in milliseconds. For tests. */
-  readonly now?: () => number;
+  /** Default: {@link LINGER_MS}. For tests. */
+  readonly lingerMs?: number;
 }
 
 /** A keeper that holds nothing ends after so long: its starter has not connected yet, or more comes. */
@@ -34,7 +34,7 @@ const PRUNE_MS = 500;
 /** For the proof of a process that connects. */
 const GREETING_MS = 5000;
 /** Two keepers that start at once may both give way; each tries again some times. */
-const LOCK_TRIES = 8;
+const LOCK_TRIES = 16;
 const LOCK_PAUSE_MS = 100;
 
 /**
@@ -74,7 +74,7 @@ class Keeper {
   constructor(options: KeeperOptions, secret: string) {
     this.#options = options;
     this.#secret = secret;
-    const now = options.now ?? (() => performance.now());
+    const now = (): number => performance.now();
     const clientOf = (settings: SettingsSource): FoundryClient => this.#clientOf(settings);
     const onChange = (ids: readonly string[]): void => {
       for (const peer of this.#peers) peer.notify(ids);
@@ -118,8 +118,9 @@ class Keeper {
   }
 
   async #untilIdle(): Promise<void> {
+    const { lingerMs = LINGER_MS } = this.#options;
     let idleMs = 0;
-    while (idleMs < LINGER_MS) {
+    while (idleMs < lingerMs) {
       await setTimeout(PRUNE_MS);
       this.completions.prune();
       this.loads.prune();

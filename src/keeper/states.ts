@@ -149,7 +149,8 @@ export function continued(
   again: WireState,
 ): { readonly state: WireState; readonly isRegenerated: boolean } {
   const { id, batchId, createdAt } = earlier;
-  const state = { ...again, id, batchId, createdAt };
+  const warnings = [...new Set([...earlier.warnings, ...again.warnings])];
+  const state = { ...again, id, batchId, createdAt, warnings };
   if (again.text.startsWith(earlier.text)) return { state, isRegenerated: false };
   const isWhole = again.status === "completed";
   if (!isWhole && earlier.text.startsWith(again.text)) {

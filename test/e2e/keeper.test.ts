@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -12,6 +15,7 @@ const MODEL = "teller-generic-cpu:1";
 const TEXT = Array.from({ length: 60 }, (_, at) => `word${at} `).join("");
 const TOKENS_PER_SECOND = 20;
 const WHOLE = TEXT.trim();
+const OTHER = `Something else: ${WHOLE.slice(0, 150)}`;
 
 /** A service that takes some seconds for an answer, and a user with a home of their own. */
 async function userWith(options: Parameters<typeof startSimulator>[0] = {}) {
@@ -25,15 +29,12 @@ async function userWith(options: Parameters<typeof startSimulator>[0] = {}) {
   const settings: Settings = {
     FOUNDRY_ENDPOINT: service.url,
     FOUNDRY_KEEP: "auto",
+    FOUNDRY_MODEL: MODEL,
     FOUNDRY_LOG_LEVEL: "warn",
     HOME: home,
     USERPROFILE: home,
   };
-  const address = keeperAddress(
-    { platform: process.platform, home },
-    ownUid(),
-    (await import("node:os")).hostname(),
-  );
+  const address = keeperAddress({ platform: process.platform, home }, ownUid(), hostname());
   const keeperPids = async (): Promise<number[]> => {
     const folder = join(address.directory, "lock");
     const names = await readdir(folder).catch(() => []);
@@ -148,15 +149,46 @@ describe("a promised completion", () => {
     await untilGone(user);
   });
 
-  it("says that it was generated again where the second text is another", async () => {
-    const texts = [`First answer: ${WHOLE}`, `Second answer: ${WHOLE}`];
+  it("is returned from its beginning where the second text is another, and says so", async () => {
     const user = await userWith();
-    const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
-    expect(texts).toHaveLength(2);
-    expect(begun.result["status"]).toBe("running");
-    await readToTheEnd(user, begun.result["completion_id"]);
+    const other = await startSimulator({
+      models: [{ id: MODEL, loaded: true, script: { text: OTHER } }],
+      tokensPerSecond: TOKENS_PER_SECOND,
+    });
+    onTestFinished(() => other.close());
+    const target = { port: Number(new URL(user.service.url).port) };
+    const endpoint = await forwarder(target);
+    const settings = { ...user.settings, FOUNDRY_ENDPOINT: endpoint };
+    const host = await WireHost.start(settings);
+    const { result } = await host.answerTo(
+      host.call("complete", { prompt: "Hello", reply_within: 2 }),
+    );
+    const { completion_id: id, next_from: from } = Object(result?.["structuredContent"]);
+    target.port = Number(new URL(other.url).port);
+    await host.destroy();
+    const given = { completion_ids: [id], from, reply_within: 60 };
+    const answer = await callAlone({ ...user, settings }, "get_completion", given);
+    const { completions } = answer.result;
+    expect(completions).toMatchObject([
+      { text: OTHER, from: 0, warnings: [expect.stringContaining("generated the answer again")] },
+    ]);
   });
 });
+
+/** An address that leads to the port of the target at the time of each connection. */
+async function forwarder(target: { readonly port: number }): Promise<string> {
+  const server = createServer((socket) => {
+    const other = connect(target.port, "127.0.0.1");
+    socket.pipe(other).pipe(socket);
+    for (const each of [socket, other]) each.on("error", () => {});
+    socket.on("close", () => other.destroy());
+    other.on("close", () => socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  return `http://127.0.0.1:${Object(server.address()).port}`;
+}
 
 describe("what was not promised", () => {
   it("starts no keeper", async () => {
