@@ -230,17 +230,14 @@ export function readSettings(
   flags: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Settings {
-  const given = parseFlags(flags);
   const settings: Record<string, unknown> = {};
   const mistakes: Mistake[] = [];
-  for (const name of SETTING_NAMES) {
-    const flag = given[flagOf(name)];
-    const raw = (typeof flag === "string" ? flag : environment[name])?.trim();
-    if (raw === undefined || raw === "") continue;
+  for (const { name, raw, isFlag } of rawSettings(flags, environment)) {
+    if (raw === "") continue;
     const parsed = SETTINGS[name].schema.safeParse(raw);
     if (!parsed.success) {
       const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
-      const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
+      const source = isFlag ? `--${flagOf(name)}` : name;
       const allowed = parsed.error.issues[0]?.message ?? "something else";
       mistakes.push({ name, source, shown, allowed });
     } else {
@@ -283,14 +280,23 @@ export function settingsInForce(
   flags: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): SettingInForce[] {
-  const given = parseFlags(flags);
-  return SETTING_NAMES.map((name) => {
-    const flag = given[flagOf(name)];
-    const isFlag = typeof flag === "string" && flag.trim() !== "";
-    const raw = (typeof flag === "string" ? flag : environment[name])?.trim() ?? "";
+  return rawSettings(flags, environment).map(({ name, raw, isFlag }) => {
     if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
     const value = isSecret(name, raw) ? "(hidden)" : raw;
     return { name, value, source: isFlag ? "flag" : "environment" };
+  });
+}
+
+/** Every setting as it was written, empty where it was not: a flag outranks its variable. */
+export function rawSettings(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly name: SettingName; readonly raw: string; readonly isFlag: boolean }[] {
+  const given = parseFlags(flags);
+  return SETTING_NAMES.map((name) => {
+    const flag = given[flagOf(name)];
+    const isFlag = typeof flag === "string";
+    return { name, raw: (isFlag ? flag : environment[name])?.trim() ?? "", isFlag };
   });
 }
 
@@ -323,18 +329,12 @@ export function parsedFlags<T>(parse: () => { readonly values: T }, action: stri
   }
 }
 
-const SECRETS: ReadonlySet<string> = new Set<SettingName>([
+/** Settings that only a service or a client of this server may see. */
+export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
   "FOUNDRY_API_KEY",
   "FOUNDRY_HEADERS",
   "FOUNDRY_HTTP_KEY",
 ]);
-
-/** Variables as other programs may have them, which we start: without what is meant for a service. */
-export function withoutSecrets(
-  environment: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)));
-}
 
 /** Of an address, what is not allowed in it: passwords and keys stand there. */
 const isSecret = (name: SettingName, raw: string): boolean =>

@@ -11,5 +11,5 @@ export async function keep(): Promise<number> {
   return 0;
 }
 
-const clientOf = ({ flags, environment }: SettingsSource): FoundryClient =>
-  new FoundryClient(clientOptions(readSettings(flags, environment), silentLogger));
+const clientOf = (settings: SettingsSource): FoundryClient =>
+  new FoundryClient(clientOptions(readSettings([], settings), silentLogger));

@@ -5,7 +5,7 @@ import type { FoundryClient } from "../jobs/index.js";
 import { Keeping, type Kept, NOTHING_KEPT } from "../keeper/index.js";
 import { PACKAGE_FOLDER } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import { settingsSource, withoutSettings } from "../passed-settings.js";
+import { passedSettings, withoutSettings } from "../passed-settings.js";
 import { type KeeperAddress, keeperAddress, ownUid, thisMachine } from "../platform/index.js";
 import type { Settings } from "../settings.js";
 
@@ -23,7 +23,7 @@ export function keepingOf(
     client,
     log,
     address: ownKeeperAddress(),
-    settings: settingsSource(flags, process.env),
+    settings: passedSettings(flags, process.env),
     keptMs: keep === "auto" ? undefined : keep * 1000,
     start: startKeeper,
   });
@@ -33,7 +33,7 @@ export function keepingOf(
  * Starts a keeper that outlives this process and its host: with neither its pipes nor its console, nor
  * its folder, which Windows would not let the user remove.
  */
-function startKeeper(): void {
+function startKeeper(): Promise<void> {
   const child = spawn(process.execPath, [path.join(PACKAGE_FOLDER, "dist", "main.js"), "keep"], {
     cwd: path.dirname(process.execPath),
     env: withoutSettings(process.env),
@@ -41,7 +41,9 @@ function startKeeper(): void {
     stdio: "ignore",
     windowsHide: true,
   });
-  // The connection to it fails then, which is reported.
-  child.on("error", () => {});
   child.unref();
+  return new Promise((resolve) => {
+    child.once("error", () => resolve());
+    child.once("exit", () => resolve());
+  });
 }

@@ -326,8 +326,8 @@ const isEqual = (one: SettingsSource, other: SettingsSource): boolean =>
   settingsKey(one) === settingsKey(other);
 
 /** Equal for settings that are the same. */
-export const settingsKey = ({ flags, environment }: SettingsSource): string =>
-  JSON.stringify([flags, Object.entries(environment).sort()]);
+export const settingsKey = (settings: SettingsSource): string =>
+  JSON.stringify(Object.entries(settings).sort());
 
 const lostRequest = (): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", "The process that generated this answer ended.", {

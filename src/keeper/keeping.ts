@@ -22,12 +22,11 @@ import {
   type HeldBatch,
   type HeldLoad,
   keptSchema,
-  loadReplySchema,
   type SettingsSource,
 } from "./messages.js";
 import { Promises } from "./promises.js";
 import { RemoteCompletion } from "./remote-completion.js";
-import { errorFrom, type Patch } from "./states.js";
+import { loadReplySchema, loadStateFrom, type Patch } from "./states.js";
 
 export interface KeepingOptions {
   readonly client: FoundryClient;
@@ -36,8 +35,8 @@ export interface KeepingOptions {
   readonly settings: SettingsSource;
   /** How long an ended completion is kept. Default: ten minutes. */
   readonly keptMs?: number | undefined;
-  /** Starts a keeper; it takes a moment until it can be connected to. */
-  readonly start: () => void;
+  /** Starts a keeper, which can be connected to a moment later. Resolves when it has ended. */
+  readonly start: () => Promise<void>;
   readonly log: Logger;
 }
 
@@ -46,6 +45,9 @@ const KEPT_MS = 10 * 60_000;
 const HANDOVER_MS = 5000;
 const START_MS = 10_000;
 const START_POLL_MS = 25;
+const ANOTHER_MS = 500;
+/** A keeper that cannot be used is left alone for so long. */
+const PAUSE_MS = 60_000;
 /** A keeper that has just ended is not there, or closes the connection: another one is started. */
 const TRIES = 3;
 const ASK_MS = 5000;
@@ -65,7 +67,7 @@ export class Keeping implements Kept {
   #connecting: Promise<Link | null> | null = null;
   /** The end of what is sent to the keeper, one after the other. */
   #sending: Promise<unknown> = Promise.resolve();
-  #hasWarned = false;
+  #pausedUntil = 0;
   #isClosed = false;
 
   constructor(options: KeepingOptions) {
@@ -165,6 +167,10 @@ export class Keeping implements Kept {
     if (link === null) return;
     link.end();
     await waitFor(link.closed, { withinMs: CLOSE_MS, ref: false });
+  }
+
+  get #isPaused(): boolean {
+    return performance.now() < this.#pausedUntil;
   }
 
   async #findSame(kind: "completion" | "batch", key: string): Promise<void> {
@@ -268,7 +274,10 @@ export class Keeping implements Kept {
       const link = await this.#existing();
       if (link === null) return null;
       const reply = await waitFor(ask(link), { withinMs: ASK_MS });
-      return reply === TIMED_OUT ? null : reply;
+      if (reply !== TIMED_OUT) return reply;
+      this.#warn("it does not answer");
+      link.close();
+      return null;
     } catch (error) {
       this.#options.log.debug({ error: String(error) }, "the keeper did not answer");
       return null;
@@ -277,18 +286,23 @@ export class Keeping implements Kept {
 
   async #linkOrStart(): Promise<Link | null> {
     const existing = await this.#existing();
-    if (existing !== null || this.#hasWarned) return existing;
-    this.#options.start();
-    for (const end = performance.now() + START_MS; performance.now() < end; ) {
+    if (existing !== null || this.#isPaused) return existing;
+    let end = performance.now() + START_MS;
+    const hurry = (): void => {
+      // It could not run, or there is another one, which listens soon.
+      end = Math.min(end, performance.now() + ANOTHER_MS);
+    };
+    void this.#options.start().then(hurry, hurry);
+    while (performance.now() < end) {
       const link = await this.#existing();
-      if (link !== null || this.#hasWarned) return link;
+      if (link !== null || this.#isPaused) return link;
       await setTimeout(START_POLL_MS);
     }
     throw new Error("it could not be started");
   }
 
   #existing(): Promise<Link | null> {
-    if (this.#link !== null) return Promise.resolve(this.#link);
+    if (this.#link !== null || this.#isPaused) return Promise.resolve(this.#link);
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = null;
     });
@@ -325,20 +339,10 @@ export class Keeping implements Kept {
   }
 
   #warn(error: unknown): void {
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
+    this.#pausedUntil = performance.now() + PAUSE_MS;
     this.#options.log.warn(
       { error: String(error) },
       "no keeper can be used: answers that were promised end with this process",
     );
   }
-}
-
-function loadStateFrom({
-  error,
-  ...state
-}: NonNullable<import("zod").output<typeof loadReplySchema>>): LoadState {
-  const { status, ...facts } = state;
-  if (error !== null) return { ...facts, status: "failed", error: errorFrom(error) };
-  return { ...facts, status: status === "failed" ? "loading" : status, error: null };
 }

@@ -12,11 +12,8 @@ const text = z.string().max(1000);
 const id = text.min(1);
 const key = text.nullable();
 
-/** The settings of a server as its flags and variables, with which the keeper makes the same client. */
-export const settingsSchema = z.object({
-  flags: z.array(z.string()).max(200),
-  environment: z.record(z.string(), z.string()),
-});
+/** The settings of a server as variables, with which the keeper makes the same client. */
+export const settingsSchema = z.record(z.string().max(100), z.string());
 export type SettingsSource = z.output<typeof settingsSchema>;
 
 const requestSchema: z.ZodType<CompletionRequest> = z.object(completionFields).partial();
@@ -90,18 +87,6 @@ export const foundSchema = z.object({
 });
 export type Found = z.output<typeof foundSchema>;
 export type FoundCompletion = Found["completions"][number];
-
-export const loadReplySchema = z
-  .object({
-    status: z.enum(["loading", "downloading", "loaded", "already_loaded", "failed"]),
-    model: z.string(),
-    percent: z.number().nullable(),
-    elapsedMs: z.number(),
-    news: z.string().nullable(),
-    warnings: z.array(z.string()),
-    error: stateSchema.shape.error,
-  })
-  .nullable();
 
 export const keptSchema = z.object({ isKept: z.boolean() });
 export const statusSchema = z.object({ holds: z.int() });

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { COMPLETION_STATUSES, type FinishReason } from "../foundry/index.js";
-import type { CompletionState } from "../jobs/index.js";
+import type { CompletionState, LoadState } from "../jobs/index.js";
 import { ERROR_CODES, type ErrorCode, FoundryError } from "../lib/index.js";
 
 const FINISH_REASONS = [
@@ -85,7 +85,7 @@ export function fromWire({ error, ...rest }: WireState): CompletionState {
   return { ...rest, error: error === null ? null : errorFrom(error) };
 }
 
-export function errorFrom(given: z.output<typeof errorSchema>): FoundryError {
+function errorFrom(given: z.output<typeof errorSchema>): FoundryError {
   const { code, message, action, retryable, status, retryAfterMs, requestId } = given;
   const error = new FoundryError(code, message, {
     action,
@@ -161,4 +161,26 @@ export function continued(
     state: { ...state, warnings: [...state.warnings, REGENERATED] },
     isRegenerated: true,
   };
+}
+
+/** A {@link LoadState} as JSON; `null`: the keeper does not run the load. */
+export const loadReplySchema = z
+  .object({
+    status: z.enum(["loading", "downloading", "loaded", "already_loaded", "failed"]),
+    model: z.string(),
+    percent: z.number().nullable(),
+    elapsedMs: z.number(),
+    news: z.string().nullable(),
+    warnings: z.array(z.string()),
+    error: errorSchema.nullable(),
+  })
+  .nullable();
+
+export function loadStateFrom({
+  error,
+  status,
+  ...facts
+}: NonNullable<z.output<typeof loadReplySchema>>): LoadState {
+  if (error !== null) return { ...facts, status: "failed", error: errorFrom(error) };
+  return { ...facts, status: status === "failed" ? "loading" : status, error: null };
 }

@@ -31,7 +31,7 @@ export function stateOf(given: Partial<CompletionState> = {}): CompletionState {
   };
 }
 
-export const SETTINGS = { flags: [], environment: {} };
+export const SETTINGS = {};
 
 export type Keep = Extract<RequestMessage, { do: "keep" }>;
 

@@ -86,7 +86,7 @@ describe("what the keeper holds", () => {
     expect(found()).toBe(0);
     held.takeOver(process);
     expect(found()).toBe(1);
-    const settings = { flags: ["--model", "other"], environment: {} };
+    const settings = { FOUNDRY_MODEL: "other" };
     expect(held.find({ ids: [], batch: null, same: { ...same, settings } }).completions).toEqual(
       [],
     );
