@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { keeperHolds } from "../../src/keeper/index.js";
 import { isProcessAlive, keeperAddress, ownUid } from "../../src/platform/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
-import type { Settings } from "./executable.js";
+import { run, type Settings } from "./executable.js";
 import { WireHost } from "./wire-host.js";
 
 const MODEL = "teller-generic-cpu:1";
@@ -222,6 +222,79 @@ describe("what was not promised", () => {
       completion_ids: [begun.result["completion_id"]],
     });
     expect(text).toContain("COMPLETION_NOT_FOUND");
+  });
+});
+
+describe("the keeper", () => {
+  it("is seen in health_check and doctor", async () => {
+    const user = await userWith();
+    await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    const { text, result } = await callAlone(user, "health_check", {});
+    expect(result).toMatchObject({ kept: 1 });
+    expect(text).toContain("Keeper: runs, and holds 1");
+    const { stdout } = await run(["doctor", "--json", "--no-completion"], user.settings);
+    expect(JSON.parse(stdout)).toMatchObject({ keeper: { holds: 1 } });
+  });
+
+  it("ends when the time of FOUNDRY_KEEP after the end of the answer is over", async () => {
+    const user = await userWith();
+    const settings = { ...user.settings, FOUNDRY_KEEP: "1" };
+    await callAlone({ ...user, settings }, "complete", { prompt: "Hello", reply_within: 1 });
+    await untilGone(user);
+  });
+
+  it("is one for two servers that promise at once", async () => {
+    const user = await userWith();
+    const prompts = ["One", "Two"];
+    const begun = await Promise.all(
+      prompts.map((prompt) => callAlone(user, "complete", { prompt, reply_within: 1 }, "kill -9")),
+    );
+    expect(await keeperHolds(user.address)).toBe(2);
+    expect(await user.keeperPids()).toHaveLength(1);
+    for (const { result } of begun) {
+      const state = await readToTheEnd(user, result["completion_id"]);
+      expect(state).toMatchObject({ status: "completed", text: WHOLE });
+    }
+  });
+
+  it("holds a completion whose server lives on only until that has delivered it", async () => {
+    const user = await userWith();
+    const host = await WireHost.start(user.settings);
+    const { result } = await host.answerTo(
+      host.call("complete", { prompt: "Hello", reply_within: 1 }),
+    );
+    const { completion_id: id } = Object(result?.["structuredContent"]);
+    expect(await keeperHolds(user.address)).toBe(1);
+    await host.answerTo(host.call("get_completion", { completion_ids: [id], reply_within: 60 }));
+    await untilGone(user);
+    expect(user.chats()).toHaveLength(1);
+  });
+
+  it("serves the resource of a completion in a later process", async () => {
+    const user = await userWith();
+    const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    const host = await WireHost.start(user.settings);
+    const uri = `foundry://completions/${String(begun.result["completion_id"])}`;
+    const text = async (): Promise<unknown> => {
+      const { result } = await host.request("resources/read", { uri });
+      return Object(result?.["contents"])[0]?.text;
+    };
+    await expect.poll(text).toBe(WHOLE);
+  });
+
+  it("is not needed: a server that cannot start one answers as without it", async () => {
+    const user = await userWith();
+    await writeFile(join(String(user.settings["HOME"]), ".foundry-local-mcp"), "a file");
+    const host = await WireHost.start(user.settings);
+    const { result } = await host.answerTo(
+      host.call("complete", { prompt: "Hello", reply_within: 1 }),
+    );
+    const { completion_id: id } = Object(result?.["structuredContent"]);
+    const answer = await host.answerTo(
+      host.call("get_completion", { completion_ids: [id], reply_within: 60 }),
+    );
+    expect(JSON.stringify(answer.result)).toContain(WHOLE);
+    expect(host.stderr).toContain("no keeper can be used");
   });
 });
 
