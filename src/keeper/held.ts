@@ -160,11 +160,15 @@ export class HeldCompletions {
     }
   }
 
-  /** Drops what has been kept for long enough. */
+  /** Drops what has been kept for long enough, and the oldest of what has ended where it is too much. */
   prune(): void {
     const now = this.#options.now();
-    for (const [id, { endedAt, keptMs }] of this.#entries) {
-      if (endedAt !== null && now - endedAt > keptMs) this.#entries.delete(id);
+    let characters = this.#characters();
+    for (const [id, { endedAt, keptMs, state }] of this.#entries) {
+      if (endedAt === null) continue;
+      if (now - endedAt <= keptMs && characters <= MOST_HELD_CHARACTERS) continue;
+      this.#entries.delete(id);
+      characters -= sizeOf(state, null);
     }
     for (const [id, { items }] of this.#batches) {
       if (!items.some((item) => this.#entries.has(item.id))) this.#batches.delete(id);

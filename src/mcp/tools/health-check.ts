@@ -28,7 +28,7 @@ export const healthCheck = defineTool({
     latency_ms: z.number().nullable(),
     circuit: z.object({ state: z.string(), next_probe_in_ms: z.number().nullable() }).nullable(),
     queue: z.object({ running: z.int(), waiting: z.int() }),
-    kept: z.int().optional().describe("Completions and loads of processes that have ended or may"),
+    kept: z.int().optional().describe("Completions and loads in the keeper"),
     totals: z.object({
       completed: z.int(),
       interrupted: z.int(),
