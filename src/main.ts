@@ -14,6 +14,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
   ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
+  ["keep", async () => explained((await import("./commands/keep.js")).keep)],
   ["simulate", async () => explained((await import("./commands/simulate.js")).simulate)],
   ["--help", async () => (await import("./commands/help.js")).help],
   ["-h", async () => (await import("./commands/help.js")).help],
@@ -45,7 +46,8 @@ async function run(args: readonly string[]): Promise<number> {
   const name = asksForHelp ? "--help" : named;
   const load = COMMANDS.get(name);
   if (load === undefined) {
-    const known = [...COMMANDS.keys()].filter((key) => !/^-\w$/.test(key)).join(", ");
+    const isShown = (key: string): boolean => key !== "keep" && !/^-\w$/.test(key);
+    const known = [...COMMANDS.keys()].filter(isShown).join(", ");
     process.stderr.write(`There is no command "${name}". There are: ${known}.\n`);
     return MISUSED;
   }

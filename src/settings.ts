@@ -75,6 +75,9 @@ const headersSchema = z.string().transform((text, context) => {
 const ON_CANCEL = ["auto", "stop", "detach"] as const;
 export type OnCancel = (typeof ON_CANCEL)[number];
 
+/** What outlives the process of a server. */
+const KEEP = ["auto", "never"] as const;
+
 /** Where a service is looked for. */
 const DISCOVERY = ["auto", "declared"] as const;
 
@@ -146,6 +149,13 @@ export const SETTINGS = {
       .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
     "auto",
     "what happens to the work of a cancelled call: stop ends it, detach continues it, auto decides by the reason: a timeout continues it, a stop of the user ends it, no clear reason ends it after 30 seconds unless it is requested again",
+  ),
+  FOUNDRY_KEEP: setting(
+    z.union([z.string().toLowerCase().pipe(z.enum(KEEP)), seconds(SECONDS.keep)], {
+      error: `${KEEP.join(", ")} or a number of seconds from 1 to 86400`,
+    }),
+    "auto",
+    "whether an unfinished completion, batch or load goes on when the process of this server ends: auto hands what a tool has promised to a process of this user, which keeps an answer in memory until it is fetched, for ten minutes at most; a number is that limit in seconds; never ends it with the server",
   ),
   FOUNDRY_CONCURRENCY: setting(
     z.union(
@@ -221,17 +231,14 @@ export function readSettings(
   flags: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Settings {
-  const given = parseFlags(flags);
   const settings: Record<string, unknown> = {};
   const mistakes: Mistake[] = [];
-  for (const name of SETTING_NAMES) {
-    const flag = given[flagOf(name)];
-    const raw = writtenValue(flag, environment[name]);
+  for (const { name, raw, isFlag } of rawSettings(flags, environment)) {
     if (raw === "") continue;
     const parsed = SETTINGS[name].schema.safeParse(raw);
     if (!parsed.success) {
       const shown = isSecret(name, raw) ? "(hidden)" : JSON.stringify(raw);
-      const source = typeof flag === "string" ? `--${flagOf(name)}` : name;
+      const source = isFlag ? `--${flagOf(name)}` : name;
       const allowed = parsed.error.issues[0]?.message ?? "something else";
       mistakes.push({ name, source, shown, allowed });
     } else {
@@ -280,14 +287,23 @@ export function settingsInForce(
   flags: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): SettingInForce[] {
+  return rawSettings(flags, environment).map(({ name, raw, isFlag }) => {
+    if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
+    const value = isSecret(name, raw) ? "(hidden)" : raw;
+    return { name, value, source: isFlag ? "flag" : "environment" };
+  });
+}
+
+/** Every setting as it was written, empty where it was not: a flag outranks its variable. */
+export function rawSettings(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly name: SettingName; readonly raw: string; readonly isFlag: boolean }[] {
   const given = parseFlags(flags);
   return SETTING_NAMES.map((name) => {
     const flag = given[flagOf(name)];
     const isFlag = typeof flag === "string";
-    const raw = writtenValue(flag, environment[name]);
-    if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
-    const value = isSecret(name, raw) ? "(hidden)" : raw;
-    return { name, value, source: isFlag ? "flag" : "environment" };
+    return { name, raw: writtenValue(flag, environment[name]), isFlag };
   });
 }
 
@@ -320,18 +336,12 @@ export function parsedFlags<T>(parse: () => { readonly values: T }, action: stri
   }
 }
 
-const SECRETS: ReadonlySet<string> = new Set<SettingName>([
+/** Settings that only a service or a client of this server may see. */
+export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
   "FOUNDRY_API_KEY",
   "FOUNDRY_HEADERS",
   "FOUNDRY_HTTP_KEY",
 ]);
-
-/** Variables as other programs may have them, which we start: without what is meant for a service. */
-export function withoutSecrets(
-  environment: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)));
-}
 
 /** Of an address, what is not allowed in it: passwords and keys stand there. */
 const isSecret = (name: SettingName, raw: string): boolean =>

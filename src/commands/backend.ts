@@ -4,16 +4,18 @@ import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index
 import { misspelledSettings } from "../misspelled-settings.js";
 import type { Settings } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
+import { keepingOf } from "./keeping.js";
 
 /** The client and the log of a server, by its settings. */
-export function createBackend(settings: Settings): Backend {
+export function createBackend(settings: Settings, flags: readonly string[]): Backend {
   const secrets = secretsOf(settings);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info", secrets);
   for (const { variable, meant } of misspelledSettings(process.env)) {
     log.warn({ variable, meant }, "a variable that is not a setting, perhaps misspelled");
   }
   const client = new FoundryClient(clientOptions(settings, log));
-  return { client, log, secrets, policy: policyOf(settings) };
+  const kept = keepingOf(settings, flags, { client, log });
+  return { client, log, secrets, policy: policyOf(settings), kept };
 }
 
 function policyOf(settings: Settings): CallPolicy {

@@ -1,5 +1,5 @@
 import { FoundryError, isLoopback, Lazy } from "../lib/index.js";
-import { serveOverHttp } from "../mcp/index.js";
+import { closeBackend, serveOverHttp } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { createBackend } from "./backend.js";
@@ -23,7 +23,7 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
       action: "Set FOUNDRY_HTTP_KEY to a key that clients must send, or leave the address out.",
     });
   }
-  const backend = createBackend(settings);
+  const backend = createBackend(settings, rest);
   const ending = new AbortController();
   onTermination((signal) => {
     backend.log.info({ signal }, "asked to end");
@@ -38,7 +38,7 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
   });
   process.stderr.write(`foundry-local-mcp serves MCP at ${url}\n`);
   await ended;
-  await backend.client.close();
+  await closeBackend(backend);
   return 0;
 }
 

@@ -1,5 +1,5 @@
 import { Lazy } from "../lib/index.js";
-import { type Backend, serveOverStdio } from "../mcp/index.js";
+import { type Backend, closeBackend, serveOverStdio } from "../mcp/index.js";
 import { endProcess, onTermination, unblock } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { explain } from "./explain.js";
@@ -14,7 +14,9 @@ export const serve = (flags: readonly string[]): Promise<number> =>
 
 async function untilTheEnd(flags: readonly string[]): Promise<number> {
   const settings = readSettings(flags, process.env);
-  const backend = new Lazy(async () => (await import("./backend.js")).createBackend(settings));
+  const backend = new Lazy(async () =>
+    (await import("./backend.js")).createBackend(settings, flags),
+  );
   surviveDefects(backend);
   unblock(process.stdout);
   const ending = new AbortController();
@@ -29,7 +31,7 @@ async function untilTheEnd(flags: readonly string[]): Promise<number> {
     signal: ending.signal,
   });
   if (!ending.signal.aborted) backend.made?.log.info({}, "the host is gone");
-  await (await backend.ifBegun())?.client.close();
+  await closeBackend(await backend.ifBegun());
   return 0;
 }
 

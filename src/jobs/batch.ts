@@ -1,6 +1,7 @@
 import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
 import { type FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
+import type { AdoptOptions } from "./completion-options.js";
 import type { CompletionState, RunEvent } from "./completion-store.js";
 import { refusedCompletion } from "./completion-stream.js";
 import type { Completions } from "./completions.js";
@@ -15,11 +16,31 @@ export interface BatchResult {
 /** A request, or why what was given is none: then only this item fails. */
 export type BatchEntry = CompletionRequest | FoundryError;
 
+/** An item of a batch that another process began. */
+export interface AdoptedItem {
+  readonly id: string;
+  readonly status: CompletionStatus;
+  /** `null`: its result has been taken. */
+  readonly completion: Pick<AdoptOptions, "open" | "createdAt" | "hasEnded"> | null;
+}
+
+/** The items of a batch that another process began. */
+export interface AdoptedItems {
+  readonly adopted: readonly AdoptedItem[];
+}
+
+/** An item as another process needs it to go on. */
+export interface BatchRecordItem {
+  readonly id: string;
+  readonly status: CompletionStatus;
+  readonly isTaken: boolean;
+}
+
 export interface BatchParts {
   readonly id: string;
   /** Equal for identical batches. */
   readonly key: string;
-  readonly entries: readonly BatchEntry[];
+  readonly entries: readonly BatchEntry[] | AdoptedItems;
   readonly completions: Completions;
   readonly pace: BatchPace;
   /** Takes each result as it comes. Default: they are kept until {@link Batch.take}. */
@@ -52,7 +73,8 @@ export class Batch {
     this.#items = new BatchItems(pace);
     this.#onResult = onResult;
     this.#touchedAt = pace.now();
-    for (const entry of entries) this.#enlist(entry);
+    if ("adopted" in entries) for (const item of entries.adopted) this.#adopt(item);
+    else for (const entry of entries) this.#enlist(entry);
   }
 
   /** Whether the host's call ended while the batch went on. The next identical call continues a detached batch. */
@@ -123,6 +145,15 @@ export class Batch {
       counts[state.is === "ended" ? state.status : this.#completions.get(id).status] += 1;
     }
     return counts;
+  }
+
+  /** All items, as another process needs them to go on. */
+  get record(): BatchRecordItem[] {
+    return this.#items.all.map(({ id, state }) =>
+      state.is === "ended"
+        ? { id, status: state.status, isTaken: state.isTaken }
+        : { id, status: this.#completions.get(id).status, isTaken: false },
+    );
   }
 
   /** Results that have not been taken yet, in the order of the input. */
@@ -200,6 +231,16 @@ export class Batch {
     const gate = this.#items.gateOf(item);
     const onEvent = (event: RunEvent): void => this.#onEvent(item, event);
     this.#completions.enlist(entry, { id, batchId: this.id, gate, onEvent });
+  }
+
+  #adopt({ id, status, completion }: AdoptedItem): void {
+    const item = this.#items.add(id);
+    if (completion === null) {
+      item.state = { is: "ended", status, endedAt: null, length: 0, isTaken: true };
+      return;
+    }
+    const onEvent = (event: RunEvent): void => this.#onEvent(item, event);
+    void this.#completions.adopt({ ...completion, id, batchId: this.id, key: null, onEvent });
   }
 
   #onEvent(item: BatchItem, { type }: RunEvent): void {

@@ -1,6 +1,12 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { closedError, FoundryError, onAbort, throwIfAborted } from "../lib/index.js";
-import { Batch, type BatchEntry, type BatchResult } from "./batch.js";
+import {
+  type AdoptedItem,
+  Batch,
+  type BatchEntry,
+  type BatchParts,
+  type BatchResult,
+} from "./batch.js";
 import type { BatchPace } from "./batch-items.js";
 import { STORE_LIMITS } from "./completion-store.js";
 import type { Completions } from "./completions.js";
@@ -55,22 +61,13 @@ export class Batches {
     this.#prune();
     const id = options.id ?? this.#newId();
     this.#assertFree(id);
-    const { concurrency, key = "", onResult } = options;
-    const batch = new Batch({
-      id,
-      key,
-      entries,
-      completions: this.#completions,
-      pace: {
-        ...this.#options,
-        now: this.#now,
-        window: () => concurrency ?? 2 * this.#completions.slots,
-      },
-      onResult,
-    });
-    this.#batches.set(id, batch);
-    this.#completions.ids.claim(id, "batch");
-    return batch;
+    return this.#make(id, entries, options);
+  }
+
+  /** A batch that another process began, and that goes on there. An identical call continues it. */
+  adopt(id: string, key: string, items: readonly AdoptedItem[]): void {
+    if (this.#isClosed) throw closedError();
+    this.#make(id, { adopted: items }, { key }).detach();
   }
 
   /** `null` if there is no batch with this id. */
@@ -104,6 +101,25 @@ export class Batches {
   close(): void {
     this.#isClosed = true;
     for (const batch of this.#batches.values()) batch.stop();
+  }
+
+  #make(id: string, entries: BatchParts["entries"], options: BatchOptions): Batch {
+    const { concurrency, key = "", onResult } = options;
+    const batch = new Batch({
+      id,
+      key,
+      entries,
+      completions: this.#completions,
+      pace: {
+        ...this.#options,
+        now: this.#now,
+        window: () => concurrency ?? 2 * this.#completions.slots,
+      },
+      onResult,
+    });
+    this.#batches.set(id, batch);
+    this.#completions.ids.claim(id, "batch");
+    return batch;
   }
 
   #newId(): string {

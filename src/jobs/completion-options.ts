@@ -1,14 +1,16 @@
 import * as z from "zod";
 import {
+  type CompletionRequest,
   listener,
   optionsOf,
   type ServiceClient,
+  type StatusUpdate,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
 import type { Logger } from "../log.js";
-import type { CompletionState, RunEvent, StoreLimits } from "./completion-store.js";
-import type { Gate } from "./completion-stream.js";
+import type { CompletionState, RunEvent, RunParts, StoreLimits } from "./completion-store.js";
+import type { Gate, OpenedCompletion } from "./completion-stream.js";
 
 /**
  * What completions run on.
@@ -51,6 +53,32 @@ export interface EnlistOptions {
   /** Where the completion waits for its turn in the batch. */
   readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
+}
+
+/**
+ * A completion of another process.
+ * @internal
+ */
+export interface AdoptOptions
+  extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent"> {
+  readonly hasEnded: boolean;
+  readonly open: (parts: RemoteParts) => OpenedCompletion;
+}
+
+/** @internal */
+export interface RemoteParts {
+  /** Aborted when the completion shall stop. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
+  readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
+}
+
+/** @internal */
+export interface CompletionRecord {
+  readonly key: string | null;
+  /** `null` after its end, and where another process runs it. */
+  readonly request: CompletionRequest | null;
+  readonly state: CompletionState;
 }
 
 export interface WaitOptions {

@@ -1,6 +1,7 @@
 import type {
   Completion,
   CompletionEvent,
+  CompletionRequest,
   CompletionStatus,
   StatusUpdate,
 } from "../foundry/index.js";
@@ -162,6 +163,10 @@ export interface RunParts {
   readonly session?: string | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
+  /** What it completes, until its end; `null` where only another process knows it. */
+  readonly request: CompletionRequest | null;
+  /** Default: now. */
+  readonly createdAt?: number | undefined;
   /** Called with every event; not counted as a watcher. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Starts the completion. The signal ends it. */
@@ -171,8 +176,12 @@ export interface RunParts {
 }
 
 type RunPhase =
-  | { readonly is: "running"; readonly stream: OpenedCompletion }
-  /** Without the stream: it holds the prompt, which may be much larger than the answer. */
+  | {
+      readonly is: "running";
+      readonly stream: OpenedCompletion;
+      readonly request: CompletionRequest | null;
+    }
+  /** Without stream and request: the prompt may be much larger than the answer. */
   | {
       readonly is: "ended";
       readonly at: number;
@@ -189,7 +198,7 @@ export class CompletionRun {
   readonly batchId: string | null;
   readonly key: string | null;
   readonly isRepeatable: boolean;
-  readonly createdAt = Date.now();
+  readonly createdAt: number;
   readonly #session: string | undefined;
   readonly #now: () => number;
   readonly #startedAt: number;
@@ -210,23 +219,28 @@ export class CompletionRun {
   /** How often a call has read, joined or left it. */
   asked = 0;
 
-  constructor({ id, batchId, key, isRepeatable, onEvent, open, log, ...repeat }: RunParts) {
+  constructor({ id, batchId, key, isRepeatable, request, onEvent, open, log, ...own }: RunParts) {
+    this.createdAt = own.createdAt ?? Date.now();
     this.#listeners = new Listeners(log);
     if (onEvent !== undefined) this.#listeners.add(onEvent);
     this.id = id;
     this.batchId = batchId;
     this.key = key;
     this.isRepeatable = isRepeatable;
-    this.#session = repeat.session;
-    this.#now = repeat.now ?? (() => performance.now());
+    this.#session = own.session;
+    this.#now = own.now ?? (() => performance.now());
     this.#startedAt = this.#now();
     const stream = open(this, this.#stopping.signal);
-    this.#phase = { is: "running", stream };
+    this.#phase = { is: "running", stream, request };
     this.ended = this.#consume(stream);
   }
 
   get hasEnded(): boolean {
     return this.#phase.is === "ended";
+  }
+
+  get request(): CompletionRequest | null {
+    return this.#phase.is === "running" ? this.#phase.request : null;
   }
 
   /** Whether an identical request may share it. */

@@ -9,13 +9,14 @@ import {
   closedError,
   FoundryError,
   parseArguments,
-  throwIfAborted,
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
 import {
+  type AdoptOptions,
   type Cancelled,
   type CompletionChange,
+  type CompletionRecord,
   type CompletionService,
   type CompletionsOptions,
   type EnlistOptions,
@@ -30,7 +31,6 @@ import {
   CompletionRun,
   type CompletionState,
   CompletionStore,
-  type RunEvent,
   type RunParts,
   STORE_LIMITS,
   stoppedError,
@@ -45,6 +45,7 @@ import {
 import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
+import { untilEnded } from "./run-wait.js";
 
 /** What {@link CompletionStream} takes from a run that is kept, or from a reader of its own. */
 interface OpenOptions extends StreamOptions {
@@ -53,9 +54,8 @@ interface OpenOptions extends StreamOptions {
   readonly gate?: Gate | undefined;
 }
 
-interface NewRun extends Pick<RunParts, "id" | "batchId" | "key" | "isRepeatable" | "session"> {
+interface NewRun extends Omit<RunParts, "open" | "log"> {
   readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
-  readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
 const QUEUE_LIMIT = 64;
@@ -124,6 +124,7 @@ export class Completions {
       key,
       session,
       isRepeatable: key !== null && request.temperature === 0,
+      request,
       open: (parts) => this.#open(request, { ...parts, caller: options.caller ?? "" }),
     });
     return { state: this.get(id), joined: false };
@@ -144,6 +145,7 @@ export class Completions {
       batchId,
       key: null,
       isRepeatable: false,
+      request: entry instanceof FoundryError ? null : entry,
       onEvent,
       open: (parts) => {
         if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
@@ -154,6 +156,29 @@ export class Completions {
         }
       },
     });
+  }
+
+  /**
+   * A completion that another process runs, or ran. An identical request joins it. Resolves when its end
+   * is known here, if it has ended.
+   * @internal
+   */
+  async adopt({ open, hasEnded, ...parts }: AdoptOptions): Promise<void> {
+    if (this.#isClosed) throw closedError();
+    const run = this.#add({ ...parts, isRepeatable: false, request: null, open });
+    if (parts.batchId === null) run.detach();
+    if (hasEnded) await run.ended;
+  }
+
+  /**
+   * What another process needs to go on with a completion; `null` if it is not kept here.
+   * @internal
+   */
+  recordOf(id: string): CompletionRecord | null {
+    const run = this.#store.get(id);
+    if (run === null) return null;
+    const { key, request } = run;
+    return { key, request, state: run.state() };
   }
 
   /**
@@ -199,30 +224,8 @@ export class Completions {
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
     checkOptions(waitOptions, options);
-    const { withinMs, signal, onEvent } = options;
-    throwIfAborted(signal);
-    if (run.hasEnded || withinMs === 0) return run.read();
-    let fail = (_defect: unknown): void => {};
-    const failed = new Promise<never>((_resolve, reject) => {
-      fail = reject;
-    });
-    const unwatch = run.watch((event) => {
-      try {
-        onEvent?.(event);
-      } catch (defect) {
-        // A bug of the waiting caller must not end the completion.
-        fail(defect);
-      }
-    });
-    try {
-      await waitFor(Promise.race([run.ended, failed]), { withinMs, signal });
-      return run.read();
-    } catch (thrown) {
-      throwIfAborted(signal);
-      throw thrown;
-    } finally {
-      unwatch();
-    }
+    await untilEnded(run, options);
+    return run.read();
   }
 
   /**
@@ -307,7 +310,7 @@ export class Completions {
     return stops === null ? null : !stops;
   }
 
-  #add({ open, onEvent, ...own }: NewRun): void {
+  #add({ open, onEvent, ...own }: NewRun): CompletionRun {
     const { id } = own;
     const run = new CompletionRun({
       ...own,
@@ -327,6 +330,7 @@ export class Completions {
     });
     this.#store.add(run, own.batchId !== null);
     this.#listeners.notify(id, "started");
+    return run;
   }
 
   #open(request: CompletionRequest, { gate, caller = "", onPlace, ...call }: OpenOptions) {

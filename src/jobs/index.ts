@@ -1,4 +1,11 @@
-export { Batch, type BatchEntry, type BatchResult, lengthOf } from "./batch.js";
+export {
+  type AdoptedItem,
+  Batch,
+  type BatchEntry,
+  type BatchRecordItem,
+  type BatchResult,
+  lengthOf,
+} from "./batch.js";
 export {
   BATCH_ID,
   BATCH_LIMIT,
@@ -10,13 +17,16 @@ export { FoundryClient, type FoundryClientOptions, type TypedRequest } from "./c
 export type {
   Cancelled,
   CompletionChange,
+  CompletionRecord,
+  RemoteParts,
   Started,
   StartOptions,
   WaitOptions,
 } from "./completion-options.js";
 export { type CompletionState, hasEnded, type RunEvent } from "./completion-store.js";
-export type { CompletionStream } from "./completion-stream.js";
+export type { CompletionStream, OpenedCompletion } from "./completion-stream.js";
 export { Completions } from "./completions.js";
+export { requestKey } from "./ids.js";
 export {
   type LoadFacts,
   LoadRun,

@@ -15,6 +15,7 @@ export {
   abortedError,
   cancelledError,
   closedError,
+  ERROR_CODES,
   type ErrorCode,
   endedError,
   FoundryError,

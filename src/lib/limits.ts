@@ -139,6 +139,17 @@ export const SEARCHED_OF_MESSAGE = 4000;
 /** The longest `Retry-After` that is believed: a year. */
 export const LONGEST_RETRY_AFTER_MS = 365 * 24 * 3600 * 1000;
 
+// Between the processes of this user: the keeper.
+
+/** Completions that the keeper holds; two batches of the largest size and what hosts have beside them. */
+export const MOST_HELD = 1200;
+/** Code units of all requests and texts that the keeper holds. */
+export const MOST_HELD_CHARACTERS = 32 * 1024 * 1024;
+/** Processes that are connected to the keeper at once. */
+export const MOST_KEEPER_CONNECTIONS = 100;
+/** Bytes that a connected process has not read; above it, its connection ends. */
+export const MOST_UNREAD_BYTES = 64 * 1024 * 1024;
+
 // From programs that we start.
 
 /** A status, a complaint or a page of help is shorter; what a program writes later is another's log. */

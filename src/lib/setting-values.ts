@@ -10,6 +10,7 @@ export interface Bounds {
 
 /** Times, in seconds: settings are in seconds, options in milliseconds. */
 export const SECONDS = {
+  keep: { min: 1, max: 86_400 },
   timeout: { min: 0.1, max: 3600 },
   stallTimeout: { min: 0.1, max: 86_400 },
   loadTimeout: { min: 0.1, max: 86_400 },

@@ -7,13 +7,16 @@ import { Tasks } from "./tasks/index.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS } from "./tools/index.js";
 
-interface HandlerOptions extends Omit<ResourceOptions, "clock">, Omit<CallOptions, "clock"> {}
+interface HandlerOptions
+  extends Omit<ResourceOptions, "clock" | "kept">,
+    Omit<CallOptions, "clock"> {}
 
 /** All that a server does besides introducing itself and listing its tools. */
 export function createHandlers(backend: Backend, options: HandlerOptions): Handlers {
   const clock = guardedClock(backend.log);
   const { tasks = new Tasks() } = options;
-  const resources = resourceHandlers(backend.client.completions, { ...options, clock });
+  const { kept } = backend;
+  const resources = resourceHandlers(backend.client.completions, { ...options, kept, clock });
   return {
     methods: {
       ...resources.methods,

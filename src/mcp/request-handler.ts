@@ -1,5 +1,6 @@
 import type { ServerContext } from "@modelcontextprotocol/server";
 import type { FoundryClient } from "../jobs/index.js";
+import type { Kept } from "../keeper/index.js";
 import type { SecretMask } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { CallPolicy } from "./call-policy.js";
@@ -44,4 +45,12 @@ export interface Backend {
   readonly policy: CallPolicy;
   /** Hidden in what a service says of itself and its models. */
   readonly secrets: SecretMask;
+  /** What outlives this process. Default: nothing. */
+  readonly kept?: Kept | undefined;
+}
+
+/** Leaves what was promised to the keeper, and ends the rest. */
+export async function closeBackend(backend: Backend | null): Promise<void> {
+  await backend?.kept?.close();
+  await backend?.client.close();
 }

@@ -16,7 +16,7 @@ import { INSTRUCTIONS } from "./instructions.js";
 import { TOOL_LISTINGS } from "./listings.js";
 import { assertFirstPage } from "./paging.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
-import { type Backend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
+import { type Backend, closeBackend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
 import type { Tasks } from "./tasks/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
@@ -183,7 +183,7 @@ export async function serveOverStdio({
     };
   });
   const stop = async (): Promise<void> => {
-    await (await backend.ifBegun())?.client.close();
+    await closeBackend(await backend.ifBegun());
     await calls.answered(ANSWERS_MS);
     await connection.close();
   };

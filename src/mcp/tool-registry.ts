@@ -6,6 +6,7 @@ import {
   type Tool as ToolListing,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { NOTHING_KEPT } from "../keeper/index.js";
 import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
 import { clientNameIn, declaresTasks } from "./envelope.js";
@@ -157,7 +158,7 @@ type OwnContext = Pick<
 async function answerOf(
   tool: Tool,
   given: unknown,
-  { client, log, secrets, session, calls }: CallParts,
+  { client, log, secrets, session, calls, kept = NOTHING_KEPT }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
   const { signal, progress } = own;
@@ -166,6 +167,7 @@ async function answerOf(
     .call(given, {
       ...own,
       client,
+      kept,
       session,
       cancellation: () => calls.cancellationOf(signal),
       afterGrace: (callback) => calls.afterGrace(callback),

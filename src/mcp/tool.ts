@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { FoundryClient } from "../jobs/index.js";
+import type { Kept } from "../keeper/index.js";
 import { type FoundryError, formatWait, LONGEST_ERROR, truncate } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
 import { hostArguments } from "./host-arguments.js";
@@ -15,6 +16,8 @@ export interface ToolContext {
   /** Aborted when the caller cancels or is gone. */
   readonly signal: AbortSignal;
   readonly progress: ProgressReporter;
+  /** What outlives this process. */
+  readonly kept: Kept;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
   /** What the host wants of the work, once the signal is aborted. */

@@ -11,9 +11,13 @@ if (!existsSync(MAIN)) throw new Error("dist/main.js is not built: run `npm run 
 /** Settings of one process, as its environment. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** What a host passes on of its own environment, and nothing of the developer's settings. */
+/**
+ * What a host passes on of its own environment, and nothing of the developer's settings. No keeper is
+ * started, since it would outlive the test: `keeper.test.ts` has keepers of its own.
+ */
 export const environmentWith = (settings: Settings): Record<string, string> => ({
   ...getDefaultEnvironment(),
+  FOUNDRY_KEEP: "never",
   ...settings,
 });
 

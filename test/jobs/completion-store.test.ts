@@ -44,7 +44,14 @@ function completionOf(id: string, text: string, until = Promise.resolve()): Comp
       progress.end("completed");
     },
   });
-  return new CompletionRun({ id, batchId: null, key: null, isRepeatable: false, open });
+  return new CompletionRun({
+    id,
+    batchId: null,
+    key: null,
+    request: null,
+    isRepeatable: false,
+    open,
+  });
 }
 
 const idsOn = (shelf: CompletionStore) => shelf.all().map(({ id }) => id);

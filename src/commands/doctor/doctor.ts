@@ -1,11 +1,13 @@
 import type { ModelListResult } from "../../foundry/index.js";
 import { FoundryClient } from "../../jobs/index.js";
+import { keeperHolds } from "../../keeper/index.js";
 import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
 import { createLogger } from "../../log.js";
 import { misspelledSettings } from "../../misspelled-settings.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings, type Settings, settingsInForce } from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
+import { ownKeeperAddress } from "../keeping.js";
 import { terminalScreen } from "../terminal/index.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
@@ -69,12 +71,14 @@ export async function doctor(args: readonly string[]): Promise<number> {
       throw thrown;
     });
     if (diagnosis === null || signal.aborted) return interrupted();
+    const holds = await keeperHolds(ownKeeperAddress());
     const report = reportOf({
       version: VERSION,
       diagnosis,
       list,
       completion,
       failure,
+      keeper: holds === null ? null : { holds },
       settings: settingsInForce(flags, process.env),
       misspelled: misspelledSettings(process.env),
     });

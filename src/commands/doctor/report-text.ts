@@ -52,6 +52,7 @@ function showService(report: DoctorReport, screen: Screen): void {
     row("Process", processOf(report)),
     row("Memory", memoryOf(report)),
     row("Command line", commandLineOf(report)),
+    row("Keeper", report.keeper === null ? null : `runs, and holds ${report.keeper.holds}`),
   ];
   screen.table(known(rows));
 }

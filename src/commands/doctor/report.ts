@@ -72,6 +72,10 @@ export const doctorReportSchema = z.object({
     })
     .nullable(),
   completion: completionReportSchema.nullable().describe("null where none was asked for"),
+  keeper: z
+    .object({ holds: z.int().describe("Completions and loads") })
+    .nullable()
+    .describe("What goes on with the work of servers that have ended; null where none runs"),
   problems: z.array(problemSchema).describe("Each once, the failure of the completion included"),
   settings: z.array(
     z.object({ name: z.string(), value: z.string(), source: z.enum(SETTING_SOURCES) }),
@@ -87,12 +91,13 @@ export interface Findings {
   readonly completion: CompletionReport | null;
   /** What kept the list from being had. */
   readonly failure: FoundryError | null;
+  readonly keeper: DoctorReport["keeper"];
   readonly settings: readonly SettingInForce[];
   readonly misspelled: readonly MisspelledSetting[];
 }
 
 export function reportOf(findings: Findings): DoctorReport {
-  const { diagnosis, list, completion, failure, settings, version } = findings;
+  const { diagnosis, list, completion, failure, keeper, settings, version } = findings;
   const { health, attempts, commandLine, searchMs } = diagnosis;
   const answers = health.status !== "unavailable" && failure === null;
   const models = list === null ? null : modelsOf(list, health.loadedModels);
@@ -116,6 +121,7 @@ export function reportOf(findings: Findings): DoctorReport {
     memory: memoryOf(health),
     models,
     completion,
+    keeper,
     problems: problemsOf(findings, models),
     settings: [...settings],
   };

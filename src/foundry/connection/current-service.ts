@@ -7,8 +7,8 @@ import {
   SharedTasks,
   toFoundryError,
 } from "../../lib/index.js";
+import { withoutSecrets } from "../../passed-settings.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
-import { withoutSecrets } from "../../settings.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { Discovery, type FoundBy, guessWarning, type Search } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";

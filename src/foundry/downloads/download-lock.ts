@@ -3,12 +3,13 @@ import { setTimeout } from "node:timers/promises";
 import { cancelledError, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import {
+  type FileLock,
+  FileLocks,
   type Machine,
   makePrivateDirectory,
   ownDirectory,
   thisMachine,
 } from "../../platform/index.js";
-import { type FileLock, FileLocks } from "./file-lock.js";
 
 /** How often to check whether another process has released the lock, in milliseconds. */
 const POLL_MS = 500;

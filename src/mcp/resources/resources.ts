@@ -5,6 +5,7 @@ import {
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
+import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 import { assertFirstPage } from "../paging.js";
@@ -42,13 +43,15 @@ export interface ResourceOptions {
   readonly notifies: "subscribed" | "all" | "none";
   /** Notifies the host that a resource has changed. */
   readonly updated: (uri: string) => Promise<void>;
+  /** What other processes left. Default: nothing. */
+  readonly kept?: Kept | undefined;
   readonly clock?: Clock;
 }
 
 /** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
 export function resourceHandlers(
   completions: Completions,
-  { notifies, updated, clock = systemClock }: ResourceOptions,
+  { notifies, updated, kept = NOTHING_KEPT, clock = systemClock }: ResourceOptions,
 ) {
   const updates = new ResourceUpdates(updated, clock);
   const unfollow = follow(completions, updates, notifies);
@@ -62,15 +65,21 @@ export function resourceHandlers(
         assertFirstPage(params);
         return { resourceTemplates: TEMPLATES };
       },
-      "resources/read": (params) => {
+      "resources/read": async (params) => {
         const { uri } = checked(uriParams, params);
         const skill = skillContents(uri);
         if (skill !== null) return { contents: skill };
+        await kept.find(idsIn(uri));
         const { state, part } = meant(completions, uri);
+        if (part === "text" && hasEnded(state)) {
+          await kept.answered({ promised: [], delivered: [state.id] });
+        }
         return { contents: contentsOf(state, part) };
       },
-      "resources/subscribe": (params) => {
-        const { state, uri } = meant(completions, checked(uriParams, params).uri);
+      "resources/subscribe": async (params) => {
+        const given = checked(uriParams, params).uri;
+        await kept.find(idsIn(given));
+        const { state, uri } = meant(completions, given);
         if (hasEnded(state)) {
           updates.notifyOnce(uri);
         } else if (!updates.subscribe(state.id, uri)) {
@@ -136,6 +145,11 @@ function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
     if (!(thrown instanceof FoundryError)) throw thrown;
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
   }
+}
+
+function idsIn(uri: string): string[] {
+  const named = partOf(uri);
+  return named === null ? [] : [named.id];
 }
 
 /** Which completion a URI means, and which part of it. */

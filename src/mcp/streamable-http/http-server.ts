@@ -19,7 +19,7 @@ import {
   withoutDepths,
 } from "../../lib/index.js";
 import { HostLimits } from "../hosts/index.js";
-import type { Backend } from "../request-handler.js";
+import { type Backend, closeBackend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf } from "../server.js";
 import { Tasks } from "../tasks/index.js";
@@ -112,7 +112,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const ended = new Promise<void>((resolve) => server.once("close", resolve));
   const stop = async (): Promise<void> => {
     server.close();
-    await (await backend.ifBegun())?.client.close();
+    await closeBackend(await backend.ifBegun());
     await calls.answered(ANSWERS_MS);
     (await follower.ifBegun())?.close();
     await Promise.all([sessions.close(), modern.close()]);

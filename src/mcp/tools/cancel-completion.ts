@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
-import { answerWith, completionResult, resultOf, wholeOf } from "./shared/index.js";
+import { answerWith, completionResult, deliveryOf, resultOf, wholeOf } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
@@ -14,10 +14,12 @@ export const cancelCompletion = defineTool({
   result: completionResult.extend({ device_busy: z.boolean().nullable() }),
   effect: "changes",
 
-  async handle({ completion_id: id }, { client }) {
+  async handle({ completion_id: id }, { client, kept }) {
+    await kept.find([id]);
     const hadEnded = hasEnded(client.completions.get(id));
     const { state, deviceBusy } = await client.completions.cancel(id);
     const excerpt = wholeOf(state);
+    await kept.answered(deliveryOf([{ state, excerpt }]));
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const label = hadEnded ? "Its text:" : "The text so far:";
     const text = excerpt.text === "" ? words : `${words} ${label}\n\n${excerpt.text}`;

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { BATCH_ID, BATCH_LIMIT, type Batch, type Batches, lengthOf } from "../../jobs/index.js";
+import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
+import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { Cancellation } from "../hosts/index.js";
@@ -78,20 +79,22 @@ export const completeBatch = defineTool({
   effect: "generates",
 
   async handle({ reply_within, cancel, ...given }, context) {
-    const { client, signal } = context;
+    const { client, signal, kept } = context;
+    if (given.batch_id !== undefined) await kept.findBatch(given.batch_id);
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
-      return answered(batch, besideId(given), { deviceBusy: await batch.cancel() });
+      const deviceBusy = await batch.cancel();
+      return handedOver(answered(batch, besideId(given), { deviceBusy }), batch, kept);
     }
     if ([given.prompts, given.requests, given.batch_id].every((value) => value === undefined)) {
       return NOTHING;
     }
-    const { batch, warnings } = await batchOf(given, client.batches);
+    const { batch, warnings } = await batchOf(given, context);
     context.identify?.(batch.id);
     await waitFor(batch, replyWithinMs(reply_within, context), context);
     // A result is returned once, and the caller of an aborted call would not receive it.
     throwIfAborted(signal);
-    return answered(batch, warnings);
+    return handedOver(answered(batch, warnings), batch, kept);
   },
 });
 
@@ -114,12 +117,13 @@ function problemOf(
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
-  batches: Batches,
+  { client: { batches }, kept }: ToolContext,
 ): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
   if (prompts === undefined && requests === undefined && id !== undefined) {
     return { batch: batches.find(id), warnings: besideId(settings) };
   }
   const { entries, key, warnings } = await batchInputOf({ prompts, requests, settings });
+  if (id === undefined) await kept.findSameBatch(key);
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
   if (known === null) return { batch: batches.start(entries, { id, key }), warnings };
   if (known.key === key) return { batch: known, warnings };
@@ -175,6 +179,19 @@ async function leave(
 /** Cancels the batch unless another call waits for it. */
 async function abandon(batch: Batch): Promise<void> {
   if (!batch.isWatched) await batch.cancel();
+}
+
+/** The same answer, after what it promises has been handed to the keeper. */
+async function handedOver(
+  answer: ToolAnswer<z.output<typeof result>>,
+  batch: Batch,
+  kept: Kept,
+): Promise<ToolAnswer<z.output<typeof result>>> {
+  await kept.answeredBatch(batch);
+  const cut = answer.result.results.filter(({ next_from: next }) => next !== null);
+  const promised = cut.map(({ completion_id: id }) => id);
+  if (promised.length > 0) await kept.answered({ promised, delivered: [] });
+  return answer;
 }
 
 function answered(

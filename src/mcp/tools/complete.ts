@@ -7,6 +7,7 @@ import {
   answerWith,
   completionArguments,
   completionResult,
+  deliveryOf,
   needsPrompt,
   reportEvent,
   reportState,
@@ -39,17 +40,20 @@ export const complete = defineTool({
   effect: "generates",
 
   async handle({ reply_within, join, ...given }, context) {
-    const { state, joined } = context.client.completions.start(requestOf(given), {
+    const { client, caller, session, kept } = context;
+    const request = requestOf(given);
+    if (join !== false) await kept.findSame(request);
+    const { state: begun, joined } = client.completions.start(request, {
       join,
-      caller: context.caller,
-      session: context.session ?? undefined,
+      caller,
+      session: session ?? undefined,
     });
-    context.identify?.(state.id);
-    const withinMs = replyWithinMs(reply_within, context);
-    const ended = await waitedFor(state, withinMs, context);
-    const excerpt = wholeOf(ended);
-    const result = { ...resultOf(ended, excerpt), joined: joined || null };
-    return answerWith(ended, excerpt, result, joined ? [JOINED] : []);
+    context.identify?.(begun.id);
+    const state = await waitedFor(begun, replyWithinMs(reply_within, context), context);
+    const excerpt = wholeOf(state);
+    await kept.answered(deliveryOf([{ state, excerpt }]));
+    const result = { ...resultOf(state, excerpt), joined: joined || null };
+    return answerWith(state, excerpt, result, joined ? [JOINED] : []);
   },
 });
 

@@ -21,7 +21,7 @@ export const embedTool = defineTool({
   name: "embed",
   title: "Rank texts by meaning",
   description:
-    "Ranks texts by nearness of meaning to a query, with an embedding model on the user's machine. vectors: true instead of query returns the embeddings.",
+    "Ranks texts by nearness of meaning to a query, with a model on the user's machine. vectors: true instead of query returns the embeddings.",
   arguments: z
     .strictObject({
       texts: z
@@ -45,7 +45,9 @@ export const embedTool = defineTool({
         message: "Neither query nor vectors: true was given",
         params: { fix: "Give query to rank the texts, or vectors: true for their embeddings." },
       });
-    }),
+    })
+    // A call with vectors needs no query. Frameworks that build calls from the schema need one to give.
+    .meta({ required: ["texts", "query"] }),
   result,
   effect: "generates",
 

@@ -6,6 +6,7 @@ import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../t
 import {
   adviceOnSeveral,
   answerWith,
+  deliveryOf,
   errorOf,
   goesOnLine,
   itemOf,
@@ -65,6 +66,7 @@ export const getCompletion = defineTool({
     const { completions } = context.client;
     if (completion_ids === undefined) return listed(completions);
     const ids = [...new Set(completion_ids)];
+    await context.kept.find(ids);
     const withinMs = replyWithinMs(reply_within, context);
     const [only] = ids;
     if (only !== undefined && ids.length === 1) return one(only, from, withinMs, context);
@@ -81,19 +83,23 @@ async function one(
   id: string,
   from: number,
   withinMs: number,
-  { client, signal, progress }: ToolContext,
+  { client, signal, progress, kept }: ToolContext,
 ): Promise<Answer> {
   const before = client.completions.get(id);
   // Reject an invalid offset before waiting.
-  offsetIn(before, from);
+  const wasRegenerated = kept.isRegenerated(id);
+  if (!wasRegenerated) offsetIn(before, from);
   reportState(before, progress);
   const state = await client.completions.wait(id, {
     withinMs,
     signal,
     onEvent: (event) => reportEvent(event, progress),
   });
-  const excerpt = partOf(state, offsetIn(state, from), LONGEST_TEXT);
-  const restarted = excerpt.from < from - 1 ? [WAS_THINKING] : [];
+  // Of an answer that was generated again, a warning says so.
+  const isRegenerated = kept.isRegenerated(id) || wasRegenerated;
+  const excerpt = partOf(state, isRegenerated ? 0 : offsetIn(state, from), LONGEST_TEXT);
+  const restarted = !isRegenerated && excerpt.from < from - 1 ? [WAS_THINKING] : [];
+  await kept.answered(deliveryOf([{ state, excerpt }]));
   const result = { ...NOTHING, completions: [resultOf(state, excerpt)] };
   return answerWith(state, excerpt, result, restarted);
 }
@@ -115,7 +121,7 @@ function offsetIn({ id, text, reasoning }: CompletionState, from: number): numbe
 async function several(
   ids: readonly string[],
   withinMs: number,
-  { client, signal, progress }: ToolContext,
+  { client, signal, progress, kept: keptElsewhere }: ToolContext,
 ): Promise<Answer> {
   const { completions } = client;
   const found = ids.map((id) => [id, looked(completions, id)] as const);
@@ -130,6 +136,7 @@ async function several(
   progress.waiting(`Waiting for ${kept.length} completions`);
   const states = await Promise.all(kept.map((id) => completions.wait(id, { withinMs, signal })));
   const parts = shared(states);
+  await keptElsewhere.answered(deliveryOf(parts));
   const errors = missing.map(({ id, error }) => ({
     completion_id: truncate(id, LONGEST_QUOTE),
     ...errorOf(error),

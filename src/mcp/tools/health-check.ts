@@ -19,9 +19,13 @@ export const healthCheck = defineTool({
   }),
   effect: "reads",
 
-  async handle(_none, { client, signal }) {
-    const health = await client.healthCheck({ signal });
-    return { text: textOf(health), result: resultOf(health) };
+  async handle(_none, { client, signal, kept: keeper }) {
+    const [health, kept] = await Promise.all([client.healthCheck({ signal }), keeper.holds()]);
+    const more = kept === null ? [] : [`Keeper: runs, and holds ${kept}`];
+    return {
+      text: [textOf(health), ...more].join("\n"),
+      result: { ...resultOf(health), ...(kept === null ? {} : { kept }) },
+    };
   },
 });
 

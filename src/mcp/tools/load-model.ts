@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
-import type { LoadRun, LoadState } from "../../jobs/index.js";
+import type { LoadRun, LoadState, LoadWish } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
@@ -30,19 +30,12 @@ export const loadModel = defineTool({
   effect: "changes",
 
   async handle({ model, reply_within, ...wish }, context) {
-    const { client, signal, progress } = context;
-    const { loads } = client;
+    const { kept, signal, progress } = context;
     progress.waiting(`Loading ${model}`);
-    const load = loads.start(model, wish);
-    context.identify?.(`load-${randomUUID()}`);
     const withinMs = replyWithinMs(reply_within, context);
-    let state: LoadState;
-    try {
-      state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
-    } catch (thrown) {
-      if (signal.aborted) leave(load, context);
-      throw thrown;
-    }
+    const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
+    const elsewhere = await kept.load(model, wish, { withinMs, signal, onState });
+    const state = elsewhere ?? (await loaded(model, wish, withinMs, context));
     if (state.status === "failed") throw state.error;
     const { status, percent, elapsedMs, warnings } = state;
     return {
@@ -53,6 +46,26 @@ export const loadModel = defineTool({
     };
   },
 });
+
+async function loaded(
+  model: string,
+  wish: LoadWish,
+  withinMs: number,
+  context: ToolContext,
+): Promise<LoadState> {
+  const { client, kept, signal, progress } = context;
+  const { loads } = client;
+  const load = loads.start(model, wish);
+  context.identify?.(`load-${randomUUID()}`);
+  try {
+    const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
+    await kept.answeredLoad(model, wish, load);
+    return state;
+  } catch (thrown) {
+    if (signal.aborted) leave(load, context);
+    throw thrown;
+  }
+}
 
 /** What becomes of a load whose call the host has cancelled. */
 function leave(load: LoadRun, { client: { loads }, cancellation, afterGrace }: ToolContext): void {

@@ -46,6 +46,7 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
     list: null,
     completion: null,
     failure,
+    keeper: null,
     settings,
     misspelled: [],
     ...changes,

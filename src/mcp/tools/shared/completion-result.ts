@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
+import type { Answered } from "../../../keeper/index.js";
 import type { FoundryError } from "../../../lib/index.js";
 import type { ProgressReporter } from "../../progress-reporter.js";
 import { completionUri } from "../../resources/index.js";
@@ -108,6 +109,17 @@ export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LON
 /** The offset to continue from, for text that was cut or is still growing. */
 function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
   return isCut || !hasEnded(state) ? from + text.length : null;
+}
+
+/** Which completions an answer delivers to their end, and of which it promises the rest. */
+export function deliveryOf(
+  parts: readonly { readonly state: CompletionState; readonly excerpt: Excerpt }[],
+): Answered {
+  const idsOf = (isWhole: boolean): string[] =>
+    parts
+      .filter(({ state, excerpt }) => (nextFrom(state, excerpt) === null) === isWhole)
+      .map(({ state }) => state.id);
+  return { promised: idsOf(false), delivered: idsOf(true) };
 }
 
 function reasoningOf({ reasoning }: CompletionState): string | null {

@@ -9,6 +9,7 @@ export {
 export {
   answerWith,
   completionResult,
+  deliveryOf,
   errorOf,
   itemOf,
   itemResult,

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { type FileLock, FileLocks, stableHost } from "../../../src/foundry/downloads/file-lock.js";
-import { machine } from "./fixtures.js";
+import { type FileLock, FileLocks, stableHost } from "../../src/platform/file-lock.js";
+import { machine } from "../foundry/downloads/fixtures.js";
 
 const PROGRAM = fileURLToPath(new URL("locking-process.ts", import.meta.url));
 

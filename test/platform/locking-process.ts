@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { FileLocks } from "../../../src/foundry/downloads/file-lock.js";
+import { FileLocks } from "../../src/platform/file-lock.js";
 
 /** `node --import tsx locking-process.ts <directory> <umask>`: says how open directory and lock are. */
 const [directory = "", mask = ""] = process.argv.slice(2);

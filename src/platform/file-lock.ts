@@ -3,14 +3,11 @@ import { rmSync } from "node:fs";
 import { lstat, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import { FILE_READ_MS, LOCK_FILE_BYTES } from "../../lib/index.js";
-import {
-  inPool,
-  isProcessAlive,
-  makePrivateDirectory,
-  ownUid,
-  readSmallFile,
-} from "../../platform/index.js";
+import { FILE_READ_MS, LOCK_FILE_BYTES } from "../lib/index.js";
+import { makePrivateDirectory, ownUid } from "./own-directory.js";
+import { inPool } from "./pool.js";
+import { isProcessAlive } from "./process-alive.js";
+import { readSmallFile } from "./small-file.js";
 
 /**
  * A mutex among the processes of this user: each process that wants it puts a lock file of its own

@@ -1,0 +1,15 @@
+import { FoundryClient } from "../jobs/index.js";
+import { runKeeper, type SettingsSource } from "../keeper/index.js";
+import { silentLogger } from "../log.js";
+import { readSettings } from "../settings.js";
+import { clientOptions } from "./client-options.js";
+import { ownKeeperAddress } from "./keeping.js";
+
+/** The keeper of this user: a server starts it, and it ends by itself. Its log has no reader. */
+export async function keep(): Promise<number> {
+  await runKeeper({ address: ownKeeperAddress(), clientOf });
+  return 0;
+}
+
+const clientOf = (settings: SettingsSource): FoundryClient =>
+  new FoundryClient(clientOptions(readSettings([], settings), silentLogger));

@@ -1,0 +1,340 @@
+import type { CompletionRequest } from "../foundry/index.js";
+import { type FoundryClient, hasEnded } from "../jobs/index.js";
+import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
+import type {
+  Found,
+  HeldBatch,
+  HeldCompletion,
+  RequestMessage,
+  SettingsSource,
+} from "./messages.js";
+import { continued, fromWire, type Patch, patched, toWire, type WireState } from "./states.js";
+
+/** A process whose work is held. */
+export interface Owner {
+  /** Asks it to stop a completion that it runs. */
+  stop(id: string): void;
+}
+
+/** A completion: its process runs it, the keeper runs it after that process, or it has ended. */
+interface Entry {
+  readonly key: string | null;
+  readonly settings: SettingsSource;
+  readonly keptMs: number;
+  /** The process that runs it, until that ends. */
+  owner: Owner | null;
+  /** Until its end. */
+  request: CompletionRequest | null;
+  state: WireState;
+  /** The generation of the keeper. */
+  again: {
+    readonly client: FoundryClient;
+    readonly id: string;
+    readonly earlier: WireState;
+  } | null;
+  /** Whether another answer took the place of the earlier one, and whether its reader knows that. */
+  regenerated: "no" | "unseen" | "seen";
+  /** By the clock of the keeper. */
+  endedAt: number | null;
+}
+
+interface Group extends HeldBatch {
+  readonly settings: SettingsSource;
+  owner: Owner | null;
+}
+
+export interface HeldOptions {
+  readonly clientOf: (settings: SettingsSource) => FoundryClient;
+  readonly now: () => number;
+  /** Called with the ids of completions that changed. */
+  readonly onChange: (ids: readonly string[]) => void;
+}
+
+type Keep = Extract<RequestMessage, { do: "keep" }>;
+type Find = Extract<RequestMessage, { do: "find" }>;
+
+/** Text that comes in between is one change. */
+const UPDATE_MS = 100;
+
+/** The completions and batches that the keeper holds. */
+export class HeldCompletions {
+  readonly #options: HeldOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #batches = new Map<string, Group>();
+  /** By the ids that the clients of the keeper gave them. */
+  readonly #again = new Map<string, string>();
+  readonly #followed = new Set<FoundryClient>();
+  readonly #dirty = new Set<string>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: HeldOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** @returns whether there was room. */
+  keep({ settings, keptMs, completions, batches }: Keep, owner: Owner): boolean {
+    const added = completions.filter(({ state }) => !this.#entries.has(state.id));
+    if (this.size + added.length > MOST_HELD) return false;
+    const characters = added.reduce((sum, each) => sum + sizeOf(each.state, each.request), 0);
+    if (this.#characters() + characters > MOST_HELD_CHARACTERS) return false;
+    for (const completion of completions) this.#keepOne(completion, settings, keptMs, owner);
+    for (const batch of batches) this.#keepBatch(batch, settings, owner);
+    return true;
+  }
+
+  patch(patches: readonly Patch[], owner: Owner): void {
+    for (const patch of patches) {
+      const entry = this.#entries.get(patch.id);
+      if (entry?.owner === owner) this.#set(entry, patched(patch, entry.state));
+    }
+    this.#options.onChange(patches.map(({ id }) => id));
+  }
+
+  release(completions: readonly string[], batches: readonly string[]): void {
+    for (const id of completions) this.#entries.delete(id);
+    for (const id of batches) {
+      const batch = this.#batches.get(id);
+      for (const item of batch?.items ?? []) this.#entries.delete(item.id);
+      this.#batches.delete(id);
+    }
+  }
+
+  seen(completions: readonly string[]): void {
+    for (const id of completions) {
+      const entry = this.#entries.get(id);
+      if (entry?.regenerated === "unseen") entry.regenerated = "seen";
+    }
+  }
+
+  /** A completion that is part of a batch is found with all of the batch. */
+  find({ ids, batch, same }: Pick<Find, "ids" | "batch" | "same">): Found {
+    const found = new Set(ids.filter((id) => this.#entries.has(id)));
+    const batches = new Set<string>();
+    if (batch !== null) batches.add(batch);
+    if (same !== null) {
+      const id = this.#sameAs(same);
+      if (id !== null) (same.kind === "batch" ? batches : found).add(id);
+    }
+    for (const id of found) {
+      const of = this.#entries.get(id)?.state.batchId ?? null;
+      if (of !== null) batches.add(of);
+    }
+    const groups = [...batches].flatMap((id) => this.#batches.get(id) ?? []);
+    for (const { items } of groups) for (const { id } of items) found.add(id);
+    return {
+      completions: [...found].flatMap((id) => this.foundOne(id) ?? []),
+      batches: groups.map(({ id, key, items }) => ({ id, key, items })),
+    };
+  }
+
+  foundOne(id: string): Found["completions"][number] | null {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return null;
+    const { state, key, regenerated } = entry;
+    return { state, key, isRegenerated: regenerated === "unseen" };
+  }
+
+  cancel(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || hasEnded(entry.state)) return;
+    if (entry.again === null) entry.owner?.stop(id);
+    else void entry.again.client.completions.cancel(entry.again.id).catch(() => {});
+  }
+
+  /** The process has ended: the keeper goes on with its work. */
+  takeOver(owner: Owner): void {
+    for (const group of this.#batches.values()) {
+      if (group.owner !== owner) continue;
+      group.owner = null;
+      const ids = group.items.map(({ id }) => id).filter((id) => this.#isOpen(id, owner));
+      if (ids.length > 0) this.#startBatch(ids, group);
+    }
+    for (const [id, entry] of this.#entries) {
+      if (entry.owner !== owner) continue;
+      entry.owner = null;
+      if (entry.again === null && !hasEnded(entry.state)) this.#start(id, entry);
+    }
+  }
+
+  /** Drops what has been kept for long enough, and the oldest of what has ended where it is too much. */
+  prune(): void {
+    const now = this.#options.now();
+    let characters = this.#characters();
+    for (const [id, { endedAt, keptMs, state }] of this.#entries) {
+      if (endedAt === null) continue;
+      if (now - endedAt <= keptMs && characters <= MOST_HELD_CHARACTERS) continue;
+      this.#entries.delete(id);
+      characters -= sizeOf(state, null);
+    }
+    for (const [id, { items }] of this.#batches) {
+      if (!items.some((item) => this.#entries.has(item.id))) this.#batches.delete(id);
+    }
+  }
+
+  #isOpen(id: string, owner: Owner): boolean {
+    const entry = this.#entries.get(id);
+    return entry?.owner === owner && entry.request !== null && !hasEnded(entry.state);
+  }
+
+  #keepOne(
+    { state, key, request }: HeldCompletion,
+    settings: SettingsSource,
+    keptMs: number,
+    owner: Owner,
+  ): void {
+    const known = this.#entries.get(state.id);
+    if (known === undefined) {
+      const entry = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
+      this.#entries.set(state.id, { ...entry, regenerated: "no" });
+    }
+    const entry = this.#entries.get(state.id);
+    if (entry?.owner === owner) this.#set(entry, state);
+  }
+
+  #keepBatch(batch: HeldBatch, settings: SettingsSource, owner: Owner): void {
+    const known = this.#batches.get(batch.id);
+    this.#batches.set(batch.id, {
+      ...batch,
+      settings,
+      owner: known === undefined ? owner : known.owner,
+    });
+    for (const { id, isTaken } of batch.items) if (isTaken) this.#entries.delete(id);
+  }
+
+  #set(entry: Entry, state: WireState): void {
+    entry.state = state;
+    if (!hasEnded(state)) return;
+    entry.endedAt ??= this.#options.now();
+    // The prompt may be much larger than the answer.
+    entry.request = null;
+  }
+
+  /** An identical completion or batch that no process runs. */
+  #sameAs({ kind, key, settings }: NonNullable<Find["same"]>): string | null {
+    const isSame = (each: Pick<Group, "key" | "settings" | "owner"> | Entry): boolean =>
+      each.key === key && each.owner === null && isEqual(each.settings, settings);
+    if (kind === "batch") {
+      return [...this.#batches.values()].find(isSame)?.id ?? null;
+    }
+    const found = [...this.#entries.values()].find(
+      (entry) => isSame(entry) && (!hasEnded(entry.state) || entry.state.status === "completed"),
+    );
+    return found?.state.id ?? null;
+  }
+
+  #start(id: string, entry: Entry): void {
+    const { request, settings } = entry;
+    try {
+      if (request === null) throw lostRequest();
+      const client = this.#clientOf(settings);
+      const { state } = client.completions.start(sameModel(entry, request), { join: false });
+      this.#follow(id, entry, client, state.id);
+    } catch (thrown) {
+      this.#fail(entry, toFoundryError(thrown));
+    }
+  }
+
+  #startBatch(ids: readonly string[], { settings }: Group): void {
+    const entries = ids.flatMap((id) => this.#entries.get(id) ?? []);
+    try {
+      const client = this.#clientOf(settings);
+      const requests = entries.map((entry) =>
+        entry.request === null ? lostRequest() : sameModel(entry, entry.request),
+      );
+      const { pending } = client.batches.start(requests);
+      for (const [index, again] of pending.entries()) {
+        const [id, entry] = [ids[index], entries[index]];
+        if (id !== undefined && entry !== undefined) this.#follow(id, entry, client, again);
+      }
+    } catch (thrown) {
+      for (const entry of entries) this.#fail(entry, toFoundryError(thrown));
+    }
+  }
+
+  #follow(id: string, entry: Entry, client: FoundryClient, again: string): void {
+    entry.again = { client, id: again, earlier: entry.state };
+    this.#again.set(again, id);
+    this.#update(again);
+  }
+
+  #fail(entry: Entry, error: FoundryError): void {
+    const { state } = entry;
+    const endedAt = Date.now();
+    this.#set(entry, toWire({ ...fromWire(state), status: "interrupted", error, endedAt }));
+    this.#options.onChange([state.id]);
+  }
+
+  #clientOf(settings: SettingsSource): FoundryClient {
+    const client = this.#options.clientOf(settings);
+    if (!this.#followed.has(client)) {
+      this.#followed.add(client);
+      client.completions.onChange((id, what) => {
+        if (what === "ended") this.#update(id);
+        else this.#updateSoon(id);
+      });
+    }
+    return client;
+  }
+
+  #updateSoon(again: string): void {
+    if (!this.#again.has(again)) return;
+    this.#dirty.add(again);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      for (const each of this.#dirty) this.#update(each);
+      this.#dirty.clear();
+    }, UPDATE_MS);
+  }
+
+  /** A completion of the keeper's own has changed. */
+  #update(again: string): void {
+    const id = this.#again.get(again);
+    const entry = id === undefined ? undefined : this.#entries.get(id);
+    if (id === undefined || entry?.again == null) return;
+    const { client, earlier } = entry.again;
+    const { state, isRegenerated } = continued(earlier, toWire(client.completions.get(again)));
+    if (isRegenerated && entry.regenerated === "no") entry.regenerated = "unseen";
+    this.#set(entry, state);
+    if (hasEnded(state)) {
+      entry.again = null;
+      this.#again.delete(again);
+    }
+    this.#options.onChange([id]);
+  }
+
+  #characters(): number {
+    return [...this.#entries.values()].reduce(
+      (sum, { state, request }) => sum + sizeOf(state, request),
+      0,
+    );
+  }
+}
+
+const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
+  text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
+
+const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
+  prompt.length + system.length + messages.reduce((sum, { content }) => sum + content.length, 0);
+
+/** Without a model in the request, the default may be another one by now. */
+const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequest =>
+  request.model === undefined && state.model !== null
+    ? { ...request, model: state.model }
+    : request;
+
+const isEqual = (one: SettingsSource, other: SettingsSource): boolean =>
+  settingsKey(one) === settingsKey(other);
+
+/** Equal for settings that are the same. */
+export const settingsKey = (settings: SettingsSource): string =>
+  JSON.stringify(Object.entries(settings).sort());
+
+const lostRequest = (): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", "The process that generated this answer ended.", {
+    action: "Ask again.",
+    retryable: true,
+  });

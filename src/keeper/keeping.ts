@@ -1,0 +1,348 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
+import type { CompletionRequest } from "../foundry/index.js";
+import {
+  type AdoptedItem,
+  type Batch,
+  type FoundryClient,
+  hasEnded,
+  type LoadRun,
+  type LoadState,
+  type LoadWish,
+  requestKey,
+} from "../jobs/index.js";
+import { TIMED_OUT, waitFor } from "../lib/index.js";
+import type { Logger } from "../log.js";
+import type { KeeperAddress } from "../platform/index.js";
+import type { Answered, Kept, LoadWaiting } from "./kept.js";
+import { Link } from "./link.js";
+import {
+  type Found,
+  type FoundCompletion,
+  foundSchema,
+  type HeldBatch,
+  type HeldLoad,
+  keptSchema,
+  type SettingsSource,
+} from "./messages.js";
+import { Promises } from "./promises.js";
+import { RemoteCompletion } from "./remote-completion.js";
+import { loadReplySchema, loadStateFrom, type Patch } from "./states.js";
+
+export interface KeepingOptions {
+  readonly client: FoundryClient;
+  readonly address: KeeperAddress;
+  /** With which the keeper makes the same client. */
+  readonly settings: SettingsSource;
+  /** How long an ended completion is kept. Default: ten minutes. */
+  readonly keptMs?: number | undefined;
+  /** Starts a keeper, which can be connected to a moment later. Resolves when it has ended. */
+  readonly start: () => Promise<void>;
+  readonly log: Logger;
+}
+
+const KEPT_MS = 10 * 60_000;
+/** The longest delay of an answer by the start of the keeper. */
+const HANDOVER_MS = 5000;
+const START_MS = 10_000;
+const START_POLL_MS = 25;
+const ANOTHER_MS = 500;
+/** A keeper that cannot be used is left alone for so long. */
+const PAUSE_MS = 60_000;
+/** A keeper that has just ended is not there, or closes the connection: another one is started. */
+const TRIES = 3;
+const ASK_MS = 5000;
+const CLOSE_MS = 1500;
+const LOAD_POLL_MS = 1000;
+/** The ids of completions and batches are shorter. */
+const LONGEST_ID = 64;
+
+/** What the server of this process has to do with the keeper. */
+export class Keeping implements Kept {
+  readonly #options: KeepingOptions;
+  readonly #client: FoundryClient;
+  readonly #promises: Promises;
+  readonly #remote = new Map<string, RemoteCompletion>();
+  readonly #regenerated = new Set<string>();
+  #link: Link | null = null;
+  #connecting: Promise<Link | null> | null = null;
+  /** The end of what is sent to the keeper, one after the other. */
+  #sending: Promise<unknown> = Promise.resolve();
+  #pausedUntil = 0;
+  #isClosed = false;
+
+  constructor(options: KeepingOptions) {
+    this.#options = options;
+    this.#client = options.client;
+    this.#promises = new Promises(
+      options.client,
+      (id) => this.#remote.has(id),
+      (patches) => this.#link?.send({ do: "patch", patches }),
+    );
+  }
+
+  async find(ids: readonly string[]): Promise<void> {
+    const unknown = ids.filter(
+      (id) => id.length <= LONGEST_ID && this.#client.completions.recordOf(id) === null,
+    );
+    if (unknown.length > 0) await this.#find({ ids: unknown });
+  }
+
+  async findSame(request: CompletionRequest): Promise<void> {
+    const key = requestKey(request);
+    if (key !== null) await this.#findSame("completion", key);
+  }
+
+  async findBatch(id: string): Promise<void> {
+    if (this.#client.batches.get(id) === null) await this.#find({ batch: id });
+  }
+
+  findSameBatch(key: string): Promise<void> {
+    return this.#findSame("batch", key);
+  }
+
+  async answered({ promised, delivered }: Answered): Promise<void> {
+    const over = delivered.filter((id) => this.#promises.delete(id) || this.#remote.has(id));
+    if (over.length > 0) this.#release({ completions: over });
+    for (const id of promised) this.#promises.add(id);
+    if (promised.some((id) => !this.#remote.has(id))) await this.#handOver();
+  }
+
+  async answeredBatch(batch: Batch): Promise<void> {
+    if (batch.pending.length === 0) {
+      this.#promises.deleteBatch(batch);
+      this.#release({ batches: [batch.id] });
+      return;
+    }
+    this.#promises.addBatch(batch);
+    await this.#handOver();
+  }
+
+  async load(model: string, wish: LoadWish, waiting: LoadWaiting): Promise<LoadState | null> {
+    const { withinMs, signal, onState } = waiting;
+    const end = performance.now() + withinMs;
+    const { settings } = this.#options;
+    let state: LoadState | null = null;
+    for (;;) {
+      const left = Math.max(0, end - performance.now());
+      const question = { do: "load", settings, load: { model, wish } } as const;
+      const reply = await this.#asked(async (link) =>
+        link.ask({ ...question, withinMs: Math.min(left, LOAD_POLL_MS) }, loadReplySchema),
+      );
+      if (reply === null) return state;
+      state = loadStateFrom(reply);
+      const isOver = state.status !== "loading" && state.status !== "downloading";
+      if (isOver || left <= LOAD_POLL_MS || signal.aborted) return state;
+      onState(state);
+    }
+  }
+
+  async answeredLoad(model: string, wish: LoadWish, run: LoadRun): Promise<void> {
+    if (run.endedAt !== null) return;
+    const load = { model, wish };
+    if (this.#promises.addLoad(load)) {
+      void run.ended.then(() => {
+        this.#promises.deleteLoad(load);
+        this.#release({ loads: [load] });
+      });
+    }
+    await this.#handOver();
+  }
+
+  isRegenerated(id: string): boolean {
+    if (!this.#regenerated.delete(id)) return false;
+    this.#link?.send({ do: "seen", completions: [id] });
+    return true;
+  }
+
+  async holds(): Promise<number | null> {
+    return this.#asked((link) => link.holds());
+  }
+
+  async close(): Promise<void> {
+    await waitFor(this.#sending, { withinMs: CLOSE_MS, ref: false });
+    this.#isClosed = true;
+    this.#promises.close();
+    for (const remote of this.#remote.values()) remote.leave("closing");
+    const link = this.#link;
+    if (link === null) return;
+    link.end();
+    await waitFor(link.closed, { withinMs: CLOSE_MS, ref: false });
+  }
+
+  get #isPaused(): boolean {
+    return performance.now() < this.#pausedUntil;
+  }
+
+  async #findSame(kind: "completion" | "batch", key: string): Promise<void> {
+    await this.#find({ same: { kind, key, settings: this.#options.settings } });
+  }
+
+  async #find({
+    ids = [],
+    batch = null,
+    same = null,
+  }: {
+    readonly ids?: string[];
+    readonly batch?: string | null;
+    readonly same?: { kind: "completion" | "batch"; key: string; settings: SettingsSource } | null;
+  }): Promise<void> {
+    const found = await this.#asked((link) =>
+      link.ask({ do: "find", ids, batch, same }, foundSchema),
+    );
+    if (found === null) return;
+    try {
+      this.#adopt(found);
+    } catch (error) {
+      this.#options.log.debug({ error: String(error) }, "completions of the keeper were not taken");
+    }
+    // What has ended is known as ended to the client after this turn.
+    await setImmediate();
+  }
+
+  #adopt({ completions, batches }: Found): void {
+    const byId = new Map(completions.map((each) => [each.state.id, each]));
+    for (const batch of batches) this.#adoptBatch(batch, byId);
+    for (const [id, found] of byId) {
+      if (this.#client.completions.recordOf(id) !== null) continue;
+      const { key, state } = found;
+      void this.#client.completions.adopt({
+        id,
+        key,
+        batchId: null,
+        ...this.#opened(found, state),
+      });
+    }
+  }
+
+  #adoptBatch({ id, key, items }: HeldBatch, byId: ReadonlyMap<string, FoundCompletion>): void {
+    if (this.#client.batches.get(id) !== null) return;
+    const adopted = items.map((item): AdoptedItem => {
+      const found = item.isTaken ? undefined : byId.get(item.id);
+      const completion = found === undefined ? null : this.#opened(found, found.state);
+      return { id: item.id, status: item.status, completion };
+    });
+    this.#client.batches.adopt(id, key, adopted);
+  }
+
+  #opened({ isRegenerated }: FoundCompletion, state: FoundCompletion["state"]) {
+    const { id, createdAt } = state;
+    const remote = new RemoteCompletion(state, () =>
+      this.#link?.send({ do: "cancel", completion: id }),
+    );
+    this.#remote.set(id, remote);
+    if (isRegenerated) this.#regenerated.add(id);
+    return { createdAt, hasEnded: hasEnded(state), open: remote.open.bind(remote) };
+  }
+
+  /** Resolves when the keeper has what is promised, or the answer must not wait any longer. */
+  async #handOver(): Promise<void> {
+    const sent = this.#sending.then(() => this.#send());
+    this.#sending = sent.catch((error: unknown) => this.#warn(error));
+    await waitFor(this.#sending, { withinMs: HANDOVER_MS, ref: false });
+  }
+
+  async #send(): Promise<void> {
+    const { settings, keptMs = KEPT_MS, log } = this.#options;
+    for (let tries = 1; !this.#isClosed && this.#promises.isOpen; tries += 1) {
+      const link = await this.#linkOrStart();
+      if (link === null) return;
+      try {
+        const parts = this.#promises.unsent();
+        const question = { do: "keep", settings, keptMs, ...parts } as const;
+        const { isKept } = await link.ask(question, keptSchema);
+        if (!isKept) log.warn({}, "the keeper is full; this answer ends with its process");
+        return;
+      } catch (error) {
+        if (tries === TRIES) throw error;
+      }
+    }
+  }
+
+  #release(what: {
+    readonly completions?: string[];
+    readonly batches?: string[];
+    readonly loads?: HeldLoad[];
+  }): void {
+    const { completions = [], batches = [], loads = [] } = what;
+    this.#link?.send({ do: "release", completions, batches, loads });
+  }
+
+  /** `null` where no keeper runs, and for everything that goes wrong. */
+  async #asked<T>(ask: (link: Link) => Promise<T>): Promise<T | null> {
+    if (this.#isClosed) return null;
+    try {
+      const link = await this.#existing();
+      if (link === null) return null;
+      const reply = await waitFor(ask(link), { withinMs: ASK_MS });
+      if (reply !== TIMED_OUT) return reply;
+      this.#warn("it does not answer");
+      link.close();
+      return null;
+    } catch (error) {
+      this.#options.log.debug({ error: String(error) }, "the keeper did not answer");
+      return null;
+    }
+  }
+
+  async #linkOrStart(): Promise<Link | null> {
+    const existing = await this.#existing();
+    if (existing !== null || this.#isPaused) return existing;
+    let end = performance.now() + START_MS;
+    const hurry = (): void => {
+      // It could not run, or there is another one, which listens soon.
+      end = Math.min(end, performance.now() + ANOTHER_MS);
+    };
+    void this.#options.start().then(hurry, hurry);
+    while (performance.now() < end) {
+      const link = await this.#existing();
+      if (link !== null || this.#isPaused) return link;
+      await setTimeout(START_POLL_MS);
+    }
+    throw new Error("it could not be started");
+  }
+
+  #existing(): Promise<Link | null> {
+    if (this.#link !== null || this.#isPaused) return Promise.resolve(this.#link);
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = null;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<Link | null> {
+    const link = await Link.connect(this.#options.address, {
+      onPatches: (patches) => this.#update(patches),
+      onStop: (id) => void this.#client.completions.cancel(id).catch(() => {}),
+    });
+    if (link === "absent") return null;
+    if (link === "other") {
+      this.#warn("what listens there is of another version, or no keeper of this user");
+      return null;
+    }
+    this.#link = link;
+    void link.closed.then(() => this.#lose(link));
+    return link;
+  }
+
+  #update(patches: readonly Patch[]): void {
+    for (const patch of patches) {
+      this.#remote.get(patch.id)?.update(patch);
+      if (patch.isRegenerated === true) this.#regenerated.add(patch.id);
+    }
+  }
+
+  #lose(link: Link): void {
+    if (this.#link === link) this.#link = null;
+    for (const remote of this.#remote.values()) remote.leave("keeper ended");
+    this.#promises.forgetSent();
+    if (!this.#isClosed && this.#promises.isOpen) void this.#handOver();
+  }
+
+  #warn(error: unknown): void {
+    this.#pausedUntil = performance.now() + PAUSE_MS;
+    this.#options.log.warn(
+      { error: String(error) },
+      "no keeper can be used: answers that were promised end with this process",
+    );
+  }
+}

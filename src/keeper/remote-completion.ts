@@ -1,0 +1,97 @@
+import type { Completion, CompletionEvent } from "../foundry/index.js";
+import { hasEnded, type OpenedCompletion, type RemoteParts } from "../jobs/index.js";
+import { closedError, FoundryError, onAbort } from "../lib/index.js";
+import { fromWire, type Patch, patched, type WireState } from "./states.js";
+
+/** A completion that the keeper or another server runs, or that has ended there. */
+export class RemoteCompletion implements OpenedCompletion {
+  readonly #cancel: () => void;
+  #state: WireState;
+  #parts: RemoteParts = {};
+  #left: FoundryError | null = null;
+  #wake = (): void => {};
+
+  /** @param cancel Asks for its stop. */
+  constructor(state: WireState, cancel: () => void) {
+    this.#state = state;
+    this.#cancel = cancel;
+  }
+
+  /** For the run that reads it. */
+  open(parts: RemoteParts): this {
+    this.#parts = parts;
+    return this;
+  }
+
+  update(patch: Patch): void {
+    this.#state = patched(patch, this.#state);
+    this.#wake();
+  }
+
+  /** The connection to the keeper has ended, or this process ends. */
+  leave(why: "keeper ended" | "closing"): void {
+    this.#left ??= why === "closing" ? closedError() : keeperEnded();
+    this.#wake();
+  }
+
+  snapshot(): Completion {
+    const completion = fromWire(this.#state);
+    if (this.#left === null || hasEnded(completion)) return completion;
+    return { ...completion, status: "interrupted" };
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CompletionEvent, void> {
+    const { signal } = this.#parts;
+    const unlisten = signal === undefined ? () => {} : onAbort(signal, this.#cancel);
+    try {
+      yield* this.#events();
+    } finally {
+      unlisten();
+    }
+  }
+
+  async *#events(): AsyncGenerator<CompletionEvent, void> {
+    let before: WireState | null = null;
+    for (;;) {
+      const changed = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const now = this.#state;
+      yield* eventsBetween(before, now);
+      before = now;
+      const state = fromWire(now);
+      if (hasEnded(state)) {
+        if (state.error !== null) throw state.error;
+        yield { type: "completed", completion: state };
+        return;
+      }
+      if (this.#left !== null) throw this.#left;
+      this.#report(state);
+      if (this.#state === now) await changed;
+    }
+  }
+
+  #report({ place, etaMs, news }: Pick<WireState, "place" | "etaMs" | "news">): void {
+    this.#parts.onPlace?.(place, etaMs);
+    if (news !== null) this.#parts.onStatus?.({ step: "loading", message: news, percent: null });
+  }
+}
+
+function* eventsBetween(before: WireState | null, now: WireState): Generator<CompletionEvent> {
+  const { status, model, text, reasoning } = now;
+  const isBegun = status === "loading" || status === "running";
+  if (isBegun && model !== null && status !== before?.status)
+    yield { type: "status", status, model };
+  // What was there before is not news to a caller that waits.
+  if (before === null) return;
+  const thought = (reasoning ?? "").slice(before.reasoning?.length ?? 0);
+  if (thought !== "") yield { type: "reasoning", text: thought };
+  const more = text.slice(before.text.length);
+  if (more !== "") yield { type: "text", text: more };
+}
+
+const keeperEnded = (): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", "The process that generated this answer ended.", {
+    action: "Ask again; the text so far is incomplete.",
+    retryable: true,
+  });

@@ -1,0 +1,334 @@
+import { once } from "node:events";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { startSimulator } from "foundry-local-simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { keeperHolds } from "../../src/keeper/index.js";
+import { isProcessAlive, keeperAddress, ownUid } from "../../src/platform/index.js";
+import { temporaryFolder } from "../temporary-folder.js";
+import { run, type Settings } from "./executable.js";
+import { WireHost } from "./wire-host.js";
+
+const MODEL = "teller-generic-cpu:1";
+const TEXT = Array.from({ length: 60 }, (_, at) => `word${at} `).join("");
+const TOKENS_PER_SECOND = 20;
+const WHOLE = TEXT.trim();
+const OTHER = `Something else: ${WHOLE.slice(0, 150)}`;
+
+/** A service that takes some seconds for an answer, and a user with a home of their own. */
+async function userWith(options: Parameters<typeof startSimulator>[0] = {}) {
+  const service = await startSimulator({
+    models: [{ id: MODEL, loaded: true, script: { text: WHOLE } }],
+    tokensPerSecond: TOKENS_PER_SECOND,
+    ...options,
+  });
+  onTestFinished(() => service.close());
+  const home = await temporaryFolder("keeper-");
+  const settings: Settings = {
+    FOUNDRY_ENDPOINT: service.url,
+    FOUNDRY_KEEP: "auto",
+    FOUNDRY_MODEL: MODEL,
+    FOUNDRY_LOG_LEVEL: "warn",
+    HOME: home,
+    USERPROFILE: home,
+  };
+  const address = keeperAddress({ platform: process.platform, home }, ownUid(), hostname());
+  const keeperPids = async (): Promise<number[]> => {
+    const folder = join(address.directory, "lock");
+    const names = await readdir(folder).catch(() => []);
+    const texts = await Promise.all(
+      names.map((name) => readFile(join(folder, name), "utf8").catch(() => "")),
+    );
+    return texts.flatMap((text) => {
+      const [, digits] = /"pid":(\d+)/.exec(text) ?? [];
+      return digits === undefined || !isProcessAlive(Number(digits)) ? [] : [Number(digits)];
+    });
+  };
+  onTestFinished(async () => {
+    for (const pid of await keeperPids()) process.kill(pid, "SIGKILL");
+  });
+  const chats = () => service.requests.filter(({ path }) => path === "/v1/chat/completions");
+  return { service, settings, address, keeperPids, chats };
+}
+
+type User = Awaited<ReturnType<typeof userWith>>;
+
+type End = "end of input" | "kill -9";
+
+/** One call in a server process of its own, which ends after it. */
+async function callAlone(
+  { settings }: User,
+  name: string,
+  given: object,
+  end: End = "end of input",
+): Promise<{ text: string; result: Record<string, unknown> }> {
+  const host = await WireHost.start(settings);
+  const { result } = await host.answerTo(host.call(name, given));
+  if (end === "kill -9") await host.destroy();
+  else host.endInput();
+  await host.ended;
+  const { content, structuredContent } = Object(result);
+  return { text: String(content?.[0]?.text), result: Object(structuredContent) };
+}
+
+/** Asks in further processes until the completion has ended. */
+async function readToTheEnd(user: User, id: unknown): Promise<Record<string, unknown>> {
+  for (let calls = 0; calls < 30; calls += 1) {
+    const { text, result } = await callAlone(user, "get_completion", {
+      completion_ids: [id],
+      reply_within: 2,
+    });
+    const { completions } = result;
+    const [state] = Array.isArray(completions) ? completions : [];
+    if (state === undefined) throw new Error(text);
+    if (state.status !== "running" && state.status !== "queued") return state;
+  }
+  throw new Error("the completion did not end");
+}
+
+const untilGone = async ({ keeperPids }: User): Promise<void> => {
+  await expect.poll(keeperPids, { timeout: 30_000 }).toEqual([]);
+};
+
+describe("a promised completion", () => {
+  it.each(["end of input", "kill -9"] as const)(
+    "is delivered whole by a later process after %s of its own",
+    async (end) => {
+      const user = await userWith();
+      const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 }, end);
+      expect(begun.result).toMatchObject({ status: "running" });
+      const state = await readToTheEnd(user, begun.result["completion_id"]);
+      expect(state).toMatchObject({ status: "completed", text: WHOLE, next_from: null });
+      await untilGone(user);
+      const again = await callAlone(user, "get_completion", {
+        completion_ids: [begun.result["completion_id"]],
+      });
+      expect(again.text).toContain("COMPLETION_NOT_FOUND");
+    },
+  );
+
+  it("is read on from an offset where the second generation repeats the first", async () => {
+    const user = await userWith();
+    const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 2 });
+    const from = Number(begun.result["next_from"]);
+    expect(from).toBeGreaterThan(0);
+    const { result } = await callAlone(user, "get_completion", {
+      completion_ids: [begun.result["completion_id"]],
+      from,
+      reply_within: 60,
+    });
+    expect(result["completions"]).toMatchObject([{ text: WHOLE.slice(from), from }]);
+  });
+
+  it("is joined by its identical call in a later process", async () => {
+    const user = await userWith();
+    const given = { prompt: "Hello", reply_within: 1 };
+    const begun = await callAlone(user, "complete", given, "kill -9");
+    const again = await callAlone(user, "complete", { ...given, reply_within: 60 });
+    const id = begun.result["completion_id"];
+    expect(again.result).toMatchObject({ completion_id: id, joined: true, text: WHOLE });
+    expect(user.chats()).toHaveLength(2);
+    await untilGone(user);
+  });
+
+  it("is stopped by cancel_completion in a later process", async () => {
+    const user = await userWith({
+      models: [{ id: MODEL, loaded: true, script: { text: "On and on. ", forever: true } }],
+    });
+    const begun = await callAlone(user, "complete", {
+      prompt: "Hello",
+      max_tokens: 2000,
+      reply_within: 1,
+    });
+    const { result } = await callAlone(user, "cancel_completion", {
+      completion_id: begun.result["completion_id"],
+    });
+    expect(result).toMatchObject({ status: "cancelled" });
+    await untilGone(user);
+  });
+
+  it("is returned from its beginning where the second text is another, and says so", async () => {
+    const user = await userWith();
+    const other = await startSimulator({
+      models: [{ id: MODEL, loaded: true, script: { text: OTHER } }],
+      tokensPerSecond: TOKENS_PER_SECOND,
+    });
+    onTestFinished(() => other.close());
+    const target = { port: Number(new URL(user.service.url).port) };
+    const endpoint = await forwarder(target);
+    const settings = { ...user.settings, FOUNDRY_ENDPOINT: endpoint };
+    const host = await WireHost.start(settings);
+    const { result } = await host.answerTo(
+      host.call("complete", { prompt: "Hello", reply_within: 2 }),
+    );
+    const { completion_id: id, next_from: from } = Object(result?.["structuredContent"]);
+    target.port = Number(new URL(other.url).port);
+    await host.destroy();
+    const given = { completion_ids: [id], from, reply_within: 60 };
+    const answer = await callAlone({ ...user, settings }, "get_completion", given);
+    const { completions } = answer.result;
+    expect(completions).toMatchObject([
+      { text: OTHER, from: 0, warnings: [expect.stringContaining("generated the answer again")] },
+    ]);
+  });
+});
+
+/** An address that leads to the port of the target at the time of each connection. */
+async function forwarder(target: { readonly port: number }): Promise<string> {
+  const server = createServer((socket) => {
+    const other = connect(target.port, "127.0.0.1");
+    socket.pipe(other).pipe(socket);
+    for (const each of [socket, other]) each.on("error", () => {});
+    socket.on("close", () => other.destroy());
+    other.on("close", () => socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  return `http://127.0.0.1:${Object(server.address()).port}`;
+}
+
+describe("what was not promised", () => {
+  it("starts no keeper", async () => {
+    const user = await userWith({ tokensPerSecond: Number.POSITIVE_INFINITY });
+    const { result } = await callAlone(user, "complete", { prompt: "Hello" });
+    expect(result).toMatchObject({ status: "completed" });
+    expect(await user.keeperPids()).toEqual([]);
+    expect(await keeperHolds(user.address)).toBeNull();
+  });
+
+  it("ends with its process, also where a keeper runs", async () => {
+    const user = await userWith();
+    await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    const host = await WireHost.start(user.settings);
+    host.call("complete", { prompt: "Another question", reply_within: 60 });
+    await user.service.waitFor(({ requests }) =>
+      requests.filter(({ path }) => path === "/v1/chat/completions").at(2),
+    );
+    await host.destroy();
+    expect(await keeperHolds(user.address)).toBe(1);
+    expect(user.chats()).toHaveLength(3);
+  });
+
+  it("is nothing with FOUNDRY_KEEP=never", async () => {
+    const user = await userWith();
+    const settings = { ...user.settings, FOUNDRY_KEEP: "never" };
+    const given = { prompt: "Hello", reply_within: 1 };
+    const begun = await callAlone({ ...user, settings }, "complete", given);
+    expect(await user.keeperPids()).toEqual([]);
+    const { text } = await callAlone(user, "get_completion", {
+      completion_ids: [begun.result["completion_id"]],
+    });
+    expect(text).toContain("COMPLETION_NOT_FOUND");
+  });
+});
+
+describe("the keeper", () => {
+  it("is seen in health_check and doctor", async () => {
+    const user = await userWith();
+    await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    const { text, result } = await callAlone(user, "health_check", {});
+    expect(result).toMatchObject({ kept: 1 });
+    expect(text).toContain("Keeper: runs, and holds 1");
+    const { stdout } = await run(["doctor", "--json", "--no-completion"], user.settings);
+    expect(JSON.parse(stdout)).toMatchObject({ keeper: { holds: 1 } });
+  });
+
+  it("ends when the time of FOUNDRY_KEEP after the end of the answer is over", async () => {
+    const user = await userWith();
+    const settings = { ...user.settings, FOUNDRY_KEEP: "1" };
+    await callAlone({ ...user, settings }, "complete", { prompt: "Hello", reply_within: 1 });
+    await untilGone(user);
+  });
+
+  it("is one for two servers that promise at once", async () => {
+    const user = await userWith();
+    const prompts = ["One", "Two"];
+    const begun = await Promise.all(
+      prompts.map((prompt) => callAlone(user, "complete", { prompt, reply_within: 1 }, "kill -9")),
+    );
+    expect(await keeperHolds(user.address)).toBe(2);
+    expect(await user.keeperPids()).toHaveLength(1);
+    for (const { result } of begun) {
+      const state = await readToTheEnd(user, result["completion_id"]);
+      expect(state).toMatchObject({ status: "completed", text: WHOLE });
+    }
+  });
+
+  it("holds a completion whose server lives on only until that has delivered it", async () => {
+    const user = await userWith();
+    const host = await WireHost.start(user.settings);
+    const { result } = await host.answerTo(
+      host.call("complete", { prompt: "Hello", reply_within: 1 }),
+    );
+    const { completion_id: id } = Object(result?.["structuredContent"]);
+    expect(await keeperHolds(user.address)).toBe(1);
+    await host.answerTo(host.call("get_completion", { completion_ids: [id], reply_within: 60 }));
+    await untilGone(user);
+    expect(user.chats()).toHaveLength(1);
+  });
+
+  it("serves the resource of a completion in a later process", async () => {
+    const user = await userWith();
+    const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
+    const host = await WireHost.start(user.settings);
+    const uri = `foundry://completions/${String(begun.result["completion_id"])}`;
+    const text = async (): Promise<unknown> => {
+      const { result } = await host.request("resources/read", { uri });
+      return Object(result?.["contents"])[0]?.text;
+    };
+    await expect.poll(text).toBe(WHOLE);
+  });
+
+  it("is not needed: a server that cannot start one answers as without it", async () => {
+    const user = await userWith();
+    await writeFile(join(String(user.settings["HOME"]), ".foundry-local-mcp"), "a file");
+    const host = await WireHost.start(user.settings);
+    const { result } = await host.answerTo(
+      host.call("complete", { prompt: "Hello", reply_within: 1 }),
+    );
+    const { completion_id: id } = Object(result?.["structuredContent"]);
+    const answer = await host.answerTo(
+      host.call("get_completion", { completion_ids: [id], reply_within: 60 }),
+    );
+    expect(JSON.stringify(answer.result)).toContain(WHOLE);
+    expect(host.stderr).toContain("no keeper can be used");
+  });
+});
+
+describe("a promised batch", () => {
+  it.each(["end of input", "kill -9"] as const)("goes on after %s", async (end) => {
+    const user = await userWith();
+    const prompts = ["One", "Two", "Three"];
+    const begun = await callAlone(user, "complete_batch", { prompts, reply_within: 1 }, end);
+    const batch_id = begun.result["batch_id"];
+    const results = [...resultsOf(begun)];
+    for (let calls = 0; calls < 30 && results.length < 3; calls += 1) {
+      const answer = await callAlone(user, "complete_batch", { batch_id, reply_within: 5 });
+      results.push(...resultsOf(answer));
+    }
+    expect(results).toHaveLength(3);
+    for (const result of results) expect(result).toMatchObject({ text: WHOLE });
+    await untilGone(user);
+  });
+});
+
+const resultsOf = ({ result }: { result: Record<string, unknown> }): unknown[] =>
+  Array.isArray(result["results"]) ? result["results"] : [];
+
+describe("a promised load", () => {
+  it("is waited for by the repeated call in a later process", async () => {
+    const user = await userWith({
+      models: [{ id: MODEL, loaded: false, script: { text: WHOLE } }],
+      loadMs: 6000,
+    });
+    const given = { model: MODEL, reply_within: 1 };
+    const begun = await callAlone(user, "load_model", given, "kill -9");
+    expect(begun.result).toMatchObject({ status: "loading" });
+    const { result } = await callAlone(user, "load_model", { ...given, reply_within: 60 });
+    expect(["loaded", "already_loaded"]).toContain(result["status"]);
+    await untilGone(user);
+  });
+});

@@ -1,0 +1,122 @@
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { FoundryClient } from "../../src/jobs/index.js";
+import { HeldCompletions, type Owner } from "../../src/keeper/held.js";
+import { REGENERATED, toWire } from "../../src/keeper/states.js";
+import { MOST_HELD, MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
+import { talker } from "../jobs/fixtures.js";
+import { keepOf, SETTINGS, stateOf } from "./fixtures.js";
+
+const owner = (): Owner => ({ stop: () => {} });
+
+function heldBy(client: FoundryClient) {
+  const time = { now: 0 };
+  const held = new HeldCompletions({
+    clientOf: () => client,
+    now: () => time.now,
+    onChange: () => {},
+  });
+  const stateOfHeld = (id = "c-before-1") => held.foundOne(id)?.state;
+  const untilEnded = () => expect.poll(() => stateOfHeld()?.endedAt ?? null).not.toBeNull();
+  return { held, time, stateOfHeld, untilEnded };
+}
+
+const ANSWER = { text: "It is a simulated answer." };
+
+describe("what the keeper holds", () => {
+  it("is left to its process until that ends", async () => {
+    const { client, chats } = await talker(ANSWER);
+    const { held, stateOfHeld, untilEnded } = heldBy(client);
+    const process = owner();
+    held.keep(keepOf({ text: "It is", warnings: ["Before."] }), process);
+    await setImmediate();
+    expect(chats()).toHaveLength(0);
+    held.takeOver(process);
+    await untilEnded();
+    expect(stateOfHeld()).toMatchObject({
+      status: "completed",
+      text: ANSWER.text,
+      warnings: ["Before."],
+    });
+    expect(chats()).toHaveLength(1);
+  });
+
+  it("is not generated again where it had ended", async () => {
+    const { client, chats } = await talker(ANSWER);
+    const { held, stateOfHeld } = heldBy(client);
+    const process = owner();
+    held.keep(keepOf({ text: "The end.", status: "completed", endedAt: 5 }), process);
+    held.takeOver(process);
+    await setImmediate();
+    expect(stateOfHeld()).toMatchObject({ status: "completed", text: "The end." });
+    expect(chats()).toHaveLength(0);
+  });
+
+  it("says once that another answer took the place of the earlier one", async () => {
+    const { client } = await talker(ANSWER);
+    const { held, stateOfHeld, untilEnded } = heldBy(client);
+    const process = owner();
+    held.keep(keepOf({ text: "There was another beginning" }), process);
+    held.takeOver(process);
+    await untilEnded();
+    expect(stateOfHeld()).toMatchObject({ text: ANSWER.text, warnings: [REGENERATED] });
+    expect(held.foundOne("c-before-1")?.isRegenerated).toBe(true);
+    held.seen(["c-before-1"]);
+    expect(held.foundOne("c-before-1")?.isRegenerated).toBe(false);
+  });
+
+  it("is dropped when its time after the end is over", async () => {
+    const { client } = await talker(ANSWER);
+    const { held, time } = heldBy(client);
+    held.keep(keepOf({ status: "completed", endedAt: 5 }), owner());
+    held.keep(keepOf({ id: "c-before-2" }), owner());
+    time.now = 600_001;
+    held.prune();
+    expect(held.foundOne("c-before-1")).toBeNull();
+    expect(held.foundOne("c-before-2")).not.toBeNull();
+  });
+
+  it("is found by an identical request only when its process has ended", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    const process = owner();
+    held.keep(keepOf({ status: "completed", endedAt: 5 }), process);
+    const same = { kind: "completion", key: "same", settings: SETTINGS } as const;
+    const found = () => held.find({ ids: [], batch: null, same }).completions.length;
+    expect(found()).toBe(0);
+    held.takeOver(process);
+    expect(found()).toBe(1);
+    const settings = { FOUNDRY_MODEL: "other" };
+    expect(held.find({ ids: [], batch: null, same: { ...same, settings } }).completions).toEqual(
+      [],
+    );
+  });
+
+  it("is bounded in number and size", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    const many = Array.from({ length: MOST_HELD + 1 }, (_, at) => ({
+      state: toWire(stateOf({ id: `c-before-${at}` })),
+      key: null,
+      request: null,
+    }));
+    expect(held.keep(keepOf({}, { completions: many }), owner())).toBe(false);
+    expect(held.keep(keepOf({}, { completions: many.slice(1) }), owner())).toBe(true);
+    held.release(
+      many.map(({ state }) => state.id),
+      [],
+    );
+    const text = "x".repeat(MOST_HELD_CHARACTERS + 1);
+    expect(held.keep(keepOf({ text }), owner())).toBe(false);
+    expect(held.size).toBe(0);
+  });
+
+  it("asks the process that runs a completion to stop it", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    const stopped: string[] = [];
+    held.keep(keepOf({}), { stop: (id) => void stopped.push(id) });
+    held.cancel("c-before-1");
+    expect(stopped).toEqual(["c-before-1"]);
+  });
+});

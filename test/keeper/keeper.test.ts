@@ -1,0 +1,166 @@
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { ensureSecret, newNonce, PROTOCOL, proofOf } from "../../src/keeper/handshake.js";
+import { keeperHolds } from "../../src/keeper/index.js";
+import { Link } from "../../src/keeper/link.js";
+import { foundSchema, keptSchema } from "../../src/keeper/messages.js";
+import type { Patch } from "../../src/keeper/states.js";
+import { FOREVER, talker } from "../jobs/fixtures.js";
+import { keeperAt, keepOf, linkTo, newAddress } from "./fixtures.js";
+
+const HANDLERS = { onPatches: () => {}, onStop: () => {} };
+const ANSWER = { text: "It is a simulated answer." };
+
+/** What the keeper answers to lines that a program writes by itself. */
+async function rawTo(address: { readonly socket: string }, ...lines: readonly string[]) {
+  const socket = connect(address.socket);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, "connect");
+  const closed = once(socket, "close");
+  const answers: string[] = [];
+  createInterface({ input: socket }).on("line", (line) => answers.push(line));
+  for (const line of lines) socket.write(`${line}\n`);
+  return { socket, answers, closed };
+}
+
+describe("the keeper", () => {
+  it("delivers a completion after its process has ended, and ends when it is released", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const first = await linkTo(address);
+    await first.ask(keepOf({ text: "It is" }), keptSchema);
+    first.close();
+    const patches: Patch[] = [];
+    const second = await linkTo(address, { onPatches: (more) => patches.push(...more) });
+    const question = { do: "find" as const, ids: ["c-before-1"], batch: null, same: null };
+    const { completions } = await second.ask(question, foundSchema);
+    expect(completions).toMatchObject([{ state: { id: "c-before-1" } }]);
+    const last = () => patches.at(-1)?.status ?? completions[0]?.state.status;
+    await expect.poll(last).toBe("completed");
+    expect(await keeperHolds(address)).toBe(1);
+    second.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
+    await running;
+    expect(await keeperHolds(address)).toBeNull();
+  });
+
+  it("is one for a user, however many start at once", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const runs = Array.from({ length: 4 }, () => keeperAt(address, client));
+    const link = await linkTo(address);
+    await link.ask(keepOf({ status: "completed", endedAt: 1 }), keptSchema);
+    const ended = await Promise.all(
+      runs.map((run) => Promise.race([run.then(() => true), longEnough()])),
+    );
+    expect(ended.filter((hasEnded) => !hasEnded)).toHaveLength(1);
+    link.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
+    await Promise.all(runs);
+  });
+
+  it("takes the place of a socket that a killed keeper left behind", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    await ensureSecret(address);
+    if (process.platform !== "win32") await writeFile(address.socket, "");
+    const running = keeperAt(address, client);
+    expect(await (await linkTo(address)).holds()).toBe(0);
+    await running;
+  });
+
+  it.each([
+    ["no JSON", () => ["hello"]],
+    ["a message before the greeting", () => ['{"do":"status","n":1}']],
+    ["a line that does not end", () => ["x".repeat(5000)]],
+    [
+      "a wrong proof",
+      () => [
+        JSON.stringify({ protocol: PROTOCOL, nonce: newNonce() }),
+        JSON.stringify({ proof: proofOf("another secret", "server", newNonce()) }),
+      ],
+    ],
+    [
+      "a message in place of the proof",
+      () => [
+        JSON.stringify({ protocol: PROTOCOL, nonce: newNonce() }),
+        JSON.stringify({ do: "find", n: 1, ids: ["c-before-1"], batch: null, same: null }),
+      ],
+    ],
+  ])("hangs up on %s", async (_what, lines) => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    await linkTo(address);
+    const { closed, answers } = await rawTo(address, ...lines());
+    await closed;
+    expect(answers.join()).not.toContain("c-before-1");
+    await running;
+  });
+
+  it("is not used by a process of another version", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    await linkTo(address);
+    const greeting = JSON.stringify({ protocol: PROTOCOL + 1, nonce: newNonce() });
+    const { closed, answers } = await rawTo(address, greeting);
+    await closed;
+    expect(JSON.parse(String(answers[0]))).toMatchObject({ protocol: PROTOCOL });
+    await running;
+  });
+
+  it("stops a completion that it runs", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const first = await linkTo(address);
+    await first.ask(keepOf({}), keptSchema);
+    first.close();
+    const second = await linkTo(address);
+    const question = { do: "find" as const, ids: ["c-before-1"], batch: null, same: null };
+    const status = async () =>
+      (await second.ask(question, foundSchema)).completions[0]?.state.status;
+    await expect.poll(status).toBe("running");
+    second.send({ do: "cancel", completion: "c-before-1" });
+    await expect.poll(status).toBe("cancelled");
+    second.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
+    await running;
+  });
+});
+
+describe("a server", () => {
+  it("sends nothing to a listener that does not know the secret", async () => {
+    const address = await newAddress();
+    await ensureSecret(address);
+    const received: string[] = [];
+    const impostor = createServer((socket) => {
+      createInterface({ input: socket }).on("line", (line) => {
+        received.push(line);
+        socket.write(`${JSON.stringify({ protocol: PROTOCOL, nonce: "1", proof: newNonce() })}\n`);
+      });
+    });
+    impostor.listen(address.socket);
+    onTestFinished(() => void impostor.close());
+    await once(impostor, "listening");
+    expect(await Link.connect(address, HANDLERS)).toBe("other");
+    expect(received).toHaveLength(1);
+    expect(JSON.parse(String(received[0]))).toEqual({
+      protocol: PROTOCOL,
+      nonce: expect.any(String),
+    });
+  });
+
+  it("makes the secret again where its file was not written to its end", async () => {
+    const address = await newAddress();
+    await ensureSecret(address);
+    await writeFile(join(address.directory, "secret"), "half");
+    expect(await ensureSecret(address)).toHaveLength(64);
+  });
+});
+
+const longEnough = (): Promise<false> =>
+  new Promise((resolve) => setTimeout(() => resolve(false), 3000).unref());

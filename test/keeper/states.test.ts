@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import {
+  continued,
+  fromWire,
+  patched,
+  patchOf,
+  REGENERATED,
+  toWire,
+} from "../../src/keeper/states.js";
+import { FoundryError } from "../../src/lib/index.js";
+import { stateOf } from "./fixtures.js";
+
+const state = (text: string, more: Partial<Parameters<typeof stateOf>[0]> = {}) =>
+  toWire(stateOf({ text, ...more }));
+
+describe("a state on its way between processes", () => {
+  it("stays the same", () => {
+    const error = new FoundryError("INFERENCE_FAILED", "It failed.", {
+      action: "Try again.",
+      retryable: true,
+      retryAfterMs: 1000,
+    });
+    const given = stateOf({ text: "Half an ans", status: "failed", error, warnings: ["One."] });
+    const { error: back, ...rest } = fromWire(JSON.parse(JSON.stringify(toWire(given))));
+    expect(rest).toEqual({ ...given, error: undefined, ...rest });
+    expect(back).toMatchObject({ code: "INFERENCE_FAILED", retryable: true, retryAfterMs: 1000 });
+  });
+
+  it.each([
+    ["grows", "Hello", null, "Hello world", null],
+    ["begins", "", null, "Hello", null],
+    ["turns out to be thinking", "Let me see", null, "", "Let me see"],
+    ["grows after its thinking", "The", "Hm", "The answer", "Hm"],
+    ["is another one", "First", null, "Second answer", null],
+  ])("is sent as a change where the text %s", (_what, before, thoughtBefore, text, reasoning) => {
+    const sent = state(before, { reasoning: thoughtBefore });
+    const now = state(text, { reasoning });
+    expect(patched(patchOf(now, sent), sent)).toEqual(now);
+  });
+});
+
+describe("an answer that is generated again", () => {
+  const earlier = state("The quick brown fox");
+
+  it.each(["", "The", "The quick brown fox"])("shows the earlier text after %j of it", (text) => {
+    const { state: shown, isRegenerated } = continued(earlier, state(text));
+    expect(shown.text).toBe(earlier.text);
+    expect(isRegenerated).toBe(false);
+  });
+
+  it("goes on after the earlier text where it repeats it", () => {
+    const again = state("The quick brown fox jumps", { status: "completed", endedAt: 1 });
+    const { state: shown, isRegenerated } = continued(earlier, again);
+    expect(shown.text).toBe("The quick brown fox jumps");
+    expect(isRegenerated).toBe(false);
+  });
+
+  it.each(["A slow", "The quick brown cat sleeps"])("says so where it differs: %s", (text) => {
+    const { state: shown, isRegenerated } = continued(earlier, state(text));
+    expect(shown.text).toBe(text);
+    expect(shown.warnings).toEqual([REGENERATED]);
+    expect(isRegenerated).toBe(true);
+  });
+
+  it("is another one where it ends before the earlier text did", () => {
+    const again = state("The quick", { status: "completed", endedAt: 1 });
+    expect(continued(earlier, again).isRegenerated).toBe(true);
+  });
+
+  it("keeps the earlier text where it fails", () => {
+    const again = state("", { status: "failed", endedAt: 1 });
+    const { state: shown, isRegenerated } = continued(earlier, again);
+    expect(shown).toMatchObject({ text: earlier.text, status: "failed" });
+    expect(isRegenerated).toBe(false);
+  });
+});
