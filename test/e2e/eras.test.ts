@@ -49,7 +49,7 @@ describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
     const answer = await client.callTool(QUICK, {
       onprogress: (update) => progress.push(update.progress),
     });
-    expect(tools).toHaveLength(8);
+    expect(tools).toHaveLength(9);
     expect(answer.structuredContent).toMatchObject({ text: ANSWER });
     expect(progress.length).toBeGreaterThan(0);
   });

@@ -24,7 +24,8 @@ test("after its first timeout a host is answered within its limit, and loses not
 
   expect(again.result).toMatchObject({ status: "running", joined: true });
   expect(other.result).not.toHaveProperty("joined");
-  expect(health.result).toMatchObject({ totals: { cancelled: 0, failed: 0 } });
+  expect(health.result).not.toHaveProperty("totals.cancelled");
+  expect(health.result).not.toHaveProperty("totals.failed");
 });
 
 test("a host that gives up silently and asks again gets the same completion, in both answers", async () => {

@@ -45,7 +45,7 @@ describe.each<[Mode, string]>([
       onprogress: (update) => progress.push(update.progress),
     });
     expect(client.getProtocolEra()).toBe(era);
-    expect(tools).toHaveLength(8);
+    expect(tools).toHaveLength(9);
     expect(answer.structuredContent).toMatchObject({ text: ANSWER });
     expect(progress.length).toBeGreaterThan(0);
   });
