@@ -36,7 +36,13 @@ export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
-export type { Device, Family, KnownModel, ModelInfo } from "./models/index.js";
+export {
+  type Device,
+  type Family,
+  type KnownModel,
+  type ModelInfo,
+  shortName,
+} from "./models/index.js";
 /** @internal For the loads of `jobs`. */
 export { modelKey } from "./models/model.js";
 /** @internal For the client of `jobs`; keeps the schema library out of the published types. */

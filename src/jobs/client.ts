@@ -7,6 +7,7 @@ import {
   checkOptions,
   type Diagnosis,
   type Health,
+  type KnownModel,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
@@ -160,6 +161,17 @@ export class FoundryClient {
    */
   unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     return this.#service.unloadModel(model, options);
+  }
+
+  /**
+   * The missing model that a call could download; `null` if it is there or cannot be downloaded.
+   * @internal
+   */
+  downloadOffer(
+    name: string | undefined,
+    options: CallOptions & Pick<LoadOptions, "device"> = {},
+  ): Promise<KnownModel | null> {
+    return this.#service.downloadOffer(name, options);
   }
 
   /**

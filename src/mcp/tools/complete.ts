@@ -8,8 +8,11 @@ import {
   answerOf,
   completionArguments,
   completionResult,
+  downloadAgreed,
   goesOnText,
+  isDownloadAgreed,
   notesOn,
+  orDownload,
   reportEvent,
   reportState,
   requestOf,
@@ -58,14 +61,17 @@ export const complete = defineTool({
   effect: "generates",
 
   async handle({ reply_within, join, ...given }, context) {
+    const withinMs = replyWithinMs(reply_within, context);
+    if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
     const { state, joined } = context.client.completions.start(requestOf(given), {
       join,
       caller: context.caller,
       session: context.session ?? undefined,
     });
     context.identify?.(state.id);
-    const withinMs = replyWithinMs(reply_within, context);
-    return answered(await waitedFor(state, withinMs, context), joined);
+    const answer = answered(await waitedFor(state, withinMs, context), joined);
+    if (!("failure" in answer)) return answer;
+    return { ...answer, failure: await orDownload(answer.failure, given, context) };
   },
 });
 

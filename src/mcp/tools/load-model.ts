@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadRun, LoadState } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
+import { isDownloadAgreed, loadTaskId, orDownload } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -44,9 +44,10 @@ export const loadModel = defineTool({
   async handle({ model, reply_within, ...wish }, context) {
     const { client, signal, progress } = context;
     const { loads } = client;
+    const wanted = { ...wish, download: wish.download ?? (isDownloadAgreed(context) || undefined) };
     progress.waiting(`Loading ${model}`);
-    const load = loads.start(model, wish);
-    context.identify?.(`load-${randomUUID()}`);
+    const load = loads.start(model, wanted);
+    context.identify?.(loadTaskId());
     const withinMs = replyWithinMs(reply_within, context);
     let state: LoadState;
     try {
@@ -55,7 +56,12 @@ export const loadModel = defineTool({
       if (signal.aborted) leave(load, context);
       throw thrown;
     }
-    if (state.status === "failed") throw state.error;
+    if (state.status === "failed") {
+      const { device, download } = wish;
+      throw download === undefined
+        ? await orDownload(state.error, { model, device }, context)
+        : state.error;
+    }
     const { status, percent, elapsedMs, warnings } = state;
     return {
       text: textOf(state),

@@ -22,4 +22,10 @@ export {
   severalText,
   wholeOf,
 } from "./completion-result.js";
+export {
+  downloadAgreed,
+  isDownloadAgreed,
+  loadTaskId,
+  orDownload,
+} from "./download-question.js";
 export { latestCompletion, latestOf, latestText } from "./latest-completions.js";
