@@ -75,7 +75,7 @@ const CALLS = [
   ["load_model", { model: "talker" }],
   ["complete", { prompt: "Why?", model: "talker" }],
 ] as const;
-const QUESTION = "Download talker (4.8 GB)? It is not on this machine.";
+const QUESTION = "Download talker (4.8 GB)? It is not downloaded yet.";
 
 test("a host that declares forms, and cannot show one, is answered as without the question", async () => {
   const { call, asked } = await world("legacy", "fails", {}, { elicitation: { form: {} } });
@@ -96,7 +96,7 @@ test("without a name the default model is offered where none is downloaded", asy
   const models = [{ ...MISSING, id: "Phi-4-mini-instruct-generic-cpu:5", alias: "phi-4-mini" }];
   const { call, asked } = await world("legacy", "accept", { models });
   const answer = await call("complete", { prompt: "Why?" });
-  expect(asked).toEqual(["Download phi-4-mini (4.8 GB)? It is not on this machine."]);
+  expect(asked).toEqual(["Download phi-4-mini (4.8 GB)? It is not downloaded yet."]);
   expect(answer.structuredContent).toMatchObject({ text: TEXT });
 });
 
@@ -170,7 +170,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
     expect(asked).toEqual([]);
   });
 
-  test.each(CALLS)("is told what to do by %s where it cannot ask", async (name, given) => {
+  test.each(CALLS)("gets the action from %s where it cannot ask", async (name, given) => {
     const { call } = await world(mode, null);
     const answer = await call(name, given);
     expect(answer.text).toMatch(/^MODEL_NOT_CACHED: /);

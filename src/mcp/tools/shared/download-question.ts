@@ -38,7 +38,7 @@ export async function orDownload(
   const size = offer.sizeMb === null ? "" : ` (${formatMegabytes(offer.sizeMb)})`;
   throw new UserQuestion(
     DOWNLOAD,
-    `Download ${shortName(offer)}${size}? It is not on this machine.`,
+    `Download ${shortName(offer)}${size}? It is not downloaded yet.`,
   );
 }
 
