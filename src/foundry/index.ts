@@ -53,6 +53,7 @@ export {
   type Family,
   type KnownModel,
   type ModelInfo,
+  shortName,
   spelledName,
 } from "./models/index.js";
 /** @internal For the loads of `jobs`. */

@@ -41,7 +41,12 @@ import { withoutAttempts } from "./discovery/index.js";
 import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
-import { chooseDefaultModel, type KnownModel, resolveModel } from "./models/index.js";
+import {
+  chooseDefaultModel,
+  DEFAULT_MODEL,
+  type KnownModel,
+  resolveModel,
+} from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
 import { assertJsonSchema } from "./structured/index.js";
 
@@ -155,6 +160,22 @@ export class ServiceClient {
       loader.resolveModel(model, signal, device, onStatus),
     );
     return resolved.model;
+  }
+
+  /**
+   * The missing model that a call could download; `null` if it is there, or there is no way to
+   * download it. Without a name, the default model.
+   */
+  async downloadOffer(
+    name: string | undefined,
+    { device, ...options }: CallOptions & Pick<LoadOptions, "device"> = {},
+  ): Promise<KnownModel | null> {
+    return this.#with(options, async ({ loader, downloader }, signal) => {
+      const wanted = name ?? this.#options.model ?? DEFAULT_MODEL;
+      const { model } = await loader.resolveModel(wanted, signal, device);
+      if (model.downloaded !== false) return null;
+      return (await downloader.canDownload(model, signal)) ? model : null;
+    });
   }
 
   async unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {

@@ -12,6 +12,7 @@ import {
   type Health,
   isTyped,
   jsonSchemaOf,
+  type KnownModel,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
@@ -235,6 +236,17 @@ export class FoundryClient {
    */
   unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     return this.#service.unloadModel(model, options);
+  }
+
+  /**
+   * The missing model that a call could download; `null` if it is there or cannot be downloaded.
+   * @internal
+   */
+  downloadOffer(
+    name: string | undefined,
+    options: CallOptions & Pick<LoadOptions, "device"> = {},
+  ): Promise<KnownModel | null> {
+    return this.#service.downloadOffer(name, options);
   }
 
   /**

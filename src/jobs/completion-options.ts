@@ -39,7 +39,8 @@ export interface StartOptions {
   readonly caller?: string | undefined;
   /**
    * The connection of the caller. A repeated request over the same connection joins a completion that
-   * has run for some seconds: some hosts give up without a word and ask again. Default: none is.
+   * began more than three seconds ago: some hosts time out without a notification and repeat the
+   * call. Default: none is joined.
    */
   readonly session?: string | undefined;
   /** Join an identical completion instead of starting a second. Default `true`. */

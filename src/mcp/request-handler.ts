@@ -8,7 +8,7 @@ import type { CallPolicy } from "./call-policy.js";
 /** The request that a handler answers, as the SDK describes it. */
 export type RequestContext = Pick<
   ServerContext["mcpReq"],
-  "_meta" | "envelope" | "signal" | "notify"
+  "_meta" | "send" | "envelope" | "inputResponses" | "signal" | "notify"
 >;
 /** Answers requests of one method. */
 export type RequestHandler = (

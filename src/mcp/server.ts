@@ -100,7 +100,9 @@ export function createServer({
       backend.get(),
     ]);
     const clientName = (): string | undefined => server.getClientVersion()?.name;
-    return createHandlers(loaded, { notifies, updated, session, limits, tasks, clientName });
+    const elicitation = (): unknown => server.getClientCapabilities()?.elicitation;
+    const host = { session, limits, tasks, clientName, elicitation };
+    return createHandlers(loaded, { notifies, updated, ...host });
   });
   const methods = era === "modern" ? [...LAZY_METHODS, ...TASK_METHODS] : LAZY_METHODS;
   for (const method of methods) {

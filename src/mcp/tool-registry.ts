@@ -22,6 +22,7 @@ import {
   type ToolAnswer,
   type ToolContext,
 } from "./tool.js";
+import { canAskUser, elicitationIn, UserQuestion, userAnswer } from "./user-questions.js";
 
 interface Annotations {
   readonly readOnlyHint: boolean;
@@ -57,6 +58,8 @@ export interface CallOptions {
   readonly tasks?: Tasks | undefined;
   /** Of the host, where it made a handshake. */
   readonly clientName?: (() => string | undefined) | undefined;
+  /** What the host declared of elicitation in its handshake. */
+  readonly elicitation?: (() => unknown) | undefined;
 }
 
 interface CallParts extends Omit<CallOptions, "limits" | "tasks">, Backend {
@@ -90,7 +93,13 @@ export function callHandler(
         `There is no tool ${quoted(name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }
-    return callTool(tool, given, request, parts);
+    try {
+      return await callTool(tool, given, request, parts);
+    } catch (thrown) {
+      if (!(thrown instanceof UserQuestion)) throw thrown;
+      if (request.envelope !== undefined) return thrown.result;
+      return callTool(tool, given, await thrown.askedIn(request), parts);
+    }
   };
 }
 
@@ -130,20 +139,28 @@ async function callTool(
   const replyWithinMs = policy.replyWithinMs ?? limit.replyWithinMs;
   const caller = parts.session ?? clientName;
   const call = { tool: tool.name, given, signal, limit };
+  const canAsk = canAskUser(elicitationIn(envelope) ?? parts.elicitation?.());
+  const user = (task?: TaskCall): ToolContext["user"] =>
+    canAsk
+      ? {
+          canBeAsked: () => task?.isAnswered !== true,
+          answerTo: (key) => userAnswer(request, key),
+        }
+      : undefined;
   log.trace({ tool: tool.name, arguments: given }, "tool called");
   if (!TASK_TOOLS.has(tool.name) || !declaresTasks(envelope)) {
     const progress = reporterFor(request, clock);
     const ended = calls.begin({ ...call, progress });
-    const work = answerOf(tool, given, parts, { signal, progress, replyWithinMs, caller });
-    return work.finally(ended);
+    const own = { signal, progress, replyWithinMs, caller, user: user() };
+    return answerOf(tool, given, parts, own).finally(ended);
   }
-  const progress = (task: TaskCall) => reporterFor(request, clock, task);
   return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) =>
     answerOf(tool, given, parts, {
       signal: task.signal,
-      progress: progress(task),
+      progress: reporterFor(request, clock, task),
       replyWithinMs: TASK_REPLY_WITHIN_MS,
       caller,
+      user: user(task),
       identify: (id) => task.identify(id),
     }),
   );
@@ -151,7 +168,7 @@ async function callTool(
 
 type OwnContext = Pick<
   ToolContext,
-  "signal" | "progress" | "replyWithinMs" | "caller" | "identify"
+  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "user"
 >;
 
 /** The result of a tool, in the form of the protocol. */
@@ -172,7 +189,10 @@ async function answerOf(
       cancellation: () => calls.cancellationOf(signal),
       afterGrace: (callback) => calls.afterGrace(callback),
     })
-    .catch((thrown: unknown) => ({ failure: toFoundryError(thrown), text: "", result: {} }))
+    .catch((thrown: unknown) => {
+      if (thrown instanceof UserQuestion) throw thrown;
+      return { failure: toFoundryError(thrown), text: "", result: {} };
+    })
     .finally(() => progress.finish());
 
   const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) };

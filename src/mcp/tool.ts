@@ -6,6 +6,7 @@ import { serverWords } from "../server-words.js";
 import { hostArguments } from "./host-arguments.js";
 import type { Cancellation } from "./hosts/index.js";
 import type { ProgressReporter } from "./progress-reporter.js";
+import type { UserAnswer } from "./user-questions.js";
 
 /** What a tool does to the world; its annotations are derived from it. */
 export type Effect = "reads" | "generates" | "changes";
@@ -26,6 +27,15 @@ export interface ToolContext {
   readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
   readonly caller?: string | undefined;
+  /** The user, where the host can ask. */
+  readonly user?:
+    | {
+        /** Whether a question can still be the answer of the call. */
+        canBeAsked(): boolean;
+        /** `null`: the question was not asked. */
+        answerTo(key: string): UserAnswer | null;
+      }
+    | undefined;
   /** Takes the id of the work that the call has begun, under which it is found as a task. */
   readonly identify?: ((id: string) => void) | undefined;
   /** The connection that the call came over; `null`: one of its own. */

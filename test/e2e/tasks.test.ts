@@ -95,7 +95,7 @@ test("a completion that takes longer is a task of its id, with its text so far, 
   ).toEqual(expect.objectContaining({ resultType: "complete" }));
 });
 
-test("what is done in time, and what does not declare the extension, is answered as ever", async () => {
+test("what is done in time, and what does not declare the extension, is answered with its result", async () => {
   const { call, ask } = await world(2000);
   const quick = await call(complete());
   const slow = await world(5);

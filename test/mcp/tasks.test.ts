@@ -14,6 +14,7 @@ const REQUEST: RequestContext = {
   },
   signal: new AbortController().signal,
   notify: async () => {},
+  send: () => Promise.reject(new Error("not of this test")),
 };
 
 /** Tasks whose clock the test sets, each of which ends when the test says so. */

@@ -59,6 +59,15 @@ export class ModelDownloader {
     }
   }
 
+  /** Whether there is a way to download a model for this service. */
+  async canDownload(model: KnownModel, signal: AbortSignal): Promise<boolean> {
+    const method = selectDownloadMethod(model, this.context, this.#limits, signal);
+    return method.then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** How to download a model for this service, or why that is not possible: sentences for an error. */
   advice(model: KnownModel): Promise<string> {
     return downloadAdvice(model, this.context, this.#limits);

@@ -67,7 +67,8 @@ export class TaskCall {
   }
 
   identify(id: string): void {
-    this.#id = id;
+    // A host knows the task by its first id.
+    this.#id ??= id;
     this.#onIdentified();
   }
 

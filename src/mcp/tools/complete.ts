@@ -8,7 +8,10 @@ import {
   completionArguments,
   completionResult,
   deliveryOf,
+  downloadAgreed,
+  isDownloadAgreed,
   needsPrompt,
+  orDownload,
   reportEvent,
   reportState,
   requestOf,
@@ -41,6 +44,8 @@ export const complete = defineTool({
 
   async handle({ reply_within, join, ...given }, context) {
     const { client, caller, session, kept } = context;
+    const withinMs = replyWithinMs(reply_within, context);
+    if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
     const request = requestOf(given);
     if (join !== false) await kept.findSame(request);
     const { state: begun, joined } = client.completions.start(request, {
@@ -49,11 +54,13 @@ export const complete = defineTool({
       session: session ?? undefined,
     });
     context.identify?.(begun.id);
-    const state = await waitedFor(begun, replyWithinMs(reply_within, context), context);
+    const state = await waitedFor(begun, withinMs, context);
     const excerpt = wholeOf(state);
     await kept.answered(deliveryOf([{ state, excerpt }]));
     const result = { ...resultOf(state, excerpt), joined: joined || null };
-    return answerWith(state, excerpt, result, joined ? [JOINED] : []);
+    const answer = answerWith(state, excerpt, result, joined ? [JOINED] : []);
+    if (state.error === null) return answer;
+    return { ...answer, failure: await orDownload(state.error, given, context) };
   },
 });
 

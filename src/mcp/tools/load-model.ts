@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadRun, LoadState, LoadWish } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
+import { isDownloadAgreed, loadTaskId, orDownload } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -31,12 +31,18 @@ export const loadModel = defineTool({
 
   async handle({ model, reply_within, ...wish }, context) {
     const { kept, signal, progress } = context;
+    const wanted = { ...wish, download: wish.download ?? (isDownloadAgreed(context) || undefined) };
     progress.waiting(`Loading ${model}`);
     const withinMs = replyWithinMs(reply_within, context);
     const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
-    const elsewhere = await kept.load(model, wish, { withinMs, signal, onState });
-    const state = elsewhere ?? (await loaded(model, wish, withinMs, context));
-    if (state.status === "failed") throw state.error;
+    const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
+    const state = elsewhere ?? (await loaded(model, wanted, withinMs, context));
+    if (state.status === "failed") {
+      const { device, download } = wish;
+      throw download === undefined
+        ? await orDownload(state.error, { model, device }, context)
+        : state.error;
+    }
     const { status, percent, elapsedMs, warnings } = state;
     return {
       next: nextOf(state),
@@ -56,7 +62,7 @@ async function loaded(
   const { client, kept, signal, progress } = context;
   const { loads } = client;
   const load = loads.start(model, wish);
-  context.identify?.(`load-${randomUUID()}`);
+  context.identify?.(loadTaskId());
   try {
     const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
     await kept.answeredLoad(model, wish, load);

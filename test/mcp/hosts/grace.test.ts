@@ -63,6 +63,7 @@ async function world(options: SimulatorOptions = TALKS, policy: CallPolicy = { o
 const contextOf = (signal: AbortSignal): RequestContext => ({
   signal,
   notify: async () => {},
+  send: () => Promise.reject(new Error("not of this test")),
 });
 
 const COMPLETE = { prompt: "Go", max_tokens: 3000 };

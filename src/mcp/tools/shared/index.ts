@@ -21,5 +21,11 @@ export {
   resultOf,
   wholeOf,
 } from "./completion-result.js";
+export {
+  downloadAgreed,
+  isDownloadAgreed,
+  loadTaskId,
+  orDownload,
+} from "./download-question.js";
 export { latestNext, latestOf, latestText } from "./latest-completions.js";
 export { adviceOnSeveral, goesOnLine, type Part, severalText } from "./several.js";

@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { type Device, shortName } from "../../../foundry/index.js";
+import type { LoadState } from "../../../jobs/index.js";
+import { FoundryError, formatMegabytes } from "../../../lib/index.js";
+import type { ToolContext } from "../../tool.js";
+import { UserQuestion } from "../../user-questions.js";
+
+export const DOWNLOAD = "download";
+
+/** The model of a call, as it was given. */
+interface Wanted {
+  readonly model?: string | undefined;
+  readonly device?: Device | undefined;
+}
+
+/** Whether the user has agreed to download the model of this call. */
+export const isDownloadAgreed = ({ user }: ToolContext): boolean =>
+  user?.answerTo(DOWNLOAD) === "accept";
+
+/**
+ * Asks the user whether to download the model that is missing, where the host can ask and the model
+ * can be downloaded.
+ *
+ * @returns the error of the call: the same, or that the user declined.
+ * @throws UserQuestion
+ */
+export async function orDownload(
+  error: FoundryError,
+  { model, device }: Wanted,
+  { client, user, signal }: ToolContext,
+): Promise<FoundryError> {
+  if (error.code !== "MODEL_NOT_CACHED" || user === undefined) return error;
+  const answer = user.answerTo(DOWNLOAD);
+  if (answer === "decline") return declined(error);
+  if (answer !== null || !user.canBeAsked()) return error;
+  const offer = await client.downloadOffer(model, { device, signal }).catch(() => null);
+  if (offer === null) return error;
+  const size = offer.sizeMb === null ? "" : ` (${formatMegabytes(offer.sizeMb)})`;
+  throw new UserQuestion(
+    DOWNLOAD,
+    `Download ${shortName(offer)}${size}? It is not downloaded yet.`,
+  );
+}
+
+const declined = (error: FoundryError): FoundryError =>
+  error.reworded({
+    message: `${error.message} The user declined the download.`,
+    action: "Use a downloaded model, which `listModels` lists, or do without. Do not ask again.",
+  });
+
+/**
+ * Downloads the model that the user agreed to.
+ *
+ * @throws FoundryError `MODEL_NOT_CACHED` while it is not there in time; the download goes on.
+ */
+export async function downloadAgreed(
+  { model, device }: Wanted,
+  withinMs: number,
+  { client, signal, progress, identify }: ToolContext,
+): Promise<void> {
+  const offer = await client.downloadOffer(model, { device, signal });
+  // It is there already.
+  if (offer === null) return;
+  const { loads } = client;
+  const load = loads.start(offer.id, { download: true });
+  identify?.(loadTaskId());
+  const state = await loads.wait(load, {
+    withinMs,
+    signal,
+    onStatus: (news) => progress.news(news, "Loading it"),
+  });
+  if (state.error !== null) throw state.error;
+  if (state.status !== "loaded" && state.status !== "already_loaded") throw notThereYet(state);
+}
+
+function notThereYet({ model, percent }: LoadState): FoundryError {
+  const howFar = percent === null ? "" : `: ${percent.toFixed(1)} %`;
+  return new FoundryError("MODEL_NOT_CACHED", `${model} is being downloaded${howFar}.`, {
+    action: `Call \`loadModel\` with model "${model}" and download true to wait for it, then repeat this call.`,
+    retryable: true,
+  });
+}
+
+/** A load has no id of its own. */
+export const loadTaskId = (): string => `load-${randomUUID()}`;

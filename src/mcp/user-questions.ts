@@ -1,0 +1,71 @@
+import { inputRequired, inputResponse } from "@modelcontextprotocol/server";
+import * as z from "zod";
+import type { RequestContext } from "./request-handler.js";
+
+/** What came of a question: `cancel` is no answer. */
+export type UserAnswer = "accept" | "decline" | "cancel";
+
+/** A person may be away from the machine. */
+const ANSWER_MS = 10 * 60_000;
+
+/** Thrown by a tool that needs an answer of the user. The call is made again with the answer. */
+export class UserQuestion extends Error {
+  readonly key: string;
+
+  /** @param key The same in the question and its answer. */
+  constructor(key: string, words: string) {
+    super(words);
+    this.key = key;
+  }
+
+  /** The result of a call without a handshake: the host asks, and makes the call again. */
+  get result(): Record<string, unknown> {
+    const inputRequests = { [this.key]: inputRequired.elicit(this.#form) };
+    return { ...inputRequired({ inputRequests }) };
+  }
+
+  /** Asks a host with a handshake; returns the request with the answer. */
+  async askedIn(request: RequestContext): Promise<RequestContext> {
+    const { send, signal } = request;
+    const question = { method: "elicitation/create", params: this.#form } as const;
+    const action = await send(question, { signal, timeout: ANSWER_MS }).then(
+      (answer) => answer.action,
+      // A host that fails to ask has no answer.
+      () => "cancel" as const,
+    );
+    return { ...request, inputResponses: { [this.key]: { action } } };
+  }
+
+  get #form() {
+    return {
+      mode: "form" as const,
+      message: this.message,
+      // Nothing to fill in: to accept the form is the answer.
+      requestedSchema: { type: "object" as const, properties: {} },
+    };
+  }
+}
+
+const envelopeSchema = z.looseObject({
+  "io.modelcontextprotocol/clientCapabilities": z.looseObject({ elicitation: z.unknown() }),
+});
+
+/** Whether the host shows forms to its user. A bare declaration means forms, too. */
+export function canAskUser(elicitation: unknown): boolean {
+  if (typeof elicitation !== "object" || elicitation === null) return false;
+  return "form" in elicitation || Object.keys(elicitation).length === 0;
+}
+
+/** What a request without a handshake declares. */
+export const elicitationIn = (envelope: unknown): unknown =>
+  envelopeSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientCapabilities"]
+    .elicitation;
+
+/** The answer that came with a request; `null`: the question was not asked. */
+export function userAnswer(
+  { inputResponses }: Pick<RequestContext, "inputResponses">,
+  key: string,
+): UserAnswer | null {
+  const view = inputResponse(inputResponses, key);
+  return view.kind === "elicit" ? view.action : null;
+}
