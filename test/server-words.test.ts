@@ -39,7 +39,7 @@ describe("the words of the server", () => {
     expect(serverWords(ours)).toBe(theirs);
   });
 
-  it("change all texts of a result but what a model wrote", () => {
+  it("change all texts of a result but what a model wrote, and leave out null", () => {
     const text = "Call `loadModel`.";
     const said = "Call load_model.";
     expect(
@@ -48,15 +48,14 @@ describe("the words of the server", () => {
         reasoning: text,
         n: 1,
         none: null,
-        warnings: [text],
-        results: [{ text, error: { message: text } }],
+        notes: [text],
+        results: [{ text, model: null, error: { message: text } }],
       }),
     ).toEqual({
       text,
       reasoning: text,
       n: 1,
-      none: null,
-      warnings: [said],
+      notes: [said],
       results: [{ text, error: { message: said } }],
     });
   });

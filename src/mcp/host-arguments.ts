@@ -170,26 +170,28 @@ function isAbsent(schema: unknown, value: unknown): boolean {
   return value === "" || isEmpty(value);
 }
 
-const partSchema = z.union([z.string(), z.object({ type: z.literal("text"), text: z.string() })]);
-
-/** The text of a list of one string, or of the parts of a message: each begins a line, as with vLLM and llama.cpp. */
+/**
+ * The text of a list of one string, or of the parts of a message: each begins a line, as with vLLM and
+ * llama.cpp. `null` where it is neither.
+ */
 function textOf(parts: readonly unknown[], path: string): string | null {
-  const isText = parts.length === 1 || parts.some(isObject);
-  const texts = isText ? z.array(partSchema).min(1).safeParse(parts).data : undefined;
-  if (texts !== undefined) {
-    return texts.map((part) => (typeof part === "string" ? part : part.text)).join("\n");
+  const other = parts.map(kindOf).find((kind) => kind !== null && kind !== "text");
+  if (other !== undefined && other !== null) {
+    throw new FoundryError(
+      "INVALID_ARGUMENT",
+      `${path} has a part of type ${quoted(other)}, but the models here are given text only.`,
+      { action: `Give ${path} as a string, or as parts of type "text".` },
+    );
   }
-  const kinds = parts.flatMap((part) => typedPart.safeParse(part).data?.type ?? []);
-  const other = kinds.find((kind) => kind !== "text");
-  if (other === undefined) return null;
-  throw new FoundryError(
-    "INVALID_ARGUMENT",
-    `${path} has a part of type ${quoted(other)}, but the models here are given text only.`,
-    { action: `Give ${path} as a string, or as parts of type "text".` },
-  );
+  const texts = parts.map((part) => (isObject(part) ? memberOf(part, "text") : part));
+  const isText = texts.every((text) => typeof text === "string");
+  return isText && (parts.length === 1 || parts.some(isObject)) ? texts.join("\n") : null;
 }
 
-const typedPart = z.object({ type: z.string() });
+function kindOf(part: unknown): string | null {
+  const kind = isObject(part) ? memberOf(part, "type") : null;
+  return typeof kind === "string" ? kind : null;
+}
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);

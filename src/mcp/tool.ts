@@ -113,7 +113,7 @@ export function failureFrame(
   const said = (words: string): string => truncate(serverWords(words), LONGEST_ERROR / 2);
   return {
     next: said(`${error.action} ${repeatAdvice(error)}`),
-    notes: [said(`${error.code}: ${error.message}`), ...notes],
+    notes: [said(`${error.code}: ${error.message}`), ...logAdvice(error), ...notes],
   };
 }
 
@@ -123,10 +123,8 @@ export function failureText(
   textSoFar = "",
   notes: readonly string[] = [],
 ): string {
-  const { requestId } = error;
-  const inLog = requestId === null ? [] : [`Id of the request in the service's log: ${requestId}`];
   const words = [`${error.code}: ${error.message}`, error.action, repeatAdvice(error)];
-  const lines = [...words, ...inLog, ...notes];
+  const lines = [...words, ...logAdvice(error), ...notes];
   const text = truncate(serverWords(lines.join("\n")), LONGEST_ERROR);
   if (textSoFar === "") return text;
   return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;
@@ -135,6 +133,9 @@ export function failureText(
 /** The same in one line, for a list. */
 export const failureLine = (error: FoundryError): string =>
   truncate(serverWords(`${error.code}: ${error.message} ${error.action}`), LONGEST_ERROR);
+
+const logAdvice = ({ requestId }: FoundryError): readonly string[] =>
+  requestId === null ? [] : [`Id of the request in the service's log: ${requestId}`];
 
 function repeatAdvice({ retryable, retryAfterMs }: FoundryError): string {
   if (!retryable) return "The same call will fail again unless something is changed.";

@@ -496,6 +496,12 @@ describe("an argument that a host adds", () => {
     expect(textOf(await host.callTool({ name: "health_check" }))).not.toContain("ignored");
   });
 
+  it("costs little time in the parts of a message, however many there are", () => {
+    const content = [{ type: "text", text: "Hi" }, ...Array.from({ length: 400_000 }, () => 5)];
+    const messages = [{ role: "user", content }];
+    expect(() => given("complete", { messages })).toThrow("Invalid value for messages.0.content");
+  });
+
   it("costs little time where there are very many", () => {
     const names = Array.from({ length: 200_000 }, (_, n) => [`${n}${"x".repeat(50)}`, 1]);
     const { warnings } = given("complete", { prompt: "Hi", ...Object.fromEntries(names) });
