@@ -82,6 +82,7 @@ try {
   const settings = {
     FOUNDRY_ENDPOINT: await simulatorUrl(simulator),
     FOUNDRY_LOG_LEVEL: "warn",
+    FOUNDRY_KEEP: "never",
   };
   const args = ["--expose-gc", "--import", PROBE, MAIN];
   host = new ServerProcess({ name: "ours", command: process.execPath, args }, settings, true);

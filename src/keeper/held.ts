@@ -6,6 +6,7 @@ import type {
   HeldBatch,
   HeldCompletion,
   RequestMessage,
+  Search,
   SettingsSource,
 } from "./messages.js";
 import { continued, fromWire, type Patch, patched, toWire, type WireState } from "./states.js";
@@ -51,7 +52,6 @@ export interface HeldOptions {
 }
 
 type Keep = Extract<RequestMessage, { do: "keep" }>;
-type Find = Extract<RequestMessage, { do: "find" }>;
 
 /** Text that comes in between is one change. */
 const UPDATE_MS = 100;
@@ -111,7 +111,7 @@ export class HeldCompletions {
   }
 
   /** A completion that is part of a batch is found with all of the batch. */
-  find({ ids, batch, same }: Pick<Find, "ids" | "batch" | "same">): Found {
+  find({ ids, batch, same }: Search): Found {
     const found = new Set(ids.filter((id) => this.#entries.has(id)));
     const batches = new Set<string>();
     if (batch !== null) batches.add(batch);
@@ -214,7 +214,7 @@ export class HeldCompletions {
   }
 
   /** An identical completion or batch that no process runs. */
-  #sameAs({ kind, key, settings }: NonNullable<Find["same"]>): string | null {
+  #sameAs({ kind, key, settings }: NonNullable<Search["same"]>): string | null {
     const isSame = (each: Pick<Group, "key" | "settings" | "owner"> | Entry): boolean =>
       each.key === key && each.owner === null && isEqual(each.settings, settings);
     if (kind === "batch") {

@@ -22,6 +22,7 @@ import {
   type HeldBatch,
   type HeldLoad,
   keptSchema,
+  type Search,
   type SettingsSource,
 } from "./messages.js";
 import { Promises } from "./promises.js";
@@ -101,7 +102,7 @@ export class Keeping implements Kept {
   }
 
   async answered({ promised, delivered }: Answered): Promise<void> {
-    const over = delivered.filter((id) => this.#promises.delete(id) || this.#remote.has(id));
+    const over = delivered.filter((id) => this.#promises.delete(id) || this.#remote.delete(id));
     if (over.length > 0) this.#release({ completions: over });
     for (const id of promised) this.#promises.add(id);
     if (promised.some((id) => !this.#remote.has(id))) await this.#handOver();
@@ -177,15 +178,7 @@ export class Keeping implements Kept {
     await this.#find({ same: { kind, key, settings: this.#options.settings } });
   }
 
-  async #find({
-    ids = [],
-    batch = null,
-    same = null,
-  }: {
-    readonly ids?: string[];
-    readonly batch?: string | null;
-    readonly same?: { kind: "completion" | "batch"; key: string; settings: SettingsSource } | null;
-  }): Promise<void> {
+  async #find({ ids = [], batch = null, same = null }: Partial<Search>): Promise<void> {
     const found = await this.#asked((link) =>
       link.ask({ do: "find", ids, batch, same }, foundSchema),
     );
@@ -249,8 +242,9 @@ export class Keeping implements Kept {
       try {
         const parts = this.#promises.unsent();
         const question = { do: "keep", settings, keptMs, ...parts } as const;
-        const { isKept } = await link.ask(question, keptSchema);
-        if (!isKept) log.warn({}, "the keeper is full; this answer ends with its process");
+        const reply = await this.#replyOf(link, link.ask(question, keptSchema));
+        if (reply?.isKept === false)
+          log.warn({}, "the keeper is full; this answer ends with its process");
         return;
       } catch (error) {
         if (tries === TRIES) throw error;
@@ -273,15 +267,20 @@ export class Keeping implements Kept {
     try {
       const link = await this.#existing();
       if (link === null) return null;
-      const reply = await waitFor(ask(link), { withinMs: ASK_MS });
-      if (reply !== TIMED_OUT) return reply;
-      this.#warn("it does not answer");
-      link.close();
-      return null;
+      return await this.#replyOf(link, ask(link));
     } catch (error) {
       this.#options.log.debug({ error: String(error) }, "the keeper did not answer");
       return null;
     }
+  }
+
+  /** `null` where the keeper hangs: then it is left alone. */
+  async #replyOf<T>(link: Link, asked: Promise<T>): Promise<T | null> {
+    const reply = await waitFor(asked, { withinMs: ASK_MS });
+    if (reply !== TIMED_OUT) return reply;
+    this.#warn("it does not answer");
+    link.close();
+    return null;
   }
 
   async #linkOrStart(): Promise<Link | null> {

@@ -80,6 +80,7 @@ export const requestMessageSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("cancel"), completion: id }),
 ]);
 export type RequestMessage = z.output<typeof requestMessageSchema>;
+export type Search = Pick<Extract<RequestMessage, { do: "find" }>, "ids" | "batch" | "same">;
 
 export const foundSchema = z.object({
   completions: z.array(z.object({ state: stateSchema, key, isRegenerated: z.boolean() })),

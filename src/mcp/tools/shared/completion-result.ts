@@ -56,6 +56,8 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     eta_s: secondsOf(state.etaMs),
     attempts: attempts === null || attempts <= 1 ? null : attempts,
     cached: state.cached || null,
+    // Also among the notes, which hosts show: clients that read the result count them.
+    warnings: [...state.warnings],
   };
 }
 
