@@ -56,17 +56,14 @@ export interface EnlistOptions {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-/**
- * A completion of another process.
- * @internal
- */
+/** A completion of another process. */
 export interface AdoptOptions
   extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent"> {
   readonly hasEnded: boolean;
   readonly open: (parts: RemoteParts) => OpenedCompletion;
 }
 
-/** @internal */
+/** What the run of such a completion gives it. */
 export interface RemoteParts {
   /** Aborted when the completion shall stop. */
   readonly signal?: AbortSignal | undefined;
@@ -74,7 +71,7 @@ export interface RemoteParts {
   readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
 }
 
-/** @internal */
+/** What another process needs to go on with a completion. */
 export interface CompletionRecord {
   readonly key: string | null;
   /** `null` after its end, and where another process runs it. */
