@@ -25,6 +25,7 @@ describe("complete", () => {
       model: TALKER,
       finish_reason: "stop",
       usage: { input_tokens: expect.any(Number), output_tokens: expect.any(Number) },
+      warnings: [],
     });
     expect(Object.keys(structured(answer)).slice(0, 3)).toEqual(["next", "notes", "text"]);
   });
