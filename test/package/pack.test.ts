@@ -99,7 +99,7 @@ describe("the package", () => {
 
   test("holds nothing else", () => {
     const known =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|examples\/scaling\/(config\.yaml|haproxy\.cfg)|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|skills\/[\w-]+\/SKILL\.md|examples\/scaling\/(config\.yaml|haproxy\.cfg)|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     // A server over stdio and its client: no more than that should ever weigh.
