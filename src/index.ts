@@ -45,8 +45,10 @@ export type {
   RetryOptions,
   StandardSchema,
   StatusUpdate,
+  TypedBy,
   UnloadOptions,
   UnloadResult,
+  Validated,
 } from "./foundry/index.js";
 export {
   type BatchResult,

@@ -232,6 +232,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
             output_tokens: expect.any(Number),
             ...(!target.can.countTokens && { estimated: true }),
           },
+          warnings: [],
         });
       });
 

@@ -55,7 +55,7 @@ test("the server says that it speaks the extension, to hosts without a handshake
   const initialized = old.received[0]?.message.result;
 
   expect(result).toMatchObject({ capabilities: { extensions: { [EXTENSION]: {} } } });
-  expect(initialized?.["capabilities"]).not.toHaveProperty("extensions");
+  expect(initialized).not.toHaveProperty(["capabilities", "extensions", EXTENSION]);
   expect((await old.request("tasks/get", { taskId: "c-1" })).error?.code).toBe(-32601);
 });
 

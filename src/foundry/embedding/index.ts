@@ -1,3 +1,2 @@
 export { embed } from "./embed.js";
-export type { EmbedOptions, EmbedResult, Ranked, RankOptions } from "./embedding.js";
-export { ranked } from "./rank.js";
+export type { EmbedOptions, EmbedResult } from "./embedding.js";

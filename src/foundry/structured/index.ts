@@ -6,4 +6,5 @@ export {
   parsedBy,
   type StandardSchema,
   type TypedBy,
+  type Validated,
 } from "./standard-schema.js";

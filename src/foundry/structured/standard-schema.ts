@@ -7,14 +7,15 @@ import { invalidSchema, type JsonSchema } from "./json-schema.js";
  */
 export interface StandardSchema<T = unknown> {
   readonly "~standard": {
-    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
+    readonly validate: (value: unknown) => Validated<T> | Promise<Validated<T>>;
     readonly jsonSchema: {
       readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
     };
   };
 }
 
-type StandardResult<T> =
+/** The value, or what is wrong with it. */
+export type Validated<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
