@@ -259,6 +259,30 @@ test("line separators and halves of characters leave escaped or replaced", async
   expect(sent).not.toMatch(/[\u2028\u2029]|\\ud8/);
 });
 
+test.each(["initialize", "ping", "logging/setLevel", "resources/subscribe"])(
+  "the later era has no method %s",
+  async (method) => {
+    const { url } = await served();
+    const meta = {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientInfo": INFO,
+      "io.modelcontextprotocol/clientCapabilities": {},
+    };
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": method,
+      },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: { _meta: meta } }),
+    });
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({ id: 1, error: { code: -32601 } });
+  },
+);
+
 test("a second server on the same port says so", async () => {
   const { url } = await served();
   const { code, stderr } = await run(["serve", "--http", new URL(url).port]);

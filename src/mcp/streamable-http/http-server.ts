@@ -5,7 +5,9 @@ import {
   createMcpHandler,
   isJsonContentType,
   isLegacyRequest,
+  type McpServer,
   readRequestBody,
+  type Server,
 } from "@modelcontextprotocol/server";
 import {
   DEEPEST_JSON,
@@ -20,7 +22,7 @@ import {
 } from "../../lib/index.js";
 import type { Backend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
-import { CallsInFlight, createServer, reporterOf } from "../server.js";
+import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
@@ -31,6 +33,8 @@ export interface HttpServeOptions extends AccessRules {
   readonly port: number;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
   readonly signal: AbortSignal;
+  /** Makes the server of a session, or of a request without one. Default: the product's. */
+  readonly newServer?: (parts: ServerParts) => Server | McpServer;
 }
 
 export interface HttpServing {
@@ -52,15 +56,15 @@ const KEEP_ALIVE_MS = 75_000;
  * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
-  const { backend, host, port, signal } = options;
+  const { backend, host, port, signal, newServer = createServer } = options;
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   const sessions = new Sessions(
-    (sessionId) => createServer({ backend, calls, caller: sessionId }),
+    (sessionId) => newServer({ backend, calls, caller: sessionId }),
     LONGEST_LINE,
   );
   const modern = createMcpHandler(
-    () => createServer({ backend, calls, era: "modern", notifies: "none" }),
+    () => newServer({ backend, calls, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import {
   isInitializeRequest,
+  type McpServer,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
@@ -12,6 +13,8 @@ const MOST_SESSIONS = 500;
 /** A session without a request for so long is ended. */
 const IDLE_MS = 30 * 60_000;
 const CHECK_MS = 60_000;
+/** When a client whose stream broke asks for the rest of it. */
+const RETRY_MS = 1000;
 
 interface Session {
   readonly transport: WebStandardStreamableHTTPServerTransport;
@@ -23,11 +26,11 @@ interface Session {
 /** The sessions of clients with a handshake (protocol versions up to 2025-11-25). */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
-  readonly #createServer: (sessionId: string) => Server;
+  readonly #createServer: (sessionId: string) => Server | McpServer;
   readonly #maxBytes: number;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(createServer: (sessionId: string) => Server, maxBytes: number) {
+  constructor(createServer: (sessionId: string) => Server | McpServer, maxBytes: number) {
     this.#createServer = createServer;
     this.#maxBytes = maxBytes;
     this.#timer = setInterval(() => this.#endIdle(), CHECK_MS).unref();
@@ -70,6 +73,7 @@ export class Sessions {
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
+      retryInterval: RETRY_MS,
       maxRequestBodySize: this.#maxBytes,
       onsessionclosed: () => void this.#sessions.delete(id),
     });
