@@ -68,9 +68,9 @@ export default defineConfig({
         test: {
           name: "clients",
           include: ["test/clients/**/*.test.ts"],
-          testTimeout: 300_000,
-          hookTimeout: 900_000,
-          maxWorkers: 3,
+          testTimeout: 900_000,
+          maxConcurrency: 3,
+          fileParallelism: false,
         },
       },
       {

@@ -49,7 +49,8 @@ export function npmPackages(parent: string, packages: readonly string[]): Promis
       join(unfinished, "package.json"),
       JSON.stringify({ private: true, type: "module" }),
     );
-    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+    const flags = ["--ignore-scripts", "--fetch-retries=1", ...quiet];
     await installing(packages, "npm", ["install", ...flags, ...packages], unfinished);
   });
 }
@@ -63,7 +64,8 @@ export async function pythonPackages(parent: string, packages: readonly string[]
   const python = await pythonOnPath();
   const folder = await installedOnce(join(parent, nameOf(packages)), async (unfinished) => {
     await run(python, ["-m", "venv", unfinished], LIMIT);
-    const flags = ["--quiet", "--no-input", "--disable-pip-version-check", "--timeout", "15"];
+    const quiet = ["--quiet", "--no-input", "--disable-pip-version-check"];
+    const flags = [...quiet, "--timeout", "15", "--retries", "1"];
     const args = ["-m", "pip", "install", ...flags, ...packages];
     await installing(packages, interpreterIn(unfinished), args, unfinished);
   });
