@@ -23,16 +23,23 @@ interface Session {
   open: number;
 }
 
+interface SessionParts {
+  readonly createServer: (sessionId: string) => Server | McpServer;
+  /** Of the body of a request. */
+  readonly maxBytes: number;
+  readonly report: (error: Error) => void;
+}
+
 /** The sessions of clients with a handshake (protocol versions up to 2025-11-25). */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
-  readonly #createServer: (sessionId: string) => Server | McpServer;
-  readonly #maxBytes: number;
+  readonly #parts: SessionParts;
   readonly #timer: NodeJS.Timeout;
+  /** Until an idle session has ended, it is not logged again that there is no room. */
+  #isFullLogged = false;
 
-  constructor(createServer: (sessionId: string) => Server | McpServer, maxBytes: number) {
-    this.#createServer = createServer;
-    this.#maxBytes = maxBytes;
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
     this.#timer = setInterval(() => this.#endIdle(), CHECK_MS).unref();
   }
 
@@ -51,12 +58,12 @@ export class Sessions {
     if (!isInitializeRequest(parsedBody)) {
       return jsonRpcError(400, -32000, "Mcp-Session-Id is missing. Send initialize first.");
     }
-    if (this.#sessions.size >= MOST_SESSIONS && !this.#endLeastUsed()) {
-      return jsonRpcError(
-        503,
-        -32000,
-        `All ${MOST_SESSIONS} sessions are in use. Try again later.`,
-      );
+    if (this.#sessions.size >= MOST_SESSIONS) {
+      this.#noteFull();
+      if (!this.#endLeastUsed()) {
+        const message = `All ${MOST_SESSIONS} sessions are in use. Try again later.`;
+        return jsonRpcError(503, -32000, message);
+      }
     }
     return this.#answer(await this.#begin(), request, parsedBody);
   }
@@ -74,10 +81,10 @@ export class Sessions {
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
       retryInterval: RETRY_MS,
-      maxRequestBodySize: this.#maxBytes,
+      maxRequestBodySize: this.#parts.maxBytes,
       onsessionclosed: () => void this.#sessions.delete(id),
     });
-    await this.#createServer(id).connect(transport);
+    await this.#parts.createServer(id).connect(transport);
     const session = { transport, usedAt: performance.now(), open: 0 };
     this.#sessions.set(id, session);
     return session;
@@ -99,9 +106,21 @@ export class Sessions {
     }
   }
 
+  #noteFull(): void {
+    if (this.#isFullLogged) return;
+    this.#isFullLogged = true;
+    this.#parts.report(
+      new Error(
+        `There are ${MOST_SESSIONS} sessions. A new one ends the one that is idle longest.`,
+      ),
+    );
+  }
+
   #endIdle(): void {
     for (const [id, session] of this.#sessions) {
-      if (session.open === 0 && performance.now() - session.usedAt > IDLE_MS) this.#end(id);
+      if (session.open > 0 || performance.now() - session.usedAt <= IDLE_MS) continue;
+      this.#end(id);
+      this.#isFullLogged = false;
     }
   }
 
@@ -122,25 +141,32 @@ export class Sessions {
   }
 }
 
-/** The same response, with a call when its body has ended in whatever way. */
+/** The same response, with one call when its body has ended in whatever way. */
 function whenEnded(response: Response, onEnd: () => void): Response {
   if (response.body === null) {
     onEnd();
     return response;
   }
   const reader = response.body.getReader();
+  let hasEnded = false;
+  const end = (): void => {
+    if (!hasEnded) onEnd();
+    hasEnded = true;
+  };
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const read = await reader.read().catch((error: unknown) => {
-        onEnd();
+        end();
         throw error;
       });
+      // A read that waits when the client leaves ends, too.
+      if (hasEnded) return;
       if (!read.done) return controller.enqueue(read.value);
-      onEnd();
+      end();
       controller.close();
     },
     async cancel(reason) {
-      onEnd();
+      end();
       await reader.cancel(reason);
     },
   });
