@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 const PROCESSES = ["test/e2e/**", "test/package/**", "{test,packages/*/test}/**/*.process.test.ts"];
 const LONG = "test/long/**";
 const REAL = "test/real/**";
+const CLIENTS = "test/clients/**";
 
 /** A limit that is generous on a loaded machine: only a test that hangs meets it. */
 const GENEROUS = {
@@ -32,7 +33,7 @@ export default defineConfig({
           ...GENEROUS,
           name: "unit",
           include: ["{test,packages/*/test}/**/*.test.ts"],
-          exclude: [...PROCESSES, LONG, REAL],
+          exclude: [...PROCESSES, LONG, REAL, CLIENTS],
           setupFiles: ["test/no-processes.ts"],
           // Many of these tests wait for sockets rather than compute.
           maxWorkers: 5,
@@ -44,7 +45,7 @@ export default defineConfig({
           ...GENEROUS,
           name: "e2e",
           include: PROCESSES.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
-          exclude: [LONG, REAL],
+          exclude: [LONG, REAL, CLIENTS],
           // Most of these tests wait for sockets and processes rather than compute.
           maxWorkers: 5,
         },
@@ -59,6 +60,17 @@ export default defineConfig({
           maxWorkers: 3,
           // By itself: vitest runs projects of different numbers of workers one after the other.
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        // Real MCP clients. The first run installs them, which takes minutes.
+        test: {
+          name: "clients",
+          include: ["test/clients/**/*.test.ts"],
+          testTimeout: 900_000,
+          maxConcurrency: 3,
+          fileParallelism: false,
         },
       },
       {

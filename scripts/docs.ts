@@ -11,6 +11,8 @@ import type { Tool } from "../src/mcp/tool.js";
 import { jsonSchemaOf } from "../src/mcp/tool-registry.js";
 import { TOOLS } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
+import { missingHosts } from "../test/clients/hosts-page.js";
+import { table, withPart } from "./markdown.js";
 
 /** Whether the same call can succeed later without a change. `depends`: the error itself says it. */
 const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
@@ -57,11 +59,6 @@ const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
 const ERROR_NAMES = Object.keys(ERROR_CODES).filter(
   (name): name is ErrorCode => name in ERROR_CODES,
 );
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
-    .join("\n");
 
 const code = (text: string): string => `\`${text}\``;
 
@@ -154,16 +151,6 @@ const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "docs/reference.md": { tools: toolArguments, "error codes": errorCodes },
 };
 
-/** @throws Error Where the markers of a part are not there. */
-function withPart(text: string, name: string, part: string): string {
-  const start = `<!-- generated: ${name} -->`;
-  const end = "<!-- end generated -->";
-  const from = text.indexOf(start);
-  const to = text.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error(`The markers ${start} and ${end} are missing.`);
-  return `${text.slice(0, from)}${start}\n\n${part}\n\n${text.slice(to)}`;
-}
-
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
 for (const [name, parts] of Object.entries(FILES)) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
@@ -180,4 +167,11 @@ for (const [name, parts] of Object.entries(FILES)) {
     writeFileSync(path, wanted);
     process.stdout.write(`${name} is written.\n`);
   }
+}
+
+for (const host of missingHosts()) {
+  process.stderr.write(
+    `docs/hosts.md has no row for ${host}. Run WRITE_HOSTS=1 npm run test:clients.\n`,
+  );
+  process.exitCode = 1;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { EmbeddedService } from "../../src/foundry/embedded/index.js";
 import { FoundryClient } from "../../src/jobs/index.js";
+import { CannotRunHere } from "../installed.js";
 import { removeFolder } from "../temporary-folder.js";
 import {
   installInto,
@@ -13,7 +14,6 @@ import {
   npmSdk,
   SDK_VERSION,
 } from "./npm-sdk.js";
-import { CannotRunHere } from "./python.js";
 
 const root = await mkdtemp(join(tmpdir(), "foundry-local-mcp-real-embedded-"));
 const real = await npmSdk().catch((error: unknown) => {

@@ -1,8 +1,9 @@
 import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Host } from "../e2e/host.js";
+import { CannotRunHere } from "../installed.js";
 import { LITELLM_KEY, type LiteLlm, startLiteLlm } from "./litellm.js";
-import { CannotRunHere, findPython } from "./python.js";
+import { findPython } from "./python.js";
 
 const TEXT = "Hello from behind a router.";
 const THOUGHT = "Two and two make four.";

@@ -1,19 +1,12 @@
-import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import { cp, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { z } from "zod";
-import { removeFolder } from "../temporary-folder.js";
+import { npmPackages } from "../installed.js";
 import { realDirectory } from "./lines.js";
-import { CannotRunHere, findPython, modelsDirectory, pythonWith } from "./python.js";
-
-const run = promisify(execFile);
+import { findPython, modelsDirectory, pythonWith } from "./python.js";
 
 const SDK = "foundry-local-sdk";
 export const SDK_VERSION = "1.2.3";
-const INSTALL_MS = 120_000;
 
 /** The native libraries that its install script would download, under the names it gives them. */
 const LIBRARIES = [
@@ -46,36 +39,12 @@ export async function npmSdk(): Promise<NpmSdk> {
     slowLoadSeconds: 3,
   });
   const interpreter = await pythonWith("core-1", python);
-  const sdkFolder = await installedSdk();
-  return { sdkFolder, libraries: await librariesOf(dirname(dirname(interpreter))), models };
-}
-
-async function installedSdk(): Promise<string> {
-  const folder = join(realDirectory, "npm", `${SDK}-${SDK_VERSION}`);
-  const sdk = join(folder, "node_modules", SDK);
-  if (existsSync(sdk)) return sdk;
-  const unfinished = `${folder}.${randomUUID()}`;
-  await mkdir(unfinished, { recursive: true });
-  try {
-    await writeFile(join(unfinished, "package.json"), JSON.stringify({ private: true }));
-    const args = [
-      "install",
-      `${SDK}@${SDK_VERSION}`,
-      "--ignore-scripts",
-      "--no-audit",
-      "--no-fund",
-    ];
-    await run("npm", args, { cwd: unfinished, timeout: INSTALL_MS });
-    await rename(unfinished, folder);
-  } catch (error) {
-    const [reason = ""] = String(error instanceof Error ? error.message : error)
-      .split("\n")
-      .slice(1);
-    if (!existsSync(sdk)) throw new CannotRunHere(`${SDK} could not be installed: ${reason}`);
-  } finally {
-    await removeFolder(unfinished);
-  }
-  return sdk;
+  const folder = await npmPackages(join(realDirectory, "npm"), [`${SDK}@${SDK_VERSION}`]);
+  return {
+    sdkFolder: join(folder, "node_modules", SDK),
+    libraries: await librariesOf(dirname(dirname(interpreter))),
+    models,
+  };
 }
 
 async function librariesOf(environment: string): Promise<Record<Library, string>> {

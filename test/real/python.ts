@@ -1,19 +1,14 @@
 import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, symlink } from "node:fs/promises";
+import { readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { removeFolder } from "../temporary-folder.js";
+import { CannotRunHere, installedOnce, lastLineOf, pythonOnPath } from "../installed.js";
 import { ownFile, realDirectory } from "./lines.js";
 
 const run = promisify(execFile);
 const installMinutes = 5;
-
-/** Thrown where this machine cannot run a line; the message says what is missing. */
-export class CannotRunHere extends Error {
-  override readonly name = "CannotRunHere";
-}
 
 /** The Python to build environments with: 3.11 to 3.14, which all lines accept. */
 export async function findPython(): Promise<string> {
@@ -22,39 +17,23 @@ export async function findPython(): Promise<string> {
       `the real services are run on Linux x64 only; this is ${process.platform} ${process.arch}`,
     );
   }
-  for (const name of ["python3", "python3.14", "python3.13", "python3.12", "python3.11"]) {
-    try {
-      const { stdout } = await run(name, ["-c", "import sys; print(sys.version_info[1])"]);
-      const minor = Number(stdout);
-      if (minor >= 11 && minor <= 14) return name;
-    } catch {
-      // Not installed, or not a Python that runs: the next one may be.
-    }
-  }
-  throw new CannotRunHere("no Python 3.11 to 3.14 found; install one as python3");
+  return pythonOnPath();
 }
 
 /**
  * The interpreter of a private environment with the packages of `requirements-<name>.txt`.
  *
- * Named by what is in that file, and moved into its place only when complete: an interrupted
- * installation is made anew, and two runs at once do no harm.
+ * Named by what is in that file.
  */
 export async function pythonWith(name: string, python: string): Promise<string> {
   const requirements = ownFile(`requirements-${name}.txt`);
   const parent = join(realDirectory, "python");
   const directory = join(parent, `${name}-${await hashOf([requirements], python)}`);
   const interpreter = join(directory, "bin", "python");
-  if (existsSync(interpreter)) return interpreter;
-  await mkdir(parent, { recursive: true });
-  const unfinished = `${directory}.${randomUUID()}`;
-  try {
+  await installedOnce(directory, async (unfinished) => {
     await install(python, unfinished, requirements);
     await linkRuntime(unfinished);
-    await moveInto(unfinished, directory);
-  } finally {
-    await removeFolder(unfinished);
-  }
+  });
   return interpreter;
 }
 
@@ -70,16 +49,8 @@ async function install(python: string, directory: string, requirements: string):
       limit,
     );
   } catch (error) {
-    const text = errorOutput(error).trim().split("\n").at(-1) ?? "";
-    throw new CannotRunHere(`its Python packages could not be installed: ${text}`);
+    throw new CannotRunHere(`its Python packages could not be installed: ${lastLineOf(error)}`);
   }
-}
-
-function errorOutput(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "stderr" in error && typeof error.stderr === "string" && error.stderr !== ""
-    ? error.stderr
-    : error.message;
 }
 
 /**
@@ -114,8 +85,7 @@ export async function modelsDirectory(python: string, speed: ModelSpeed): Promis
   const directory = join(realDirectory, "models", await hashOf(files, JSON.stringify(speed)));
   if (existsSync(directory)) return directory;
   const interpreter = await pythonWith("models", python);
-  const unfinished = `${directory}.${randomUUID()}`;
-  try {
+  return installedOnce(directory, async (unfinished) => {
     await run(interpreter, [
       generator,
       unfinished,
@@ -124,20 +94,7 @@ export async function modelsDirectory(python: string, speed: ModelSpeed): Promis
       "--slow-load-seconds",
       String(speed.slowLoadSeconds),
     ]);
-    await moveInto(unfinished, directory);
-  } finally {
-    await removeFolder(unfinished);
-  }
-  return directory;
-}
-
-/** Renames; where another run was faster, that run's directory is as good. */
-async function moveInto(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if (!existsSync(to)) throw error;
-  }
+  });
 }
 
 async function hashOf(files: readonly string[], parameters: string): Promise<string> {

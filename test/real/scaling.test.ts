@@ -12,9 +12,10 @@ import {
 import { failureText } from "../../src/mcp/tool.js";
 import { type Answer, Host } from "../e2e/host.js";
 import { TEXTS } from "../e2e/target.js";
+import { CannotRunHere } from "../installed.js";
 import { type Child, startChild } from "./child.js";
 import { LITELLM_KEY, type LiteLlm, startLiteLlm } from "./litellm.js";
-import { CannotRunHere, findPython } from "./python.js";
+import { findPython } from "./python.js";
 import {
   exampleWith,
   freePorts,

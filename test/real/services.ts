@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { CannotRunHere } from "../installed.js";
 import { removeAbandonedRuns, startChild } from "./child.js";
 import { ownFile, type ServiceLine, serviceLines } from "./lines.js";
-import { CannotRunHere, findPython, modelsDirectory, pythonWith } from "./python.js";
+import { findPython, modelsDirectory, pythonWith } from "./python.js";
 
 /** What each tiny model is there for; make_models.py says how it behaves. */
 export const modelRoles = [

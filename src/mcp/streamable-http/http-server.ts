@@ -5,7 +5,9 @@ import {
   createMcpHandler,
   isJsonContentType,
   isLegacyRequest,
+  type McpServer,
   readRequestBody,
+  type Server,
 } from "@modelcontextprotocol/server";
 import {
   DEEPEST_JSON,
@@ -21,7 +23,7 @@ import {
 import { HostLimits } from "../hosts/index.js";
 import { type Backend, closeBackend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
-import { CallsInFlight, createServer, reporterOf } from "../server.js";
+import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
@@ -33,6 +35,8 @@ export interface HttpServeOptions extends AccessRules {
   readonly port: number;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
   readonly signal: AbortSignal;
+  /** Makes the server of a session, or of a request without one. Default: the product's. */
+  readonly newServer?: (parts: ServerParts) => Server | McpServer;
 }
 
 export interface HttpServing {
@@ -54,17 +58,23 @@ const KEEP_ALIVE_MS = 75_000;
  * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
-  const { backend, host, port, signal } = options;
+  const { backend, host, port, signal, newServer = createServer } = options;
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
-  const sessions = new Sessions(
-    (sessionId) => createServer({ backend, calls, session: sessionId }),
-    LONGEST_LINE,
-  );
+  /** An answer that is logged. */
+  const refuse: Refuse = (status, code, message) => {
+    report(new Error(message));
+    return jsonRpcError(status, code, message);
+  };
+  const sessions = new Sessions({
+    createServer: (sessionId) => newServer({ backend, calls, session: sessionId }),
+    maxBytes: LONGEST_LINE,
+    report,
+  });
   // Each request of a modern client has a server of its own.
   const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => createServer({ backend, calls, ...shared, era: "modern", notifies: "none" }),
+    () => newServer({ backend, calls, ...shared, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.
@@ -78,7 +88,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
 
   const answerMcp = async (request: Request): Promise<Response> => {
     if (request.method !== "POST") return sessions.handle(request, undefined);
-    const body = await bodyOf(request);
+    const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body);
     await follower.get();
@@ -88,10 +98,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const { pathname } = new URL(request.url);
     const isHealth = pathname === "/health" && request.method === "GET";
     const refusal = refusalOf(request.headers, isHealth ? { host } : options);
-    if (refusal !== null) {
-      report(new Error(`${request.method} ${pathname}: ${refusal.message}`));
-      return jsonRpcError(refusal.status, -32000, refusal.message);
-    }
+    if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
     if (pathname === "/mcp") return portable(await answerMcp(request));
     return jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
@@ -124,18 +131,20 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   return { url: `http://${shown}:${address.port}/mcp`, ended };
 }
 
+type Refuse = (status: number, code: number, message: string) => Response;
+
 /** The parsed body of a request, or why it is not taken. */
-async function bodyOf(request: Request): Promise<unknown> {
+async function bodyOf(request: Request, refuse: Refuse): Promise<unknown> {
   if (!isJsonContentType(request.headers.get("content-type"))) {
-    return jsonRpcError(415, -32000, "Content-Type must be application/json.");
+    return refuse(415, -32000, "Content-Type must be application/json.");
   }
   const read = await readRequestBody(request, LONGEST_LINE);
-  if (read.tooLarge) return jsonRpcError(413, -32600, "The message is too long.");
+  if (read.tooLarge) return refuse(413, -32600, "The message is too long.");
   if (hasMoreValues(read.text, MOST_VALUES)) {
-    return jsonRpcError(413, -32600, `The message has more than ${MOST_VALUES} values.`);
+    return refuse(413, -32600, `The message has more than ${MOST_VALUES} values.`);
   }
   const parsed = jsonFrom(withoutDepths(read.text, DEEPEST_JSON));
-  return parsed === undefined ? jsonRpcError(400, -32700, "Invalid JSON.") : parsed;
+  return parsed === undefined ? refuse(400, -32700, "Invalid JSON.") : parsed;
 }
 
 function listening(

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import {
   isInitializeRequest,
+  type McpServer,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
@@ -12,6 +13,8 @@ const MOST_SESSIONS = 500;
 /** A session without a request for so long is ended. */
 const IDLE_MS = 30 * 60_000;
 const CHECK_MS = 60_000;
+/** When a client whose stream broke asks for the rest of it. */
+const RETRY_MS = 1000;
 
 interface Session {
   readonly transport: WebStandardStreamableHTTPServerTransport;
@@ -20,16 +23,23 @@ interface Session {
   open: number;
 }
 
+interface SessionParts {
+  readonly createServer: (sessionId: string) => Server | McpServer;
+  /** Of the body of a request. */
+  readonly maxBytes: number;
+  readonly report: (error: Error) => void;
+}
+
 /** The sessions of clients with a handshake (protocol versions up to 2025-11-25). */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
-  readonly #createServer: (sessionId: string) => Server;
-  readonly #maxBytes: number;
+  readonly #parts: SessionParts;
   readonly #timer: NodeJS.Timeout;
+  /** Until an idle session has ended, it is not logged again that there is no room. */
+  #isFullLogged = false;
 
-  constructor(createServer: (sessionId: string) => Server, maxBytes: number) {
-    this.#createServer = createServer;
-    this.#maxBytes = maxBytes;
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
     this.#timer = setInterval(() => this.#endIdle(), CHECK_MS).unref();
   }
 
@@ -48,12 +58,12 @@ export class Sessions {
     if (!isInitializeRequest(parsedBody)) {
       return jsonRpcError(400, -32000, "Mcp-Session-Id is missing. Send initialize first.");
     }
-    if (this.#sessions.size >= MOST_SESSIONS && !this.#endLeastUsed()) {
-      return jsonRpcError(
-        503,
-        -32000,
-        `All ${MOST_SESSIONS} sessions are in use. Try again later.`,
-      );
+    if (this.#sessions.size >= MOST_SESSIONS) {
+      this.#noteFull();
+      if (!this.#endLeastUsed()) {
+        const message = `All ${MOST_SESSIONS} sessions are in use. Try again later.`;
+        return jsonRpcError(503, -32000, message);
+      }
     }
     return this.#answer(await this.#begin(), request, parsedBody);
   }
@@ -70,10 +80,11 @@ export class Sessions {
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
-      maxRequestBodySize: this.#maxBytes,
+      retryInterval: RETRY_MS,
+      maxRequestBodySize: this.#parts.maxBytes,
       onsessionclosed: () => void this.#sessions.delete(id),
     });
-    await this.#createServer(id).connect(transport);
+    await this.#parts.createServer(id).connect(transport);
     const session = { transport, usedAt: performance.now(), open: 0 };
     this.#sessions.set(id, session);
     return session;
@@ -95,9 +106,21 @@ export class Sessions {
     }
   }
 
+  #noteFull(): void {
+    if (this.#isFullLogged) return;
+    this.#isFullLogged = true;
+    this.#parts.report(
+      new Error(
+        `There are ${MOST_SESSIONS} sessions. A new one ends the one that is idle longest.`,
+      ),
+    );
+  }
+
   #endIdle(): void {
     for (const [id, session] of this.#sessions) {
-      if (session.open === 0 && performance.now() - session.usedAt > IDLE_MS) this.#end(id);
+      if (session.open > 0 || performance.now() - session.usedAt <= IDLE_MS) continue;
+      this.#end(id);
+      this.#isFullLogged = false;
     }
   }
 
@@ -118,25 +141,32 @@ export class Sessions {
   }
 }
 
-/** The same response, with a call when its body has ended in whatever way. */
+/** The same response, with one call when its body has ended in whatever way. */
 function whenEnded(response: Response, onEnd: () => void): Response {
   if (response.body === null) {
     onEnd();
     return response;
   }
   const reader = response.body.getReader();
+  let hasEnded = false;
+  const end = (): void => {
+    if (!hasEnded) onEnd();
+    hasEnded = true;
+  };
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const read = await reader.read().catch((error: unknown) => {
-        onEnd();
+        end();
         throw error;
       });
+      // A read that waits when the client leaves ends, too.
+      if (hasEnded) return;
       if (!read.done) return controller.enqueue(read.value);
-      onEnd();
+      end();
       controller.close();
     },
     async cancel(reason) {
-      onEnd();
+      end();
       await reader.cancel(reason);
     },
   });

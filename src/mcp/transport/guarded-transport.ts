@@ -10,6 +10,7 @@ import {
   isJSONRPCRequest,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  PROTOCOL_VERSION_META_KEY,
   ProtocolErrorCode,
   type Transport,
   type TransportSendOptions,
@@ -119,6 +120,9 @@ function argumentsOf(sent: unknown): unknown {
 }
 
 function mistakeIn({ method, params }: JSONRPCRequest): string | null {
+  // A request that names its version is of the later era, in which the SDK knows no handshake.
+  const isModern = params?._meta?.[PROTOCOL_VERSION_META_KEY] !== undefined;
+  if (isModern && method === "initialize") return null;
   const given = params === undefined ? { method } : { method, params };
   const [issue] = CHECKED.get(method)?.safeParse(given).error?.issues ?? [];
   return issue === undefined ? null : mistakeOf(issue);
