@@ -19,9 +19,8 @@ const suite = await installedSuite().catch((error: unknown) => {
 /** The fixtures of the suite behind this project's Streamable HTTP and its guarded transport. */
 async function fixtureUrl(): Promise<string> {
   const { url: endpoint } = await simulated();
-  const backend = createBackend(
-    readSettings(["--endpoint", endpoint, "--log-level", "silent"], {}),
-  );
+  const flags = ["--endpoint", endpoint, "--log-level", "silent", "--keep", "never"];
+  const backend = createBackend(readSettings(flags, {}), flags);
   const ending = new AbortController();
   const { url, ended } = await serveOverHttp({
     backend: new Lazy(async () => backend),
