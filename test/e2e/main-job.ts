@@ -357,6 +357,58 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       });
     });
 
+    describe("structured output", () => {
+      test("is a value of the schema, or says that the model could not write one", async () => {
+        const { ends } = target.models;
+
+        const text = await complete(ends, { response_schema: { type: "string" } });
+        const object = await complete(ends, { response_schema: { type: "object" } });
+
+        // The model writes words: constrained to the schema it writes JSON, elsewhere it cannot.
+        for (const [answer, kind] of [
+          [text, "string"],
+          [object, "object"],
+        ] as const) {
+          if (answer.isError) expect(answer.code).toBe("SCHEMA_MISMATCH");
+          else expect(typeof answer.result["data"]).toBe(kind);
+        }
+        expect((await complete(ends)).text).toContain(TEXTS.ends.slice(0, 5));
+      });
+    });
+
+    describe("embeddings", () => {
+      const texts = ["The sea rises.", "A gull cries.", "Hello."];
+      const embed = (model: TargetModel): Promise<Answer> =>
+        host.call("embed", { texts, query: "A gull cries.", model: model.id });
+
+      test("rank an equal text with a score above 0.99, or are not possible there", async () => {
+        const { embeds } = target.models;
+
+        const answer = await embed(embeds);
+
+        if (target.dialect === "S") {
+          expect(answer.code).toBe("UNSUPPORTED_BY_SERVER");
+          return;
+        }
+        expect(answer.code).toBeNull();
+        const ranking = [answer.result["ranking"]].flat().map(Object);
+        const equal = ranking.find(({ index }) => index === 1);
+        expect(ranking).toHaveLength(3);
+        expect(equal?.score).toBeGreaterThan(0.99);
+        expect(equal?.score).toBe(Math.max(...ranking.map(({ score }) => score)));
+      });
+
+      test("are refused for a model that chats, and the service goes on", async () => {
+        const { ends } = target.models;
+
+        const refused = await embed(ends);
+        const health = await host.call("health_check");
+
+        expect(refused.code).toMatch(/^(MODEL_CANNOT_EMBED|UNSUPPORTED_BY_SERVER)$/);
+        expect(health.result).toMatchObject({ status: "healthy" });
+      });
+    });
+
     describe("stream with progress", () => {
       test("the text grows while it is written, and the pieces are the answer", async () => {
         const notes: ProgressNote[] = [];
