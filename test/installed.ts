@@ -64,10 +64,13 @@ export async function pythonPackages(parent: string, packages: readonly string[]
   const python = await pythonOnPath();
   const folder = await installedOnce(join(parent, nameOf(packages)), async (unfinished) => {
     await run(python, ["-m", "venv", unfinished], LIMIT);
+    const interpreter = interpreterIn(unfinished);
     const quiet = ["--quiet", "--no-input", "--disable-pip-version-check"];
-    const flags = [...quiet, "--timeout", "15", "--retries", "1"];
-    const args = ["-m", "pip", "install", ...flags, ...packages];
-    await installing(packages, interpreterIn(unfinished), args, unfinished);
+    const pip = ["-m", "pip", "install", ...quiet, "--timeout", "15", "--retries", "1"];
+    await installing(["uv"], interpreter, [...pip, "uv"], unfinished);
+    // It resolves the dependencies of a large framework in seconds, where pip takes minutes.
+    const uv = ["-m", "uv", "pip", "install", "--quiet", "--native-tls", "--python", interpreter];
+    await installing(packages, interpreter, [...uv, ...packages], unfinished);
   });
   return interpreterIn(folder);
 }
