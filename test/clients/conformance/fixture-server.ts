@@ -6,9 +6,12 @@ import {
   McpServer,
   ResourceTemplate,
   type ServerContext,
+  type ServerOptions,
   type Transport,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { TASKS_EXTENSION } from "../../../src/mcp/envelope.js";
+import type { ServerParts } from "../../../src/mcp/server.js";
 import { GuardedTransport } from "../../../src/mcp/transport/index.js";
 import { addAskingTools, addInputTools } from "./fixture-input.js";
 import {
@@ -20,38 +23,50 @@ import {
   textContent,
   textResult,
 } from "./fixture-parts.js";
+import { addTaskTools, TaskServer } from "./fixture-tasks.js";
 
 /** A WAV file without samples. */
 const AUDIO = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA=";
 
+const INFO = { name: "conformance-fixture", version: "1.0.0" };
+const OPTIONS: ServerOptions = {
+  capabilities: {
+    // As the product, whose lists of tools and prompts do not change.
+    tools: { listChanged: false },
+    resources: { subscribe: true, listChanged: false },
+    prompts: { listChanged: false },
+    logging: {},
+    completions: {},
+  },
+  requestState: { verify: STATE.verify },
+};
+
 /** The server that the suite describes in its scenarios, behind the transport of the product. */
 class FixtureServer extends McpServer {
+  override readonly server = new TaskServer(INFO, OPTIONS);
+
+  constructor() {
+    super(INFO);
+  }
+
   override connect(transport: Transport): Promise<void> {
     return super.connect(new GuardedTransport(transport));
   }
 }
 
-export function fixtureServer(): McpServer {
-  const server = new FixtureServer(
-    { name: "conformance-fixture", version: "1.0.0" },
-    {
-      capabilities: {
-        // As the product, whose lists of tools and prompts do not change.
-        tools: { listChanged: false },
-        resources: { subscribe: true, listChanged: false },
-        prompts: { listChanged: false },
-        logging: {},
-        completions: {},
-      },
-      requestState: { verify: STATE.verify },
-    },
-  );
+export function fixtureServer({ tasks }: Pick<ServerParts, "tasks">): McpServer {
+  const server = new FixtureServer();
   addContentTools(server);
   addRunningTools(server);
   addAskingTools(server);
   addInputTools(server);
   addResources(server);
   addPrompts(server);
+  // Only hosts without a handshake have tasks.
+  if (tasks !== undefined) {
+    server.server.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
+    addTaskTools(server, tasks);
+  }
   server.server.setRequestHandler("logging/setLevel", () => ({}));
   server.server.setRequestHandler("completion/complete", () => ({ completion: { values: [] } }));
   return server;
