@@ -143,6 +143,15 @@ export class ProgressReporter {
     this.#work();
   }
 
+  /** The text so far is no part of the answer. What of it waits to be sent is not sent. */
+  textDropped(): void {
+    if (this.#isIdle()) return;
+    this.#newText = "";
+    this.#half = "";
+    this.#status = "The text so far is dropped";
+    this.#work();
+  }
+
   /** So many of all items have come to their end; the words are asked for when they are sent. */
   items(done: number, total: number, words: () => string): void {
     if (this.#isIdle()) return;

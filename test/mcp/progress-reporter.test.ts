@@ -43,6 +43,23 @@ describe("the progress of a call", () => {
     expect(sent.at(-1)?.progress).toBe(300);
   });
 
+  it("says where text is dropped, and sends none of it that waits", async () => {
+    const { sent, progress } = recorded();
+    progress.token("wrong");
+    progress.token(" answer \ud83d");
+    progress.textDropped();
+    await vi.advanceTimersByTimeAsync(200);
+    progress.token("right");
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual([
+      "wrong",
+      "The text so far is dropped",
+      "right",
+    ]);
+    // Text has whole numbers.
+    expect(sent.map(({ progress }) => Number.isInteger(progress))).toEqual([true, false, true]);
+  });
+
   it.each([
     ["between its halves", ["a\ud83d", "\ude00b"], ["a", "😀b"]],
     ["before a token without text", ["a\ud83d", "", "\ude00b"], ["a", "😀b"]],
