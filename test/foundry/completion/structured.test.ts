@@ -2,6 +2,7 @@ import type { Script } from "foundry-local-simulator";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
 import { loadReader } from "../../../src/foundry/structured/index.js";
+import { bodyOf, httpServer } from "../../http/servers.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const SCHEMA = {
@@ -39,6 +40,12 @@ async function answering(answers: readonly (string | Script)[], options: object 
 }
 
 const request = { prompt: "Who?", schema: SCHEMA };
+
+function containingItself(): object {
+  const schema: Record<string, unknown> = { type: "object" };
+  schema["properties"] = { a: schema };
+  return schema;
+}
 
 describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %s", (dialect) => {
   it.each([
@@ -187,6 +194,8 @@ describe("an answer by a schema", () => {
     ["refers to another document", { $ref: "https://example.com/schema.json" }, "example.com"],
     ["refers to nothing", { $ref: "#/$defs/none" }, "none"],
     ["is too long", { description: "x".repeat(40_000) }, "40"],
+    ["contains itself", containingItself(), "JSON"],
+    ["has a value that JSON has not", { minimum: 5n }, "JSON"],
     ["is a list", [], "schema"],
     ["is a text", "object", "schema"],
     ["is of draft-04 and has an id", { id: "person", type: "object" }, '"id"'],
@@ -232,6 +241,55 @@ describe("an answer by a schema", () => {
     const { client } = await answering([answer]);
 
     expect((await client.complete({ prompt: "What?", schema })).data).toEqual(JSON.parse(answer));
+  });
+});
+
+describe("an engine that refuses to constrain an answer", () => {
+  it.each([
+    ["vLLM", 400, "The provided JSON schema contains features not supported by xgrammar."],
+    ["vLLM with guided_json", 400, "guided_json is not available with this backend"],
+    ["vLLM with outlines", 400, "Failed to compile: outlines cannot handle oneOf"],
+    ["llama.cpp", 400, "JSON schema conversion failed: Unrecognized schema"],
+    ["llama.cpp with a grammar", 500, "failed to parse grammar"],
+    ["llama.cpp with llguidance", 400, "llguidance: regex is too complex"],
+    ["LM Studio", 400, "'response_format.type' must be 'json_schema' or 'text'"],
+    ["LiteLLM", 400, "litellm.UnsupportedParamsError: no parameters: ['response_format']"],
+    ["Ollama", 400, "invalid JSON schema in format"],
+    ["SGLang", 400, "Grammar backend is disabled"],
+    ["TGI", 422, "Input validation error: grammar is not supported"],
+    ["an engine with structured_outputs", 400, "structured_outputs: extra inputs not permitted"],
+  ])("is asked without: %s", async (_engine, status, message) => {
+    const formats: boolean[] = [];
+    const { baseUrl } = await httpServer(async (request, response) => {
+      const body = await bodyOf(request);
+      if (request.url === "/v1/models") {
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(JSON.stringify({ object: "list", data: [{ id: "some-model" }] }));
+        return;
+      }
+      if (request.url !== "/v1/chat/completions") {
+        response.writeHead(404).end();
+        return;
+      }
+      const isConstrained = body.includes('"response_format"');
+      formats.push(isConstrained);
+      if (isConstrained) {
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end(JSON.stringify({ error: { message } }));
+        return;
+      }
+      const delta = { content: JSON_TEXT };
+      const chunk = { choices: [{ index: 0, delta, finish_reason: "stop" }] };
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+    });
+    const client = clientOf(baseUrl);
+
+    const first = await client.complete({ ...request, model: "some-model" });
+    const second = await client.complete({ ...request, model: "some-model" });
+
+    expect([first.data, second.data]).toEqual([VALUE, VALUE]);
+    expect(formats).toEqual([true, false, false]);
   });
 });
 
