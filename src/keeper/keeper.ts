@@ -115,6 +115,8 @@ class Keeper {
       server.once("error", reject);
       server.listen(socket, resolve);
     });
+    // A connection that could not be accepted, such as for want of a file descriptor.
+    server.on("error", () => {});
   }
 
   async #untilIdle(): Promise<void> {

@@ -86,7 +86,9 @@ function* eventsBetween(before: WireState | null, now: WireState): Generator<Com
   if (before === null) return;
   const thought = (reasoning ?? "").slice(before.reasoning?.length ?? 0);
   if (thought !== "") yield { type: "reasoning", text: thought };
-  const more = text.slice(before.text.length);
+  const goesOn = text.startsWith(before.text);
+  if (!goesOn) yield { type: "text_dropped" };
+  const more = goesOn ? text.slice(before.text.length) : text;
   if (more !== "") yield { type: "text", text: more };
 }
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { COMPLETION_STATUSES, type FinishReason } from "../foundry/index.js";
 import type { CompletionState, LoadState } from "../jobs/index.js";
-import { ERROR_CODES, type ErrorCode, FoundryError } from "../lib/index.js";
+import { ERROR_CODES, type ErrorCode, FoundryError, jsonFrom } from "../lib/index.js";
 
 const FINISH_REASONS = [
   "stop",
@@ -42,6 +42,8 @@ const factFields = {
   attempts: count,
   cached: z.boolean(),
   warnings: z.array(z.string()),
+  /** Whether the text is the JSON of the value that was asked for. The value itself is not sent. */
+  isValue: z.boolean().optional(),
   error: errorSchema.nullable(),
   place: count,
   etaMs: count,
@@ -73,16 +75,21 @@ export const patchSchema = z.object({
 export type Patch = z.output<typeof patchSchema>;
 
 export function toWire(state: CompletionState): WireState {
-  const { error, warnings, ...rest } = state;
+  const { error, warnings, data, ...rest } = state;
   return {
     ...rest,
+    ...(data === undefined ? {} : { isValue: true }),
     warnings: [...warnings],
     error: error === null ? null : errorSchema.parse(error.toJSON()),
   };
 }
 
-export function fromWire({ error, ...rest }: WireState): CompletionState {
-  return { ...rest, error: error === null ? null : errorFrom(error) };
+export function fromWire({ error, isValue = false, ...rest }: WireState): CompletionState {
+  return {
+    ...rest,
+    ...(isValue ? { data: jsonFrom(rest.text) } : {}),
+    error: error === null ? null : errorFrom(error),
+  };
 }
 
 function errorFrom(given: z.output<typeof errorSchema>): FoundryError {

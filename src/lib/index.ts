@@ -58,3 +58,4 @@ export {
   withoutControls,
 } from "./text.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";
+export { withinTime } from "./within-time.js";

@@ -27,6 +27,8 @@ export const MOST_VALUES = 500_000;
 export const MOST_TEXTS = 1000;
 /** Code units of a schema for an answer. It is sent to the model, of whose context it takes a part. */
 export const LONGEST_SCHEMA = 32_000;
+/** For the check of one answer by its schema: a `pattern` can take years, and no other call runs then. */
+export const LONGEST_CHECK_MS = 1000;
 /** Lines about a value that does not fit its schema: a small model can follow no more. */
 export const MOST_COMPLAINTS = 8;
 /** Messages in one list, which is one line. Hosts send a handful; each is answered alone. */

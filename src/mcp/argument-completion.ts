@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { canChat, type ModelInfo, spelledName } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
-import type { RequestHandler } from "./request-handler.js";
+import { LONGEST_MODEL_NAME, printable } from "../lib/index.js";
+import type { Backend, RequestHandler } from "./request-handler.js";
 
 /** As many as the protocol allows. */
 const MOST_VALUES = 100;
@@ -17,7 +18,15 @@ const completeParams = z.looseObject({
  * Answers `completion/complete`: names of models for the arguments `model` and `models`, ids for the
  * URIs of completions. For anything else, and where the service does not answer, no values.
  */
-export function argumentCompletion(client: FoundryClient): RequestHandler {
+export function argumentCompletion({
+  client,
+  secrets,
+}: Pick<Backend, "client" | "secrets">): RequestHandler {
+  /** Another text than the name would be no name. */
+  const isShowable = (name: string): boolean =>
+    printable(secrets.hide(name), LONGEST_MODEL_NAME) === name;
+  const names = async (signal: AbortSignal): Promise<string[]> =>
+    (await namesOf(client, signal)).filter(isShowable);
   return async (params, { signal }) => {
     const { data } = completeParams.safeParse(params);
     if (data === undefined) return completion([]);
@@ -32,12 +41,12 @@ export function argumentCompletion(client: FoundryClient): RequestHandler {
           : [],
       );
     }
-    if (name === "model") return completion(matching(value, await namesOf(client, signal)));
+    if (name === "model") return completion(matching(value, await names(signal)));
     if (name !== "models") return completion([]);
     // Only the last name of the list is being typed.
     const [, before = "", last = ""] = /^(.*,\s*)?([^,]*)$/s.exec(value) ?? [];
     const named = before.split(",").map((each) => each.trim());
-    const others = (await namesOf(client, signal)).filter((each) => !named.includes(each));
+    const others = (await names(signal)).filter((each) => !named.includes(each));
     return completion(matching(last, others).map((each) => `${before}${each}`));
   };
 }

@@ -21,7 +21,7 @@ export function createHandlers(backend: Backend, options: HandlerOptions): Handl
     methods: {
       ...resources.methods,
       ...skillHandlers,
-      "completion/complete": argumentCompletion(backend.client),
+      "completion/complete": argumentCompletion(backend),
       "tools/call": callHandler(TOOLS, backend, { ...options, tasks, clock }),
       ...tasks.methods,
     },

@@ -51,6 +51,9 @@ const FRACTION = 0.001;
 /** Of new text longer than this only the end is sent: no model on a user's machine is that fast. */
 const LONGEST_MESSAGE = 1000;
 
+/** The message after which text in the messages begins from its beginning. */
+export const TEXT_DROPPED = "The text so far is dropped";
+
 /** What a sign of life says after so many seconds of waiting. */
 type Words = (seconds: number) => string;
 
@@ -61,6 +64,9 @@ export class ProgressReporter {
   #newText = "";
   /** The first half of a surrogate pair: its other half comes with the next text. */
   #half = "";
+  #hasSentText = false;
+  /** The host has text that is dropped, and does not know that yet. */
+  #isDropped = false;
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
@@ -143,6 +149,15 @@ export class ProgressReporter {
     this.#work();
   }
 
+  /** The text so far is no part of the answer. What of it waits to be sent is not sent. */
+  textDropped(): void {
+    if (this.#isIdle()) return;
+    this.#newText = "";
+    this.#half = "";
+    this.#isDropped = this.#hasSentText;
+    this.#work();
+  }
+
   /** So many of all items have come to their end; the words are asked for when they are sent. */
   items(done: number, total: number, words: () => string): void {
     if (this.#isIdle()) return;
@@ -156,7 +171,8 @@ export class ProgressReporter {
   /** Sends the remaining text and ends: nothing is sent after the result. */
   finish(): void {
     this.#newText += this.#half;
-    if (this.#newText !== "") this.#notify();
+    // What follows dropped text is sent after that, and here it is the result.
+    if (this.#newText !== "" || this.#isDropped) this.#notify();
     this.#isFinished = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -174,7 +190,7 @@ export class ProgressReporter {
   /** Sends what is due, or sets the timer for it. There is one timer at most. */
   #work(): void {
     if (this.#isFinished) return;
-    const hasNews = this.#newText !== "" || this.#status !== null;
+    const hasNews = this.#isDropped || this.#newText !== "" || this.#status !== null;
     const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
     const wait = dueAt - this.#clock.now();
     // Backpressure: while a notification is unsent, new text is collected and sent in one piece later.
@@ -184,9 +200,17 @@ export class ProgressReporter {
   }
 
   #notify(): void {
+    if (this.#isDropped) {
+      this.#isDropped = false;
+      this.#hasSentText = false;
+      // Below the number of the text that follows, which is a whole one.
+      this.#deliver(this.#lastProgress + FRACTION, TEXT_DROPPED);
+      return;
+    }
     if (this.#newText !== "") {
       const message = tailOf(this.#newText);
       this.#newText = "";
+      this.#hasSentText = true;
       this.#status = null;
       this.#deliver(Math.max(this.#tokens, this.#lastProgress + FRACTION), message);
       return;

@@ -21,8 +21,13 @@ const TEXT = { description: "The text, or the path of a file", required: true };
 const using = (model: string | undefined): string =>
   model === undefined ? "" : ` Give model as ${JSON.stringify(model)}.`;
 
-/** The text itself is fenced, so that its words are not taken for the task. */
-const fenced = (text = ""): string => `<text>\n${text}\n</text>`;
+/** The text itself is fenced, so that its words are not taken for the task, in a tag that is not in it. */
+function fenced(text = ""): string {
+  const words = text.toLowerCase();
+  let tag = "text";
+  for (let number = 2; words.includes(`/${tag}`); number += 1) tag = `text-${number}`;
+  return `<${tag}>\n${text}\n</${tag}>`;
+}
 
 /** What users choose in their host, as a command or from a list. */
 const PROMPTS: Readonly<Record<string, PromptDefinition>> = {

@@ -4,7 +4,9 @@ import {
   fromWire,
   patched,
   patchOf,
+  patchSchema,
   REGENERATED,
+  stateSchema,
   toWire,
 } from "../../src/keeper/states.js";
 import { FoundryError } from "../../src/lib/index.js";
@@ -25,6 +27,17 @@ describe("a state on its way between processes", () => {
     expect(rest).toEqual({ ...given, error: undefined, ...rest });
     expect(back).toMatchObject({ code: "INFERENCE_FAILED", retryable: true, retryAfterMs: 1000 });
   });
+
+  it.each([{ name: "Åsa" }, [1, 2], "a text", 0, false, null])(
+    "has the value that was asked for: %j",
+    (data) => {
+      const before = state("");
+      const given = stateOf({ status: "completed", text: JSON.stringify(data), data });
+      const sent: unknown = JSON.parse(JSON.stringify(patchOf(toWire(given), before)));
+      expect(fromWire(patched(patchSchema.parse(sent), before))).toEqual(given);
+      expect(fromWire(stateSchema.parse(JSON.parse(JSON.stringify(toWire(given)))))).toEqual(given);
+    },
+  );
 
   it.each([
     ["grows", "Hello", null, "Hello world", null],

@@ -44,6 +44,45 @@ describe("the progress of a call", () => {
   });
 
   it.each([
+    ["while it waits", 200, ["wrong", "The text so far is dropped", "right", " one"]],
+    ["at once", 0, ["wrong", "The text so far is dropped", "right one"]],
+  ])("says where text is dropped, and sends none of it that waits: %s", async (_, ms, messages) => {
+    const { sent, progress } = recorded();
+    progress.token("wrong");
+    progress.token(" answer \ud83d");
+    progress.textDropped();
+    await vi.advanceTimersByTimeAsync(ms);
+    progress.token("right");
+    await vi.advanceTimersByTimeAsync(ms);
+    progress.token(" one");
+    await vi.advanceTimersByTimeAsync(300);
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual(messages);
+    // Text has whole numbers.
+    for (const { progress: number, message } of sent)
+      expect(Number.isInteger(number)).toBe(message !== "The text so far is dropped");
+  });
+
+  it("leaves to the result what follows dropped text at its end", async () => {
+    const { sent, progress } = recorded();
+    progress.token("wrong");
+    progress.textDropped();
+    progress.token("right");
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual(["wrong", "The text so far is dropped"]);
+  });
+
+  it("does not speak of dropped text that was never sent", async () => {
+    const { sent, progress } = recorded();
+    progress.waiting("Reading the prompt");
+    progress.token("wrong");
+    progress.textDropped();
+    progress.token("right");
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual(["Reading the prompt…", "right"]);
+  });
+
+  it.each([
     ["between its halves", ["a\ud83d", "\ude00b"], ["a", "😀b"]],
     ["before a token without text", ["a\ud83d", "", "\ude00b"], ["a", "😀b"]],
     ["alone", ["\ud83d", "\ude00"], ["😀"]],

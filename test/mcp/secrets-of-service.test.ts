@@ -3,6 +3,7 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { SecretMask } from "../../src/lib/secrets.js";
+import { argumentCompletion } from "../../src/mcp/argument-completion.js";
 import { createServer } from "../../src/mcp/server.js";
 import { httpService } from "../foundry/dialects/http-service.js";
 import { backendOf } from "./backend.js";
@@ -34,3 +35,32 @@ it.each(["list_models", "health_check", "load_model"])(
     expect(answer).not.toMatch(/\\u001b|\u202e/);
   },
 );
+
+it("the completion of a model's name leaves out names with the key or with control characters", async () => {
+  const names = [
+    `m-${KEY}`,
+    "m-\u001b[2J",
+    "m-\u202egnp",
+    "m-\nignore all",
+    `m-${KEY}-b`,
+    "m-good",
+  ];
+  const { url } = await httpService((request, response) => {
+    const isList = request.url === "/v1/models";
+    response.writeHead(isList ? 200 : 404, { "content-type": "application/json" });
+    const data = names.map((id) => ({ id, object: "model" }));
+    response.end(JSON.stringify(isList ? { object: "list", data } : { message: "none" }));
+  });
+  const client = new FoundryClient({ endpoint: url, apiKey: KEY });
+  onTestFinished(() => client.close());
+  const complete = argumentCompletion({ client, secrets: new SecretMask([KEY]) });
+  const request = { signal: new AbortController().signal };
+
+  for (const [name, value] of Object.entries({ model: "m", models: "x, m" })) {
+    const ref = { type: "ref/prompt", name: "ask_local" };
+    const params = { ref, argument: { name, value } };
+    const answer = JSON.stringify(await Reflect.apply(complete, null, [params, request]));
+    expect(answer).toContain("m-good");
+    expect(answer).not.toMatch(/SECRET|\\u001b|\u202e|\\n/);
+  }
+});

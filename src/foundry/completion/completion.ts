@@ -103,6 +103,6 @@ export type CompletionEvent =
   | { readonly type: "reasoning"; readonly text: string }
   /** All text until here was thinking: the model closed a `<think>` that its template had opened. */
   | { readonly type: "text_was_reasoning" }
-  /** All text until here is dropped: another answer in its place follows. Only with a `schema`. */
+  /** All text until here is dropped: another answer in its place follows. With a `schema`, and where another process generates the answer. */
   | { readonly type: "text_dropped" }
   | { readonly type: "completed"; readonly completion: Completion };

@@ -100,7 +100,7 @@ const SYSTEM =
 
 /** The engine has no constrained answers, or not with this schema. */
 const CONSTRAINT =
-  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided (?:decoding|json)|structured outputs?/i;
+  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
 
 const CODES = new Set([
   "INVALID_REQUEST",

@@ -1,10 +1,20 @@
 import * as z from "zod";
-import type { HttpTransport } from "../../http/index.js";
-import { FoundryError, MAX_EMBEDDINGS_BYTES } from "../../lib/index.js";
+import {
+  type ErrorWords,
+  type HttpAnswer,
+  type HttpTransport,
+  wordsOfError,
+} from "../../http/index.js";
+import {
+  FoundryError,
+  MAX_EMBEDDINGS_BYTES,
+  SEARCHED_OF_BODY,
+  type SecretMask,
+} from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
-import { parseAnswer } from "./answers.js";
+import { jsonOf, parseAnswer } from "./answers.js";
 import type { Call, Embeddings, EmbedRequest } from "./dialect.js";
-import { about, errorOfFailure } from "./failures.js";
+import { about, errorOfFailure, errorOfStreamEvent } from "./failures.js";
 
 /** Where a dialect takes requests for embeddings, and what limits them. */
 interface EmbedRoute {
@@ -19,14 +29,18 @@ export async function requestEmbeddings(
   route: EmbedRoute,
   call: Call,
 ): Promise<Embeddings> {
+  const subject = about("embed", model);
   const answer = await transport.request({
     method: "POST",
     ...route,
     ...call,
-    body: { model: model.id, input: inputs, encoding_format: "float" },
+    // Without an `encoding_format`: floats are the default, and proxies refuse it for some engines.
+    body: { model: model.id, input: inputs },
     maxBodyBytes: MAX_EMBEDDINGS_BYTES,
-    toError: (failure) => errorOfFailure(failure, about("embed", model)),
+    toError: (failure) => forTexts(errorOfFailure(failure, subject), model),
   });
+  const said = errorIn(answer, transport.secrets);
+  if (said !== null) throw forTexts(errorOfStreamEvent(said, subject), model);
   const { data, usage } = parseAnswer(answer, embeddingsSchema, route.path, "embeddings");
   const vectors = [...data].sort((a, b) => a.index - b.index).map(({ embedding }) => embedding);
   const width = vectors[0]?.length ?? 0;
@@ -35,6 +49,28 @@ export async function requestEmbeddings(
   }
   // Foundry Local counts no tokens, and says 0.
   return { vectors, inputTokens: usage?.prompt_tokens || null };
+}
+
+const errorSchema = z.looseObject({ data: z.undefined().optional(), error: z.unknown() });
+
+/** The words of an error that some engines answer with 200; `null` where it is none. */
+function errorIn(answer: HttpAnswer, secrets: SecretMask): ErrorWords | null {
+  const body = errorSchema.safeParse(jsonOf(answer)).data;
+  if (body?.error == null) return null;
+  const { text, kinds } = wordsOfError(body.error);
+  return {
+    text: secrets.hide(text.slice(0, SEARCHED_OF_BODY)),
+    kinds: kinds.map((kind) => secrets.hide(kind)),
+  };
+}
+
+/** The error in words about texts: there is no prompt, and no answer to be shorter. */
+function forTexts(error: FoundryError, { id }: KnownModel): FoundryError {
+  if (error.code !== "CONTEXT_LENGTH_EXCEEDED") return error;
+  return error.reworded({
+    message: `A text is too long for the context of ${id}.`,
+    action: "Split the long texts into shorter ones, or use a model with a longer context.",
+  });
 }
 
 function notForEach(model: KnownModel, asked: number, came: number): FoundryError {

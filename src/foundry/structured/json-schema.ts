@@ -9,9 +9,17 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
  * @throws FoundryError `INVALID_ARGUMENT`
  */
 export function assertJsonSchema(schema: JsonSchema): void {
-  const { length } = JSON.stringify(schema);
+  const length = lengthOf(schema);
   if (length <= LONGEST_SCHEMA) return;
   throw invalidSchema(`it has ${length} characters, and at most ${LONGEST_SCHEMA} are taken`);
+}
+
+function lengthOf(schema: JsonSchema): number {
+  try {
+    return JSON.stringify(schema).length;
+  } catch {
+    throw invalidSchema("it cannot be written as JSON, such as an object that contains itself");
+  }
 }
 
 export function invalidSchema(reason: string): FoundryError {

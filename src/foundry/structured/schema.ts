@@ -7,6 +7,18 @@ import { invalidSchema, type JsonSchema } from "./json-schema.js";
 /** What is wrong with a value by a schema, each a line in words; empty where it fits. */
 export type SchemaCheck = (value: unknown) => string[];
 
+/**
+ * The standard has patterns read as Unicode. Many are written for other engines, with escapes that
+ * JavaScript knows only without it, such as `\\-`.
+ */
+function patternOf(pattern: string, flags: string): RegExp {
+  try {
+    return new RegExp(pattern, flags);
+  } catch {
+    return new RegExp(pattern);
+  }
+}
+
 const OPTIONS: Options = {
   allErrors: true,
   // Schemas of other tools have members of their own.
@@ -15,6 +27,7 @@ const OPTIONS: Options = {
   useDefaults: false,
   coerceTypes: false,
   logger: false,
+  code: { regExp: Object.assign(patternOf, { code: "new RegExp" }) },
 };
 
 /** Draft-07 differs in `items` and `$ref`; it is used where the schema says so. */
@@ -30,12 +43,23 @@ export function schemaCheck(schema: JsonSchema): SchemaCheck {
   const ajv = isDraft07(schema) ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
   formats.default(ajv);
   try {
-    const { $schema: _draft, ...rest } = schema;
+    // With `$async` the result of a check would be a promise.
+    const { $schema: _draft, $async: _async, ...rest } = schema;
     const validate = ajv.compile(rest);
-    return (value) => (validate(value) ? [] : complaintsOf(validate.errors ?? []));
+    return (value) => (isValid(validate, value) ? [] : complaintsOf(validate.errors ?? []));
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : "";
     throw invalidSchema(printable(reason, 300));
+  }
+}
+
+/** Values are not deep, so only a schema without an end exhausts the stack. */
+function isValid(validate: (value: unknown) => boolean, value: unknown): boolean {
+  try {
+    return validate(value);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) throw invalidSchema("it refers to itself without an end");
+    throw thrown;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
-import type { ProgressUpdate } from "../progress-reporter.js";
+import { type ProgressUpdate, TEXT_DROPPED } from "../progress-reporter.js";
 
 /** An ended task is kept for so long, as a completion is. */
 export const KEPT_MS = 30 * 60_000;
@@ -77,6 +77,7 @@ export class TaskCall {
     this.#updatedAt = this.#now();
     // New text of the model has a whole number and no total; everything else is a status in words.
     const isText = total === undefined && Number.isInteger(progress);
+    if (message === TEXT_DROPPED) this.#tail = "";
     if (isText) this.#tail = tailOf(`${this.#tail}${message}`);
     this.#words = isText ? `${progress} tokens so far: ${this.#tail}` : message;
   }

@@ -1,6 +1,8 @@
 import type { Script } from "foundry-local-simulator";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
+import { loadReader } from "../../../src/foundry/structured/index.js";
+import { bodyOf, httpServer } from "../../http/servers.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const SCHEMA = {
@@ -38,6 +40,12 @@ async function answering(answers: readonly (string | Script)[], options: object 
 }
 
 const request = { prompt: "Who?", schema: SCHEMA };
+
+function containingItself(): object {
+  const schema: Record<string, unknown> = { type: "object" };
+  schema["properties"] = { a: schema };
+  return schema;
+}
 
 describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %s", (dialect) => {
   it.each([
@@ -186,8 +194,12 @@ describe("an answer by a schema", () => {
     ["refers to another document", { $ref: "https://example.com/schema.json" }, "example.com"],
     ["refers to nothing", { $ref: "#/$defs/none" }, "none"],
     ["is too long", { description: "x".repeat(40_000) }, "40"],
+    ["contains itself", containingItself(), "JSON"],
+    ["has a value that JSON has not", { minimum: 5n }, "JSON"],
     ["is a list", [], "schema"],
     ["is a text", "object", "schema"],
+    ["is of draft-04 and has an id", { id: "person", type: "object" }, '"id"'],
+    ["has a pattern that is none", { type: "string", pattern: "(" }, "regular expression"],
   ])("is refused before anything is sent where the schema %s", async (_what, schema, words) => {
     const { client, chats } = await answering([JSON_TEXT]);
 
@@ -229,6 +241,153 @@ describe("an answer by a schema", () => {
     const { client } = await answering([answer]);
 
     expect((await client.complete({ prompt: "What?", schema })).data).toEqual(JSON.parse(answer));
+  });
+});
+
+describe("an engine that refuses to constrain an answer", () => {
+  it.each([
+    ["vLLM", 400, "The provided JSON schema contains features not supported by xgrammar."],
+    ["vLLM with guided_json", 400, "guided_json is not available with this backend"],
+    ["vLLM with outlines", 400, "Failed to compile: outlines cannot handle oneOf"],
+    ["llama.cpp", 400, "JSON schema conversion failed: Unrecognized schema"],
+    ["llama.cpp with a grammar", 500, "failed to parse grammar"],
+    ["llama.cpp with llguidance", 400, "llguidance: regex is too complex"],
+    ["LM Studio", 400, "'response_format.type' must be 'json_schema' or 'text'"],
+    ["LiteLLM", 400, "litellm.UnsupportedParamsError: no parameters: ['response_format']"],
+    ["Ollama", 400, "invalid JSON schema in format"],
+    ["SGLang", 400, "Grammar backend is disabled"],
+    ["TGI", 422, "Input validation error: grammar is not supported"],
+    ["an engine with structured_outputs", 400, "structured_outputs: extra inputs not permitted"],
+  ])("is asked without: %s", async (_engine, status, message) => {
+    const formats: boolean[] = [];
+    const { baseUrl } = await httpServer(async (request, response) => {
+      const body = await bodyOf(request);
+      if (request.url === "/v1/models") {
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(JSON.stringify({ object: "list", data: [{ id: "some-model" }] }));
+        return;
+      }
+      if (request.url !== "/v1/chat/completions") {
+        response.writeHead(404).end();
+        return;
+      }
+      const isConstrained = body.includes('"response_format"');
+      formats.push(isConstrained);
+      if (isConstrained) {
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end(JSON.stringify({ error: { message } }));
+        return;
+      }
+      const delta = { content: JSON_TEXT };
+      const chunk = { choices: [{ index: 0, delta, finish_reason: "stop" }] };
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+    });
+    const client = clientOf(baseUrl);
+
+    const first = await client.complete({ ...request, model: "some-model" });
+    const second = await client.complete({ ...request, model: "some-model" });
+
+    expect([first.data, second.data]).toEqual([VALUE, VALUE]);
+    expect(formats).toEqual([true, false, false]);
+  });
+});
+
+describe("a schema that makes its check hard", () => {
+  it.each([
+    ["a pattern that backtracks", { pattern: "^(a+)+$" }, `"${"a".repeat(60)}!"`],
+    ["a pattern of alternatives", { pattern: "^(a|aa)+$" }, `"${"a".repeat(200)}!"`],
+    [
+      "a pattern for names",
+      { patternProperties: { "^(x+x+)+y$": true } },
+      `{"${"x".repeat(60)}": 1}`,
+    ],
+    [
+      "references that double at each step",
+      {
+        $defs: Object.fromEntries(
+          Array.from({ length: 60 }, (_, step) => [
+            `s${step}`,
+            step === 59
+              ? { type: "object" }
+              : { allOf: [{ $ref: `#/$defs/s${step + 1}` }, { $ref: `#/$defs/s${step + 1}` }] },
+          ]),
+        ),
+        $ref: "#/$defs/s0",
+      },
+      "{}",
+    ],
+    [
+      "unique items of a long list",
+      { uniqueItems: true },
+      JSON.stringify(Array.from({ length: 20_000 }, (_, at) => ({ at }))),
+    ],
+  ])("does not stop the process: %s", async (_what, schema, answer) => {
+    const read = await loadReader(schema);
+
+    expect(() => read(answer, true)).toThrow("could not be checked by the schema within 1 s");
+  });
+
+  it("fails at once where its check takes too long", async () => {
+    const { client, chats } = await answering([`"${"a".repeat(60)}!"`]);
+    const schema = { type: "string", pattern: "^(a+)+$" };
+
+    await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      action: expect.stringContaining("`pattern`"),
+      retryable: false,
+    });
+    expect(chats()).toHaveLength(1);
+  });
+
+  it.each([
+    ["itself", { $ref: "#" }],
+    ["itself among others", { allOf: [{ type: "object" }, { $ref: "#" }] }],
+    ["itself by way of another", { $defs: { a: { $ref: "#" } }, $ref: "#/$defs/a" }],
+    [
+      "itself in a circle",
+      { $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } }, $ref: "#/$defs/a" },
+    ],
+    ["itself in what it must not be", { not: { $ref: "#" } }],
+  ])("is named as the reason where it refers without an end to %s", async (_what, schema) => {
+    const { client } = await answering(["{}"]);
+
+    await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("The schema cannot be used"),
+    });
+  });
+
+  it.each([
+    ["an asynchronous one", { $async: true, type: "object" }],
+    [
+      "with an escaped hyphen",
+      { properties: { a: { type: "string", pattern: "^\\d{3}\\-\\d$" } } },
+    ],
+    [
+      "with a hyphen behind a class",
+      { properties: { a: { type: "string", pattern: "^[\\w-_]+$" } } },
+    ],
+    ["with an escaped quote", { properties: { a: { type: "string", pattern: '^[^\\"]+$' } } }],
+    ["with a format that is not known", { properties: { a: { format: "number-of-a-form" } } }],
+    ["of values that are always or never valid", { properties: { a: true, b: false } }],
+    ["with a name in another script", { properties: { "ключ 名": false } }],
+    ["that refers to itself", { properties: { c: { $ref: "#" } } }],
+  ])("is taken: %s", async (_what, schema) => {
+    const { client } = await answering(['{"a": "123-4", "c": {}}']);
+
+    const { data } = await client.complete({ prompt: "What?", schema });
+
+    expect(data).toEqual({ a: "123-4", c: {} });
+  });
+
+  it("does not fit what an asynchronous schema refuses", async () => {
+    const { client } = await answering(["{}"]);
+    const schema = { $async: true, type: "string" };
+
+    await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+    });
   });
 });
 

@@ -222,4 +222,50 @@ describe("an answer with embeddings", () => {
 
     await expect(client.embed(["a"])).rejects.toMatchObject({ code: "MODEL_CANNOT_EMBED" });
   });
+
+  it.each([
+    ["vLLM", 400, "This model's maximum context length is 512 tokens, but 900 were given."],
+    ["llama.cpp", 500, "input is too large to process. increase the physical batch size"],
+    ["Ollama", 400, "the input length exceeds the context length"],
+    ["LiteLLM", 400, "litellm.ContextWindowExceededError: too many tokens"],
+    ["an engine that answers 200", 200, "context length exceeded"],
+  ])(
+    "that a text is too long is said in words about texts: %s",
+    async (_engine, status, message) => {
+      const client = await engineAnswering(() => ({ error: { message } }), status);
+
+      await expect(client.embed(["a"])).rejects.toMatchObject({
+        code: "CONTEXT_LENGTH_EXCEEDED",
+        message: expect.stringContaining("A text is too long"),
+        action: expect.not.stringContaining("maxTokens"),
+      });
+    },
+  );
+
+  it.each([
+    ["text", { error: "Unexpected endpoint or method. (POST /v1/embeddings)" }, "Unexpected"],
+    ["object", { error: { message: "The model crashed", code: 500 } }, "The model crashed"],
+    ["list", { error: [{ message: "Out of memory" }] }, "Out of memory"],
+    ["object beside data", { error: { message: "No slot" }, data: undefined }, "No slot"],
+    ["object in a detail", { error: { detail: "No such tokenizer" } }, "No such tokenizer"],
+  ])("that is an error with 200, as %s, is given in its words", async (_form, body, words) => {
+    const client = await engineAnswering(() => body);
+
+    await expect(client.embed(["a"])).rejects.toThrow(words);
+  });
+
+  it("hides a key that an error with 200 repeats", async () => {
+    const { baseUrl } = await httpServer(async (request, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      const list = { object: "list", data: [{ id: "bge-small" }] };
+      const error = { error: { message: `no ${request.headers.authorization}` } };
+      response.end(JSON.stringify(request.url === "/v1/models" ? list : error));
+    });
+    const client = clientOf(baseUrl, { apiKey: "sk-0123456789abcdef" });
+
+    const failure: unknown = await client.embed(["a"]).catch((thrown: unknown) => thrown);
+
+    expect(failure).toBeInstanceOf(Error);
+    expect(JSON.stringify(failure)).not.toContain("0123456789");
+  });
 });

@@ -257,6 +257,8 @@ export function reportEvent(event: RunEvent, progress: ProgressReporter): void {
     progress.token(event.text);
   } else if (event.type === "reasoning") {
     progress.token("");
+  } else if (event.type === "text_dropped" || event.type === "text_was_reasoning") {
+    progress.textDropped();
   } else if (event.type === "news") {
     progress.news(event.news, ASKING);
   } else if (event.type === "place") {

@@ -1,0 +1,28 @@
+import { Script } from "node:vm";
+
+const SCRIPT = new Script("work()");
+
+/**
+ * Runs synchronous work, and ends it after so many milliseconds. No timer fires while such work runs;
+ * V8 can end a script, also in the middle of a regular expression.
+ *
+ * @returns `null` where it was ended.
+ */
+export function withinTime<T>(timeout: number, work: () => T): { readonly value: T } | null {
+  const results: { readonly value: T }[] = [];
+  const context = { work: () => void results.push({ value: work() }) };
+  try {
+    SCRIPT.runInNewContext(context, { timeout });
+  } catch (thrown) {
+    if (isTimeout(thrown)) return null;
+    throw thrown;
+  }
+  return results[0] ?? null;
+}
+
+/** It is an error of the script's context, so no `Error` of this one. */
+const isTimeout = (thrown: unknown): boolean =>
+  typeof thrown === "object" &&
+  thrown !== null &&
+  "code" in thrown &&
+  thrown.code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
