@@ -42,7 +42,8 @@ The text is simulated and says so. The first line on stdout is the URL; ends at 
   --first-token-ms N       default ${LAPTOP.firstTokenMs}
   --load-ms N              how long a model takes to load; default ${LAPTOP.loadMs}
   --download-ms N          how long the download of a model takes; default ${LAPTOP.downloadMs}
-  --nothing-downloaded     no model is on the disk yet; else four are
+  --nothing-downloaded     no model is on the disk yet; else three that chat and
+                           one for embeddings are
   --answers FILE           JSON with a list of scripted answers; the first whose "match" is part of
                            the prompt, or fits it as "/text/i", is given: {"match": "weather",
                            "reply": "Sunny."}. In place of reply: toolCalls [{name, arguments}],

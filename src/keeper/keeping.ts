@@ -179,15 +179,8 @@ export class Keeping implements Kept {
   }
 
   async #find({ ids = [], batch = null, same = null }: Partial<Search>): Promise<void> {
-    const found = await this.#asked((link) =>
-      link.ask({ do: "find", ids, batch, same }, foundSchema),
-    );
-    if (found === null) return;
-    try {
-      this.#adopt(found);
-    } catch (error) {
-      this.#options.log.debug({ error: String(error) }, "completions of the keeper were not taken");
-    }
+    const question = { do: "find", ids, batch, same } as const;
+    await this.#asked((link) => link.ask(question, foundSchema, (found) => this.#adopt(found)));
     // What has ended is known as ended to the client after this turn.
     await setImmediate();
   }
@@ -269,7 +262,7 @@ export class Keeping implements Kept {
       if (link === null) return null;
       return await this.#replyOf(link, ask(link));
     } catch (error) {
-      this.#options.log.debug({ error: String(error) }, "the keeper did not answer");
+      this.#options.log.debug({ error: String(error) }, "the keeper was of no use");
       return null;
     }
   }

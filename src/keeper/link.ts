@@ -72,15 +72,32 @@ export class Link {
     return this.#channel.isClosed;
   }
 
-  /** @throws when the connection ends before the reply. */
-  async ask<T extends z.ZodType>(question: Question, schema: T): Promise<z.output<T>> {
+  /**
+   * @param use Called with the reply before the next message is read, such as a patch of what was found.
+   * @throws when the connection ends before the reply.
+   */
+  async ask<T extends z.ZodType>(
+    question: Question,
+    schema: T,
+    use: (reply: z.output<T>) => void = () => {},
+  ): Promise<z.output<T>> {
     this.#last += 1;
     const n = this.#last;
-    const reply = new Promise<unknown>((resolve) => this.#waiting.set(n, resolve));
+    const reply = new Promise<z.output<T>>((resolve, reject) => {
+      this.#waiting.set(n, (value) => {
+        try {
+          const parsed = schema.parse(value);
+          use(parsed);
+          resolve(parsed);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
     this.#channel.send({ ...question, n });
     try {
       const ended = this.closed.then(() => Promise.reject(new Error("the keeper has ended")));
-      return schema.parse(await Promise.race([reply, ended]));
+      return await Promise.race([reply, ended]);
     } finally {
       this.#waiting.delete(n);
     }

@@ -58,7 +58,7 @@ const PROMPTS: Readonly<Record<string, PromptDefinition>> = {
       model: MODEL,
     },
     text: ({ text, fields, model }) =>
-      `Have the local model extract these fields from the following text, with the tool complete at temperature 0: ${fields}.${using(model)} If it is the path of a file, read that file first. Ask for one JSON object and nothing else, with null for what the text does not say. Check that the answer is valid JSON and that each value stands in the text; correct what is not. Show me the JSON.\n\n${fenced(text)}`,
+      `Have the local model extract these fields from the following text, with the tool complete at temperature 0: ${fields}.${using(model)} If it is the path of a file, read that file first. Give the fields as response_schema, a JSON Schema that allows null for what the text does not say. Check that each value stands in the text; correct what does not. Show me the JSON.\n\n${fenced(text)}`,
   },
   review_diff_locally: {
     title: "Review a diff with a local model",
@@ -79,7 +79,7 @@ const PROMPTS: Readonly<Record<string, PromptDefinition>> = {
       models: { description: "Their names, separated by commas. Default: all that are downloaded" },
     },
     text: ({ prompt, models }) =>
-      `Give the following request to ${models === undefined ? "each downloaded model that can chat (call list_models)" : `each of these local models: ${models}`}, in one call of complete_batch with a request for each model, and call it again until all are done. Show me the answers side by side with the name, the number of tokens and the time of each model, and say which one is best and why.\n\n${fenced(prompt)}`,
+      `Give the following request to ${models === undefined ? "each downloaded model that can chat (call list_models)" : `each of these local models: ${models}`}, in one call of complete_batch with a request for each model, and call it again until all are done. Show me the answers side by side with the name of each model and its number of tokens, and say which one is best and why.\n\n${fenced(prompt)}`,
   },
 };
 

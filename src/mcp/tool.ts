@@ -127,7 +127,10 @@ export function failureText(
   const lines = [...words, ...logAdvice(error), ...notes];
   const text = truncate(serverWords(lines.join("\n")), LONGEST_ERROR);
   if (textSoFar === "") return text;
-  return `${text}\n\nThe text so far (incomplete):\n${textSoFar}`;
+  // An answer that does not fit its schema may be whole.
+  const heading =
+    error.code === "SCHEMA_MISMATCH" ? "The last answer:" : "The text so far (incomplete):";
+  return `${text}\n\n${heading}\n${textSoFar}`;
 }
 
 /** The same in one line, for a list. */

@@ -246,9 +246,11 @@ describe("the keeper", () => {
     await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
     const { text, result } = await callAlone(user, "health_check", {});
     expect(result).toMatchObject({ kept: 1 });
-    expect(text).toContain("Keeper: runs, and holds 1");
+    expect(text).toContain("Keeper: runs; completions and loads in it: 1");
     const { stdout } = await run(["doctor", "--json", "--no-completion"], user.settings);
     expect(JSON.parse(stdout)).toMatchObject({ keeper: { holds: 1 } });
+    const latest = await callAlone(user, "get_completion", {});
+    expect(latest.text).toContain("The keeper holds more");
   });
 
   it("ends when the time of FOUNDRY_KEEP after the end of the answer is over", async () => {

@@ -6,11 +6,13 @@ import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ensureSecret, newNonce, PROTOCOL, proofOf } from "../../src/keeper/handshake.js";
 import { keeperHolds } from "../../src/keeper/index.js";
+import { Keeping } from "../../src/keeper/keeping.js";
 import { Link } from "../../src/keeper/link.js";
 import { foundSchema, keptSchema } from "../../src/keeper/messages.js";
-import type { Patch } from "../../src/keeper/states.js";
+import { type Patch, patchOf, toWire } from "../../src/keeper/states.js";
+import { silentLogger } from "../../src/log.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
-import { keeperAt, keepOf, linkTo, newAddress } from "./fixtures.js";
+import { keeperAt, keepOf, linkTo, newAddress, SETTINGS, stateOf } from "./fixtures.js";
 
 const HANDLERS = { onPatches: () => {}, onStop: () => {} };
 const ANSWER = { text: "It is a simulated answer." };
@@ -153,6 +155,53 @@ describe("a server", () => {
       nonce: expect.any(String),
     });
   });
+
+  it.each(["It", "It is a", ""])(
+    "loses no text that follows its reply at once: %j",
+    async (text) => {
+      const { client } = await talker(ANSWER);
+      const address = await newAddress();
+      const secret = await ensureSecret(address);
+      const before = toWire(stateOf({ text }));
+      const more = toWire(stateOf({ text: `${text} was` }));
+      const whole = toWire(stateOf({ text: `${text} was so.`, status: "completed", endedAt: 1 }));
+      const found = {
+        completions: [{ state: before, key: null, isRegenerated: false }],
+        batches: [],
+      };
+      const keeper = createServer((socket) => {
+        const send = (...messages: readonly object[]) =>
+          socket.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+        createInterface({ input: socket }).on("line", (line) => {
+          const message: { readonly do?: string; readonly n?: number; readonly nonce?: string } =
+            JSON.parse(line);
+          if (message.nonce !== undefined) {
+            const proof = proofOf(secret, "keeper", message.nonce);
+            send({ protocol: PROTOCOL, nonce: newNonce(), proof });
+          } else if (message.do === undefined) send({ ready: true });
+          else if (message.do === "find") {
+            const first = { patches: [patchOf(more, before)] };
+            send({ reply: message.n, value: found }, first, { patches: [patchOf(whole, more)] });
+          }
+        });
+      });
+      keeper.listen(address.socket);
+      onTestFinished(() => void keeper.close());
+      await once(keeper, "listening");
+      const start = () => Promise.resolve();
+      const keeping = new Keeping({
+        client,
+        address,
+        settings: SETTINGS,
+        start,
+        log: silentLogger,
+      });
+      onTestFinished(() => keeping.close());
+      await keeping.find([before.id]);
+      const { status, text: all } = await client.completions.wait(before.id, { withinMs: 5000 });
+      expect({ status, all }).toEqual({ status: "completed", all: `${text} was so.` });
+    },
+  );
 
   it("makes the secret again where its file was not written to its end", async () => {
     const address = await newAddress();

@@ -46,6 +46,7 @@ describe("response_schema", () => {
 
     expect(answer.isError).toBe(true);
     expect(textOf(answer)).toMatch(/^SCHEMA_MISMATCH: .*city must be string/);
+    expect(textOf(answer)).toContain("\n\nThe last answer:\n");
     expect(textOf(answer)).toContain('{"city": 5}');
   });
 

@@ -43,7 +43,7 @@ describe("the skill", () => {
   it("names no tool that does not exist", () => {
     const names = TOOLS.map(({ name }) => name);
     const called = [...SKILL.text.matchAll(/`([a-z]+_[a-z]+)`/g)].map(([, name = ""]) => name);
-    const members = ["max_tokens", "size_mb", "context_length"];
+    const members = ["response_schema", "max_tokens", "size_mb", "context_length"];
 
     expect(called.length).toBeGreaterThan(3);
     for (const name of called) expect([...names, ...members]).toContain(name);

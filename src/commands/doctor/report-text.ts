@@ -52,7 +52,10 @@ function showService(report: DoctorReport, screen: Screen): void {
     row("Process", processOf(report)),
     row("Memory", memoryOf(report)),
     row("Command line", commandLineOf(report)),
-    row("Keeper", report.keeper === null ? null : `runs, and holds ${report.keeper.holds}`),
+    row(
+      "Keeper",
+      report.keeper === null ? null : `runs; completions and loads in it: ${report.keeper.holds}`,
+    ),
   ];
   screen.table(known(rows));
 }

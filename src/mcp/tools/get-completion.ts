@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
+import type { Kept } from "../../keeper/index.js";
 import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
@@ -64,7 +65,7 @@ export const getCompletion = defineTool({
 
   async handle({ completion_ids, from = 0, reply_within }, context) {
     const { completions } = context.client;
-    if (completion_ids === undefined) return listed(completions);
+    if (completion_ids === undefined) return listed(completions, context.kept);
     const ids = [...new Set(completion_ids)];
     await context.kept.find(ids);
     const withinMs = replyWithinMs(reply_within, context);
@@ -74,10 +75,16 @@ export const getCompletion = defineTool({
   },
 });
 
-function listed(completions: Completions): Answer {
+async function listed(completions: Completions, kept: Kept): Promise<Answer> {
   const latest = latestOf(completions.list());
-  return { next: latestNext(latest), text: latestText(latest), result: { ...NOTHING, latest } };
+  const result = { ...NOTHING, latest };
+  const held = latest.length === 0 ? ((await kept.holds()) ?? 0) : 0;
+  const notes = held === 0 ? [] : [HELD_ELSEWHERE];
+  return { next: latestNext(latest), text: latestText(latest), result, notes };
 }
+
+const HELD_ELSEWHERE =
+  "This is the list of this server. The keeper holds more: call get_completion with its completion_ids, complete_batch with its batch_id, or repeat the request.";
 
 async function one(
   id: string,

@@ -21,7 +21,7 @@ export const healthCheck = defineTool({
 
   async handle(_none, { client, signal, kept: keeper }) {
     const [health, kept] = await Promise.all([client.healthCheck({ signal }), keeper.holds()]);
-    const more = kept === null ? [] : [`Keeper: runs, and holds ${kept}`];
+    const more = kept === null ? [] : [`Keeper: runs; completions and loads in it: ${kept}`];
     return {
       text: [textOf(health), ...more].join("\n"),
       result: { ...resultOf(health), ...(kept === null ? {} : { kept }) },

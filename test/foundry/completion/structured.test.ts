@@ -79,7 +79,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     ["without a required member", '{"name": "Åsa"}', "must have required property 'age'"],
     ["with a member too many", '{"name": "Åsa", "age": 42, "x": 1}', "(x)"],
     ["outside an enum", '{"name": "Åsa", "age": 42, "mood": "so so"}', '["good","bad"]'],
-    ["that is no JSON", "I am sorry, I cannot do that.", "it is no JSON"],
+    ["that is no JSON", "I am sorry, I cannot do that.", "it is not JSON"],
   ])("is requested again with what is wrong: %s", async (_what, text, complaint) => {
     const { client, chats } = await answering([text, JSON_TEXT], { dialect });
 

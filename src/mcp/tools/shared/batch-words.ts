@@ -48,7 +48,8 @@ export function batchAdvice(batch: Batch, parts: readonly BatchPart[]) {
 function answerText({ index, state, excerpt }: BatchPart): string {
   const { status, error } = state;
   if (error === null) return `[${index}]\n${excerpt.text}`;
-  return `[${index}] ${status}, incomplete answer:\n${excerpt.text}`;
+  const what = error.code === "SCHEMA_MISMATCH" ? "last answer" : "incomplete answer";
+  return `[${index}] ${status}, ${what}:\n${excerpt.text}`;
 }
 
 function failures(parts: readonly BatchPart[]): string[] {
