@@ -6,6 +6,7 @@ const PROCESSES = ["test/e2e/**", "test/package/**", "{test,packages/*/test}/**/
 const LONG = "test/long/**";
 const REAL = "test/real/**";
 const CLIENTS = "test/clients/**";
+const HOSTS = "test/hosts/**";
 
 /** A limit that is generous on a loaded machine: only a test that hangs meets it. */
 const GENEROUS = {
@@ -33,7 +34,7 @@ export default defineConfig({
           ...GENEROUS,
           name: "unit",
           include: ["{test,packages/*/test}/**/*.test.ts"],
-          exclude: [...PROCESSES, LONG, REAL, CLIENTS],
+          exclude: [...PROCESSES, LONG, REAL, CLIENTS, HOSTS],
           setupFiles: ["test/no-processes.ts"],
           // Many of these tests wait for sockets rather than compute.
           maxWorkers: 5,
@@ -45,7 +46,7 @@ export default defineConfig({
           ...GENEROUS,
           name: "e2e",
           include: PROCESSES.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
-          exclude: [LONG, REAL, CLIENTS],
+          exclude: [LONG, REAL, CLIENTS, HOSTS],
           // Most of these tests wait for sockets and processes rather than compute.
           maxWorkers: 5,
         },
@@ -73,6 +74,16 @@ export default defineConfig({
           fileParallelism: false,
           // Programs of others, with time limits of their own that a loaded machine may pass.
           retry: 1,
+        },
+      },
+      {
+        extends: true,
+        // Real command lines. The first run installs them, which takes minutes.
+        test: {
+          name: "hosts",
+          include: ["test/hosts/**/*.test.ts"],
+          testTimeout: 900_000,
+          fileParallelism: false,
         },
       },
       {

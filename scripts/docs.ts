@@ -171,7 +171,7 @@ for (const [name, parts] of Object.entries(FILES)) {
 
 for (const host of missingHosts()) {
   process.stderr.write(
-    `docs/hosts.md has no row for ${host}. Run WRITE_HOSTS=1 npm run test:clients.\n`,
+    `docs/hosts.md has no row for ${host}. Run test:clients or test:hosts with WRITE_HOSTS=1.\n`,
   );
   process.exitCode = 1;
 }

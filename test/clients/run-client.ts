@@ -8,7 +8,8 @@ import type { Client } from "./clients.js";
 import { fromNpm, fromPyPi, newerNode } from "./packages.js";
 
 const scripts = fileURLToPath(new URL("scripts/", import.meta.url));
-const tap = fileURLToPath(new URL("tap.mjs", import.meta.url));
+/** Stands between a client and the server: takes a file for their lines, then the server's arguments. */
+export const TAP = fileURLToPath(new URL("tap.mjs", import.meta.url));
 
 /** A client with its packages: what runs its script. */
 export interface Installed {
@@ -89,7 +90,7 @@ export async function runClient(
     PYTHONUTF8: "1",
     FOUNDRY_ENDPOINT: endpoint,
     FOUNDRY_LOG_LEVEL: "silent",
-    SERVER: JSON.stringify({ command: process.execPath, args: [tap, lines, MAIN] }),
+    SERVER: JSON.stringify({ command: process.execPath, args: [TAP, lines, MAIN] }),
     CALLS: JSON.stringify(calls),
     END: end,
     MODE: mode,
@@ -136,7 +137,7 @@ const message = z.object({
 });
 
 /** How client and server introduced themselves, in the lines between them. */
-function introductionIn(lines: string): Pick<Report, "protocol" | "clientName"> {
+export function introductionIn(lines: string): Pick<Report, "protocol" | "clientName"> {
   let [protocol, clientName] = ["", ""];
   for (const text of lines.trim().split("\n")) {
     const { line } = tapped.parse(JSON.parse(text));

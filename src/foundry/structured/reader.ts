@@ -36,6 +36,6 @@ const tooSlow = (): FoundryError =>
     `The answer could not be checked by the schema within ${formatDuration(LONGEST_CHECK_MS)}.`,
     {
       action:
-        "Simplify each `pattern` of the schema that repeats a repetition, such as `(a+)+`, and leave out `uniqueItems`.",
+        'Simplify each "pattern" of the schema that repeats a repetition, such as "(a+)+", and leave out "uniqueItems".',
     },
   );
