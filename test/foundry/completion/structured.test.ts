@@ -334,7 +334,7 @@ describe("a schema that makes its check hard", () => {
 
     await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      action: expect.stringContaining("`pattern`"),
+      action: expect.stringContaining('"pattern"'),
       retryable: false,
     });
     expect(chats()).toHaveLength(1);
