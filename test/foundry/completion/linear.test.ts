@@ -99,9 +99,15 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
 describe("the CPU time of a stream", () => {
   it.each(WORK)("grows with its length and no faster: %s", async (_what, count, work) => {
     await work(count);
-    const once = await cpuOf(() => work(count));
-    const eightTimes = await cpuOf(() => work(8 * count));
-    // Quadratic is 64 times; what is as fast as this is not looked at more closely.
-    if (eightTimes > 100) expect(eightTimes / once).toBeLessThan(24);
+    const ratio = async (): Promise<number> => {
+      const once = await cpuOf(() => work(count));
+      const eightTimes = await cpuOf(() => work(8 * count));
+      // What is as fast as this is not looked at more closely.
+      return eightTimes > 100 ? eightTimes / once : 0;
+    };
+    // Quadratic is 64 times, each time. On a loaded machine the garbage of others can fall into one measurement.
+    const ratios = [await ratio()];
+    while (ratios.length < 3 && Math.min(...ratios) >= 24) ratios.push(await ratio());
+    expect(Math.min(...ratios)).toBeLessThan(24);
   });
 });
