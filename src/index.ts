@@ -42,6 +42,7 @@ export type {
   ModelListResult,
   Ranked,
   RankOptions,
+  RankResult,
   RetryOptions,
   StandardSchema,
   StatusUpdate,

@@ -39,8 +39,14 @@ export { checkPrompt, completionFields } from "./completion/request.js";
 export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
-export type { EmbedOptions, EmbedResult, Ranked, RankOptions } from "./embedding/embedding.js";
-/** @internal For the client of `jobs`, and for the tool. */
+export type {
+  EmbedOptions,
+  EmbedResult,
+  Ranked,
+  RankOptions,
+  RankResult,
+} from "./embedding/embedding.js";
+/** @internal For the client of `jobs`. */
 export { ranked } from "./embedding/rank.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {

@@ -2,7 +2,7 @@ import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
 import { type FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
 import type { AdoptOptions } from "./completion-options.js";
-import type { CompletionState, RunEvent } from "./completion-store.js";
+import type { CompletionState, RunEvent } from "./completion-run.js";
 import { refusedCompletion } from "./completion-stream.js";
 import type { Completions } from "./completions.js";
 import { Listeners } from "./listeners.js";

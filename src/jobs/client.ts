@@ -20,8 +20,8 @@ import {
   optionsOf,
   parsedBy,
   queryArgument,
-  type Ranked,
   type RankOptions,
+  type RankResult,
   ranked,
   rankOptions,
   ServiceClient,
@@ -191,18 +191,19 @@ export class FoundryClient {
    *
    * @throws FoundryError as {@link FoundryClient.embed}.
    * @example
-   * const [best] = await client.rank("How do I reset it?", paragraphs);
+   * const { ranking } = await client.rank("How do I reset it?", paragraphs);
+   * const [best] = ranking;
    */
   async rank(
     query: string,
     texts: readonly string[],
     options: RankOptions = {},
-  ): Promise<Ranked[]> {
+  ): Promise<RankResult> {
     parseArguments(queryArgument, { query, texts });
     checkOptions(rankOptions, options);
-    const { vectors } = await this.#service.embed([query, ...texts], options);
+    const { model, vectors } = await this.#service.embed([query, ...texts], options);
     const [first = [], ...rest] = vectors;
-    return ranked(first, texts, rest).slice(0, options.limit);
+    return { model, ranking: ranked(first, texts, rest).slice(0, options.limit) };
   }
 
   /**

@@ -9,7 +9,8 @@ import {
   withinMs,
 } from "../foundry/index.js";
 import type { Logger } from "../log.js";
-import type { CompletionState, RunEvent, RunParts, StoreLimits } from "./completion-store.js";
+import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
+import type { StoreLimits } from "./completion-store.js";
 import type { Gate, OpenedCompletion } from "./completion-stream.js";
 
 /**

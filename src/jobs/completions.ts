@@ -30,11 +30,10 @@ import {
 import {
   CompletionRun,
   type CompletionState,
-  CompletionStore,
   type RunParts,
-  STORE_LIMITS,
   stoppedError,
-} from "./completion-store.js";
+} from "./completion-run.js";
+import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
 import {
   CompletionStream,
   type CompletionStreamParts,

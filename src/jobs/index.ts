@@ -23,7 +23,7 @@ export type {
   StartOptions,
   WaitOptions,
 } from "./completion-options.js";
-export { type CompletionState, hasEnded, type RunEvent } from "./completion-store.js";
+export { type CompletionState, hasEnded, type RunEvent } from "./completion-run.js";
 export type { CompletionStream, OpenedCompletion } from "./completion-stream.js";
 export { Completions } from "./completions.js";
 export { requestKey } from "./ids.js";

@@ -1,6 +1,6 @@
 import { throwIfAborted, waitFor } from "../lib/index.js";
 import type { WaitOptions } from "./completion-options.js";
-import type { CompletionRun } from "./completion-store.js";
+import type { CompletionRun } from "./completion-run.js";
 
 /** Waits until a completion has ended, or for the given time. */
 export async function untilEnded(

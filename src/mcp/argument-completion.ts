@@ -32,14 +32,8 @@ export function argumentCompletion({
     if (data === undefined) return completion([]);
     const { name, value } = data.argument;
     if (data.ref.type === "ref/resource") {
-      return completion(
-        name === "id"
-          ? matching(
-              value,
-              client.completions.list().map(({ id }) => id),
-            )
-          : [],
-      );
+      const ids = client.completions.list().map(({ id }) => id);
+      return completion(name === "id" ? matching(value, ids) : []);
     }
     if (name === "model") return completion(matching(value, await names(signal)));
     if (name !== "models") return completion([]);

@@ -82,6 +82,7 @@ export async function simulatorTarget(
       countTokens: !isService,
       tellThoughts: !isBefore21,
       tellBusy: isCore2,
+      holdToSchema: false,
       tellTasks: isFoundry,
     },
     close: async () => {

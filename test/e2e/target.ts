@@ -39,6 +39,8 @@ export interface Abilities {
   readonly tellThoughts: boolean;
   /** Show from outside that nothing is being loaded. */
   readonly tellBusy: boolean;
+  /** Hold an answer to a JSON Schema, whatever the model would write. */
+  readonly holdToSchema: boolean;
   /** Know the task of a model. */
   readonly tellTasks: boolean;
 }

@@ -93,7 +93,7 @@ const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] =
       const error = new FoundryError("INVALID_REQUEST", "x", { action: "x", detail });
       const messages = [{ role: "system", content: "x" }] as const;
       const request = { model: knownModel("m"), messages, maxTokens: 1, seed: 1 };
-      return refusalsIn(error, request, new Set());
+      return refusalsIn(error, request, new Set(), {});
     },
   ],
   ["errorTextOf", 16_384, (text) => errorTextOf(text, "text/plain", "x")],

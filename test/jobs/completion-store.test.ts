@@ -1,10 +1,7 @@
 import { expect, it } from "vitest";
 import { CompletionProgress } from "../../src/foundry/completion/progress.js";
-import {
-  CompletionRun,
-  CompletionStore,
-  type StoreLimits,
-} from "../../src/jobs/completion-store.js";
+import { CompletionRun } from "../../src/jobs/completion-run.js";
+import { CompletionStore, type StoreLimits } from "../../src/jobs/completion-store.js";
 
 /** A shelf on a clock that the test moves. */
 function shelfOf(limits: Partial<StoreLimits>) {

@@ -42,7 +42,8 @@ export async function* structured(
   for (let repairs = 0; ; repairs += 1) {
     yield* ask(asked);
     const { text, finishReason } = progress.snapshot();
-    const found = read(text, finishReason !== "length");
+    // After any other end, such as that of a filter, the value may go on.
+    const found = read(text, finishReason === "stop");
     if (found.fits) {
       const json = JSON.stringify(found.data);
       progress.isValue(found.data, json);

@@ -118,6 +118,7 @@ export function refusalsIn(
   error: FoundryError,
   request: ChatRequest,
   refused: Refused,
+  quirks: BodyQuirks,
 ): Refusable[] {
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
@@ -125,7 +126,7 @@ export function refusalsIn(
     !refused.has("system") && request.messages.some(({ role }) => role === "system");
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
-  const sent = bodyOf(request, refused, { namesSeedRandomSeed: true, constrains: true });
+  const sent = bodyOf(request, refused, quirks);
   if ("response_format" in sent && CONSTRAINT.test(text)) return ["response_format"];
   if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);

@@ -51,7 +51,7 @@ export async function openChat(
     body: bodyOf(request, refused, quirks),
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: refusalError(request, subject, refused),
+    toError: refusalError(request, subject, refused, quirks),
     // An error event throws here: before the first token it can still be retried.
     isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
   });
@@ -70,10 +70,10 @@ export async function openChat(
 
 /** A refusal of a part of the request is the same the next time, whatever its status. */
 const refusalError =
-  (request: ChatRequest, subject: Subject, refused: Refused) =>
+  (request: ChatRequest, subject: Subject, refused: Refused, quirks: ChatQuirks) =>
   (failure: HttpFailure): FoundryError => {
     const error = errorOfFailure(failure, subject);
-    const isRefusal = refusalsIn(error, request, refused).length > 0;
+    const isRefusal = refusalsIn(error, request, refused, quirks).length > 0;
     return isRefusal ? error.reworded({ retryable: false }) : error;
   };
 
@@ -122,7 +122,7 @@ export async function wholeChat(
     path: quirks.path,
     body,
     ...call,
-    toError: refusalError(request, subject, refused),
+    toError: refusalError(request, subject, refused, quirks),
   });
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
@@ -253,7 +253,7 @@ export async function adaptedChat(
         error.status === null &&
         !refused.has("stream") &&
         quirks.alwaysBeginsStreams !== true;
-      const found = isHanging ? (["stream"] as const) : refusalsIn(error, request, refused);
+      const found = isHanging ? (["stream"] as const) : refusalsIn(error, request, refused, quirks);
       if (found.length === 0 || changes === MOST_CHANGES) {
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));

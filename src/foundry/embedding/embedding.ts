@@ -19,6 +19,13 @@ export interface RankOptions extends EmbedOptions {
   readonly limit?: number | undefined;
 }
 
+export interface RankResult {
+  /** Exact id of the model. */
+  readonly model: string;
+  /** The nearest first. */
+  readonly ranking: readonly Ranked[];
+}
+
 export interface Ranked {
   /** Of the text, in the list that was given. */
   readonly index: number;

@@ -27,7 +27,7 @@ export function extracted(text: string, check: SchemaCheck, isWhole: boolean): E
       if (read === jsonFrom || typeof data === "object") nearest ??= complaints;
     }
   }
-  const none = isWhole ? "it is not JSON" : "it was cut off at its token limit";
+  const none = isWhole ? "it is not JSON" : "it was cut off";
   return { fits: false, complaints: nearest ?? [none] };
 }
 

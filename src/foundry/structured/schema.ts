@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type Options } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import { MOST_COMPLAINTS, printable } from "../../lib/index.js";
+import { FoundryError, MOST_COMPLAINTS, printable } from "../../lib/index.js";
 import { invalidSchema, type JsonSchema } from "./json-schema.js";
 
 /** What is wrong with a value by a schema, each a line in words; empty where it fits. */
@@ -45,9 +45,13 @@ export function schemaCheck(schema: JsonSchema): SchemaCheck {
   try {
     // With `$async` the result of a check would be a promise.
     const { $schema: _draft, $async: _async, ...rest } = schema;
+    if (ajv.validateSchema(rest) !== true) {
+      throw invalidSchema(complaintsOf(ajv.errors ?? []).join("; "));
+    }
     const validate = ajv.compile(rest);
     return (value) => (isValid(validate, value) ? [] : complaintsOf(validate.errors ?? []));
   } catch (thrown) {
+    if (thrown instanceof FoundryError) throw thrown;
     const reason = thrown instanceof Error ? thrown.message : "";
     throw invalidSchema(printable(reason, 300));
   }

@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { completionFields, ranked, type StatusUpdate } from "../../foundry/index.js";
+import { completionFields, type RankResult, type StatusUpdate } from "../../foundry/index.js";
 import { FoundryError, MOST_TEXTS, truncate } from "../../lib/index.js";
 import { defineTool, type ToolAnswer } from "../tool.js";
 import { LONGEST_TEXT } from "./shared/index.js";
 
-const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS - 1} strings that are not blank`;
+const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const LIMIT_ALLOWED = `a whole number from 1 to ${MOST_TEXTS}`;
 const DEFAULT_LIMIT = 10;
 /** Of a ranked text, so much is repeated: the caller has the whole. */
@@ -27,7 +27,7 @@ export const embedTool = defineTool({
       texts: z
         .array(completionFields.prompt, TEXTS_ALLOWED)
         .min(1, TEXTS_ALLOWED)
-        .max(MOST_TEXTS - 1, TEXTS_ALLOWED),
+        .max(MOST_TEXTS, TEXTS_ALLOWED),
       query: completionFields.prompt.optional(),
       model: completionFields.model.optional(),
       limit: z
@@ -54,17 +54,14 @@ export const embedTool = defineTool({
   async handle({ texts, query, model, limit = DEFAULT_LIMIT, vectors }, context) {
     const { client, signal, progress } = context;
     const onStatus = (news: StatusUpdate): void => progress.news(news, "Embedding the texts");
-    const inputs = query === undefined ? texts : [query, ...texts];
-    const embedded = await client.embed(inputs, { model, signal, onStatus });
-    if (query === undefined) return vectorsAnswer(embedded);
-    const [first = [], ...rest] = embedded.vectors;
-    const all = ranked(first, texts, rest).slice(0, limit);
+    const options = { model, signal, onStatus };
+    if (query === undefined) return vectorsAnswer(await client.embed(texts, options));
     const notes = vectors === true ? ["Vectors come only without a query."] : [];
-    return { ...rankingAnswer(embedded.model, all), notes };
+    return { ...rankingAnswer(await client.rank(query, texts, { ...options, limit })), notes };
   },
 });
 
-function rankingAnswer(model: string, all: ReturnType<typeof ranked>): Answer {
+function rankingAnswer({ model, ranking: all }: RankResult): Answer {
   const ranking = all.map(({ index, score, text }) => ({
     index,
     score: Number(score.toFixed(3)),

@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
 import { loadReader } from "../../../src/foundry/structured/index.js";
 import { bodyOf, httpServer } from "../../http/servers.js";
+import { chatEngine, events } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const SCHEMA = {
@@ -128,6 +129,22 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     expect(await client.complete(request)).toMatchObject({ data: VALUE, text: JSON_TEXT });
   });
 });
+
+it.each(["length", "content_filter", "a_new_reason"])(
+  "an answer that ends for the reason %s has no end invented",
+  async (finish_reason) => {
+    const { url } = await chatEngine(() =>
+      events({ choices: [{ delta: { content: '{"name": "Åsa", "age": 4' }, finish_reason }] }),
+    );
+
+    const answer = clientOf(url).complete({ ...request, model: "m" });
+
+    await expect(answer).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining("it was cut off"),
+    });
+  },
+);
 
 describe("an answer by a schema", () => {
   it("is constrained where the service can do that", async () => {

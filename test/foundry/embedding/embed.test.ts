@@ -28,9 +28,13 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
     const simulator = await simulate({ dialect, models: MODELS });
     const client = clientOf(simulator.url);
 
-    const all = await client.rank("the cat sat on the mat", TEXTS);
-    const two = await client.rank("stock prices", TEXTS, { limit: 2, model: "tiny-embedding" });
+    const { model, ranking: all } = await client.rank("the cat sat on the mat", TEXTS);
+    const { ranking: two } = await client.rank("stock prices", TEXTS, {
+      limit: 2,
+      model: "tiny-embedding",
+    });
 
+    expect(model).toMatch(/^tiny-embedding-generic-cpu/);
     expect(all.map(({ index }) => index)).toEqual([0, 2, 1]);
     expect(all[0]).toMatchObject({ text: TEXTS[0] });
     expect(all[0]?.score).toBeGreaterThan(0.99);
