@@ -361,10 +361,21 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       test("is a value of the schema where the service can hold a model to it, else a failure with its words", async () => {
         const { ends } = target.models;
 
-        const answer = await complete(ends, { response_schema: { type: "object" } });
+        const answer = await complete(ends, {
+          response_schema: {
+            type: "object",
+            properties: { colour: { enum: ["red", "green"] } },
+            required: ["colour"],
+            additionalProperties: false,
+          },
+        });
 
         if (target.can.holdToSchema) {
-          expect(answer.result).toMatchObject({ status: "completed", data: expect.any(Object) });
+          expect(answer.result).toMatchObject({
+            status: "completed",
+            data: { colour: expect.stringMatching(/^(red|green)$/) },
+          });
+          expect(answer.result["attempts"]).toBeUndefined();
           return;
         }
         // This model writes nothing but its words.

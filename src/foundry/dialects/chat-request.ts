@@ -23,17 +23,20 @@ const REFUSABLE = [
 export type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
 
+/** `named` is the form of the OpenAI API, `{ name, schema }`. `bare` is the schema itself. */
+export type SchemaForm = "named" | "bare";
+
 interface BodyQuirks {
   readonly namesSeedRandomSeed?: boolean;
-  /** It holds an answer to the JSON Schema in `response_format`. */
-  readonly constrains?: boolean;
+  /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
+  readonly schemaForm?: SchemaForm | null;
 }
 
 /** The fields of a request without those that are refused. */
 export function bodyOf(
   request: ChatRequest,
   refused: Refused,
-  { namesSeedRandomSeed = false, constrains = false }: BodyQuirks = {},
+  { namesSeedRandomSeed = false, schemaForm = null }: BodyQuirks = {},
 ): Readonly<Record<string, unknown>> {
   const fields = {
     model: request.model.id,
@@ -46,7 +49,8 @@ export function bodyOf(
     top_p: request.topP,
     seed: request.seed,
     random_seed: namesSeedRandomSeed ? request.seed : undefined,
-    response_format: constrains && request.schema ? formatOf(request.schema) : undefined,
+    response_format:
+      schemaForm && request.schema ? formatOf(request.schema, schemaForm) : undefined,
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -56,10 +60,10 @@ export function bodyOf(
   );
 }
 
-/** As the OpenAI API has it. Not `strict`, which forbids most schemas there. */
-const formatOf = (schema: Readonly<Record<string, unknown>>) => ({
+/** Not `strict`, which forbids most schemas in the OpenAI API. */
+const formatOf = (schema: Readonly<Record<string, unknown>>, form: SchemaForm) => ({
   type: "json_schema",
-  json_schema: { name: "answer", schema },
+  json_schema: form === "named" ? { name: "answer", schema } : schema,
 });
 
 /**

@@ -15,7 +15,14 @@ import {
 } from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
 import { brokenOff, EventReader, type ParsedEvent } from "./chat-events.js";
-import { bodyOf, type Refusable, type Refused, refusalsIn, warningsOf } from "./chat-request.js";
+import {
+  bodyOf,
+  type Refusable,
+  type Refused,
+  refusalsIn,
+  type SchemaForm,
+  warningsOf,
+} from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
 
@@ -29,8 +36,8 @@ export interface ChatQuirks {
   readonly sendsTokensAlone?: boolean;
   /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
-  /** It holds an answer to a JSON Schema. */
-  readonly constrains?: boolean;
+  /** The form of a JSON Schema that it holds an answer to. */
+  readonly schemaForm?: SchemaForm | null;
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
 import { parseAnswer } from "./answers.js";
+import type { SchemaForm } from "./chat-request.js";
 import type { Call } from "./dialect.js";
 
 /** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
@@ -18,8 +19,8 @@ export interface Core2Version {
   readonly hasLocalFamily: boolean;
   /** Closing a stream stops the generation (#1136). If not, it runs to its token limit. */
   readonly stopsOnDisconnect: boolean;
-  /** `response_format` with a JSON Schema holds the answer to it. */
-  readonly constrains: boolean;
+  /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
+  readonly schemaForm: SchemaForm | null;
   /** Which length of genai_config.json limits a request (#1067). */
   readonly contextLimit: "max_length" | "context_length";
 }
@@ -28,7 +29,7 @@ const CORE_2_0: Core2Version = {
   version: "2.0",
   hasLocalFamily: false,
   stopsOnDisconnect: false,
-  constrains: false,
+  schemaForm: null,
   contextLimit: "max_length",
 };
 
@@ -36,7 +37,7 @@ export const CORE_2_1: Core2Version = {
   version: "2.1 or later",
   hasLocalFamily: true,
   stopsOnDisconnect: true,
-  constrains: true,
+  schemaForm: "bare",
   contextLimit: "context_length",
 };
 

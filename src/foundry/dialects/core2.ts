@@ -160,7 +160,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
           path: `${prefixOf(request.model.family)}/v1/chat/completions`,
           headLimitBytes: HEAD_LIMIT_BYTES,
           alwaysBeginsStreams: true,
-          constrains: version.constrains,
+          schemaForm: version.schemaForm,
         },
         call,
       ),

@@ -130,7 +130,7 @@ export function openaiDialect(
         const stream = await adaptedChat(
           transport,
           request,
-          { path: CHAT, constrains: true },
+          { path: CHAT, schemaForm: "named" },
           call,
         );
         hasChatted = true;
