@@ -123,7 +123,7 @@ function argumentsOf(tool: Tool): string {
 const toolList = table(
   ["tool", "what it does"],
   TOOLS.map(({ name, description }) => [
-    `[${code(name)}](docs/reference.md#${name})`,
+    `[${code(name)}](reference.md#${name})`,
     firstSentence(description),
   ]),
 );
@@ -147,8 +147,10 @@ const errorCodes = table(
 );
 
 const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "README.md": { tools: toolList, settings },
-  "docs/reference.md": { tools: toolArguments, "error codes": errorCodes },
+  "docs/tools.md": { tools: toolList },
+  "docs/reference.md": { tools: toolArguments },
+  "docs/settings.md": { settings },
+  "docs/error-codes.md": { "error codes": errorCodes },
 };
 
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
