@@ -29,14 +29,26 @@ export async function writeBundleFolder(folder: string): Promise<void> {
   await writeJson(join(folder, "manifest.json"), bundleManifest());
 }
 
-/** Installs Anthropic's packer from its lock file, once; returns how it is called. */
+/** Writes the folder of the bundle, and packs it into the file. */
+export async function makeBundle(folder: string, file: string): Promise<void> {
+  await writeBundleFolder(folder);
+  const mcpb = await mcpbPacker();
+  await mcpb("validate", folder);
+  await mcpb("pack", folder, file);
+}
+
+/** Installs Anthropic's packer from its lock file; returns how it is called. */
 export async function mcpbPacker(): Promise<(...args: readonly string[]) => Promise<string>> {
-  const npm = process.env["npm_execpath"];
-  const flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  if (npm?.endsWith(".js")) await run(process.execPath, [npm, ...flags], { cwd: packer });
-  else await run("npm", flags, { cwd: packer, shell: process.platform === "win32" });
+  await npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], packer);
   const cli = join(packer, "node_modules", "@anthropic-ai", "mcpb", "dist", "cli", "cli.js");
   return async (...args) => (await run(process.execPath, [cli, ...args], { cwd: packer })).stdout;
+}
+
+/** Runs npm in a folder. On Windows, npm on PATH is a script, which only a shell starts. */
+export async function npm(args: readonly string[], cwd: string): Promise<void> {
+  const script = process.env["npm_execpath"];
+  if (script?.endsWith(".js")) await run(process.execPath, [script, ...args], { cwd });
+  else await run("npm", args, { cwd, shell: process.platform === "win32" });
 }
 
 const writeJson = (path: string, value: unknown): Promise<void> =>
