@@ -307,13 +307,29 @@ export function rawSettings(
   });
 }
 
-function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
-  const options = Object.fromEntries(
-    SETTING_NAMES.map((name) => [flagOf(name), { type: "string" as const }]),
+/** The flags of the settings, for `parseArgs`. */
+export const SETTING_FLAGS: Readonly<Record<string, { readonly type: "string" }>> =
+  Object.fromEntries(SETTING_NAMES.map((name) => [flagOf(name), { type: "string" }]));
+
+/** The settings that flags give, each with its flag. */
+export function settingsOfFlags(
+  flags: readonly string[],
+): { readonly name: SettingName; readonly flag: string; readonly raw: string }[] {
+  return rawSettings(flags, {}).flatMap(({ name, raw, isFlag }) =>
+    isFlag && raw !== "" ? [{ name, flag: `--${flagOf(name)}`, raw }] : [],
   );
+}
+
+function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
   const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
   return parsedFlags(
-    () => parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }),
+    () =>
+      parseArgs({
+        args: [...flags],
+        options: SETTING_FLAGS,
+        strict: true,
+        allowPositionals: false,
+      }),
     `Known flags: ${known}. See --help.`,
   );
 }
