@@ -25,6 +25,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["download", async () => explained((await import("./commands/models/work.js")).download)],
   ["load", async () => explained((await import("./commands/models/work.js")).load)],
   ["unload", async () => explained((await import("./commands/models/work.js")).unload)],
+  ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
   ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
   ["serve", async () => (await import("./commands/serve.js")).serve],
@@ -45,6 +46,7 @@ const HELP_OF_THEIR_OWN: ReadonlySet<string> = new Set([
   "download",
   "load",
   "unload",
+  "setup",
   "doctor",
   "simulate",
 ]);

@@ -8,6 +8,7 @@ Lets agents use the language models on their user's own machine.
 Usage: foundry-local-mcp [command] [flags]
 
 In a terminal (each with --help)
+  setup           add the server to the MCP hosts of this machine
   ask "..."       ask a model; the answer comes as it is generated
   models          list the models
   download NAME   download a model
