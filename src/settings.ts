@@ -85,7 +85,7 @@ const DISCOVERY = ["auto", "declared"] as const;
 export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
-    "found",
+    "searched for",
     "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
@@ -108,7 +108,7 @@ export const SETTINGS = {
   ),
   FOUNDRY_CLI: setting(
     z.string(),
-    "found",
+    "searched for",
     "path of Foundry Local's command line, if it is neither on PATH nor in the folders that installers use",
   ),
   FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token for engines that require one"),

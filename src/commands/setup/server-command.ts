@@ -33,7 +33,7 @@ export function programOf(
 }
 
 /** The words that start the server in an entry of a host, and the flags behind them. */
-function commandLine(entry: unknown): string[] {
+export function commandLine(entry: unknown): string[] {
   const { command, cmd, args } = Object(entry);
   const words = [command, cmd, args].flat();
   return words.filter((word): word is string => typeof word === "string");
