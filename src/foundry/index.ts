@@ -15,6 +15,7 @@ export {
 } from "./call-options.js";
 export type {
   CallOptions,
+  DownloadResult,
   LoadOptions,
   LoadResult,
   ModelListResult,

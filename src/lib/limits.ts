@@ -165,6 +165,13 @@ export const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** A line of a program's output, in the log and for what it says; the rest of it is dropped. */
 export const LONGEST_OUTPUT_LINE = 4000;
 
+// From a person at a terminal.
+
+/** Bytes of a question, and of each file beside it: a million tokens, which no local model reads at once. */
+export const LONGEST_ASK_BYTES = 4 * 1024 * 1024;
+/** Bytes of a host's configuration file. That of Claude Code has its history: some megabytes. */
+export const HOST_FILE_BYTES = 64 * 1024 * 1024;
+
 // From the disk.
 
 /** A file of a few lines: the lock of downloads. */
