@@ -1,13 +1,17 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
+import { isAboutSchema } from "./schema-refusals.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
  * refuse it by its name.
  */
 
-/** What an engine may refuse of a request: an optional field, or the role `system`. */
+/**
+ * What an engine may refuse of a request: an optional field, the role `system`, or this one schema in the
+ * field `response_format`.
+ */
 const REFUSABLE = [
   "stream_options",
   "stream",
@@ -19,6 +23,7 @@ const REFUSABLE = [
   "random_seed",
   "response_format",
   "system",
+  "schema",
 ] as const;
 export type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
@@ -102,7 +107,7 @@ const NO_STREAM =
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled/i;
 
-/** The engine has no constrained answers, or not with this schema. */
+/** The engine holds no answer to a schema, or not to this one. */
 const CONSTRAINT =
   /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
 
@@ -131,7 +136,9 @@ export function refusalsIn(
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
-  if ("response_format" in sent && CONSTRAINT.test(text)) return ["response_format"];
+  if ("response_format" in sent && CONSTRAINT.test(text)) {
+    return [isAboutSchema(text, request.schema ?? {}) ? "schema" : "response_format"];
+  }
   if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)

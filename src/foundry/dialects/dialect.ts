@@ -76,6 +76,8 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
   readonly attempts: number;
   /** What the engine refused of the request, each a sentence. */
   readonly warnings: readonly string[];
+  /** The service accepted the request with the schema, so that it holds the answer to it if it can. */
+  readonly isConstrained: boolean;
 }
 
 export interface EmbedRequest {
