@@ -2,6 +2,7 @@ import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 import { isAboutSchema } from "./schema-refusals.js";
+import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -22,6 +23,8 @@ const REFUSABLE = [
   "seed",
   "random_seed",
   "response_format",
+  "chat_template_kwargs",
+  "reasoning_effort",
   "system",
   "schema",
 ] as const;
@@ -31,7 +34,7 @@ export type Refused = ReadonlySet<Refusable>;
 /** `named` is the form of the OpenAI API, `{ name, schema }`. `bare` is the schema itself. */
 export type SchemaForm = "named" | "bare";
 
-interface BodyQuirks {
+interface BodyQuirks extends ThinkingQuirks {
   readonly namesSeedRandomSeed?: boolean;
   /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
   readonly schemaForm?: SchemaForm | null;
@@ -41,11 +44,13 @@ interface BodyQuirks {
 export function bodyOf(
   request: ChatRequest,
   refused: Refused,
-  { namesSeedRandomSeed = false, schemaForm = null }: BodyQuirks = {},
+  quirks: BodyQuirks = {},
 ): Readonly<Record<string, unknown>> {
+  const { namesSeedRandomSeed = false, schemaForm = null } = quirks;
+  const messages = withThinkingSwitch(request.messages, request);
   const fields = {
     model: request.model.id,
-    messages: refused.has("system") ? withoutSystem(request.messages) : request.messages,
+    messages: refused.has("system") ? withoutSystem(messages) : messages,
     // Always sent: the default of the services cuts answers off silently (#217).
     max_tokens: request.maxTokens,
     max_completion_tokens: refused.has("max_tokens") ? request.maxTokens : undefined,
@@ -56,6 +61,7 @@ export function bodyOf(
     random_seed: namesSeedRandomSeed ? request.seed : undefined,
     response_format:
       schemaForm && request.schema ? formatOf(request.schema, schemaForm) : undefined,
+    ...thinkingFields(request, quirks),
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -111,6 +117,8 @@ const SYSTEM =
 const CONSTRAINT =
   /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
 
+const THINKING_FIELDS = ["chat_template_kwargs", "reasoning_effort"] as const;
+
 const CODES = new Set([
   "INVALID_REQUEST",
   "INVALID_RESPONSE",
@@ -139,6 +147,9 @@ export function refusalsIn(
   if ("response_format" in sent && CONSTRAINT.test(text)) {
     return [isAboutSchema(text, request.schema ?? {}) ? "schema" : "response_format"];
   }
+  // Their values are the only ones that this client sends.
+  const ofThinking = THINKING_FIELDS.filter((name) => name in sent && wordOf(name).test(text));
+  if (ofThinking.length > 0) return ofThinking;
   if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)

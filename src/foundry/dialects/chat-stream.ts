@@ -24,9 +24,10 @@ import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { EventIterator } from "./event-iterator.js";
 import { about, errorOfFailure } from "./failures.js";
 import { SchemaOffer } from "./schema-refusals.js";
+import type { ThinkingQuirks } from "./thinking-switch.js";
 
 /** The differences between servers in a chat request. */
-export interface ChatQuirks {
+export interface ChatQuirks extends ThinkingQuirks {
   readonly path: string;
   readonly headLimitBytes?: number;
   /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */

@@ -46,6 +46,8 @@ export interface ChatRequest {
   readonly temperature?: number | undefined;
   readonly topP?: number | undefined;
   readonly seed?: number | undefined;
+  /** `off`: the model is asked to answer without thinking, where it has a switch. */
+  readonly reasoning?: "off" | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
   readonly schema?: Readonly<Record<string, unknown>> | undefined;
 }
