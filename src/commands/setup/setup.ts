@@ -76,8 +76,10 @@ export async function setup(args: readonly string[]): Promise<number> {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
   const code = await hostsChanged(named, flags, own, screen, questions);
-  const isEnd = own.remove || own["dry-run"] || own["no-check"] || code !== EXIT.done;
-  return isEnd ? code : checkFoundry(flags, screen, questions);
+  const isEnd = own.remove || own["dry-run"] || own["no-check"] || code === EXIT.interrupted;
+  if (isEnd) return code;
+  const checked = await checkFoundry(flags, screen, questions);
+  return checked === EXIT.done ? code : checked;
 }
 
 function hostNamed(name: string): HostKind {
@@ -165,7 +167,7 @@ function show(
     refused: `${file} ${reason}.`,
   };
   screen.say(`${host.title}: ${words[action]}`);
-  if (preview !== "") screen.faint(preview.replace(/^/gm, removes ? "  - " : "  + "));
+  if (preview !== "") screen.verbatim(preview.replace(/^/gm, removes ? "- " : "+ "));
 }
 
 async function runAll(plans: readonly Plan[], screen: Screen): Promise<boolean> {

@@ -8,6 +8,8 @@ export interface Screen {
   /** Facts with their names before them, one below the other. */
   table(rows: readonly (readonly [name: string, value: string])[]): void;
   faint(line: string): void;
+  /** Lines of a file, which are not broken. */
+  verbatim(lines: string): void;
   good(line: string): void;
   bad(text: string): void;
   /** That all in all it does not work. */
@@ -58,6 +60,8 @@ export function terminalScreen(
     wrapped(text, widest - from).join(`\n${" ".repeat(from)}`);
   const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
 
+  const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
+
   return {
     title: (name, what) =>
       write(`\n${paint(1, name)}${what === undefined ? "" : `  ${paint(36, what)}`}\n`),
@@ -70,6 +74,7 @@ export function terminalScreen(
       }
     },
     faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
+    verbatim: (text) => write(`${INDENT}${INDENT}${paint(2, deeper(text))}\n`),
     good: (text) => write(`\n${paint(32, withoutControls(text))}\n`),
     bad: (text) => write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(text)}\n`),
     verdict: (text) => write(`\n${paint(31, withoutControls(text))}\n`),
