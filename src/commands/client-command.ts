@@ -53,8 +53,12 @@ export async function clientCommand(
     return await run({ client, settings, signal, progress, notes });
   } catch (thrown) {
     progress.clear();
-    if (signal.aborted) return EXIT.interrupted;
     const error = inTerminalWords(toFoundryError(thrown));
+    if (signal.aborted) {
+      // A download may go on in the service.
+      if (!error.action.startsWith("Nothing to do")) process.stderr.write(`${error.action}\n`);
+      return EXIT.interrupted;
+    }
     onFailure?.(error);
     log.debug({ detail: error.detail }, "the command failed");
     process.stderr.write(`${error.message} ${error.action}\n`);

@@ -42,7 +42,7 @@ export async function version(): Promise<number> {
 /** For a person who has started it on a terminal without a command. */
 export function welcome(): number {
   process.stdout.write(
-    'foundry-local-mcp lets agents use the models on this machine. Type `foundry-local-mcp ask "Hello"` or `foundry-local-mcp help`.\n',
+    'MCP server for local models. Try: foundry-local-mcp setup, ask "Hello" or help\n',
   );
   return EXIT.done;
 }

@@ -94,5 +94,5 @@ test.skipIf(!existsSync(SCRIPT))("on a terminal without arguments it says what t
   const output = onTerminal(`"${process.execPath}" "${MAIN}"`);
 
   expect(output.trim().split("\n")).toHaveLength(1);
-  expect(output).toContain("foundry-local-mcp ask");
+  expect(output).toContain("foundry-local-mcp setup");
 });
