@@ -90,7 +90,7 @@ export class ServiceClient {
     return new ServiceCompletion({
       request: checked,
       messages,
-      progress: new CompletionProgress(characters, now, options.id, warnings),
+      progress: new CompletionProgress(characters, now, options.id, warnings, checked.reasoning),
       current: this.#current,
       onStatus: options.onStatus,
       maxTokens: this.#options.maxTokens ?? 1024,
