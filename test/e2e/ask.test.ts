@@ -130,7 +130,7 @@ test.for([
   [["ask", "Hi", "--file", "absent.txt"], 2, '"absent.txt" does not exist.'],
   [["ask", "Hi", "--schema", "absent.json"], 2, '"absent.json" does not exist.'],
   [["ask", "Hi", "--max-tokens", "many"], 2, "--max-tokens"],
-  [["ask", "Hi", "--model", "tiney"], 4, "foundry-local-mcp models"],
+  [["ask", "Hi", "--model", "tiney"], 4, "main.js models`"],
   [["ask", "Hi", "--model", "missing"], 4, "is not downloaded"],
   [["ask", "Hi", "--endpoint", "http://127.0.0.1:9", "--retries", "0"], 3, "Nothing listens"],
 ] as const)("%j fails in one line with exit code %i", async ([args, code, words]) => {

@@ -265,7 +265,7 @@ test("setup ends with an answer, and downloads nothing with --yes", async () => 
   expect(answered.code).toBe(0);
   expect(answered.stdout).toContain(ANSWER);
   expect(offered.code).toBe(0);
-  expect(offered.stdout).toMatch(/foundry-local-mcp download qwen2\.5-0\.5b/);
+  expect(offered.stdout).toMatch(/main\.js download qwen2\.5-0\.5b[\w-]*`/);
   expect(empty.requests.some(({ path }) => /download/.test(path))).toBe(false);
 });
 
@@ -277,5 +277,5 @@ test("setup says how to install Foundry Local where there is none", async () => 
 
   expect(code).toBe(0);
   expect(stdout).toContain("No Foundry Local was found");
-  expect(stdout).toContain("foundry-local-mcp setup");
+  expect(stdout).toContain("main.js setup`");
 });

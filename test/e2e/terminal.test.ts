@@ -125,7 +125,7 @@ describe.skipIf(!existsSync(SCRIPT))("on a terminal", () => {
     terminal.press(INTERRUPT);
 
     expect(await terminal.ended).toBe(130);
-    expect(terminal.output).toContain("`foundry-local-mcp models` shows when it is complete");
+    expect(terminal.output).toContain("main.js models` shows when it is complete");
   });
 
   test("ask streams, stops at Ctrl+C, and a model does not steer the terminal", async () => {

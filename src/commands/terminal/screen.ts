@@ -1,4 +1,5 @@
 import { withoutControls } from "../../lib/index.js";
+import { asTyped } from "./typed-command.js";
 import { wrapped } from "./wrap.js";
 
 /** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
@@ -57,7 +58,7 @@ export function terminalScreen(
   // What is no terminal may be searched line by line, so there each fact stays in one.
   const widest = isTerminal ? Math.min(output.columns || WIDEST, WIDEST) - INDENT.length : Infinity;
   const broken = (text: string, from = 0): string =>
-    wrapped(text, widest - from).join(`\n${" ".repeat(from)}`);
+    wrapped(asTyped(text), widest - from).join(`\n${" ".repeat(from)}`);
   const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
 
   const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
