@@ -4,8 +4,11 @@ import {
   type JoinedSignal,
   joinedSignal,
   parseArguments,
+  type Trace,
   throwIfAborted,
   toFoundryError,
+  traceFields,
+  withCallId,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
@@ -56,6 +59,12 @@ export interface StreamOptions extends CallOptions {
   readonly id?: string | undefined;
 }
 
+/** What ends a call, and what its requests carry. */
+interface WorkCall {
+  readonly signal: AbortSignal;
+  readonly trace: Trace;
+}
+
 /** A command line that works answers that in much less; one that hangs has cost time already. */
 const VERSION_MS = 4000;
 
@@ -86,10 +95,12 @@ export class ServiceClient {
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
+    const progress = new CompletionProgress(characters, now, options.id, warnings);
     return new ServiceCompletion({
       request: checked,
       messages,
-      progress: new CompletionProgress(characters, now, options.id, warnings),
+      progress,
+      trace: { ...options.trace, id: progress.id },
       current: this.#current,
       onStatus: options.onStatus,
       maxTokens: this.#options.maxTokens ?? 1024,
@@ -107,9 +118,7 @@ export class ServiceClient {
 
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
-    const listed = await this.#with(options, ({ service }, signal) =>
-      service.models.available(signal),
-    );
+    const listed = await this.#with(options, ({ service }, call) => service.models.available(call));
     const { models } = listed;
     const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
     const warning = warnings.filter((said) => said !== null).join(" ") || null;
@@ -120,8 +129,8 @@ export class ServiceClient {
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
     const { model, onStatus } = options;
     const stallTimeoutMs = this.#options.stallTimeoutMs ?? 300_000;
-    return this.#with(options, (connection, signal) =>
-      embed(connection, texts, { model, stallTimeoutMs, signal, onStatus }),
+    return this.#with(options, (connection, call) =>
+      embed(connection, texts, { model, stallTimeoutMs, onStatus, ...call }),
     );
   }
 
@@ -132,17 +141,19 @@ export class ServiceClient {
     const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, async ({ loader, downloader, capacity }, signal) => {
-      let resolved = await loader.resolveModel(model, signal, device, onStatus);
+    const outcome = await this.#with(options, async ({ loader, downloader, capacity }, call) => {
+      let resolved = await loader.resolveModel(model, { ...call, device, onStatus });
       if (download === true && resolved.model.downloaded !== true) {
         if (resolved.model.downloaded === false) {
           const tight = await capacity.assertDownloadable(resolved.model, force);
           for (const warning of tight) warnings.add(warning);
         }
-        await downloader.download(resolved.model, { signal, onStatus });
-        resolved = await loader.resolveModel(model, signal, device);
+        await downloader.download(resolved.model, { ...call, onStatus });
+        resolved = await loader.resolveModel(model, { ...call, device });
       }
-      return loader.load(resolved, signal, { idleSeconds: options.idleSeconds, force, onStatus });
+      const { idleSeconds } = options;
+      const { signal, trace } = call;
+      return loader.load(resolved, signal, { idleSeconds, force, onStatus, trace });
     });
     for (const warning of outcome.warnings) warnings.add(warning);
     const elapsedMs = Math.round(performance.now() - startedAt);
@@ -156,8 +167,8 @@ export class ServiceClient {
   ): Promise<KnownModel> {
     parseArguments(modelArgument, { model });
     const { device, onStatus } = options;
-    const resolved = await this.#with(options, ({ loader }, signal) =>
-      loader.resolveModel(model, signal, device, onStatus),
+    const resolved = await this.#with(options, ({ loader }, call) =>
+      loader.resolveModel(model, { ...call, device, onStatus }),
     );
     return resolved.model;
   }
@@ -170,11 +181,11 @@ export class ServiceClient {
     name: string | undefined,
     { device, ...options }: CallOptions & Pick<LoadOptions, "device"> = {},
   ): Promise<KnownModel | null> {
-    return this.#with(options, async ({ loader, downloader }, signal) => {
+    return this.#with(options, async ({ loader, downloader }, call) => {
       const wanted = name ?? this.#options.model ?? DEFAULT_MODEL;
-      const { model } = await loader.resolveModel(wanted, signal, device);
+      const { model } = await loader.resolveModel(wanted, { ...call, device });
       if (model.downloaded !== false) return null;
-      return (await downloader.canDownload(model, signal)) ? model : null;
+      return (await downloader.canDownload(model, call.signal)) ? model : null;
     });
   }
 
@@ -182,9 +193,11 @@ export class ServiceClient {
     parseArguments(modelArgument, { model });
     checkOptions(unloadOptions, options);
     const { force = false } = options;
-    return this.#with(options, async ({ loader, service }, signal) => {
-      const { model: resolved } = await loader.resolveModel(model, signal);
-      return { model: resolved.id, status: await unloadModel(service, resolved, signal, force) };
+    return this.#with(options, async ({ loader, service }, call) => {
+      const { model: resolved } = await loader.resolveModel(model, call);
+      const { signal, trace } = call;
+      const status = await unloadModel(service, resolved, signal, { force, trace });
+      return { model: resolved.id, status };
     });
   }
 
@@ -255,19 +268,23 @@ export class ServiceClient {
 
   /** Does something with the service in use, wherever it is now. */
   async #with<T>(
-    { signal, onStatus }: CallOptions,
-    work: (connection: Connection, signal: AbortSignal) => Promise<T>,
+    { signal, onStatus, trace: given }: CallOptions,
+    work: (connection: Connection, call: WorkCall) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(signal);
     const end = this.#endOf(signal);
+    const trace = withCallId(given);
     try {
       return await this.#current.use({ signal: end.signal, onStatus }, (connection) =>
-        work(connection, end.signal),
+        work(connection, { signal: end.signal, trace }),
       );
     } catch (thrown) {
       const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
-      this.#log.debug({ code: error.code, detail: error.detail }, error.message);
+      this.#log.debug(
+        { ...traceFields(trace), code: error.code, detail: error.detail },
+        error.message,
+      );
       throw error;
     } finally {
       end.dispose();

@@ -10,6 +10,7 @@ import {
   SecretMask,
   SHORT_REQUEST_MS,
   toFoundryError,
+  traceFields,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./answer-headers.js";
@@ -34,7 +35,13 @@ import type {
   TextStream,
   TransportOptions,
 } from "./types.js";
-import { checkedHeaders, checkHead, type WireRequest, wireRequest } from "./wire-request.js";
+import {
+  checkedHeaders,
+  checkHead,
+  type WireRequest,
+  wireRequest,
+  withTrace,
+} from "./wire-request.js";
 
 const CONNECT_MS = 2_000;
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -112,7 +119,7 @@ export class HttpTransport {
           throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
-        this.#log.trace({ path: spec.path, body }, "answer");
+        this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body }, "answer");
         const { status, headers } = head;
         const { number: attempts, requestId } = attempt;
         const answer = { status, headers, body, attempts, requestId };
@@ -196,11 +203,12 @@ export class HttpTransport {
 
   #open(spec: RequestSpec, isStream: boolean): Call {
     if (this.#isClosed) throw closedError();
-    const request = wireRequest(this.#endpoint, this.#headers, spec);
-    if (spec.headLimitBytes !== undefined) {
-      checkHead(this.#endpoint.host, request, spec.headLimitBytes);
-    }
-    this.#log.trace({ path: spec.path, body: request.body }, "request");
+    const { host } = this.#endpoint;
+    const { headLimitBytes } = spec;
+    const plain = wireRequest(this.#endpoint, this.#headers, spec);
+    if (headLimitBytes !== undefined) checkHead(host, plain, headLimitBytes);
+    const request = withTrace(host, plain, spec.trace, headLimitBytes);
+    this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body: request.body }, "request");
     const scope = new CallScope(spec.signal, this.#calls);
     if (scope.endedBy !== null) {
       scope.dispose();
@@ -219,7 +227,14 @@ export class HttpTransport {
       const begin = performance.now();
       const fields = () => {
         const ms = Math.round(performance.now() - begin);
-        return { method, path, attempt: attempt.number, status: attempt.status, ms };
+        return {
+          ...traceFields(spec.trace),
+          method,
+          path,
+          attempt: attempt.number,
+          status: attempt.status,
+          ms,
+        };
       };
       try {
         const result = await makeAttempt(attempt);
@@ -230,7 +245,8 @@ export class HttpTransport {
         const { requestId } = attempt;
         this.#log.debug({ ...fields(), code, error: message, requestId }, "attempt failed");
         // What a service says of a request may quote the prompt.
-        if (detail !== null) this.#log.trace({ path, detail }, "what failed");
+        if (detail !== null)
+          this.#log.trace({ ...traceFields(spec.trace), path, detail }, "what failed");
         throw thrown;
       }
     });

@@ -1,4 +1,4 @@
-import { FoundryError } from "../lib/index.js";
+import { FoundryError, type Trace, traceHeaders } from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
 
 /** A request as it goes onto the wire. */
@@ -125,6 +125,22 @@ function headBytes(host: string, { method, path, headers, body }: WireRequest): 
   ];
   // Written as latin1: a character is a byte.
   return lines.reduce((sum, line) => sum + line.length + 2, 0);
+}
+
+/**
+ * With the headers of the caller's trace, unless the head would be longer than what the service reads. A
+ * header that is set for all requests stays.
+ */
+export function withTrace(
+  host: string,
+  request: WireRequest,
+  trace: Trace | undefined,
+  limitBytes = Number.POSITIVE_INFINITY,
+): WireRequest {
+  if (trace === undefined) return request;
+  const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
+  const isTooLong = Number.isFinite(limitBytes) && headBytes(host, traced) > limitBytes;
+  return isTooLong ? request : traced;
 }
 
 /** Throws when the head is longer than what the service reads; it would cut the connection. */

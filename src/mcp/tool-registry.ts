@@ -7,9 +7,16 @@ import {
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { NOTHING_KEPT } from "../keeper/index.js";
-import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
+import {
+  quoted,
+  type SecretMask,
+  toFoundryError,
+  traceFields,
+  withCallId,
+  withoutControls,
+} from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
-import { clientNameIn, declaresTasks } from "./envelope.js";
+import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
 import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
@@ -147,11 +154,19 @@ async function callTool(
           answerTo: (key) => userAnswer(request, key),
         }
       : undefined;
-  log.trace({ tool: tool.name, arguments: given }, "tool called");
+  const trace = withCallId(traceIn(request._meta));
+  log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
   if (!TASK_TOOLS.has(tool.name) || !declaresTasks(envelope)) {
     const progress = reporterFor(request, clock);
     const ended = calls.begin({ ...call, progress });
-    const own = { signal, progress, replyWithinMs, caller, user: user() };
+    const own = {
+      signal,
+      progress,
+      replyWithinMs,
+      caller,
+      trace,
+      user: user(),
+    };
     return answerOf(tool, given, parts, own).finally(ended);
   }
   return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) =>
@@ -160,6 +175,7 @@ async function callTool(
       progress: reporterFor(request, clock, task),
       replyWithinMs: TASK_REPLY_WITHIN_MS,
       caller,
+      trace,
       user: user(task),
       identify: (id) => task.identify(id),
     }),
@@ -168,7 +184,7 @@ async function callTool(
 
 type OwnContext = Pick<
   ToolContext,
-  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "user"
+  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "trace" | "user"
 >;
 
 /** The result of a tool, in the form of the protocol. */
@@ -195,7 +211,11 @@ async function answerOf(
     })
     .finally(() => progress.finish());
 
-  const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) };
+  const fields = {
+    ...traceFields(own.trace),
+    tool: tool.name,
+    ms: Math.round(performance.now() - startedAt),
+  };
   const { failure = null } = answer;
   if (failure === null) {
     log.info(fields, "tool answered");

@@ -1,7 +1,13 @@
 import * as z from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
-import { type FoundryError, formatWait, LONGEST_ERROR, truncate } from "../lib/index.js";
+import {
+  type FoundryError,
+  formatWait,
+  LONGEST_ERROR,
+  type Trace,
+  truncate,
+} from "../lib/index.js";
 import { serverWords } from "../server-words.js";
 import { hostArguments } from "./host-arguments.js";
 import type { Cancellation } from "./hosts/index.js";
@@ -38,6 +44,8 @@ export interface ToolContext {
     | undefined;
   /** Takes the id of the work that the call has begun, under which it is found as a task. */
   readonly identify?: ((id: string) => void) | undefined;
+  /** Of the host; its id is that of this call. */
+  readonly trace: Trace;
   /** The connection that the call came over; `null`: one of its own. */
   readonly session: string | null;
 }

@@ -4,6 +4,7 @@ import {
   isCancellation,
   type JoinedSignal,
   joinedSignal,
+  type Trace,
   toFoundryError,
 } from "../../lib/index.js";
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
@@ -29,6 +30,7 @@ export interface ServiceCompletionParts {
   readonly current: CurrentService;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -102,7 +104,7 @@ export class ServiceCompletion {
 
   /** Finds the service and the model. Nothing is loaded or sent yet. */
   async prepare(): Promise<PreparedCompletion> {
-    const { current, onStatus, request } = this.#parts;
+    const { current, onStatus, request, trace } = this.#parts;
     const { signal } = this;
     if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
     this.#connection = null;
@@ -114,12 +116,11 @@ export class ServiceCompletion {
     const dialect = await untilLoaded({ ...this.#parts, service, signal }, () =>
       service.dialect(signal),
     );
-    const { model, reason } = await connection.loader.resolveModel(
-      request.model,
+    const { model, reason } = await connection.loader.resolveModel(request.model, {
       signal,
-      undefined,
       onStatus,
-    );
+      trace,
+    });
     if (reason !== null) this.#progress.warn(reason);
     assertCanChat(model);
     this.#progress.queued(model.id);
@@ -195,11 +196,11 @@ export class ServiceCompletion {
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {
-    const { request, onStatus } = this.#parts;
+    const { request, onStatus, trace } = this.#parts;
     const { service, loader } = connection;
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
-    const resolved = await loader.resolveModel(request.model, signal, undefined, onStatus);
+    const resolved = await loader.resolveModel(request.model, { signal, onStatus, trace });
     const structure = this.#structure;
     yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, structure });
     connection.guessWarning = null;

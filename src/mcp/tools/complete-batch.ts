@@ -117,7 +117,7 @@ function problemOf(
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
-  { client: { batches }, kept }: ToolContext,
+  { client: { batches }, kept, trace }: ToolContext,
 ): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
   if (prompts === undefined && requests === undefined && id !== undefined) {
     return { batch: batches.find(id), warnings: besideId(settings) };
@@ -125,7 +125,7 @@ async function batchOf(
   const { entries, key, warnings } = await batchInputOf({ prompts, requests, settings });
   if (id === undefined) await kept.findSameBatch(key);
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
-  if (known === null) return { batch: batches.start(entries, { id, key }), warnings };
+  if (known === null) return { batch: batches.start(entries, { id, key, trace }), warnings };
   if (known.key === key) return { batch: known, warnings };
   throw new FoundryError(
     "INVALID_ARGUMENT",

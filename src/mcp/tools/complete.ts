@@ -43,7 +43,7 @@ export const complete = defineTool({
   effect: "generates",
 
   async handle({ reply_within, join, ...given }, context) {
-    const { client, caller, session, kept } = context;
+    const { client, caller, session, kept, trace } = context;
     const withinMs = replyWithinMs(reply_within, context);
     if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
     const request = requestOf(given);
@@ -52,6 +52,7 @@ export const complete = defineTool({
       join,
       caller,
       session: session ?? undefined,
+      trace,
     });
     context.identify?.(begun.id);
     const state = await waitedFor(begun, withinMs, context);

@@ -59,9 +59,9 @@ async function loaded(
   withinMs: number,
   context: ToolContext,
 ): Promise<LoadState> {
-  const { client, kept, signal, progress } = context;
+  const { client, kept, signal, trace, progress } = context;
   const { loads } = client;
-  const load = loads.start(model, wish);
+  const load = loads.start(model, { ...wish, trace });
   context.identify?.(loadTaskId());
   try {
     const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });

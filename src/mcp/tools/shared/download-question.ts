@@ -27,13 +27,13 @@ export const isDownloadAgreed = ({ user }: ToolContext): boolean =>
 export async function orDownload(
   error: FoundryError,
   { model, device }: Wanted,
-  { client, user, signal }: ToolContext,
+  { client, user, signal, trace }: ToolContext,
 ): Promise<FoundryError> {
   if (error.code !== "MODEL_NOT_CACHED" || user === undefined) return error;
   const answer = user.answerTo(DOWNLOAD);
   if (answer === "decline") return declined(error);
   if (answer !== null || !user.canBeAsked()) return error;
-  const offer = await client.downloadOffer(model, { device, signal }).catch(() => null);
+  const offer = await client.downloadOffer(model, { device, signal, trace }).catch(() => null);
   if (offer === null) return error;
   const size = offer.sizeMb === null ? "" : ` (${formatMegabytes(offer.sizeMb)})`;
   throw new UserQuestion(
@@ -56,13 +56,13 @@ const declined = (error: FoundryError): FoundryError =>
 export async function downloadAgreed(
   { model, device }: Wanted,
   withinMs: number,
-  { client, signal, progress, identify }: ToolContext,
+  { client, signal, trace, progress, identify }: ToolContext,
 ): Promise<void> {
-  const offer = await client.downloadOffer(model, { device, signal });
+  const offer = await client.downloadOffer(model, { device, signal, trace });
   // It is there already.
   if (offer === null) return;
   const { loads } = client;
-  const load = loads.start(offer.id, { download: true });
+  const load = loads.start(offer.id, { download: true, trace });
   identify?.(loadTaskId());
   const state = await loads.wait(load, {
     withinMs,
