@@ -147,13 +147,8 @@ async function callTool(
   const caller = parts.session ?? clientName;
   const call = { tool: tool.name, given, signal, limit };
   const canAsk = canAskUser(elicitationIn(envelope) ?? parts.elicitation?.());
-  const user = (task?: TaskCall): ToolContext["user"] =>
-    canAsk
-      ? {
-          canBeAsked: () => task?.isAnswered !== true,
-          answerTo: (key) => userAnswer(request, key),
-        }
-      : undefined;
+  const answersIn = (asked: RequestContext): ToolContext["userAnswerTo"] =>
+    canAsk ? (key) => userAnswer(asked, key) : undefined;
   const trace = withCallId(traceIn(request._meta));
   log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
   if (!TASK_TOOLS.has(tool.name) || !declaresTasks(envelope)) {
@@ -165,26 +160,31 @@ async function callTool(
       replyWithinMs,
       caller,
       trace,
-      user: user(),
+      userAnswerTo: answersIn(request),
     };
     return answerOf(tool, given, parts, own).finally(ended);
   }
-  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) =>
-    answerOf(tool, given, parts, {
-      signal: task.signal,
-      progress: reporterFor(request, clock, task),
-      replyWithinMs: TASK_REPLY_WITHIN_MS,
-      caller,
-      trace,
-      user: user(task),
-      identify: (id) => task.identify(id),
-    }),
-  );
+  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) => {
+    const answered = (asked: RequestContext): Promise<CallToolResult> =>
+      answerOf(tool, given, parts, {
+        signal: task.signal,
+        progress: reporterFor(request, clock, task),
+        replyWithinMs: TASK_REPLY_WITHIN_MS,
+        caller,
+        trace,
+        userAnswerTo: answersIn(asked),
+        identify: (id) => task.identify(id),
+      });
+    return answered(request).catch(async (thrown: unknown) => {
+      if (!(thrown instanceof UserQuestion) || !task.isAnswered) throw thrown;
+      return answered(await thrown.askedThrough(task, request));
+    });
+  });
 }
 
 type OwnContext = Pick<
   ToolContext,
-  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "trace" | "user"
+  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "trace" | "userAnswerTo"
 >;
 
 /** The result of a tool, in the form of the protocol. */

@@ -14,8 +14,8 @@ interface Wanted {
 }
 
 /** Whether the user has agreed to download the model of this call. */
-export const isDownloadAgreed = ({ user }: ToolContext): boolean =>
-  user?.answerTo(DOWNLOAD) === "accept";
+export const isDownloadAgreed = ({ userAnswerTo }: ToolContext): boolean =>
+  userAnswerTo?.(DOWNLOAD) === "accept";
 
 /**
  * Asks the user whether to download the model that is missing, where the host can ask and the model
@@ -27,12 +27,12 @@ export const isDownloadAgreed = ({ user }: ToolContext): boolean =>
 export async function orDownload(
   error: FoundryError,
   { model, device }: Wanted,
-  { client, user, signal, trace }: ToolContext,
+  { client, userAnswerTo, signal, trace }: ToolContext,
 ): Promise<FoundryError> {
-  if (error.code !== "MODEL_NOT_CACHED" || user === undefined) return error;
-  const answer = user.answerTo(DOWNLOAD);
+  if (error.code !== "MODEL_NOT_CACHED" || userAnswerTo === undefined) return error;
+  const answer = userAnswerTo(DOWNLOAD);
   if (answer === "decline") return declined(error);
-  if (answer !== null || !user.canBeAsked()) return error;
+  if (answer !== null) return error;
   const offer = await client.downloadOffer(model, { device, signal, trace }).catch(() => null);
   if (offer === null) return error;
   const size = offer.sizeMb === null ? "" : ` (${formatMegabytes(offer.sizeMb)})`;
