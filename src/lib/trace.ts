@@ -22,7 +22,7 @@ const TRACESTATE_ENTRY = /^[a-z\d][a-z\d_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\
 /** The same with an id. */
 export const withCallId = (trace: Trace | undefined): Trace & { readonly id: string } => ({
   ...trace,
-  id: trace?.id ?? randomBytes(5).toString("hex"),
+  id: trace?.id ?? randomBytes(8).toString("hex"),
 });
 
 const traceIdOf = (traceparent: string | undefined): string | null =>

@@ -38,7 +38,7 @@ export interface ToolContext {
   /** Takes the id of the work that the call has begun, under which it is found as a task. */
   readonly identify?: ((id: string) => void) | undefined;
   /** Of the host; its id is that of this call. */
-  readonly trace: Trace;
+  readonly trace: Trace & { readonly id: string };
   /** The connection that the call came over; `null`: one of its own. */
   readonly session: string | null;
 }

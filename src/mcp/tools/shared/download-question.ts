@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { type Device, shortName } from "../../../foundry/index.js";
 import type { LoadState } from "../../../jobs/index.js";
 import { FoundryError, formatMegabytes } from "../../../lib/index.js";
@@ -63,7 +62,7 @@ export async function downloadAgreed(
   if (offer === null) return;
   const { loads } = client;
   const load = loads.start(offer.id, { download: true, trace });
-  identify?.(loadTaskId());
+  identify?.(trace.id);
   const state = await loads.wait(load, {
     withinMs,
     signal,
@@ -80,6 +79,3 @@ function notThereYet({ model, percent }: LoadState): FoundryError {
     retryable: true,
   });
 }
-
-/** A load has no id of its own. */
-export const loadTaskId = (): string => `load-${randomUUID()}`;

@@ -24,7 +24,6 @@ export {
 export {
   downloadAgreed,
   isDownloadAgreed,
-  loadTaskId,
   orDownload,
 } from "./download-question.js";
 export { latestNext, latestOf, latestText } from "./latest-completions.js";
