@@ -14,6 +14,7 @@ import {
   itemOf,
   itemResult,
   LONGEST_TEXT,
+  MOST_PENDING,
   sharedSettings,
   wholeOf,
 } from "./shared/index.js";
@@ -211,7 +212,7 @@ function answered(
       results: parts.map(({ index, state, excerpt }) => ({ index, ...itemOf(state, excerpt) })),
       batch_id: batch.id,
       counts: Object.fromEntries(Object.entries(batch.counts()).filter(([, count]) => count > 0)),
-      pending: [...batch.pending],
+      pending: batch.pending.slice(0, MOST_PENDING),
       device_busy: cancelled?.deviceBusy ?? null,
     },
   };

@@ -1,5 +1,11 @@
 export { batchInputOf } from "./batch-requests.js";
-export { type BatchPart, batchAdvice, batchProgress, batchText } from "./batch-words.js";
+export {
+  type BatchPart,
+  batchAdvice,
+  batchProgress,
+  batchText,
+  MOST_PENDING,
+} from "./batch-words.js";
 export {
   completionArguments,
   needsPrompt,
