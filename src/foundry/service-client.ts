@@ -1,6 +1,7 @@
 import {
   closedError,
   endedError,
+  type FoundryError,
   type JoinedSignal,
   joinedSignal,
   parseArguments,
@@ -30,6 +31,7 @@ import type {
   UnloadResult,
 } from "./calls.js";
 import {
+  type Completion,
   CompletionProgress,
   type CompletionRequest,
   completionRequestSchema,
@@ -96,11 +98,12 @@ export class ServiceClient {
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
     const progress = new CompletionProgress(characters, now, options.id, warnings);
+    const trace = { ...options.trace, id: progress.id };
     return new ServiceCompletion({
       request: checked,
       messages,
       progress,
-      trace: { ...options.trace, id: progress.id },
+      trace,
       current: this.#current,
       onStatus: options.onStatus,
       maxTokens: this.#options.maxTokens ?? 1024,
@@ -108,12 +111,26 @@ export class ServiceClient {
       now,
       closing: this.#closing.signal,
       signal: options.signal,
-      onEnd: ({ id, status, usage }) => {
-        const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
-        this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
-        this.#log.info({ completion: id, status, usage }, "completion ended");
-      },
+      onEnd: (completion, failure) => this.#noteEnd(completion, failure, trace),
     });
+  }
+
+  #noteEnd(
+    { status, model, usage, timing, attempts }: Completion,
+    failure: FoundryError | null,
+    trace: Trace,
+  ): void {
+    const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
+    this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
+    const tokens = { input: usage.inputTokens, output: usage.outputTokens };
+    const { totalMs: ms } = timing;
+    const fields = { ...traceFields(trace), status, model, ms, tokens, attempts };
+    if (failure === null || status === "cancelled") {
+      this.#log.debug(fields, "completion ended");
+    } else {
+      const { code, requestId } = failure;
+      this.#log.warn({ ...fields, code, requestId }, "completion failed");
+    }
   }
 
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
@@ -281,10 +298,10 @@ export class ServiceClient {
       );
     } catch (thrown) {
       const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
-      this.#log.debug(
-        { ...traceFields(trace), code: error.code, detail: error.detail },
-        error.message,
-      );
+      const { code, message, detail } = error;
+      this.#log.debug({ ...traceFields(trace), code }, "call failed");
+      // What a service says may quote the texts of the call.
+      this.#log.trace({ ...traceFields(trace), error: message, detail }, "what failed");
       throw error;
     } finally {
       end.dispose();

@@ -16,6 +16,7 @@ import {
   withoutControls,
 } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
+import { logAnswer } from "./call-log.js";
 import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
 import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
@@ -194,11 +195,16 @@ async function answerOf(
   { client, log, secrets, session, calls, kept = NOTHING_KEPT }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
-  const { signal, progress } = own;
+  const { signal, progress, trace } = own;
   const startedAt = performance.now();
+  let { id } = trace;
   const answer = await tool
     .call(given, {
       ...own,
+      identify: (begun) => {
+        id = begun;
+        own.identify?.(begun);
+      },
       client,
       kept,
       session,
@@ -211,20 +217,8 @@ async function answerOf(
     })
     .finally(() => progress.finish());
 
-  const fields = {
-    ...traceFields(own.trace),
-    tool: tool.name,
-    ms: Math.round(performance.now() - startedAt),
-  };
-  const { failure = null } = answer;
-  if (failure === null) {
-    log.info(fields, "tool answered");
-  } else if (failure.code === "INTERNAL") {
-    log.error({ ...fields, code: "INTERNAL", detail: failure.detail }, "tool failed");
-  } else {
-    // The message may quote an argument, which is logged at trace only.
-    log.info({ ...fields, code: failure.code }, "tool failed");
-  }
+  const ms = Math.round(performance.now() - startedAt);
+  logAnswer(log, { tool: tool.name, trace: { ...trace, id }, ms, answer });
   const result = resultOf(answer);
   // What a model wrote is handed on as it is.
   return QUOTING_TOOLS.has(tool.name) ? result : harmless(result, secrets);

@@ -39,7 +39,7 @@ export interface ServiceCompletionParts {
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
-  readonly onEnd?: ((completion: Completion) => void) | undefined;
+  readonly onEnd?: ((completion: Completion, failure: FoundryError | null) => void) | undefined;
 }
 
 /** A completion whose service and model are known. */
@@ -68,6 +68,7 @@ export class ServiceCompletion {
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
+  #failure: FoundryError | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -185,14 +186,15 @@ export class ServiceCompletion {
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
     const { closing, signal } = this.#parts;
-    return endedError(error, signal, closing);
+    this.#failure = endedError(error, signal, closing);
+    return this.#failure;
   }
 
   dispose(): void {
     // The reader left in the middle.
     if (!this.#progress.hasEnded) this.#progress.end("cancelled");
     this.#joined?.dispose();
-    this.#parts.onEnd?.(this.snapshot());
+    this.#parts.onEnd?.(this.snapshot(), this.#failure);
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {

@@ -4,6 +4,8 @@ import {
   type SharedTask,
   SharedTasks,
   type Trace,
+  toFoundryError,
+  traceFields,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import { type KnownModel, modelKey } from "../models/index.js";
@@ -105,17 +107,21 @@ export class ModelDownloader {
       const message = `Downloading ${model.id}${sizeOf(model)}`;
       report(task, message, null);
       const begin = performance.now();
+      const fields = () => {
+        const seconds = Math.round((performance.now() - begin) / 1000);
+        return { ...traceFields(trace), model: model.id, method: method.stage, seconds };
+      };
       try {
         const onPercent = (percent: number | null) => report(task, message, percent);
         await method.download(model, { signal, onPercent, trace });
         service.models.noteDownloaded(model);
       } catch (error) {
         service.forgetModels();
+        const { code } = toFoundryError(error);
+        if (!signal.aborted) this.#log.warn({ ...fields(), code }, "download failed");
         throw error;
-      } finally {
-        const seconds = Math.round((performance.now() - begin) / 1000);
-        this.#log.info({ model: model.id, method: method.stage, seconds }, "download ended");
       }
+      this.#log.debug(fields(), "download ended");
       return "downloaded";
     });
   }

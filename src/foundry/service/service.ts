@@ -190,14 +190,17 @@ export class Service {
     );
     const { modelCachePath } = status ?? (await dialect.status(call));
     const last = this.#lastDialect;
-    if (last !== null && (dialect.name !== last.name || dialect.version !== last.version)) {
+    const isSame = dialect.name === last?.name && dialect.version === last.version;
+    if (last !== null && !isSame) {
       this.#changes += 1;
       this.forgetModels();
     }
     this.#lastDialect = dialect;
     this.#detectedAt = Date.now();
     this.models.forgetList();
-    this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
+    // An endpoint that drops idle connections is looked at often.
+    const level = isSame ? "debug" : "info";
+    this.#log[level]({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath, dropsBefore };
   }
 
