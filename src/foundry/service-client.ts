@@ -24,6 +24,7 @@ import {
 } from "./call-options.js";
 import type {
   CallOptions,
+  DownloadResult,
   LoadOptions,
   LoadResult,
   ModelListResult,
@@ -97,7 +98,8 @@ export class ServiceClient {
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
-    const progress = new CompletionProgress(characters, now, options.id, warnings);
+    const { reasoning } = checked;
+    const progress = new CompletionProgress(characters, now, options.id, warnings, reasoning);
     const trace = { ...options.trace, id: progress.id };
     return new ServiceCompletion({
       request: checked,
@@ -158,14 +160,14 @@ export class ServiceClient {
     const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, async ({ loader, downloader, capacity }, call) => {
+    const outcome = await this.#with(options, async (connection, call) => {
+      const { loader } = connection;
       let resolved = await loader.resolveModel(model, { ...call, device, onStatus });
       if (download === true && resolved.model.downloaded !== true) {
-        if (resolved.model.downloaded === false) {
-          const tight = await capacity.assertDownloadable(resolved.model, force);
-          for (const warning of tight) warnings.add(warning);
+        const own = { ...call, force, onStatus };
+        for (const warning of await downloaded(resolved.model, connection, own)) {
+          warnings.add(warning);
         }
-        await downloader.download(resolved.model, { ...call, onStatus });
         resolved = await loader.resolveModel(model, { ...call, device });
       }
       const { idleSeconds } = options;
@@ -175,6 +177,26 @@ export class ServiceClient {
     for (const warning of outcome.warnings) warnings.add(warning);
     const elapsedMs = Math.round(performance.now() - startedAt);
     return { model: outcome.model.id, status: outcome.status, elapsedMs, warnings: [...warnings] };
+  }
+
+  /** Downloads a model without loading it. */
+  async downloadModel(model: string, options: LoadOptions = {}): Promise<DownloadResult> {
+    parseArguments(modelArgument, { model });
+    checkOptions(loadOptions, options);
+    const { device, force = false, onStatus } = options;
+    return this.#with(options, async (connection, call) => {
+      const resolved = await connection.loader.resolveModel(model, { ...call, device, onStatus });
+      const { id } = resolved.model;
+      if (resolved.model.downloaded === true) {
+        return { model: id, status: "already_downloaded", warnings: [] };
+      }
+      const warnings = await downloaded(resolved.model, connection, {
+        ...call,
+        force,
+        onStatus,
+      });
+      return { model: id, status: "downloaded", warnings };
+    });
   }
 
   /** Which model a name stands for now. */
@@ -311,6 +333,18 @@ export class ServiceClient {
   #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
     return joinedSignal(this.#closing.signal, ...signals);
   }
+}
+
+/** Downloads a model that may be missing; resolves with what was tight, each a sentence. */
+async function downloaded(
+  model: KnownModel,
+  { downloader, capacity }: Connection,
+  { force, ...options }: WorkCall & Pick<CallOptions, "onStatus"> & { readonly force: boolean },
+): Promise<readonly string[]> {
+  const warnings =
+    model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
+  await downloader.download(model, options);
+  return warnings;
 }
 
 const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

@@ -11,6 +11,7 @@ export {
   needsPrompt,
   requestOf,
   sharedSettings,
+  withReasoningMode,
 } from "./completion-arguments.js";
 export {
   answerWith,
