@@ -84,4 +84,5 @@ export {
   type FoundryErrorOptions,
   type TimeoutPhase,
 } from "./lib/errors.js";
+export type { Trace } from "./lib/trace.js";
 export type { Logger } from "./log.js";

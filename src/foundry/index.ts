@@ -11,6 +11,7 @@ export {
   rankOptions,
   signalOption,
   textsArgument,
+  traceOption,
   withinMs,
 } from "./call-options.js";
 export type {

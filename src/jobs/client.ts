@@ -30,6 +30,7 @@ import {
   signalOption,
   type TypedBy,
   textsArgument,
+  traceOption,
   type UnloadOptions,
   type UnloadResult,
   wholeNumber,
@@ -329,6 +330,7 @@ function checkedOptions(given: FoundryClientOptions): FoundryClientOptions {
 const CONCURRENCY = "a whole number, 1 or more";
 const batchOptions = optionsOf({
   ...signalOption,
+  ...traceOption,
   concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
 });
 

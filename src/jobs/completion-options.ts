@@ -6,8 +6,10 @@ import {
   type ServiceClient,
   type StatusUpdate,
   signalOption,
+  traceOption,
   withinMs,
 } from "../foundry/index.js";
+import type { Trace } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
@@ -46,6 +48,8 @@ export interface StartOptions {
   readonly session?: string | undefined;
   /** Join an identical completion instead of starting a second. Default `true`. */
   readonly join?: boolean | undefined;
+  /** As in the options of a call. A completion that is joined keeps that of its first call. */
+  readonly trace?: Trace | undefined;
 }
 
 /** @internal */
@@ -55,6 +59,7 @@ export interface EnlistOptions {
   /** Where the completion waits for its turn in the batch. */
   readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
+  readonly trace?: Trace | undefined;
 }
 
 /** A completion of another process. */
@@ -94,6 +99,7 @@ export const startOptions = optionsOf({
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
+  ...traceOption,
 });
 /** @internal */
 export const waitOptions = optionsOf({

@@ -110,7 +110,7 @@ export class Completions {
     if (this.#isClosed) throw closedError();
     checkOptions(startOptions, options);
     const key = requestKey(request);
-    const { session } = options;
+    const { session, trace } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
       same.join();
@@ -124,7 +124,7 @@ export class Completions {
       session,
       isRepeatable: key !== null && request.temperature === 0,
       request,
-      open: (parts) => this.#open(request, { ...parts, caller: options.caller ?? "" }),
+      open: (parts) => this.#open(request, { ...parts, trace, caller: options.caller ?? "" }),
     });
     return { state: this.get(id), joined: false };
   }
@@ -136,7 +136,7 @@ export class Completions {
    */
   enlist(
     entry: CompletionRequest | FoundryError,
-    { id, batchId, gate, onEvent }: EnlistOptions,
+    { id, batchId, gate, onEvent, trace }: EnlistOptions,
   ): void {
     if (this.#isClosed) throw closedError();
     this.#add({
@@ -149,7 +149,7 @@ export class Completions {
       open: (parts) => {
         if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
         try {
-          return this.#open(entry, { ...parts, caller: batchId, gate });
+          return this.#open(entry, { ...parts, trace, caller: batchId, gate });
         } catch (thrown) {
           return refusedCompletion(parts.id, toFoundryError(thrown));
         }

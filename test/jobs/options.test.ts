@@ -222,7 +222,7 @@ describe("the options of a call", () => {
   it("names the option for a time limit, and none that is internal", async () => {
     const error = await failureOf(() => calls["complete"]?.({ timeout: 1000 }));
     expect(error.action).toBe(
-      'Leave "timeout" out. Did you mean signal? There are: signal, onStatus.',
+      'Leave "timeout" out. Did you mean signal? There are: signal, trace, onStatus.',
     );
   });
 

@@ -4,6 +4,7 @@ import {
   type FoundryError,
   MAX_UNKNOWN_WORD,
   printable,
+  type Trace,
   toFoundryError,
 } from "../../lib/index.js";
 import {
@@ -38,6 +39,7 @@ export interface ChatContext {
   readonly loader: ModelLoader;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -80,7 +82,7 @@ async function* answer(
 /** Loads a model, with a status event before. */
 async function* load(
   wanted: ResolvedModel,
-  { progress, loader, now, signal, onStatus }: ChatContext,
+  { progress, loader, now, signal, onStatus, trace }: ChatContext,
 ): AsyncGenerator<CompletionEvent, KnownModel> {
   progress.loading(wanted.model.id);
   yield { type: "status", status: "loading", model: wanted.model.id };
@@ -92,7 +94,7 @@ async function* load(
     if (hasWaited) onStatus?.(update);
   };
   try {
-    const { model, warnings } = await loader.load(wanted, signal, { onStatus: onWaiting });
+    const { model, warnings } = await loader.load(wanted, signal, { onStatus: onWaiting, trace });
     progress.warn(...warnings);
     return model;
   } finally {
@@ -189,9 +191,10 @@ async function beginUse(model: KnownModel, { service, signal }: ChatContext): Pr
 /** Failures after which the service may still generate. All others are the service's own answers. */
 const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
 
-const chatCall = ({ stallTimeoutMs, signal }: ChatContext): Call => ({
+const chatCall = ({ stallTimeoutMs, signal, trace }: ChatContext): Call => ({
   limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },
   signal,
+  trace,
 });
 
 /** Whether an earlier attempt reached the service and nothing listens there any more. */

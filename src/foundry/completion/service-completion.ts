@@ -4,6 +4,7 @@ import {
   isCancellation,
   type JoinedSignal,
   joinedSignal,
+  type Trace,
   toFoundryError,
 } from "../../lib/index.js";
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
@@ -30,6 +31,7 @@ export interface ServiceCompletionParts {
   readonly current: CurrentService;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -38,7 +40,7 @@ export interface ServiceCompletionParts {
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
-  readonly onEnd?: ((completion: Completion) => void) | undefined;
+  readonly onEnd?: ((completion: Completion, failure: FoundryError | null) => void) | undefined;
 }
 
 /** A completion whose service and model are known. */
@@ -67,6 +69,7 @@ export class ServiceCompletion {
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
+  #failure: FoundryError | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -103,7 +106,7 @@ export class ServiceCompletion {
 
   /** Finds the service and the model. Nothing is loaded or sent yet. */
   async prepare(): Promise<PreparedCompletion> {
-    const { current, onStatus, request } = this.#parts;
+    const { current, onStatus, request, trace } = this.#parts;
     const { signal } = this;
     if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
     this.#connection = null;
@@ -115,12 +118,11 @@ export class ServiceCompletion {
     const dialect = await untilLoaded({ ...this.#parts, service, signal }, () =>
       service.dialect(signal),
     );
-    const { model, reason } = await connection.loader.resolveModel(
-      request.model,
+    const { model, reason } = await connection.loader.resolveModel(request.model, {
       signal,
-      undefined,
       onStatus,
-    );
+      trace,
+    });
     if (reason !== null) this.#progress.warn(reason);
     assertCanChat(model);
     assertFits(service, model, this.#parts.messages, request.schema);
@@ -186,22 +188,23 @@ export class ServiceCompletion {
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
     const { closing, signal } = this.#parts;
-    return endedError(error, signal, closing);
+    this.#failure = endedError(error, signal, closing);
+    return this.#failure;
   }
 
   dispose(): void {
     // The reader left in the middle.
     if (!this.#progress.hasEnded) this.#progress.end("cancelled");
     this.#joined?.dispose();
-    this.#parts.onEnd?.(this.snapshot());
+    this.#parts.onEnd?.(this.snapshot(), this.#failure);
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {
-    const { request, onStatus } = this.#parts;
+    const { request, onStatus, trace } = this.#parts;
     const { service, loader } = connection;
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
-    const resolved = await loader.resolveModel(request.model, signal, undefined, onStatus);
+    const resolved = await loader.resolveModel(request.model, { signal, onStatus, trace });
     const structure = this.#structure;
     yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, structure });
     connection.guessWarning = null;

@@ -4,6 +4,7 @@ import {
   RecentMap,
   SharedTasks,
   TIMED_OUT,
+  type Trace,
   untilAborted,
   waitFor,
 } from "../../lib/index.js";
@@ -62,6 +63,12 @@ export interface ModelListsContext {
   readonly log: Logger;
 }
 
+/** Of callers that share a request: their signals end the waiting, and the trace of the first is sent. */
+interface ListCall {
+  readonly signal?: AbortSignal | undefined;
+  readonly trace?: Trace | undefined;
+}
+
 interface Dated<T> {
   readonly value: T;
   readonly at: number;
@@ -84,16 +91,16 @@ export class ModelLists {
   }
 
   /** All models as far as they are known within the time for quick requests. */
-  available(signal?: AbortSignal): Promise<ModelListing> {
-    return this.#requests.get("available", () => this.#inTime()).wait({ signal });
+  available({ signal, trace }: ListCall = {}): Promise<ModelListing> {
+    return this.#requests.get("available", () => this.#inTime(trace)).wait({ signal });
   }
 
-  async #inTime(): Promise<ModelListing> {
+  async #inTime(trace: Trace | undefined): Promise<ModelListing> {
     const { connect, quickly, timeoutMs } = this.#context;
     const { dialect } = await connect();
     try {
       const patienceMs = Math.min(LOADED_LIST_MS, timeoutMs / 2);
-      const listing = await quickly((call) => this.atOnce(call, patienceMs));
+      const listing = await quickly((call) => this.atOnce({ ...call, trace }, patienceMs));
       if (listing.missing !== undefined) throw listing.missing;
       return listing;
     } catch (thrown) {
@@ -135,9 +142,10 @@ export class ModelLists {
   }
 
   /** All models, possibly as they were a moment ago. */
-  async recent(signal?: AbortSignal): Promise<ModelListing> {
+  async recent({ signal, trace }: ListCall = {}): Promise<ModelListing> {
     if (this.hasRecent && this.#listing !== null) return this.#listing.value;
-    return this.#requests.get("recent", () => this.all(this.#context.patient())).wait({ signal });
+    const request = () => this.all({ ...this.#context.patient(), trace });
+    return this.#requests.get("recent", request).wait({ signal });
   }
 
   /** Whether a name can be resolved without a request. */
@@ -210,9 +218,9 @@ export class ModelLists {
     { dialect }: ListedService,
     list: Dated<ModelList>,
     withinMs: number,
-    { signal, retry = true }: Call,
+    { signal, trace, retry = true }: Call,
   ): Promise<readonly LoadedModel[] | null | typeof TIMED_OUT> {
-    const call = { ...this.#context.patient(), retry };
+    const call = { ...this.#context.patient(), trace, retry };
     this.#loadedRequest ??= dialect.loadedModels(call, familiesOf(list)).finally(() => {
       this.#loadedRequest = null;
     });
