@@ -50,6 +50,11 @@ export interface FoundryClientOptions extends ServiceOptions {
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait; a further one is refused with `QUEUE_FULL`. Default 64. */
   readonly queueLimit?: number | undefined;
+  /**
+   * Completions that this client starts a minute, spread evenly, for all models together; the others
+   * wait in their queues. Default 0: no limit.
+   */
+  readonly rateLimit?: number | undefined;
 }
 
 /** A completion whose value a schema types, such as one of zod. */
@@ -87,9 +92,9 @@ export class FoundryClient {
    */
   constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    const { concurrency, queueLimit, log } = checkedOptions(options);
+    const { concurrency, queueLimit, rateLimit, log } = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
-    this.completions = new Completions(this.#service, { concurrency, queueLimit, log });
+    this.completions = new Completions(this.#service, { concurrency, queueLimit, rateLimit, log });
     this.batches = new Batches(this.completions);
     this.loads = new Loads(this.#service, { log });
   }
@@ -268,7 +273,8 @@ export class FoundryClient {
    */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
     const health = await this.#service.healthCheck(options);
-    return { ...health, queue: this.completions.queue };
+    const { queue, rateLimit } = this.completions;
+    return { ...health, queue, rateLimit };
   }
 
   /** @internal For `doctor`. */
@@ -293,6 +299,7 @@ const clientOptions = optionsOf({
     )
     .optional(),
   queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
+  rateLimit: wholeNumber(WHOLE_NUMBERS.rateLimit).optional(),
 });
 
 /** The names of these options in clients of the OpenAI API. */

@@ -5,13 +5,14 @@ import {
   optionsOf,
   type ServiceClient,
   type StatusUpdate,
+  type StreamOptions,
   signalOption,
   withinMs,
 } from "../foundry/index.js";
 import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
-import type { Gate, OpenedCompletion } from "./completion-stream.js";
+import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion-stream.js";
 
 /**
  * What completions run on.
@@ -25,6 +26,8 @@ export interface CompletionsOptions {
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait. Default 64. */
   readonly queueLimit?: number | undefined;
+  /** Completion starts a minute; 0 is no limit. Default 0. */
+  readonly rateLimit?: number | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
@@ -55,6 +58,21 @@ export interface EnlistOptions {
   /** Where the completion waits for its turn in the batch. */
   readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
+}
+
+/**
+ * What a completion stream takes from a run that is kept, or from a reader of its own.
+ * @internal
+ */
+export interface OpenOptions extends StreamOptions {
+  readonly caller?: string | undefined;
+  readonly onPlace?: CompletionStreamParts["onPlace"];
+  readonly gate?: Gate | undefined;
+}
+
+/** @internal */
+export interface NewRun extends Omit<RunParts, "open" | "log"> {
+  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
 }
 
 /** A completion of another process. */

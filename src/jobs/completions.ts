@@ -3,7 +3,6 @@ import {
   type CompletionRequest,
   type CompletionStatus,
   checkOptions,
-  type StreamOptions,
 } from "../foundry/index.js";
 import {
   closedError,
@@ -21,41 +20,21 @@ import {
   type CompletionsOptions,
   type EnlistOptions,
   listenerArgument,
+  type NewRun,
+  type OpenOptions,
   type Started,
   type StartOptions,
   startOptions,
   type WaitOptions,
   waitOptions,
 } from "./completion-options.js";
-import {
-  CompletionRun,
-  type CompletionState,
-  type RunParts,
-  stoppedError,
-} from "./completion-run.js";
+import { CompletionRun, type CompletionState, stoppedError } from "./completion-run.js";
 import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
-import {
-  CompletionStream,
-  type CompletionStreamParts,
-  type Gate,
-  type OpenedCompletion,
-  refusedCompletion,
-} from "./completion-stream.js";
+import { CompletionStream, refusedCompletion } from "./completion-stream.js";
 import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
 import { untilEnded } from "./run-wait.js";
-
-/** What {@link CompletionStream} takes from a run that is kept, or from a reader of its own. */
-interface OpenOptions extends StreamOptions {
-  readonly caller?: string | undefined;
-  readonly onPlace?: CompletionStreamParts["onPlace"];
-  readonly gate?: Gate | undefined;
-}
-
-interface NewRun extends Omit<RunParts, "open" | "log"> {
-  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
-}
 
 const QUEUE_LIMIT = 64;
 /** A stopped completion ends within moments. The wait for that is limited. */
@@ -87,9 +66,9 @@ export class Completions {
     this.#options = options;
     this.#listeners = new Listeners(options.log);
     const now = options.now ?? (() => performance.now());
-    const { concurrency, queueLimit: limit = QUEUE_LIMIT } = options;
+    const { concurrency, queueLimit: limit = QUEUE_LIMIT, rateLimit } = options;
     const slots = concurrency === "auto" ? undefined : concurrency;
-    this.#queue = new Queue({ limit, now, concurrency: slots });
+    this.#queue = new Queue({ limit, now, concurrency: slots, rateLimit });
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
@@ -98,6 +77,11 @@ export class Completions {
   /** How many completions have a place and how many wait. */
   get queue(): { readonly running: number; readonly waiting: number } {
     return { running: this.#queue.running, waiting: this.#queue.waiting };
+  }
+
+  /** Completion starts a minute, and how long until the next one; `null`: no limit. */
+  get rateLimit(): { readonly perMinute: number; readonly nextStartInMs: number } | null {
+    return this.#queue.rateLimit;
   }
 
   /**

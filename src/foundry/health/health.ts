@@ -59,13 +59,15 @@ export interface Health {
   readonly problems: readonly HealthProblem[];
   /** Completions of this client. */
   readonly queue: { readonly running: number; readonly waiting: number };
+  /** The option `rateLimit`, and the time until the next start; `null`: no limit. */
+  readonly rateLimit: { readonly perMinute: number; readonly nextStartInMs: number } | null;
 }
 
 /**
  * {@link Health} without what only the client of `jobs` knows.
  * @internal
  */
-export type ServiceHealth = Omit<Health, "queue">;
+export type ServiceHealth = Omit<Health, "queue" | "rateLimit">;
 
 /** In MB (1024 KB); `totalMb` and `freeMb` are of the machine. */
 export interface HealthMemory {
