@@ -22,6 +22,7 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     concurrency: settings.FOUNDRY_CONCURRENCY,
     queueLimit: settings.FOUNDRY_QUEUE,
     rateLimit: settings.FOUNDRY_RATE_LIMIT,
+    cache: settings.FOUNDRY_CACHE,
     downloadStallMs: inMs(settings.FOUNDRY_DOWNLOAD_STALL_TIMEOUT),
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,

@@ -97,9 +97,9 @@ export class ServiceClient {
       now,
       closing: this.#closing.signal,
       signal: options.signal,
-      onEnd: ({ id, status, usage }) => {
+      onEnd: ({ id, status, usage, cached }) => {
         const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
-        this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
+        this.#metrics.ended(isEnd ? status : "failed", cached ? 0 : (usage.outputTokens ?? 0));
         this.#log.info({ completion: id, status, usage }, "completion ended");
       },
     });

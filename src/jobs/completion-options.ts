@@ -1,6 +1,8 @@
 import * as z from "zod";
 import {
+  type CallOptions,
   type CompletionRequest,
+  callOptions,
   listener,
   optionsOf,
   type ServiceClient,
@@ -28,6 +30,8 @@ export interface CompletionsOptions {
   readonly queueLimit?: number | undefined;
   /** Completion starts a minute; 0 is no limit. Default 0. */
   readonly rateLimit?: number | undefined;
+  /** Answers in the cache; 0 is no cache. Default 0. */
+  readonly cache?: number | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
@@ -38,7 +42,15 @@ export interface CompletionsOptions {
 /** A change of a completion. */
 export type CompletionChange = RunEvent["type"] | "started" | "gone";
 
-export interface StartOptions {
+export interface CacheOption {
+  /** `false`: neither takes the answer from the cache (the client's option `cache`) nor keeps it there. */
+  readonly cache?: boolean | undefined;
+}
+
+/** What a completion takes besides its request. */
+export interface CompleteOptions extends CallOptions, CacheOption {}
+
+export interface StartOptions extends CacheOption {
   /** Callers have their turns round-robin. Default: one caller for all. */
   readonly caller?: string | undefined;
   /**
@@ -64,7 +76,7 @@ export interface EnlistOptions {
  * What a completion stream takes from a run that is kept, or from a reader of its own.
  * @internal
  */
-export interface OpenOptions extends StreamOptions {
+export interface OpenOptions extends StreamOptions, CacheOption {
   readonly caller?: string | undefined;
   readonly onPlace?: CompletionStreamParts["onPlace"];
   readonly gate?: Gate | undefined;
@@ -107,8 +119,12 @@ export interface WaitOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
+const cacheOption = { cache: z.boolean("true or false").optional() };
+/** @internal */
+export const completeOptions = callOptions.extend(cacheOption);
 /** @internal */
 export const startOptions = optionsOf({
+  ...cacheOption,
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),

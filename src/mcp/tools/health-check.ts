@@ -44,6 +44,7 @@ function textOf(health: Health): string {
     fact("Running completions", health.queue.running > 0 ? String(health.queue.running) : null),
     fact("Waiting completions", health.queue.waiting > 0 ? String(health.queue.waiting) : null),
     fact("Rate limit", rate(health)),
+    fact("Cache", cache(health)),
   ];
   return [
     `The service${where} is ${health.status}${health.busy === true ? ", and busy loading a model" : ""}.`,
@@ -80,6 +81,9 @@ function rate({ rateLimit }: Health): string | null {
   const starts = perMinute === 1 ? "start" : "starts";
   return `${perMinute} completion ${starts} a minute, the next ${next}`;
 }
+
+const cache = ({ cache: counts }: Health): string | null =>
+  counts && `${counts.entries} stored, ${counts.hits} used`;
 
 /** `null` is unknown, or what says nothing: a closed circuit, an empty queue, counts of 0. */
 function resultOf(health: Health) {
@@ -121,6 +125,7 @@ function resultOf(health: Health) {
       rateLimit === null
         ? null
         : { per_minute: rateLimit.perMinute, next_start_in_ms: rateLimit.nextStartInMs },
+    cache: health.cache && { ...health.cache },
     totals: counted.length > 0 ? Object.fromEntries(counted) : null,
   };
 }
