@@ -1,0 +1,4 @@
+export { callPieces } from "./call-pieces.js";
+export { CallReader } from "./call-reader.js";
+export type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "./tool.js";
+export { loadToolbox, parametersOf, type Toolbox } from "./toolbox.js";
