@@ -82,6 +82,11 @@ const options = {
   // Names stay, so that a stack in a log can be read.
   minifyWhitespace: true,
   minifySyntax: true,
+  // What these packages give Node is CommonJS, of which a bundle cannot leave out the unused parts.
+  alias: {
+    "jsonc-parser": "jsonc-parser/lib/esm/main.js",
+    yaml: join(root, "node_modules/yaml/browser/dist/index.js"),
+  },
   // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

@@ -1,8 +1,9 @@
 /**
- * Writes the generated tables of the documentation: tools, settings and error codes. With `--check`
- * it writes nothing and exits with code 1 where a file differs from what it would write.
+ * Writes the generated tables of the documentation (tools, settings, error codes, install links) and the
+ * files for registries and hosts, such as server.json. With `--check` it writes nothing and exits with code 1 where a file differs from what it would write.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
@@ -12,6 +13,8 @@ import { jsonSchemaOf } from "../src/mcp/tool-registry.js";
 import { TOOLS } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
 import { missingHosts } from "../test/clients/hosts-page.js";
+import { GENERATED_FILES } from "./distribution/generated-files.js";
+import { INSTALL_LINKS } from "./distribution/install-links.js";
 import { table, withPart } from "./markdown.js";
 
 /** Whether the same call can succeed later without a change. `depends`: the error itself says it. */
@@ -123,7 +126,7 @@ function argumentsOf(tool: Tool): string {
 const toolList = table(
   ["tool", "what it does"],
   TOOLS.map(({ name, description }) => [
-    `[${code(name)}](docs/reference.md#${name})`,
+    `[${code(name)}](reference.md#${name})`,
     firstSentence(description),
   ]),
 );
@@ -146,28 +149,42 @@ const errorCodes = table(
   ERROR_NAMES.map((name) => [code(name), ERROR_CODES[name], RETRYABLE[name]]),
 );
 
+const installLinks = table(
+  ["host", "install"],
+  INSTALL_LINKS.map(({ host, url, badge }) => [host, `[![Install in ${host}](${badge})](${url})`]),
+);
+
 const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "README.md": { tools: toolList, settings },
-  "docs/reference.md": { tools: toolArguments, "error codes": errorCodes },
+  "docs/install.md": { "install links": installLinks },
+  "docs/tools.md": { tools: toolList },
+  "docs/reference.md": { tools: toolArguments },
+  "docs/settings.md": { settings },
+  "docs/error-codes.md": { "error codes": errorCodes },
 };
 
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
-for (const [name, parts] of Object.entries(FILES)) {
+
+function bring(name: string, wantedOf: (text: string) => string): void {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
-  const text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
-  const wanted = Object.entries(parts).reduce(
-    (whole, [part, rows]) => withPart(whole, part, rows),
-    text,
-  );
-  if (wanted === text) continue;
+  const text = existsSync(path) ? readFileSync(path, "utf8").replaceAll("\r\n", "\n") : "";
+  const wanted = wantedOf(text);
+  if (wanted === text) return;
   if (check) {
     process.stderr.write(`${name} differs from the code. Run \`npm run docs\` and commit it.\n`);
     process.exitCode = 1;
   } else {
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, wanted);
     process.stdout.write(`${name} is written.\n`);
   }
 }
+
+for (const [name, parts] of Object.entries(FILES)) {
+  bring(name, (text) =>
+    Object.entries(parts).reduce((whole, [part, rows]) => withPart(whole, part, rows), text),
+  );
+}
+for (const [name, text] of Object.entries(GENERATED_FILES)) bring(name, () => text);
 
 for (const host of missingHosts()) {
   process.stderr.write(

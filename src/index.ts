@@ -14,6 +14,7 @@
  */
 
 export type {
+  AnswerMethod,
   CallOptions,
   CircuitOptions,
   CircuitState,
@@ -43,6 +44,7 @@ export type {
   Ranked,
   RankOptions,
   RankResult,
+  ReasoningMode,
   RetryOptions,
   StandardSchema,
   StatusUpdate,

@@ -1,26 +1,9 @@
 #!/usr/bin/env node
-import { isHttpFlag, MISUSED } from "./commands/command-line.js";
+import { isHttpFlag } from "./commands/command-line.js";
 import { endProcess } from "./platform/end-process.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
-
-/**
- * Each is loaded only when it is wanted: a host waits for the start of `serve`, which the build puts
- * into a file of its own. Hence it explains its failures itself.
- */
-const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
-  ["serve", async () => (await import("./commands/serve.js")).serve],
-  ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
-  ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
-  ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
-  ["keep", async () => explained((await import("./commands/keep.js")).keep)],
-  ["simulate", async () => explained((await import("./commands/simulate.js")).simulate)],
-  ["--help", async () => (await import("./commands/help.js")).help],
-  ["-h", async () => (await import("./commands/help.js")).help],
-  ["--version", async () => (await import("./commands/help.js")).version],
-  ["-v", async () => (await import("./commands/help.js")).version],
-]);
 
 const explained =
   (command: Command): Command =>
@@ -29,13 +12,55 @@ const explained =
       (await import("./commands/explain.js")).explain(thrown),
     );
 
-const HELP_OF_THEIR_OWN: ReadonlySet<string> = new Set(["simulate", "doctor"]);
+const helpOf = async (): Promise<Command> => (await import("./commands/help.js")).help;
+const versionOf = async (): Promise<Command> => (await import("./commands/help.js")).version;
+
+/**
+ * Each is loaded only when it is wanted: a host waits for the start of `serve`, which the build puts
+ * into a file of its own. Hence it explains its failures itself.
+ */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["ask", async () => explained((await import("./commands/ask/ask.js")).ask)],
+  ["models", async () => explained((await import("./commands/models/list.js")).models)],
+  ["download", async () => explained((await import("./commands/models/work.js")).download)],
+  ["load", async () => explained((await import("./commands/models/work.js")).load)],
+  ["unload", async () => explained((await import("./commands/models/work.js")).unload)],
+  ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
+  ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
+  ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
+  ["serve", async () => (await import("./commands/serve.js")).serve],
+  ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
+  ["simulate", async () => explained((await import("./commands/simulate.js")).simulate)],
+  ["keep", async () => explained((await import("./commands/keep.js")).keep)],
+  ["help", helpOf],
+  ["--help", helpOf],
+  ["-h", helpOf],
+  ["version", versionOf],
+  ["--version", versionOf],
+  ["-v", versionOf],
+]);
+
+const HELP_OF_THEIR_OWN: ReadonlySet<string> = new Set([
+  "ask",
+  "models",
+  "download",
+  "load",
+  "unload",
+  "setup",
+  "doctor",
+  "simulate",
+]);
 
 /** What is still open after a command has ended gets so long to end by itself. */
 const LAST_WORDS_MS = 1000;
 
 async function run(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
+  if (first === undefined && process.stdin.isTTY) {
+    // No host starts it on a terminal, where the protocol would wait for ever.
+    return (await import("./commands/help.js")).welcome();
+  }
+  if (first === "help" && HELP_OF_THEIR_OWN.has(rest[0] ?? "")) return run([...rest, "--help"]);
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
   const isHttp = args.some(isHttpFlag) && (!isNamed || first === "serve");
@@ -43,13 +68,13 @@ async function run(args: readonly string[]): Promise<number> {
   // Some have a help of their own.
   const asksForHelp =
     !HELP_OF_THEIR_OWN.has(named) && args.some((arg) => arg === "--help" || arg === "-h");
-  const name = asksForHelp ? "--help" : named;
-  const load = COMMANDS.get(name);
+  const load = COMMANDS.get(asksForHelp ? "--help" : named);
   if (load === undefined) {
-    const isShown = (key: string): boolean => key !== "keep" && !/^-\w$/.test(key);
-    const known = [...COMMANDS.keys()].filter(isShown).join(", ");
-    process.stderr.write(`There is no command "${name}". There are: ${known}.\n`);
-    return MISUSED;
+    const isShown = (key: string): boolean => key !== "keep" && !key.includes("-");
+    return (await import("./commands/help.js")).unknown(
+      named,
+      [...COMMANDS.keys()].filter(isShown),
+    );
   }
   const command = await load();
   return command(isNamed ? rest : args);

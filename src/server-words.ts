@@ -63,10 +63,19 @@ const SENTENCES = [
 export function serverWords(text: string): string {
   // Most texts name nothing.
   if (!text.includes("`")) return text;
-  return SENTENCES.reduce((whole, [ours, theirs]) => whole.replaceAll(ours, theirs), text)
-    .replace(/\bthe option `(\w+)`/g, (all, name: string) => SETTING_OF_OPTION.get(name) ?? all)
-    .replace(/`([\w.]+)`/g, (all, name: string) => METHODS.get(name) ?? all);
+  const whole = SENTENCES.reduce((all, [ours, theirs]) => all.replaceAll(ours, theirs), text);
+  return reworded(whole, METHODS, SETTING_OF_OPTION);
 }
+
+/** A text with other names of options and of methods. */
+export const reworded = (
+  text: string,
+  methods: ReadonlyMap<string, string>,
+  options: ReadonlyMap<string, string>,
+): string =>
+  text
+    .replace(/\bthe option `(\w+)`/g, (all, name: string) => options.get(name) ?? all)
+    .replace(/`([\w.]+)`/g, (all, name: string) => methods.get(name) ?? all);
 
 /** What a model wrote. */
 const QUOTED: ReadonlySet<string> = new Set(["text", "data", "reasoning"]);

@@ -85,7 +85,7 @@ const DISCOVERY = ["auto", "declared"] as const;
 export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
     z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
-    "found",
+    "searched for",
     "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
@@ -108,7 +108,7 @@ export const SETTINGS = {
   ),
   FOUNDRY_CLI: setting(
     z.string(),
-    "found",
+    "searched for",
     "path of Foundry Local's command line, if it is neither on PATH nor in the folders that installers use",
   ),
   FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token for engines that require one"),
@@ -307,13 +307,29 @@ export function rawSettings(
   });
 }
 
-function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
-  const options = Object.fromEntries(
-    SETTING_NAMES.map((name) => [flagOf(name), { type: "string" as const }]),
+/** The flags of the settings, for `parseArgs`. */
+export const SETTING_FLAGS: Readonly<Record<string, { readonly type: "string" }>> =
+  Object.fromEntries(SETTING_NAMES.map((name) => [flagOf(name), { type: "string" }]));
+
+/** The settings that flags give, each with its flag. */
+export function settingsOfFlags(
+  flags: readonly string[],
+): { readonly name: SettingName; readonly flag: string; readonly raw: string }[] {
+  return rawSettings(flags, {}).flatMap(({ name, raw, isFlag }) =>
+    isFlag && raw !== "" ? [{ name, flag: `--${flagOf(name)}`, raw }] : [],
   );
+}
+
+function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
   const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
   return parsedFlags(
-    () => parseArgs({ args: [...flags], options, strict: true, allowPositionals: false }),
+    () =>
+      parseArgs({
+        args: [...flags],
+        options: SETTING_FLAGS,
+        strict: true,
+        allowPositionals: false,
+      }),
     `Known flags: ${known}. See --help.`,
   );
 }

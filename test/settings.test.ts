@@ -64,8 +64,8 @@ describe("readSettings", () => {
   });
 
   it.each([
-    ["FOUNDRY_ENDPOINT", "127.0.0.1:5273", URL_ALLOWED, "found"],
-    ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "found"],
+    ["FOUNDRY_ENDPOINT", "127.0.0.1:5273", URL_ALLOWED, "searched for"],
+    ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "searched for"],
     ["FOUNDRY_AUTOSTART", "yes", "true or false", "true"],
     ["FOUNDRY_EMBEDDED", "maybe", "true, false or auto", "auto"],
     ["FOUNDRY_DISCOVERY", "none", "one of auto, declared", "auto"],
@@ -112,7 +112,7 @@ describe("readSettings", () => {
       expect.objectContaining({
         code: "INVALID_SETTING",
         message: "Invalid value for FOUNDRY_ENDPOINT: (hidden).",
-        action: `Set it to ${URL_ALLOWED}, or leave it out (default: found).`,
+        action: `Set it to ${URL_ALLOWED}, or leave it out (default: searched for).`,
       }),
     );
   });

@@ -1,32 +1,63 @@
-import { VERSION } from "../lib/index.js";
+import { meantName, printable, VERSION } from "../lib/index.js";
 import { describeSettings } from "../settings.js";
+import { EXIT } from "./exit-codes.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
 Lets agents use the language models on their user's own machine.
 
 Usage: foundry-local-mcp [command] [flags]
 
-Commands
-  serve      speak MCP over stdin and stdout; the default, and what a host starts
-             serve --http [HOST:PORT] serves many hosts over HTTP instead, by
-             default at 127.0.0.1:8765
-  demo       show what it does, on a simulated Foundry Local or on FOUNDRY_ENDPOINT
-  doctor     say what is there, what is wrong, and what to do (doctor --help)
-  simulate   be a Foundry Local for tests and for machines without one (simulate --help)
+In a terminal (each with --help)
+  setup           add the server to the MCP hosts of this machine
+  ask "..."       ask a model; the answer comes as it is generated
+  models          list the models
+  download NAME   download a model
+  load NAME       take a model into memory; unload NAME takes it out
+  doctor          report what there is, what is wrong, and what to do
+  demo            show the server at work, on a simulated Foundry Local or on FOUNDRY_ENDPOINT
 
-  --help, -h       this text
-  --version, -v    the version
+For programs
+  serve           speak MCP over stdin and stdout; the default, and what a host starts
+                  serve --http [HOST:PORT] serves many hosts over HTTP instead, by
+                  default at 127.0.0.1:8765
+  simulate        be a Foundry Local for tests and for machines without one
 
-Settings, as environment variables or as flags of serve; a flag outranks its variable
+  help, --help, -h          this text; help COMMAND is that of a command
+  version, --version, -v    the version
+
+Settings, as environment variables or as flags of these commands; a flag outranks its variable
 ${describeSettings()}
 `;
 
 export async function help(): Promise<number> {
   process.stdout.write(HELP);
-  return 0;
+  return EXIT.done;
 }
 
 export async function version(): Promise<number> {
   process.stdout.write(`${VERSION}\n`);
-  return 0;
+  return EXIT.done;
+}
+
+/** For a person who has started it on a terminal without a command. */
+export function welcome(): number {
+  process.stdout.write(
+    'foundry-local-mcp lets agents use the models on this machine. Type `foundry-local-mcp ask "Hello"` or `foundry-local-mcp help`.\n',
+  );
+  return EXIT.done;
+}
+
+/** @returns the exit code. */
+export function unknown(name: string, known: readonly string[]): number {
+  const meant = meantName(name, known);
+  const shown = JSON.stringify(printable(name, 60));
+  const advice =
+    meant !== null
+      ? `Did you mean ${meant}?`
+      : /\s/.test(name)
+        ? `To ask a model: foundry-local-mcp ask ${shown}.`
+        : "";
+  const sentences = [`There is no command ${shown}.`, advice, `There are: ${known.join(", ")}.`];
+  process.stderr.write(`${sentences.filter((each) => each !== "").join(" ")}\n`);
+  return EXIT.misused;
 }

@@ -45,6 +45,14 @@ export interface LoadResult {
   readonly warnings: readonly string[];
 }
 
+export interface DownloadResult {
+  /** Exact id of the model that is on the disk now. */
+  readonly model: string;
+  readonly status: "downloaded" | "already_downloaded";
+  /** What was tight, each a sentence. */
+  readonly warnings: readonly string[];
+}
+
 export interface UnloadResult {
   readonly model: string;
   readonly status: "unloaded" | "not_loaded";

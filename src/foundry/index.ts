@@ -15,6 +15,7 @@ export {
 } from "./call-options.js";
 export type {
   CallOptions,
+  DownloadResult,
   LoadOptions,
   LoadResult,
   ModelListResult,
@@ -24,6 +25,8 @@ export type {
 /** @internal For `jobs`, which runs it. */
 export type { ServiceCompletion } from "./completion/index.js";
 export {
+  ANSWER_METHODS,
+  type AnswerMethod,
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
@@ -32,6 +35,7 @@ export {
   type CompletionTiming,
   type CompletionUsage,
   type HealthTotals,
+  type ReasoningMode,
 } from "./completion/index.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";

@@ -20,6 +20,7 @@ import {
 } from "./call-options.js";
 import type {
   CallOptions,
+  DownloadResult,
   LoadOptions,
   LoadResult,
   ModelListResult,
@@ -89,7 +90,7 @@ export class ServiceClient {
     return new ServiceCompletion({
       request: checked,
       messages,
-      progress: new CompletionProgress(characters, now, options.id, warnings),
+      progress: new CompletionProgress(characters, now, options.id, warnings, checked.reasoning),
       current: this.#current,
       onStatus: options.onStatus,
       maxTokens: this.#options.maxTokens ?? 1024,
@@ -132,14 +133,14 @@ export class ServiceClient {
     const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, async ({ loader, downloader, capacity }, signal) => {
+    const outcome = await this.#with(options, async (connection, signal) => {
+      const { loader } = connection;
       let resolved = await loader.resolveModel(model, signal, device, onStatus);
       if (download === true && resolved.model.downloaded !== true) {
-        if (resolved.model.downloaded === false) {
-          const tight = await capacity.assertDownloadable(resolved.model, force);
-          for (const warning of tight) warnings.add(warning);
+        const own = { force, signal, onStatus };
+        for (const warning of await downloaded(resolved.model, connection, own)) {
+          warnings.add(warning);
         }
-        await downloader.download(resolved.model, { signal, onStatus });
         resolved = await loader.resolveModel(model, signal, device);
       }
       return loader.load(resolved, signal, { idleSeconds: options.idleSeconds, force, onStatus });
@@ -147,6 +148,22 @@ export class ServiceClient {
     for (const warning of outcome.warnings) warnings.add(warning);
     const elapsedMs = Math.round(performance.now() - startedAt);
     return { model: outcome.model.id, status: outcome.status, elapsedMs, warnings: [...warnings] };
+  }
+
+  /** Downloads a model without loading it. */
+  async downloadModel(model: string, options: LoadOptions = {}): Promise<DownloadResult> {
+    parseArguments(modelArgument, { model });
+    checkOptions(loadOptions, options);
+    const { device, force = false, onStatus } = options;
+    return this.#with(options, async (connection, signal) => {
+      const resolved = await connection.loader.resolveModel(model, signal, device, onStatus);
+      const { id } = resolved.model;
+      if (resolved.model.downloaded === true) {
+        return { model: id, status: "already_downloaded", warnings: [] };
+      }
+      const warnings = await downloaded(resolved.model, connection, { force, signal, onStatus });
+      return { model: id, status: "downloaded", warnings };
+    });
   }
 
   /** Which model a name stands for now. */
@@ -277,6 +294,18 @@ export class ServiceClient {
   #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
     return joinedSignal(this.#closing.signal, ...signals);
   }
+}
+
+/** Downloads a model that may be missing; resolves with what was tight, each a sentence. */
+async function downloaded(
+  model: KnownModel,
+  { downloader, capacity }: Connection,
+  { force, ...options }: { force: boolean; signal: AbortSignal; onStatus: CallOptions["onStatus"] },
+): Promise<readonly string[]> {
+  const warnings =
+    model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
+  await downloader.download(model, options);
+  return warnings;
 }
 
 const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

@@ -6,6 +6,7 @@ import {
   callOptions,
   checkOptions,
   type Diagnosis,
+  type DownloadResult,
   type EmbedOptions,
   type EmbedResult,
   embedOptions,
@@ -228,6 +229,14 @@ export class FoundryClient {
    */
   loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     return this.#service.loadModel(model, options);
+  }
+
+  /**
+   * Downloads a model without loading it: for a person at a terminal.
+   * @internal
+   */
+  downloadModel(model: string, options: LoadOptions = {}): Promise<DownloadResult> {
+    return this.#service.downloadModel(model, options);
   }
 
   /**

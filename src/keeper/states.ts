@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { COMPLETION_STATUSES, type FinishReason } from "../foundry/index.js";
+import { ANSWER_METHODS, COMPLETION_STATUSES, type FinishReason } from "../foundry/index.js";
 import type { CompletionState, LoadState } from "../jobs/index.js";
 import { ERROR_CODES, type ErrorCode, FoundryError, jsonFrom } from "../lib/index.js";
 
@@ -44,6 +44,7 @@ const factFields = {
   warnings: z.array(z.string()),
   /** Whether the text is the JSON of the value that was asked for. The value itself is not sent. */
   isValue: z.boolean().optional(),
+  method: z.enum(ANSWER_METHODS).optional(),
   error: errorSchema.nullable(),
   place: count,
   etaMs: count,

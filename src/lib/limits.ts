@@ -100,6 +100,8 @@ export const MOST_MODEL_MB = 1_000_000_000;
 export const HIGHEST_PID = 0xffff_ffff;
 /** Models of an endpoint of which it is remembered what they refuse of a request. */
 export const MOST_MODELS_REMEMBERED = 200;
+/** Schemas of an endpoint's models of which it is remembered what the engine refuses of them. */
+export const MOST_SCHEMAS_REMEMBERED = 200;
 /** Names that a mistyped one is compared with, and code units of each: each pair costs their product. */
 export const MOST_NAMES_COMPARED = 2000;
 export const LETTERS_COMPARED = 64;
@@ -172,6 +174,13 @@ export const MOST_ANSWER_BYTES = 256 * 1024;
 export const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** A line of a program's output, in the log and for what it says; the rest of it is dropped. */
 export const LONGEST_OUTPUT_LINE = 4000;
+
+// From a person at a terminal.
+
+/** Bytes of a question, and of each file beside it: a million tokens, which no local model reads at once. */
+export const LONGEST_ASK_BYTES = 4 * 1024 * 1024;
+/** Bytes of a host's configuration file. That of Claude Code has its history: some megabytes. */
+export const HOST_FILE_BYTES = 64 * 1024 * 1024;
 
 // From the disk.
 

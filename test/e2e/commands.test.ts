@@ -9,11 +9,11 @@ import { simulated } from "./simulated.js";
 
 /** Every setting there is, with its default. */
 const SETTINGS: Settings = {
-  FOUNDRY_ENDPOINT: "found",
+  FOUNDRY_ENDPOINT: "searched for",
   FOUNDRY_DISCOVERY: "auto",
   FOUNDRY_AUTOSTART: "true",
   FOUNDRY_EMBEDDED: "auto",
-  FOUNDRY_CLI: "found",
+  FOUNDRY_CLI: "searched for",
   FOUNDRY_API_KEY: "none",
   FOUNDRY_HEADERS: "none",
   FOUNDRY_MODEL: "phi-4-mini",

@@ -1,6 +1,8 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type DoctorReport, doctorReportSchema } from "../../src/commands/doctor/report.js";
-import { Executable, run, type Settings } from "./executable.js";
+import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { FoundryMachine, INSTALLATIONS, type MachineOptions } from "./foundry-machine.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
@@ -133,7 +135,7 @@ const TROUBLES: readonly Trouble[] = [
     what: "no model is downloaded",
     machine: { dialect: "C2", generation: "server", simulator: { models: MODELS_MISSING } },
     says: "No model is downloaded.",
-    fix: "`foundry model download tiny`",
+    fix: "`foundry-local-mcp download tiny`",
   },
   {
     what: "the default model that is set is not there",
@@ -247,6 +249,48 @@ test("doctor says which settings are in force and where from, and keeps secrets"
   expect(stdout).toMatch(/^ {2}Default: .*FOUNDRY_MODEL phi-4-mini/m);
   expect(JSON.stringify(settings)).not.toContain("hush");
   expect(settings).toContainEqual({ name: "FOUNDRY_TIMEOUT", value: "7", source: "flag" });
+});
+
+test("doctor never says found of what was not found", async () => {
+  const machine = await FoundryMachine.start(NOTHING);
+
+  const { stdout } = await doctorOn(machine);
+
+  expect(stdout).toMatch(/^ {2}Service +not found, in /m);
+  expect(stdout).toMatch(/^ {2}Default: FOUNDRY_ENDPOINT searched for,/m);
+  expect(stdout).not.toMatch(/^ {2}Found|none found|FOUNDRY_\w+ found/m);
+});
+
+test("doctor gives advice for a terminal, not for an agent", async () => {
+  const models = [{ id: PROMPT_ANSWER, downloaded: false }];
+  const machine = await FoundryMachine.start({ ...C1, dialect: "C2", simulator: { models } });
+
+  const { stdout } = await doctorOn(machine, { FOUNDRY_MODEL: "nonsense" });
+
+  expect(stdout).not.toMatch(/\b(?:load_model|list_models|health_check|complete)\b|ask the user/);
+});
+
+test("doctor --fix repairs the entry of a host that starts what is not there, and no other", async () => {
+  const machine = await FoundryMachine.start(C1);
+  const file = join(machine.home, ".cursor", "mcp.json");
+  const args = [join(machine.home, "gone", "dist", "main.js"), "--model", "tiny"];
+  const before = { mcpServers: { local: { command: process.execPath, args }, b: { url: "x" } } };
+  await mkdir(join(machine.home, ".cursor"));
+  await writeFile(file, JSON.stringify(before));
+
+  const found = await doctorOn(machine, {}, ["--no-completion"]);
+  const fixed = await doctorOn(machine, {}, ["--no-completion", "--fix"]);
+  const again = await doctorOn(machine, {}, ["--no-completion", "--fix"]);
+
+  expect(found.stdout).toContain("The entry in Cursor starts a file that does not exist");
+  expect(found.stdout).toContain("`foundry-local-mcp doctor --fix`");
+  expect(fixed.stderr).toContain("Fixed the entry in Cursor.");
+  expect(fixed.stdout).toMatch(/^ {2}Cursor +starts this server$/m);
+  expect(again.stderr).toContain("Nothing to fix");
+  const local = { command: process.execPath, args: [MAIN, "--model", "tiny"] };
+  expect(JSON.parse(await readFile(file, "utf8"))).toEqual({
+    mcpServers: { local, b: { url: "x" } },
+  });
 });
 
 test("doctor refuses a setting that does not fit with 2, and prints nothing else", async () => {

@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import type { FoundryClientOptions } from "../../src/foundry/index.js";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { type Machine, thisMachine } from "../../src/platform/machine.js";
+import { deadPort } from "../dead-port.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 /** A simulated service whose model cache is on this machine. It ends with the test. */
@@ -38,9 +39,5 @@ export function clientOf(
 export const askedOf = (simulator: Simulator, path: string) =>
   simulator.requests.filter((request) => request.path.startsWith(path));
 
-/** A port on which nothing listens. */
-export async function deadUrl(): Promise<string> {
-  const simulator = await startSimulator();
-  await simulator.close();
-  return simulator.url;
-}
+/** An address at which nothing listens. */
+export const deadUrl = async () => `http://127.0.0.1:${await deadPort()}`;

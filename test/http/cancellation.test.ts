@@ -1,16 +1,8 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
-import {
-  freePort,
-  get,
-  httpServer,
-  post,
-  refused,
-  signalled,
-  tcpServer,
-  transportTo,
-} from "./servers.js";
+import { deadPort } from "../dead-port.js";
+import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
   method: "POST",
@@ -253,7 +245,7 @@ describe("close()", () => {
   });
 
   it("may be called twice", async () => {
-    const transport = transportTo(`http://127.0.0.1:${await freePort()}`);
+    const transport = transportTo(`http://127.0.0.1:${await deadPort()}`);
     await Promise.all([transport.close(), transport.close()]);
     await transport.close();
   });

@@ -53,13 +53,6 @@ function portOf(address: AddressInfo | string | null): number {
   return address.port;
 }
 
-/** A port at which nothing listens. */
-export async function freePort(): Promise<number> {
-  const server = await tcpServer(() => {});
-  await server.stop();
-  return server.port;
-}
-
 /** A transport of the test, closed when the test is over. Retries without a pause. */
 export function transportTo(baseUrl: string, options: Partial<TransportOptions> = {}) {
   const transport = new HttpTransport({ baseUrl, retry: { initialPauseMs: 0 }, ...options });

@@ -3,7 +3,8 @@ import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
-import { freePort, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
+import { deadPort } from "../dead-port.js";
+import { httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
   method: "POST",
@@ -373,7 +374,7 @@ describe("leaving a stream", () => {
 
 describe("a stream to nobody", () => {
   it("is an unreachable service after all its attempts", async () => {
-    const transport = transportTo(`http://127.0.0.1:${await freePort()}`);
+    const transport = transportTo(`http://127.0.0.1:${await deadPort()}`);
     await expect(transport.stream(streamOf())).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
       attempts: 4,

@@ -5,16 +5,8 @@ import { HttpTransport } from "../../src/http/index.js";
 import type { HttpFailure } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { silentLogger } from "../../src/log.js";
-import {
-  bodyOf,
-  freePort,
-  get,
-  httpServer,
-  post,
-  refused,
-  tcpServer,
-  transportTo,
-} from "./servers.js";
+import { deadPort } from "../dead-port.js";
+import { bodyOf, get, httpServer, post, refused, tcpServer, transportTo } from "./servers.js";
 
 const PROBE = { method: "GET", path: "/", limits: {}, anyStatus: true } as const;
 
@@ -319,7 +311,7 @@ describe("what is sent again", () => {
   });
 
   it("is what was refused, until something listens", async () => {
-    const port = await freePort();
+    const port = await deadPort();
     const transport = transportTo(`http://127.0.0.1:${port}`, {
       retry: { retries: 1000, initialPauseMs: 20, maxPauseMs: 20 },
       circuit: { failures: 10_000 },
@@ -333,7 +325,7 @@ describe("what is sent again", () => {
   });
 
   it("is reported with all its attempts when nothing ever listens", async () => {
-    const baseUrl = `http://127.0.0.1:${await freePort()}`;
+    const baseUrl = `http://127.0.0.1:${await deadPort()}`;
     await expect(transportTo(baseUrl).request(get())).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
       message: `Nothing listens at ${baseUrl}.`,
@@ -387,7 +379,7 @@ describe("what is sent again", () => {
   });
 
   it("is nothing at all where the caller says so, and past the circuit", async () => {
-    const transport = transportTo(`http://127.0.0.1:${await freePort()}`, {
+    const transport = transportTo(`http://127.0.0.1:${await deadPort()}`, {
       circuit: { failures: 1, probeAfterMs: 60_000 },
     });
     const once = get("/", { retry: false });
@@ -422,7 +414,7 @@ describe("what is sent again", () => {
 
 describe("the circuit of an endpoint", () => {
   it("opens while nothing listens and closes with the first answer after that", async () => {
-    const port = await freePort();
+    const port = await deadPort();
     const transport = transportTo(`http://127.0.0.1:${port}`, {
       retry: { retries: 0 },
       circuit: { failures: 2, probeAfterMs: 2000 },
@@ -444,7 +436,7 @@ describe("the circuit of an endpoint", () => {
   });
 
   it("reports the failure itself to the call during which it opens", async () => {
-    const transport = transportTo(`http://127.0.0.1:${await freePort()}`, {
+    const transport = transportTo(`http://127.0.0.1:${await deadPort()}`, {
       circuit: { failures: 2, probeAfterMs: 60_000 },
     });
     await expect(transport.request(get())).rejects.toMatchObject({

@@ -19,6 +19,7 @@ const ITEMS = {
   seed: { prompt: "Hi", seed: 1 },
   max_tokens: { prompt: "Hi", max_tokens: 5 },
   top_p: { prompt: "Hi", top_p: 0.5 },
+  reasoning: { prompt: "Hi", reasoning: "include" },
   response_schema: { prompt: "a", response_schema: { type: "string" } },
 };
 

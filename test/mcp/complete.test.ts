@@ -40,6 +40,28 @@ describe("complete", () => {
     expect(bytes(structured(answer)) - bytes("It is blue.")).toBeLessThanOrEqual(240);
   });
 
+  it.each([
+    [undefined, undefined],
+    ["omit", undefined],
+    ["include", "Two and two."],
+    ["off", undefined],
+  ])("has the thinking where reasoning is %s: %s", async (reasoning, thought) => {
+    const thinker = { ...model({ think: "Two and two.", text: "4" }), id: "thinker-generic-cpu:1" };
+    const service = await simulatedService({ models: [thinker] });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const given = reasoning === undefined ? {} : { reasoning };
+
+    const one = await host.callTool({ name: "complete", arguments: { prompt: "2+2?", ...given } });
+    const many = await host.callTool({
+      name: "complete_batch",
+      arguments: { prompts: ["2+3?"], ...given },
+    });
+
+    expect(one.structuredContent).toMatchObject({ text: "4" });
+    expect(Object(one.structuredContent).reasoning).toBe(thought);
+    expect(Object(many.structuredContent).results[0].reasoning).toBe(thought);
+  });
+
   it("says so when the answer is empty", async () => {
     const service = await simulatedService({ models: [model({ tokens: [] })] });
     const { host } = await connectedHost({ endpoint: service.url });

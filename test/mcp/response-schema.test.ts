@@ -25,6 +25,7 @@ describe("response_schema", () => {
     expect(answer.structuredContent).toMatchObject({
       status: "completed",
       data: { city: "Oslo" },
+      method: "constrained",
     });
     expect(answer.structuredContent).not.toHaveProperty("text");
   });

@@ -1,5 +1,6 @@
 import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deadPort } from "../dead-port.js";
 import { Host } from "../e2e/host.js";
 import { CannotRunHere } from "../installed.js";
 import { LITELLM_KEY, type LiteLlm, startLiteLlm } from "./litellm.js";
@@ -26,7 +27,7 @@ const upstream = await startSimulator({
 });
 afterAll(() => upstream.close());
 
-const nowhere = await closedPort();
+const nowhere = `http://127.0.0.1:${await deadPort()}`;
 const CONFIG = JSON.stringify({
   model_list: [
     ...GROUPS.map((model) => group(model, model)),
@@ -45,12 +46,6 @@ function group(name: string, model: string, more: object = {}) {
     api_key: "none",
   };
   return { model_name: name, litellm_params: { ...parameters, ...more } };
-}
-
-async function closedPort(): Promise<string> {
-  const simulator = await startSimulator();
-  await simulator.close();
-  return simulator.url;
 }
 
 /** The proxy, or why it cannot be had here. */

@@ -8,7 +8,8 @@ import { onTermination } from "../../platform/index.js";
 import { readSettings, type Settings, settingsInForce } from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
 import { ownKeeperAddress } from "../keeping.js";
-import { terminalScreen } from "../terminal/index.js";
+import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
+import { type Screen, terminalScreen } from "../terminal/index.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
 
@@ -22,11 +23,13 @@ Exit code 0 when it works, 1 when it does not, 2 for a setting that does not fit
   --json            the report as one JSON document and nothing else, for programs and bug reports;
                     its members stay as they are, others may be added
   --no-completion   load and ask no model
+  --fix             where the entry of an MCP host starts a file that does not exist, write the path
+                    of this program; a copy of the host's file stays beside it. Nothing else is changed
 
 Settings are those of the server, as environment variables or flags: see foundry-local-mcp --help.
 `;
 
-const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion"]);
+const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion", "--fix"]);
 
 const PROMPT = "Say hello in five words.";
 const MAX_TOKENS = 48;
@@ -72,6 +75,10 @@ export async function doctor(args: readonly string[]): Promise<number> {
     });
     if (diagnosis === null || signal.aborted) return interrupted();
     const holds = await keeperHolds(ownKeeperAddress());
+    let hosts = await hostEntries();
+    if (args.includes("--fix") && (await fixed(hosts, waiting))) {
+      hosts = await hostEntries();
+    }
     const report = reportOf({
       version: VERSION,
       diagnosis,
@@ -79,6 +86,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
       completion,
       failure,
       keeper: holds === null ? null : { holds },
+      hosts,
       settings: settingsInForce(flags, process.env),
       misspelled: misspelledSettings(process.env),
     });
@@ -89,6 +97,22 @@ export async function doctor(args: readonly string[]): Promise<number> {
   } finally {
     await client.close();
   }
+}
+
+/** Repairs the entries of hosts that start what is not there; `true` where there were any. */
+async function fixed(hosts: readonly HostEntry[], screen: Screen): Promise<boolean> {
+  const broken = hosts.filter(({ status }) => status === "broken");
+  screen.clear();
+  if (broken.length === 0) screen.say("Nothing to fix that is safe to change.");
+  for (const { host } of broken) {
+    try {
+      await repaired(host);
+      screen.say(`Fixed the entry in ${host.title}. ${host.afterwards}`);
+    } catch (error) {
+      screen.say(`The entry in ${host.title} was not fixed: its file ${reasonOf(error)}.`);
+    }
+  }
+  return broken.length > 0;
 }
 
 function settingsFrom(flags: readonly string[]): Settings {

@@ -1,5 +1,5 @@
 import { FOUND_BY_WORDS } from "../../foundry/index.js";
-import { serverWords } from "../../server-words.js";
+import { terminalWords } from "../../terminal-words.js";
 import { type Screen, TIE } from "../terminal/index.js";
 import type { CompletionReport, DoctorReport } from "./report.js";
 
@@ -16,6 +16,7 @@ export function showReport(report: DoctorReport, screen: Screen): void {
     screen.title("Test completion");
     screen.table(completionRows(completion));
   }
+  showHosts(report, screen);
   showSettings(report, screen);
   showProblems(report, screen);
   showVerdict(report, screen);
@@ -39,15 +40,15 @@ function showService(report: DoctorReport, screen: Screen): void {
   const took = searchMs === null ? "" : `, in ${duration(searchMs)}`;
   const rows: (Row | null)[] = [
     endpoint === null
-      ? row("Found", `nothing${took}`)
+      ? row("Service", `not found${took}`)
       : row(status === "unavailable" ? "No answer at" : "Running at", endpoint),
     foundBy === null
       ? null
       : row(
           foundBy === "set" ? "Set by" : "Found by",
-          `${serverWords(FOUND_BY_WORDS[foundBy])}${took}`,
+          `${terminalWords(FOUND_BY_WORDS[foundBy])}${took}`,
         ),
-    row("Service", report.service),
+    row("Kind", report.service),
     row("Answers in", report.latency_ms === null ? null : `${report.latency_ms} ms`),
     row("Process", processOf(report)),
     row("Memory", memoryOf(report)),
@@ -62,7 +63,7 @@ function showService(report: DoctorReport, screen: Screen): void {
 
 function commandLineOf({ command_line: cli, dialect }: DoctorReport): string | null {
   if (cli !== null) return `${cli.version ?? "of unknown version"} at ${cli.path}`;
-  return dialect === "openai" ? null : "none found";
+  return dialect === "openai" ? null : "not found";
 }
 
 function processOf({ pid, uptime_s: uptime, memory }: DoctorReport): string | null {
@@ -84,6 +85,19 @@ function showModels({ models }: DoctorReport, screen: Screen): void {
     ["In memory", loaded === null ? "not known" : loaded.join(", ") || "none"],
     ["Default", defaultModel ?? "none"],
   ]);
+}
+
+const HOST_WORDS = {
+  set_up: "starts this server",
+  not_set_up: "does not start it: `foundry-local-mcp setup` adds it",
+  broken: "starts a file that does not exist: see below",
+  unreadable: "cannot be read: see below",
+} as const;
+
+function showHosts({ hosts }: DoctorReport, screen: Screen): void {
+  if (hosts.length === 0) return;
+  screen.title("MCP hosts");
+  screen.table(hosts.map(({ name, status }): Row => [name, HOST_WORDS[status]]));
 }
 
 function completionRows(completion: CompletionReport): Row[] {

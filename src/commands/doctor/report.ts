@@ -11,8 +11,9 @@ import {
 } from "../../foundry/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import type { MisspelledSetting } from "../../misspelled-settings.js";
-import { serverWords } from "../../server-words.js";
 import { SETTING_SOURCES, type SettingInForce } from "../../settings.js";
+import { terminalWords } from "../../terminal-words.js";
+import type { HostEntry } from "../setup/index.js";
 
 const problemSchema = z.object({ what: z.string(), fix: z.string() });
 
@@ -76,6 +77,15 @@ export const doctorReportSchema = z.object({
     .object({ holds: z.int().describe("Completions and loads") })
     .nullable()
     .describe("What goes on with the work of servers that have ended; null where none runs"),
+  hosts: z
+    .array(
+      z.object({
+        name: z.string(),
+        file: z.string(),
+        status: z.enum(["set_up", "not_set_up", "broken", "unreadable"]),
+      }),
+    )
+    .describe("MCP hosts of this user, and whether they start this server"),
   problems: z.array(problemSchema).describe("Each once, the failure of the completion included"),
   settings: z.array(
     z.object({ name: z.string(), value: z.string(), source: z.enum(SETTING_SOURCES) }),
@@ -92,6 +102,7 @@ export interface Findings {
   /** What kept the list from being had. */
   readonly failure: FoundryError | null;
   readonly keeper: DoctorReport["keeper"];
+  readonly hosts: readonly HostEntry[];
   readonly settings: readonly SettingInForce[];
   readonly misspelled: readonly MisspelledSetting[];
 }
@@ -110,7 +121,7 @@ export function reportOf(findings: Findings): DoctorReport {
     endpoint: health.endpoint,
     found_by: health.foundBy,
     search_ms: searchMs,
-    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome: serverWords(outcome), ok })),
+    tried: attempts.map(({ what, outcome, ok }) => ({ what, outcome: terminalWords(outcome), ok })),
     command_line: commandLine,
     dialect: health.dialect,
     service: health.service,
@@ -122,6 +133,7 @@ export function reportOf(findings: Findings): DoctorReport {
     models,
     completion,
     keeper,
+    hosts: findings.hosts.map(({ host, file, status }) => ({ name: host.title, file, status })),
     problems: problemsOf(findings, models),
     settings: [...settings],
   };
@@ -129,14 +141,14 @@ export function reportOf(findings: Findings): DoctorReport {
 
 /** Each problem once, though several may have met it. */
 function problemsOf(
-  { diagnosis: { health }, failure, completion, misspelled }: Findings,
+  { diagnosis: { health }, failure, completion, misspelled, hosts }: Findings,
   models: DoctorReport["models"],
 ): HealthProblem[] {
   // A search that may start something knows more than one that only looks.
   const isOfSearch = failure?.code === "NO_ENDPOINT" && health.status === "unavailable";
-  const problems = isOfSearch ? [] : health.problems.map(inServerWords);
+  const problems = isOfSearch ? [] : health.problems.map(inTerminalWords);
   const add = (whatHappened: string, advice: string) => {
-    const { what, fix } = inServerWords({ what: whatHappened, fix: advice });
+    const { what, fix } = inTerminalWords({ what: whatHappened, fix: advice });
     if (!problems.some((problem) => problem.what.includes(what))) problems.push({ what, fix });
   };
   if (failure !== null) add(withoutAttempts(failure.message), failure.action);
@@ -147,12 +159,25 @@ function problemsOf(
   for (const { variable, meant } of misspelled) {
     add(`${variable} is set, but there is no such setting.`, `Did you mean ${meant}?`);
   }
+  for (const { host, file, status, detail } of hosts) {
+    if (status === "broken") {
+      add(
+        `The entry in ${host.title} starts a file that does not exist: ${detail}.`,
+        "Run `foundry-local-mcp doctor --fix`, which writes the path of this program.",
+      );
+    } else if (status === "unreadable") {
+      add(
+        `${file} of ${host.title} ${detail}.`,
+        "Correct it in an editor, then run `foundry-local-mcp setup`.",
+      );
+    }
+  }
   return problems;
 }
 
-const inServerWords = ({ what, fix }: HealthProblem): HealthProblem => ({
-  what: serverWords(what),
-  fix: serverWords(fix),
+const inTerminalWords = ({ what, fix }: HealthProblem): HealthProblem => ({
+  what: terminalWords(what),
+  fix: terminalWords(fix),
 });
 
 function modelsOf({ models, defaultModel }: ModelListResult, loaded: readonly string[] | null) {
@@ -188,6 +213,9 @@ export function completionReport(
     error:
       failure === null
         ? null
-        : { code: failure.code, ...inServerWords({ what: failure.message, fix: failure.action }) },
+        : {
+            code: failure.code,
+            ...inTerminalWords({ what: failure.message, fix: failure.action }),
+          },
   };
 }

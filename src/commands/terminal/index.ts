@@ -1,2 +1,4 @@
-export { type Screen, terminalScreen } from "./screen.js";
+export { type Column, columnLines } from "./columns.js";
+export { type News, ProgressLine } from "./progress-line.js";
+export { type Output, type Screen, terminalScreen } from "./screen.js";
 export { TIE } from "./wrap.js";

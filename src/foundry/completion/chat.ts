@@ -58,6 +58,11 @@ export async function* chat(
   else
     yield* structured(structure, context, (messages) => answer(resolved, { ...context, messages }));
   if (structure === null) warnAboutEmptiness(progress);
+  if (context.request.reasoning === "off" && progress.hasThought) {
+    progress.warn(
+      "The model thought although reasoning is off: it has no switch for it that is known here.",
+    );
+  }
 }
 
 async function* answer(
@@ -108,6 +113,7 @@ async function* open(
 ): AsyncGenerator<CompletionEvent, OpenedChat> {
   const { request, messages, progress, service, dialect } = context;
   const { temperature, topP, seed, schema } = request;
+  const reasoning = request.reasoning === "off" ? request.reasoning : undefined;
   let { model } = wanted;
   let sends = 0;
   let mayReload = dialect.can.load;
@@ -118,7 +124,7 @@ async function* open(
     const use = await beginUse(model, context);
     const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
     // No stop strings: a service would look for them in the thinking, too.
-    const wish = { model, messages, temperature, topP, seed, maxTokens, schema };
+    const wish = { model, messages, temperature, topP, seed, maxTokens, schema, reasoning };
     const ask = (): Promise<ChatStream> => {
       progress.asked(wish.model.id);
       return dialect.chat(wish, chatCall(context));
@@ -129,6 +135,7 @@ async function* open(
         sends += attempts;
       });
       progress.attempted(sends + stream.attempts);
+      progress.constrained(stream.isConstrained);
       progress.warn(...shorter.slice(-1).map(({ warning }) => warning), ...stream.warnings);
       isOpened = true;
       return { stream, use };
@@ -285,13 +292,13 @@ function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
 }
 
 function warnAboutEmptiness(progress: CompletionProgress): void {
-  const { text, reasoning, finishReason } = progress.snapshot();
+  const { text, finishReason } = progress.snapshot();
   if (text.trim() !== "") return;
   if (finishReason === "content_filter") {
     progress.warn("A content filter ended the answer before its first word.");
-  } else if (finishReason === "length" && reasoning !== null) {
+  } else if (finishReason === "length" && progress.hasThought) {
     progress.warn(
-      "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`.",
+      "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`, or with reasoning off.",
     );
   } else {
     progress.warn("The model gave no text.");

@@ -23,6 +23,8 @@ export interface CompletionRequest {
   readonly stop?: readonly string[] | undefined;
   /** Makes sampling repeatable where the service supports it; 0 to 2 147 483 647. */
   readonly seed?: number | undefined;
+  /** The thinking in `Completion.reasoning`. The events of a stream always have it. Default: `include`; of the tools: `omit`. */
+  readonly reasoning?: ReasoningMode | undefined;
   /**
    * The answer is one JSON value that fits this JSON Schema (2020-12 or draft-07), of at most 32,000
    * characters. An answer that does not fit is repaired, or requested again with what is wrong, at most
@@ -30,6 +32,20 @@ export interface CompletionRequest {
    */
   readonly schema?: JsonSchema | undefined;
 }
+
+/**
+ * What becomes of the thinking of a model. `include`: it is in `reasoning`. `omit`: it is left out. `off`: the
+ * model is also asked not to think, where it has a switch.
+ */
+export const REASONING_MODES = ["omit", "include", "off"] as const;
+export type ReasoningMode = (typeof REASONING_MODES)[number];
+
+/**
+ * How a value by a schema was obtained. `constrained`: the service accepted the schema to hold the answer to
+ * it. `instructed`: only the prompt had the schema.
+ */
+export const ANSWER_METHODS = ["constrained", "instructed"] as const;
+export type AnswerMethod = (typeof ANSWER_METHODS)[number];
 
 export const COMPLETION_STATUSES = [
   "queued",
@@ -51,11 +67,13 @@ export interface Completion {
    * answer as thinking, this is it, and a warning says so.
    */
   readonly text: string;
-  /** What the model thought before it answered, where it shows that. */
+  /** What the model thought before it answered, where it shows that and the request includes it. */
   readonly reasoning: string | null;
   readonly finishReason: FinishReason | null;
   /** Only of a completed request with a `schema`: the value, which fits it. `text` is its JSON. */
   readonly data?: unknown;
+  /** Beside `data`: how the value was obtained. */
+  readonly method?: AnswerMethod | undefined;
   /** Exact id of the model. */
   readonly model: string | null;
   readonly usage: CompletionUsage;

@@ -1,4 +1,6 @@
 export {
+  ANSWER_METHODS,
+  type AnswerMethod,
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
@@ -6,6 +8,7 @@ export {
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
+  type ReasoningMode,
 } from "./completion.js";
 export type { HealthTotals } from "./progress.js";
 /** @internal For the client. */

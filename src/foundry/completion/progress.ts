@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { FinishReason, TokenCounts } from "../dialects/index.js";
-import type { Completion, CompletionStatus, CompletionUsage } from "./completion.js";
+import type {
+  AnswerMethod,
+  Completion,
+  CompletionStatus,
+  CompletionUsage,
+  ReasoningMode,
+} from "./completion.js";
 
 /** Roughly, over English and code; only for figures that are marked as estimated. */
 const CHARACTERS_PER_TOKEN = 3.5;
@@ -34,7 +40,11 @@ export class CompletionProgress {
   #hasStarted = false;
   /** Of answers that were dropped. */
   #earlier: { readonly usage: CompletionUsage; readonly attempts: number } | null = null;
-  #value: { readonly data: unknown } | null = null;
+  readonly #hidesReasoning: boolean;
+  /** The reader has received as text what turned out to be thinking. */
+  #wasShownAsText = false;
+  #isConstrained = false;
+  #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
   /** `null` until its turn has come. */
   #queuedMs: number | null = null;
   /** `null` until it is loaded. */
@@ -50,7 +60,9 @@ export class CompletionProgress {
     now: () => number,
     id: string = randomUUID(),
     warnings: readonly string[] = [],
+    reasoning: ReasoningMode = "include",
   ) {
+    this.#hidesReasoning = reasoning !== "include";
     this.id = id;
     this.#inputCharacters = inputCharacters;
     this.#now = now;
@@ -120,6 +132,11 @@ export class CompletionProgress {
     this.#attempts = attempts;
   }
 
+  /** Whether the service accepted the schema of the answer that it now sends. */
+  constrained(isConstrained: boolean): void {
+    this.#isConstrained = isConstrained;
+  }
+
   warn(...warnings: readonly string[]): void {
     this.#warnings = [...this.#warnings, ...warnings];
   }
@@ -160,6 +177,7 @@ export class CompletionProgress {
   }
 
   textWasReasoning(): void {
+    this.#wasShownAsText = true;
     this.addReasoning(this.#text);
     this.#text = "";
   }
@@ -190,7 +208,7 @@ export class CompletionProgress {
 
   /** The answer is this value. */
   isValue(data: unknown, json: string): void {
-    this.#value = { data };
+    this.#value = { data, method: this.#isConstrained ? "constrained" : "instructed" };
     this.#text = json;
   }
 
@@ -200,13 +218,25 @@ export class CompletionProgress {
     return hasEnded && this.#text.trim() === "" && this.#reasoning !== "";
   }
 
+  /** Whether the model has thought, visibly or not. */
+  get hasThought(): boolean {
+    return this.#reasoning !== "";
+  }
+
+  /** Offsets into a text that was thinking stay valid only with the thinking. */
+  get #isHidden(): boolean {
+    return this.#hidesReasoning && !this.#wasShownAsText;
+  }
+
   end(status: CompletionStatus): void {
     this.#status = status;
+    // Nothing reads it any more, and completions are kept.
+    if (this.#isHidden) this.#reasoning = "";
     this.#endedAt = this.#now();
   }
 
   snapshot(): Completion {
-    const reasoning = this.#reasoning;
+    const reasoning = this.#isHidden ? "" : this.#reasoning;
     // Every prompt has tokens, and so has every text. Zero means that the service did not count them.
     const inputTokens = this.#usage?.inputTokens || null;
     const pieces = this.#firstTokenAt === null ? null : this.#pieces;

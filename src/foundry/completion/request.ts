@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { ChatMessage } from "../dialects/index.js";
-import type { CompletionRequest } from "./completion.js";
+import { type CompletionRequest, REASONING_MODES } from "./completion.js";
 
 const nonEmptyText = (what: string) =>
   z.string({ error: what }).refine((text) => text.trim() !== "", { error: what });
@@ -52,6 +52,7 @@ export const completionFields = {
   maxTokens: wholeNumber(1, 1_000_000),
   topP: numberFrom(0, 1),
   schema: z.record(z.string(), z.unknown(), "a JSON Schema, an object"),
+  reasoning: z.enum(REASONING_MODES, { error: `one of ${REASONING_MODES.join(", ")}` }),
 } satisfies FieldSchemas;
 
 /**

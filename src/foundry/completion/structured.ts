@@ -52,7 +52,11 @@ export async function* structured(
       yield { type: "text", text: json };
       return;
     }
-    if (repairs === MOST_REPAIRS) throw mismatch(found.complaints, finishReason === "length");
+    if (repairs === MOST_REPAIRS) {
+      const isCut = finishReason === "length";
+      const onlyThought = isCut && text.trim() === "" && progress.hasThought;
+      throw mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
+    }
     asked = [...first, ...repairOf(text, found.complaints)];
     progress.answersAgain();
     yield { type: "text_dropped" };
@@ -78,13 +82,15 @@ function repairOf(text: string, complaints: readonly string[]): ChatMessage[] {
   ];
 }
 
+const ONLY_THOUGHT = "the model used up its tokens while thinking";
+
 function mismatch(complaints: readonly string[], isCut: boolean): FoundryError {
   return new FoundryError(
     "SCHEMA_MISMATCH",
     `The answer does not fit the schema, after ${MOST_REPAIRS} corrections: ${complaints.join("; ")}.`,
     {
       action: isCut
-        ? "Raise `maxTokens`, or ask for less."
+        ? "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks."
         : "Simplify the schema, say in the prompt what each field means, or use a larger model.",
       retryable: !isCut,
     },

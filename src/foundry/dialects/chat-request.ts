@@ -1,13 +1,18 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
+import { isAboutSchema } from "./schema-refusals.js";
+import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
  * refuse it by its name.
  */
 
-/** What an engine may refuse of a request: an optional field, or the role `system`. */
+/**
+ * What an engine may refuse of a request: an optional field, the role `system`, or this one schema in the
+ * field `response_format`.
+ */
 const REFUSABLE = [
   "stream_options",
   "stream",
@@ -18,7 +23,10 @@ const REFUSABLE = [
   "seed",
   "random_seed",
   "response_format",
+  "chat_template_kwargs",
+  "reasoning_effort",
   "system",
+  "schema",
 ] as const;
 export type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
@@ -26,7 +34,7 @@ export type Refused = ReadonlySet<Refusable>;
 /** `named` is the form of the OpenAI API, `{ name, schema }`. `bare` is the schema itself. */
 export type SchemaForm = "named" | "bare";
 
-interface BodyQuirks {
+interface BodyQuirks extends ThinkingQuirks {
   readonly namesSeedRandomSeed?: boolean;
   /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
   readonly schemaForm?: SchemaForm | null;
@@ -36,11 +44,13 @@ interface BodyQuirks {
 export function bodyOf(
   request: ChatRequest,
   refused: Refused,
-  { namesSeedRandomSeed = false, schemaForm = null }: BodyQuirks = {},
+  quirks: BodyQuirks = {},
 ): Readonly<Record<string, unknown>> {
+  const { namesSeedRandomSeed = false, schemaForm = null } = quirks;
+  const messages = withThinkingSwitch(request.messages, request);
   const fields = {
     model: request.model.id,
-    messages: refused.has("system") ? withoutSystem(request.messages) : request.messages,
+    messages: refused.has("system") ? withoutSystem(messages) : messages,
     // Always sent: the default of the services cuts answers off silently (#217).
     max_tokens: request.maxTokens,
     max_completion_tokens: refused.has("max_tokens") ? request.maxTokens : undefined,
@@ -51,6 +61,7 @@ export function bodyOf(
     random_seed: namesSeedRandomSeed ? request.seed : undefined,
     response_format:
       schemaForm && request.schema ? formatOf(request.schema, schemaForm) : undefined,
+    ...thinkingFields(request, quirks),
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -102,9 +113,11 @@ const NO_STREAM =
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled/i;
 
-/** The engine has no constrained answers, or not with this schema. */
+/** The engine holds no answer to a schema, or not to this one. */
 const CONSTRAINT =
   /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
+
+const THINKING_FIELDS = ["chat_template_kwargs", "reasoning_effort"] as const;
 
 const CODES = new Set([
   "INVALID_REQUEST",
@@ -131,7 +144,12 @@ export function refusalsIn(
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
-  if ("response_format" in sent && CONSTRAINT.test(text)) return ["response_format"];
+  if ("response_format" in sent && CONSTRAINT.test(text)) {
+    return [isAboutSchema(text, request.schema ?? {}) ? "schema" : "response_format"];
+  }
+  // Their values are the only ones that this client sends.
+  const ofThinking = THINKING_FIELDS.filter((name) => name in sent && wordOf(name).test(text));
+  if (ofThinking.length > 0) return ofThinking;
   if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)

@@ -1,14 +1,11 @@
 import {
   type EventStream,
   eventsIn,
-  type HttpFailure,
   type HttpTransport,
   type StreamEvent,
 } from "../../http/index.js";
 import {
-  COUNTS_AFTER_END_MS,
   FoundryError,
-  isCancellation,
   MOST_MODELS_REMEMBERED,
   RecentMap,
   toFoundryError,
@@ -24,10 +21,13 @@ import {
   warningsOf,
 } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
-import { about, errorOfFailure, type Subject } from "./failures.js";
+import { EventIterator } from "./event-iterator.js";
+import { about, errorOfFailure } from "./failures.js";
+import { SchemaOffer } from "./schema-refusals.js";
+import type { ThinkingQuirks } from "./thinking-switch.js";
 
 /** The differences between servers in a chat request. */
-export interface ChatQuirks {
+export interface ChatQuirks extends ThinkingQuirks {
   readonly path: string;
   readonly headLimitBytes?: number;
   /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */
@@ -52,15 +52,25 @@ export async function openChat(
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
   const reader = new EventReader(subject, transport.secrets);
+  const orRefusal = notRetriedRefusal(request, refused, quirks);
+  const isStart = (event: StreamEvent): boolean => {
+    if (isDone(event)) return true;
+    try {
+      return reader.readEarly(event).isPart;
+    } catch (thrown) {
+      throw orRefusal(toFoundryError(thrown));
+    }
+  };
+  const body = bodyOf(request, refused, quirks);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
-    body: bodyOf(request, refused, quirks),
+    body,
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: refusalError(request, subject, refused, quirks),
+    toError: (failure) => orRefusal(errorOfFailure(failure, subject)),
     // An error event throws here: before the first token it can still be retried.
-    isStart: (event) => isDone(event) || reader.readEarly(event).isPart,
+    isStart,
   });
   const events = withFacts(
     stream,
@@ -71,15 +81,15 @@ export async function openChat(
   return {
     attempts: stream.attempts,
     warnings: [],
+    isConstrained: "response_format" in body,
     [Symbol.asyncIterator]: () => resume(first, events),
   };
 }
 
 /** A refusal of a part of the request is the same the next time, whatever its status. */
-const refusalError =
-  (request: ChatRequest, subject: Subject, refused: Refused, quirks: ChatQuirks) =>
-  (failure: HttpFailure): FoundryError => {
-    const error = errorOfFailure(failure, subject);
+const notRetriedRefusal =
+  (request: ChatRequest, refused: Refused, quirks: ChatQuirks) =>
+  (error: FoundryError): FoundryError => {
     const isRefusal = refusalsIn(error, request, refused, quirks).length > 0;
     return isRefusal ? error.reworded({ retryable: false }) : error;
   };
@@ -129,7 +139,8 @@ export async function wholeChat(
     path: quirks.path,
     body,
     ...call,
-    toError: refusalError(request, subject, refused, quirks),
+    toError: (failure) =>
+      notRetriedRefusal(request, refused, quirks)(errorOfFailure(failure, subject)),
   });
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
@@ -142,6 +153,7 @@ export async function wholeChat(
   return {
     attempts: answer.attempts,
     warnings: [],
+    isConstrained: "response_format" in body,
     [Symbol.asyncIterator]: () => resume(first, events),
   };
 }
@@ -226,7 +238,7 @@ const refusedBy = new WeakMap<HttpTransport, Map<string, Refused>>();
  * Requests a chat as the engine accepts it, and resolves with its first token. An engine that refuses
  * an optional part of the request by name is asked again without it. If a stream does not begin, not
  * even with a status, the answer is requested in one piece. What was found is remembered for the model
- * at this endpoint.
+ * at this endpoint. A refusal of one schema is remembered for this schema alone.
  */
 export async function adaptedChat(
   transport: HttpTransport,
@@ -237,17 +249,21 @@ export async function adaptedChat(
   const { id } = request.model;
   const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
   const refused = new Set(known);
+  const offer = new SchemaOffer(transport, id, request.schema);
   let attempts = 0;
   let hasHung = false;
   for (let changes = 0; ; changes += 1) {
     const open = refused.has("stream") ? wholeChat : openChat;
+    const sent = { ...request, schema: offer.schema };
     try {
-      const stream = await open(transport, request, quirks, call, refused);
+      const stream = await open(transport, sent, quirks, call, refused);
       remember(transport, id, refused);
+      offer.remember();
       const isNew = (name: Refusable) => refused.has(name) && !known.has(name);
       return {
         attempts: attempts + stream.attempts,
         warnings: warningsOf(refused, isNew, request),
+        isConstrained: stream.isConstrained,
         [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
       };
     } catch (thrown) {
@@ -260,14 +276,17 @@ export async function adaptedChat(
         error.status === null &&
         !refused.has("stream") &&
         quirks.alwaysBeginsStreams !== true;
-      const found = isHanging ? (["stream"] as const) : refusalsIn(error, request, refused, quirks);
+      const found = isHanging ? (["stream"] as const) : refusalsIn(error, sent, refused, quirks);
       if (found.length === 0 || changes === MOST_CHANGES) {
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
         throw error;
       }
       hasHung ||= isHanging;
-      for (const name of found) refused.add(name);
+      for (const name of found) {
+        if (name === "schema") offer.refused(error);
+        else refused.add(name);
+      }
     }
   }
 }
@@ -276,62 +295,4 @@ function remember(transport: HttpTransport, model: string, refused: Refused): vo
   if (refused.size === 0) return;
   const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
   refusedBy.set(transport, models.set(model, refused));
-}
-
-/**
- * Reads a stream event by event. From the end of its answer on only the counts may follow: they are
- * waited for briefly, and what breaks off then is an end like any other.
- */
-class EventIterator {
-  readonly #events: AsyncIterator<StreamEvent, unknown>;
-  /** How long the next events may be waited for; `null`: without a limit of its own. */
-  #leftMs: number | null = null;
-
-  constructor(events: AsyncIterable<StreamEvent>) {
-    this.#events = events[Symbol.asyncIterator]();
-  }
-
-  /** The answer has ended, or went on after its end. */
-  answerEnded(): void {
-    this.#leftMs = COUNTS_AFTER_END_MS;
-  }
-
-  /** The next event; `null` at the end. */
-  async next(): Promise<StreamEvent | null> {
-    if (this.#leftMs === null) return this.#next();
-    const since = performance.now();
-    const event = await this.#nextWithin(this.#leftMs);
-    // Without the time that the reader takes.
-    this.#leftMs -= performance.now() - since;
-    return event;
-  }
-
-  /** Ends the request if it still runs. */
-  async leave(): Promise<void> {
-    await this.#events.return?.();
-  }
-
-  async #next(): Promise<StreamEvent | null> {
-    const result = await this.#events.next();
-    return result.done === true ? null : result.value;
-  }
-
-  async #nextWithin(limitMs: number): Promise<StreamEvent | null> {
-    if (limitMs <= 0) return null;
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<null>((resolve) => {
-      // Not before what has arrived is read, however late the timer is.
-      timer = setTimeout(() => setImmediate(resolve, null), limitMs);
-    });
-    try {
-      return await Promise.race([this.#next(), timeUp]);
-    } catch (thrown) {
-      if (thrown instanceof FoundryError && isCancellation(thrown)) {
-        throw thrown;
-      }
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }

@@ -21,6 +21,8 @@ export interface Core2Version {
   readonly stopsOnDisconnect: boolean;
   /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
   readonly schemaForm: SchemaForm | null;
+  /** It passes `chat_template_kwargs` on to the template of the model. */
+  readonly takesTemplateArguments: boolean;
   /** Which length of genai_config.json limits a request (#1067). */
   readonly contextLimit: "max_length" | "context_length";
 }
@@ -30,6 +32,7 @@ const CORE_2_0: Core2Version = {
   hasLocalFamily: false,
   stopsOnDisconnect: false,
   schemaForm: null,
+  takesTemplateArguments: false,
   contextLimit: "max_length",
 };
 
@@ -38,6 +41,7 @@ export const CORE_2_1: Core2Version = {
   hasLocalFamily: true,
   stopsOnDisconnect: true,
   schemaForm: "bare",
+  takesTemplateArguments: true,
   contextLimit: "context_length",
 };
 

@@ -46,6 +46,8 @@ export interface ChatRequest {
   readonly temperature?: number | undefined;
   readonly topP?: number | undefined;
   readonly seed?: number | undefined;
+  /** `off`: the model is asked to answer without thinking, where it has a switch. */
+  readonly reasoning?: "off" | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
   readonly schema?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -76,6 +78,8 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
   readonly attempts: number;
   /** What the engine refused of the request, each a sentence. */
   readonly warnings: readonly string[];
+  /** The service accepted the request with the schema, so that it holds the answer to it if it can. */
+  readonly isConstrained: boolean;
 }
 
 export interface EmbedRequest {

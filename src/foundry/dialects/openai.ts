@@ -130,7 +130,12 @@ export function openaiDialect(
         const stream = await adaptedChat(
           transport,
           request,
-          { path: CHAT, schemaForm: "named" },
+          {
+            path: CHAT,
+            schemaForm: "named",
+            takesTemplateArguments: true,
+            takesReasoningEffort: true,
+          },
           call,
         );
         hasChatted = true;

@@ -6,8 +6,7 @@ import { answerWith, completionResult, deliveryOf, resultOf, wholeOf } from "./s
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
   title: "Cancel a completion",
-  description:
-    "Cancels a completion and keeps its text so far. Reports whether the device is free.",
+  description: "Cancels a completion, keeps its text, reports whether the device is free.",
   arguments: z.strictObject({
     completion_id: z.string("a completion_id").min(1, "a completion_id"),
   }),

@@ -16,6 +16,7 @@ import {
   LONGEST_TEXT,
   sharedSettings,
   wholeOf,
+  withReasoningMode,
 } from "./shared/index.js";
 
 const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
@@ -48,9 +49,7 @@ type Answer = ToolAnswer<z.output<typeof result>>;
 const argumentsSchema = z
   .strictObject({
     prompts: items({ type: "string" }).describe("Share the settings").optional(),
-    requests: items(LISTED_REQUEST)
-      .describe("Instead of prompts, with settings of their own")
-      .optional(),
+    requests: items(LISTED_REQUEST).describe("Instead of prompts, with own settings").optional(),
     ...sharedSettings,
     batch_id: z
       .string(NAME)
@@ -73,7 +72,7 @@ export const completeBatch = defineTool({
   name: "complete_batch",
   title: "Complete many prompts",
   description:
-    "Like complete, for up to 500 prompts or requests; one failure does not affect the others. Returns a batch_id and the results so far, each once.",
+    "Like complete, for up to 500 prompts or requests; a failure affects no others. Returns a batch_id and the results so far, each once.",
   arguments: argumentsSchema,
   result,
   effect: "generates",
@@ -125,7 +124,12 @@ async function batchOf(
   const { entries, key, warnings } = await batchInputOf({ prompts, requests, settings });
   if (id === undefined) await kept.findSameBatch(key);
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
-  if (known === null) return { batch: batches.start(entries, { id, key }), warnings };
+  if (known === null) {
+    const wished = entries.map((entry) =>
+      entry instanceof FoundryError ? entry : withReasoningMode(entry),
+    );
+    return { batch: batches.start(wished, { id, key }), warnings };
+  }
   if (known.key === key) return { batch: known, warnings };
   throw new FoundryError(
     "INVALID_ARGUMENT",

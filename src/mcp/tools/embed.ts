@@ -21,7 +21,7 @@ export const embedTool = defineTool({
   name: "embed",
   title: "Rank texts by meaning",
   description:
-    "Ranks texts by nearness of meaning to a query, with a model on the user's machine. vectors: true instead of query returns the embeddings.",
+    "Ranks texts by meaning against a query, on the user's machine. vectors: true instead of query returns embeddings.",
   arguments: z
     .strictObject({
       texts: z

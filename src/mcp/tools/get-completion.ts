@@ -40,7 +40,7 @@ export const getCompletion = defineTool({
   name: "get_completion",
   title: "Get the rest of a completion",
   description:
-    "Waits for unfinished completions and returns their text. Without completion_ids: lists the latest.",
+    "Waits for completions and returns their text. Without completion_ids: lists the latest.",
   arguments: z
     .strictObject({
       completion_ids: z

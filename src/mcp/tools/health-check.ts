@@ -6,7 +6,7 @@ export const healthCheck = defineTool({
   name: "health_check",
   title: "Check the local model service",
   description:
-    "Reports whether the local model service works, and each problem with its fix. Use it when another tool fails.",
+    "Reports whether the local model service works, and each problem with its fix. For when another tool fails.",
   arguments: z.strictObject({}),
   // Rarer members are in the result, and not in its schema: see resultOf.
   result: z.looseObject({

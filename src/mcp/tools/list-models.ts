@@ -10,7 +10,7 @@ export const listModels = defineTool({
   name: "list_models",
   title: "List local models",
   description:
-    "Lists local models: names, whether downloaded and loaded, size, device, task, context length. What is absent is unknown.",
+    "Lists local models: name, downloaded, loaded, size, device, task, context length. What is absent is unknown.",
   arguments: z.strictObject({
     filter: z
       .enum(FILTERS, { error: `one of ${FILTERS.join(", ")}` })

@@ -13,7 +13,7 @@ export const loadModel = defineTool({
   name: "load_model",
   title: "Load a local model",
   description:
-    "Loads a model into memory, which takes seconds to minutes. complete does this by itself; use load_model to warm one up, to choose its device or, with download, to get it (gigabytes: ask the user first).",
+    "Loads a model into memory, in seconds to minutes. complete does this by itself; load_model warms one up, chooses its device or, with download, gets it (gigabytes: ask the user first).",
   arguments: z.strictObject({
     model: completionFields.model.describe("Name from list_models"),
     device: z.enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` }).optional(),

@@ -47,6 +47,7 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
     completion: null,
     failure,
     keeper: null,
+    hosts: [],
     settings,
     misspelled: [],
     ...changes,

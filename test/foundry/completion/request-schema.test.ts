@@ -166,7 +166,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", max_tokens: 5 },
       'There is no argument "max_tokens".',
-      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP, schema.',
+      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP, schema, reasoning.',
     ],
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },

@@ -161,6 +161,19 @@ describe("an answer by a schema", () => {
     expect(older.chats()[0].response_format).toBeUndefined();
   });
 
+  it.each([
+    ["constrained", { dialect: "C2" }],
+    ["constrained", { dialect: "openai" }],
+    ["instructed", { dialect: "C2", version: "2.0.1" }],
+    ["instructed", { dialect: "C1" }],
+    ["instructed", { dialect: "S" }],
+  ])("says that it was %s: %j", async (method, options) => {
+    const { client } = await answering([JSON_TEXT], options);
+
+    expect(await client.complete(request)).toMatchObject({ method, attempts: 1 });
+    expect(await client.complete({ prompt: "Who?" })).not.toHaveProperty("method");
+  });
+
   it("drops the text of an answer that does not fit, in the stream as well", async () => {
     const { client } = await answering(["Nonsense.", `\`\`\`\n${JSON_TEXT}\n\`\`\``]);
     let text = "";

@@ -35,6 +35,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
   return {
     text: state.data === undefined ? excerpt.text : null,
     data: state.data,
+    method: state.method ?? null,
     status: state.status,
     completion_id: state.id,
     model: state.model,
@@ -187,7 +188,7 @@ export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
 
 function emptyAdvice(finishReason: FinishReason | null): string {
   if (finishReason === "length") {
-    return "The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens.";
+    return "The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens, or with reasoning off.";
   }
   if (finishReason === "content_filter") {
     return "A content filter ended the answer before its first word. Rephrase the request, or try another model.";

@@ -5,6 +5,7 @@ export {
   needsPrompt,
   requestOf,
   sharedSettings,
+  withReasoningMode,
 } from "./completion-arguments.js";
 export {
   answerWith,

@@ -1,0 +1,58 @@
+import { TOOL_LISTINGS } from "../../src/mcp/listings.js";
+import { getPrompt, PROMPT_LISTINGS } from "../../src/mcp/prompts.js";
+import { FIELDS, PRODUCT } from "./description.js";
+
+/** The file that a user of Claude Desktop opens. */
+export const BUNDLE_FILE = `${PRODUCT.name}-${PRODUCT.version}.mcpb`;
+
+/** The `manifest.json` of the bundle: its newest version that the packer knows. */
+export const bundleManifest = () => ({
+  manifest_version: "0.4",
+  name: PRODUCT.name,
+  display_name: PRODUCT.title,
+  version: PRODUCT.version,
+  description: PRODUCT.summary,
+  author: { name: PRODUCT.author },
+  repository: { type: "git", url: PRODUCT.repository },
+  homepage: PRODUCT.homepage,
+  documentation: PRODUCT.homepage,
+  support: PRODUCT.bugs,
+  icon: "icon.png",
+  license: PRODUCT.license,
+  keywords: PRODUCT.keywords,
+  server: {
+    type: "node",
+    entry_point: "dist/main.js",
+    mcp_config: {
+      command: "node",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the host puts the folder of the bundle there
+      args: ["${__dirname}/dist/main.js"],
+      // A field that the user left empty arrives as an empty text or as this placeholder; both are unset.
+      env: Object.fromEntries(
+        Object.entries(FIELDS).map(([name, { setting }]) => [setting, `\${user_config.${name}}`]),
+      ),
+    },
+  },
+  compatibility: {
+    platforms: ["darwin", "win32", "linux"],
+    runtimes: { node: ">=20.18.1" },
+  },
+  user_config: Object.fromEntries(
+    Object.entries(FIELDS).map(([name, { title, description, isSecret }]) => [
+      name,
+      { type: "string", title, description, required: false, sensitive: isSecret },
+    ]),
+  ),
+  tools: TOOL_LISTINGS.map(({ name, description }) => ({
+    name,
+    description: /^.*?\.(?=\s|$)/s.exec(description ?? "")?.[0] ?? description,
+  })),
+  prompts: PROMPT_LISTINGS.map(({ name, description, arguments: given = [] }) => {
+    const names = given.map((argument) => argument.name);
+    const values = Object.fromEntries(names.map((each) => [each, `\${arguments.${each}}`]));
+    const [message] = getPrompt({ name, arguments: values }).messages;
+    return { name, description, arguments: names, text: message?.content.text ?? "" };
+  }),
+  // The server makes the text of a prompt: arguments may be left out.
+  prompts_generated: true,
+});

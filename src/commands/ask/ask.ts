@@ -1,0 +1,193 @@
+import * as z from "zod";
+import type { Completion, CompletionRequest, JsonSchema } from "../../foundry/index.js";
+import type { CompletionStream } from "../../jobs/index.js";
+import { type FoundryError, withoutControls } from "../../lib/index.js";
+import { terminalWords } from "../../terminal-words.js";
+import { misuse, readArguments } from "../arguments.js";
+import { type ClientCommand, clientCommand } from "../client-command.js";
+import { EXIT } from "../exit-codes.js";
+import { jsonFile, promptOf } from "./input.js";
+
+const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
+       foundry-local-mcp ask - [flags] < FILE
+
+Asks a model on this machine and writes its answer to stdout, as it comes. Text that is piped to it
+is added to the question; with - or without a question it is the question.
+
+  --model NAME       alias, name or id; default: the model of FOUNDRY_MODEL
+  --system TEXT      instructions that come before the question
+  --max-tokens N     longest answer
+  --file PATH        add a text file to the question; may be given several times
+  --schema FILE      a JSON Schema that the answer fits; the answer is JSON, written at its end
+  --json             one JSON object at the end, and nothing else on stdout: text, data, model,
+                     finish_reason, usage, timing, warnings; or error, with its code
+
+What it waits for, warnings and errors go to stderr. Ctrl+C stops the answer.
+Exit code 0 for an answer, 1 for a failure, 2 for a wrong argument, 3 if no service answers, 4 if the
+model is not there or not downloaded, 130 after Ctrl+C.
+Settings of the server are flags here, too: see foundry-local-mcp --help.
+`;
+
+const FLAGS = {
+  system: { type: "string" },
+  file: { type: "string", multiple: true },
+  schema: { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
+const flagsSchema = z.object({
+  system: z.string().optional(),
+  file: z.array(z.string()).default([]),
+  schema: z.string().optional(),
+  json: z.boolean().default(false),
+});
+
+type Flags = z.output<typeof flagsSchema>;
+
+/** `foundry-local-mcp ask`: one question to a model, for a person at a terminal or a script. */
+export async function ask(args: readonly string[]): Promise<number> {
+  const { own, words, flags, asksForHelp } = readArguments("ask", args, FLAGS, flagsSchema);
+  if (asksForHelp) {
+    process.stdout.write(HELP);
+    return EXIT.done;
+  }
+  const onFailure = (error: FoundryError): void => {
+    if (own.json) writeJson({ ok: false, ...failureOf(error) });
+  };
+  return clientCommand({ flags, onFailure }, async (command) => {
+    const { signal } = command;
+    const prompt = await promptOf({ words, files: own.file, input: process.stdin, signal });
+    const schema = own.schema === undefined ? undefined : await schemaOf(own.schema, signal);
+    const { FOUNDRY_MODEL: model } = command.settings;
+    return answered({ prompt, system: own.system, schema, model }, own, command);
+  });
+}
+
+async function schemaOf(file: string, signal: AbortSignal): Promise<JsonSchema> {
+  const schema = z.record(z.string(), z.unknown()).safeParse(await jsonFile(file, signal));
+  if (schema.success) return schema.data;
+  throw misuse(`${JSON.stringify(file)} is not a JSON Schema.`, "Give a file with a JSON object.");
+}
+
+async function answered(
+  request: CompletionRequest,
+  flags: Flags,
+  { client, signal, progress, notes }: ClientCommand,
+): Promise<number> {
+  // The reader of the answer has gone (`… | head`): stop the generation.
+  const unread = new AbortController();
+  process.stdout.once("error", () => unread.abort());
+  const stream = client.streamComplete(request, {
+    signal: AbortSignal.any([signal, unread.signal]),
+    onStatus: (news) => {
+      // Searching takes a moment; in the log of a script it is of no use.
+      if (news.step !== "finding" || process.stderr.isTTY) progress.show(news);
+    },
+  });
+  const isStreamed = !flags.json && flags.schema === undefined;
+  const answer = new AnswerText(isStreamed);
+  try {
+    await written(stream, answer, { progress, notes });
+  } catch (thrown) {
+    answer.end();
+    if (unread.signal.aborted) return EXIT.done;
+    throw thrown;
+  }
+  progress.clear();
+  const completion = stream.snapshot();
+  if (flags.json) writeJson({ ok: true, ...resultOf(completion), error: null });
+  else if (!isStreamed) process.stdout.write(`${completion.text}\n`);
+  answer.end();
+  for (const warning of warningsOf(completion)) notes.faint(`Note: ${warning}`);
+  return EXIT.done;
+}
+
+async function written(
+  stream: CompletionStream,
+  answer: AnswerText,
+  { progress, notes }: Pick<ClientCommand, "progress" | "notes">,
+): Promise<void> {
+  for await (const event of stream) {
+    if (event.type === "status" && event.status === "loading") {
+      progress.show({ message: `Loading ${event.model}` });
+    } else if (event.type === "reasoning") {
+      if (process.stderr.isTTY && !answer.hasBegun) progress.show({ message: "Thinking" });
+    } else if (event.type === "text") {
+      if (answer.isShown) progress.clear();
+      answer.add(event.text);
+    } else if (event.type === "text_was_reasoning" || event.type === "text_dropped") {
+      const isThinking = event.type === "text_was_reasoning";
+      if (answer.end()) {
+        notes.faint(isThinking ? "Note: the text above was thinking." : "Note: answering again.");
+      }
+    }
+  }
+}
+
+/** The answer on stdout as it comes. */
+class AnswerText {
+  readonly isShown: boolean;
+  #isAtLineStart = true;
+  hasBegun = false;
+
+  constructor(isShown: boolean) {
+    this.isShown = isShown;
+  }
+
+  add(text: string): void {
+    if (!this.isShown || text === "") return;
+    this.hasBegun = true;
+    // A model must not steer the terminal. A file or a pipe gets the text as it is.
+    process.stdout.write(process.stdout.isTTY ? withoutControls(text) : text);
+    this.#isAtLineStart = text.endsWith("\n");
+  }
+
+  /** Ends the last line; `true` where there was any text. */
+  end(): boolean {
+    const { hasBegun } = this;
+    if (!this.#isAtLineStart) process.stdout.write("\n");
+    this.#isAtLineStart = true;
+    this.hasBegun = false;
+    return hasBegun;
+  }
+}
+
+function warningsOf({ warnings, finishReason, usage }: Completion): string[] {
+  const isCut = finishReason === "length" && !warnings.some((each) => each.includes("maxTokens"));
+  const tokens = usage.outputTokens === null ? "" : ` after ${usage.outputTokens} tokens`;
+  return [
+    ...warnings.map(terminalWords),
+    ...(isCut ? [`The answer was cut off${tokens}: raise \`--max-tokens\` for more.`] : []),
+  ];
+}
+
+function resultOf(completion: Completion) {
+  const { text, data, reasoning, model, finishReason, usage, timing, warnings } = completion;
+  return {
+    text,
+    ...(data === undefined ? {} : { data }),
+    reasoning,
+    model,
+    finish_reason: finishReason,
+    usage: {
+      input_tokens: usage.inputTokens,
+      output_tokens: usage.outputTokens,
+      estimated: usage.estimated,
+    },
+    timing: {
+      load_ms: timing.loadMs,
+      first_token_ms: timing.firstTokenMs,
+      total_ms: timing.totalMs,
+      tokens_per_second: timing.tokensPerSecond,
+    },
+    warnings: warnings.map(terminalWords),
+  };
+}
+
+const failureOf = ({ code, message, action, retryable }: FoundryError) => ({
+  error: { code, message, action, retryable },
+});
+
+function writeJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,131 @@
+import { createReadStream } from "node:fs";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { cancelledError, FoundryError, LONGEST_ASK_BYTES } from "../../lib/index.js";
+import { misuse } from "../arguments.js";
+
+/** `process.stdin`, as far as it matters here. */
+export type Input = Readable & { readonly isTTY?: boolean };
+
+export interface PromptSource {
+  readonly words: readonly string[];
+  readonly files: readonly string[];
+  readonly input: Input;
+  readonly signal: AbortSignal;
+}
+
+/** A pipe of which nothing has come by then belongs to what started us, and is not meant. */
+const FIRST_BYTE_MS = 3000;
+
+const EXAMPLE = 'Give the question: foundry-local-mcp ask "Why is the sky blue?"';
+
+/**
+ * The prompt: the words, then what stdin has, then each file with its name.
+ *
+ * @throws FoundryError `INVALID_SETTING` where there is no prompt, or a file cannot be read.
+ */
+export async function promptOf({ words, files, input, signal }: PromptSource): Promise<string> {
+  const question = words.filter((word) => word !== "-").join(" ");
+  const isWanted = words.includes("-") || (words.length === 0 && input.isTTY !== true);
+  const isPiped = input.isTTY !== true && words.length > 0;
+  const given =
+    isWanted || isPiped
+      ? await textOf(input, "stdin", signal, isWanted ? undefined : FIRST_BYTE_MS)
+      : "";
+  const parts = [question, given.trimEnd()].filter((part) => part.trim() !== "");
+  for (const file of files) {
+    const name = path.basename(file);
+    const text = await textOf(createReadStream(file), JSON.stringify(file), signal);
+    parts.push(`--- ${name} ---\n${text.trimEnd()}\n--- end of ${name} ---`);
+  }
+  if (parts.length === 0) throw misuse("There is nothing to ask.", EXAMPLE);
+  return parts.join("\n\n");
+}
+
+/** @throws FoundryError `INVALID_SETTING` for a file that cannot be read or is not JSON. */
+export async function jsonFile(file: string, signal: AbortSignal): Promise<unknown> {
+  const text = await textOf(createReadStream(file), JSON.stringify(file), signal);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw misuse(`${JSON.stringify(file)} is not JSON.`, "Give a file with a JSON Schema.");
+  }
+}
+
+/** @param firstMs Time limit for the first byte, after which there is no text. Default: none. */
+async function textOf(
+  stream: Readable,
+  name: string,
+  signal: AbortSignal,
+  firstMs?: number,
+): Promise<string> {
+  const bytes = await bytesOf(stream, name, signal, firstMs);
+  const text = decoded(bytes);
+  if (text.includes("\0")) throw misuse(`${name} is not text.`, "Give a file of plain text.");
+  return text;
+}
+
+function bytesOf(
+  stream: Readable,
+  name: string,
+  signal: AbortSignal,
+  firstMs: number | undefined,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      stream.destroy();
+      settle();
+    };
+    const onAbort = (): void => end(() => reject(cancelledError()));
+    const timer =
+      firstMs === undefined
+        ? undefined
+        : setTimeout(() => end(() => resolve(Buffer.alloc(0))), firstMs);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort);
+    stream.on("data", (piece: Buffer) => {
+      clearTimeout(timer);
+      pieces.push(piece);
+      length += piece.length;
+      if (length > LONGEST_ASK_BYTES) end(() => reject(tooLong(name)));
+    });
+    stream.once("end", () => end(() => resolve(Buffer.concat(pieces))));
+    stream.once("error", (error) => end(() => reject(unreadable(name, error))));
+  });
+}
+
+const tooLong = (name: string): FoundryError =>
+  misuse(
+    `${name} is larger than ${LONGEST_ASK_BYTES / 1024 / 1024} MB.`,
+    "Give a part of it: no local model reads more at once.",
+  );
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "does not exist",
+  EISDIR: "is a folder",
+  EACCES: "may not be read by this user",
+  EPERM: "may not be read by this user",
+};
+
+function unreadable(name: string, error: Error): FoundryError {
+  const code = "code" in error ? String(error.code) : "";
+  const reason = REASONS[code] ?? `cannot be read (${code})`;
+  return new FoundryError("INVALID_SETTING", `${name} ${reason}.`, {
+    action: "Give the path of a text file.",
+    cause: error,
+  });
+}
+
+/** Windows PowerShell 5.1 writes UTF-16 with a byte order mark. */
+export function decoded(bytes: Buffer): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString("utf16le", 2);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) {
+    const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
+    return Buffer.from(even).swap16().toString("utf16le");
+  }
+  return bytes.toString("utf8").replace(/^\uFEFF/, "");
+}

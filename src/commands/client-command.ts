@@ -1,0 +1,73 @@
+import { withoutAttempts } from "../foundry/index.js";
+import { FoundryClient } from "../jobs/index.js";
+import { type FoundryError, toFoundryError } from "../lib/index.js";
+import { createLogger } from "../log.js";
+import { onTermination } from "../platform/index.js";
+import { readSettings, type Settings } from "../settings.js";
+import { terminalWords } from "../terminal-words.js";
+import { clientOptions, secretsOf } from "./client-options.js";
+import { EXIT, exitCodeOf } from "./exit-codes.js";
+import { ProgressLine, type Screen, terminalScreen } from "./terminal/index.js";
+
+/** What a command that uses Foundry Local works with. */
+export interface ClientCommand {
+  readonly client: FoundryClient;
+  readonly settings: Settings;
+  /** Aborted by Ctrl+C. */
+  readonly signal: AbortSignal;
+  /** On stderr. */
+  readonly progress: ProgressLine;
+  /** On stderr. */
+  readonly notes: Screen;
+}
+
+interface RunOptions {
+  readonly flags: readonly string[];
+  /** Called with a failure in the words of a terminal, before it is written to stderr. */
+  readonly onFailure?: (error: FoundryError) => void;
+}
+
+/**
+ * Runs a command with a client, and writes its failure to stderr. Ctrl+C aborts the signal; a second one
+ * ends the process at once.
+ *
+ * @returns the exit code.
+ * @throws FoundryError `INVALID_SETTING` for a setting that does not fit.
+ */
+export async function clientCommand(
+  { flags, onFailure }: RunOptions,
+  run: (command: ClientCommand) => Promise<number>,
+): Promise<number> {
+  const settings = readSettings(flags, process.env);
+  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent", secretsOf(settings));
+  const notes = terminalScreen(process.stderr, process.env);
+  const progress = new ProgressLine(notes, process.stderr);
+  const ending = new AbortController();
+  const { signal } = ending;
+  onTermination(() => {
+    if (signal.aborted) process.exit(EXIT.interrupted);
+    ending.abort();
+  });
+  const client = new FoundryClient(clientOptions(settings, log));
+  try {
+    return await run({ client, settings, signal, progress, notes });
+  } catch (thrown) {
+    progress.clear();
+    if (signal.aborted) return EXIT.interrupted;
+    const error = inTerminalWords(toFoundryError(thrown));
+    onFailure?.(error);
+    log.debug({ detail: error.detail }, "the command failed");
+    process.stderr.write(`${error.message} ${error.action}\n`);
+    return exitCodeOf(error);
+  } finally {
+    await client.close();
+  }
+}
+
+function inTerminalWords(error: FoundryError): FoundryError {
+  const doctor = error.code === "NO_ENDPOINT" ? " `foundry-local-mcp doctor` shows more." : "";
+  return error.reworded({
+    message: terminalWords(withoutAttempts(error.message)),
+    action: `${terminalWords(error.action)}${doctor}`,
+  });
+}

@@ -1,0 +1,4 @@
+export { CannotEdit, type Format, type Place } from "./format.js";
+export { json } from "./json.js";
+export { toml } from "./toml.js";
+export { yaml } from "./yaml.js";

@@ -1,0 +1,120 @@
+import { canChat, type KnownModel, type ModelListResult, shortName } from "../../foundry/index.js";
+import { formatMegabytes, toFoundryError, withoutControls } from "../../lib/index.js";
+import { terminalWords } from "../../terminal-words.js";
+import { type ClientCommand, clientCommand } from "../client-command.js";
+import { EXIT } from "../exit-codes.js";
+import type { Screen } from "../terminal/index.js";
+import type { Questions } from "./questions.js";
+
+const QUESTION = "In one sentence: what is good about a language model on one's own machine?";
+const MAX_TOKENS = 100;
+
+/**
+ * Looks for Foundry Local, offers a first model where none is downloaded, and asks a model a question.
+ *
+ * @param questions `null`: ask nothing, and so download nothing.
+ */
+export function checkFoundry(
+  flags: readonly string[],
+  screen: Screen,
+  questions: Questions | null,
+): Promise<number> {
+  return clientCommand({ flags }, async (command) => {
+    screen.title("Foundry Local");
+    const list = await listed(command, screen);
+    if (list === null) return EXIT.done;
+    const isReady = list.models.some(isUsable);
+    if (!isReady && !(await firstModel(list.models, command, screen, questions))) {
+      return command.signal.aborted ? EXIT.interrupted : EXIT.done;
+    }
+    if (questions !== null) {
+      const agreed = await questions.confirm("Ask a model a question now?");
+      if (agreed === null) return EXIT.interrupted;
+      if (!agreed) return EXIT.done;
+    }
+    await answer(command, screen);
+    return EXIT.done;
+  });
+}
+
+/** `null` where there is no service; what to do then has been said. */
+async function listed(
+  { client, signal, progress }: ClientCommand,
+  screen: Screen,
+): Promise<ModelListResult | null> {
+  try {
+    const list = await client.listModels({ signal, onStatus: (news) => progress.show(news) });
+    progress.clear();
+    screen.say("It runs.");
+    return list;
+  } catch (thrown) {
+    if (signal.aborted) throw thrown;
+    progress.clear();
+    const { message, action } = toFoundryError(thrown);
+    screen.say(terminalWords(message.split(" Tried: ")[0] ?? message), terminalWords(action));
+    screen.say('Then run `foundry-local-mcp setup` again, or `foundry-local-mcp ask "Hello"`.');
+    return null;
+  }
+}
+
+const isUsable = (model: KnownModel): boolean =>
+  canChat(model) !== false && (model.loaded === true || model.downloaded !== false);
+
+/** Good enough for a first answer, and small. */
+const PREFERRED = ["qwen2.5-0.5b", "qwen3-0.6b", "qwen2.5-1.5b", "phi-4-mini"];
+
+/** A small model that can chat: a known one, else the smallest. */
+export function smallModel(models: readonly KnownModel[]): KnownModel | null {
+  const fitting = models.filter((model) => canChat(model) !== false && model.downloaded === false);
+  for (const name of PREFERRED) {
+    const found = fitting.find((model) => shortName(model) === name);
+    if (found !== undefined) return found;
+  }
+  const bySize = (model: KnownModel): number => model.sizeMb ?? Number.POSITIVE_INFINITY;
+  return fitting.toSorted((a, b) => bySize(a) - bySize(b))[0] ?? null;
+}
+
+/** Whether there is a model now. */
+async function firstModel(
+  models: readonly KnownModel[],
+  { client, signal, progress }: ClientCommand,
+  screen: Screen,
+  questions: Questions | null,
+): Promise<boolean> {
+  const model = smallModel(models);
+  if (model === null) {
+    screen.say("No model that can chat is downloaded, and the service lists none to download.");
+    return false;
+  }
+  const name = shortName(model);
+  const size = model.sizeMb === null ? "of unknown size" : formatMegabytes(model.sizeMb);
+  screen.say(
+    "No model that can chat is downloaded.",
+    `A small one is ${name} (${size} on the disk, and about as much memory): \`foundry-local-mcp download ${name}\``,
+  );
+  if (questions === null) return false;
+  if ((await questions.confirm(`Download ${name} (${size}) now?`)) !== true) return false;
+  const onStatus = progress.show.bind(progress);
+  await client.downloadModel(name, { signal, onStatus });
+  progress.clear();
+  screen.say(`Downloaded ${model.id}.`);
+  return true;
+}
+
+async function answer({ client, signal, progress }: ClientCommand, screen: Screen): Promise<void> {
+  screen.title("An answer", QUESTION);
+  const stream = client.streamComplete(
+    { prompt: QUESTION, maxTokens: MAX_TOKENS },
+    { signal, onStatus: (news) => progress.show(news) },
+  );
+  for await (const event of stream) {
+    if (event.type === "status" && event.status === "loading") {
+      progress.show({ message: `Loading ${event.model}` });
+    } else if (event.type === "text") {
+      progress.clear();
+      screen.stream(withoutControls(event.text));
+    }
+  }
+  screen.endStream();
+  screen.faint(`${stream.snapshot().model ?? "A model"} on this machine.`);
+}

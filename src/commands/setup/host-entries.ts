@@ -1,0 +1,60 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { PACKAGE_FOLDER } from "../../lib/index.js";
+import { type Machine, thisMachine } from "../../platform/index.js";
+import { readConfigFile } from "./config-file.js";
+import { serverIn } from "./edit.js";
+import { type Entry, HOSTS, type HostKind } from "./hosts.js";
+import { additionTo, hostsOn, reasonOf } from "./plan.js";
+import { commandLine, mergedEntry, programOf } from "./server-command.js";
+
+/** Whether a host of this machine starts this server. */
+export interface HostEntry {
+  readonly host: HostKind;
+  readonly file: string;
+  readonly status: "set_up" | "not_set_up" | "broken" | "unreadable";
+  /** Of `broken`: the file that it starts and that is not there. Of `unreadable`: why. */
+  readonly detail: string | null;
+}
+
+/** The hosts of this machine, each with its entry of this server. */
+export async function hostEntries(machine: Machine = thisMachine()): Promise<HostEntry[]> {
+  const hosts = await hostsOn(HOSTS, machine);
+  return Promise.all(hosts.map((host) => entryOf(host, machine)));
+}
+
+async function entryOf(host: HostKind, machine: Machine): Promise<HostEntry> {
+  const file = host.file(machine);
+  try {
+    const entry = serverIn((await readConfigFile(file)).text, host);
+    if (entry === null) return { host, file, status: "not_set_up", detail: null };
+    const detail = await missingIn(entry);
+    return { host, file, status: detail === null ? "set_up" : "broken", detail };
+  } catch (error) {
+    return { host, file, status: "unreadable", detail: reasonOf(error) };
+  }
+}
+
+/** The first file with a whole path that an entry names as its program and that is not there. */
+async function missingIn(entry: Entry): Promise<string | null> {
+  const [command = "", script = ""] = commandLine(entry);
+  const named = script.endsWith("main.js") ? [command, script] : [command];
+  for (const file of named.filter(path.isAbsolute)) {
+    if ((await stat(file).catch(() => null)) === null) return file;
+  }
+  return null;
+}
+
+/**
+ * Writes this program in place of the missing one, and keeps all else of the entry.
+ *
+ * @throws Unusable where the file cannot be written.
+ */
+export async function repaired(host: HostKind, machine: Machine = thisMachine()): Promise<void> {
+  const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
+  const given = { flags: [], env: {} };
+  const plan = await additionTo(host, machine, (before) =>
+    mergedEntry(host, before, program, given),
+  );
+  await plan.run();
+}

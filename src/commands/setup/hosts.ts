@@ -1,0 +1,230 @@
+import path from "node:path";
+import type { Machine } from "../../platform/index.js";
+
+/** How a host writes down a server that it starts. */
+export interface ServerCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The members of an entry of ours. Other members of it are the user's and stay. */
+export type Entry = Readonly<Record<string, unknown>>;
+
+/** What a program keeps its configuration in. Comments are allowed in `json`. */
+export type FormatName = "json" | "toml" | "yaml";
+
+/** An MCP host whose configuration file is known. */
+export interface HostKind {
+  /** For `--host`. */
+  readonly id: string;
+  readonly title: string;
+  readonly format: FormatName;
+  /** The member of the file that has the servers by name. */
+  readonly container: string;
+  /** The file, whether it is there or not. */
+  readonly file: (machine: Machine) => string;
+  /** A folder or file whose presence shows that the host is there. Default: the folder of its file. */
+  readonly evidence?: (machine: Machine) => string;
+  readonly entry: (server: ServerCommand) => Entry;
+  /** What the user does for the host to start the server. */
+  readonly afterwards: string;
+}
+
+const join = ({ platform }: Machine, ...parts: readonly string[]): string =>
+  (platform === "win32" ? path.win32 : path.posix).join(...parts);
+
+const inHome = (machine: Machine, ...parts: readonly string[]): string =>
+  join(machine, machine.home, ...parts);
+
+const variable = ({ environment }: Machine, name: string): string | undefined =>
+  environment[name]?.trim() || undefined;
+
+/** The folder for the settings of programs with a window: `%APPDATA%` and its likes. */
+function applicationData(machine: Machine, ...parts: readonly string[]): string {
+  const { platform } = machine;
+  if (platform === "win32") {
+    const roaming = variable(machine, "APPDATA") ?? inHome(machine, "AppData", "Roaming");
+    return join(machine, roaming, ...parts);
+  }
+  if (platform === "darwin") return inHome(machine, "Library", "Application Support", ...parts);
+  return xdgConfig(machine, ...parts);
+}
+
+/** `~/.config` on every system, unless the user has moved it. */
+const xdgConfig = (machine: Machine, ...parts: readonly string[]): string =>
+  join(machine, variable(machine, "XDG_CONFIG_HOME") ?? inHome(machine, ".config"), ...parts);
+
+const withEnv = (entry: Entry, env: ServerCommand["env"]): Entry =>
+  Object.keys(env).length === 0 ? entry : { ...entry, env };
+
+const plain = ({ command, args, env }: ServerCommand): Entry => withEnv({ command, args }, env);
+const stdio = ({ command, args, env }: ServerCommand): Entry =>
+  withEnv({ type: "stdio", command, args }, env);
+
+const RESTART = "Restart it.";
+
+/** In the order in which they are shown. */
+export const HOSTS: readonly HostKind[] = [
+  {
+    // https://modelcontextprotocol.io/docs/develop/connect-local-servers
+    // There is no Claude Desktop for Linux; builds of others use the same folder names.
+    id: "claude-desktop",
+    title: "Claude Desktop",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) => applicationData(machine, "Claude", "claude_desktop_config.json"),
+    entry: plain,
+    afterwards: "Quit Claude Desktop, also in the tray or the menu bar, and open it again.",
+  },
+  {
+    // https://code.claude.com/docs/en/mcp (user scope), https://code.claude.com/docs/en/settings
+    id: "claude-code",
+    title: "Claude Code",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) =>
+      join(machine, variable(machine, "CLAUDE_CONFIG_DIR") ?? machine.home, ".claude.json"),
+    evidence: (machine) => variable(machine, "CLAUDE_CONFIG_DIR") ?? inHome(machine, ".claude"),
+    entry: stdio,
+    afterwards: "Start a new session.",
+  },
+  ...(["Code", "Code - Insiders"] as const).map(
+    (folder): HostKind => ({
+      // https://code.visualstudio.com/docs/configure/settings (folders), /docs/copilot/chat/mcp-servers
+      id: folder === "Code" ? "vscode" : "vscode-insiders",
+      title: folder === "Code" ? "VS Code" : "VS Code Insiders",
+      format: "json",
+      container: "servers",
+      file: (machine) => applicationData(machine, folder, "User", "mcp.json"),
+      entry: stdio,
+      afterwards: "Start the server in the view of MCP servers, or restart VS Code.",
+    }),
+  ),
+  {
+    // https://cursor.com/docs/context/mcp
+    id: "cursor",
+    title: "Cursor",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) => inHome(machine, ".cursor", "mcp.json"),
+    entry: plain,
+    afterwards: RESTART,
+  },
+  {
+    // https://docs.windsurf.com/windsurf/cascade/mcp
+    id: "windsurf",
+    title: "Windsurf",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) => inHome(machine, ".codeium", "windsurf", "mcp_config.json"),
+    entry: plain,
+    afterwards: "Press refresh in the list of MCP servers, or restart it.",
+  },
+  {
+    // https://zed.dev/docs/configuring-zed (file), https://zed.dev/docs/ai/mcp (entry)
+    id: "zed",
+    title: "Zed",
+    format: "json",
+    container: "context_servers",
+    file: (machine) => {
+      if (machine.platform === "win32") return applicationData(machine, "Zed", "settings.json");
+      const isMac = machine.platform === "darwin";
+      return isMac
+        ? inHome(machine, ".config", "zed", "settings.json")
+        : xdgConfig(machine, "zed", "settings.json");
+    },
+    entry: plain,
+    afterwards: "Nothing more: Zed reads its settings at once.",
+  },
+  {
+    // https://lmstudio.ai/docs/app/mcp
+    id: "lm-studio",
+    title: "LM Studio",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) => inHome(machine, ".lmstudio", "mcp.json"),
+    entry: plain,
+    afterwards: "Switch it on in the list of integrations of a chat.",
+  },
+  {
+    // https://block.github.io/goose/docs/guides/config-files
+    id: "goose",
+    title: "Goose",
+    format: "yaml",
+    container: "extensions",
+    file: (machine) =>
+      machine.platform === "win32"
+        ? applicationData(machine, "Block", "goose", "config", "config.yaml")
+        : inHome(machine, ".config", "goose", "config.yaml"),
+    entry: ({ command, args, env }) => ({
+      name: "Foundry Local",
+      description: "Language models on this machine",
+      type: "stdio",
+      enabled: true,
+      cmd: command,
+      args,
+      ...(Object.keys(env).length === 0 ? {} : { envs: env }),
+      timeout: 300,
+    }),
+    afterwards: "Start a new session.",
+  },
+  {
+    // https://developers.openai.com/codex/mcp, https://developers.openai.com/codex/config-reference
+    id: "codex",
+    title: "Codex",
+    format: "toml",
+    container: "mcp_servers",
+    file: (machine) =>
+      join(machine, variable(machine, "CODEX_HOME") ?? inHome(machine, ".codex"), "config.toml"),
+    entry: plain,
+    afterwards: "Start a new session.",
+  },
+  {
+    // https://google-gemini.github.io/gemini-cli/docs/tools/mcp-server.html
+    id: "gemini-cli",
+    title: "Gemini CLI",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) => inHome(machine, ".gemini", "settings.json"),
+    entry: plain,
+    afterwards: "Start a new session.",
+  },
+  {
+    // https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers
+    id: "copilot-cli",
+    title: "Copilot CLI",
+    format: "json",
+    container: "mcpServers",
+    file: (machine) =>
+      join(
+        machine,
+        variable(machine, "COPILOT_HOME") ?? inHome(machine, ".copilot"),
+        "mcp-config.json",
+      ),
+    entry: ({ command, args, env }) => ({ type: "local", command, args, env, tools: ["*"] }),
+    afterwards: "Start a new session.",
+  },
+  {
+    // https://opencode.ai/docs/config, https://opencode.ai/docs/mcp-servers
+    id: "opencode",
+    title: "opencode",
+    format: "json",
+    container: "mcp",
+    file: (machine) => xdgConfig(machine, "opencode", "opencode.json"),
+    entry: ({ command, args, env }) => ({
+      type: "local",
+      command: [command, ...args],
+      enabled: true,
+      ...(Object.keys(env).length === 0 ? {} : { environment: env }),
+    }),
+    afterwards: "Start a new session.",
+  },
+];
+
+/** The folder or file whose presence shows that a host is there. */
+export function evidenceOf(host: HostKind, machine: Machine): string {
+  if (host.evidence !== undefined) return host.evidence(machine);
+  const { dirname } = machine.platform === "win32" ? path.win32 : path.posix;
+  return dirname(host.file(machine));
+}

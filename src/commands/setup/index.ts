@@ -1,0 +1,2 @@
+export { type HostEntry, hostEntries, repaired } from "./host-entries.js";
+export { reasonOf } from "./plan.js";

@@ -1,0 +1,153 @@
+import { stat } from "node:fs/promises";
+import type { Machine } from "../../platform/index.js";
+import {
+  backupOf,
+  type ConfigFile,
+  readBackup,
+  readConfigFile,
+  removeBackup,
+  removeConfigFile,
+  replaceConfigFile,
+  Unusable,
+} from "./config-file.js";
+import { isBare, serverIn, withoutServer, withServer } from "./edit.js";
+import { CannotEdit } from "./formats/index.js";
+import { type Entry, evidenceOf, type HostKind } from "./hosts.js";
+
+/** What is to be done with the file of one host. */
+export interface Plan {
+  readonly host: HostKind;
+  readonly file: string;
+  readonly action: "add" | "update" | "remove" | "nothing" | "refused";
+  /** Of `refused`: why, in words that follow the name of the file. */
+  readonly reason: string | null;
+  /** The lines that the file gets, or loses. */
+  readonly preview: string;
+  /** Makes the change. Resolves with the backup, where there is one. @throws Unusable */
+  readonly run: () => Promise<string | null>;
+}
+
+/** The hosts of this machine: those whose folder or file is there. */
+export async function hostsOn(hosts: readonly HostKind[], machine: Machine): Promise<HostKind[]> {
+  const isThere = await Promise.all(
+    hosts.map(async (host) => {
+      const places = [evidenceOf(host, machine), host.file(machine)];
+      const found = await Promise.all(places.map((place) => stat(place).catch(() => null)));
+      return found.some((facts) => facts !== null);
+    }),
+  );
+  return hosts.filter((_, index) => isThere[index]);
+}
+
+/** Reads the file of a host, and says what adding the server would change. */
+export function additionTo(
+  host: HostKind,
+  machine: Machine,
+  entryOf: (before: unknown) => Entry,
+): Promise<Plan> {
+  return planned(host, machine, (config) => {
+    const edit = withServer(config.text, host, entryOf);
+    if (edit.kind === "same") return null;
+    return {
+      action: edit.isNew ? "add" : "update",
+      preview: addedLines(config.text, edit.text),
+      run: async () => {
+        await replaceConfigFile(config, edit.text);
+        return config.bytes === null ? null : backupOf(config.path);
+      },
+    };
+  });
+}
+
+/** Reads the file of a host, and says what taking the server out would change. */
+export function removalFrom(host: HostKind, machine: Machine): Promise<Plan> {
+  return planned(host, machine, async (config) => {
+    const edit = withoutServer(config.text, host);
+    if (edit.kind === "same") return null;
+    const original = await originalOf(config, host);
+    const text = original ?? edit.text;
+    return {
+      action: "remove",
+      preview: addedLines(text, config.text),
+      run: () => restore(config, text, original !== null, host),
+    };
+  });
+}
+
+/** The file as it was before the server was added, where nothing else has changed since. */
+async function originalOf(config: ConfigFile, host: HostKind): Promise<string | null> {
+  const backup = await readBackup(config.path);
+  const entry = serverIn(config.text, host);
+  if (backup === null || entry === null) return null;
+  try {
+    if (serverIn(backup, host) !== null) return null;
+    const again = withServer(backup, host, () => entry);
+    return again.kind === "changed" && again.text === config.text ? backup : null;
+  } catch {
+    return null;
+  }
+}
+
+async function restore(
+  config: ConfigFile,
+  text: string,
+  isOriginal: boolean,
+  host: HostKind,
+): Promise<string | null> {
+  if (isOriginal) {
+    await replaceConfigFile(config, text);
+    await removeBackup(config.path);
+    return null;
+  }
+  const hasBackup = (await readBackup(config.path)) !== null;
+  if (!hasBackup && isBare(text, host)) {
+    await removeConfigFile(config);
+    return null;
+  }
+  await replaceConfigFile(config, text);
+  return backupOf(config.path);
+}
+
+type Change = Pick<Plan, "action" | "preview" | "run">;
+
+async function planned(
+  host: HostKind,
+  machine: Machine,
+  changeOf: (config: ConfigFile) => Change | null | Promise<Change | null>,
+): Promise<Plan> {
+  const file = host.file(machine);
+  const nothing = { host, file, preview: "", reason: null, run: async () => null };
+  try {
+    const change = await changeOf(await readConfigFile(file));
+    return { ...nothing, ...(change ?? { action: "nothing" }) };
+  } catch (error) {
+    return { ...nothing, action: "refused", reason: reasonOf(error) };
+  }
+}
+
+/** Why a file was left as it is. @throws the error where it is a defect of ours. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Unusable) return error.message;
+  if (error instanceof CannotEdit) return `was left as it is: ${error.message}`;
+  // A parser that gives up, such as on a file that is nested without end.
+  if (error instanceof RangeError) return "was left as it is: it is nested too deeply";
+  throw error;
+}
+
+/** The lines of `after` that are not in `before`. */
+export function addedLines(before: string, after: string): string {
+  const [old, now] = [before.split(/\r?\n/), after.split(/\r?\n/)];
+  let start = 0;
+  while (start < old.length && old[start] === now[start]) start += 1;
+  let end = 0;
+  while (
+    end < Math.min(old.length, now.length) - start &&
+    old[old.length - 1 - end] === now[now.length - 1 - end]
+  ) {
+    end += 1;
+  }
+  return now
+    .slice(start, now.length - end)
+    .join("\n")
+    .trimEnd();
+}

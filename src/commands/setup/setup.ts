@@ -1,0 +1,186 @@
+import * as z from "zod";
+import { PACKAGE_FOLDER } from "../../lib/index.js";
+import { thisMachine } from "../../platform/index.js";
+import { readSettings, SECRETS, settingsOfFlags } from "../../settings.js";
+import { misuse, readArguments } from "../arguments.js";
+import { EXIT } from "../exit-codes.js";
+import { type Screen, terminalScreen } from "../terminal/index.js";
+import { FORMATS } from "./edit.js";
+import { checkFoundry } from "./foundry-check.js";
+import { HOSTS, type HostKind } from "./hosts.js";
+import { additionTo, hostsOn, type Plan, reasonOf, removalFrom } from "./plan.js";
+import { type Questions, terminalQuestions } from "./questions.js";
+import { ENTRY_NAME, mergedEntry, programOf } from "./server-command.js";
+
+const HELP = `Usage: foundry-local-mcp setup [flags]
+
+Adds this server to the MCP hosts of this machine: shows what it would write, asks, keeps a copy of each
+file it changes (NAME.before-foundry-local-mcp), and changes nothing but its own entry. Then it checks
+Foundry Local, offers a first model, and asks it a question.
+
+  --host NAME    only this host, also if it was not found; may be given several times:
+${listOf(HOSTS.map(({ id }) => id))}
+  --yes          ask nothing: write for all hosts that were found; downloads nothing
+  --dry-run      show what would be written, and write nothing
+  --print        print the entry and the file of each host, and write nothing
+  --remove       take the entry out again
+  --no-check     leave Foundry Local and the models alone
+
+Settings such as --endpoint URL or --model NAME are written into the entry.
+Exit code 0 if all is done, 1 if a file was left as it is, 2 for a wrong argument, 130 after Ctrl+C.
+`;
+
+function listOf(names: readonly string[]): string {
+  const lines: string[] = [];
+  for (const name of names) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + name.length < 60) lines.push(`${lines.pop()}, ${name}`);
+    else lines.push(name);
+  }
+  return lines.map((line) => `                 ${line}`).join(",\n");
+}
+
+const FLAGS = {
+  host: { type: "string", multiple: true },
+  yes: { type: "boolean", short: "y" },
+  "dry-run": { type: "boolean" },
+  print: { type: "boolean" },
+  remove: { type: "boolean" },
+  "no-check": { type: "boolean" },
+} as const;
+
+const flag = z.boolean().default(false);
+const flagsSchema = z.object({
+  host: z.array(z.string()).default([]),
+  yes: flag,
+  "dry-run": flag,
+  print: flag,
+  remove: flag,
+  "no-check": flag,
+});
+type Flags = z.output<typeof flagsSchema>;
+
+/** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
+export async function setup(args: readonly string[]): Promise<number> {
+  const { own, words, flags, asksForHelp } = readArguments("setup", args, FLAGS, flagsSchema);
+  if (asksForHelp) {
+    process.stdout.write(HELP);
+    return EXIT.done;
+  }
+  if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
+  // Before they are written into a file: a wrong one would keep the server from starting.
+  readSettings(flags, process.env);
+  const named = own.host.map(hostNamed);
+  const screen = terminalScreen(process.stdout, process.env);
+  if (own.print) return printed(named.length === 0 ? HOSTS : named, flags);
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
+  const code = await hostsChanged(named, flags, own, screen, questions);
+  const isEnd = own.remove || own["dry-run"] || own["no-check"] || code !== EXIT.done;
+  return isEnd ? code : checkFoundry(flags, screen, questions);
+}
+
+function hostNamed(name: string): HostKind {
+  const id = name.trim().toLowerCase().replaceAll(/[ _]/g, "-");
+  const host = HOSTS.find(
+    (each) => each.id === id || each.title.toLowerCase() === name.toLowerCase(),
+  );
+  if (host !== undefined) return host;
+  const known = HOSTS.map((each) => each.id).join(", ");
+  throw misuse(`There is no host ${JSON.stringify(name)}.`, `Known hosts: ${known}.`);
+}
+
+/** The entry of a host: the program, and the settings that were given. Keys go into its variables. */
+function entryFor(host: HostKind, flags: readonly string[]) {
+  const machine = thisMachine();
+  const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
+  const given = settingsOfFlags(flags);
+  const isSecret = ({ name }: (typeof given)[number]): boolean => SECRETS.has(name);
+  return (before: unknown) =>
+    mergedEntry(host, before, program, {
+      flags: given.filter((each) => !isSecret(each)).flatMap(({ flag, raw }) => [flag, raw]),
+      env: Object.fromEntries(given.filter(isSecret).map(({ name, raw }) => [name, raw])),
+    });
+}
+
+function printed(hosts: readonly HostKind[], flags: readonly string[]): number {
+  const parts = hosts.map((host) => {
+    const place = { container: host.container, name: ENTRY_NAME };
+    const snippet = FORMATS[host.format].snippet(place, entryFor(host, flags)(undefined));
+    return `${host.title}: ${host.file(thisMachine())}\n${snippet}\n`;
+  });
+  process.stdout.write(parts.join("\n"));
+  return EXIT.done;
+}
+
+async function hostsChanged(
+  named: readonly HostKind[],
+  flags: readonly string[],
+  own: Flags,
+  screen: Screen,
+  questions: Questions | null,
+): Promise<number> {
+  const machine = thisMachine();
+  const hosts = named.length > 0 ? named : await hostsOn(HOSTS, machine);
+  screen.title("MCP hosts");
+  if (hosts.length === 0) {
+    screen.say(
+      "No MCP host was found for this user.",
+      "`foundry-local-mcp setup --print` shows what to write for each host.",
+    );
+    return EXIT.done;
+  }
+  const plans = await Promise.all(
+    hosts.map((host) =>
+      own.remove ? removalFrom(host, machine) : additionTo(host, machine, entryFor(host, flags)),
+    ),
+  );
+  for (const plan of plans) show(plan, screen, own.remove);
+  const open = plans.filter(({ action }) => action !== "nothing" && action !== "refused");
+  const refused = plans.some(({ action }) => action === "refused");
+  const code = refused ? EXIT.failed : EXIT.done;
+  if (own["dry-run"] || open.length === 0) return code;
+  if (questions === null && !own.yes) {
+    throw misuse("Nothing was written: there is no terminal to ask on.", "Add --yes to write.");
+  }
+  const chosen = questions === null ? open : await questions.choose(open);
+  if (chosen === null) {
+    screen.say("Nothing was written.");
+    return EXIT.interrupted;
+  }
+  const written = await runAll(chosen, screen);
+  return written ? code : EXIT.failed;
+}
+
+function show(
+  { host, file, action, reason, preview }: Plan,
+  screen: Screen,
+  removes: boolean,
+): void {
+  const words = {
+    add: `would be added to ${file}`,
+    update: `would be updated in ${file}`,
+    remove: `would be removed from ${file}`,
+    nothing: removes ? `is not in ${file}` : `is up to date in ${file}`,
+    refused: `${file} ${reason}.`,
+  };
+  screen.say(`${host.title}: ${words[action]}`);
+  if (preview !== "") screen.faint(preview.replace(/^/gm, removes ? "  - " : "  + "));
+}
+
+async function runAll(plans: readonly Plan[], screen: Screen): Promise<boolean> {
+  let isWhole = true;
+  screen.title("Written");
+  for (const { host, file, action, run } of plans) {
+    try {
+      const backup = await run();
+      const next = action === "remove" ? "" : ` ${host.afterwards}`;
+      screen.say(`${host.title}: ${action === "remove" ? "removed" : "done"}.${next}`);
+      if (backup !== null) screen.faint(`The file as it was: ${backup}`);
+    } catch (error) {
+      isWhole = false;
+      screen.say(`${host.title}: ${file} ${reasonOf(error)}.`);
+    }
+  }
+  return isWhole;
+}

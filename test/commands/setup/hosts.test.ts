@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { evidenceOf, HOSTS } from "../../../src/commands/setup/hosts.js";
+import {
+  flagsIn,
+  isOurs,
+  mergedEntry,
+  programOf,
+} from "../../../src/commands/setup/server-command.js";
+import type { Machine } from "../../../src/platform/index.js";
+
+const machine = (
+  platform: Machine["platform"],
+  environment: Machine["environment"] = {},
+): Machine => ({
+  platform,
+  arch: "x64",
+  environment,
+  home: platform === "win32" ? "D:\\Profile\\Jürgen M" : "/home/jürgen m",
+});
+
+const filesOn = (platform: Machine["platform"], environment: Machine["environment"] = {}) =>
+  Object.fromEntries(HOSTS.map((host) => [host.id, host.file(machine(platform, environment))]));
+
+describe("the files of the hosts", () => {
+  it("are known on Windows, with a profile on another drive", () => {
+    expect(filesOn("win32", { APPDATA: "E:\\Roaming" })).toEqual({
+      "claude-desktop": "E:\\Roaming\\Claude\\claude_desktop_config.json",
+      "claude-code": "D:\\Profile\\Jürgen M\\.claude.json",
+      vscode: "E:\\Roaming\\Code\\User\\mcp.json",
+      "vscode-insiders": "E:\\Roaming\\Code - Insiders\\User\\mcp.json",
+      cursor: "D:\\Profile\\Jürgen M\\.cursor\\mcp.json",
+      windsurf: "D:\\Profile\\Jürgen M\\.codeium\\windsurf\\mcp_config.json",
+      zed: "E:\\Roaming\\Zed\\settings.json",
+      "lm-studio": "D:\\Profile\\Jürgen M\\.lmstudio\\mcp.json",
+      goose: "E:\\Roaming\\Block\\goose\\config\\config.yaml",
+      codex: "D:\\Profile\\Jürgen M\\.codex\\config.toml",
+      "gemini-cli": "D:\\Profile\\Jürgen M\\.gemini\\settings.json",
+      "copilot-cli": "D:\\Profile\\Jürgen M\\.copilot\\mcp-config.json",
+      opencode: "D:\\Profile\\Jürgen M\\.config\\opencode\\opencode.json",
+    });
+    expect(filesOn("win32")["claude-desktop"]).toBe(
+      "D:\\Profile\\Jürgen M\\AppData\\Roaming\\Claude\\claude_desktop_config.json",
+    );
+  });
+
+  it("are known on macOS", () => {
+    const support = "/home/jürgen m/Library/Application Support";
+    expect(filesOn("darwin")).toEqual({
+      "claude-desktop": `${support}/Claude/claude_desktop_config.json`,
+      "claude-code": "/home/jürgen m/.claude.json",
+      vscode: `${support}/Code/User/mcp.json`,
+      "vscode-insiders": `${support}/Code - Insiders/User/mcp.json`,
+      cursor: "/home/jürgen m/.cursor/mcp.json",
+      windsurf: "/home/jürgen m/.codeium/windsurf/mcp_config.json",
+      zed: "/home/jürgen m/.config/zed/settings.json",
+      "lm-studio": "/home/jürgen m/.lmstudio/mcp.json",
+      goose: "/home/jürgen m/.config/goose/config.yaml",
+      codex: "/home/jürgen m/.codex/config.toml",
+      "gemini-cli": "/home/jürgen m/.gemini/settings.json",
+      "copilot-cli": "/home/jürgen m/.copilot/mcp-config.json",
+      opencode: "/home/jürgen m/.config/opencode/opencode.json",
+    });
+  });
+
+  it("are known on Linux, where the user has moved folders, too", () => {
+    const moved = {
+      XDG_CONFIG_HOME: "/cfg",
+      CLAUDE_CONFIG_DIR: "/claude",
+      CODEX_HOME: "/codex",
+      COPILOT_HOME: "/copilot",
+    };
+    expect(filesOn("linux")).toMatchObject({
+      "claude-desktop": "/home/jürgen m/.config/Claude/claude_desktop_config.json",
+      vscode: "/home/jürgen m/.config/Code/User/mcp.json",
+      zed: "/home/jürgen m/.config/zed/settings.json",
+    });
+    expect(filesOn("linux", moved)).toMatchObject({
+      "claude-code": "/claude/.claude.json",
+      vscode: "/cfg/Code/User/mcp.json",
+      zed: "/cfg/zed/settings.json",
+      codex: "/codex/config.toml",
+      "copilot-cli": "/copilot/mcp-config.json",
+      opencode: "/cfg/opencode/opencode.json",
+    });
+  });
+
+  it("show that a host is there by their folder", () => {
+    const evidence = Object.fromEntries(
+      HOSTS.map((host) => [host.id, evidenceOf(host, machine("linux"))]),
+    );
+    expect(evidence["cursor"]).toBe("/home/jürgen m/.cursor");
+    // Its file lies in the home, which is always there.
+    expect(evidence["claude-code"]).toBe("/home/jürgen m/.claude");
+  });
+});
+
+describe("what a host starts", () => {
+  it.each([
+    ["linux", "/opt/foundry-local-mcp/", "/usr/bin/node", ["/opt/foundry-local-mcp/dist/main.js"]],
+    [
+      "win32",
+      "C:\\a b\\pkg\\",
+      "C:\\Program Files\\nodejs\\node.exe",
+      ["C:\\a b\\pkg\\dist\\main.js"],
+    ],
+  ] as const)(
+    "is Node and the file of an installation on %s",
+    (platform, packageFolder, node, args) => {
+      expect(programOf({ packageFolder, node }, { platform })).toEqual({ command: node, args });
+    },
+  );
+
+  it.each([
+    [
+      "linux",
+      "/home/j/.npm/_npx/1a/node_modules/foundry-local-mcp/",
+      "npx",
+      ["-y", "foundry-local-mcp"],
+    ],
+    [
+      "win32",
+      "C:\\npm-cache\\_npx\\1a\\node_modules\\foundry-local-mcp\\",
+      "cmd",
+      ["/c", "npx", "-y", "foundry-local-mcp"],
+    ],
+  ] as const)(
+    "is npx where this was started by npx on %s",
+    (platform, packageFolder, command, args) => {
+      expect(programOf({ packageFolder, node: "node" }, { platform })).toEqual({ command, args });
+    },
+  );
+
+  it.each([
+    [{ command: "node", args: ["/x/foundry-local-mcp/dist/main.js"] }, true, []],
+    [{ command: "npx", args: ["-y", "foundry-local-mcp", "--model", "m"] }, true, ["--model", "m"]],
+    [{ command: "npx", args: ["-y", "foundry-local-mcp@0.1.0"] }, true, []],
+    [{ command: ["node", "C:\\p\\dist\\main.js", "--model", "m"] }, true, ["--model", "m"]],
+    [{ cmd: "foundry-local-mcp", args: [] }, true, []],
+    [{ command: "C:\\n\\foundry-local-mcp.cmd" }, true, []],
+    [{ command: "npx", args: ["-y", "another-server"] }, false, []],
+    [{ url: "http://127.0.0.1:8765/mcp" }, false, []],
+    ["text", false, []],
+    [undefined, false, []],
+  ])("is recognised in %j", (entry, ours, flags) => {
+    expect(isOurs(entry)).toBe(ours);
+    expect(flagsIn(entry)).toEqual(flags);
+  });
+
+  it("keeps what a user has added to the entry, unless it is given", () => {
+    const [host] = HOSTS;
+    if (host === undefined) throw new Error("no host");
+    const before = {
+      command: "old",
+      args: ["/old/dist/main.js", "--model", "mine"],
+      env: { A: "1" },
+      disabled: true,
+    };
+    const program = { command: "node", args: ["/new/dist/main.js"] };
+
+    expect(mergedEntry(host, before, program, { flags: [], env: {} })).toEqual({
+      command: "node",
+      args: ["/new/dist/main.js", "--model", "mine"],
+      env: { A: "1" },
+      disabled: true,
+    });
+    expect(
+      mergedEntry(host, before, program, { flags: ["--model", "x"], env: { K: "2" } }),
+    ).toMatchObject({ args: ["/new/dist/main.js", "--model", "x"], env: { A: "1", K: "2" } });
+  });
+});

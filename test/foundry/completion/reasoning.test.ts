@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import {
+  type ChatAnswer,
+  type ChatBody,
+  chatEngine,
+  events,
+  hello,
+  json,
+} from "../dialects/chat-engine.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const THOUGHT = "Größe? Hm.";
+const ANSWER = "It is 4!";
+
+/** The forms in which engines send thinking: as members of a message, and in its text. */
+const FORMS: readonly (readonly [string, object])[] = [
+  ["a member of llama.cpp and vLLM", { reasoning_content: THOUGHT, content: ANSWER }],
+  ["a member of Ollama", { reasoning: THOUGHT, content: ANSWER }],
+  ["tags", { content: `<think>\n${THOUGHT}\n</think>\n\n${ANSWER}` }],
+  ["tags of other models", { content: `[THINK]${THOUGHT}[/THINK]${ANSWER}` }],
+  [
+    "channels of gpt-oss",
+    {
+      content: `<|channel|>analysis<|message|>${THOUGHT}<|end|><|start|>assistant<|channel|>final<|message|>${ANSWER}`,
+    },
+  ],
+];
+
+/** How an answer arrives: in one piece, as one event, or bytewise. */
+const WAYS = ["whole", "event", "bytes"] as const;
+
+function answerOf(message: object, way: (typeof WAYS)[number]): ChatAnswer {
+  if (way === "whole") return json({ choices: [{ message, finish_reason: "stop" }] });
+  const answer = events(
+    { choices: [{ delta: message }] },
+    { choices: [{ finish_reason: "stop" }] },
+  );
+  return { ...answer, isBytewise: way === "bytes" };
+}
+
+describe.each(FORMS)("thinking in %s", (_form, message) => {
+  it.each(WAYS)("is in the result only where it is included (%s)", async (way) => {
+    const { url } = await chatEngine(() => answerOf(message, way));
+    const client = clientOf(url);
+    const ask = (reasoning: "omit" | "include" | "off") =>
+      client.complete({ prompt: "2+2?", model: "m", reasoning });
+
+    expect(await ask("include")).toMatchObject({ text: ANSWER, reasoning: THOUGHT, warnings: [] });
+    expect(await ask("omit")).toMatchObject({ text: ANSWER, reasoning: null, warnings: [] });
+    expect(await ask("off")).toMatchObject({
+      text: ANSWER,
+      reasoning: null,
+      warnings: [expect.stringContaining("The model thought although reasoning is off")],
+    });
+  });
+});
+
+describe("reasoning off", () => {
+  const request = { prompt: "2+2?", reasoning: "off" } as const;
+
+  it.each([
+    ["S", "qwen3-0.6b-generic-cpu:1", {}],
+    ["C1", "qwen3-0.6b-generic-cpu:1", {}],
+    ["C2", "Qwen3-8B-generic-cpu:1", { version: "2.0.1" }],
+    ["C2", "qwen3-0.6b-generic-cpu:1", {}],
+    ["openai", "Qwen3-8B-Instruct:1", {}],
+  ] as const)("is a switch in the prompt of Qwen3, on %s: %s", async (dialect, id, options) => {
+    const simulator = await simulate({ dialect, models: [{ id, loaded: true }], ...options });
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Hello" },
+      { role: "user", content: "2+2?" },
+    ] as const;
+
+    await clientOf(simulator.url).complete({ messages, model: id, reasoning: "off" });
+
+    const [chat] = askedOf(simulator, "/v1/chat/completions");
+    expect(Object(chat?.body).messages).toEqual([
+      messages[0],
+      messages[1],
+      { role: "user", content: "2+2? /no_think" },
+    ]);
+  });
+
+  it.each([
+    ["S", "phi-4-mini-reasoning-generic-cpu:1", {}, {}],
+    ["C1", "qwen3.5-2b-generic-cpu:1", {}, {}],
+    ["C2", "phi-4-mini-reasoning-generic-cpu:1", { version: "2.0.1" }, {}],
+    ["C2", "qwen3.5-2b-generic-cpu:1", {}, { chat_template_kwargs: { enable_thinking: false } }],
+    [
+      "openai",
+      "deepseek-r1:1",
+      {},
+      { chat_template_kwargs: { enable_thinking: false }, reasoning_effort: "none" },
+    ],
+    [
+      "openai",
+      "gpt-oss-20b:1",
+      {},
+      { chat_template_kwargs: { enable_thinking: false }, reasoning_effort: "low" },
+    ],
+  ] as const)(
+    "is as fields what the service takes: %s, %s",
+    async (dialect, id, options, fields) => {
+      const simulator = await simulate({ dialect, models: [{ id, loaded: true }], ...options });
+      const client = clientOf(simulator.url);
+
+      await client.complete({ ...request, model: id });
+      await client.complete({ prompt: "2+2?", model: id, reasoning: "omit" });
+
+      const [off, omitted] = askedOf(simulator, "/v1/chat/completions").map(({ body }) =>
+        Object(body),
+      );
+      const { chat_template_kwargs, reasoning_effort } = off;
+      expect({ chat_template_kwargs, reasoning_effort }).toEqual({
+        chat_template_kwargs: undefined,
+        reasoning_effort: undefined,
+        ...fields,
+      });
+      expect(off.messages).toEqual([{ role: "user", content: "2+2?" }]);
+      expect(omitted).not.toHaveProperty("chat_template_kwargs");
+      expect(omitted).not.toHaveProperty("reasoning_effort");
+    },
+  );
+
+  it.each([
+    ["vLLM, by its value", "reasoning_effort", "Input should be 'low', 'medium' or 'high'"],
+    ["Ollama, of gpt-oss", "reasoning_effort", "invalid reasoning value: 'none' (must be high)"],
+    ["OpenAI", "reasoning_effort", "Unrecognized request argument supplied: reasoning_effort"],
+    ["OpenAI", "chat_template_kwargs", "Unrecognized request argument: chat_template_kwargs"],
+    ["FastAPI", "chat_template_kwargs", "Extra inputs are not permitted"],
+    ["llama.cpp", "chat_template_kwargs", "invalid type for chat_template_kwargs.enable_thinking"],
+  ])("is sent without a field that is refused, by %s: %s", async (_engine, name, msg) => {
+    const refuses = (body: ChatBody) =>
+      name in body ? json({ detail: [{ loc: ["body", name], msg }] }, 400) : hello(body);
+    const { url, chats } = await chatEngine(refuses);
+    const client = clientOf(url);
+
+    const first = await client.complete({ ...request, model: "m" });
+    const second = await client.complete({ ...request, model: "m" });
+
+    expect([first.attempts, second.attempts]).toEqual([2, 1]);
+    expect(chats.map((body) => name in body)).toEqual([true, false, false]);
+  });
+});
+
+describe("an answer whose tokens all went into thinking", () => {
+  const thinking = (body: ChatBody): ChatAnswer => {
+    const message = { reasoning_content: THOUGHT };
+    return body["stream"] === true
+      ? events({ choices: [{ delta: message, finish_reason: "length" }] })
+      : json({ choices: [{ message, finish_reason: "length" }] });
+  };
+
+  it.each(["omit", "include"] as const)("says what to raise (%s)", async (reasoning) => {
+    const { url } = await chatEngine(thinking);
+
+    const completion = await clientOf(url).complete({ prompt: "2+2?", model: "m", reasoning });
+
+    expect(completion).toMatchObject({ text: "", finishReason: "length" });
+    expect(completion.warnings).toEqual([
+      expect.stringMatching(
+        /used up its tokens while thinking.*`maxTokens`, or with reasoning off/,
+      ),
+    ]);
+  });
+
+  it("says so where a schema is given, too", async () => {
+    const { url } = await chatEngine(thinking);
+    const schema = { type: "object" };
+
+    await expect(
+      clientOf(url).complete({ prompt: "2+2?", model: "m", schema, reasoning: "omit" }),
+    ).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining("used up its tokens while thinking"),
+      action: expect.stringContaining("`maxTokens`"),
+    });
+  });
+});
