@@ -30,6 +30,8 @@ export {
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
+  type CompletionMessage,
+  type CompletionMessageCall,
   type CompletionRequest,
   type CompletionStatus,
   type CompletionTiming,
@@ -75,6 +77,7 @@ export type {
 /** @internal For the client of `jobs`, which holds one. */
 export { ServiceClient, type StreamOptions } from "./service-client.js";
 export type { StatusUpdate } from "./status.js";
+export type { ToolCall, ToolChoice, ToolDefinition } from "./tools/tool.js";
 export {
   isTyped,
   type JsonSchema,

@@ -19,6 +19,7 @@ import type {
   CompletionStatus,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { loadToolbox, type Toolbox } from "../tools/index.js";
 import { type Structure, structureOf } from "./structured.js";
 import { untilLoaded } from "./while-loading.js";
 
@@ -66,6 +67,7 @@ export class ServiceCompletion {
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
+  #toolbox: Toolbox | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -105,6 +107,8 @@ export class ServiceCompletion {
     const { current, onStatus, request } = this.#parts;
     const { signal } = this;
     if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
+    const { tools = [], toolChoice } = request;
+    if (tools.length > 0 && toolChoice !== "none") this.#toolbox ??= await loadToolbox(tools);
     this.#connection = null;
     const connection = await current.connection({ signal, onStatus });
     this.#connection = connection;
@@ -200,8 +204,8 @@ export class ServiceCompletion {
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
     const resolved = await loader.resolveModel(request.model, signal, undefined, onStatus);
-    const structure = this.#structure;
-    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, structure });
+    const held = { structure: this.#structure, toolbox: this.#toolbox };
+    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, ...held });
     connection.guessWarning = null;
   }
 

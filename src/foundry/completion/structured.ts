@@ -41,7 +41,9 @@ export async function* structured(
   let asked = first;
   for (let repairs = 0; ; repairs += 1) {
     yield* ask(asked);
-    const { text, finishReason } = progress.snapshot();
+    const { text, finishReason, toolCalls } = progress.snapshot();
+    // The value comes after the results of the tools.
+    if (toolCalls !== undefined) return;
     // After any other end, such as that of a filter, the value may go on.
     const found = read(text, finishReason === "stop");
     if (found.fits) {

@@ -1,5 +1,6 @@
 import type { PhaseLimits } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
+import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
 
 /**
@@ -35,8 +36,18 @@ export interface ServiceStatus {
 }
 
 export interface ChatMessage {
-  readonly role: "system" | "user" | "assistant";
+  readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
+  /** Of the role `assistant`: the calls that the model made. */
+  readonly toolCalls?: readonly MessageCall[] | undefined;
+  /** Of the role `tool`: the call whose result it is. */
+  readonly toolCallId?: string | undefined;
+}
+
+export interface MessageCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
 }
 
 export interface ChatRequest {
@@ -50,6 +61,9 @@ export interface ChatRequest {
   readonly reasoning?: "off" | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
   readonly schema?: Readonly<Record<string, unknown>> | undefined;
+  /** A schema is not sent beside tools. */
+  readonly tools?: readonly ToolDefinition[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
 }
 
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -63,6 +77,8 @@ export interface TokenCounts {
 export type ChatEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
+  /** A part of a structured call. Only where the request has tools. */
+  | { readonly type: "call"; readonly piece: CallPiece }
   /** `null`: the counts of the service are impossible. */
   | { readonly type: "usage"; readonly usage: TokenCounts | null }
   | { readonly type: "finish"; readonly reason: FinishReason }
@@ -80,6 +96,8 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
   readonly warnings: readonly string[];
   /** The service accepted the request with the schema, so that it holds the answer to it if it can. */
   readonly isConstrained: boolean;
+  /** The schema was sent as the parameters of a tool that the model must call. */
+  readonly isForcedCall: boolean;
 }
 
 export interface EmbedRequest {

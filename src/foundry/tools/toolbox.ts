@@ -69,7 +69,7 @@ export class Toolbox {
 
   /** An object may be a text of JSON, also one in quotes. */
   #valueOf(given: unknown): Record<string, unknown> | null {
-    let value = given ?? {};
+    let value: unknown = given ?? {};
     for (let depth = 0; depth < 2 && typeof value === "string"; depth += 1) {
       const text: string = value.trim();
       if (text === "") return {};

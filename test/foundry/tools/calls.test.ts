@@ -92,7 +92,7 @@ describe("the calls in a text", () => {
     ["a bare object", `  ${K}  `, [ROME], ""],
     ["bare objects in lines", `${J}\n${K}`, [OSLO, ROME], ""],
     ["bare objects with a semicolon", `${J}; ${K}`, [OSLO, ROME], ""],
-    ["bare with text", `I call it: ${J}. Wait.`, [OSLO], "I call it:. Wait."],
+    ["bare with text", `I call it: ${J}. Wait.`, [OSLO], "I call it: . Wait."],
     ["a bare list with odd blanks", `[ \n\t{ "name" :\n"get_weather" , "parameters": {"city"\n:"Rome"}}\n ]`, [ROME], ""],
     ["a fence", `\`\`\`json\n${J}\n\`\`\``, [OSLO], ""],
     ["a fence with text", `Here:\n\`\`\`json\n[${J}]\n\`\`\`\nDone.`, [OSLO], "Here:\n\nDone."],
