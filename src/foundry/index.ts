@@ -31,6 +31,8 @@ export {
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
+  type CompletionMessage,
+  type CompletionMessageCall,
   type CompletionRequest,
   type CompletionStatus,
   type CompletionTiming,
@@ -85,3 +87,4 @@ export {
   type TypedBy,
   type Validated,
 } from "./structured/index.js";
+export type { ToolCall, ToolChoice, ToolDefinition } from "./tools/tool.js";

@@ -65,7 +65,8 @@ export interface FoundryClientOptions extends ServiceOptions {
 }
 
 /** A completion whose value a schema types, such as one of zod. */
-export type TypedRequest<T> = Omit<CompletionRequest, "schema"> & TypedBy<T>;
+export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> &
+  TypedBy<T>;
 
 /**
  * A client of Foundry Local and of other engines. Without an endpoint it finds the service of this

@@ -43,6 +43,16 @@ const factFields = {
   cached: z.boolean(),
   cacheAgeMs: z.number().optional(),
   warnings: z.array(z.string()),
+  toolCalls: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        arguments: z.record(z.string(), z.unknown()),
+        error: z.string().optional(),
+      }),
+    )
+    .optional(),
   /** Whether the text is the JSON of the value that was asked for. The value itself is not sent. */
   isValue: z.boolean().optional(),
   method: z.enum(ANSWER_METHODS).optional(),
@@ -77,10 +87,11 @@ export const patchSchema = z.object({
 export type Patch = z.output<typeof patchSchema>;
 
 export function toWire(state: CompletionState): WireState {
-  const { error, warnings, data, ...rest } = state;
+  const { error, warnings, data, toolCalls, ...rest } = state;
   return {
     ...rest,
     ...(data === undefined ? {} : { isValue: true }),
+    ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
     warnings: [...warnings],
     error: error === null ? null : errorSchema.parse(error.toJSON()),
   };

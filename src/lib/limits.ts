@@ -27,6 +27,8 @@ export const MOST_VALUES = 500_000;
 export const MOST_TEXTS = 1000;
 /** Code units of a schema for an answer. It is sent to the model, of whose context it takes a part. */
 export const LONGEST_SCHEMA = 32_000;
+/** Tools of one request. All are sent to the model, of whose context they take a part. */
+export const MOST_TOOLS = 128;
 /** For the check of one answer by its schema: a `pattern` can take years, and no other call runs then. */
 export const LONGEST_CHECK_MS = 1000;
 /** Lines about a value that does not fit its schema: a small model can follow no more. */
@@ -118,6 +120,12 @@ export const CHUNK_OVERHEAD_BYTES = 64;
 export const MOST_CACHE_BYTES = 64 * 1024 * 1024;
 /** Text and thinking of one completion: two million tokens, which fit into no context. */
 export const MAX_COMPLETION_CHARACTERS = 8 * 1024 * 1024;
+/** Calls of tools in one answer; a model that repeats itself writes calls up to its token limit. */
+export const MOST_CALLS = 64;
+/** Starts of calls without an end in one answer, after each of which the text is searched again. */
+export const MOST_FALSE_CALLS = 16;
+/** Code units of a call's id and of the name of a tool. Both have 64 at most in the OpenAI API. */
+export const LONGEST_CALL_ID = 200;
 /** How long after its `finish_reason` a stream may take for its counts and `[DONE]`. */
 export const COUNTS_AFTER_END_MS = 1000;
 /**

@@ -305,6 +305,7 @@ export function jsonSchemaOf(
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (zodSchema instanceof z.ZodNullable) takeFirst(jsonSchema);
+      if ("listed" in jsonSchema) takeListed(jsonSchema);
       if (zodSchema instanceof z.ZodObject) dropNullable(jsonSchema, zodSchema);
       change(jsonSchema);
     },
@@ -313,6 +314,13 @@ export function jsonSchemaOf(
 }
 
 type MutableSchema = z.core.JSONSchema.BaseSchema;
+
+/** A schema may bring a shorter form of itself, of which the text of a tool says the rest. */
+function takeListed(schema: MutableSchema): void {
+  const { listed } = schema;
+  for (const key of Object.keys(schema)) delete schema[key];
+  Object.assign(schema, listed);
+}
 
 /** A member of a result that is `null` is left out, so its schema has no `null`. */
 function takeFirst(schema: MutableSchema): void {

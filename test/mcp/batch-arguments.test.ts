@@ -20,11 +20,13 @@ const ITEMS = {
   max_tokens: { prompt: "Hi", max_tokens: 5 },
   top_p: { prompt: "Hi", top_p: 0.5 },
   reasoning: { prompt: "Hi", reasoning: "include" },
+  tools: { prompt: "Hi", tools: [{ type: "function", function: { name: "now" } }] },
+  tool_choice: { prompt: "Hi", tool_choice: "required" },
   response_schema: { prompt: "a", response_schema: { type: "string" } },
 };
 
 /** An item gives these itself; the batch cannot share them. */
-const NOT_SHARED = ["prompt", "messages"];
+const NOT_SHARED = ["prompt", "messages", "tools", "tool_choice"];
 
 describe("the arguments of complete_batch", () => {
   it("include each argument of complete in the items and in the shared settings", async () => {

@@ -18,6 +18,7 @@ import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
+import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import { measuredCharacters, promptMeasured } from "./prompt-size.js";
@@ -34,6 +35,8 @@ export interface ChatContext {
   readonly progress: CompletionProgress;
   /** `null`: any text is an answer. */
   readonly structure: Structure | null;
+  /** `null`: what looks like a call of a tool is text. */
+  readonly toolbox: Toolbox | null;
   readonly service: Service;
   readonly dialect: Dialect;
   readonly loader: ModelLoader;
@@ -117,6 +120,7 @@ async function* open(
   const { request, messages, progress, service, dialect } = context;
   const { temperature, topP, seed, schema } = request;
   const reasoning = request.reasoning === "off" ? request.reasoning : undefined;
+  const { tools, toolChoice } = context.toolbox === null ? {} : request;
   let { model } = wanted;
   let sends = 0;
   let mayReload = dialect.can.load;
@@ -127,7 +131,18 @@ async function* open(
     const use = await beginUse(model, context);
     const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
     // No stop strings: a service would look for them in the thinking, too.
-    const wish = { model, messages, temperature, topP, seed, maxTokens, schema, reasoning };
+    const wish = {
+      model,
+      messages,
+      temperature,
+      topP,
+      seed,
+      maxTokens,
+      schema,
+      reasoning,
+      tools,
+      toolChoice,
+    };
     const ask = (): Promise<ChatStream> => {
       progress.asked(wish.model.id, measuredCharacters(service, wish.model.id));
       return dialect.chat(wish, chatCall(context));
@@ -203,9 +218,11 @@ export const brokeOffAndIsGone = (error: FoundryError): boolean =>
 
 async function* receive(
   { stream, use }: OpenedChat,
-  { request, messages, service, dialect, progress }: ChatContext,
+  { request, messages, service, dialect, progress, toolbox }: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
-  const splitter = new ThinkingSplitter();
+  const forced = stream.isForcedCall ? new ForcedCall() : null;
+  const calls = forced ?? (toolbox === null ? null : new CallReader(toolbox));
+  const splitter = new ThinkingSplitter(calls !== null);
   const cutter = new StopCutter(request.stop ?? []);
 
   function* addText(text: string): Generator<CompletionEvent, void> {
@@ -216,13 +233,15 @@ async function* receive(
   function* take(pieces: readonly Piece[]): Generator<CompletionEvent, void> {
     for (const piece of pieces) {
       if (piece.type === "text") {
-        yield* addText(cutter.push(piece.text));
+        yield* addText(cutter.push(calls?.pushText(piece.text) ?? piece.text));
+      } else if (piece.type === "call") {
+        calls?.pushChannel(piece.to, piece.text);
       } else if (piece.type === "reasoning") {
         progress.addReasoning(piece.text);
         yield piece;
       } else {
         // The text that was held back as the beginning of a stop string was thinking, too.
-        yield* addText(cutter.end());
+        yield* addText(cutter.push(calls?.textWasReasoning() ?? "") + cutter.end());
         progress.textWasReasoning();
         yield piece;
       }
@@ -230,12 +249,12 @@ async function* receive(
     }
   }
 
-  let isOverrun = false;
+  let isAbandoned = false;
   let inputTokens = 0;
   try {
     for await (const news of stream) {
       if (news.type === "overrun") {
-        isOverrun = true;
+        isAbandoned = true;
         progress.finished("length");
         warnAboutOverrun(dialect, progress);
         break;
@@ -251,6 +270,17 @@ async function* receive(
         progress.finished(news.reason);
         if (news.reason === null) warnAboutUnknownEnd(news.said, progress);
       }
+      if (news.type === "call") {
+        use.token();
+        progress.countPiece();
+        calls?.pushPiece(news.piece);
+      }
+      if (forced?.goesOn === true) {
+        // Without the counts, which come at the end; the model may repeat the call up to its limit.
+        progress.finished("stop");
+        isAbandoned = true;
+        break;
+      }
       if (news.type === "text" || news.type === "reasoning") {
         use.token();
         progress.countPiece();
@@ -265,12 +295,18 @@ async function* receive(
       }
     }
     // Leaving the loop closed the connection, but not every service then stops.
-    use.end(isOverrun ? "abandoned" : "finished");
+    use.end(isAbandoned ? "abandoned" : "finished");
   } finally {
     use.end("abandoned");
   }
   promptMeasured(service, progress.model ?? "", messages, inputTokens);
   yield* take(splitter.end());
+  if (calls !== null && !cutter.isCut) {
+    const found = calls.end(progress.snapshot().finishReason !== "length");
+    progress.warn(...found.warnings);
+    progress.called(found.calls);
+    yield* addText(cutter.push(found.text));
+  }
   yield* addText(cutter.end());
   if (progress.isOnlyReasoning) {
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
@@ -302,8 +338,8 @@ function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
 }
 
 function warnAboutEmptiness(progress: CompletionProgress): void {
-  const { text, finishReason } = progress.snapshot();
-  if (text.trim() !== "") return;
+  const { text, finishReason, toolCalls } = progress.snapshot();
+  if (text.trim() !== "" || toolCalls !== undefined) return;
   if (finishReason === "content_filter") {
     progress.warn("A content filter ended the answer before its first word.");
   } else if (finishReason === "length" && progress.hasThought) {

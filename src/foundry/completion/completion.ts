@@ -1,14 +1,36 @@
 import type { FinishReason } from "../dialects/index.js";
 import type { JsonSchema } from "../structured/index.js";
+import type { ToolCall, ToolChoice, ToolDefinition } from "../tools/tool.js";
+
+/**
+ * A message of a conversation, as in the OpenAI API. The result of a tool has the role `tool` and the
+ * `tool_call_id` of the call that it answers.
+ */
+export interface CompletionMessage {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  /** May be absent beside `tool_calls`. */
+  readonly content?: string | null | undefined;
+  /** Of an answer: `Completion.toolCalls`, or what the OpenAI API has. */
+  readonly tool_calls?: readonly CompletionMessageCall[] | null | undefined;
+  readonly tool_call_id?: string | null | undefined;
+}
+
+/** A call of a tool in a message: `name` and `arguments` at the top, or within `function`. */
+export interface CompletionMessageCall {
+  readonly id: string;
+  readonly type?: string | undefined;
+  readonly name?: string | undefined;
+  /** An object, or its JSON. */
+  readonly arguments?: unknown;
+  readonly function?: { readonly name: string; readonly arguments?: unknown } | undefined;
+}
 
 /** What to complete, and how. Either `prompt` or `messages`; all else is optional. */
 export interface CompletionRequest {
   /** A single question. */
   readonly prompt?: string | undefined;
   /** A conversation; the last message is answered. */
-  readonly messages?:
-    | readonly { readonly role: "system" | "user" | "assistant"; readonly content: string }[]
-    | undefined;
+  readonly messages?: readonly CompletionMessage[] | undefined;
   /** Instructions that come before the rest. */
   readonly system?: string | undefined;
   /** Alias, name or id, in any case. Default: the client's model. */
@@ -31,6 +53,13 @@ export interface CompletionRequest {
    * twice; else the completion fails with `SCHEMA_MISMATCH`.
    */
   readonly schema?: JsonSchema | undefined;
+  /**
+   * Tools that the model may call, up to 128. The calls are in `Completion.toolCalls`; run them, and complete
+   * again with the calls and their results in `messages`. With a `schema`, the answer without calls fits it.
+   */
+  readonly tools?: readonly ToolDefinition[] | undefined;
+  /** Default: `auto`. */
+  readonly toolChoice?: ToolChoice | undefined;
 }
 
 /**
@@ -72,6 +101,8 @@ export interface Completion {
   readonly finishReason: FinishReason | null;
   /** Only of a completed request with a `schema`: the value, which fits it. `text` is its JSON. */
   readonly data?: unknown;
+  /** The tools that the model calls, with their arguments; absent where it calls none. */
+  readonly toolCalls?: readonly ToolCall[] | undefined;
   /** Beside `data`: how the value was obtained. */
   readonly method?: AnswerMethod | undefined;
   /** Exact id of the model. */

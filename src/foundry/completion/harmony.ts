@@ -2,7 +2,9 @@ import { overlap } from "./text-filters.js";
 
 type HarmonyPiece =
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "reasoning"; readonly text: string };
+  | { readonly type: "reasoning"; readonly text: string }
+  /** A message to a tool; `to` only with its first piece. */
+  | { readonly type: "call"; readonly to: string | null; readonly text: string };
 
 /** With what an answer in this format begins. */
 export const HARMONY_STARTS = ["<|start|>", "<|channel|>", "<|message|>"] as const;
@@ -27,8 +29,16 @@ const LONGEST_HEADER = 200;
  */
 export class HarmonySplitter {
   #pending = "";
-  #part: "header" | "between" | "text" | "reasoning" = "between";
+  readonly #hasTools: boolean;
+  #part: "header" | "between" | "text" | "reasoning" | "call" = "between";
   #header = "";
+  /** Whom the header that was read names; it may come before the channel. */
+  #to: string | null = null;
+
+  /** @param hasTools `false`: what is for a tool is thinking. */
+  constructor(hasTools = false) {
+    this.#hasTools = hasTools;
+  }
 
   push(text: string): HarmonyPiece[] {
     this.#pending += text;
@@ -56,7 +66,7 @@ export class HarmonySplitter {
         this.#take(whole.length, pieces);
       } else {
         this.#pending = this.#pending.slice(whole.length);
-        this.#turn(name);
+        this.#turn(name, pieces);
       }
     }
     const held = isEnd ? 0 : Math.max(...TOKENS.map((token) => overlap(this.#pending, token)));
@@ -64,12 +74,16 @@ export class HarmonySplitter {
     return pieces;
   }
 
-  #turn(token: string): void {
+  #turn(token: string, pieces: HarmonyPiece[]): void {
+    if (this.#hasTools) this.#to = recipientIn(this.#header) ?? this.#to;
     if (token === "start" || token === "channel") {
+      if (token === "start") this.#to = null;
       this.#part = "header";
       this.#header = "";
     } else if (token === "message") {
-      this.#part = channelOf(this.#header) ?? "text";
+      this.#part = this.#to === null ? (channelOf(this.#header) ?? "text") : "call";
+      if (this.#to !== null) pieces.push({ type: "call", to: this.#to, text: "" });
+      this.#to = null;
       this.#header = "";
     } else if (token !== "constrain") {
       this.#part = "between";
@@ -80,6 +94,10 @@ export class HarmonySplitter {
     const text = this.#pending.slice(0, length);
     this.#pending = this.#pending.slice(length);
     if (text === "") return;
+    if (this.#part === "call") {
+      pieces.push({ type: "call", to: null, text });
+      return;
+    }
     if (this.#part === "text" || this.#part === "reasoning") {
       pieces.push({ type: this.#part, text });
       return;
@@ -97,6 +115,10 @@ export class HarmonySplitter {
     this.#part = "text";
   }
 }
+
+/** The tool in a header such as `commentary to=functions.get_weather`. */
+const recipientIn = (header: string): string | null =>
+  /(?:^|\s)to=(?:functions\.)?([\w.-]{1,100})/.exec(header)?.[1] ?? null;
 
 /** What a message with this header is; `null`: the header names no channel. */
 function channelOf(header: string): "text" | "reasoning" | null {

@@ -6,6 +6,8 @@ export {
   COMPLETION_STATUSES,
   type Completion,
   type CompletionEvent,
+  type CompletionMessage,
+  type CompletionMessageCall,
   type CompletionRequest,
   type CompletionStatus,
   type CompletionTiming,

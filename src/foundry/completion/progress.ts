@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FinishReason, TokenCounts } from "../dialects/index.js";
+import type { ToolCall } from "../tools/index.js";
 import type {
   AnswerMethod,
   Completion,
@@ -36,6 +37,7 @@ export class CompletionProgress {
   #reasoning = "";
   /** Blanks after it, which belong to it as soon as a word follows. */
   #blanks = "";
+  #toolCalls: readonly ToolCall[] = [];
   #pieces = 0;
   #hasStarted = false;
   /** Of answers that were dropped. */
@@ -207,9 +209,18 @@ export class CompletionProgress {
     this.#firstTokenAt = null;
     this.#lastTokenAt = null;
     this.#finishReason = null;
+    this.#toolCalls = [];
     this.#text = "";
     this.#reasoning = "";
     this.#blanks = "";
+  }
+
+  /** The model calls these tools. */
+  called(calls: readonly ToolCall[]): void {
+    this.#toolCalls = calls;
+    // Of an answer that was cut off, the calls before the cut are whole.
+    if (calls.length > 0 && this.#finishReason !== "length") this.#finishReason = "tool_calls";
+    else if (calls.length === 0 && this.#finishReason === "tool_calls") this.#finishReason = "stop";
   }
 
   /** The answer is this value. */
@@ -255,6 +266,7 @@ export class CompletionProgress {
       finishReason: this.#finishReason,
       model: this.#model,
       ...(this.#value === null ? {} : this.#value),
+      ...(this.#toolCalls.length === 0 ? {} : { toolCalls: this.#toolCalls }),
       usage: this.#withEarlier({
         inputTokens: inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),
         outputTokens,

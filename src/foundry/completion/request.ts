@@ -1,6 +1,12 @@
 import * as z from "zod";
-import type { ChatMessage } from "../dialects/index.js";
-import { type CompletionRequest, REASONING_MODES } from "./completion.js";
+import { jsonFrom, LONGEST_CALL_ID, MOST_TOOLS } from "../../lib/index.js";
+import type { ChatMessage, MessageCall } from "../dialects/index.js";
+import {
+  type CompletionMessage,
+  type CompletionMessageCall,
+  type CompletionRequest,
+  REASONING_MODES,
+} from "./completion.js";
 
 const nonEmptyText = (what: string) =>
   z.string({ error: what }).refine((text) => text.trim() !== "", { error: what });
@@ -15,14 +21,80 @@ const numberFrom = (minimum: number, maximum: number) => {
   return z.number({ error }).min(minimum, { error }).max(maximum, { error });
 };
 
-const ROLES = ["system", "user", "assistant"] as const;
+const ROLES = ["system", "user", "assistant", "tool"] as const;
 
-const messageSchema = z.strictObject(
+const NOT_BLANK = "a string that is not blank";
+const callId = z.string("the id of the call").min(1, "the id of the call").max(LONGEST_CALL_ID);
+const callName = z.string("the name of a tool").min(1, "the name of a tool");
+const CALL = 'a call such as {"id":"call_1","name":"get_weather","arguments":{"city":"Oslo"}}';
+const messageCallSchema = z
+  .object(
+    {
+      id: callId,
+      type: z.string().optional(),
+      name: callName.optional(),
+      arguments: z.unknown().optional(),
+      function: z.object({ name: callName, arguments: z.unknown().optional() }, CALL).optional(),
+    },
+    CALL,
+  )
+  .refine((call) => argumentsIn(call) !== null, { error: CALL });
+
+const messageSchema = z
+  .strictObject(
+    {
+      role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
+      content: z.string(NOT_BLANK).nullish(),
+      tool_calls: z.array(messageCallSchema, "a list of calls").nullish(),
+      tool_call_id: callId.nullish(),
+    },
+    { error: 'an object such as {"role":"user","content":"…"}' },
+  )
+  .superRefine(({ role, content, tool_calls, tool_call_id }, context) => {
+    const issue = (name: string, message: string, input: unknown): void =>
+      context.addIssue({ code: "custom", path: [name], message, input });
+    const mayBeBlank = role === "tool" || (role === "assistant" && (tool_calls?.length ?? 0) > 0);
+    if (!mayBeBlank && (content ?? "").trim() === "") issue("content", NOT_BLANK, content);
+    if (role === "tool" && tool_call_id == null) {
+      issue("tool_call_id", "the id of the call whose result it is", tool_call_id);
+    }
+  });
+
+/** The arguments of a call in a message; `null` where they are none. */
+function argumentsIn(call: CompletionMessageCall): MessageCall["arguments"] | null {
+  const name = call.function?.name ?? call.name;
+  const given = call.function?.arguments ?? call.arguments ?? {};
+  const isEmpty = typeof given === "string" && given.trim() === "";
+  const value = isEmpty ? {} : typeof given === "string" ? jsonFrom(given) : given;
+  const parsed = z.record(z.string(), z.unknown()).safeParse(value);
+  return name === undefined || !parsed.success ? null : parsed.data;
+}
+
+const TOOL =
+  'a tool such as {"type":"function","function":{"name":"get_weather","description":"…","parameters":{"type":"object","properties":{}}}}';
+const TOOL_NAME = "1 to 64 letters, digits, _, . or -";
+const toolSchema = z.object(
   {
-    role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
-    content: nonEmptyText("a string that is not blank"),
+    type: z.literal("function", "function").optional(),
+    function: z.object(
+      {
+        name: z.string(TOOL_NAME).regex(/^[\w.-]{1,64}$/, TOOL_NAME),
+        description: z.string("a string").optional(),
+        parameters: z.record(z.string(), z.unknown(), "a JSON Schema, an object").optional(),
+        strict: z.boolean("true or false").nullish(),
+      },
+      TOOL,
+    ),
   },
-  { error: 'an object such as {"role":"user","content":"…"}' },
+  TOOL,
+);
+const CHOICE = 'auto, none, required or {"type":"function","function":{"name":"…"}}';
+const toolChoiceSchema = z.union(
+  [
+    z.enum(["auto", "none", "required"]),
+    z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) }),
+  ],
+  CHOICE,
 );
 
 const stopString = z.string({ error: "strings" }).min(1, { error: "strings that are not empty" });
@@ -52,6 +124,8 @@ export const completionFields = {
   maxTokens: wholeNumber(1, 1_000_000),
   topP: numberFrom(0, 1),
   schema: z.record(z.string(), z.unknown(), "a JSON Schema, an object"),
+  tools: z.array(toolSchema, "a list of tools").max(MOST_TOOLS, `at most ${MOST_TOOLS} tools`),
+  toolChoice: toolChoiceSchema,
   reasoning: z.enum(REASONING_MODES, { error: `one of ${REASONING_MODES.join(", ")}` }),
 } satisfies FieldSchemas;
 
@@ -91,19 +165,36 @@ export interface PreparedMessages {
 export function prepareMessages(request: CompletionRequest): PreparedMessages {
   const system: ChatMessage[] =
     request.system === undefined ? [] : [{ role: "system", content: request.system }];
-  const conversation: readonly ChatMessage[] = request.messages ?? [
+  const conversation: readonly ChatMessage[] = request.messages?.map(chatMessage) ?? [
     { role: "user", content: request.prompt ?? "" },
   ];
   const given = [...system, ...conversation];
   const isWellFormed = given.every(({ content }) => content.isWellFormed());
-  const messages = given.map(({ role, content }) => ({ role, content: content.toWellFormed() }));
+  const messages = given.map((each) => ({ ...each, content: each.content.toWellFormed() }));
+  const ofTools = [...(request.tools ?? []), ...given.flatMap(({ toolCalls }) => toolCalls ?? [])];
   return {
     messages,
-    characters: messages.reduce((sum, { content }) => sum + content.length, 0),
+    characters:
+      messages.reduce((sum, { content }) => sum + content.length, 0) +
+      ofTools.reduce((sum, each) => sum + JSON.stringify(each).length, 0),
     warnings: isWellFormed
       ? []
       : [
           "The text held characters that are no valid Unicode (halves of surrogate pairs); each was replaced by U+FFFD.",
         ],
+  };
+}
+
+function chatMessage({ role, content, tool_calls, tool_call_id }: CompletionMessage): ChatMessage {
+  const calls = (tool_calls ?? []).map((call) => ({
+    id: call.id,
+    name: call.function?.name ?? call.name ?? "",
+    arguments: argumentsIn(call) ?? {},
+  }));
+  return {
+    role,
+    content: content ?? "",
+    ...(role === "assistant" && calls.length > 0 ? { toolCalls: calls } : {}),
+    ...(role === "tool" && tool_call_id != null ? { toolCallId: tool_call_id } : {}),
   };
 }

@@ -13,6 +13,7 @@ import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
+import { loadToolbox, type Toolbox } from "../tools/index.js";
 import { brokeOffAndIsGone, chat } from "./chat.js";
 import type {
   Completion,
@@ -75,6 +76,7 @@ export class ServiceCompletion {
   #structure: Structure | null = null;
   #failure: FoundryError | null = null;
   #stored: StoredAnswer | null = null;
+  #toolbox: Toolbox | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -115,6 +117,8 @@ export class ServiceCompletion {
     const { current, onStatus, request, trace } = this.#parts;
     const { signal } = this;
     if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
+    const { tools = [], toolChoice } = request;
+    if (tools.length > 0 && toolChoice !== "none") this.#toolbox ??= await loadToolbox(tools);
     this.#connection = null;
     const connection = await current.connection({ signal, onStatus });
     this.#connection = connection;
@@ -220,8 +224,8 @@ export class ServiceCompletion {
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
     const resolved = await loader.resolveModel(request.model, { signal, onStatus, trace });
-    const structure = this.#structure;
-    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, structure });
+    const held = { structure: this.#structure, toolbox: this.#toolbox };
+    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, ...held });
     connection.guessWarning = null;
   }
 

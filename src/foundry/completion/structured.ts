@@ -46,7 +46,9 @@ export async function* structured(
     } catch (thrown) {
       throw repairs > 0 ? orMismatch(toFoundryError(thrown), before) : thrown;
     }
-    const { text, finishReason } = progress.snapshot();
+    const { text, finishReason, toolCalls } = progress.snapshot();
+    // The value comes after the results of the tools.
+    if (toolCalls !== undefined) return;
     // After any other end, such as that of a filter, the value may go on.
     const found = read(text, finishReason === "stop");
     if (found.fits) {

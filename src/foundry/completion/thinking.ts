@@ -4,6 +4,7 @@ import { EndMarkCutter, LeadCutter, overlap } from "./text-filters.js";
 export type Piece =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
+  | { readonly type: "call"; readonly to: string | null; readonly text: string }
   | { readonly type: "text_was_reasoning" };
 
 interface Tags {
@@ -63,6 +64,7 @@ const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
  * does, and only where no thinking came otherwise.
  */
 export class ThinkingSplitter {
+  readonly #hasTools: boolean;
   readonly #marks = new EndMarkCutter();
   readonly #opening = new LeadCutter();
   /** Of the answer that comes next. */
@@ -84,6 +86,11 @@ export class ThinkingSplitter {
   #isAtStart = true;
   /** Blanks before the first word belong to it, unless thinking comes first. */
   #leading = "";
+
+  /** @param hasTools Whether messages to tools are calls; else they are thinking. */
+  constructor(hasTools = false) {
+    this.#hasTools = hasTools;
+  }
 
   /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
   thinkingCameApart(): void {
@@ -113,7 +120,7 @@ export class ThinkingSplitter {
       this.#pending = words;
       if (words === "") return [];
       if (HARMONY_STARTS.some((start) => words.startsWith(start))) {
-        this.#harmony = new HarmonySplitter();
+        this.#harmony = new HarmonySplitter(this.#hasTools);
         return this.#harmony.push(words);
       }
       if (HELD_FIRST.some((start) => overlap(words, start) === words.length)) return [];

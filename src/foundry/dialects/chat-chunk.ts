@@ -94,6 +94,14 @@ export class Allowance {
   /** The event, truncated to the allowance. `overrun` follows when the allowance is used up. */
   *limit(event: ChatEvent): Generator<ChatEvent> {
     if (this.#isUsedUp) return;
+    if (event.type === "call") {
+      this.#pieces += 1;
+      const { arguments: given } = event.piece;
+      this.#charactersLeft -= typeof given === "string" ? given.length : 0;
+      this.#isUsedUp = this.#pieces > this.#maxPieces || this.#charactersLeft < 0;
+      yield this.#isUsedUp ? { type: "overrun" } : event;
+      return;
+    }
     if (event.type !== "text" && event.type !== "reasoning") {
       yield event;
       return;
@@ -213,6 +221,7 @@ export function meaningOf(said: string): FinishReason | "aborted" | "unknown" | 
 /** One piece of an answer. `other`: a kind that is no text, such as an image. */
 export type AnswerPart =
   | { readonly type: "text" | "reasoning" | "refusal"; readonly text: string }
+  | { readonly type: "calls"; readonly kind: string; readonly value: unknown }
   | { readonly type: "other"; readonly kind: string };
 
 const objectSchema = z.record(z.string(), z.unknown());
@@ -228,7 +237,8 @@ const REASONING = [
 ] as const;
 
 /** Members of a message besides its text that nothing here can show. */
-const OTHERS = ["tool_calls", "function_call", "audio", "images"] as const;
+const OTHERS = ["audio", "images"] as const;
+const CALLS = ["tool_calls", "function_call"] as const;
 
 /** The parts of a `delta` or `message`; `null` where the value is none. */
 export function partsOfMessage(message: unknown): AnswerPart[] | null {
@@ -242,6 +252,11 @@ export function partsOfMessage(message: unknown): AnswerPart[] | null {
     ...(reasoning === "" ? [] : [{ type: "reasoning" as const, text: reasoning }]),
     ...(reasoning === "" ? content : content.filter(({ type }) => type !== "reasoning")),
     ...(refusal === "" ? [] : [{ type: "refusal" as const, text: refusal }]),
+    ...CALLS.filter((kind) => isFilled(members[kind])).map((kind) => ({
+      type: "calls" as const,
+      kind,
+      value: members[kind],
+    })),
     ...OTHERS.filter((name) => isFilled(members[name])).map((kind) => other(kind)),
   ];
 }

@@ -7,6 +7,7 @@ import {
   SEARCHED_OF_BODY,
   type SecretMask,
 } from "../../lib/index.js";
+import { callPieces } from "../tools/index.js";
 import {
   type AnswerPart,
   type Choice,
@@ -39,6 +40,7 @@ const CALLS = new Set(["tool_calls", "function_call"]);
 export class EventReader {
   readonly #subject: Subject;
   readonly #secrets: SecretMask;
+  readonly #takesCalls: boolean;
   /** The events before the first token, which the transport reads before the consumer does. */
   readonly #early = new WeakMap<StreamEvent, ReadEvent>();
   readonly #otherKinds = new Set<string>();
@@ -55,7 +57,9 @@ export class EventReader {
   /** The first event that is no JSON. */
   #firstUnreadable: StreamEvent | null = null;
 
-  constructor(subject: Subject, secrets: SecretMask) {
+  /** @param takesCalls Whether the request has tools. */
+  constructor(subject: Subject, secrets: SecretMask, takesCalls = false) {
+    this.#takesCalls = takesCalls;
     this.#subject = subject;
     this.#secrets = secrets;
   }
@@ -90,7 +94,11 @@ export class EventReader {
     });
     if (this.#answers === answers) this.#firstOther ??= event;
     const isPart = events.some(
-      ({ type }) => type === "text" || type === "reasoning" || (isEnd(type) && !this.#hasEnded),
+      ({ type }) =>
+        type === "text" ||
+        type === "reasoning" ||
+        type === "call" ||
+        (isEnd(type) && !this.#hasEnded),
     );
     this.#hasEnded ||= events.some(({ type }) => isEnd(type));
     return { events, isPart };
@@ -212,7 +220,11 @@ export class EventReader {
   }
 
   #shown(part: AnswerPart): ParsedEvent[] {
-    if (part.type === "other") {
+    if (part.type === "calls" && this.#takesCalls) {
+      this.#hasWords = true;
+      return callPieces(part.value).map((piece) => ({ type: "call", piece }));
+    }
+    if (part.type === "other" || part.type === "calls") {
       if (this.#otherKinds.size < MOST_KINDS) this.#otherKinds.add(this.#secrets.hide(part.kind));
       return [];
     }

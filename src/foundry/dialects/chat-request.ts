@@ -3,6 +3,7 @@ import type { FoundryError } from "../../lib/index.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 import { isAboutSchema } from "./schema-refusals.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
+import { type ToolQuirks, toldMessages, toolNotes, wireMessage } from "./tool-messages.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -25,16 +26,20 @@ const REFUSABLE = [
   "response_format",
   "chat_template_kwargs",
   "reasoning_effort",
+  "tools",
   "system",
   "schema",
 ] as const;
 export type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
 
-/** `named` is the form of the OpenAI API, `{ name, schema }`. `bare` is the schema itself. */
-export type SchemaForm = "named" | "bare";
+/**
+ * The form in which a service takes the schema of an answer. `named` is that of the OpenAI API,
+ * `{ name, schema }`. `bare` is the schema itself. `call`: as the parameters of a tool that must be called.
+ */
+export type SchemaForm = "named" | "bare" | "call";
 
-interface BodyQuirks extends ThinkingQuirks {
+interface BodyQuirks extends ThinkingQuirks, ToolQuirks {
   readonly namesSeedRandomSeed?: boolean;
   /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
   readonly schemaForm?: SchemaForm | null;
@@ -47,10 +52,12 @@ export function bodyOf(
   quirks: BodyQuirks = {},
 ): Readonly<Record<string, unknown>> {
   const { namesSeedRandomSeed = false, schemaForm = null } = quirks;
-  const messages = withThinkingSwitch(request.messages, request);
+  const told = toldOf(refused, quirks);
+  const messages = withThinkingSwitch(toldMessages(request, told), request);
+  const isForced = isForcedCall(request, refused, quirks);
   const fields = {
     model: request.model.id,
-    messages: refused.has("system") ? withoutSystem(messages) : messages,
+    messages: (refused.has("system") ? withoutSystem(messages) : messages).map(wireMessage),
     // Always sent: the default of the services cuts answers off silently (#217).
     max_tokens: request.maxTokens,
     max_completion_tokens: refused.has("max_tokens") ? request.maxTokens : undefined,
@@ -59,8 +66,13 @@ export function bodyOf(
     top_p: request.topP,
     seed: request.seed,
     random_seed: namesSeedRandomSeed ? request.seed : undefined,
+    // Beside tools, C1 and C2 2.0 hold an answer to nothing.
     response_format:
-      schemaForm && request.schema ? formatOf(request.schema, schemaForm) : undefined,
+      schemaForm && schemaForm !== "call" && request.schema && !request.tools
+        ? formatOf(request.schema, schemaForm)
+        : undefined,
+    tools: isForced ? [answerTool(request.schema)] : told.tools ? undefined : request.tools,
+    tool_choice: isForced ? "required" : told.tools ? undefined : request.toolChoice,
     ...thinkingFields(request, quirks),
     stream: true,
     stream_options: { include_usage: true },
@@ -71,8 +83,33 @@ export function bodyOf(
   );
 }
 
+/** The tools of a request are described in its text where the service takes none. */
+const toldOf = (
+  refused: Refused,
+  { toolsAsText = false, dropsToolResults = false }: ToolQuirks,
+) => {
+  const tools = toolsAsText || refused.has("tools");
+  return { tools, results: tools || dropsToolResults };
+};
+
+/** Whether the schema is sent as the parameters of a tool, which are always of an object. */
+export const isForcedCall = (
+  { schema, tools }: ChatRequest,
+  refused: Refused,
+  { schemaForm }: BodyQuirks,
+): boolean =>
+  schemaForm === "call" &&
+  tools === undefined &&
+  schema?.["type"] === "object" &&
+  !refused.has("tools");
+
+const answerTool = (schema: ChatRequest["schema"]) => ({
+  type: "function",
+  function: { name: "answer", description: "Gives the answer.", parameters: schema },
+});
+
 /** Not `strict`, which forbids most schemas in the OpenAI API. */
-const formatOf = (schema: Readonly<Record<string, unknown>>, form: SchemaForm) => ({
+const formatOf = (schema: Readonly<Record<string, unknown>>, form: "named" | "bare") => ({
   type: "json_schema",
   json_schema: form === "named" ? { name: "answer", schema } : schema,
 });
@@ -85,16 +122,21 @@ function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
   const system = messages.filter(({ role }) => role === "system");
   const others = messages.filter(({ role }) => role !== "system");
   const joined: ChatMessage[] = [];
-  for (const { role, content } of [
+  for (const message of [
     ...system.map(({ content }) => ({ role: "user" as const, content })),
     ...others,
   ]) {
+    const { role, content } = message;
     const last = joined.at(-1);
-    if (last?.role !== role) joined.push({ role, content });
+    const hasTools = isOfTools(message) || (last !== undefined && isOfTools(last));
+    if (last?.role !== role || hasTools) joined.push(message);
     else joined.splice(-1, 1, { role, content: `${last.content}\n\n${content}` });
   }
   return joined;
 }
+
+const isOfTools = ({ role, toolCalls }: ChatMessage): boolean =>
+  role === "tool" || toolCalls !== undefined;
 
 const REFUSES =
   /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|be (?:used|set|specified))|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
@@ -116,6 +158,10 @@ const SYSTEM =
 /** The engine holds no answer to a schema, or not to this one. */
 const CONSTRAINT =
   /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
+
+/** The engine, or the template of the model, takes no tools. */
+const NO_TOOLS =
+  /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice/i;
 
 const THINKING_FIELDS = ["chat_template_kwargs", "reasoning_effort"] as const;
 
@@ -144,9 +190,12 @@ export function refusalsIn(
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
-  if ("response_format" in sent && CONSTRAINT.test(text)) {
-    return [isAboutSchema(text, request.schema ?? {}) ? "schema" : "response_format"];
+  const isForced = isForcedCall(request, refused, quirks);
+  if (("response_format" in sent || isForced) && CONSTRAINT.test(text)) {
+    if (isAboutSchema(text, request.schema ?? {})) return ["schema"];
+    return [isForced ? "tools" : "response_format"];
   }
+  if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
   // Their values are the only ones that this client sends.
   const ofThinking = THINKING_FIELDS.filter((name) => name in sent && wordOf(name).test(text));
   if (ofThinking.length > 0) return ofThinking;
@@ -173,8 +222,9 @@ export function warningsOf(
   refused: Refused,
   isNew: (name: Refusable) => boolean,
   request: ChatRequest,
+  quirks: BodyQuirks,
 ): string[] {
-  const warnings: string[] = [];
+  const warnings: string[] = toolNotes(request, toldOf(refused, quirks));
   const given = { temperature: request.temperature, top_p: request.topP, seed: request.seed };
   for (const [name, value] of Object.entries(given)) {
     const isLeftOut = REFUSABLE.some((each) => each === name && refused.has(each));

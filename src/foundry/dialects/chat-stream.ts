@@ -14,6 +14,7 @@ import { Allowance } from "./chat-chunk.js";
 import { brokenOff, EventReader, type ParsedEvent } from "./chat-events.js";
 import {
   bodyOf,
+  isForcedCall,
   type Refusable,
   type Refused,
   refusalsIn,
@@ -25,9 +26,10 @@ import { EventIterator } from "./event-iterator.js";
 import { about, errorOfFailure } from "./failures.js";
 import { SchemaOffer } from "./schema-refusals.js";
 import type { ThinkingQuirks } from "./thinking-switch.js";
+import type { ToolQuirks } from "./tool-messages.js";
 
 /** The differences between servers in a chat request. */
-export interface ChatQuirks extends ThinkingQuirks {
+export interface ChatQuirks extends ThinkingQuirks, ToolQuirks {
   readonly path: string;
   readonly headLimitBytes?: number;
   /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */
@@ -51,7 +53,8 @@ export async function openChat(
   refused: Refused = new Set(),
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
-  const reader = new EventReader(subject, transport.secrets);
+  const body = bodyOf(request, refused, quirks);
+  const reader = new EventReader(subject, transport.secrets, "tools" in body);
   const orRefusal = notRetriedRefusal(request, refused, quirks);
   const isStart = (event: StreamEvent): boolean => {
     if (isDone(event)) return true;
@@ -61,7 +64,6 @@ export async function openChat(
       throw orRefusal(toFoundryError(thrown));
     }
   };
-  const body = bodyOf(request, refused, quirks);
   const stream = await transport.stream({
     method: "POST",
     path: quirks.path,
@@ -81,9 +83,19 @@ export async function openChat(
   return {
     attempts: stream.attempts,
     warnings: [],
-    isConstrained: "response_format" in body,
+    ...schemaFacts(request, refused, quirks, body),
     [Symbol.asyncIterator]: () => resume(first, events),
   };
+}
+
+function schemaFacts(
+  request: ChatRequest,
+  refused: Refused,
+  quirks: ChatQuirks,
+  body: object,
+): Pick<ChatStream, "isConstrained" | "isForcedCall"> {
+  const isForced = isForcedCall(request, refused, quirks);
+  return { isConstrained: "response_format" in body || isForced, isForcedCall: isForced };
 }
 
 /** A refusal of a part of the request is the same the next time, whatever its status. */
@@ -144,7 +156,7 @@ export async function wholeChat(
   });
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
-  const reader = new EventReader(subject, transport.secrets);
+  const reader = new EventReader(subject, transport.secrets, "tools" in body);
   const events = withFacts(
     answer,
     read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens }),
@@ -153,7 +165,7 @@ export async function wholeChat(
   return {
     attempts: answer.attempts,
     warnings: [],
-    isConstrained: "response_format" in body,
+    ...schemaFacts(request, refused, quirks, body),
     [Symbol.asyncIterator]: () => resume(first, events),
   };
 }
@@ -262,8 +274,9 @@ export async function adaptedChat(
       const isNew = (name: Refusable) => refused.has(name) && !known.has(name);
       return {
         attempts: attempts + stream.attempts,
-        warnings: warningsOf(refused, isNew, request),
+        warnings: warningsOf(refused, isNew, request, quirks),
         isConstrained: stream.isConstrained,
+        isForcedCall: stream.isForcedCall,
         [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
       };
     } catch (thrown) {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
-import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
+import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { adaptedChat, wholeChat } from "./chat-stream.js";
@@ -50,7 +50,12 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     // The service does not answer any more.
     if (loaded === null) throw error;
     if (!loaded.some(({ id }) => id === request.model.id)) throw notLoaded(request.model);
-    const whole = await wholeChat(transport, request, QUIRKS, call);
+    const whole = await wholeChat(transport, request, QUIRKS, call).catch((thrown) => {
+      const failure = toFoundryError(thrown);
+      if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
+      // Its grammar does not know every keyword.
+      return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call);
+    });
     return { ...whole, attempts: error.attempts + whole.attempts };
   };
 
@@ -134,7 +139,11 @@ const QUIRKS = {
   path: "/v1/chat/completions",
   sendsTokensAlone: true,
   alwaysBeginsStreams: true,
-};
+  schemaForm: "call",
+  dropsToolResults: true,
+} as const;
+
+const MAY_BE_OF_SCHEMA = new Set(["INFERENCE_FAILED", "INVALID_REQUEST", "SERVICE_ERROR"]);
 
 /** The errors of a stream of C1 that cannot begin. */
 const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);

@@ -20,7 +20,9 @@ export interface Core2Version {
   /** Closing a stream stops the generation (#1136). If not, it runs to its token limit. */
   readonly stopsOnDisconnect: boolean;
   /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
-  readonly schemaForm: SchemaForm | null;
+  readonly schemaForm: SchemaForm;
+  /** It drops calls and results of tools from a conversation. */
+  readonly dropsToolResults: boolean;
   /** It passes `chat_template_kwargs` on to the template of the model. */
   readonly takesTemplateArguments: boolean;
   /** Which length of genai_config.json limits a request (#1067). */
@@ -31,7 +33,8 @@ const CORE_2_0: Core2Version = {
   version: "2.0",
   hasLocalFamily: false,
   stopsOnDisconnect: false,
-  schemaForm: null,
+  schemaForm: "call",
+  dropsToolResults: true,
   takesTemplateArguments: false,
   contextLimit: "max_length",
 };
@@ -41,6 +44,7 @@ export const CORE_2_1: Core2Version = {
   hasLocalFamily: true,
   stopsOnDisconnect: true,
   schemaForm: "bare",
+  dropsToolResults: false,
   takesTemplateArguments: true,
   contextLimit: "context_length",
 };

@@ -161,6 +161,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
           headLimitBytes: HEAD_LIMIT_BYTES,
           alwaysBeginsStreams: true,
           schemaForm: version.schemaForm,
+          dropsToolResults: version.dropsToolResults,
           takesTemplateArguments: version.takesTemplateArguments,
         },
         call,

@@ -1,6 +1,7 @@
 import type { PhaseLimits } from "../../http/index.js";
 import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
+import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the
@@ -37,8 +38,18 @@ export interface ServiceStatus {
 }
 
 export interface ChatMessage {
-  readonly role: "system" | "user" | "assistant";
+  readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
+  /** Of the role `assistant`: the calls that the model made. */
+  readonly toolCalls?: readonly MessageCall[] | undefined;
+  /** Of the role `tool`: the call whose result it is. */
+  readonly toolCallId?: string | undefined;
+}
+
+export interface MessageCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
 }
 
 export interface ChatRequest {
@@ -52,6 +63,9 @@ export interface ChatRequest {
   readonly reasoning?: "off" | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
   readonly schema?: Readonly<Record<string, unknown>> | undefined;
+  /** A schema is not sent beside tools. */
+  readonly tools?: readonly ToolDefinition[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
 }
 
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -65,6 +79,8 @@ export interface TokenCounts {
 export type ChatEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
+  /** A part of a structured call. Only where the request has tools. */
+  | { readonly type: "call"; readonly piece: CallPiece }
   /** `null`: the counts of the service are impossible. */
   | { readonly type: "usage"; readonly usage: TokenCounts | null }
   | { readonly type: "finish"; readonly reason: FinishReason }
@@ -82,6 +98,8 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
   readonly warnings: readonly string[];
   /** The service accepted the request with the schema, so that it holds the answer to it if it can. */
   readonly isConstrained: boolean;
+  /** The schema was sent as the parameters of a tool that the model must call. */
+  readonly isForcedCall: boolean;
 }
 
 export interface EmbedRequest {

@@ -12,6 +12,7 @@ export {
   type Embeddings,
   type FinishReason,
   type LoadSettings,
+  type MessageCall,
   type ModelList,
   type ServiceStatus,
   type TokenCounts,

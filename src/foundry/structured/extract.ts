@@ -50,7 +50,7 @@ function between(text: string, open: string, close: string): string {
   return to > from ? text.slice(from, to + 1) : text.slice(from);
 }
 
-function repaired(part: string): unknown {
+export function repaired(part: string): unknown {
   // Words without any bracket would become a string.
   if (!/^[[{"]/.test(part)) return undefined;
   try {

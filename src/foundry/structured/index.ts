@@ -1,5 +1,11 @@
 export { assertJsonSchema, type JsonSchema } from "./json-schema.js";
-export { loadReader, type ValueReader } from "./reader.js";
+export {
+  loadCheck,
+  loadReader,
+  loadRepair,
+  type ValueCheck,
+  type ValueReader,
+} from "./reader.js";
 export {
   isTyped,
   jsonSchemaOf,

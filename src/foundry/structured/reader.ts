@@ -11,6 +11,9 @@ import type { JsonSchema } from "./json-schema.js";
  */
 export type ValueReader = (text: string, isWhole: boolean) => Extracted;
 
+/** What is wrong with a value by a schema, each a line in words. Throws as {@link ValueReader}. */
+export type ValueCheck = (value: unknown) => readonly string[];
+
 /**
  * The reader of answers to requests with this schema. The validator is loaded with the first one: few
  * calls have a schema, and it is large.
@@ -23,11 +26,26 @@ export async function loadReader(schema: JsonSchema): Promise<ValueReader> {
     import("./extract.js"),
   ]);
   const check = schemaCheck(schema);
-  return (text, isWhole) => {
-    const found = withinTime(LONGEST_CHECK_MS, () => extracted(text, check, isWhole));
-    if (found === null) throw tooSlow();
-    return found.value;
-  };
+  return (text, isWhole) => inTime(() => extracted(text, check, isWhole));
+}
+
+/** @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema. */
+export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
+  const { schemaCheck } = await import("./schema.js");
+  const check = schemaCheck(schema);
+  return (value) => inTime(() => check(value));
+}
+
+/** The value of what is nearly JSON; `undefined` where it is none. */
+export async function loadRepair(): Promise<(text: string) => unknown> {
+  const { repaired } = await import("./extract.js");
+  return repaired;
+}
+
+function inTime<T>(work: () => T): T {
+  const found = withinTime(LONGEST_CHECK_MS, work);
+  if (found === null) throw tooSlow();
+  return found.value;
 }
 
 const tooSlow = (): FoundryError =>

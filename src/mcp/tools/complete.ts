@@ -20,6 +20,23 @@ import {
   withReasoningMode,
 } from "./shared/index.js";
 
+const OBJECTS = { type: "array", items: { type: "object", properties: {} } };
+const LISTED_TOOLS = { ...OBJECTS, description: "Form of the OpenAI API" };
+const LISTED_MESSAGES = {
+  description: "Earlier turns, with tool calls and results",
+  type: "array",
+  items: {
+    type: "object",
+    properties: {
+      role: { type: "string", enum: ["system", "user", "assistant", "tool"] },
+      content: { type: "string" },
+      tool_calls: OBJECTS,
+      tool_call_id: { type: "string" },
+    },
+    required: ["role"],
+  },
+};
+
 export const complete = defineTool({
   name: "complete",
   title: "Complete with a local model",
@@ -28,9 +45,11 @@ export const complete = defineTool({
   arguments: z
     .strictObject({
       ...completionArguments,
-      messages: completionArguments.messages.describe("Earlier turns of the conversation"),
+      messages: completionArguments.messages.meta({ listed: LISTED_MESSAGES }),
       model: completionArguments.model.describe("Name from list_models. Default: the user's"),
       response_schema: completionArguments.response_schema.describe("JSON Schema of the answer"),
+      tools: completionArguments.tools.meta({ listed: LISTED_TOOLS }),
+      tool_choice: completionArguments.tool_choice.meta({ listed: { type: "string" } }),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
       join: z.boolean("true or false").describe("false: never join an identical call").optional(),
     })

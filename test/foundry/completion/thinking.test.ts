@@ -4,7 +4,7 @@ import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/th
 /** What comes out for a text that arrives in these pieces, neighbours of one type joined. */
 function split(...pieces: readonly string[]): { text: string; reasoning: string; was: string } {
   const splitter = new ThinkingSplitter();
-  const out = { text: "", reasoning: "", was: "" };
+  const out = { text: "", reasoning: "", call: "", was: "" };
   const take = (piece: Piece): void => {
     if (piece.type === "text_was_reasoning") {
       out.was += out.text;
@@ -15,7 +15,8 @@ function split(...pieces: readonly string[]): { text: string; reasoning: string;
   };
   for (const piece of pieces) splitter.push(piece).forEach(take);
   splitter.end().forEach(take);
-  return out;
+  const { call: _none, ...rest } = out;
+  return rest;
 }
 
 interface Case {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { get, jsonOf } from "../ask.js";
 import { chat, core1, TALKER } from "./ask.js";
 
-const BIG = { id: "big-generic-cpu:1", loadMs: 600 };
+const BIG = { id: "big-generic-cpu:1", loadMs: 3000 };
 const SMALL = { id: "small-generic-cpu:1" };
 
 describe("while a model loads, C1", () => {

@@ -156,6 +156,7 @@ const QUIRKS = {
   mistakesLimitForStop: true,
   sendsTokensAlone: true,
   namesSeedRandomSeed: true,
+  toolsAsText: true,
 };
 
 /** As Microsoft's own client does: a generic GPU model runs on CUDA if the catalog has a CUDA model. */

@@ -5,16 +5,24 @@ const {
   maxTokens: max_tokens,
   topP: top_p,
   schema: response_schema,
+  toolChoice: tool_choice,
   ...sameNames
 } = completionFields;
 
-const schema = z.strictObject({ ...sameNames, max_tokens, top_p, response_schema }).partial();
+const schema = z
+  .strictObject({ ...sameNames, max_tokens, top_p, response_schema, tool_choice })
+  .partial();
 
 /** The members of a request as arguments of a tool: in snake_case, all optional. */
 export const completionArguments = schema.shape;
 
 /** The settings among them, which the requests of a batch share. */
-export const sharedSettings = schema.omit({ prompt: true, messages: true }).shape;
+export const sharedSettings = schema.omit({
+  prompt: true,
+  messages: true,
+  tools: true,
+  tool_choice: true,
+}).shape;
 
 type Given = z.output<typeof schema>;
 
@@ -27,6 +35,7 @@ export const requestOf = ({
   max_tokens: maxTokens,
   top_p: topP,
   response_schema: answerSchema,
+  tool_choice: toolChoice,
   prompt,
   messages,
   ...same
@@ -36,6 +45,7 @@ export const requestOf = ({
   maxTokens,
   topP,
   schema: answerSchema,
+  toolChoice,
 });
 
 /** The tools leave the thinking out unless it is asked for: a host pays for each character of a result. */
@@ -52,6 +62,6 @@ function conversationOf(
   if (messages === undefined) return { prompt };
   const last = messages.at(-1);
   const isWhole =
-    prompt === undefined || (last?.role === "user" && last.content.trim() === prompt.trim());
+    prompt === undefined || (last?.role === "user" && last.content?.trim() === prompt.trim());
   return { messages: isWhole ? messages : [...messages, { role: "user", content: prompt }] };
 }

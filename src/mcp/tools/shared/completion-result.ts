@@ -25,6 +25,7 @@ export const completionResult = z.looseObject({
   finish_reason: z.string().nullable(),
   usage: z.record(z.string(), z.unknown()).nullable(),
   next_from: z.int().nullable(),
+  tool_calls: z.array(z.record(z.string(), z.unknown())).nullable(),
 });
 type CompletionResult = z.output<typeof completionResult>;
 
@@ -35,6 +36,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
   return {
     text: state.data === undefined ? excerpt.text : null,
     data: state.data,
+    tool_calls: state.toolCalls?.map((call) => ({ ...call })) ?? null,
     method: state.method ?? null,
     status: state.status,
     completion_id: state.id,
@@ -178,8 +180,8 @@ const cutsPair = (text: string, at: number): boolean => isHigh(text, at - 1) && 
 
 /** What an agent must know of a completion besides its text. */
 export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
-  const { text, finishReason, warnings, error } = state;
-  if (!hasEnded(state) || error !== null) return [...warnings];
+  const { text, finishReason, warnings, error, toolCalls } = state;
+  if (!hasEnded(state) || error !== null || toolCalls !== undefined) return [...warnings];
   // The last warning of an empty answer says that it is empty.
   if (text.trim() === "") return [...warnings.slice(0, -1), emptyAdvice(finishReason)];
   const isOver = excerpt.from > 0 && excerpt.text === "";
@@ -212,12 +214,18 @@ const CUT_OFF: Readonly<Partial<Record<FinishReason, readonly string[]>>> = {
 
 /** How to get the rest of a completion: how far it is, and exactly what to call. */
 function nextOf(state: CompletionState, excerpt: Excerpt): string | null {
-  if (hasEnded(state)) return excerpt.isCut ? restAdvice(state, excerpt) : null;
+  if (hasEnded(state)) {
+    if (excerpt.isCut) return restAdvice(state, excerpt);
+    return state.toolCalls === undefined || state.error !== null ? null : RUN_TOOLS;
+  }
   const next = nextFrom(state, excerpt) ?? 0;
   const call = `Call get_completion with completion_ids ["${state.id}"]`;
   const advice = next === 0 ? `${call} to get the answer.` : `${call} and from ${next} to read on.`;
   return `Not finished: ${howFar(state)}. ${advice}`;
 }
+
+const RUN_TOOLS =
+  'Run the tool_calls, then call complete again with the same tools and with messages: the conversation, {"role":"assistant","content":text,"tool_calls":tool_calls}, and for each call {"role":"tool","tool_call_id":id,"content":result}. The result of a call with error is that error.';
 
 /** How far a completion is that goes on, as part of a sentence. */
 export function howFar({

@@ -1,0 +1,101 @@
+import { parametersOf, type ToolChoice, type ToolDefinition } from "../tools/index.js";
+import type { ChatMessage, ChatRequest } from "./dialect.js";
+
+/** What a service does with tools. */
+export interface ToolQuirks {
+  /** It ignores tools, so the system text describes them. */
+  readonly toolsAsText?: boolean;
+  /** It drops calls and results of tools from a conversation, so they are sent as text. */
+  readonly dropsToolResults?: boolean;
+}
+
+/** What is told as text in place of fields of the request. */
+interface Told {
+  readonly tools: boolean;
+  readonly results: boolean;
+}
+
+type Asked = Pick<ChatRequest, "messages" | "tools" | "toolChoice">;
+
+/** The messages, with the tools and their results as text where the service takes no other form. */
+export function toldMessages(request: Asked, told: Told): readonly ChatMessage[] {
+  const messages = told.results ? withResultsAsText(request.messages) : request.messages;
+  if (!told.tools || request.tools === undefined) return messages;
+  const rule = ruleOf(request.tools, request.toolChoice);
+  const [first, ...rest] = messages;
+  if (first?.role !== "system") return [{ role: "system", content: rule }, ...messages];
+  return [{ role: "system", content: `${first.content}\n\n${rule}` }, ...rest];
+}
+
+/** A message as it is sent. */
+export const wireMessage = ({ role, content, toolCalls, toolCallId }: ChatMessage): object => ({
+  role,
+  content,
+  ...(toolCalls === undefined
+    ? {}
+    : {
+        tool_calls: toolCalls.map(({ id, name, arguments: given }) => ({
+          id,
+          type: "function",
+          function: { name, arguments: JSON.stringify(given) },
+        })),
+      }),
+  ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+});
+
+/** What the caller must know of the form in which tools and results were sent. */
+export function toolNotes({ messages, tools }: Asked, told: Told): string[] {
+  const hasResults = messages.some(({ role }) => role === "tool");
+  return [
+    ...(told.tools && tools !== undefined
+      ? ["This service takes no tools, so the system text describes them."]
+      : []),
+    ...(told.results && hasResults
+      ? ["This service drops the results of tools, so they were sent as text of the user."]
+      : []),
+  ];
+}
+
+/** Neighbours of the same role are joined, since many templates want the roles to alternate. */
+function withResultsAsText(messages: readonly ChatMessage[]): ChatMessage[] {
+  const names = new Map<string, string>();
+  const told: ChatMessage[] = [];
+  for (const message of messages) {
+    for (const { id, name } of message.toolCalls ?? []) names.set(id, name);
+    const next = textMessage(message, names);
+    const last = told.at(-1);
+    const isResult = message.role === "tool" || next !== message;
+    if (last?.role !== next.role || !isResult) told.push(next);
+    else told.splice(-1, 1, { role: next.role, content: `${last.content}\n\n${next.content}` });
+  }
+  return told;
+}
+
+function textMessage(message: ChatMessage, names: ReadonlyMap<string, string>): ChatMessage {
+  const { role, content, toolCalls, toolCallId = "" } = message;
+  if (role === "tool") {
+    const name = names.get(toolCallId);
+    const whose = name === undefined ? toolCallId : `${name} (${toolCallId})`;
+    return { role: "user", content: `The tool ${whose} returned:\n${content || "(nothing)"}` };
+  }
+  if (toolCalls === undefined) return message;
+  const calls = toolCalls.map(({ name, arguments: given }) => callText(name, given));
+  return { role, content: [content, ...calls].filter((part) => part !== "").join("\n") };
+}
+
+const callText = (name: string, given: unknown): string =>
+  `<tool_call>\n${JSON.stringify({ name, arguments: given })}\n</tool_call>`;
+
+function ruleOf(tools: readonly ToolDefinition[], choice: ToolChoice | undefined): string {
+  const lines = tools.map((tool) => {
+    const { name, description } = tool.function;
+    return JSON.stringify({ name, description, parameters: parametersOf(tool) });
+  });
+  const must =
+    typeof choice === "object"
+      ? `\nCall the tool ${choice.function.name} now.`
+      : choice === "required"
+        ? "\nCall a tool now."
+        : "";
+  return `You can call these tools; "parameters" is the JSON Schema of the arguments:\n${lines.join("\n")}\nTo call a tool, answer with nothing but the call, one for each tool, in this form:\n${callText("name of the tool", {})}${must}`;
+}

@@ -1,0 +1,102 @@
+import * as z from "zod";
+import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES, MOST_CALLS } from "../../lib/index.js";
+import type { CallPiece, RawCall } from "./tool.js";
+
+const text = z.string().nullish().catch(null);
+const members = {
+  name: text,
+  arguments: z.unknown().optional(),
+  parameters: z.unknown().optional(),
+};
+const pieceSchema = z.object({
+  index: z.number().nullish().catch(null),
+  id: text,
+  function: z.object(members).nullish().catch(null),
+  ...members,
+});
+
+/** The pieces in `tool_calls` or `function_call` of a message, in whatever form engines send them. */
+export function callPieces(value: unknown): CallPiece[] {
+  const all: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return all.slice(0, MOST_CALLS).flatMap((each) => {
+    const piece = pieceSchema.safeParse(each).data;
+    if (piece === undefined) return [];
+    const inner = piece.function ?? piece;
+    const given = inner.arguments ?? inner.parameters ?? null;
+    const name = inner.name || null;
+    const id = piece.id || null;
+    if (name === null && id === null && given === null) return [];
+    return [{ index: piece.index ?? null, id, name, arguments: given }];
+  });
+}
+
+interface Entry {
+  readonly index: number | null;
+  id: string | null;
+  name: string;
+  text: string;
+  value: unknown;
+}
+
+/**
+ * Joins the pieces of calls. Pieces belong together by their id, or by their index where they have no id.
+ * C2 begins each group of calls with index 0 again, and some engines send whole calls without either.
+ */
+export class CallPieces {
+  readonly #entries: Entry[] = [];
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  get calls(): readonly RawCall[] {
+    return this.#entries
+      .filter(({ name }) => name !== "")
+      .map(({ id, name, text, value }) => ({
+        ...(id === null ? {} : { id }),
+        name,
+        arguments: value ?? text,
+      }));
+  }
+
+  push(piece: CallPiece): void {
+    const entry = this.#entryOf(piece) ?? this.#begin(piece);
+    if (entry === null) return;
+    entry.id ??= piece.id;
+    const { name, arguments: given } = piece;
+    if (name !== null && name !== entry.name && !hasArguments(entry)) entry.name += name;
+    if (typeof given === "string") entry.text += given;
+    else if (given !== null && given !== undefined) entry.value = given;
+  }
+
+  #entryOf({ id, index, name, arguments: given }: CallPiece): Entry | undefined {
+    if (id !== null) {
+      const same = this.#entries.find((entry) => entry.id === id);
+      const first = this.#entries.findLast((entry) => entry.index === index);
+      // An id may follow its first piece.
+      return same ?? (first?.id === null && !hasArguments(first) ? first : undefined);
+    }
+    const last = this.#entries.findLast((entry) => index === null || entry.index === index);
+    const isNext = name !== null && given !== null && last !== undefined && isComplete(last);
+    return isNext ? undefined : last;
+  }
+
+  #begin({ id, index }: CallPiece): Entry | null {
+    if (this.#entries.length >= MOST_CALLS) return null;
+    const entry = { index, id, name: "", text: "", value: undefined };
+    this.#entries.push(entry);
+    return entry;
+  }
+}
+
+const hasArguments = ({ text, value }: Entry): boolean => text !== "" || value !== undefined;
+
+const isComplete = ({ text, value }: Entry): boolean =>
+  value !== undefined ||
+  (/\}\s*$/.test(text.slice(-20)) &&
+    !hasMoreValues(text, MOST_ANSWER_VALUES) &&
+    jsonFrom(text) !== undefined);

@@ -1,0 +1,105 @@
+import { jsonFrom, LONGEST_CALL_ID, MOST_CALLS } from "../../lib/index.js";
+import { CallPieces } from "./call-pieces.js";
+import { CallText } from "./call-text.js";
+import type { CallPiece, RawCall, ToolCall } from "./tool.js";
+import { newCallId, type Toolbox } from "./toolbox.js";
+
+/** The calls of an answer, and the rest of its text. */
+export interface ReadCalls {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  /** Each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Finds the calls of tools in an answer, wherever the service left them: structured, in the text, or in a
+ * channel of their own. Calls in the text count besides structured ones only if they are calls of other tools:
+ * C1 and C2 2.0 give each call in both forms.
+ */
+export class CallReader {
+  readonly #toolbox: Toolbox;
+  readonly #pieces = new CallPieces();
+  readonly #channelled: { name: string; arguments: string }[] = [];
+  readonly #text: CallText;
+
+  constructor(toolbox: Toolbox) {
+    this.#toolbox = toolbox;
+    this.#text = new CallText((name) => toolbox.isOffered(name), toolbox.repair);
+  }
+
+  /** Takes the next piece of text; returns what is certainly no call. */
+  pushText(text: string): string {
+    return this.#text.push(text);
+  }
+
+  /** Takes the next piece of a structured call. */
+  pushPiece(piece: CallPiece): void {
+    this.#pieces.push(piece);
+  }
+
+  /** Takes the next piece of a message to a tool; `to` only with its first. */
+  pushChannel(to: string | null, text: string): void {
+    if (to !== null && this.#channelled.length < MOST_CALLS) {
+      this.#channelled.push({ name: to, arguments: "" });
+    }
+    const last = this.#channelled.at(-1);
+    if (last !== undefined) last.arguments += text;
+  }
+
+  /** The text until here was thinking. Returns what of it was held back. */
+  textWasReasoning(): string {
+    return this.#text.reset();
+  }
+
+  /** @param isWhole `false`: the answer was cut off, so that its last call may lack its end. */
+  end(isWhole: boolean): ReadCalls {
+    const text = this.#text.end(isWhole);
+    const structured = this.#whole(this.#pieces.calls, isWhole);
+    const given = new Set(structured.calls.map(({ name }) => name));
+    const written = [...this.#text.calls, ...this.#channelled];
+    const rest = this.#whole(
+      written.filter(({ name }) => !given.has(name)),
+      isWhole,
+    );
+    const seen = new Set<string>();
+    const calls = [...structured.calls, ...rest.calls].slice(0, MOST_CALLS).map((call) => {
+      const said = call.id?.trim() ?? "";
+      const isOwn = said !== "" && said.length <= LONGEST_CALL_ID && !seen.has(said);
+      const id = isOwn ? said : newCallId();
+      seen.add(id);
+      return this.#toolbox.checked(call, id);
+    });
+    const isCut = structured.isCut || rest.isCut || this.#text.isCut;
+    const isUnreadable = this.#text.isUnreadable && calls.length === 0;
+    return { text, calls, warnings: warningsOf(calls, isCut, isUnreadable) };
+  }
+
+  /** Without a last call that was cut off. */
+  #whole(
+    calls: readonly RawCall[],
+    isWhole: boolean,
+  ): { readonly calls: readonly RawCall[]; readonly isCut: boolean } {
+    const last = calls.at(-1);
+    const isCut =
+      !isWhole && typeof last?.arguments === "string" && jsonFrom(last.arguments) === undefined;
+    return { calls: isCut ? calls.slice(0, -1) : calls, isCut };
+  }
+}
+
+function warningsOf(calls: readonly ToolCall[], isCut: boolean, isUnreadable: boolean): string[] {
+  const wrong = calls.flatMap(({ name, error }) =>
+    error === undefined ? [] : [`The call of ${name} should not be run: ${error}`],
+  );
+  return [
+    ...wrong,
+    ...(isCut
+      ? [
+          "The answer was cut off in a call of a tool, which is left out. Ask again with a larger `maxTokens`.",
+        ]
+      : []),
+    ...(isUnreadable
+      ? ["The model began a call of a tool that could not be read. Ask again."]
+      : []),
+  ];
+}

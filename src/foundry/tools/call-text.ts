@@ -1,0 +1,328 @@
+import { MOST_FALSE_CALLS } from "../../lib/index.js";
+import { Brackets } from "./brackets.js";
+import type { RawCall } from "./tool.js";
+import { type Repair, saidName, writtenCalls } from "./written-calls.js";
+
+/** How a model marks its calls. */
+interface Markup {
+  readonly start: string;
+  /** Where the calls end. `null`: where their brackets do. */
+  readonly end: string | null;
+  /** The part of `start` that belongs to the calls themselves. */
+  readonly own?: string;
+}
+
+const MARKUPS: readonly Markup[] = [
+  { start: "<tool_call>", end: "</tool_call>" },
+  { start: "<tool_calls>", end: "</tool_calls>" },
+  { start: "<function_call>", end: "</function_call>" },
+  { start: "<function_calls>", end: "</function_calls>" },
+  { start: "<|tool_call|>", end: "<|/tool_call|>" },
+  { start: "<|python_tag|>", end: null },
+  { start: "[TOOL_CALLS]", end: null },
+  { start: "functools[", end: null, own: "[" },
+  { start: "<function=", end: "</function>", own: "<function=" },
+  { start: "<function name=", end: "</function>", own: "<function name=" },
+  { start: "<invoke name=", end: "</invoke>", own: "<invoke name=" },
+];
+/** Ends that some models write without their start. */
+const STRAY_ENDS = ["</tool_call>", "</tool_calls>", "</function_calls>", "<|/tool_call|>"];
+const TOKENS = [...MARKUPS.map(({ start }) => start), ...STRAY_ENDS];
+const LONGEST_TOKEN = Math.max(...TOKENS.map(({ length }) => length));
+
+const BLANKS = "\\s{0,200}";
+const FENCE = `(?:\`\`\`[a-z_]{0,12}[ \\t]{0,20}(?:\\r?\\n${BLANKS})?)?`;
+const KEYS =
+  "name|function|tool|tool_name|function_name|function_call|tool_calls|type|id|arguments|parameters|args";
+const literal = (text: string): string => text.replace(/[[\]|]/g, "\\$&");
+/** Calls without any markup: JSON whose first member is that of a call. */
+const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:`;
+const START = new RegExp(
+  `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(literal).join("|")})|(?<bare>${BARE}))`,
+);
+/** What may become {@link START}. */
+const BEGINS = new RegExp(
+  `(?:\`{1,2}|\`\`\`[a-z_]{0,12}[ \\t]{0,20}\\r?|${FENCE}(?:\\[${BLANKS})?(?:\\{${BLANKS}(?:"[a-z_]{0,15}(?:"${BLANKS})?)?)?)$`,
+);
+/** Nothing that may become a start is longer. */
+const LONGEST_BEGIN = 700;
+const MAY_BEGIN = /[`[{<f]/;
+const CLOSING_FENCE = /^\s{0,200}```/;
+const BEGINS_CLOSING_FENCE = /^\s{0,200}`{0,2}$/;
+/** Blanks, commas and semicolons between two calls in one markup. */
+const LONGEST_BETWEEN = 200;
+/** After these marks of a call, its arguments follow. */
+const INNER_MARK = /\[(?:ARGS|CALL_ID)\]$/;
+
+/** Calls that the text is being searched for the end of. */
+interface Open {
+  /** `null`: without markup. */
+  readonly markup: Markup | null;
+  /** What was cut from the text in front of the body. */
+  readonly lead: string;
+  readonly isFenced: boolean;
+  readonly brackets: Brackets;
+  /** How much of the body was looked at. */
+  at: number;
+  /** Where its brackets were closed last; -1: they are open. */
+  closedAt: number;
+  /** `null`: not known before its first character. */
+  isJson: boolean | null;
+}
+
+/**
+ * Takes the calls out of the text of an answer, streamed or whole, whatever markup the model's template has
+ * for them. What is no call stays text. Each character is looked at a bounded number of times.
+ */
+export class CallText {
+  /** Without markup, only JSON with the name of a tool is a call. */
+  readonly #isOffered: (name: string) => boolean;
+  readonly #repair: Repair;
+  #pending = "";
+  #open: Open | null = null;
+  #calls: RawCall[] = [];
+  /** Markup without an end, after which the text is searched again. */
+  #falseStarts = 0;
+  #isUnreadable = false;
+  #isCut = false;
+  /** Whether the markup of a call that was just taken may be followed by the end of a fence. */
+  #expectsFence = false;
+  /** Blanks at the end, which belong to the answer as soon as a word follows. */
+  #blanks = "";
+
+  constructor(isOffered: (name: string) => boolean, repair: Repair) {
+    this.#isOffered = isOffered;
+    this.#repair = repair;
+  }
+
+  get calls(): readonly RawCall[] {
+    return this.#calls;
+  }
+
+  /** Whether markup held no call that can be read. */
+  get isUnreadable(): boolean {
+    return this.#isUnreadable;
+  }
+
+  /** Whether the answer ended in the middle of a call. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  /** Takes the next piece of text; returns what is certainly no call. */
+  push(text: string): string {
+    this.#pending += text;
+    return this.#words(this.#search(false, true));
+  }
+
+  /**
+   * Takes the end of the text; returns what was held back.
+   *
+   * @param isWhole `false`: the answer was cut off.
+   */
+  end(isWhole: boolean): string {
+    const text = this.#words(this.#search(true, isWhole));
+    // Blanks around calls are no answer.
+    const hasCalls = this.#calls.length > 0 || this.#isUnreadable || this.#isCut;
+    return hasCalls ? text : text + this.#blanks;
+  }
+
+  /** The text until here was no answer. Returns what was held back, and forgets the calls in it. */
+  reset(): string {
+    const held = `${this.#blanks}${this.#open?.lead ?? ""}${this.#pending}`;
+    this.#blanks = "";
+    this.#pending = "";
+    this.#open = null;
+    this.#calls = [];
+    this.#isUnreadable = false;
+    this.#expectsFence = false;
+    return held;
+  }
+
+  #words(text: string): string {
+    const words = text.trimEnd();
+    const blanks = text.slice(words.length);
+    if (words === "") {
+      this.#blanks += blanks;
+      return "";
+    }
+    const all = this.#blanks + words;
+    this.#blanks = blanks;
+    return all;
+  }
+
+  #search(isEnd: boolean, isWhole: boolean): string {
+    const out: string[] = [];
+    for (;;) {
+      if (this.#open !== null) {
+        if (!this.#close(this.#open, isEnd, isWhole, out)) break;
+      } else if (!this.#next(isEnd, out)) {
+        break;
+      }
+    }
+    return out.join("");
+  }
+
+  /** Looks for the next start; `false` where there is none. */
+  #next(isEnd: boolean, out: string[]): boolean {
+    if (this.#expectsFence) {
+      if (!isEnd && BEGINS_CLOSING_FENCE.test(this.#pending)) return false;
+      this.#pending = this.#pending.replace(CLOSING_FENCE, "");
+      this.#expectsFence = false;
+    }
+    const found = this.#falseStarts < MOST_FALSE_CALLS ? START.exec(this.#pending) : null;
+    if (found === null) {
+      const held = isEnd ? 0 : this.#heldBack();
+      out.push(this.#take(this.#pending.length - held));
+      return false;
+    }
+    out.push(this.#take(found.index));
+    const { fence = "", token } = found.groups ?? {};
+    if (token !== undefined && STRAY_ENDS.includes(token)) {
+      const isStray = this.#calls.length > 0 || this.#isUnreadable;
+      const lead = this.#take(fence.length + token.length);
+      out.push(isStray ? fence : lead);
+      return true;
+    }
+    const markup = MARKUPS.find(({ start }) => start === token) ?? null;
+    const own = markup?.own?.length ?? 0;
+    const lead = this.#take(fence.length + (markup === null ? 0 : markup.start.length - own));
+    this.#open = {
+      markup,
+      lead,
+      isFenced: fence !== "",
+      brackets: new Brackets(),
+      at: 0,
+      closedAt: -1,
+      isJson: markup?.end == null ? true : null,
+    };
+    return true;
+  }
+
+  /** Looks for the end of the calls; `false` where it is still to come. */
+  #close(open: Open, isEnd: boolean, isWhole: boolean, out: string[]): boolean {
+    const end = open.markup?.end ?? null;
+    const found = end === null ? this.#bracketsEnd(open, isEnd) : this.#tokenEnd(open, end, isEnd);
+    if (found === null && !isEnd) return false;
+    if (found !== null) {
+      const body = this.#take(found.body);
+      this.#taken(open, body, true, out, this.#take(found.skip));
+      return true;
+    }
+    // A quote that is never closed hides the end.
+    const first = end === null ? -1 : this.#pending.indexOf(end);
+    if (first !== -1 && end !== null) {
+      this.#falseStarts += 1;
+      const body = this.#take(first);
+      this.#take(end.length);
+      this.#taken(open, body, true, out);
+      return true;
+    }
+    this.#taken(open, this.#take(this.#pending.length), isWhole, out);
+    return true;
+  }
+
+  #tokenEnd(open: Open, end: string, isEnd: boolean): { body: number; skip: number } | null {
+    const text = this.#pending;
+    const start = open.markup?.start ?? "";
+    for (; open.at < text.length; open.at += 1) {
+      if (open.isJson === null && text.charAt(open.at).trim() !== "") {
+        open.isJson = /[{[]/.test(text.charAt(open.at));
+      }
+      if (open.isJson === true) open.brackets.step(text.charCodeAt(open.at));
+      if (open.brackets.isOpen) continue;
+      if (text.startsWith(end, open.at)) return { body: open.at, skip: end.length };
+      // Some models begin the next call without ending this one.
+      if (open.at > start.length && text.startsWith(start, open.at)) {
+        return { body: open.at, skip: 0 };
+      }
+      const rest = text.slice(open.at, open.at + LONGEST_TOKEN);
+      const isBegin =
+        rest.length < LONGEST_TOKEN && (end.startsWith(rest) || start.startsWith(rest));
+      if (isBegin && !isEnd) return null;
+    }
+    return null;
+  }
+
+  #bracketsEnd(open: Open, isEnd: boolean): { body: number; skip: number } | null {
+    const text = this.#pending;
+    const { brackets } = open;
+    for (; open.at < text.length; open.at += 1) {
+      if (open.closedAt !== -1) {
+        const between = text.slice(open.closedAt, open.at);
+        const next = text.charAt(open.at);
+        // The next markup may begin with a bracket, too.
+        const isUnknown = next === "[" && open.at + 1 === text.length && !isEnd;
+        if (isUnknown && between.length < LONGEST_BETWEEN) return null;
+        const isDivided = open.markup !== null || /[;,]/.test(between);
+        const isMore = isDivided && /[{[]/.test(next) && !text.startsWith("[T", open.at);
+        const isBetween = /[\s;,]/.test(next) && between.length < LONGEST_BETWEEN;
+        if (!isMore && !isBetween) return { body: open.closedAt, skip: 0 };
+        if (isMore) open.closedAt = -1;
+      }
+      const wasOpen = brackets.isOpen;
+      brackets.step(text.charCodeAt(open.at));
+      const isClosed = wasOpen && !brackets.isOpen;
+      if (isClosed && !INNER_MARK.test(text.slice(Math.max(0, open.at - 10), open.at + 1))) {
+        open.closedAt = open.at + 1;
+      }
+    }
+    if (open.closedAt === -1 || !isEnd) return null;
+    return { body: open.closedAt, skip: text.length - open.closedAt };
+  }
+
+  /** Reads the calls in a body. What is none becomes text again. */
+  #taken(open: Open, body: string, isWhole: boolean, out: string[], tail = ""): void {
+    this.#open = null;
+    const { calls, isCut } = writtenCalls(body, this.#repair, isWhole);
+    if (open.markup === null) {
+      if (calls.length > 0 && calls.every((call) => this.#isOffered(call.name))) {
+        this.#calls.push(...calls);
+        this.#isCut ||= isCut;
+        this.#expectsFence = open.isFenced;
+        return;
+      }
+      const name = isCut ? saidName(body) : null;
+      if (name !== null && this.#isOffered(name)) this.#isCut = true;
+      else out.push(open.lead, body);
+      return;
+    }
+    // Words about the markup are text. Special tokens are none.
+    const isSpokenOf = calls.length === 0 && !/^\s*(?:[[\s]*[{<"'\]]|$)/.test(body);
+    if (isSpokenOf && !isCut) {
+      out.push(/[|T]/.test(open.markup.start) ? "" : open.lead, body, tail);
+      return;
+    }
+    this.#calls.push(...calls);
+    this.#isCut ||= isCut || (calls.length === 0 && !isWhole);
+    this.#isUnreadable ||= calls.length === 0 && isWhole;
+    this.#expectsFence = open.isFenced;
+  }
+
+  /** How many characters at the end may be the beginning of a start. */
+  #heldBack(): number {
+    const tail = this.#pending.slice(-LONGEST_BEGIN);
+    if (this.#falseStarts >= MOST_FALSE_CALLS || !MAY_BEGIN.test(tail)) return 0;
+    const bare = BEGINS.exec(tail)?.[0].length ?? 0;
+    const ofToken = overlapOf(tail.slice(-LONGEST_TOKEN));
+    const fence = ofToken === 0 ? 0 : (FENCE_AT_END.exec(tail.slice(0, -ofToken))?.[0].length ?? 0);
+    return Math.max(bare, ofToken + fence);
+  }
+
+  #take(length: number): string {
+    const taken = this.#pending.slice(0, length);
+    this.#pending = this.#pending.slice(length);
+    return taken;
+  }
+}
+
+const FENCE_AT_END = new RegExp(`${FENCE}$`);
+
+/** The longest end of a text that is a beginning of a token. */
+function overlapOf(text: string): number {
+  for (let length = Math.min(text.length, LONGEST_TOKEN - 1); length > 0; length--) {
+    const end = text.slice(text.length - length);
+    if (TOKENS.some((token) => token.startsWith(end) && token !== end)) return length;
+  }
+  return 0;
+}

@@ -1,0 +1,56 @@
+import { MOST_CALLS } from "../../lib/index.js";
+import { Brackets } from "./brackets.js";
+import { CallPieces } from "./call-pieces.js";
+import type { ReadCalls } from "./call-reader.js";
+import type { CallPiece } from "./tool.js";
+import { writtenCalls } from "./written-calls.js";
+
+/**
+ * An answer that the service holds to a schema as the call of a tool whose parameters the schema is. The
+ * arguments of the first call are the value; services were seen to write more calls, up to the token limit.
+ */
+export class ForcedCall {
+  readonly #pieces = new CallPieces();
+  readonly #brackets = new Brackets();
+  #text = "";
+  #objects = 0;
+
+  /** Whether another call has begun after the first one. */
+  get goesOn(): boolean {
+    return this.#objects > 1 || this.#pieces.count > 1;
+  }
+
+  pushText(text: string): string {
+    for (let at = 0; at < text.length; at++) {
+      const wasInObject = this.#brackets.isInObject;
+      this.#brackets.step(text.charCodeAt(at));
+      if (!wasInObject && this.#brackets.isInObject) this.#objects += 1;
+    }
+    this.#text += text;
+    return "";
+  }
+
+  pushPiece(piece: CallPiece): void {
+    this.#pieces.push(piece);
+  }
+
+  pushChannel(_to: string | null, text: string): void {
+    this.#text += text;
+  }
+
+  textWasReasoning(): string {
+    const text = this.#text;
+    this.#text = "";
+    this.#objects = 0;
+    return text;
+  }
+
+  /** The arguments as text; the whole text where it holds no call. */
+  end(isWhole: boolean): ReadCalls {
+    const written = writtenCalls(this.#text, () => undefined, isWhole).calls;
+    const first = this.#pieces.calls[0] ?? written.slice(0, MOST_CALLS)[0];
+    const given = first?.arguments;
+    const json = typeof given === "string" ? given : JSON.stringify(given);
+    return { text: json ?? this.#text, calls: [], warnings: [] };
+  }
+}

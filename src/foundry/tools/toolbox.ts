@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto";
+import {
+  FoundryError,
+  hasMoreValues,
+  jsonFrom,
+  LONGEST_CALL_ID,
+  MOST_ANSWER_VALUES,
+  printable,
+  quoted,
+} from "../../lib/index.js";
+import { type JsonSchema, loadCheck, loadRepair, type ValueCheck } from "../structured/index.js";
+import type { RawCall, ToolCall, ToolDefinition } from "./tool.js";
+import type { Repair } from "./written-calls.js";
+
+interface Offered {
+  readonly name: string;
+  readonly parameters: JsonSchema;
+  readonly check: ValueCheck;
+}
+
+/** The tools of a request, which the calls of an answer are checked by. */
+export class Toolbox {
+  readonly repair: Repair;
+  readonly #tools: readonly Offered[];
+
+  constructor(tools: readonly Offered[], repair: Repair) {
+    this.#tools = tools;
+    this.repair = repair;
+  }
+
+  isOffered(name: string): boolean {
+    return this.#toolOf(name) !== undefined;
+  }
+
+  /** A call with its arguments as an object; with `error` where it should not be run. */
+  checked(raw: RawCall, id: string): ToolCall {
+    const tool = this.#toolOf(raw.name);
+    const name = tool?.name ?? printable(raw.name, LONGEST_CALL_ID);
+    const given = raw.broken === undefined ? this.#argumentsOf(raw, tool) : null;
+    if (tool === undefined) {
+      const names = this.#tools.map((each) => each.name).join(", ");
+      return {
+        id,
+        name,
+        arguments: given ?? {},
+        error: `There is no tool ${quoted(name)}. There are: ${names}.`,
+      };
+    }
+    if (given === null) {
+      const shown = printable(raw.broken ?? String(raw.arguments), 200);
+      return { id, name, arguments: {}, error: `The arguments are no JSON object: ${shown}` };
+    }
+    const complaints = complaintsOf(tool, given);
+    if (complaints.length === 0) return { id, name, arguments: given };
+    return {
+      id,
+      name,
+      arguments: given,
+      error: `The arguments do not fit: ${complaints.join("; ")}.`,
+    };
+  }
+
+  #toolOf(name: string): Offered | undefined {
+    const plain = name.replace(/^functions?[./]/, "");
+    return (
+      this.#tools.find((tool) => tool.name === name) ??
+      this.#tools.find((tool) => tool.name === plain)
+    );
+  }
+
+  #argumentsOf(raw: RawCall, tool: Offered | undefined): Record<string, unknown> | null {
+    const value = this.#valueOf(raw.arguments);
+    if (value === null) return null;
+    if (raw.areTexts !== true) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, text]) => [key, typedValue(text, tool, key)]),
+    );
+  }
+
+  /** An object may be a text of JSON, also one in quotes. */
+  #valueOf(given: unknown): Record<string, unknown> | null {
+    let value: unknown = given ?? {};
+    for (let depth = 0; depth < 2 && typeof value === "string"; depth += 1) {
+      const text: string = value.trim();
+      if (text === "") return {};
+      if (hasMoreValues(text, MOST_ANSWER_VALUES)) return null;
+      value = jsonFrom(text) ?? this.repair(text) ?? null;
+    }
+    return isObject(value) ? value : null;
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A check that takes too long is a complaint about this call, and no failure of the answer. */
+function complaintsOf({ check }: Offered, value: unknown): readonly string[] {
+  try {
+    return check(value);
+  } catch (thrown) {
+    if (thrown instanceof FoundryError) return [thrown.message.replace(/\.$/, "")];
+    throw thrown;
+  }
+}
+
+/** The value of an argument that came as a text, by the type that its schema has for it. */
+function typedValue(text: unknown, tool: Offered | undefined, key: string): unknown {
+  if (typeof text !== "string") return text;
+  const properties = tool?.parameters["properties"];
+  const schema = isObject(properties) ? properties[key] : undefined;
+  const type: unknown = isObject(schema) ? schema["type"] : undefined;
+  const types = Array.isArray(type) ? type : [type];
+  const word = text.trim();
+  const value = hasMoreValues(word, MOST_ANSWER_VALUES)
+    ? undefined
+    : jsonFrom(PYTHON[word] ?? word);
+  if (types.includes("string")) return value === null && types.includes("null") ? null : text;
+  return value === undefined ? text : value;
+}
+
+const PYTHON: Readonly<Record<string, string | undefined>> = {
+  True: "true",
+  False: "false",
+  None: "null",
+};
+
+/** The id of a call that came without one. */
+export const newCallId = (): string => `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
+
+/** Tools without parameters take none, or whatever a model gives them. */
+const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
+
+/** The parameters of a tool as a schema of an object. */
+export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema =>
+  parameters === undefined || Object.keys(parameters).length === 0 ? NO_PARAMETERS : parameters;
+
+/** @throws FoundryError `INVALID_ARGUMENT` where the parameters of a tool are no valid schema. */
+export async function loadToolbox(tools: readonly ToolDefinition[]): Promise<Toolbox> {
+  const repair = await loadRepair();
+  const offered = tools.map(async (tool): Promise<Offered> => {
+    const { name } = tool.function;
+    const parameters = parametersOf(tool);
+    try {
+      return { name, parameters, check: await loadCheck(parameters) };
+    } catch (thrown) {
+      if (!(thrown instanceof FoundryError)) throw thrown;
+      throw thrown.reworded({
+        message: `The parameters of the tool ${quoted(name)} cannot be used. ${thrown.message}`,
+      });
+    }
+  });
+  return new Toolbox(await Promise.all(offered), repair);
+}

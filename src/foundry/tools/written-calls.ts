@@ -1,0 +1,150 @@
+import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES, MOST_CALLS } from "../../lib/index.js";
+import { objectsIn } from "./brackets.js";
+import type { RawCall } from "./tool.js";
+
+/** Makes JSON of what is nearly JSON; `undefined` where it cannot. */
+export type Repair = (text: string) => unknown;
+
+/** What a model wrote as calls. */
+export interface WrittenCalls {
+  readonly calls: readonly RawCall[];
+  /** Whether it ends in the middle of a call. */
+  readonly isCut: boolean;
+}
+
+/**
+ * The calls in a text that holds nothing else: one object, a list, several objects, the tags of
+ * functions and parameters, or a name with the object of its arguments.
+ *
+ * @param isWhole `false`: the answer was cut off, so that its last call may lack its end.
+ */
+export function writtenCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
+  if (FUNCTION_TAG.test(text)) return taggedCalls(text, repair, isWhole);
+  const byKeys = callByKeys(text);
+  if (byKeys !== null) return { calls: [byKeys], isCut: false };
+  const named = NAMED.exec(text);
+  const { whole, open } = objectsIn(text, MOST_CALLS);
+  const isCut = open !== "" && !isWhole;
+  const parts = open === "" || isCut ? whole : [...whole, open];
+  if (named !== null) {
+    const [, name = ""] = named;
+    const [first] = parts;
+    return { calls: first === undefined ? [] : [{ name, arguments: first }], isCut };
+  }
+  return { calls: parts.flatMap((part) => callsOfPart(part, repair)).slice(0, MOST_CALLS), isCut };
+}
+
+/** A name in front of the arguments, as newer models of Mistral write it. */
+const NAMED = /^\s*([\w.-]{1,200})\s*(?:\[CALL_ID\]\w{0,100})?(?:\[ARGS\])?\s*\{/;
+
+function callsOfPart(part: string, repair: Repair): RawCall[] {
+  if (hasMoreValues(part, MOST_ANSWER_VALUES)) return [];
+  const value = jsonFrom(part) ?? repair(part);
+  if (value !== undefined) return callsOf(value);
+  const name = saidName(part);
+  return name === null ? [] : [{ name, arguments: {}, broken: part }];
+}
+
+/** The name in a call that is no JSON. */
+const SAID_NAME = /["'](?:name|function|tool_name)["']\s{0,50}:\s{0,50}["']([\w.-]{1,200})["']/;
+
+/** The name in a text that is the beginning of a call, or no JSON. */
+export const saidName = (text: string): string | null => SAID_NAME.exec(text)?.[1] ?? null;
+
+const NAMES = ["name", "tool_name", "function_name", "tool", "function"] as const;
+const ARGUMENTS = ["arguments", "parameters", "args", "input", "tool_input"] as const;
+/** Members beside the name of a call that has no arguments. */
+const BESIDE_NAME = new Set([
+  "name",
+  "tool_name",
+  "function_name",
+  "tool",
+  "function",
+  "type",
+  "id",
+]);
+
+/** The calls that a value stands for: a call, or an object or a list that holds some. */
+export function callsOf(value: unknown): RawCall[] {
+  if (Array.isArray(value)) return value.slice(0, MOST_CALLS).flatMap(callsOf);
+  if (!isRecord(value)) return [];
+  const inner = value["tool_calls"] ?? value["function_call"] ?? value["function"];
+  const id = value["id"];
+  if (typeof inner === "object" && inner !== null) {
+    const calls = callsOf(inner);
+    return typeof id === "string" && calls.length === 1
+      ? calls.map((call) => ({ id, ...call }))
+      : calls;
+  }
+  const name = NAMES.map((each) => value[each]).find((each) => typeof each === "string");
+  if (typeof name !== "string" || name === "") return [];
+  const given = ARGUMENTS.find((each) => value[each] !== undefined);
+  if (given === undefined && Object.keys(value).some((key) => !BESIDE_NAME.has(key))) return [];
+  return [
+    {
+      ...(typeof id === "string" ? { id } : {}),
+      name,
+      arguments: given === undefined ? {} : value[given],
+    },
+  ];
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** `<function=name>`, `<function name="name">`, `<invoke name="name">`. */
+const FUNCTION_TAG =
+  /<(?:function|invoke)(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\s]{1,200})["']?\s{0,20}>/;
+const PARAMETER_TAG =
+  /<parameter(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\n]{1,200}?)["']?(?:\s{1,20}[^<>]{0,100})?>/;
+
+function taggedCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
+  const [, ...parts] = text.split(splitterOf(FUNCTION_TAG));
+  const calls: RawCall[] = [];
+  let isCut = false;
+  for (let at = 0; at + 1 < parts.length && calls.length < MOST_CALLS; at += 2) {
+    const name = parts[at] ?? "";
+    const [body = "", ...closed] = (parts[at + 1] ?? "").split(/<\/(?:function|invoke)>/);
+    isCut = closed.length === 0 && !isWhole;
+    if (!isCut) calls.push({ name, ...taggedArguments(body, repair) });
+  }
+  return { calls, isCut };
+}
+
+function taggedArguments(
+  body: string,
+  repair: Repair,
+): Pick<RawCall, "arguments" | "areTexts" | "broken"> {
+  const [before = "", ...parts] = body.split(splitterOf(PARAMETER_TAG));
+  if (parts.length === 0) {
+    const { whole, open } = objectsIn(before, 1);
+    const json = whole[0] ?? open;
+    if (json === "") return { arguments: {} };
+    const value = jsonFrom(json) ?? repair(json);
+    return value === undefined ? { arguments: {}, broken: json } : { arguments: value };
+  }
+  const entries: [string, string][] = [];
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    const [value = ""] = (parts[at + 1] ?? "").split("</parameter>");
+    entries.push([parts[at] ?? "", withoutOuterBreaks(value)]);
+  }
+  return { arguments: Object.fromEntries(entries), areTexts: true };
+}
+
+const splitterOf = ({ source }: RegExp): RegExp => new RegExp(source, "g");
+
+/** The template puts a value on lines of its own. */
+const withoutOuterBreaks = (value: string): string =>
+  value.replace(/^\r?\n/, "").replace(/\r?\n[ \t]{0,100}$/, "");
+
+/** A name, then keys and values in tags of their own, as models of GLM write them. */
+function callByKeys(text: string): RawCall | null {
+  const [name = "", ...pairs] = text.split("<arg_key>");
+  if (pairs.length === 0 || !/^\s*[\w.-]{1,200}\s*$/.test(name)) return null;
+  const entries = pairs.map((pair): [string, string] => {
+    const [key = "", rest = ""] = pair.split("</arg_key>", 2);
+    const [, value = ""] = rest.split("<arg_value>", 2);
+    return [key.trim(), withoutOuterBreaks(value.split("</arg_value>", 1)[0] ?? "")];
+  });
+  return { name: name.trim(), arguments: Object.fromEntries(entries), areTexts: true };
+}

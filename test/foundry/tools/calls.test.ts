@@ -1,0 +1,433 @@
+import { describe, expect, it } from "vitest";
+import { CallReader, loadToolbox, type ToolDefinition } from "../../../src/foundry/tools/index.js";
+
+const WEATHER: ToolDefinition = {
+  type: "function",
+  function: {
+    name: "get_weather",
+    parameters: {
+      type: "object",
+      properties: {
+        city: { type: "string" },
+        days: { type: "integer" },
+        hourly: { type: "boolean" },
+        where: { type: "object" },
+      },
+      required: ["city"],
+    },
+  },
+};
+const TIME: ToolDefinition = { function: { name: "get_time" } };
+const toolbox = await loadToolbox([WEATHER, TIME]);
+
+interface Found {
+  readonly text: string;
+  readonly calls: readonly unknown[];
+  readonly errors: readonly string[];
+  readonly warnings: number;
+}
+
+function read(pieces: readonly string[], isWhole = true): Found {
+  const reader = new CallReader(toolbox);
+  const before = pieces.map((piece) => reader.pushText(piece)).join("");
+  const { text, calls, warnings } = reader.end(isWhole);
+  for (const { id } of calls) expect(id).toMatch(/^\S{1,200}$/);
+  return {
+    text: before + text,
+    calls: calls.map(({ name, arguments: given }) => [name, given]),
+    errors: calls.flatMap(({ error }) => error ?? []),
+    warnings: warnings.length,
+  };
+}
+
+/** The same text in pieces of every size, and in two pieces split at every place. */
+function* splits(text: string): Generator<string[]> {
+  for (let size = 1; size < text.length; size += size < 8 ? 1 : 7) {
+    yield text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
+  }
+  for (let at = 1; at < text.length; at++) yield [text.slice(0, at), text.slice(at)];
+}
+
+function readAllWays(text: string, isWhole = true): Found {
+  const whole = read([text], isWhole);
+  for (const pieces of splits(text)) {
+    const found = read(pieces, isWhole);
+    if (JSON.stringify(found) !== JSON.stringify(whole))
+      expect({ pieces, found }).toEqual({ pieces, found: whole });
+  }
+  return whole;
+}
+
+const OSLO = ["get_weather", { city: "Oslo" }];
+const ROME = ["get_weather", { city: "Rome" }];
+const J = '{"name": "get_weather", "arguments": {"city": "Oslo"}}';
+const K = '{"name": "get_weather", "parameters": {"city": "Rome"}}';
+
+describe("the calls in a text", () => {
+  it.each<[string, string, readonly unknown[], string]>([
+    ["tags of Qwen and Hermes", `<tool_call>\n${J}\n</tool_call>`, [OSLO], ""],
+    ["parameters for arguments", `<tool_call>${K}</tool_call>`, [ROME], ""],
+    ["a list in tags", `<tool_call>[${J}, ${K}]</tool_call>`, [OSLO, ROME], ""],
+    ["two tags", `<tool_call>${J}</tool_call>\n<tool_call>${K}</tool_call>`, [OSLO, ROME], ""],
+    [
+      "text before and after",
+      `Let me see.\n<tool_call>${J}</tool_call>\nWait.`,
+      [OSLO],
+      "Let me see.\n\nWait.",
+    ],
+    ["a tag that is not closed", `<tool_call>${J}`, [OSLO], ""],
+    ["the next tag in place of the end", `<tool_call>${J}\n<tool_call>${K}`, [OSLO, ROME], ""],
+    ["an opening tag in place of the end", `<tool_call>${J}<tool_call>`, [OSLO], ""],
+    [
+      "the closing tag within a string",
+      '<tool_call>{"name":"get_weather","arguments":{"city":"</tool_call>{"}}</tool_call>!',
+      [["get_weather", { city: "</tool_call>{" }]],
+      "!",
+    ],
+    [
+      "arguments as a string",
+      `<tool_call>{"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"}</tool_call>`,
+      [OSLO],
+      "",
+    ],
+    [
+      "the form of the API",
+      `<tool_call>{"id":"a1","type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}</tool_call>`,
+      [OSLO],
+      "",
+    ],
+    [
+      "tool_calls of the API as text",
+      `{"tool_calls":[{"type":"function","function":{"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"}}]}`,
+      [OSLO],
+      "",
+    ],
+    ["functools of Phi", `functools[${J}]`, [OSLO], ""],
+    [
+      "functools with two calls and text",
+      `I look.\nfunctools[${J}, ${K}] Then I answer.`,
+      [OSLO, ROME],
+      "I look.\n Then I answer.",
+    ],
+    ["functools that is not closed", `functools[${J}`, [OSLO], ""],
+    ["marks of Phi", `<|tool_call|>[${J}]<|/tool_call|>`, [OSLO], ""],
+    ["marks of Granite", `<|tool_call|>[${J},${K}]`, [OSLO, ROME], ""],
+    ["Llama's mark", `<|python_tag|>${K}`, [ROME], ""],
+    ["two calls of Llama", `<|python_tag|>${J}; ${K}`, [OSLO, ROME], ""],
+    ["Mistral's mark", `[TOOL_CALLS][${J}, ${K}]`, [OSLO, ROME], ""],
+    ["Mistral's mark with blanks and text", `Well. [TOOL_CALLS] [${J}]`, [OSLO], "Well."],
+    ["Mistral's newer form", `[TOOL_CALLS]get_weather{"city": "Oslo"}`, [OSLO], ""],
+    [
+      "Mistral's newest form",
+      `[TOOL_CALLS]get_weather[ARGS]{"city": "Oslo"}[TOOL_CALLS]get_weather[CALL_ID]x1[ARGS]{"city": "Rome"}`,
+      [OSLO, ROME],
+      "",
+    ],
+    ["a bare list", `[${J}]`, [OSLO], ""],
+    ["a bare list of two", `[${J}, ${K}]`, [OSLO, ROME], ""],
+    ["a bare object", `  ${K}  `, [ROME], ""],
+    ["bare objects in lines", `${J}\n${K}`, [OSLO, ROME], ""],
+    ["bare objects with a semicolon", `${J}; ${K}`, [OSLO, ROME], ""],
+    ["bare with text", `I call it: ${J}. Wait.`, [OSLO], "I call it: . Wait."],
+    [
+      "a bare list with odd blanks",
+      `[ \n\t{ "name" :\n"get_weather" , "parameters": {"city"\n:"Rome"}}\n ]`,
+      [ROME],
+      "",
+    ],
+    ["a fence", `\`\`\`json\n${J}\n\`\`\``, [OSLO], ""],
+    ["a fence with text", `Here:\n\`\`\`json\n[${J}]\n\`\`\`\nDone.`, [OSLO], "Here:\n\nDone."],
+    ["a fence around tags", `\`\`\`\n<tool_call>${J}</tool_call>\n\`\`\``, [OSLO], ""],
+    [
+      "functions of Qwen",
+      "<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "functions without their tags",
+      "<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "functions with types",
+      '<function=get_weather><parameter=city>7</parameter><parameter=days>3</parameter><parameter=hourly>True</parameter><parameter=where>{"x": [1]}</parameter></function>',
+      [["get_weather", { city: "7", days: 3, hourly: true, where: { x: [1] } }]],
+      "",
+    ],
+    [
+      "functions with JSON, as Llama",
+      '<function=get_weather>{"city": "Oslo"}</function>',
+      [OSLO],
+      "",
+    ],
+    [
+      "functions with names as attributes",
+      '<function name="get_weather"><parameter name="city">Oslo</parameter></function>',
+      [OSLO],
+      "",
+    ],
+    [
+      "invoke",
+      '<function_calls><invoke name="get_weather"><parameter name="city">Oslo</parameter></invoke></function_calls>',
+      [OSLO],
+      "",
+    ],
+    [
+      "two functions",
+      "<function=get_weather><parameter=city>Oslo</parameter></function>\n<function=get_time></function>",
+      [OSLO, ["get_time", {}]],
+      "",
+    ],
+    [
+      "a value of several lines",
+      "<function=get_weather>\n<parameter=city>\na\n\nb\n</parameter>\n</function>",
+      [["get_weather", { city: "a\n\nb" }]],
+      "",
+    ],
+    [
+      "keys and values of GLM",
+      "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "nearly JSON",
+      "<tool_call>{'name': 'get_weather', 'arguments': {'city': 'Oslo',}}</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "a missing bracket at the end",
+      '<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}</tool_call>',
+      [OSLO],
+      "",
+    ],
+    ["a bracket too many", `<tool_call>${J}}</tool_call>`, [OSLO], ""],
+    [
+      "a line break within a string",
+      '<tool_call>{"name": "get_weather", "arguments": {"city": "Os\nlo"}}</tool_call>',
+      [["get_weather", { city: "Os\nlo" }]],
+      "",
+    ],
+    ["no arguments", '<tool_call>{"name": "get_time"}</tool_call>', [["get_time", {}]], ""],
+    [
+      "null for arguments",
+      '<tool_call>{"name": "get_time", "arguments": null}</tool_call>',
+      [["get_time", {}]],
+      "",
+    ],
+    [
+      "the namespace of gpt-oss",
+      '{"name": "functions.get_weather", "arguments": {"city": "Oslo"}}',
+      [OSLO],
+      "",
+    ],
+    [
+      "umlauts and emoji",
+      '<tool_call>{"name":"get_weather","arguments":{"city":"Malmö 🌧"}}</tool_call>',
+      [["get_weather", { city: "Malmö 🌧" }]],
+      "",
+    ],
+  ])("%s", (_name, text, calls, rest) => {
+    expect(readAllWays(text)).toEqual({ text: rest, calls, errors: [], warnings: 0 });
+  });
+
+  it.each<[string, string]>([
+    ["plain words", "It is 3 degrees in Oslo."],
+    ["blanks at both ends", "\n It rains.\n\n"],
+    ["only blanks", " \n"],
+    ["a JSON answer", '{"city": "Oslo", "degrees": 3}'],
+    ["a JSON answer with a name", '{"name": "Oslo", "degrees": 3}'],
+    ["a list with names", '[{"name": "Oslo"}, {"name": "Rome"}]'],
+    ["a call of a tool that was not offered, without markup", '{"name": "rm", "arguments": {}}'],
+    ["the name of a tool with other members", '{"name": "get_weather", "title": "Weather"}'],
+    ["code in a fence", "```js\nconst a = [{ x: 1 }];\n```\n"],
+    ["JSON in a fence", '```json\n{"name": "Oslo", "degrees": 3}\n```\n'],
+    ["words about the tag", "Write the <tool_call> tag around it."],
+    ["words about functools", "It is called functools[1] there."],
+    ["an index", "a[0] and {b} and `c`"],
+    ["brackets that stay open", 'Look: [{"name": "x'],
+    ["a closing tag alone", "A </tool_call> ends it."],
+    ["a backtick at the end", "Use `"],
+  ])("are none in %s, and the text stays as it is", (_name, text) => {
+    expect(readAllWays(text)).toEqual({ text, calls: [], errors: [], warnings: 0 });
+  });
+
+  it.each<[string, string, readonly unknown[], RegExp]>([
+    [
+      "an unknown tool",
+      '<tool_call>{"name":"rm","arguments":{"x":1}}</tool_call>',
+      [["rm", { x: 1 }]],
+      /There is no tool "rm". There are: get_weather, get_time./,
+    ],
+    [
+      "a missing argument",
+      '<tool_call>{"name":"get_weather","arguments":{}}</tool_call>',
+      [["get_weather", {}]],
+      /must have required property 'city'/,
+    ],
+    [
+      "an argument of another type",
+      '[{"name":"get_weather","arguments":{"city":5}}]',
+      [["get_weather", { city: 5 }]],
+      /city must be string/,
+    ],
+    [
+      "arguments that are words",
+      '<tool_call>{"name":"get_weather","arguments":"Oslo"}</tool_call>',
+      [["get_weather", {}]],
+      /no JSON object: Oslo/,
+    ],
+    [
+      "arguments that are a list",
+      '<tool_call>{"name":"get_weather","arguments":["Oslo"]}</tool_call>',
+      [["get_weather", {}]],
+      /no JSON object/,
+    ],
+    [
+      "what cannot be repaired",
+      '<tool_call>{"name": "get_weather", "arguments": {"city" "Oslo" : : }}</tool_call>',
+      [["get_weather", {}]],
+      /no JSON object/,
+    ],
+  ])("that do not fit stay, with an error: %s", (_name, text, calls, error) => {
+    const found = readAllWays(text);
+    expect(found).toMatchObject({ text: "", calls, warnings: 1 });
+    expect(found.errors).toEqual([expect.stringMatching(error)]);
+  });
+
+  it.each<[string, string, readonly unknown[], string]>([
+    ["in a tag", '<tool_call>{"name": "get_weather", "argum', [], ""],
+    ["in the second call of a list", `[${J}, {"name": "get_weather", "para`, [OSLO], ""],
+    ["in a bare call", 'So: {"name": "get_weather", "arguments": {"ci', [], "So:"],
+    ["in functions", "<function=get_weather><parameter=city>Os", [], ""],
+    ["in functools", `functools[${J}, {"na`, [OSLO], ""],
+    ["in a second tag", `<tool_call>${J}</tool_call><tool_call>{"nam`, [OSLO], ""],
+  ])("that were cut off %s are left out, with a warning", (_name, text, calls, rest) => {
+    expect(readAllWays(text, false)).toEqual({ text: rest, calls, errors: [], warnings: 1 });
+  });
+
+  it("that cannot be read are dropped, with a warning", () => {
+    expect(readAllWays("Hm. <tool_call>{}</tool_call>")).toEqual({
+      text: "Hm.",
+      calls: [],
+      errors: [],
+      warnings: 1,
+    });
+  });
+
+  it("are bounded in number", () => {
+    const { calls } = read([`[${Array(5000).fill(J).join(",")}]`]);
+    expect(calls).toHaveLength(64);
+  });
+
+  it.each([
+    ["starts without an end", '<tool_call>{"'],
+    ["openings", "[{"],
+    ["names", '[{"name": '],
+    ["fences", "```json\n"],
+    ["blanks behind brackets", `[${" ".repeat(500)}`],
+    ["functions", "<function=get_weather><parameter=city>"],
+  ])("take time in proportion to the text: %s", (_name, part) => {
+    const text = part.repeat(Math.ceil(200_000 / part.length));
+    const pieces = text.match(/[^]{1,100}/g) ?? [];
+    expect(read(pieces).text.length).toBeLessThanOrEqual(text.length);
+  });
+});
+
+describe("structured calls", () => {
+  const piece = (given: object) => ({ index: 0, id: null, name: null, arguments: null, ...given });
+  const readPieces = (pieces: readonly object[], text = "") => {
+    const reader = new CallReader(toolbox);
+    const before = reader.pushText(text);
+    for (const each of pieces) reader.pushPiece(piece(each));
+    const found = reader.end(true);
+    return { ...found, text: before + found.text };
+  };
+
+  it.each<[string, readonly object[], readonly unknown[]]>([
+    [
+      "whole, as a string",
+      [{ id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' }],
+      [OSLO],
+    ],
+    [
+      "whole, as an object",
+      [{ id: "a", name: "get_weather", arguments: { city: "Oslo" } }],
+      [OSLO],
+    ],
+    [
+      "in pieces",
+      [
+        { id: "a", name: "get_weather", arguments: "" },
+        ...'{"city":"Oslo"}'.split("").map((c) => ({ arguments: c })),
+      ],
+      [OSLO],
+    ],
+    [
+      "in pieces that repeat the id and the name",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city"' },
+        { id: "a", name: "get_weather", arguments: ':"Oslo"}' },
+        { id: "a", name: "get_weather", arguments: "" },
+      ],
+      [OSLO],
+    ],
+    [
+      "two that take turns",
+      [
+        { id: "a", name: "get_weather" },
+        { index: 1, id: "b", name: "get_weather" },
+        { arguments: '{"city":' },
+        { index: 1, arguments: '{"city":"Rome"}' },
+        { arguments: '"Oslo"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "two with index 0 and ids of their own",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "b", name: "get_weather", arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "two without ids or indices",
+      [
+        { index: null, name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { index: null, name: "get_weather", arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "a name in two pieces",
+      [{ id: "a", name: "get_" }, { name: "weather" }, { arguments: '{"city":"Oslo"}' }],
+      [OSLO],
+    ],
+    ["without arguments", [{ id: "a", name: "get_time", arguments: "" }], [["get_time", {}]]],
+  ])("are joined: %s", (_name, pieces, calls) => {
+    const found = readPieces(pieces);
+    expect(found.calls.map(({ name, arguments: given }) => [name, given])).toEqual(calls);
+    expect(new Set(found.calls.map(({ id }) => id)).size).toBe(calls.length);
+  });
+
+  it("keep their ids, and get one where they have none or the same", () => {
+    const ids = readPieces([
+      { id: "call_1", name: "get_time", arguments: "{}" },
+      { index: 1, name: "get_time", arguments: "{}" },
+    ]).calls.map(({ id }) => id);
+    expect(ids).toEqual(["call_1", expect.stringMatching(/^call_[0-9a-f]{24}$/)]);
+  });
+
+  it("count once where the text has them, too, and the text loses them", () => {
+    const found = readPieces(
+      [{ id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' }],
+      `So. <tool_call>${J}</tool_call><tool_call>{"name":"get_time"}</tool_call>`,
+    );
+    expect(found.calls.map(({ name }) => name)).toEqual(["get_weather", "get_time"]);
+    expect(found.text).toBe("So.");
+  });
+});
