@@ -45,7 +45,9 @@ export function requestIdOf(
   headers: Readonly<Record<string, string>>,
   secrets: SecretMask,
 ): string | null {
-  const values = HEADERS.flatMap((name) => (headers[name] ?? "").slice(0, 4096).split(","));
+  const present = HEADERS.flatMap((name) => headers[name] ?? []);
+  if (present.length === 0) return null;
+  const values = present.flatMap((value) => value.slice(0, 4096).split(","));
   const ids = new Set(values.map((value) => value.trim()).filter((value) => value !== ""));
   return printable(secrets.hide([...ids].join(", ")), MAX_REQUEST_ID) || null;
 }

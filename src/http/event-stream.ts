@@ -1,5 +1,4 @@
 import {
-  cancelledError,
   FoundryError,
   MAX_CHARACTERS_AHEAD,
   MAX_EVENTS_AHEAD,
@@ -68,7 +67,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
         if (read.isPart) break;
       }
     } catch (thrown) {
-      exchange.abort(cancelledError());
+      exchange.leave();
       throw thrown;
     }
     if (this.#ahead.length === 0) throw invalidStream(this.#source.baseUrl, "an empty stream");
@@ -102,7 +101,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   // By hand and not a generator: the return() of a generator waits for the event it is waiting for.
   async return(): Promise<IteratorResult<StreamEvent, undefined>> {
     this.#isOver = true;
-    this.#source.exchange.abort(cancelledError());
+    this.#source.exchange.leave();
     return { done: true, value: undefined };
   }
 

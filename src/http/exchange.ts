@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici";
 import {
   CHUNK_OVERHEAD_BYTES,
+  cancelledError,
   type FoundryError,
   MAX_TIMER_MS,
   type TimeoutPhase,
@@ -21,6 +22,13 @@ export interface Head {
 /** Backpressure: the unread bytes above which the socket is paused, and below which it is resumed. */
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 64 * 1024;
+
+interface PhaseLimit {
+  readonly name: TimeoutPhase;
+  readonly limitMs: number;
+  /** By `performance.now()`. */
+  readonly end: number;
+}
 
 interface ExchangeOptions {
   readonly lease: Lease;
@@ -57,7 +65,11 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #failure: (() => FoundryError) | null = null;
   #isOver = false;
   #wake: () => void = () => {};
-  #phaseTimer: NodeJS.Timeout | undefined;
+  /** The limit of the current phase; `null`: none. */
+  #phase: PhaseLimit | null = null;
+  /** Fires at the end of a phase or before it: a stream has a phase for each event. */
+  #phaseTimer: NodeJS.Timeout | null = null;
+  #phaseTimerAt = 0;
   #wholeTimer: NodeJS.Timeout | undefined;
   readonly #rejectHead: (error: FoundryError) => void;
   readonly #resolveOver: () => void;
@@ -120,15 +132,23 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     this.#fail(() => error);
   }
 
+  /** Its reader wants no more of it. */
+  leave(): void {
+    // An error is made only where it is needed: its stack costs more than the rest of this.
+    if (!this.#isOver) this.abort(cancelledError());
+  }
+
   /** Allows `limitMs` until the next {@link relax} or `expectWithin`; no limit if `undefined`. */
   expectWithin(phase: TimeoutPhase, limitMs: number | undefined): void {
     this.relax();
     if (limitMs === undefined || this.#isOver) return;
-    this.#phaseTimer = this.#limit(phase, limitMs);
+    const end = performance.now() + limitMs;
+    this.#phase = { name: phase, limitMs, end };
+    if (this.#phaseTimer === null || this.#phaseTimerAt > end) this.#watchPhase(limitMs, end);
   }
 
   relax(): void {
-    clearTimeout(this.#phaseTimer);
+    this.#phase = null;
   }
 
   /** The body as it was before it was compressed; known once the head is. */
@@ -159,17 +179,39 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #startLimits(): void {
     const { limits } = this.#options;
     this.expectWithin("first_byte", limits.firstByteMs);
-    if (limits.wholeMs !== undefined) this.#wholeTimer = this.#limit("whole", limits.wholeMs);
+    const { wholeMs } = limits;
+    if (wholeMs === undefined) return;
+    const ms = Math.min(wholeMs, MAX_TIMER_MS);
+    this.#wholeTimer = setTimeout(() => this.#timeOut("whole", wholeMs), ms);
   }
 
-  #limit(phase: TimeoutPhase, limitMs: number): NodeJS.Timeout {
+  #watchPhase(ms: number, end: number): void {
+    this.#stopPhaseTimer();
+    this.#phaseTimerAt = end;
+    this.#phaseTimer = setTimeout(
+      () => {
+        this.#phaseTimer = null;
+        const phase = this.#phase;
+        if (phase === null) return;
+        const left = phase.end - performance.now();
+        // Timers fire up to a millisecond early.
+        if (left < 1) this.#timeOut(phase.name, phase.limitMs);
+        else this.#watchPhase(left, phase.end);
+      },
+      Math.min(ms, MAX_TIMER_MS),
+    );
+  }
+
+  #stopPhaseTimer(): void {
+    if (this.#phaseTimer !== null) clearTimeout(this.#phaseTimer);
+    this.#phaseTimer = null;
+  }
+
+  #timeOut(phase: TimeoutPhase, limitMs: number): void {
     const { baseUrl, request } = this.#options;
     // Asking again is harmless only if the service does nothing twice because of it.
     const isRetryable = phase === "first_byte" && request.method === "GET";
-    return setTimeout(
-      () => this.abort(timeoutError(phase, limitMs, baseUrl, isRetryable, this.#status)),
-      Math.min(limitMs, MAX_TIMER_MS),
-    );
+    this.abort(timeoutError(phase, limitMs, baseUrl, isRetryable, this.#status));
   }
 
   #progress() {
@@ -189,6 +231,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #finish(): void {
     this.#isOver = true;
     this.relax();
+    this.#stopPhaseTimer();
     clearTimeout(this.#wholeTimer);
     this.#wake();
     this.#resolveOver();

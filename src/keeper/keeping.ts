@@ -47,6 +47,8 @@ const HANDOVER_MS = 5000;
 const START_MS = 10_000;
 const START_POLL_MS = 25;
 const ANOTHER_MS = 500;
+/** So long after no keeper ran, identical requests are not searched in one. */
+const ABSENT_MS = 100;
 /** A keeper that cannot be used is left alone for so long. */
 const PAUSE_MS = 60_000;
 /** A keeper that has just ended is not there, or closes the connection: another one is started. */
@@ -69,6 +71,7 @@ export class Keeping implements Kept {
   /** The end of what is sent to the keeper, one after the other. */
   #sending: Promise<unknown> = Promise.resolve();
   #pausedUntil = 0;
+  #absentUntil = 0;
   #isClosed = false;
 
   constructor(options: KeepingOptions) {
@@ -89,6 +92,8 @@ export class Keeping implements Kept {
   }
 
   async findSame(request: CompletionRequest): Promise<void> {
+    // The search reads a file, in six steps of the thread pool.
+    if (this.#link === null && performance.now() < this.#absentUntil) return;
     const key = requestKey(request);
     if (key !== null) await this.#findSame("completion", key);
   }
@@ -306,7 +311,10 @@ export class Keeping implements Kept {
       onPatches: (patches) => this.#update(patches),
       onStop: (id) => void this.#client.completions.cancel(id).catch(() => {}),
     });
-    if (link === "absent") return null;
+    if (link === "absent") {
+      this.#absentUntil = performance.now() + ABSENT_MS;
+      return null;
+    }
     if (link === "other") {
       this.#warn("what listens there is of another version, or no keeper of this user");
       return null;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { build } from "esbuild";
 import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -102,8 +103,7 @@ describe("the package", () => {
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|skills\/[\w-]+\/SKILL\.md|examples\/scaling\/(config\.yaml|haproxy\.cfg)|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
-    // A server over stdio and its client: no more than that should ever weigh.
-    expect(size).toBeLessThan(5_000_000);
+    expect(size).toBeLessThan(2_800_000);
   });
 
   test("depends on nothing, so that it installs without a registry", () => {
@@ -213,6 +213,28 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
       isOurs: true,
       code: "MODEL_NOT_FOUND",
     });
+  });
+
+  test("brings neither MCP nor a command into a bundle of FoundryClient", async () => {
+    const { metafile, outputFiles } = await build({
+      stdin: { contents: 'export { FoundryClient } from "./dist/index.js";', resolveDir: root },
+      absWorkingDir: root,
+      outdir: join(folder, "bundled"),
+      bundle: true,
+      splitting: true,
+      platform: "node",
+      format: "esm",
+      metafile: true,
+      write: false,
+      logLevel: "silent",
+    });
+
+    const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+    const text = outputFiles.map((file) => file.text).join("");
+
+    expect(text).toContain("FoundryClient");
+    expect(text).not.toContain("notifications/initialized");
+    expect(used.filter((path) => /main|serve|handlers|demo|doctor|simulat/.test(path))).toEqual([]);
   });
 
   test("is tested by its users on the simulator with scripted answers", async () => {

@@ -284,7 +284,9 @@ async function* receive(
       if (news.type === "text" || news.type === "reasoning") {
         use.token();
         progress.countPiece();
-        yield* take(news.type === "text" ? splitter.push(news.text) : [news]);
+        const pieces = news.type === "text" ? splitter.push(news.text) : [news];
+        // A `yield*` of a plain generator costs an asynchronous one more than the event itself.
+        for (const event of take(pieces)) yield event;
       }
       if (cutter.isCut) {
         // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.

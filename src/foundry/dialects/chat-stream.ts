@@ -74,26 +74,18 @@ export async function openChat(
     // An error event throws here: before the first token it can still be retried.
     isStart,
   });
-  const events = withFacts(
-    stream,
-    read(stream, reader, { ...quirks, maxTokens: request.maxTokens }),
-  );
-  // An empty stream fails here, where the caller can still retry.
-  const first = await events.next();
-  return {
-    attempts: stream.attempts,
-    warnings: [],
-    ...schemaFacts(request, refused, quirks, body),
-    [Symbol.asyncIterator]: () => resume(first, events),
-  };
+  const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
+  return chatStream(stream, events, schemaFacts(request, refused, quirks, body));
 }
+
+type SchemaFacts = Pick<ChatStream, "isConstrained" | "isForcedCall">;
 
 function schemaFacts(
   request: ChatRequest,
   refused: Refused,
   quirks: ChatQuirks,
   body: object,
-): Pick<ChatStream, "isConstrained" | "isForcedCall"> {
+): SchemaFacts {
   const isForced = isForcedCall(request, refused, quirks);
   return { isConstrained: "response_format" in body || isForced, isForcedCall: isForced };
 }
@@ -106,34 +98,39 @@ const notRetriedRefusal =
     return isRefusal ? error.reworded({ retryable: false }) : error;
   };
 
-/** Adds to an error in the events what is known of their request. */
-async function* withFacts(
+/**
+ * The events of an answer. Resolves with the first one: an empty stream fails here, where the caller can
+ * still retry. An error in the events gets what is known of their request.
+ *
+ * No generator, which would cost each event some turns of the microtask queue.
+ */
+async function chatStream(
   { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
   events: AsyncGenerator<ChatEvent>,
-): AsyncGenerator<ChatEvent> {
-  try {
-    yield* events;
-  } catch (thrown) {
-    if (thrown instanceof FoundryError) {
-      thrown.attempts = attempts;
-      thrown.requestId ??= requestId;
+  facts: SchemaFacts,
+): Promise<ChatStream> {
+  const next = async (): Promise<IteratorResult<ChatEvent>> => {
+    try {
+      return await events.next();
+    } catch (thrown) {
+      if (thrown instanceof FoundryError) {
+        thrown.attempts = attempts;
+        thrown.requestId ??= requestId;
+      }
+      throw thrown;
     }
-    throw thrown;
-  }
-}
-
-async function* resume(
-  first: IteratorResult<ChatEvent>,
-  rest: AsyncGenerator<ChatEvent>,
-): AsyncGenerator<ChatEvent> {
-  try {
-    if (first.done) return;
-    yield first.value;
-    yield* rest;
-  } finally {
-    // Ends the upstream request also when the consumer stops at the first event.
-    await rest.return(undefined);
-  }
+  };
+  let first: IteratorResult<ChatEvent> | null = await next();
+  const iterator: AsyncIterator<ChatEvent> = {
+    next: async () => {
+      const result = first ?? (await next());
+      first = null;
+      return result;
+    },
+    // Ends the request.
+    return: () => events.return(undefined),
+  };
+  return { attempts, warnings: [], ...facts, [Symbol.asyncIterator]: () => iterator };
 }
 
 /** Requests a chat without streaming. For services whose streams hide the reason of a failure. */
@@ -157,17 +154,8 @@ export async function wholeChat(
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
   const reader = new EventReader(subject, transport.secrets, "tools" in body);
-  const events = withFacts(
-    answer,
-    read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens }),
-  );
-  const first = await events.next();
-  return {
-    attempts: answer.attempts,
-    warnings: [],
-    ...schemaFacts(request, refused, quirks, body),
-    [Symbol.asyncIterator]: () => resume(first, events),
-  };
+  const events = read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens });
+  return chatStream(answer, events, schemaFacts(request, refused, quirks, body));
 }
 
 async function* inOrder<T>(all: readonly T[]): AsyncGenerator<T> {
@@ -198,22 +186,23 @@ async function* read(
   const events = new EventIterator(stream);
   try {
     for (;;) {
-      const event = await events.next();
-      if (event === null) break;
-      if (isDone(event)) {
+      const arrived = await events.next();
+      if (arrived === null) break;
+      if (isDone(arrived)) {
         if (reader.isEmpty && !sendsTokensAlone) throw emptyStream();
         yield* reader.conclude(finished);
         // The services of 2025 never send a finish_reason (#299, #399).
         if (!finished) yield stop();
         return;
       }
-      for (const each of reader.read(event).events) {
+      for (const each of reader.read(arrived).events) {
         // C1 sends "stop" after "tool_calls": the first finish_reason counts.
         if (finished && (each.type === "finish" || each.type === "aborted")) continue;
         finished ||= each.type === "finish";
         if (finished && each.type !== "usage") events.answerEnded();
         const isDoubtful = mistakesLimitForStop && each.type === "finish" && each.reason === "stop";
-        yield* allowance.limit(isDoubtful ? stop() : orAborted(each));
+        const event = isDoubtful ? stop() : orAborted(each);
+        for (const allowed of allowance.limit(event)) yield allowed;
         if (allowance.isUsedUp) return;
       }
     }

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../structured/json-schema.js";
+import type { JsonSchema } from "../structured/index.js";
 
 /** A tool that the model may call, as the OpenAI API has it. */
 export interface ToolDefinition {

@@ -8,6 +8,9 @@ import type { HostLimit } from "./host-limits.js";
 /** After an unclear cancellation the work goes on for so long, and stops if nothing asks for it. */
 export const GRACE_MS = 30_000;
 
+/** A longer key is kept as its hash. */
+const LONGEST_KEY = 1000;
+
 /** A call whose answer has not been sent, or whose cancellation was unclear. */
 interface OpenCall {
   readonly startedAt: number;
@@ -95,7 +98,9 @@ export class HostCalls {
 function keyOf(tool: string, given: unknown): string | null {
   try {
     const members = typeof given === "object" && given !== null ? membersKey(given) : "";
-    return createHash("sha256").update(`${tool} ${members}`).digest("base64");
+    const key = `${tool} ${members}`;
+    // A prompt may be megabytes long.
+    return key.length <= LONGEST_KEY ? key : createHash("sha256").update(key).digest("base64");
   } catch {
     return null;
   }
