@@ -77,7 +77,6 @@ export type {
 /** @internal For the client of `jobs`, which holds one. */
 export { ServiceClient, type StreamOptions } from "./service-client.js";
 export type { StatusUpdate } from "./status.js";
-export type { ToolCall, ToolChoice, ToolDefinition } from "./tools/tool.js";
 export {
   isTyped,
   type JsonSchema,
@@ -87,3 +86,4 @@ export {
   type TypedBy,
   type Validated,
 } from "./structured/index.js";
+export type { ToolCall, ToolChoice, ToolDefinition } from "./tools/tool.js";

@@ -41,6 +41,7 @@ import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from ".
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
+import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
 
 /** How to reach a service, its time limits, and how many requests it gets at once. */
 export interface FoundryClientOptions extends ServiceOptions {
@@ -54,7 +55,8 @@ export interface FoundryClientOptions extends ServiceOptions {
 }
 
 /** A completion whose value a schema types, such as one of zod. */
-export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> & TypedBy<T>;
+export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> &
+  TypedBy<T>;
 
 /**
  * A client of Foundry Local and of other engines. Without an endpoint it finds the service of this
@@ -125,6 +127,15 @@ export class FoundryClient {
     const { schema, ...rest } = request;
     const completion = await this.#complete({ ...rest, schema: jsonSchemaOf(schema) }, options);
     return { ...completion, data: await parsedBy(schema, completion.data) };
+  }
+
+  /**
+   * Completes and runs the tools that the model calls, until it answers. What a tool throws, and arguments that
+   * do not fit its schema, are given to the model as words. Rejects as {@link FoundryClient.complete}.
+   */
+  async run(request: RunRequest, options: CallOptions = {}): Promise<RunResult> {
+    checkOptions(callOptions, options);
+    return runTools((asked, own) => this.#complete(asked, own), request, options);
   }
 
   async #complete(request: CompletionRequest, options: CallOptions): Promise<Completion> {

@@ -318,7 +318,9 @@ const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | nul
   text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
 
 const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
-  prompt.length + system.length + messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
+  prompt.length +
+  system.length +
+  messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
 
 /** Without a model in the request, the default may be another one by now. */
 const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequest =>

@@ -128,7 +128,18 @@ async function* open(
     const use = await beginUse(model, context);
     const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
     // No stop strings: a service would look for them in the thinking, too.
-    const wish = { model, messages, temperature, topP, seed, maxTokens, schema, reasoning, tools, toolChoice };
+    const wish = {
+      model,
+      messages,
+      temperature,
+      topP,
+      seed,
+      maxTokens,
+      schema,
+      reasoning,
+      tools,
+      toolChoice,
+    };
     const ask = (): Promise<ChatStream> => {
       progress.asked(wish.model.id);
       return dialect.chat(wish, chatCall(context));

@@ -1,6 +1,6 @@
 import type { FinishReason } from "../dialects/index.js";
 import type { JsonSchema } from "../structured/index.js";
-import type { ToolCall, ToolChoice, ToolDefinition } from "../tools/tool.js";
+import type { ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
  * A message of a conversation, as in the OpenAI API. The result of a tool has the role `tool` and the

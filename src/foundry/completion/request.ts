@@ -1,7 +1,12 @@
 import * as z from "zod";
 import { jsonFrom, LONGEST_CALL_ID, MOST_TOOLS } from "../../lib/index.js";
 import type { ChatMessage, MessageCall } from "../dialects/index.js";
-import { type CompletionMessage, type CompletionMessageCall, type CompletionRequest, REASONING_MODES } from "./completion.js";
+import {
+  type CompletionMessage,
+  type CompletionMessageCall,
+  type CompletionRequest,
+  REASONING_MODES,
+} from "./completion.js";
 
 const nonEmptyText = (what: string) =>
   z.string({ error: what }).refine((text) => text.trim() !== "", { error: what });

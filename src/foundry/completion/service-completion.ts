@@ -11,6 +11,7 @@ import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
+import { loadToolbox, type Toolbox } from "../tools/index.js";
 import { brokeOffAndIsGone, chat } from "./chat.js";
 import type {
   Completion,
@@ -19,7 +20,6 @@ import type {
   CompletionStatus,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
-import { loadToolbox, type Toolbox } from "../tools/index.js";
 import { type Structure, structureOf } from "./structured.js";
 import { untilLoaded } from "./while-loading.js";
 

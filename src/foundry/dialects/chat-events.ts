@@ -7,6 +7,7 @@ import {
   SEARCHED_OF_BODY,
   type SecretMask,
 } from "../../lib/index.js";
+import { callPieces } from "../tools/index.js";
 import {
   type AnswerPart,
   type Choice,
@@ -16,7 +17,6 @@ import {
   meaningOf,
   partsOfMessage,
 } from "./chat-chunk.js";
-import { callPieces } from "../tools/index.js";
 import type { ChatEvent } from "./dialect.js";
 import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
@@ -95,7 +95,10 @@ export class EventReader {
     if (this.#answers === answers) this.#firstOther ??= event;
     const isPart = events.some(
       ({ type }) =>
-        type === "text" || type === "reasoning" || type === "call" || (isEnd(type) && !this.#hasEnded),
+        type === "text" ||
+        type === "reasoning" ||
+        type === "call" ||
+        (isEnd(type) && !this.#hasEnded),
     );
     this.#hasEnded ||= events.some(({ type }) => isEnd(type));
     return { events, isPart };

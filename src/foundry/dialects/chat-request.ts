@@ -1,9 +1,10 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
+import { ANSWER_TOOL } from "../tools/index.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 import { isAboutSchema } from "./schema-refusals.js";
-import { type ToolQuirks, toldMessages, toolNotes, wireMessage } from "./tool-messages.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
+import { type ToolQuirks, toldMessages, toolNotes, wireMessage } from "./tool-messages.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -84,7 +85,10 @@ export function bodyOf(
 }
 
 /** The tools of a request are described in its text where the service takes none. */
-const toldOf = (refused: Refused, { toolsAsText = false, dropsToolResults = false }: ToolQuirks) => {
+const toldOf = (
+  refused: Refused,
+  { toolsAsText = false, dropsToolResults = false }: ToolQuirks,
+) => {
   const tools = toolsAsText || refused.has("tools");
   return { tools, results: tools || dropsToolResults };
 };
@@ -102,7 +106,7 @@ export const isForcedCall = (
 
 const answerTool = (schema: ChatRequest["schema"]) => ({
   type: "function",
-  function: { name: "answer", description: "Gives the answer.", parameters: schema },
+  function: { name: ANSWER_TOOL, description: "Gives the answer.", parameters: schema },
 });
 
 /** Not `strict`, which forbids most schemas in the OpenAI API. */

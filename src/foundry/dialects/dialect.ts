@@ -1,7 +1,7 @@
 import type { PhaseLimits } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
-import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
+import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the

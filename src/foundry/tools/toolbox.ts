@@ -39,7 +39,12 @@ export class Toolbox {
     const given = raw.broken === undefined ? this.#argumentsOf(raw, tool) : null;
     if (tool === undefined) {
       const names = this.#tools.map((each) => each.name).join(", ");
-      return { id, name, arguments: given ?? {}, error: `There is no tool ${quoted(name)}. There are: ${names}.` };
+      return {
+        id,
+        name,
+        arguments: given ?? {},
+        error: `There is no tool ${quoted(name)}. There are: ${names}.`,
+      };
     }
     if (given === null) {
       const shown = printable(raw.broken ?? String(raw.arguments), 200);
@@ -47,7 +52,12 @@ export class Toolbox {
     }
     const complaints = complaintsOf(tool, given);
     if (complaints.length === 0) return { id, name, arguments: given };
-    return { id, name, arguments: given, error: `The arguments do not fit: ${complaints.join("; ")}.` };
+    return {
+      id,
+      name,
+      arguments: given,
+      error: `The arguments do not fit: ${complaints.join("; ")}.`,
+    };
   }
 
   #toolOf(name: string): Offered | undefined {
@@ -101,7 +111,9 @@ function typedValue(text: unknown, tool: Offered | undefined, key: string): unkn
   const type: unknown = isObject(schema) ? schema["type"] : undefined;
   const types = Array.isArray(type) ? type : [type];
   const word = text.trim();
-  const value = hasMoreValues(word, MOST_ANSWER_VALUES) ? undefined : jsonFrom(PYTHON[word] ?? word);
+  const value = hasMoreValues(word, MOST_ANSWER_VALUES)
+    ? undefined
+    : jsonFrom(PYTHON[word] ?? word);
   if (types.includes("string")) return value === null && types.includes("null") ? null : text;
   return value === undefined ? text : value;
 }

@@ -43,7 +43,7 @@ function read(pieces: readonly string[], isWhole = true): Found {
 /** The same text in pieces of every size, and in two pieces split at every place. */
 function* splits(text: string): Generator<string[]> {
   for (let size = 1; size < text.length; size += size < 8 ? 1 : 7) {
-    yield text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
+    yield text.match(new RegExp(`[sS]{1,${size}}`, "g")) ?? [];
   }
   for (let at = 1; at < text.length; at++) yield [text.slice(0, at), text.slice(at)];
 }
@@ -52,7 +52,8 @@ function readAllWays(text: string, isWhole = true): Found {
   const whole = read([text], isWhole);
   for (const pieces of splits(text)) {
     const found = read(pieces, isWhole);
-    if (JSON.stringify(found) !== JSON.stringify(whole)) expect({ pieces, found }).toEqual({ pieces, found: whole });
+    if (JSON.stringify(found) !== JSON.stringify(whole))
+      expect({ pieces, found }).toEqual({ pieces, found: whole });
   }
   return whole;
 }
@@ -68,16 +69,46 @@ describe("the calls in a text", () => {
     ["parameters for arguments", `<tool_call>${K}</tool_call>`, [ROME], ""],
     ["a list in tags", `<tool_call>[${J}, ${K}]</tool_call>`, [OSLO, ROME], ""],
     ["two tags", `<tool_call>${J}</tool_call>\n<tool_call>${K}</tool_call>`, [OSLO, ROME], ""],
-    ["text before and after", `Let me see.\n<tool_call>${J}</tool_call>\nWait.`, [OSLO], "Let me see.\n\nWait."],
+    [
+      "text before and after",
+      `Let me see.\n<tool_call>${J}</tool_call>\nWait.`,
+      [OSLO],
+      "Let me see.\n\nWait.",
+    ],
     ["a tag that is not closed", `<tool_call>${J}`, [OSLO], ""],
     ["the next tag in place of the end", `<tool_call>${J}\n<tool_call>${K}`, [OSLO, ROME], ""],
     ["an opening tag in place of the end", `<tool_call>${J}<tool_call>`, [OSLO], ""],
-    ["the closing tag within a string", '<tool_call>{"name":"get_weather","arguments":{"city":"</tool_call>{"}}</tool_call>!', [["get_weather", { city: "</tool_call>{" }]], "!"],
-    ["arguments as a string", `<tool_call>{"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"}</tool_call>`, [OSLO], ""],
-    ["the form of the API", `<tool_call>{"id":"a1","type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}</tool_call>`, [OSLO], ""],
-    ["tool_calls of the API as text", `{"tool_calls":[{"type":"function","function":{"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"}}]}`, [OSLO], ""],
+    [
+      "the closing tag within a string",
+      '<tool_call>{"name":"get_weather","arguments":{"city":"</tool_call>{"}}</tool_call>!',
+      [["get_weather", { city: "</tool_call>{" }]],
+      "!",
+    ],
+    [
+      "arguments as a string",
+      `<tool_call>{"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"}</tool_call>`,
+      [OSLO],
+      "",
+    ],
+    [
+      "the form of the API",
+      `<tool_call>{"id":"a1","type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}</tool_call>`,
+      [OSLO],
+      "",
+    ],
+    [
+      "tool_calls of the API as text",
+      `{"tool_calls":[{"type":"function","function":{"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"}}]}`,
+      [OSLO],
+      "",
+    ],
     ["functools of Phi", `functools[${J}]`, [OSLO], ""],
-    ["functools with two calls and text", `I look.\nfunctools[${J}, ${K}] Then I answer.`, [OSLO, ROME], "I look.\n Then I answer."],
+    [
+      "functools with two calls and text",
+      `I look.\nfunctools[${J}, ${K}] Then I answer.`,
+      [OSLO, ROME],
+      "I look.\n Then I answer.",
+    ],
     ["functools that is not closed", `functools[${J}`, [OSLO], ""],
     ["marks of Phi", `<|tool_call|>[${J}]<|/tool_call|>`, [OSLO], ""],
     ["marks of Granite", `<|tool_call|>[${J},${K}]`, [OSLO, ROME], ""],
@@ -86,34 +117,119 @@ describe("the calls in a text", () => {
     ["Mistral's mark", `[TOOL_CALLS][${J}, ${K}]`, [OSLO, ROME], ""],
     ["Mistral's mark with blanks and text", `Well. [TOOL_CALLS] [${J}]`, [OSLO], "Well."],
     ["Mistral's newer form", `[TOOL_CALLS]get_weather{"city": "Oslo"}`, [OSLO], ""],
-    ["Mistral's newest form", `[TOOL_CALLS]get_weather[ARGS]{"city": "Oslo"}[TOOL_CALLS]get_weather[CALL_ID]x1[ARGS]{"city": "Rome"}`, [OSLO, ROME], ""],
+    [
+      "Mistral's newest form",
+      `[TOOL_CALLS]get_weather[ARGS]{"city": "Oslo"}[TOOL_CALLS]get_weather[CALL_ID]x1[ARGS]{"city": "Rome"}`,
+      [OSLO, ROME],
+      "",
+    ],
     ["a bare list", `[${J}]`, [OSLO], ""],
     ["a bare list of two", `[${J}, ${K}]`, [OSLO, ROME], ""],
     ["a bare object", `  ${K}  `, [ROME], ""],
     ["bare objects in lines", `${J}\n${K}`, [OSLO, ROME], ""],
     ["bare objects with a semicolon", `${J}; ${K}`, [OSLO, ROME], ""],
     ["bare with text", `I call it: ${J}. Wait.`, [OSLO], "I call it: . Wait."],
-    ["a bare list with odd blanks", `[ \n\t{ "name" :\n"get_weather" , "parameters": {"city"\n:"Rome"}}\n ]`, [ROME], ""],
+    [
+      "a bare list with odd blanks",
+      `[ \n\t{ "name" :\n"get_weather" , "parameters": {"city"\n:"Rome"}}\n ]`,
+      [ROME],
+      "",
+    ],
     ["a fence", `\`\`\`json\n${J}\n\`\`\``, [OSLO], ""],
     ["a fence with text", `Here:\n\`\`\`json\n[${J}]\n\`\`\`\nDone.`, [OSLO], "Here:\n\nDone."],
     ["a fence around tags", `\`\`\`\n<tool_call>${J}</tool_call>\n\`\`\``, [OSLO], ""],
-    ["functions of Qwen", "<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>", [OSLO], ""],
-    ["functions without their tags", "<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>", [OSLO], ""],
-    ["functions with types", "<function=get_weather><parameter=city>7</parameter><parameter=days>3</parameter><parameter=hourly>True</parameter><parameter=where>{\"x\": [1]}</parameter></function>", [["get_weather", { city: "7", days: 3, hourly: true, where: { x: [1] } }]], ""],
-    ["functions with JSON, as Llama", '<function=get_weather>{"city": "Oslo"}</function>', [OSLO], ""],
-    ["functions with names as attributes", '<function name="get_weather"><parameter name="city">Oslo</parameter></function>', [OSLO], ""],
-    ["invoke", '<function_calls><invoke name="get_weather"><parameter name="city">Oslo</parameter></invoke></function_calls>', [OSLO], ""],
-    ["two functions", "<function=get_weather><parameter=city>Oslo</parameter></function>\n<function=get_time></function>", [OSLO, ["get_time", {}]], ""],
-    ["a value of several lines", "<function=get_weather>\n<parameter=city>\na\n\nb\n</parameter>\n</function>", [["get_weather", { city: "a\n\nb" }]], ""],
-    ["keys and values of GLM", "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n</tool_call>", [OSLO], ""],
-    ["nearly JSON", "<tool_call>{'name': 'get_weather', 'arguments': {'city': 'Oslo',}}</tool_call>", [OSLO], ""],
-    ["a missing bracket at the end", '<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}</tool_call>', [OSLO], ""],
+    [
+      "functions of Qwen",
+      "<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "functions without their tags",
+      "<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "functions with types",
+      '<function=get_weather><parameter=city>7</parameter><parameter=days>3</parameter><parameter=hourly>True</parameter><parameter=where>{"x": [1]}</parameter></function>',
+      [["get_weather", { city: "7", days: 3, hourly: true, where: { x: [1] } }]],
+      "",
+    ],
+    [
+      "functions with JSON, as Llama",
+      '<function=get_weather>{"city": "Oslo"}</function>',
+      [OSLO],
+      "",
+    ],
+    [
+      "functions with names as attributes",
+      '<function name="get_weather"><parameter name="city">Oslo</parameter></function>',
+      [OSLO],
+      "",
+    ],
+    [
+      "invoke",
+      '<function_calls><invoke name="get_weather"><parameter name="city">Oslo</parameter></invoke></function_calls>',
+      [OSLO],
+      "",
+    ],
+    [
+      "two functions",
+      "<function=get_weather><parameter=city>Oslo</parameter></function>\n<function=get_time></function>",
+      [OSLO, ["get_time", {}]],
+      "",
+    ],
+    [
+      "a value of several lines",
+      "<function=get_weather>\n<parameter=city>\na\n\nb\n</parameter>\n</function>",
+      [["get_weather", { city: "a\n\nb" }]],
+      "",
+    ],
+    [
+      "keys and values of GLM",
+      "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "nearly JSON",
+      "<tool_call>{'name': 'get_weather', 'arguments': {'city': 'Oslo',}}</tool_call>",
+      [OSLO],
+      "",
+    ],
+    [
+      "a missing bracket at the end",
+      '<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}</tool_call>',
+      [OSLO],
+      "",
+    ],
     ["a bracket too many", `<tool_call>${J}}</tool_call>`, [OSLO], ""],
-    ["a line break within a string", '<tool_call>{"name": "get_weather", "arguments": {"city": "Os\nlo"}}</tool_call>', [["get_weather", { city: "Os\nlo" }]], ""],
+    [
+      "a line break within a string",
+      '<tool_call>{"name": "get_weather", "arguments": {"city": "Os\nlo"}}</tool_call>',
+      [["get_weather", { city: "Os\nlo" }]],
+      "",
+    ],
     ["no arguments", '<tool_call>{"name": "get_time"}</tool_call>', [["get_time", {}]], ""],
-    ["null for arguments", '<tool_call>{"name": "get_time", "arguments": null}</tool_call>', [["get_time", {}]], ""],
-    ["the namespace of gpt-oss", '{"name": "functions.get_weather", "arguments": {"city": "Oslo"}}', [OSLO], ""],
-    ["umlauts and emoji", '<tool_call>{"name":"get_weather","arguments":{"city":"Malmö 🌧"}}</tool_call>', [["get_weather", { city: "Malmö 🌧" }]], ""],
+    [
+      "null for arguments",
+      '<tool_call>{"name": "get_time", "arguments": null}</tool_call>',
+      [["get_time", {}]],
+      "",
+    ],
+    [
+      "the namespace of gpt-oss",
+      '{"name": "functions.get_weather", "arguments": {"city": "Oslo"}}',
+      [OSLO],
+      "",
+    ],
+    [
+      "umlauts and emoji",
+      '<tool_call>{"name":"get_weather","arguments":{"city":"Malmö 🌧"}}</tool_call>',
+      [["get_weather", { city: "Malmö 🌧" }]],
+      "",
+    ],
   ])("%s", (_name, text, calls, rest) => {
     expect(readAllWays(text)).toEqual({ text: rest, calls, errors: [], warnings: 0 });
   });
@@ -140,12 +256,42 @@ describe("the calls in a text", () => {
   });
 
   it.each<[string, string, readonly unknown[], RegExp]>([
-    ["an unknown tool", '<tool_call>{"name":"rm","arguments":{"x":1}}</tool_call>', [["rm", { x: 1 }]], /There is no tool "rm". There are: get_weather, get_time./],
-    ["a missing argument", '<tool_call>{"name":"get_weather","arguments":{}}</tool_call>', [["get_weather", {}]], /must have required property 'city'/],
-    ["an argument of another type", '[{"name":"get_weather","arguments":{"city":5}}]', [["get_weather", { city: 5 }]], /city must be string/],
-    ["arguments that are words", '<tool_call>{"name":"get_weather","arguments":"Oslo"}</tool_call>', [["get_weather", {}]], /no JSON object: Oslo/],
-    ["arguments that are a list", '<tool_call>{"name":"get_weather","arguments":["Oslo"]}</tool_call>', [["get_weather", {}]], /no JSON object/],
-    ["what cannot be repaired", '<tool_call>{"name": "get_weather", "arguments": {"city" "Oslo" : : }}</tool_call>', [["get_weather", {}]], /no JSON object/],
+    [
+      "an unknown tool",
+      '<tool_call>{"name":"rm","arguments":{"x":1}}</tool_call>',
+      [["rm", { x: 1 }]],
+      /There is no tool "rm". There are: get_weather, get_time./,
+    ],
+    [
+      "a missing argument",
+      '<tool_call>{"name":"get_weather","arguments":{}}</tool_call>',
+      [["get_weather", {}]],
+      /must have required property 'city'/,
+    ],
+    [
+      "an argument of another type",
+      '[{"name":"get_weather","arguments":{"city":5}}]',
+      [["get_weather", { city: 5 }]],
+      /city must be string/,
+    ],
+    [
+      "arguments that are words",
+      '<tool_call>{"name":"get_weather","arguments":"Oslo"}</tool_call>',
+      [["get_weather", {}]],
+      /no JSON object: Oslo/,
+    ],
+    [
+      "arguments that are a list",
+      '<tool_call>{"name":"get_weather","arguments":["Oslo"]}</tool_call>',
+      [["get_weather", {}]],
+      /no JSON object/,
+    ],
+    [
+      "what cannot be repaired",
+      '<tool_call>{"name": "get_weather", "arguments": {"city" "Oslo" : : }}</tool_call>',
+      [["get_weather", {}]],
+      /no JSON object/,
+    ],
   ])("that do not fit stay, with an error: %s", (_name, text, calls, error) => {
     const found = readAllWays(text);
     expect(found).toMatchObject({ text: "", calls, warnings: 1 });
@@ -186,7 +332,7 @@ describe("the calls in a text", () => {
     ["functions", "<function=get_weather><parameter=city>"],
   ])("take time in proportion to the text: %s", (_name, part) => {
     const text = part.repeat(Math.ceil(200_000 / part.length));
-    const pieces = text.match(/[^]{1,100}/g) ?? [];
+    const pieces = text.match(/[\s\S]{1,100}/g) ?? [];
     expect(read(pieces).text.length).toBeLessThanOrEqual(text.length);
   });
 });
@@ -202,14 +348,65 @@ describe("structured calls", () => {
   };
 
   it.each<[string, readonly object[], readonly unknown[]]>([
-    ["whole, as a string", [{ id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' }], [OSLO]],
-    ["whole, as an object", [{ id: "a", name: "get_weather", arguments: { city: "Oslo" } }], [OSLO]],
-    ["in pieces", [{ id: "a", name: "get_weather", arguments: "" }, ..."{\"city\":\"Oslo\"}".split("").map((c) => ({ arguments: c }))], [OSLO]],
-    ["in pieces that repeat the id and the name", [{ id: "a", name: "get_weather", arguments: '{"city"' }, { id: "a", name: "get_weather", arguments: ':"Oslo"}' }, { id: "a", name: "get_weather", arguments: "" }], [OSLO]],
-    ["two that take turns", [{ id: "a", name: "get_weather" }, { index: 1, id: "b", name: "get_weather" }, { arguments: '{"city":' }, { index: 1, arguments: '{"city":"Rome"}' }, { arguments: '"Oslo"}' }], [OSLO, ROME]],
-    ["two with index 0 and ids of their own", [{ id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' }, { id: "b", name: "get_weather", arguments: '{"city":"Rome"}' }], [OSLO, ROME]],
-    ["two without ids or indices", [{ index: null, name: "get_weather", arguments: '{"city":"Oslo"}' }, { index: null, name: "get_weather", arguments: '{"city":"Rome"}' }], [OSLO, ROME]],
-    ["a name in two pieces", [{ id: "a", name: "get_" }, { name: "weather" }, { arguments: '{"city":"Oslo"}' }], [OSLO]],
+    [
+      "whole, as a string",
+      [{ id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' }],
+      [OSLO],
+    ],
+    [
+      "whole, as an object",
+      [{ id: "a", name: "get_weather", arguments: { city: "Oslo" } }],
+      [OSLO],
+    ],
+    [
+      "in pieces",
+      [
+        { id: "a", name: "get_weather", arguments: "" },
+        ...'{"city":"Oslo"}'.split("").map((c) => ({ arguments: c })),
+      ],
+      [OSLO],
+    ],
+    [
+      "in pieces that repeat the id and the name",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city"' },
+        { id: "a", name: "get_weather", arguments: ':"Oslo"}' },
+        { id: "a", name: "get_weather", arguments: "" },
+      ],
+      [OSLO],
+    ],
+    [
+      "two that take turns",
+      [
+        { id: "a", name: "get_weather" },
+        { index: 1, id: "b", name: "get_weather" },
+        { arguments: '{"city":' },
+        { index: 1, arguments: '{"city":"Rome"}' },
+        { arguments: '"Oslo"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "two with index 0 and ids of their own",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "b", name: "get_weather", arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "two without ids or indices",
+      [
+        { index: null, name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { index: null, name: "get_weather", arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "a name in two pieces",
+      [{ id: "a", name: "get_" }, { name: "weather" }, { arguments: '{"city":"Oslo"}' }],
+      [OSLO],
+    ],
     ["without arguments", [{ id: "a", name: "get_time", arguments: "" }], [["get_time", {}]]],
   ])("are joined: %s", (_name, pieces, calls) => {
     const found = readPieces(pieces);

@@ -9,13 +9,20 @@ const {
   ...sameNames
 } = completionFields;
 
-const schema = z.strictObject({ ...sameNames, max_tokens, top_p, response_schema, tool_choice }).partial();
+const schema = z
+  .strictObject({ ...sameNames, max_tokens, top_p, response_schema, tool_choice })
+  .partial();
 
 /** The members of a request as arguments of a tool: in snake_case, all optional. */
 export const completionArguments = schema.shape;
 
 /** The settings among them, which the requests of a batch share. */
-export const sharedSettings = schema.omit({ prompt: true, messages: true, tools: true, tool_choice: true }).shape;
+export const sharedSettings = schema.omit({
+  prompt: true,
+  messages: true,
+  tools: true,
+  tool_choice: true,
+}).shape;
 
 type Given = z.output<typeof schema>;
 
