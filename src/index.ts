@@ -78,9 +78,13 @@ export {
   type LoadWaitOptions,
   type LoadWish,
   type RunEvent,
+  type RunnableTool,
+  type RunRequest,
+  type RunResult,
   type Started,
   type StartOptions,
   type TypedRequest,
+  typedTool,
   type WaitOptions,
 } from "./jobs/index.js";
 export {

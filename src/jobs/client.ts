@@ -42,6 +42,7 @@ import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
+import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
 
 /** How to reach a service, its time limits, and how many requests it gets at once. */
 export interface FoundryClientOptions extends ServiceOptions {
@@ -138,6 +139,15 @@ export class FoundryClient {
     const { schema, ...rest } = request;
     const completion = await this.#complete({ ...rest, schema: jsonSchemaOf(schema) }, options);
     return { ...completion, data: await parsedBy(schema, completion.data) };
+  }
+
+  /**
+   * Completes and runs the tools that the model calls, until it answers. What a tool throws, and arguments that
+   * do not fit its schema, are given to the model as words. Rejects as {@link FoundryClient.complete}.
+   */
+  async run(request: RunRequest, options: CompleteOptions = {}): Promise<RunResult> {
+    checkOptions(completeOptions, options);
+    return runTools((asked, own) => this.#complete(asked, own), request, options);
   }
 
   async #complete(request: CompletionRequest, options: CompleteOptions): Promise<Completion> {

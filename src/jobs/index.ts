@@ -37,3 +37,4 @@ export {
   type LoadWish,
 } from "./load-job.js";
 export { Loads, type LoadWaitOptions } from "./loads.js";
+export { type RunnableTool, type RunRequest, type RunResult, typedTool } from "./run-tools.js";

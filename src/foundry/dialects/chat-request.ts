@@ -1,5 +1,6 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
+import { ANSWER_TOOL } from "../tools/index.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 import { isAboutSchema } from "./schema-refusals.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
@@ -105,7 +106,7 @@ export const isForcedCall = (
 
 const answerTool = (schema: ChatRequest["schema"]) => ({
   type: "function",
-  function: { name: "answer", description: "Gives the answer.", parameters: schema },
+  function: { name: ANSWER_TOOL, description: "Gives the answer.", parameters: schema },
 });
 
 /** Not `strict`, which forbids most schemas in the OpenAI API. */

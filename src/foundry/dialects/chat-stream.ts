@@ -54,7 +54,7 @@ export async function openChat(
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
   const body = bodyOf(request, refused, quirks);
-  const reader = new EventReader(subject, transport.secrets, "tools" in body);
+  const reader = new EventReader(subject, transport.secrets, takesCalls(request, body));
   const orRefusal = notRetriedRefusal(request, refused, quirks);
   const isStart = (event: StreamEvent): boolean => {
     if (isDone(event)) return true;
@@ -79,6 +79,9 @@ export async function openChat(
 }
 
 type SchemaFacts = Pick<ChatStream, "isConstrained" | "isForcedCall">;
+/** Some services give calls structured although the tools were described in the text. */
+const takesCalls = (request: ChatRequest, body: object): boolean =>
+  request.tools !== undefined || "tools" in body;
 
 function schemaFacts(
   request: ChatRequest,
@@ -153,7 +156,7 @@ export async function wholeChat(
   });
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
-  const reader = new EventReader(subject, transport.secrets, "tools" in body);
+  const reader = new EventReader(subject, transport.secrets, takesCalls(request, body));
   const events = read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens });
   return chatStream(answer, events, schemaFacts(request, refused, quirks, body));
 }

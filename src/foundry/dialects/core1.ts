@@ -140,7 +140,6 @@ const QUIRKS = {
   sendsTokensAlone: true,
   alwaysBeginsStreams: true,
   schemaForm: "call",
-  dropsToolResults: true,
 } as const;
 
 const MAY_BE_OF_SCHEMA = new Set(["INFERENCE_FAILED", "INVALID_REQUEST", "SERVICE_ERROR"]);

@@ -1,9 +1,12 @@
-import { MOST_CALLS } from "../../lib/index.js";
 import { Brackets } from "./brackets.js";
 import { CallPieces } from "./call-pieces.js";
 import type { ReadCalls } from "./call-reader.js";
 import type { CallPiece } from "./tool.js";
 import { writtenCalls } from "./written-calls.js";
+
+/** The name of the tool. */
+export const ANSWER_TOOL = "answer";
+const ANSWERS = /^\s*(?:<tool_call>\s*)?(?:\[\s*)?\{\s*"name"\s*:\s*"answer"/;
 
 /**
  * An answer that the service holds to a schema as the call of a tool whose parameters the schema is. The
@@ -17,7 +20,7 @@ export class ForcedCall {
 
   /** Whether another call has begun after the first one. */
   get goesOn(): boolean {
-    return this.#objects > 1 || this.#pieces.count > 1;
+    return (this.#objects > 1 && ANSWERS.test(this.#text)) || this.#pieces.count > 1;
   }
 
   pushText(text: string): string {
@@ -48,7 +51,8 @@ export class ForcedCall {
   /** The arguments as text; the whole text where it holds no call. */
   end(isWhole: boolean): ReadCalls {
     const written = writtenCalls(this.#text, () => undefined, isWhole).calls;
-    const first = this.#pieces.calls[0] ?? written.slice(0, MOST_CALLS)[0];
+    // The value itself may have a member that is called `name`.
+    const first = this.#pieces.calls[0] ?? written.find(({ name }) => name === ANSWER_TOOL);
     const given = first?.arguments;
     const json = typeof given === "string" ? given : JSON.stringify(given);
     return { text: json ?? this.#text, calls: [], warnings: [] };

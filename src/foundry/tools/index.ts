@@ -1,5 +1,5 @@
 export { callPieces } from "./call-pieces.js";
 export { CallReader } from "./call-reader.js";
-export { ForcedCall } from "./forced-call.js";
+export { ANSWER_TOOL, ForcedCall } from "./forced-call.js";
 export type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "./tool.js";
 export { loadToolbox, parametersOf, type Toolbox } from "./toolbox.js";

@@ -54,9 +54,9 @@ describe("the arguments of a completion", () => {
       'Give messages.0 as allowed: an object such as {"role":"user","content":"…"}.',
     ],
     [
-      { messages: [{ role: "tool", content: "x" }] },
-      'Invalid value for messages.0.role: "tool".',
-      "Give messages.0.role as allowed: one of system, user, assistant.",
+      { messages: [{ role: "narrator", content: "x" }] },
+      'Invalid value for messages.0.role: "narrator".',
+      "Give messages.0.role as allowed: one of system, user, assistant, tool.",
     ],
     [
       { messages: [{ role: "user" }] },
@@ -71,7 +71,7 @@ describe("the arguments of a completion", () => {
     [
       { messages: [{ role: "user", content: "x", name: "u" }] },
       'There is no argument "name" in messages.0.',
-      'Leave "name" out. There are: role, content.',
+      'Leave "name" out. There are: role, content, tool_calls, tool_call_id.',
     ],
     [
       { prompt: "x", system: "" },
@@ -166,7 +166,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", max_tokens: 5 },
       'There is no argument "max_tokens".',
-      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP, schema, reasoning.',
+      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, temperature, stop, seed, maxTokens, topP, schema, tools, toolChoice, reasoning.',
     ],
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },

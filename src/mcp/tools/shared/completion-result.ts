@@ -25,7 +25,6 @@ export const completionResult = z.looseObject({
   finish_reason: z.string().nullable(),
   usage: z.record(z.string(), z.unknown()).nullable(),
   next_from: z.int().nullable(),
-  tool_calls: z.array(z.record(z.string(), z.unknown())).nullable(),
 });
 type CompletionResult = z.output<typeof completionResult>;
 

@@ -1,0 +1,149 @@
+import * as z from "zod";
+import {
+  type Completion,
+  type CompletionMessage,
+  type CompletionRequest,
+  isTyped,
+  type JsonSchema,
+  jsonSchemaOf,
+  parsedBy,
+  type StandardSchema,
+  type ToolCall,
+} from "../foundry/index.js";
+import { parseArguments, throwIfAborted, truncate } from "../lib/index.js";
+import type { CompleteOptions } from "./completion-options.js";
+
+/** A tool that `FoundryClient.run` runs itself. */
+export interface RunnableTool<T = unknown> {
+  readonly name: string;
+  /** For the model: what the tool does and when to call it. */
+  readonly description?: string | undefined;
+  /** The arguments: a schema of zod, or of another library with Standard JSON Schema, or a JSON Schema. */
+  readonly schema: StandardSchema<T> | JsonSchema;
+  /**
+   * What it returns is given to the model: a string as it is, anything else as JSON. What it throws is given
+   * to the model as words.
+   */
+  run(given: T, options: { readonly signal: AbortSignal | undefined }): unknown;
+}
+
+/**
+ * The same tool, with the type of its arguments taken from its schema.
+ *
+ * @example
+ * typedTool({ name: "weather", schema: z.object({ city: z.string() }), run: ({ city }) => weatherIn(city) });
+ */
+export const typedTool = <T>(
+  tool: RunnableTool<T> & { readonly schema: StandardSchema<T> },
+): RunnableTool<T> => tool;
+
+/** A {@link CompletionRequest} with tools that are run. */
+export type RunRequest = Omit<CompletionRequest, "tools" | "schema"> & {
+  readonly tools: readonly RunnableTool[];
+  /** Requests to the model at most, 1 to 100. The tools that the last one calls are not run. Default 8. */
+  readonly maxRounds?: number | undefined;
+};
+
+export interface RunResult extends Completion {
+  /** The whole conversation, with the calls and results of tools. */
+  readonly messages: readonly CompletionMessage[];
+  /** Requests to the model. */
+  readonly rounds: number;
+}
+
+const ROUNDS = "a whole number from 1 to 100";
+const runArguments = z.object({
+  maxRounds: z.int(ROUNDS).min(1, ROUNDS).max(100, ROUNDS).optional(),
+  tools: z
+    .array(
+      z.object({
+        name: z.string("a name"),
+        description: z.string("a string").optional(),
+        schema: z.custom((value) => typeof value === "object" && value !== null, "a schema"),
+        run: z.custom((value) => typeof value === "function", "a function"),
+      }),
+      "a list of tools with name, schema and run",
+    )
+    .min(1, "at least one tool"),
+});
+
+const DEFAULT_ROUNDS = 8;
+/** Of a result, so much is given to the model. */
+const LONGEST_RESULT = 100_000;
+
+type Complete = (request: CompletionRequest, options: CompleteOptions) => Promise<Completion>;
+
+/** Completes, runs the tools that the model calls, and gives it their results, until it answers. */
+export async function runTools(
+  complete: Complete,
+  request: RunRequest,
+  options: CompleteOptions,
+): Promise<RunResult> {
+  parseArguments(runArguments, request);
+  const { tools, maxRounds = DEFAULT_ROUNDS, prompt, messages: given, ...rest } = request;
+  const definitions = tools.map(({ name, description, schema }) => ({
+    type: "function" as const,
+    function: { name, description, parameters: parametersOf(schema) },
+  }));
+  let messages: readonly CompletionMessage[] = given ?? [{ role: "user", content: prompt ?? "" }];
+  for (let round = 1; ; round += 1) {
+    // A call that must be made again and again would never end.
+    const toolChoice = round === 1 ? rest.toolChoice : "auto";
+    const both = given === undefined || prompt === undefined ? {} : { prompt };
+    const asked = { ...rest, ...both, messages, tools: definitions, toolChoice };
+    const completion = await complete(asked, options);
+    const { text, toolCalls = [] } = completion;
+    if (toolCalls.length === 0) {
+      const answer: CompletionMessage = { role: "assistant", content: text };
+      return { ...completion, messages: [...messages, answer], rounds: round };
+    }
+    if (round === maxRounds) {
+      const warning = `The model still calls tools after ${round} rounds; these calls were not run.`;
+      return {
+        ...completion,
+        messages,
+        rounds: round,
+        warnings: [...completion.warnings, warning],
+      };
+    }
+    const results: CompletionMessage[] = [];
+    for (const call of toolCalls) {
+      throwIfAborted(options.signal);
+      const content = await resultOf(call, tools, options.signal);
+      results.push({ role: "tool", tool_call_id: call.id, content });
+    }
+    messages = [
+      ...messages,
+      { role: "assistant", content: text, tool_calls: toolCalls },
+      ...results,
+    ];
+  }
+}
+
+const isStandard = (schema: StandardSchema | JsonSchema): schema is StandardSchema =>
+  isTyped({ schema });
+
+const parametersOf = (schema: StandardSchema | JsonSchema): JsonSchema =>
+  isStandard(schema) ? jsonSchemaOf(schema) : schema;
+
+/** What the model is given for a call; a failure as words. */
+async function resultOf(
+  call: ToolCall,
+  tools: readonly RunnableTool[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const tool = tools.find(({ name }) => name === call.name);
+  if (call.error !== undefined || tool === undefined)
+    return `Error: ${call.error ?? "unknown tool"}`;
+  try {
+    const { schema } = tool;
+    const value = isStandard(schema) ? await parsedBy(schema, call.arguments) : call.arguments;
+    const result: unknown = await tool.run(value, { signal });
+    const words = typeof result === "string" ? result : (JSON.stringify(result) ?? "done");
+    return truncate(words, LONGEST_RESULT);
+  } catch (thrown) {
+    throwIfAborted(signal);
+    const words = thrown instanceof Error ? thrown.message : String(thrown);
+    return `Error: ${truncate(words, LONGEST_RESULT)}`;
+  }
+}

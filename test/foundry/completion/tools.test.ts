@@ -1,0 +1,267 @@
+import type { PromptSeen, Script } from "foundry-local-simulator";
+import { describe, expect, it } from "vitest";
+import type { CompletionMessage, ToolDefinition } from "../../../src/index.js";
+import { chatEngine, events, json } from "../dialects/chat-engine.js";
+import { askedOf, clientOf, simulate } from "../fixtures.js";
+
+const WEATHER: ToolDefinition = {
+  type: "function",
+  function: {
+    name: "get_weather",
+    description: "The weather in a city.",
+    parameters: {
+      type: "object",
+      properties: { city: { type: "string" } },
+      required: ["city"],
+    },
+  },
+};
+const CALL = { name: "get_weather", arguments: { city: "Oslo" } };
+const CALL_TEXT = `<tool_call>\n${JSON.stringify(CALL)}\n</tool_call>`;
+
+/** Calls the tool, and answers with the last message when that has the result. */
+function agent({ messages, text }: PromptSeen): Script {
+  const last = messages.at(-1);
+  if (last?.role === "tool") return { text: `Result: ${last.content}` };
+  if (text.includes("returned:")) return { text: `Result: ${text.split("returned:\n")[1]}` };
+  return { text: CALL_TEXT };
+}
+
+const services = [
+  ["S", { dialect: "S" }],
+  ["C1", { dialect: "C1" }],
+  ["C2 2.0.1", { dialect: "C2", version: "2.0.1" }],
+  ["C2 2.2.1", { dialect: "C2", version: "2.2.1" }],
+  ["an OpenAI-compatible engine", { dialect: "openai" }],
+] as const;
+
+describe.each(services)("tools on %s", (name, options) => {
+  const start = async (script: Script | ((prompt: PromptSeen) => Script), toolMarkers: boolean) => {
+    const simulator = await simulate({
+      ...options,
+      models: [
+        {
+          id: "agent-generic-cpu:1",
+          loaded: true,
+          script,
+          toolMarkers: toolMarkers ? { start: "<tool_call>", end: "</tool_call>" } : null,
+        },
+      ],
+    });
+    const bodies = () => askedOf(simulator, "/v1/chat/completions").map(({ body }) => Object(body));
+    return { client: clientOf(simulator.url), bodies };
+  };
+
+  it.each([true, false])(
+    "are called, and their results are seen (markers known: %s)",
+    async (hasMarkers) => {
+      const { client, bodies } = await start(agent, hasMarkers);
+      const question: CompletionMessage = { role: "user", content: "The weather in Oslo?" };
+
+      const asked = await client.complete({ messages: [question], tools: [WEATHER] });
+
+      expect(asked).toMatchObject({ text: "", finishReason: "tool_calls", toolCalls: [CALL] });
+      const [call] = asked.toolCalls ?? [];
+      const answered = await client.complete({
+        messages: [
+          question,
+          { role: "assistant", content: asked.text, tool_calls: asked.toolCalls },
+          { role: "tool", tool_call_id: call?.id, content: "3 degrees" },
+        ],
+        tools: [WEATHER],
+      });
+
+      expect(answered).toMatchObject({ text: "Result: 3 degrees", finishReason: "stop" });
+      expect(answered.toolCalls).toBeUndefined();
+      const drops = name === "S" || name === "C2 2.0.1";
+      const [, second] = bodies();
+      expect(second.messages.some(({ role }: CompletionMessage) => role === "tool")).toBe(!drops);
+      expect(answered.warnings.join().includes("drops the results of tools")).toBe(drops);
+      expect("tools" in second).toBe(name !== "S");
+      if (name === "S") expect(second.messages[0].content).toContain('"name":"get_weather"');
+    },
+  );
+
+  it("are not looked for where none are offered, or none may be called", async () => {
+    const { client } = await start({ text: `Write ${CALL_TEXT}.` }, false);
+
+    const plain = await client.complete({ prompt: "Hi" });
+    const none = await client.complete({ prompt: "Hi", tools: [WEATHER], toolChoice: "none" });
+
+    expect([plain.text, none.text]).toEqual(Array(2).fill(`Write ${CALL_TEXT}.`));
+    expect(plain.toolCalls).toBeUndefined();
+  });
+
+  it("with arguments that do not fit are calls with an error", async () => {
+    const { client } = await start({ toolCalls: [{ name: "get_weather", arguments: {} }] }, true);
+
+    const { toolCalls, warnings } = await client.complete({ prompt: "Hi", tools: [WEATHER] });
+
+    expect(toolCalls).toMatchObject([{ error: expect.stringContaining("city") }]);
+    expect(warnings.join()).toContain("should not be run");
+  });
+
+  it("that were called take the place of a value by the schema", async () => {
+    const { client, bodies } = await start(agent, true);
+
+    const { toolCalls, data } = await client.complete({
+      prompt: "Hi",
+      tools: [WEATHER],
+      schema: { type: "object" },
+    });
+
+    expect(toolCalls).toMatchObject([CALL]);
+    expect(data).toBeUndefined();
+    expect(bodies()[0]).not.toHaveProperty("response_format");
+  });
+});
+
+const FORCED = [
+  ["C1", { dialect: "C1" }],
+  ["C2 2.0.1", { dialect: "C2", version: "2.0.1" }],
+] as const;
+
+describe.each(FORCED)("a schema on %s", (_name, options) => {
+  const value = { a: 1, b: "x" };
+  const call = `{"name": "answer", "parameters": ${JSON.stringify(value)}}`;
+  const schema = {
+    type: "object",
+    properties: { a: { type: "integer" }, b: { type: "string" } },
+    required: ["a", "b"],
+  };
+
+  it.each([
+    ["one call", `[${call}]`, null],
+    ["several calls", `[${call}, {"name": "answer", "parameters": {"a": 2, "b": "y"}}]`, null],
+    ["a call that is cut off", `[${call}, {"name": "answer", "par`, null],
+    [
+      "calls in markers",
+      `<tool_call>[${call}]</tool_call>`,
+      { start: "<tool_call>", end: "</tool_call>" },
+    ],
+    ["the value itself", JSON.stringify(value), null],
+  ])(
+    "is the parameters of a tool that must be called; the answer is %s",
+    async (_what, text, toolMarkers) => {
+      const simulator = await simulate({
+        ...options,
+        models: [{ id: "writer-generic-cpu:1", loaded: true, script: { text }, toolMarkers }],
+      });
+
+      const completion = await clientOf(simulator.url).complete({ prompt: "Hi", schema });
+
+      expect(completion).toMatchObject({ data: value, method: "constrained", attempts: 1 });
+      expect(completion.toolCalls).toBeUndefined();
+      const [body] = askedOf(simulator, "/v1/chat/completions").map(({ body: sent }) =>
+        Object(sent),
+      );
+      expect(body).toMatchObject({
+        tools: [{ type: "function", function: { name: "answer", parameters: schema } }],
+        tool_choice: "required",
+      });
+      expect(body).not.toHaveProperty("response_format");
+    },
+  );
+});
+
+describe("calls of an engine", () => {
+  const delta = (given: object, finish: string | null = null) => ({
+    choices: [{ index: 0, delta: given, finish_reason: finish }],
+  });
+  const called = (index: number, given: object) => ({ tool_calls: [{ index, ...given }] });
+
+  it("come structured in pieces", async () => {
+    const { url } = await chatEngine(() =>
+      events(
+        delta({ role: "assistant", content: null }),
+        delta(
+          called(0, {
+            id: "call_7",
+            type: "function",
+            function: { name: "get_weather", arguments: "" },
+          }),
+        ),
+        delta(called(0, { function: { arguments: '{"city":' } })),
+        delta(called(0, { function: { arguments: '"Oslo"}' } })),
+        delta({}, "tool_calls"),
+      ),
+    );
+
+    const { toolCalls } = await clientOf(url).complete({
+      prompt: "Hi",
+      model: "m",
+      tools: [WEATHER],
+    });
+
+    expect(toolCalls).toEqual([{ id: "call_7", ...CALL }]);
+  });
+
+  it("come in the channels of gpt-oss", async () => {
+    const text =
+      '<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Oslo"}<|call|>';
+    const { url } = await chatEngine(() =>
+      events(...[...text].map((content) => delta({ content })), delta({}, "stop")),
+    );
+
+    const answer = await clientOf(url).complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+    expect(answer).toMatchObject({ text: "", reasoning: "I look.", toolCalls: [CALL] });
+  });
+
+  it.each([
+    ["Ollama", 400, "registry.ollama.ai/library/gemma3:1b does not support tools"],
+    ["llama.cpp", 500, "tools param requires --jinja flag"],
+    [
+      "vLLM",
+      400,
+      '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+    ],
+    [
+      "C2 without markers",
+      500,
+      "structured tool calling requires model-published opening and closing tool markers",
+    ],
+  ])(
+    "are asked for in the system text where it refuses tools, as %s does",
+    async (_engine, status, message) => {
+      const { url, chats } = await chatEngine((body) =>
+        "tools" in body
+          ? json({ error: { message } }, status)
+          : events(delta({ content: CALL_TEXT }), delta({}, "stop")),
+      );
+      const client = clientOf(url);
+
+      const first = await client.complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+      const second = await client.complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+      expect(first).toMatchObject({ toolCalls: [CALL], attempts: 2 });
+      expect(second).toMatchObject({ toolCalls: [CALL], attempts: 1 });
+      expect(chats).toHaveLength(3);
+      expect(first.warnings.join()).toContain("takes no tools");
+    },
+  );
+});
+
+describe("tools that cannot be used", () => {
+  const complete = (given: object) =>
+    clientOf("http://127.0.0.1:9").complete({ prompt: "Hi", ...given });
+  it.each([
+    ["a name with blanks", { tools: [{ function: { name: "get it" } }] }],
+    ["a tool without a name", { tools: [{ type: "function", function: {} }] }],
+    [
+      "parameters that are no schema",
+      { tools: [{ function: { name: "a", parameters: { type: 7 } } }] },
+    ],
+    [
+      "a result without its call",
+      { prompt: undefined, messages: [{ role: "tool", content: "3" }] },
+    ],
+    [
+      "a call without a name",
+      { prompt: undefined, messages: [{ role: "assistant", tool_calls: [{ id: "a" }] }] },
+    ],
+    ["an unknown choice", { tools: [WEATHER], toolChoice: "any" }],
+  ])("are refused before anything is sent: %s", async (_what, given) => {
+    await expect(complete(given)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+});

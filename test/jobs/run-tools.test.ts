@@ -1,0 +1,120 @@
+import type { PromptSeen, Script } from "foundry-local-simulator";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import * as z from "zod";
+import { typedTool } from "../../src/index.js";
+import { clientOf, simulate } from "../foundry/fixtures.js";
+
+/** A model that calls a tool with these arguments, one call after the other, and then says the last result. */
+async function calling(calls: readonly object[]) {
+  let asked = 0;
+  const script = ({ messages }: PromptSeen): Script => {
+    const given = calls[asked];
+    asked += 1;
+    const last = messages.at(-1)?.content ?? "";
+    return given === undefined
+      ? { text: `Said: ${last}` }
+      : { text: `<tool_call>${JSON.stringify({ name: "add", arguments: given })}</tool_call>` };
+  };
+  const { url } = await simulate({ models: [{ id: "agent-generic-cpu:1", loaded: true, script }] });
+  return clientOf(url);
+}
+
+const schema = z.object({ a: z.number(), b: z.number() });
+
+describe("run", () => {
+  it("runs the tools with typed arguments until the model answers", async () => {
+    const client = await calling([
+      { a: 1, b: 2 },
+      { a: 3, b: 4 },
+    ]);
+
+    const { text, rounds, messages } = await client.run({
+      prompt: "Add.",
+      tools: [
+        typedTool({
+          name: "add",
+          schema,
+          run: (given) => {
+            expectTypeOf(given).toEqualTypeOf<{ a: number; b: number }>();
+            return { sum: given.a + given.b };
+          },
+        }),
+      ],
+    });
+
+    expect(text).toBe('Said: {"sum":7}');
+    expect(rounds).toBe(3);
+    expect(messages.map(({ role }) => role)).toEqual([
+      "user",
+      "assistant",
+      "tool",
+      "assistant",
+      "tool",
+      "assistant",
+    ]);
+  });
+
+  it.each<[string, object, () => unknown, RegExp]>([
+    [
+      "a tool that fails",
+      { a: 1, b: 2 },
+      () => Promise.reject(new Error("The sum is secret.")),
+      /Error: The sum is secret\./,
+    ],
+    [
+      "arguments that do not fit",
+      { a: "x" },
+      () => 0,
+      /Error: The arguments do not fit: .*a must be number/,
+    ],
+    ["a tool that returns nothing", { a: 1, b: 2 }, () => undefined, /done/],
+    ["a text", { a: 1, b: 2 }, () => "three", /three/],
+  ])("gives the model words for %s", async (_what, given, run, words) => {
+    const client = await calling([given]);
+    const { text } = await client.run({ prompt: "Add.", tools: [{ name: "add", schema, run }] });
+    expect(text).toMatch(words);
+  });
+
+  it("takes a JSON Schema, too", async () => {
+    const client = await calling([{ a: 5 }]);
+    const tool = { name: "add", schema: { type: "object" }, run: (given: unknown) => given };
+    expect((await client.run({ prompt: "Add.", tools: [tool] })).text).toBe('Said: {"a":5}');
+  });
+
+  it("ends after so many rounds, with the calls that were not run", async () => {
+    const client = await calling(Array(20).fill({ a: 1, b: 1 }));
+    let runs = 0;
+    const run = (): number => (runs += 1);
+
+    const result = await client.run({
+      prompt: "Add.",
+      tools: [{ name: "add", schema, run }],
+      maxRounds: 3,
+    });
+
+    expect(result).toMatchObject({ rounds: 3, toolCalls: [{ name: "add" }] });
+    expect(result.warnings.join()).toContain("after 3 rounds");
+    expect(runs).toBe(2);
+  });
+
+  it("ends when its signal is aborted", async () => {
+    const client = await calling([{ a: 1, b: 1 }]);
+    const abort = new AbortController();
+    const run = (): void => abort.abort();
+    const running = client.run(
+      { prompt: "Add.", tools: [{ name: "add", schema, run }] },
+      { signal: abort.signal },
+    );
+    await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it.each([{ tools: [] }, { tools: [{ name: "a" }] }, { maxRounds: 0 }])(
+    "refuses %j",
+    async (wrong) => {
+      const client = clientOf("http://127.0.0.1:9");
+      const good = { name: "add", schema: { type: "object" }, run: () => 0 };
+      const asked = client.run(Object.assign({ prompt: "x", tools: [good] }, wrong));
+      await expect(asked).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    },
+  );
+});
