@@ -55,8 +55,10 @@ export type {
 } from "./foundry/index.js";
 export {
   type BatchResult,
+  type CacheOption,
   type Cancelled,
   type CompleteBatchOptions,
+  type CompleteOptions,
   type CompletionChange,
   type CompletionState,
   type CompletionStream,
@@ -84,4 +86,5 @@ export {
   type FoundryErrorOptions,
   type TimeoutPhase,
 } from "./lib/errors.js";
+export type { Trace } from "./lib/trace.js";
 export type { Logger } from "./log.js";

@@ -2,7 +2,7 @@ import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
 import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
 import { misspelledSettings } from "../misspelled-settings.js";
-import type { Settings } from "../settings.js";
+import { type Settings, settingsInForce } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { keepingOf } from "./keeping.js";
 
@@ -15,7 +15,9 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   }
   const client = new FoundryClient(clientOptions(settings, log));
   const kept = keepingOf(settings, flags, { client, log });
-  return { client, log, secrets, policy: policyOf(settings), kept };
+  const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
+  const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
+  return { client, log, secrets, policy: policyOf(settings), settings: shown, kept };
 }
 
 function policyOf(settings: Settings): CallPolicy {

@@ -1,4 +1,4 @@
-import { FoundryError, isLoopback, Lazy } from "../lib/index.js";
+import { FoundryError, isLoopback, Lazy, VERSION } from "../lib/index.js";
 import { closeBackend, serveOverHttp } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
@@ -36,6 +36,7 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
     key,
     signal: ending.signal,
   });
+  backend.log.info({ version: VERSION, url, settings: backend.settings }, "serving");
   process.stderr.write(`foundry-local-mcp serves MCP at ${url}\n`);
   await ended;
   await closeBackend(backend);

@@ -74,7 +74,16 @@ const KINDS = {
 } as const;
 
 export const signalOption = { signal: signal.optional() };
-const callFields = { ...signalOption, onStatus: listener.optional() };
+const traceMember = z.string("a string").optional();
+export const traceOption = {
+  trace: z
+    .object(
+      { id: traceMember, traceparent: traceMember, tracestate: traceMember },
+      "an object such as { traceparent }",
+    )
+    .optional(),
+};
+const callFields = { ...signalOption, ...traceOption, onStatus: listener.optional() };
 
 export const callOptions = optionsOf(callFields);
 export const streamOptions = optionsOf({ ...callFields, id: z.string("a string").optional() });

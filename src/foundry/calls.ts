@@ -1,3 +1,4 @@
+import type { Trace } from "../lib/index.js";
 import type { Device, KnownModel } from "./models/index.js";
 import type { StatusUpdate } from "./status.js";
 
@@ -12,6 +13,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the step before the work itself: finding or starting the service, a download. */
   readonly onStatus?: ((news: StatusUpdate) => void) | undefined;
+  /**
+   * Ties the requests of this call to a trace of the caller, such as
+   * `{ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }`.
+   */
+  readonly trace?: Trace | undefined;
 }
 
 export interface LoadOptions extends CallOptions {

@@ -1,11 +1,15 @@
 import {
   closedError,
   endedError,
+  type FoundryError,
   type JoinedSignal,
   joinedSignal,
   parseArguments,
+  type Trace,
   throwIfAborted,
   toFoundryError,
+  traceFields,
+  withCallId,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
@@ -28,6 +32,7 @@ import type {
   UnloadResult,
 } from "./calls.js";
 import {
+  type Completion,
   CompletionProgress,
   type CompletionRequest,
   completionRequestSchema,
@@ -55,6 +60,12 @@ import { assertJsonSchema } from "./structured/index.js";
 export interface StreamOptions extends CallOptions {
   /** Id of the completion. Default: a new one. */
   readonly id?: string | undefined;
+}
+
+/** What ends a call, and what its requests carry. */
+interface WorkCall {
+  readonly signal: AbortSignal;
+  readonly trace: Trace;
 }
 
 /** A command line that works answers that in much less; one that hangs has cost time already. */
@@ -87,10 +98,14 @@ export class ServiceClient {
     checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
+    const { reasoning } = checked;
+    const progress = new CompletionProgress(characters, now, options.id, warnings, reasoning);
+    const trace = { ...options.trace, id: progress.id };
     return new ServiceCompletion({
       request: checked,
       messages,
-      progress: new CompletionProgress(characters, now, options.id, warnings, checked.reasoning),
+      progress,
+      trace,
       current: this.#current,
       onStatus: options.onStatus,
       maxTokens: this.#options.maxTokens ?? 1024,
@@ -98,19 +113,31 @@ export class ServiceClient {
       now,
       closing: this.#closing.signal,
       signal: options.signal,
-      onEnd: ({ id, status, usage }) => {
-        const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
-        this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
-        this.#log.info({ completion: id, status, usage }, "completion ended");
-      },
+      onEnd: (completion, failure) => this.#noteEnd(completion, failure, trace),
     });
+  }
+
+  #noteEnd(
+    { status, model, usage, timing, attempts, cached }: Completion,
+    failure: FoundryError | null,
+    trace: Trace,
+  ): void {
+    const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
+    this.#metrics.ended(isEnd ? status : "failed", cached ? 0 : (usage.outputTokens ?? 0));
+    const tokens = { input: usage.inputTokens, output: usage.outputTokens };
+    const { totalMs: ms } = timing;
+    const fields = { ...traceFields(trace), status, model, ms, tokens, attempts };
+    if (failure === null || status === "cancelled") {
+      this.#log.debug(fields, "completion ended");
+    } else {
+      const { code, requestId } = failure;
+      this.#log.warn({ ...fields, code, requestId }, "completion failed");
+    }
   }
 
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
-    const listed = await this.#with(options, ({ service }, signal) =>
-      service.models.available(signal),
-    );
+    const listed = await this.#with(options, ({ service }, call) => service.models.available(call));
     const { models } = listed;
     const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
     const warning = warnings.filter((said) => said !== null).join(" ") || null;
@@ -121,8 +148,8 @@ export class ServiceClient {
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
     const { model, onStatus } = options;
     const stallTimeoutMs = this.#options.stallTimeoutMs ?? 300_000;
-    return this.#with(options, (connection, signal) =>
-      embed(connection, texts, { model, stallTimeoutMs, signal, onStatus }),
+    return this.#with(options, (connection, call) =>
+      embed(connection, texts, { model, stallTimeoutMs, onStatus, ...call }),
     );
   }
 
@@ -133,17 +160,19 @@ export class ServiceClient {
     const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, async (connection, signal) => {
+    const outcome = await this.#with(options, async (connection, call) => {
       const { loader } = connection;
-      let resolved = await loader.resolveModel(model, signal, device, onStatus);
+      let resolved = await loader.resolveModel(model, { ...call, device, onStatus });
       if (download === true && resolved.model.downloaded !== true) {
-        const own = { force, signal, onStatus };
+        const own = { ...call, force, onStatus };
         for (const warning of await downloaded(resolved.model, connection, own)) {
           warnings.add(warning);
         }
-        resolved = await loader.resolveModel(model, signal, device);
+        resolved = await loader.resolveModel(model, { ...call, device });
       }
-      return loader.load(resolved, signal, { idleSeconds: options.idleSeconds, force, onStatus });
+      const { idleSeconds } = options;
+      const { signal, trace } = call;
+      return loader.load(resolved, signal, { idleSeconds, force, onStatus, trace });
     });
     for (const warning of outcome.warnings) warnings.add(warning);
     const elapsedMs = Math.round(performance.now() - startedAt);
@@ -155,13 +184,17 @@ export class ServiceClient {
     parseArguments(modelArgument, { model });
     checkOptions(loadOptions, options);
     const { device, force = false, onStatus } = options;
-    return this.#with(options, async (connection, signal) => {
-      const resolved = await connection.loader.resolveModel(model, signal, device, onStatus);
+    return this.#with(options, async (connection, call) => {
+      const resolved = await connection.loader.resolveModel(model, { ...call, device, onStatus });
       const { id } = resolved.model;
       if (resolved.model.downloaded === true) {
         return { model: id, status: "already_downloaded", warnings: [] };
       }
-      const warnings = await downloaded(resolved.model, connection, { force, signal, onStatus });
+      const warnings = await downloaded(resolved.model, connection, {
+        ...call,
+        force,
+        onStatus,
+      });
       return { model: id, status: "downloaded", warnings };
     });
   }
@@ -173,8 +206,8 @@ export class ServiceClient {
   ): Promise<KnownModel> {
     parseArguments(modelArgument, { model });
     const { device, onStatus } = options;
-    const resolved = await this.#with(options, ({ loader }, signal) =>
-      loader.resolveModel(model, signal, device, onStatus),
+    const resolved = await this.#with(options, ({ loader }, call) =>
+      loader.resolveModel(model, { ...call, device, onStatus }),
     );
     return resolved.model;
   }
@@ -187,11 +220,11 @@ export class ServiceClient {
     name: string | undefined,
     { device, ...options }: CallOptions & Pick<LoadOptions, "device"> = {},
   ): Promise<KnownModel | null> {
-    return this.#with(options, async ({ loader, downloader }, signal) => {
+    return this.#with(options, async ({ loader, downloader }, call) => {
       const wanted = name ?? this.#options.model ?? DEFAULT_MODEL;
-      const { model } = await loader.resolveModel(wanted, signal, device);
+      const { model } = await loader.resolveModel(wanted, { ...call, device });
       if (model.downloaded !== false) return null;
-      return (await downloader.canDownload(model, signal)) ? model : null;
+      return (await downloader.canDownload(model, call.signal)) ? model : null;
     });
   }
 
@@ -199,9 +232,11 @@ export class ServiceClient {
     parseArguments(modelArgument, { model });
     checkOptions(unloadOptions, options);
     const { force = false } = options;
-    return this.#with(options, async ({ loader, service }, signal) => {
-      const { model: resolved } = await loader.resolveModel(model, signal);
-      return { model: resolved.id, status: await unloadModel(service, resolved, signal, force) };
+    return this.#with(options, async ({ loader, service }, call) => {
+      const { model: resolved } = await loader.resolveModel(model, call);
+      const { signal, trace } = call;
+      const status = await unloadModel(service, resolved, signal, { force, trace });
+      return { model: resolved.id, status };
     });
   }
 
@@ -272,19 +307,23 @@ export class ServiceClient {
 
   /** Does something with the service in use, wherever it is now. */
   async #with<T>(
-    { signal, onStatus }: CallOptions,
-    work: (connection: Connection, signal: AbortSignal) => Promise<T>,
+    { signal, onStatus, trace: given }: CallOptions,
+    work: (connection: Connection, call: WorkCall) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(signal);
     const end = this.#endOf(signal);
+    const trace = withCallId(given);
     try {
       return await this.#current.use({ signal: end.signal, onStatus }, (connection) =>
-        work(connection, end.signal),
+        work(connection, { signal: end.signal, trace }),
       );
     } catch (thrown) {
       const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
-      this.#log.debug({ code: error.code, detail: error.detail }, error.message);
+      const { code, message, detail } = error;
+      this.#log.debug({ ...traceFields(trace), code }, "call failed");
+      // What a service says may quote the texts of the call.
+      this.#log.trace({ ...traceFields(trace), error: message, detail }, "what failed");
       throw error;
     } finally {
       end.dispose();
@@ -300,7 +339,7 @@ export class ServiceClient {
 async function downloaded(
   model: KnownModel,
   { downloader, capacity }: Connection,
-  { force, ...options }: { force: boolean; signal: AbortSignal; onStatus: CallOptions["onStatus"] },
+  { force, ...options }: WorkCall & Pick<CallOptions, "onStatus"> & { readonly force: boolean },
 ): Promise<readonly string[]> {
   const warnings =
     model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];

@@ -14,6 +14,7 @@ import {
   SEARCHED_OF_MESSAGE,
   toFoundryError,
 } from "../lib/index.js";
+import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-words.js";
 import { isOwnShortage, isRefused } from "./failure.js";
@@ -104,6 +105,8 @@ interface Call {
   readonly scope: CallScope;
   /** Default `true`. */
   readonly retriesRefusals?: boolean;
+  /** Called with the last error of a request that was sent as often as is allowed. */
+  readonly onUsedUp?: (error: FoundryError) => void;
 }
 
 /**
@@ -118,7 +121,7 @@ export async function withRetries<T>(
   options: RetryOptions,
   makeAttempt: (attempt: Attempt) => Promise<T>,
 ): Promise<T> {
-  const { scope, retry, method, isStream, retriesRefusals = true } = call;
+  const { scope, retry, method, isStream, retriesRefusals = true, onUsedUp } = call;
   const most = retry ? 1 + (options.retries ?? RETRIES) : 1;
   let last: FoundryError | null = null;
   let wasSent = false;
@@ -144,7 +147,11 @@ export async function withRetries<T>(
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
       wantedMs = attempt.retryAfterMs ?? error.retryAfterMs;
-      if (number >= most || !isRetried(error, attempt)) throw error;
+      if (!isRetried(error, attempt)) throw error;
+      if (number >= most) {
+        if (number > 1) onUsedUp?.(error);
+        throw error;
+      }
       // Asked earlier, it would only refuse again. The error says how long to wait.
       if (wantedMs !== null && wantedMs > (options.maxPauseMs ?? MAX_PAUSE_MS)) throw error;
     }
@@ -205,7 +212,12 @@ export class Circuit {
   #nextProbeAt = 0;
   #lastFailure: FoundryError | null = null;
 
-  constructor(baseUrl: string, isLoopback: boolean, options: CircuitOptions = {}) {
+  constructor(
+    baseUrl: string,
+    isLoopback: boolean,
+    options: CircuitOptions = {},
+    log: Logger = silentLogger,
+  ) {
     this.#baseUrl = baseUrl;
     const firstMs = options.probeAfterMs ?? (isLoopback ? LOOPBACK_PROBE_MS : REMOTE_PROBE_MS);
     const longestMs = isLoopback ? firstMs : Math.max(firstMs, LONGEST_PROBE_MS);
@@ -218,6 +230,17 @@ export class Circuit {
         this.#nextProbeAt = Date.now() + waitMs;
         return waitMs;
       }),
+    });
+    let openedAt: number | null = null;
+    // A probe that fails opens it once more.
+    this.#breaker.onBreak(() => {
+      if (openedAt === null) log.warn({ endpoint: baseUrl }, "circuit opened");
+      openedAt ??= performance.now();
+    });
+    this.#breaker.onReset(() => {
+      const ms = openedAt === null ? null : Math.round(performance.now() - openedAt);
+      openedAt = null;
+      log.warn({ endpoint: baseUrl, ms }, "circuit closed");
     });
   }
 

@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import {
   cancelledError,
   closedError,
+  type FoundryError,
   isLoopback,
   LONGEST_REDIRECT,
   MAX_LIST_BYTES,
@@ -10,6 +11,7 @@ import {
   SecretMask,
   SHORT_REQUEST_MS,
   toFoundryError,
+  traceFields,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./answer-headers.js";
@@ -34,7 +36,7 @@ import type {
   TextStream,
   TransportOptions,
 } from "./types.js";
-import { checkedHeaders, checkHead, type WireRequest, wireRequest } from "./wire-request.js";
+import { checkedHeaders, tracedRequest, type WireRequest } from "./wire-request.js";
 
 const CONNECT_MS = 2_000;
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -83,7 +85,7 @@ export class HttpTransport {
     this.#retriesRefusals = options.retriesRefusals ?? true;
     this.#log = options.log ?? silentLogger;
     this.#connections = new Connections(this.#endpoint.origin, options.connectMs ?? CONNECT_MS);
-    this.#circuit = new Circuit(this.baseUrl, isLoopback(this.baseUrl), options.circuit);
+    this.#circuit = new Circuit(this.baseUrl, isLoopback(this.baseUrl), options.circuit, this.#log);
   }
 
   /** The circuit breaker as it stands. `nextProbeInMs` is `null` while it is closed. */
@@ -112,7 +114,7 @@ export class HttpTransport {
           throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
-        this.#log.trace({ path: spec.path, body }, "answer");
+        this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body }, "answer");
         const { status, headers } = head;
         const { number: attempts, requestId } = attempt;
         const answer = { status, headers, body, attempts, requestId };
@@ -196,11 +198,8 @@ export class HttpTransport {
 
   #open(spec: RequestSpec, isStream: boolean): Call {
     if (this.#isClosed) throw closedError();
-    const request = wireRequest(this.#endpoint, this.#headers, spec);
-    if (spec.headLimitBytes !== undefined) {
-      checkHead(this.#endpoint.host, request, spec.headLimitBytes);
-    }
-    this.#log.trace({ path: spec.path, body: request.body }, "request");
+    const request = tracedRequest(this.#endpoint, this.#headers, spec);
+    this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body: request.body }, "request");
     const scope = new CallScope(spec.signal, this.#calls);
     if (scope.endedBy !== null) {
       scope.dispose();
@@ -214,23 +213,39 @@ export class HttpTransport {
     const { spec, scope, isStream } = call;
     const { method, path } = spec;
     const retriesRefusals = this.#retriesRefusals;
-    const policy = { method, isStream, scope, retry: spec.retry !== false, retriesRefusals };
+    const onUsedUp = ({ code, attempts }: FoundryError) =>
+      this.#log.warn(
+        { ...traceFields(spec.trace), method, path, code, attempts },
+        "retries used up",
+      );
+    const retry = spec.retry !== false;
+    const policy = { method, isStream, scope, retry, retriesRefusals, onUsedUp };
     return withRetries(policy, this.#retry, async (attempt) => {
       const begin = performance.now();
       const fields = () => {
         const ms = Math.round(performance.now() - begin);
-        return { method, path, attempt: attempt.number, status: attempt.status, ms };
+        return {
+          ...traceFields(spec.trace),
+          method,
+          path,
+          attempt: attempt.number,
+          status: attempt.status,
+          ms,
+        };
       };
       try {
         const result = await makeAttempt(attempt);
-        this.#log.debug(fields(), isStream ? "stream started" : "answered");
+        const { requestId } = attempt;
+        this.#log.debug({ ...fields(), requestId }, isStream ? "stream started" : "answered");
         return result;
       } catch (thrown) {
         const { code, message, detail } = toFoundryError(thrown);
         const { requestId } = attempt;
-        this.#log.debug({ ...fields(), code, error: message, requestId }, "attempt failed");
         // What a service says of a request may quote the prompt.
-        if (detail !== null) this.#log.trace({ path, detail }, "what failed");
+        const error = method === "GET" ? message : undefined;
+        this.#log.debug({ ...fields(), code, error, requestId }, "attempt failed");
+        const said = { ...traceFields(spec.trace), path, error: message, detail };
+        this.#log.trace(said, "what failed");
         throw thrown;
       }
     });

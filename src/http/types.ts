@@ -1,4 +1,4 @@
-import type { FoundryError } from "../lib/index.js";
+import type { FoundryError, Trace } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /** Time limits of one attempt of a request, in milliseconds. One that is absent does not apply. */
@@ -37,6 +37,8 @@ interface Request {
   readonly body?: unknown;
   readonly limits: PhaseLimits;
   readonly signal?: AbortSignal;
+  /** Sent in the headers, as far as they are short enough for the service. */
+  readonly trace?: Trace | undefined;
   /** Default `true`: retried as the policy allows. `false`: sent once, and past the circuit breaker. */
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */

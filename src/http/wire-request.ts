@@ -1,5 +1,6 @@
-import { FoundryError } from "../lib/index.js";
+import { FoundryError, type Trace, traceHeaders } from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
+import type { RequestSpec } from "./types.js";
 
 /** A request as it goes onto the wire. */
 export interface WireRequest {
@@ -125,6 +126,34 @@ function headBytes(host: string, { method, path, headers, body }: WireRequest): 
   ];
   // Written as latin1: a character is a byte.
   return lines.reduce((sum, line) => sum + line.length + 2, 0);
+}
+
+/**
+ * With the headers of the caller's trace, unless the head would be longer than what the service reads. A
+ * header that is set for all requests stays.
+ */
+function withTrace(
+  host: string,
+  request: WireRequest,
+  trace: Trace | undefined,
+  limitBytes: number | undefined,
+): WireRequest {
+  if (trace === undefined) return request;
+  const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
+  const isTooLong = limitBytes !== undefined && headBytes(host, traced) > limitBytes;
+  return isTooLong ? request : traced;
+}
+
+/** A request as it is sent. @throws FoundryError `REQUEST_TOO_LARGE`, `INVALID_ARGUMENT` */
+export function tracedRequest(
+  endpoint: Endpoint,
+  headers: Readonly<Record<string, string>>,
+  spec: RequestParts & Pick<RequestSpec, "trace" | "headLimitBytes">,
+): WireRequest {
+  const { trace, headLimitBytes } = spec;
+  const request = wireRequest(endpoint, headers, spec);
+  if (headLimitBytes !== undefined) checkHead(endpoint.host, request, headLimitBytes);
+  return withTrace(endpoint.host, request, trace, headLimitBytes);
 }
 
 /** Throws when the head is longer than what the service reads; it would cut the connection. */

@@ -1,5 +1,11 @@
 import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
-import { type FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
+import {
+  type FoundryError,
+  type Trace,
+  throwIfAborted,
+  toFoundryError,
+  waitFor,
+} from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
 import type { AdoptOptions } from "./completion-options.js";
 import type { CompletionState, RunEvent } from "./completion-run.js";
@@ -45,6 +51,8 @@ export interface BatchParts {
   readonly pace: BatchPace;
   /** Takes each result as it comes. Default: they are kept until {@link Batch.take}. */
   readonly onResult?: ((result: BatchResult) => void) | undefined;
+  /** Of the call that began it. */
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -65,7 +73,7 @@ export class Batch {
   #asked = 0;
   #touchedAt: number;
 
-  constructor({ id, key, entries, completions, pace, onResult }: BatchParts) {
+  constructor({ id, key, entries, completions, pace, onResult, trace }: BatchParts) {
     this.id = id;
     this.key = key;
     this.#completions = completions;
@@ -74,7 +82,7 @@ export class Batch {
     this.#onResult = onResult;
     this.#touchedAt = pace.now();
     if ("adopted" in entries) for (const item of entries.adopted) this.#adopt(item);
-    else for (const entry of entries) this.#enlist(entry);
+    else for (const entry of entries) this.#enlist(entry, trace);
   }
 
   /** Whether the host's call ended while the batch went on. The next identical call continues a detached batch. */
@@ -225,12 +233,12 @@ export class Batch {
     return outcomes.some(({ deviceBusy }) => deviceBusy === null) ? null : false;
   }
 
-  #enlist(entry: BatchEntry): void {
+  #enlist(entry: BatchEntry, trace: Trace | undefined): void {
     const id = this.#completions.ids.next("completion");
     const item = this.#items.add(id);
     const gate = this.#items.gateOf(item);
     const onEvent = (event: RunEvent): void => this.#onEvent(item, event);
-    this.#completions.enlist(entry, { id, batchId: this.id, gate, onEvent });
+    this.#completions.enlist(entry, { id, batchId: this.id, gate, onEvent, trace });
   }
 
   #adopt({ id, status, completion }: AdoptedItem): void {

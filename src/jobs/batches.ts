@@ -1,5 +1,5 @@
 import type { CompletionRequest } from "../foundry/index.js";
-import { closedError, FoundryError, onAbort, throwIfAborted } from "../lib/index.js";
+import { closedError, FoundryError, onAbort, type Trace, throwIfAborted } from "../lib/index.js";
 import {
   type AdoptedItem,
   Batch,
@@ -27,6 +27,7 @@ export interface BatchOptions {
   readonly concurrency?: number | undefined;
   /** Takes each result as it comes. Default: they are kept until they are taken. */
   readonly onResult?: ((result: BatchResult) => void) | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 export interface BatchesOptions
@@ -104,7 +105,7 @@ export class Batches {
   }
 
   #make(id: string, entries: BatchParts["entries"], options: BatchOptions): Batch {
-    const { concurrency, key = "", onResult } = options;
+    const { concurrency, key = "", onResult, trace } = options;
     const batch = new Batch({
       id,
       key,
@@ -116,6 +117,7 @@ export class Batches {
         window: () => concurrency ?? 2 * this.#completions.slots,
       },
       onResult,
+      trace,
     });
     this.#batches.set(id, batch);
     this.#completions.ids.claim(id, "batch");
@@ -193,13 +195,15 @@ export interface CompleteBatchOptions {
   readonly concurrency?: number | undefined;
   /** Aborting it stops what has not ended, and ends the loop with `CANCELLED` or `TIMEOUT`. */
   readonly signal?: AbortSignal | undefined;
+  /** As in the options of a call, for each of its completions. */
+  readonly trace?: Trace | undefined;
 }
 
 /** The results of a batch in the order of their ends. Leaving the loop stops the others. */
 export async function* batchResults(
   batches: Batches,
   requests: readonly CompletionRequest[],
-  { concurrency, signal }: CompleteBatchOptions,
+  { concurrency, signal, trace }: CompleteBatchOptions,
 ): AsyncGenerator<BatchResult, void> {
   throwIfAborted(signal);
   const come: BatchResult[] = [];
@@ -208,7 +212,7 @@ export async function* batchResults(
     come.push(result);
     wake();
   };
-  const batch = batches.start(requests, { concurrency, onResult });
+  const batch = batches.start(requests, { concurrency, onResult, trace });
   const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
   try {
     for (let handed = 0; handed < batch.size; ) {

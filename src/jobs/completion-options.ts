@@ -1,17 +1,22 @@
 import * as z from "zod";
 import {
+  type CallOptions,
   type CompletionRequest,
+  callOptions,
   listener,
   optionsOf,
   type ServiceClient,
   type StatusUpdate,
+  type StreamOptions,
   signalOption,
+  traceOption,
   withinMs,
 } from "../foundry/index.js";
+import type { Trace } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
-import type { Gate, OpenedCompletion } from "./completion-stream.js";
+import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion-stream.js";
 
 /**
  * What completions run on.
@@ -25,6 +30,10 @@ export interface CompletionsOptions {
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait. Default 64. */
   readonly queueLimit?: number | undefined;
+  /** Completion starts a minute; 0 is no limit. Default 0. */
+  readonly rateLimit?: number | undefined;
+  /** Answers in the cache; 0 is no cache. Default 0. */
+  readonly cache?: number | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
@@ -35,7 +44,15 @@ export interface CompletionsOptions {
 /** A change of a completion. */
 export type CompletionChange = RunEvent["type"] | "started" | "gone";
 
-export interface StartOptions {
+export interface CacheOption {
+  /** `false`: neither takes the answer from the cache (the client's option `cache`) nor keeps it there. */
+  readonly cache?: boolean | undefined;
+}
+
+/** What a completion takes besides its request. */
+export interface CompleteOptions extends CallOptions, CacheOption {}
+
+export interface StartOptions extends CacheOption {
   /** Callers have their turns round-robin. Default: one caller for all. */
   readonly caller?: string | undefined;
   /**
@@ -46,6 +63,8 @@ export interface StartOptions {
   readonly session?: string | undefined;
   /** Join an identical completion instead of starting a second. Default `true`. */
   readonly join?: boolean | undefined;
+  /** As in the options of a call. A completion that is joined keeps that of its first call. */
+  readonly trace?: Trace | undefined;
 }
 
 /** @internal */
@@ -55,6 +74,22 @@ export interface EnlistOptions {
   /** Where the completion waits for its turn in the batch. */
   readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
+  readonly trace?: Trace | undefined;
+}
+
+/**
+ * What a completion stream takes from a run that is kept, or from a reader of its own.
+ * @internal
+ */
+export interface OpenOptions extends StreamOptions, CacheOption {
+  readonly caller?: string | undefined;
+  readonly onPlace?: CompletionStreamParts["onPlace"];
+  readonly gate?: Gate | undefined;
+}
+
+/** @internal */
+export interface NewRun extends Omit<RunParts, "open" | "log"> {
+  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
 }
 
 /** A completion of another process. */
@@ -89,11 +124,16 @@ export interface WaitOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
+const cacheOption = { cache: z.boolean("true or false").optional() };
+/** @internal */
+export const completeOptions = callOptions.extend(cacheOption);
 /** @internal */
 export const startOptions = optionsOf({
+  ...cacheOption,
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
+  ...traceOption,
 });
 /** @internal */
 export const waitOptions = optionsOf({

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import * as z from "zod";
 import type { CompletionRequest } from "../foundry/index.js";
 import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
@@ -11,18 +11,26 @@ const PREFIXES: Readonly<Record<IdKind, string>> = { completion: "c", batch: "b"
 export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 
 /**
- * Ids such as `c-k3f9x2-17`: the kind, this run of the server, a number. The id shows why a completion
- * is not found (evicted, of an earlier run, never given), without a list of all earlier ids.
+ * Ids such as `c-k3f9x2q7mad4-17`: the kind, four characters of this run of the server, a code, a number. The code
+ * is made of the number and a secret of the run, so that an id cannot be guessed from others: hosts that share a
+ * server read and cancel their tasks by it. The id shows why a completion is not found (evicted, of an earlier run,
+ * never given), without a list of all earlier ids.
  */
 export class Ids {
-  readonly #run = randomBytes(4).readUInt32BE().toString(36).padStart(7, "0").slice(-6);
+  readonly #secret = randomBytes(16);
+  readonly #run = base36(randomBytes(8), 4);
   readonly #last: Record<IdKind, number> = { completion: 0, batch: 0 };
   /** Ids that callers chose, until they are forgotten. */
   readonly #chosen = new Map<string, IdKind>();
 
   next(kind: IdKind): string {
     this.#last[kind] += 1;
-    return `${PREFIXES[kind]}-${this.#run}-${this.#last[kind]}`;
+    return this.#idOf(PREFIXES[kind], this.#last[kind]);
+  }
+
+  #idOf(prefix: string, number: number): string {
+    const mac = createHmac("sha256", this.#secret).update(`${prefix}${number}`).digest();
+    return `${prefix}-${this.#run}${base36(mac, 8)}-${number}`;
   }
 
   /** An id that a caller chose. */
@@ -35,16 +43,24 @@ export class Ids {
   }
 
   standingOf(id: string, kind: IdKind): Standing {
-    const [, prefix, run, number] = /^([a-z])-([a-z0-9]{6})-([1-9]\d{0,14})$/.exec(id) ?? [];
+    // Earlier versions had no code.
+    const [, prefix, run, number] =
+      /^([a-z])-([a-z0-9]{4})(?:[a-z0-9]{2}|[a-z0-9]{8})-([1-9]\d{0,14})$/.exec(id) ?? [];
     if ((this.#chosen.get(id) ?? kind) !== kind) return "other_kind";
     if (prefix === undefined) return "unknown";
     if (prefix !== PREFIXES[kind]) {
       return Object.values(PREFIXES).includes(prefix) ? "other_kind" : "unknown";
     }
     if (run !== this.#run) return "other_run";
-    return Number(number) <= this.#last[kind] ? "expired" : "unknown";
+    const wasGiven =
+      Number(number) <= this.#last[kind] && id === this.#idOf(prefix, Number(number));
+    return wasGiven ? "expired" : "unknown";
   }
 }
+
+/** So many characters, of 5.2 random bits each. */
+const base36 = (bytes: Buffer, length: number): string =>
+  bytes.readBigUInt64BE().toString(36).padStart(13, "0").slice(-length);
 
 const idArgument = z.object({ id: z.string("the id of a completion") });
 

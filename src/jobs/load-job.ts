@@ -28,12 +28,12 @@ export interface LoadFacts {
 export interface Loader {
   whichModel(
     model: string,
-    options: Pick<LoadOptions, "device" | "signal" | "onStatus">,
+    options: Pick<LoadOptions, "device" | "signal" | "onStatus" | "trace">,
   ): Promise<KnownModel>;
   loadModel(model: string, options: LoadOptions): Promise<LoadResult>;
 }
 
-export type LoadWish = Pick<LoadOptions, "device" | "download" | "force" | "idleSeconds">;
+export type LoadWish = Pick<LoadOptions, "device" | "download" | "force" | "idleSeconds" | "trace">;
 
 interface LoadContext {
   readonly loader: Loader;
@@ -199,8 +199,8 @@ export class LoadRun {
     const { signal } = this.#stopping;
     const onStatus = (update: StatusUpdate): void => this.#resolution.update(update);
     this.ended = this.#resolution.run(async () => {
-      const { device } = wish;
-      const model = await context.loader.whichModel(typed, { device, signal, onStatus });
+      const { device, trace } = wish;
+      const model = await context.loader.whichModel(typed, { device, signal, onStatus, trace });
       this.#job = jobOf(model, this);
       await this.#job.serve(this, onStatus);
       return null;

@@ -8,6 +8,7 @@ import {
   optionsOf,
   type StatusUpdate,
   signalOption,
+  traceOption,
   withinMs,
 } from "../foundry/index.js";
 import { parseArguments, throwIfAborted, waitFor } from "../lib/index.js";
@@ -31,7 +32,7 @@ export interface LoadWaitOptions {
   readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
 }
 
-const wishOptions = optionsOf(loadWishFields);
+const wishOptions = optionsOf({ ...loadWishFields, ...traceOption });
 const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.optional() });
 
 const loadArgument = z.object({ load: z.instanceof(LoadRun, { error: "what start returned" }) });

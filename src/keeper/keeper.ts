@@ -85,7 +85,6 @@ class Keeper {
 
   async run(): Promise<void> {
     const server = createServer((socket) => this.#connect(socket));
-    server.maxConnections = MOST_KEEPER_CONNECTIONS;
     await this.#listen(server);
     try {
       await this.#untilIdle();
@@ -131,9 +130,18 @@ class Keeper {
     }
   }
 
+  /** The oldest connection without a proof gives way, so that such connections keep out no server of this user. */
   #connect(socket: Socket): void {
-    const peer = new Peer(socket, this, this.#secret);
-    this.#peers.add(peer);
+    if (this.#peers.size >= MOST_KEEPER_CONNECTIONS) {
+      const oldest = [...this.#peers].find(({ isTrusted }) => !isTrusted);
+      if (oldest === undefined) {
+        socket.destroy();
+        return;
+      }
+      this.#peers.delete(oldest);
+      oldest.close();
+    }
+    this.#peers.add(new Peer(socket, this, this.#secret));
   }
 
   #clientOf(settings: SettingsSource): FoundryClient {

@@ -57,5 +57,6 @@ export {
   withoutAnsi,
   withoutControls,
 } from "./text.js";
+export { type Trace, traceFields, traceHeaders, withCallId } from "./trace.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";
 export { withinTime } from "./within-time.js";

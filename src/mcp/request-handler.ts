@@ -45,6 +45,8 @@ export interface Backend {
   readonly policy: CallPolicy;
   /** Hidden in what a service says of itself and its models. */
   readonly secrets: SecretMask;
+  /** As they are logged at the start: those that differ from the defaults, without secrets. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
   /** What outlives this process. Default: nothing. */
   readonly kept?: Kept | undefined;
 }

@@ -8,8 +8,15 @@ import {
 } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
-import { Lazy, LONGEST_ERROR, printable, VERSION, waitFor } from "../lib/index.js";
-import { TASKS_EXTENSION } from "./envelope.js";
+import {
+  Lazy,
+  LONGEST_ERROR,
+  LONGEST_LISTED_WORD,
+  printable,
+  VERSION,
+  waitFor,
+} from "../lib/index.js";
+import { clientNameIn, TASKS_EXTENSION } from "./envelope.js";
 import type { HostLimits } from "./hosts/index.js";
 import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
@@ -44,6 +51,8 @@ export interface ServerParts {
   readonly session?: string | null | undefined;
   /** What was learnt of the hosts' time limits. Default: of this server alone. */
   readonly limits?: HostLimits | undefined;
+  /** Whether it serves the only host of the process, so that its log begins with a line about it. */
+  readonly isOnly?: boolean | undefined;
   /** The tasks of the hosts. Default: of this server alone. */
   readonly tasks?: Tasks | undefined;
 }
@@ -61,6 +70,7 @@ export function createServer({
   notifies = era === "modern" ? "all" : "subscribed",
   session = "",
   limits,
+  isOnly = false,
   tasks,
 }: ServerParts): Server {
   const server = new GuardedServer(
@@ -94,12 +104,19 @@ export function createServer({
   server.onerror = reporterOf(backend);
   const updated = (uri: string): Promise<void> =>
     server.notification({ method: "notifications/resources/updated", params: { uri } });
+  /** A host without a handshake gives its name in each request. */
+  let metClient: string | undefined;
   const handlers = new Lazy(async () => {
     const [{ createHandlers }, loaded] = await Promise.all([
       import("./handlers.js"),
       backend.get(),
     ]);
     const clientName = (): string | undefined => server.getClientVersion()?.name;
+    if (isOnly) {
+      const name = metClient ?? clientName() ?? "";
+      const client = printable(name, LONGEST_LISTED_WORD) || null;
+      loaded.log.info({ version: VERSION, era, client, settings: loaded.settings }, "serving");
+    }
     const elicitation = (): unknown => server.getClientCapabilities()?.elicitation;
     const host = { session, limits, tasks, clientName, elicitation };
     return createHandlers(loaded, { notifies, updated, ...host });
@@ -107,13 +124,15 @@ export function createServer({
   const methods = era === "modern" ? [...LAZY_METHODS, ...TASK_METHODS] : LAZY_METHODS;
   for (const method of methods) {
     server.setRequestHandler(method, ANY_PARAMS, (params, { mcpReq }) => {
+      metClient ??= clientNameIn(mcpReq.envelope);
       const answer = handlers.get().then(({ methods }) => methods[method](params, mcpReq));
       calls.add(answer);
       return answer;
     });
   }
-  server.setRequestHandler("tools/list", ({ params }) => {
+  server.setRequestHandler("tools/list", ({ params }, { mcpReq }) => {
     assertFirstPage(params);
+    metClient ??= clientNameIn(mcpReq.envelope);
     // A failure to load is the answer to the first call.
     setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
     return { tools: TOOL_LISTINGS };
@@ -172,7 +191,7 @@ export async function serveOverStdio({
 }: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
   const transport = new LineTransport(input, output);
-  const connection = serveStdio(({ era }) => createServer({ backend, calls, era }), {
+  const connection = serveStdio(({ era }) => createServer({ backend, calls, era, isOnly: true }), {
     transport,
     onerror: reporterOf(backend),
     maxSubscriptions: MOST_LISTENERS,

@@ -7,9 +7,17 @@ import {
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { NOTHING_KEPT } from "../keeper/index.js";
-import { quoted, type SecretMask, toFoundryError, withoutControls } from "../lib/index.js";
+import {
+  quoted,
+  type SecretMask,
+  toFoundryError,
+  traceFields,
+  withCallId,
+  withoutControls,
+} from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
-import { clientNameIn, declaresTasks } from "./envelope.js";
+import { logAnswer } from "./call-log.js";
+import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
 import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
@@ -140,35 +148,44 @@ async function callTool(
   const caller = parts.session ?? clientName;
   const call = { tool: tool.name, given, signal, limit };
   const canAsk = canAskUser(elicitationIn(envelope) ?? parts.elicitation?.());
-  const user = (task?: TaskCall): ToolContext["user"] =>
-    canAsk
-      ? {
-          canBeAsked: () => task?.isAnswered !== true,
-          answerTo: (key) => userAnswer(request, key),
-        }
-      : undefined;
-  log.trace({ tool: tool.name, arguments: given }, "tool called");
+  const answersIn = (asked: RequestContext): ToolContext["userAnswerTo"] =>
+    canAsk ? (key) => userAnswer(asked, key) : undefined;
+  const trace = withCallId(traceIn(request._meta));
+  log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
   if (!TASK_TOOLS.has(tool.name) || !declaresTasks(envelope)) {
     const progress = reporterFor(request, clock);
     const ended = calls.begin({ ...call, progress });
-    const own = { signal, progress, replyWithinMs, caller, user: user() };
+    const own = {
+      signal,
+      progress,
+      replyWithinMs,
+      caller,
+      trace,
+      userAnswerTo: answersIn(request),
+    };
     return answerOf(tool, given, parts, own).finally(ended);
   }
-  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) =>
-    answerOf(tool, given, parts, {
-      signal: task.signal,
-      progress: reporterFor(request, clock, task),
-      replyWithinMs: TASK_REPLY_WITHIN_MS,
-      caller,
-      user: user(task),
-      identify: (id) => task.identify(id),
-    }),
-  );
+  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) => {
+    const answered = (asked: RequestContext): Promise<CallToolResult> =>
+      answerOf(tool, given, parts, {
+        signal: task.signal,
+        progress: reporterFor(request, clock, task),
+        replyWithinMs: TASK_REPLY_WITHIN_MS,
+        caller,
+        trace,
+        userAnswerTo: answersIn(asked),
+        identify: (id) => task.identify(id),
+      });
+    return answered(request).catch(async (thrown: unknown) => {
+      if (!(thrown instanceof UserQuestion) || !task.isAnswered) throw thrown;
+      return answered(await thrown.askedThrough(task, request));
+    });
+  });
 }
 
 type OwnContext = Pick<
   ToolContext,
-  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "user"
+  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "trace" | "userAnswerTo"
 >;
 
 /** The result of a tool, in the form of the protocol. */
@@ -178,11 +195,16 @@ async function answerOf(
   { client, log, secrets, session, calls, kept = NOTHING_KEPT }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
-  const { signal, progress } = own;
+  const { signal, progress, trace } = own;
   const startedAt = performance.now();
+  let { id } = trace;
   const answer = await tool
     .call(given, {
       ...own,
+      identify: (begun) => {
+        id = begun;
+        own.identify?.(begun);
+      },
       client,
       kept,
       session,
@@ -195,16 +217,8 @@ async function answerOf(
     })
     .finally(() => progress.finish());
 
-  const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) };
-  const { failure = null } = answer;
-  if (failure === null) {
-    log.info(fields, "tool answered");
-  } else if (failure.code === "INTERNAL") {
-    log.error({ ...fields, code: "INTERNAL", detail: failure.detail }, "tool failed");
-  } else {
-    // The message may quote an argument, which is logged at trace only.
-    log.info({ ...fields, code: failure.code }, "tool failed");
-  }
+  const ms = Math.round(performance.now() - startedAt);
+  logAnswer(log, { tool: tool.name, trace: { ...trace, id }, ms, answer });
   const result = resultOf(answer);
   // What a model wrote is handed on as it is.
   return QUOTING_TOOLS.has(tool.name) ? result : harmless(result, secrets);

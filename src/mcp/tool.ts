@@ -1,7 +1,13 @@
 import * as z from "zod";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
-import { type FoundryError, formatWait, LONGEST_ERROR, truncate } from "../lib/index.js";
+import {
+  type FoundryError,
+  formatWait,
+  LONGEST_ERROR,
+  type Trace,
+  truncate,
+} from "../lib/index.js";
 import { serverWords } from "../server-words.js";
 import { hostArguments } from "./host-arguments.js";
 import type { Cancellation } from "./hosts/index.js";
@@ -27,17 +33,12 @@ export interface ToolContext {
   readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
   readonly caller?: string | undefined;
-  /** The user, where the host can ask. */
-  readonly user?:
-    | {
-        /** Whether a question can still be the answer of the call. */
-        canBeAsked(): boolean;
-        /** `null`: the question was not asked. */
-        answerTo(key: string): UserAnswer | null;
-      }
-    | undefined;
+  /** What the user answered to a question, where the host can ask; `null`: it was not asked. */
+  readonly userAnswerTo?: ((key: string) => UserAnswer | null) | undefined;
   /** Takes the id of the work that the call has begun, under which it is found as a task. */
   readonly identify?: ((id: string) => void) | undefined;
+  /** Of the host; its id is that of this call. */
+  readonly trace: Trace & { readonly id: string };
   /** The connection that the call came over; `null`: one of its own. */
   readonly session: string | null;
 }

@@ -1,6 +1,7 @@
-import { inputRequired, inputResponse } from "@modelcontextprotocol/server";
+import { type InputRequests, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { RequestContext } from "./request-handler.js";
+import type { TaskCall } from "./tasks/index.js";
 
 /** What came of a question: `cancel` is no answer. */
 export type UserAnswer = "accept" | "decline" | "cancel";
@@ -20,8 +21,14 @@ export class UserQuestion extends Error {
 
   /** The result of a call without a handshake: the host asks, and makes the call again. */
   get result(): Record<string, unknown> {
-    const inputRequests = { [this.key]: inputRequired.elicit(this.#form) };
-    return { ...inputRequired({ inputRequests }) };
+    return { ...inputRequired({ inputRequests: this.#requests }) };
+  }
+
+  /** Asks through the task that the call was answered with; returns the request with the answer. */
+  async askedThrough(task: TaskCall, request: RequestContext): Promise<RequestContext> {
+    const answers = await task.ask(this.#requests, ANSWER_MS);
+    const inputResponses = { [this.key]: { action: "cancel" as const }, ...answers };
+    return { ...request, inputResponses };
   }
 
   /** Asks a host with a handshake; returns the request with the answer. */
@@ -34,6 +41,10 @@ export class UserQuestion extends Error {
       () => "cancel" as const,
     );
     return { ...request, inputResponses: { [this.key]: { action } } };
+  }
+
+  get #requests(): InputRequests {
+    return { [this.key]: inputRequired.elicit(this.#form) };
   }
 
   get #form() {

@@ -65,8 +65,6 @@ export const HOSTS: readonly Host[] = [
           CLAUDE_CONFIG_DIR: join(folder, ".claude"),
           CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
           DISABLE_AUTOUPDATER: "1",
-          // The tools stand in the first request, without a search for them.
-          ENABLE_TOOL_SEARCH: "false",
         },
       };
     },

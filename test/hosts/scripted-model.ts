@@ -83,6 +83,22 @@ const toolResult = z.looseObject({
   content: z.unknown().optional(),
 });
 
+const toolReferences = z.array(z.looseObject({ type: z.literal("tool_reference") })).min(1);
+
+/** The answer to a search for a tool. */
+const isFoundTool = (content: unknown): boolean => toolReferences.safeParse(content).success;
+
+/** Claude Code shows the model only the names of most tools, until the model asks for them. */
+const SEARCH = "ToolSearch";
+
+/** The search for a tool of which the host has shown the name alone. */
+function searchFor(short: string, tools: readonly Tool[], { messages }: Body): Turn | null {
+  const tool = tools.find(({ name }) => name === SEARCH);
+  const [name] = new RegExp(`mcp__[a-z]+__${short}\\b`).exec(JSON.stringify(messages)) ?? [];
+  if (tool === undefined || name === undefined) return null;
+  return { id: `search-${short}`, tool, given: { query: `select:${name}` } };
+}
+
 /** What the host shows of the results of its tools, in the form of any of the four APIs. */
 function shownIn({ messages, input, contents }: Body): string[] {
   const ofMessages = messages.flatMap(({ role, content }) => {
@@ -90,7 +106,8 @@ function shownIn({ messages, input, contents }: Body): string[] {
     if (!Array.isArray(content)) return [];
     return content.flatMap((part) => {
       const result = toolResult.safeParse(part).data;
-      return result === undefined ? [] : [textOf(result.content)];
+      if (result === undefined || isFoundTool(result.content)) return [];
+      return [textOf(result.content)];
     });
   });
   const ofInput = (typeof input === "string" ? [] : input).flatMap(({ type = "", output }) =>
@@ -273,8 +290,10 @@ export async function startScriptedModel(plan: Plan): Promise<ScriptedModel> {
       tools.find(({ name }) => name === short) ??
       tools.find(({ name }) => short !== "" && new RegExp(`[_-]${short}$`).test(name)) ??
       null;
+    const search = tool === null && short !== "" ? searchFor(short, tools, body) : null;
+    const turn = search ?? { id: `call-${seen.length}`, tool, given };
     const isStream = body.stream === true || path.includes(":stream");
-    reply({ id: `call-${seen.length}`, tool, given }, isStream, response);
+    reply(turn, isStream, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Circuit, type Watched } from "../../src/http/resilience.js";
 import { cancelledError, FoundryError } from "../../src/lib/errors.js";
+import { silentLogger } from "../../src/log.js";
 
 const URL = "http://127.0.0.1:5273";
 
@@ -47,6 +48,20 @@ async function open(circuit: Circuit, times = 5): Promise<void> {
 const loopback = (options = {}) => new Circuit(URL, true, options);
 
 describe("the circuit", () => {
+  it("logs that it opens, once however many probes fail, and that it closes", async () => {
+    const lines: string[] = [];
+    const warn = (_fields: object, message: string): void => void lines.push(message);
+    const circuit = new Circuit(URL, true, {}, { ...silentLogger, warn });
+    await open(circuit);
+    for (let probe = 0; probe < 3; probe += 1) {
+      vi.advanceTimersByTime(500);
+      await circuit.pass(failing(unreachable()));
+    }
+    vi.advanceTimersByTime(500);
+    await circuit.pass(answering(200));
+    expect(lines).toEqual(["circuit opened", "circuit closed"]);
+  });
+
   it("opens after five failures in a row, not after four", async () => {
     const circuit = loopback();
     await open(circuit, 4);

@@ -64,6 +64,18 @@ describe("the keeper", () => {
     await Promise.all(runs);
   });
 
+  it("is reached by its user beside more connections without a proof than it takes", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const first = await linkTo(address);
+    const strangers = await Promise.all(Array.from({ length: 150 }, () => rawTo(address)));
+    expect(await (await linkTo(address)).holds()).toBe(0);
+    expect(await first.holds()).toBe(0);
+    for (const { socket } of strangers) socket.destroy();
+    await running;
+  });
+
   it("takes the place of a socket that a killed keeper left behind", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();

@@ -303,6 +303,21 @@ describe("complete_batch", () => {
     expect(Math.max(...numbers)).toBeLessThan(6);
   });
 
+  it("names ten of many pending results, and returns all of them", async () => {
+    const { batch } = await hostOf(echo, { client: { concurrency: 4 } });
+    const first = await batch({ prompts: prompts(30), reply_within: 0 });
+    const indexes = new Set(first.results.map(({ index }) => index));
+    let { pending, batch_id } = first;
+    while (pending.length > 0) {
+      const answer = await batch({ batch_id, reply_within: 20 });
+      for (const { index } of answer.results) indexes.add(index);
+      ({ pending, batch_id } = answer);
+    }
+    expect(first.pending).toHaveLength(10);
+    expect(first.next).toMatch(/30 results are still to come \(pending has the first 10\)/);
+    expect(indexes.size).toBe(30);
+  });
+
   it("of 60 items of which every tenth fails, over many calls, each result comes once and in its place", async () => {
     const script = ({ text }: { readonly text: string }) => {
       const index = Number(/\d+/.exec(text));

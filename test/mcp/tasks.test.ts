@@ -107,3 +107,41 @@ describe("a task", () => {
     expect(task.describe()).toMatchObject({ statusMessage: words });
   });
 });
+
+describe("a task that asks its host", () => {
+  const form = {
+    mode: "form" as const,
+    message: "?",
+    requestedSchema: { type: "object" as const, properties: {} },
+  };
+  const request = { method: "elicitation/create" as const, params: form };
+  const yes = { action: "accept" as const };
+
+  it("needs input until each of its requests has an answer", async () => {
+    const task = new TaskCall(Date.now);
+    const asked = task.ask({ one: request, two: request }, MINUTE);
+    const both = task.describe();
+    task.take({ one: yes });
+    const second = task.describe();
+    task.take({ one: { action: "decline" }, two: yes, three: yes });
+
+    expect(await asked).toEqual({ one: yes, two: yes });
+    expect(both).toMatchObject({ status: "input_required", inputRequests: { one: request } });
+    expect(second).toMatchObject({ status: "input_required", inputRequests: { two: request } });
+    expect(second["inputRequests"]).not.toHaveProperty("one");
+    expect(task.describe()).toMatchObject({ status: "working" });
+  });
+
+  it("goes on without an answer when the time for it is over", async () => {
+    const task = new TaskCall(Date.now);
+    expect(await task.ask({ one: request }, 1)).toEqual({});
+    expect(task.describe()).not.toHaveProperty("inputRequests");
+  });
+
+  it("gives up when it is cancelled", async () => {
+    const task = new TaskCall(Date.now);
+    const asked = task.ask({ one: request }, MINUTE);
+    task.cancel();
+    await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+});

@@ -4,6 +4,7 @@ import {
   type FoundryError,
   MAX_UNKNOWN_WORD,
   printable,
+  type Trace,
   toFoundryError,
 } from "../../lib/index.js";
 import {
@@ -19,6 +20,7 @@ import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { measuredCharacters, promptMeasured } from "./prompt-size.js";
 import { believed, type Shortening, shortening } from "./shortening.js";
 import { type Structure, structured } from "./structured.js";
 import { StopCutter } from "./text-filters.js";
@@ -37,6 +39,7 @@ export interface ChatContext {
   readonly loader: ModelLoader;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -79,7 +82,7 @@ async function* answer(
 /** Loads a model, with a status event before. */
 async function* load(
   wanted: ResolvedModel,
-  { progress, loader, now, signal, onStatus }: ChatContext,
+  { progress, loader, now, signal, onStatus, trace }: ChatContext,
 ): AsyncGenerator<CompletionEvent, KnownModel> {
   progress.loading(wanted.model.id);
   yield { type: "status", status: "loading", model: wanted.model.id };
@@ -91,7 +94,7 @@ async function* load(
     if (hasWaited) onStatus?.(update);
   };
   try {
-    const { model, warnings } = await loader.load(wanted, signal, { onStatus: onWaiting });
+    const { model, warnings } = await loader.load(wanted, signal, { onStatus: onWaiting, trace });
     progress.warn(...warnings);
     return model;
   } finally {
@@ -126,7 +129,7 @@ async function* open(
     // No stop strings: a service would look for them in the thinking, too.
     const wish = { model, messages, temperature, topP, seed, maxTokens, schema, reasoning };
     const ask = (): Promise<ChatStream> => {
-      progress.asked(wish.model.id);
+      progress.asked(wish.model.id, measuredCharacters(service, wish.model.id));
       return dialect.chat(wish, chatCall(context));
     };
     let isOpened = false;
@@ -188,9 +191,10 @@ async function beginUse(model: KnownModel, { service, signal }: ChatContext): Pr
 /** Failures after which the service may still generate. All others are the service's own answers. */
 const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
 
-const chatCall = ({ stallTimeoutMs, signal }: ChatContext): Call => ({
+const chatCall = ({ stallTimeoutMs, signal, trace }: ChatContext): Call => ({
   limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },
   signal,
+  trace,
 });
 
 /** Whether an earlier attempt reached the service and nothing listens there any more. */
@@ -199,7 +203,7 @@ export const brokeOffAndIsGone = (error: FoundryError): boolean =>
 
 async function* receive(
   { stream, use }: OpenedChat,
-  { request, dialect, progress }: ChatContext,
+  { request, messages, service, dialect, progress }: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
   const splitter = new ThinkingSplitter();
   const cutter = new StopCutter(request.stop ?? []);
@@ -227,6 +231,7 @@ async function* receive(
   }
 
   let isOverrun = false;
+  let inputTokens = 0;
   try {
     for await (const news of stream) {
       if (news.type === "overrun") {
@@ -236,7 +241,11 @@ async function* receive(
         break;
       }
       if (news.type === "warning") progress.warn(news.warning);
-      if (news.type === "usage") progress.counted(news.usage);
+      if (news.type === "usage") {
+        progress.counted(news.usage);
+        // Some engines send the counts with each event.
+        inputTokens = news.usage?.inputTokens ?? 0;
+      }
       if (news.type === "reasoning") splitter.thinkingCameApart();
       if (news.type === "finish") {
         progress.finished(news.reason);
@@ -260,6 +269,7 @@ async function* receive(
   } finally {
     use.end("abandoned");
   }
+  promptMeasured(service, progress.model ?? "", messages, inputTokens);
   yield* take(splitter.end());
   yield* addText(cutter.end());
   if (progress.isOnlyReasoning) {

@@ -4,6 +4,8 @@ import {
   isCancellation,
   type JoinedSignal,
   joinedSignal,
+  jsonFrom,
+  type Trace,
   toFoundryError,
 } from "../../lib/index.js";
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
@@ -17,8 +19,10 @@ import type {
   CompletionEvent,
   CompletionRequest,
   CompletionStatus,
+  StoredAnswer,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
 import { untilLoaded } from "./while-loading.js";
 
@@ -29,6 +33,7 @@ export interface ServiceCompletionParts {
   readonly current: CurrentService;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -37,13 +42,15 @@ export interface ServiceCompletionParts {
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
-  readonly onEnd?: ((completion: Completion) => void) | undefined;
+  readonly onEnd?: ((completion: Completion, failure: FoundryError | null) => void) | undefined;
 }
 
 /** A completion whose service and model are known. */
 export interface PreparedCompletion {
   /** Exact id of the model. */
   readonly model: string;
+  /** The kind and version of the service. */
+  readonly service: string;
   /** How many generations of a model the service runs at once. */
   readonly generationsAtOnce: number;
   /** Loads the model if needed, sends the request and receives the answer. */
@@ -66,6 +73,8 @@ export class ServiceCompletion {
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
+  #failure: FoundryError | null = null;
+  #stored: StoredAnswer | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -74,7 +83,8 @@ export class ServiceCompletion {
 
   /** The completion so far. */
   snapshot(): Completion {
-    return this.#progress.snapshot();
+    const own = this.#progress.snapshot();
+    return this.#stored === null ? own : withStored(own, this.#stored);
   }
 
   /** Ends the completion: aborted by the caller, by its reader's leaving, and with the client. */
@@ -102,7 +112,7 @@ export class ServiceCompletion {
 
   /** Finds the service and the model. Nothing is loaded or sent yet. */
   async prepare(): Promise<PreparedCompletion> {
-    const { current, onStatus, request } = this.#parts;
+    const { current, onStatus, request, trace } = this.#parts;
     const { signal } = this;
     if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
     this.#connection = null;
@@ -114,17 +124,18 @@ export class ServiceCompletion {
     const dialect = await untilLoaded({ ...this.#parts, service, signal }, () =>
       service.dialect(signal),
     );
-    const { model, reason } = await connection.loader.resolveModel(
-      request.model,
+    const { model, reason } = await connection.loader.resolveModel(request.model, {
       signal,
-      undefined,
       onStatus,
-    );
+      trace,
+    });
     if (reason !== null) this.#progress.warn(reason);
     assertCanChat(model);
+    assertFits(service, model, this.#parts.messages, request.schema);
     this.#progress.queued(model.id);
     return {
       model: model.id,
+      service: `${dialect.name} ${dialect.version ?? ""}`,
       generationsAtOnce: dialect.can.generationsAtOnce,
       run: () => this.#run(connection, dialect),
     };
@@ -139,6 +150,14 @@ export class ServiceCompletion {
     } finally {
       this.#progress.waitedInQueue(now() - since);
     }
+  }
+
+  /** The answer is a stored one: nothing is queued, loaded or sent. */
+  *restore(stored: StoredAnswer): Generator<CompletionEvent, void> {
+    this.#stored = stored;
+    const { reasoning, text } = stored;
+    if (reasoning !== null) yield { type: "reasoning", text: reasoning };
+    yield { type: "text", text };
   }
 
   /** The answer is whole. */
@@ -184,22 +203,23 @@ export class ServiceCompletion {
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
     const { closing, signal } = this.#parts;
-    return endedError(error, signal, closing);
+    this.#failure = endedError(error, signal, closing);
+    return this.#failure;
   }
 
   dispose(): void {
     // The reader left in the middle.
     if (!this.#progress.hasEnded) this.#progress.end("cancelled");
     this.#joined?.dispose();
-    this.#parts.onEnd?.(this.snapshot());
+    this.#parts.onEnd?.(this.snapshot(), this.#failure);
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {
-    const { request, onStatus } = this.#parts;
+    const { request, onStatus, trace } = this.#parts;
     const { service, loader } = connection;
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
-    const resolved = await loader.resolveModel(request.model, signal, undefined, onStatus);
+    const resolved = await loader.resolveModel(request.model, { signal, onStatus, trace });
     const structure = this.#structure;
     yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, structure });
     connection.guessWarning = null;
@@ -264,6 +284,20 @@ export class ServiceCompletion {
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
     return this.#progress.hasStarted ? "interrupted" : "failed";
   }
+}
+
+function withStored(own: Completion, stored: StoredAnswer): Completion {
+  const { isValue, ageMs, warnings, ...answer } = stored;
+  return {
+    ...own,
+    ...answer,
+    ...(isValue ? { data: jsonFrom(answer.text) } : {}),
+    timing: { ...own.timing, queuedMs: 0, loadMs: 0 },
+    attempts: 0,
+    cached: true,
+    cacheAgeMs: ageMs,
+    warnings: [...new Set([...own.warnings, ...warnings])],
+  };
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);

@@ -164,7 +164,7 @@ export class CurrentService {
     const isGone = this.noteGone(connection, error);
     if (!isGone && error.code === "SERVER_CRASHED" && this.#discovery !== null) {
       // The request may have caused the crash, so it is not sent again.
-      this.#retire(connection);
+      this.#retire(connection, error);
       return false;
     }
     if (signal?.aborted === true || attempts.retries >= retries) return false;
@@ -182,7 +182,7 @@ export class CurrentService {
   /** Whether an error shows that the service is gone from its address; its connection is retired then. */
   noteGone(connection: Connection, error: FoundryError): boolean {
     const isGone = this.#discovery !== null && (isRefused(error) || error.code === "CIRCUIT_OPEN");
-    if (isGone) this.#retire(connection);
+    if (isGone) this.#retire(connection, error);
     return isGone;
   }
 
@@ -250,8 +250,10 @@ export class CurrentService {
     return new Discovery({ machine, ...may, discovery, cliPath, log, embeddedService });
   }
 
-  #retire(connection: Connection): void {
+  #retire(connection: Connection, error?: FoundryError): void {
     if (this.#current !== connection) return;
+    const { endpoint } = connection.service;
+    this.#options.log?.warn({ endpoint, code: error?.code }, "service lost");
     this.#current = null;
     this.#wasLost = true;
     this.#retired.add(connection);

@@ -1,5 +1,5 @@
 import type { PhaseLimits } from "../../http/index.js";
-import { FoundryError } from "../../lib/index.js";
+import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
 
 /**
@@ -13,6 +13,8 @@ export type DialectName = (typeof DIALECT_NAMES)[number];
 export interface Call {
   readonly limits: PhaseLimits;
   readonly signal?: AbortSignal;
+  /** Of the caller. A request that several callers share has that of the first. */
+  readonly trace?: Trace | undefined;
   /** `false`: sent once, and not refused by the circuit breaker, for health checks. Default `true`. */
   readonly retry?: boolean;
 }
@@ -132,6 +134,7 @@ export interface LoadSettings {
 
 export interface DownloadCall {
   readonly signal: AbortSignal;
+  readonly trace?: Trace | undefined;
   /** Longest silence without progress, in milliseconds. */
   readonly stallMs: number;
   /** Receives 0 to 100, never less than before; `null` while the service reports nothing. */

@@ -1,4 +1,4 @@
-import { cancelledError, untilAborted } from "../../lib/index.js";
+import { cancelledError, type Trace, untilAborted } from "../../lib/index.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
@@ -43,6 +43,7 @@ export interface DownloadContext {
 
 export interface DownloadMethodCall {
   readonly signal: AbortSignal;
+  readonly trace?: Trace | undefined;
   readonly onPercent: (percent: number | null) => void;
 }
 

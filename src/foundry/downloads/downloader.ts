@@ -1,4 +1,12 @@
-import { FoundryError, formatMegabytes, type SharedTask, SharedTasks } from "../../lib/index.js";
+import {
+  FoundryError,
+  formatMegabytes,
+  type SharedTask,
+  SharedTasks,
+  type Trace,
+  toFoundryError,
+  traceFields,
+} from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import { type KnownModel, modelKey } from "../models/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
@@ -17,6 +25,8 @@ export interface DownloaderOptions {
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: OnStatus | undefined;
+  /** Of the caller that begins the download. */
+  readonly trace?: Trace | undefined;
 }
 
 type Outcome = "downloaded" | "already_downloaded";
@@ -47,10 +57,13 @@ export class ModelDownloader {
    * @throws FoundryError `DOWNLOAD_FAILED`, `DOWNLOAD_UNAVAILABLE` where there is no way from here,
    *   `CANCELLED`.
    */
-  async download(model: KnownModel, { signal, onStatus }: DownloadOptions = {}): Promise<Outcome> {
+  async download(
+    model: KnownModel,
+    { signal, onStatus, trace }: DownloadOptions = {},
+  ): Promise<Outcome> {
     if (signal?.aborted) throw cancelled("waiting");
     if (model.downloaded === true) return "already_downloaded";
-    const task = this.#tasks.get(modelKey(model), (own) => this.#download(model, own));
+    const task = this.#tasks.get(modelKey(model), (own) => this.#download(model, own, trace));
     try {
       return await task.wait({ signal, onUpdate: onStatus });
     } catch (error) {
@@ -73,7 +86,11 @@ export class ModelDownloader {
     return downloadAdvice(model, this.context, this.#limits);
   }
 
-  async #download(model: KnownModel, task: DownloadTask): Promise<Outcome> {
+  async #download(
+    model: KnownModel,
+    task: DownloadTask,
+    trace: Trace | undefined,
+  ): Promise<Outcome> {
     const { service } = this.context;
     const { signal } = task;
     const method = await selectDownloadMethod(model, this.context, this.#limits, signal);
@@ -90,17 +107,21 @@ export class ModelDownloader {
       const message = `Downloading ${model.id}${sizeOf(model)}`;
       report(task, message, null);
       const begin = performance.now();
+      const fields = () => {
+        const seconds = Math.round((performance.now() - begin) / 1000);
+        return { ...traceFields(trace), model: model.id, method: method.stage, seconds };
+      };
       try {
         const onPercent = (percent: number | null) => report(task, message, percent);
-        await method.download(model, { signal, onPercent });
+        await method.download(model, { signal, onPercent, trace });
         service.models.noteDownloaded(model);
       } catch (error) {
         service.forgetModels();
+        const { code } = toFoundryError(error);
+        if (!signal.aborted) this.#log.warn({ ...fields(), code }, "download failed");
         throw error;
-      } finally {
-        const seconds = Math.round((performance.now() - begin) / 1000);
-        this.#log.info({ model: model.id, method: method.stage, seconds }, "download ended");
       }
+      this.#log.debug(fields(), "download ended");
       return "downloaded";
     });
   }

@@ -16,7 +16,7 @@ export async function isDownloaded(
   { id, name, family }: KnownModel,
   signal: AbortSignal,
 ): Promise<boolean | null> {
-  const { models } = await service.models.available(signal);
+  const { models } = await service.models.available({ signal });
   const listed =
     models.find((model) => model.id === id && model.family === family) ??
     // C1 lists bare names, and what was just downloaded may be of another catalog than ours (#232).

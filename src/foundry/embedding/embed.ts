@@ -1,4 +1,4 @@
-import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
+import { FoundryError, formatDuration, type Trace, toFoundryError } from "../../lib/index.js";
 import type { Connection } from "../connection/index.js";
 import type { Call, Dialect, Embeddings } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
@@ -12,6 +12,7 @@ interface EmbedContext {
   readonly stallTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 /** Texts in one request: an answer of so many long vectors has some megabytes. */
@@ -27,15 +28,15 @@ export async function embed(
   texts: readonly string[],
   context: EmbedContext,
 ): Promise<EmbedResult> {
-  const { signal, onStatus } = context;
+  const { signal, onStatus, trace } = context;
   const dialect = await service.dialect(signal);
   const resolved = await chosen({ service, loader }, dialect, context);
   let { model } = resolved;
   const load = async (): Promise<void> => {
-    ({ model } = await loader.load({ ...resolved, model }, signal, { onStatus }));
+    ({ model } = await loader.load({ ...resolved, model }, signal, { onStatus, trace }));
   };
   if (dialect.can.load && model.loaded !== true) await load();
-  const call: Call = { limits: limitsOf(context), signal };
+  const call: Call = { limits: limitsOf(context), signal, trace };
   const request = (inputs: readonly string[]): Promise<Embeddings> =>
     dialect.embed({ model, inputs }, call).catch((thrown: unknown) => {
       throw worded(toFoundryError(thrown), () => noVectors(model.id, context.stallTimeoutMs));
@@ -89,10 +90,10 @@ const noVectors = (model: string, limitMs: number) => ({
 async function chosen(
   { service, loader }: Pick<Connection, "service" | "loader">,
   dialect: Dialect,
-  { model: typed, signal, onStatus }: EmbedContext,
+  { model: typed, signal, onStatus, trace }: EmbedContext,
 ): Promise<ResolvedModel> {
   if (typed === undefined) {
-    const { models } = await service.models.recent(signal);
+    const { models } = await service.models.recent({ signal, trace });
     const model = readiest(models.filter((each) => canEmbed(each) === true));
     if (model?.downloaded !== false && model !== undefined) {
       return { model, typed: model.id, reason: null };
@@ -100,7 +101,7 @@ async function chosen(
     if (model === undefined) throw noEmbedder(dialect);
     throw await loader.explained(notDownloaded(model), model);
   }
-  const resolved = await loader.resolveModel(typed, signal, undefined, onStatus);
+  const resolved = await loader.resolveModel(typed, { signal, onStatus, trace });
   const can = canEmbed(resolved.model);
   if (can === true || (can === null && !dialect.can.isFoundryLocal)) return resolved;
   throw cannotEmbed(resolved.model);

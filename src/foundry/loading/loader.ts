@@ -1,4 +1,10 @@
-import { FoundryError, type SharedTask, SharedTasks, toFoundryError } from "../../lib/index.js";
+import {
+  FoundryError,
+  type SharedTask,
+  SharedTasks,
+  type Trace,
+  toFoundryError,
+} from "../../lib/index.js";
 import type { LoadSettings } from "../dialects/index.js";
 import {
   canChat,
@@ -32,6 +38,15 @@ export interface LoadRequest extends LoadSettings {
   readonly force?: boolean | undefined;
   /** Called when the load waits for another one, and when it begins. */
   readonly onStatus?: OnStatus | undefined;
+  /** Of the caller that begins the load. */
+  readonly trace?: Trace | undefined;
+}
+
+export interface ResolveOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly device?: Device | undefined;
+  readonly onStatus?: OnStatus | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 export interface ResolvedModel {
@@ -81,9 +96,7 @@ export class ModelLoader {
   /** The model that a name stands for, or the default model. Models are listed again for an unknown name. */
   async resolveModel(
     typed: string | undefined,
-    signal?: AbortSignal,
-    device?: Device,
-    onStatus?: OnStatus,
+    { signal, device, onStatus, trace }: ResolveOptions = {},
   ): Promise<ResolvedModel> {
     if (onStatus !== undefined) await this.#reportWaiting(onStatus, signal);
     const { models: lists } = this.#service;
@@ -103,11 +116,11 @@ export class ModelLoader {
       return { model, typed: model.id, reason };
     };
     try {
-      return choose(await lists.recent(signal));
+      return choose(await lists.recent({ signal, trace }));
     } catch (error) {
       if (!(error instanceof FoundryError) || !error.code.startsWith("MODEL_")) throw error;
     }
-    const listing = await lists.all(this.#service.patient(signal));
+    const listing = await lists.all(this.#service.patient(signal, trace));
     const problem = typed === undefined ? await this.defaultProblem(listing.models) : null;
     if (problem !== null) throw problem;
     try {
@@ -167,10 +180,10 @@ export class ModelLoader {
   load(
     resolved: ResolvedModel,
     signal?: AbortSignal,
-    { force, onStatus, ...settings }: LoadRequest = {},
+    { force, onStatus, ...request }: LoadRequest = {},
   ): Promise<LoadOutcome> {
     const task = this.#tasks.get(modelKey(resolved.model), (own) =>
-      this.#loadInTurn(resolved, settings, own),
+      this.#loadInTurn(resolved, request, own),
     );
     if (force === true) this.#forced.add(task);
     return task.wait({ signal, onUpdate: onStatus });
@@ -187,20 +200,20 @@ export class ModelLoader {
 
   #loadInTurn(
     resolved: ResolvedModel,
-    settings: LoadSettings,
+    request: Omit<LoadRequest, "force" | "onStatus">,
     task: LoadTask,
   ): Promise<LoadOutcome> {
     const { id } = resolved.model;
     const onWait = (before: string): void => task.update(waitingFor(before));
     return this.#serial.run(id, task.signal, onWait, () => {
       task.update({ step: "loading", message: `Loading ${id}`, percent: null });
-      return this.#load(resolved, settings, task);
+      return this.#load(resolved, request, task);
     });
   }
 
   async #load(
     { model, typed }: ResolvedModel,
-    settings: LoadSettings,
+    { trace, ...settings }: Omit<LoadRequest, "force" | "onStatus">,
     task: LoadTask,
   ): Promise<LoadOutcome> {
     const service = this.#service;
@@ -216,9 +229,10 @@ export class ModelLoader {
       task.runOn();
       for (let attempt = 1; ; attempt += 1) {
         const known = isKnown && attempt === 1 ? model : { ...model, loaded: null };
-        const status = await dialect.load(known, typed, service.patient(), settings);
+        const call = service.patient(undefined, trace);
+        const status = await dialect.load(known, typed, call, settings);
         service.forgetModels();
-        const { models } = await service.models.refreshLoaded(service.patient());
+        const { models } = await service.models.refreshLoaded(call);
         const loaded = loadedAs(model, typed, models);
         if (loaded !== null) return { model: loaded, status, warnings };
         // Between the two requests a restart, or another client, may have unloaded it.

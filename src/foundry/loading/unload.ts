@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { cancelledError, FoundryError, toFoundryError } from "../../lib/index.js";
+import { cancelledError, FoundryError, type Trace, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
@@ -17,12 +17,12 @@ export async function unloadModel(
   service: Service,
   model: KnownModel,
   signal?: AbortSignal,
-  force = false,
+  { force = false, trace }: { readonly force?: boolean; readonly trace?: Trace | undefined } = {},
 ): Promise<"unloaded" | "not_loaded"> {
   const dialect = await service.dialect(signal);
   const isForced = force && dialect.can.forceUnload;
   if (force && !isForced) {
-    return unloadModel(service, model, signal).catch((thrown: unknown) => {
+    return unloadModel(service, model, signal, { trace }).catch((thrown: unknown) => {
       throw withoutForce(toFoundryError(thrown));
     });
   }
@@ -37,7 +37,7 @@ export async function unloadModel(
   try {
     // A completion must not begin on a model that is being unloaded.
     return await service.uses.reserve(model, () =>
-      dialect.unload(model, service.patient(signal), isForced),
+      dialect.unload(model, service.patient(signal, trace), isForced),
     );
   } finally {
     service.forgetModels();

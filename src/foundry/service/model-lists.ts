@@ -4,6 +4,7 @@ import {
   RecentMap,
   SharedTasks,
   TIMED_OUT,
+  type Trace,
   untilAborted,
   waitFor,
 } from "../../lib/index.js";
@@ -27,6 +28,9 @@ const RECENT_MS = 10_000;
 const LOADED_LIST_MS = 5000;
 /** The same while an earlier request for them is in flight. */
 const LOADED_LIST_IN_FLIGHT_MS = 500;
+
+/** How long a limit that the service named counts as its limit. The engine may be started with another. */
+const LEARNED_CONTEXT_MS = 300_000;
 
 const LOADED_UNKNOWN =
   "The service is busy, probably loading a model, so which models are loaded is not known now.";
@@ -59,6 +63,12 @@ export interface ModelListsContext {
   readonly log: Logger;
 }
 
+/** Of callers that share a request: their signals end the waiting, and the trace of the first is sent. */
+interface ListCall {
+  readonly signal?: AbortSignal | undefined;
+  readonly trace?: Trace | undefined;
+}
+
 interface Dated<T> {
   readonly value: T;
   readonly at: number;
@@ -69,6 +79,7 @@ export class ModelLists {
   readonly #context: ModelListsContext;
   /** By {@link modelKey}. */
   readonly #learnedContext = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
+  readonly #learnedAt = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
   readonly #requests = new SharedTasks<ModelListing>({ runsOn: true });
   /** A request for the loaded models that is in flight. */
   #loadedRequest: Promise<readonly LoadedModel[] | null> | null = null;
@@ -80,16 +91,16 @@ export class ModelLists {
   }
 
   /** All models as far as they are known within the time for quick requests. */
-  available(signal?: AbortSignal): Promise<ModelListing> {
-    return this.#requests.get("available", () => this.#inTime()).wait({ signal });
+  available({ signal, trace }: ListCall = {}): Promise<ModelListing> {
+    return this.#requests.get("available", () => this.#inTime(trace)).wait({ signal });
   }
 
-  async #inTime(): Promise<ModelListing> {
+  async #inTime(trace: Trace | undefined): Promise<ModelListing> {
     const { connect, quickly, timeoutMs } = this.#context;
     const { dialect } = await connect();
     try {
       const patienceMs = Math.min(LOADED_LIST_MS, timeoutMs / 2);
-      const listing = await quickly((call) => this.atOnce(call, patienceMs));
+      const listing = await quickly((call) => this.atOnce({ ...call, trace }, patienceMs));
       if (listing.missing !== undefined) throw listing.missing;
       return listing;
     } catch (thrown) {
@@ -131,9 +142,10 @@ export class ModelLists {
   }
 
   /** All models, possibly as they were a moment ago. */
-  async recent(signal?: AbortSignal): Promise<ModelListing> {
+  async recent({ signal, trace }: ListCall = {}): Promise<ModelListing> {
     if (this.hasRecent && this.#listing !== null) return this.#listing.value;
-    return this.#requests.get("recent", () => this.all(this.#context.patient())).wait({ signal });
+    const request = () => this.all({ ...this.#context.patient(), trace });
+    return this.#requests.get("recent", request).wait({ signal });
   }
 
   /** Whether a name can be resolved without a request. */
@@ -144,9 +156,16 @@ export class ModelLists {
   /** Remembers a limit that the service named when it refused a request. */
   learnContext(model: KnownModel, limit: number): void {
     const key = modelKey(model);
+    this.#learnedAt.set(key, Date.now());
     if (this.#learnedContext.get(key) === limit) return;
     this.#learnedContext.set(key, limit);
     this.#listing = null;
+  }
+
+  /** The limit of a model as far as it is certain now; `null` where it is not. */
+  knownContext(model: KnownModel): number | null {
+    const learnedAt = this.#learnedAt.get(modelKey(model)) ?? Date.now();
+    return Date.now() - learnedAt < LEARNED_CONTEXT_MS ? model.contextLength : null;
   }
 
   /** Marks a model as downloaded in what is known. */
@@ -199,9 +218,9 @@ export class ModelLists {
     { dialect }: ListedService,
     list: Dated<ModelList>,
     withinMs: number,
-    { signal, retry = true }: Call,
+    { signal, trace, retry = true }: Call,
   ): Promise<readonly LoadedModel[] | null | typeof TIMED_OUT> {
-    const call = { ...this.#context.patient(), retry };
+    const call = { ...this.#context.patient(), trace, retry };
     this.#loadedRequest ??= dialect.loadedModels(call, familiesOf(list)).finally(() => {
       this.#loadedRequest = null;
     });

@@ -1,6 +1,12 @@
 import { access } from "node:fs/promises";
 import { HttpTransport, normalizeEndpoint } from "../../http/index.js";
-import { FoundryError, isLoopback, SharedTasks, untilAborted } from "../../lib/index.js";
+import {
+  FoundryError,
+  isLoopback,
+  SharedTasks,
+  type Trace,
+  untilAborted,
+} from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import type { ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
@@ -102,9 +108,9 @@ export class Service {
    * Limits for a request that may have to wait for a load: C2 answers no request for loaded models
    * before a running load has ended (docs/foundry-local.md, section 3).
    */
-  patient(signal?: AbortSignal): Call {
+  patient(signal?: AbortSignal, trace?: Trace): Call {
     const limits = { wholeMs: this.loadTimeoutMs };
-    return signal === undefined ? { limits } : { limits, signal };
+    return signal === undefined ? { limits, trace } : { limits, signal, trace };
   }
 
   /** The dialect of the service; concurrent callers share one detection. */
@@ -184,14 +190,17 @@ export class Service {
     );
     const { modelCachePath } = status ?? (await dialect.status(call));
     const last = this.#lastDialect;
-    if (last !== null && (dialect.name !== last.name || dialect.version !== last.version)) {
+    const isSame = dialect.name === last?.name && dialect.version === last.version;
+    if (last !== null && !isSame) {
       this.#changes += 1;
       this.forgetModels();
     }
     this.#lastDialect = dialect;
     this.#detectedAt = Date.now();
     this.models.forgetList();
-    this.#log.info({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
+    // An endpoint that drops idle connections is looked at often.
+    const level = isSame ? "debug" : "info";
+    this.#log[level]({ endpoint: this.endpoint, dialect: dialect.title }, "service found");
     return { dialect, modelCachePath, dropsBefore };
   }
 

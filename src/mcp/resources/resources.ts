@@ -27,7 +27,7 @@ const PAGE = 50;
 /** Ours are 50 characters. */
 const LONGEST_URI = 200;
 
-const EXAMPLE = "foundry://completions/c-k3f9x2-17";
+const EXAMPLE = "foundry://completions/c-k3f9x2q7mad4-17";
 const uriParams = z.looseObject({
   uri: z.string({ error: `the URI of a completion, such as ${EXAMPLE}` }),
 });

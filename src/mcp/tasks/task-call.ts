@@ -1,5 +1,9 @@
-import type { CallToolResult } from "@modelcontextprotocol/server";
+import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
+import { waitFor } from "../../lib/index.js";
 import { type ProgressUpdate, TEXT_DROPPED } from "../progress-reporter.js";
+import type { RequestContext } from "../request-handler.js";
+
+type InputResponses = NonNullable<RequestContext["inputResponses"]>;
 
 /** An ended task is kept for so long, as a completion is. */
 export const KEPT_MS = 30 * 60_000;
@@ -16,6 +20,14 @@ type Outcome =
     }
   | { readonly status: "cancelled" };
 
+/** What the work asks the host for. */
+interface Question {
+  /** Those without an answer yet. */
+  readonly open: Map<string, InputRequests[string]>;
+  readonly answers: InputResponses;
+  readonly answered: () => void;
+}
+
 /** A call of a tool whose result may be fetched later. */
 export class TaskCall {
   readonly #now: () => number;
@@ -27,6 +39,7 @@ export class TaskCall {
   #isCancelled = false;
   /** Whether its request was answered with the task: no progress is sent for it any more. */
   isAnswered = false;
+  #question: Question | null = null;
   #words: string | null = null;
   #tail = "";
   #id: string | null = null;
@@ -82,6 +95,42 @@ export class TaskCall {
     this.#words = isText ? `${progress} tokens so far: ${this.#tail}` : message;
   }
 
+  /**
+   * Asks the host while the work waits: the task needs input until each request has an answer.
+   *
+   * @param requests Their keys are used once in the life of a task.
+   * @returns the answers that came in time, by the same keys.
+   * @throws FoundryError `CANCELLED` when the work is not wanted any more.
+   */
+  async ask(requests: InputRequests, withinMs: number): Promise<InputResponses> {
+    const open = new Map(Object.entries(requests));
+    const answers: InputResponses = {};
+    const all = new Promise<void>((resolve) => {
+      this.#question = { open, answers, answered: resolve };
+    });
+    this.#updatedAt = this.#now();
+    try {
+      await waitFor(all, { withinMs, signal: this.signal, ref: false });
+      return answers;
+    } finally {
+      this.#question = null;
+      this.#updatedAt = this.#now();
+    }
+  }
+
+  /** Takes answers of the host. One that nothing waits for is ignored. */
+  take(responses: InputResponses = {}): void {
+    if (this.#question === null) return;
+    const { open, answers, answered } = this.#question;
+    for (const key of [...open.keys()]) {
+      const response = responses[key];
+      if (response === undefined) continue;
+      answers[key] = response;
+      open.delete(key);
+    }
+    if (open.size === 0) answered();
+  }
+
   follow(work: Promise<CallToolResult>): void {
     const end = (outcome: Outcome): void => {
       this.#outcome = this.#isCancelled ? { status: "cancelled" } : outcome;
@@ -111,16 +160,18 @@ export class TaskCall {
 
   /** The task as `tasks/get` answers it. */
   describe(): Record<string, unknown> {
-    const { status } = this.#outcome;
+    const question = this.isWanted ? this.#question : null;
+    const isOpen = question !== null && question.open.size > 0;
     const endedAt = this.#endedAt;
     return {
       taskId: this.#id,
-      status,
+      status: isOpen ? "input_required" : this.#outcome.status,
       ...(this.#words === null ? {} : { statusMessage: this.#words }),
       createdAt: new Date(this.#createdAt).toISOString(),
       lastUpdatedAt: new Date(this.#updatedAt).toISOString(),
       ttlMs: endedAt === null ? null : endedAt - this.#createdAt + KEPT_MS,
       ...(endedAt === null ? { pollIntervalMs: POLL_INTERVAL_MS } : {}),
+      ...(isOpen ? { inputRequests: Object.fromEntries(question.open) } : {}),
       ...payloadOf(this.#outcome),
     };
   }

@@ -56,9 +56,8 @@ export class Tasks {
   get methods(): Readonly<Record<`tasks/${"get" | "update" | "cancel"}`, RequestHandler>> {
     return {
       "tasks/get": (params, request) => this.#meant(params, request).shown.describe(),
-      // No task ever asks for input.
       "tasks/update": (params, request) => {
-        this.#meant(params, request);
+        this.#meant(params, request).shown.take(request.inputResponses);
         return {};
       },
       "tasks/cancel": (params, request) => {

@@ -14,6 +14,7 @@ import {
   itemOf,
   itemResult,
   LONGEST_TEXT,
+  MOST_PENDING,
   sharedSettings,
   wholeOf,
   withReasoningMode,
@@ -116,7 +117,7 @@ function problemOf(
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
-  { client: { batches }, kept }: ToolContext,
+  { client: { batches }, kept, trace }: ToolContext,
 ): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
   if (prompts === undefined && requests === undefined && id !== undefined) {
     return { batch: batches.find(id), warnings: besideId(settings) };
@@ -128,7 +129,7 @@ async function batchOf(
     const wished = entries.map((entry) =>
       entry instanceof FoundryError ? entry : withReasoningMode(entry),
     );
-    return { batch: batches.start(wished, { id, key }), warnings };
+    return { batch: batches.start(wished, { id, key, trace }), warnings };
   }
   if (known.key === key) return { batch: known, warnings };
   throw new FoundryError(
@@ -215,7 +216,7 @@ function answered(
       results: parts.map(({ index, state, excerpt }) => ({ index, ...itemOf(state, excerpt) })),
       batch_id: batch.id,
       counts: Object.fromEntries(Object.entries(batch.counts()).filter(([, count]) => count > 0)),
-      pending: [...batch.pending],
+      pending: batch.pending.slice(0, MOST_PENDING),
       device_busy: cancelled?.deviceBusy ?? null,
     },
   };

@@ -42,7 +42,7 @@ export const complete = defineTool({
   effect: "generates",
 
   async handle({ reply_within, join, ...given }, context) {
-    const { client, caller, session, kept } = context;
+    const { client, caller, session, kept, trace } = context;
     const withinMs = replyWithinMs(reply_within, context);
     if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
     const request = withReasoningMode(requestOf(given));
@@ -51,6 +51,7 @@ export const complete = defineTool({
       join,
       caller,
       session: session ?? undefined,
+      trace,
     });
     context.identify?.(begun.id);
     const state = await waitedFor(begun, withinMs, context);

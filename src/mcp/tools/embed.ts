@@ -52,9 +52,9 @@ export const embedTool = defineTool({
   effect: "generates",
 
   async handle({ texts, query, model, limit = DEFAULT_LIMIT, vectors }, context) {
-    const { client, signal, progress } = context;
+    const { client, signal, trace, progress } = context;
     const onStatus = (news: StatusUpdate): void => progress.news(news, "Embedding the texts");
-    const options = { model, signal, onStatus };
+    const options = { model, signal, trace, onStatus };
     if (query === undefined) return vectorsAnswer(await client.embed(texts, options));
     const notes = vectors === true ? ["Vectors come only without a query."] : [];
     return { ...rankingAnswer(await client.rank(query, texts, { ...options, limit })), notes };

@@ -41,10 +41,11 @@ export const listModels = defineTool({
 
   async handle(
     { filter = "downloaded", search, task, limit = DEFAULT_LIMIT },
-    { client, signal, progress },
+    { client, signal, trace, progress },
   ) {
     const listed = await client.listModels({
       signal,
+      trace,
       onStatus: (news) => progress.news(news, "Reading the list of models"),
     });
     const matching = listed.models.filter((model) => isFound(model, search) && isFor(model, task));

@@ -4,7 +4,7 @@ import type { LoadRun, LoadState, LoadWish } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
-import { isDownloadAgreed, loadTaskId, orDownload } from "./shared/index.js";
+import { isDownloadAgreed, orDownload } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -59,10 +59,11 @@ async function loaded(
   withinMs: number,
   context: ToolContext,
 ): Promise<LoadState> {
-  const { client, kept, signal, progress } = context;
+  const { client, kept, signal, trace, progress } = context;
   const { loads } = client;
-  const load = loads.start(model, wish);
-  context.identify?.(loadTaskId());
+  const load = loads.start(model, { ...wish, trace });
+  // A load has no id of its own.
+  context.identify?.(trace.id);
   try {
     const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
     await kept.answeredLoad(model, wish, load);

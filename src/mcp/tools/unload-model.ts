@@ -17,15 +17,15 @@ export const unloadModel = defineTool({
   }),
   effect: "changes",
 
-  async handle({ model, force }, { client, signal, progress }) {
+  async handle({ model, force }, { client, signal, trace, progress }) {
     progress.waiting(`Unloading ${model}`);
     const onStatus = (news: StatusUpdate): void => progress.news(news, `Unloading ${model}`);
     const result = await client
-      .unloadModel(model, { signal, force, onStatus })
+      .unloadModel(model, { signal, trace, force, onStatus })
       .catch(async (thrown: unknown) => {
         const error = toFoundryError(thrown);
         if (error.code !== "MODEL_BUSY") throw error;
-        throw namingUsers(error, await client.runningOn(model, { signal }));
+        throw namingUsers(error, await client.runningOn(model, { signal, trace }));
       });
     return {
       text:

@@ -90,10 +90,7 @@ export const EXPECTED_FAILURES: Readonly<
   },
   fixtures: {
     "2025-11-25": {},
-    "2026-07-28": listed(
-      "a tool asks the user before its task begins; a task never needs input (input_required)",
-      ["tasks-mrtr-input"],
-    ),
+    "2026-07-28": {},
   },
 };
 

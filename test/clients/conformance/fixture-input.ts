@@ -103,11 +103,6 @@ const INPUT_TOOLS: Readonly<Record<string, InputTool>> = {
     },
     isSealed: true,
   },
-  // The suite wants these two to ask within a task, which the tasks of the product cannot.
-  confirm_delete: { asks: { confirm: question("Delete the file?", "confirm") } },
-  multi_input: {
-    asks: { user_name: userName, confirm: question("Please confirm", "confirm") },
-  },
 };
 
 /** They answer that they need input of the client, which is how the later era asks. */

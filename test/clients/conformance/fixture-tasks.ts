@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import {
   acceptedContent,
   type CallToolResult,
+  type InputRequests,
   inputRequired,
   type McpServer,
   MissingRequiredClientCapabilityError,
@@ -11,7 +12,7 @@ import {
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { declaresTasks, TASKS_EXTENSION } from "../../../src/mcp/envelope.js";
-import type { Tasks } from "../../../src/mcp/tasks/index.js";
+import type { TaskCall, Tasks } from "../../../src/mcp/tasks/index.js";
 import { NO_ARGUMENTS, question, textResult } from "./fixture-parts.js";
 
 /** Its only answer is a task. */
@@ -35,17 +36,27 @@ export class TaskServer extends Server {
 /** A call is answered with a task after so long. The jobs that must become tasks take longer. */
 const TASK_AFTER_MS = 100;
 const JOB_MS = 1000;
+const ANSWER_MS = 60_000;
+
+/** Jobs that ask the user while they are tasks. */
+const ASKING_JOBS: Readonly<Record<string, InputRequests>> = {
+  confirm_delete: { confirm: question("Delete the file?", "confirm") },
+  multi_input: {
+    user_name: question("What is your name?", "name"),
+    confirm: question("Please confirm", "confirm"),
+  },
+};
 
 /** They answer with tasks of the product where the request declares the extension. */
 export function addTaskTools(server: McpServer, tasks: Tasks): void {
   const answer = async (
     { mcpReq: { envelope, signal } }: ServerContext,
-    work: (signal: AbortSignal) => Promise<CallToolResult>,
+    work: (signal: AbortSignal, task?: TaskCall) => Promise<CallToolResult>,
   ): Promise<CallToolResult> => {
     if (!declaresTasks(envelope)) return work(signal);
     const answered = await tasks.answer(signal, TASK_AFTER_MS, (task) => {
       task.identify(randomUUID());
-      return work(task.signal);
+      return work(task.signal, task);
     });
     // The transport removes the content of a task.
     return { content: [], ...answered };
@@ -90,6 +101,14 @@ export function addTaskTools(server: McpServer, tasks: Tasks): void {
       return textResult(`Hello, ${user["name"]}!`);
     });
   });
+  for (const [name, inputRequests] of Object.entries(ASKING_JOBS)) {
+    server.registerTool(name, NO_ARGUMENTS, (_given, context) =>
+      answer(context, async (signal, task) => {
+        await job(JOB_MS, signal);
+        return textResult(JSON.stringify(await task?.ask(inputRequests, ANSWER_MS)));
+      }),
+    );
+  }
   for (const [method, handle] of Object.entries(tasks.methods)) {
     server.server.setRequestHandler(method, { params: z.unknown() }, (params, { mcpReq }) =>
       handle(params, mcpReq),

@@ -5,17 +5,18 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { CurrentService } from "../../../src/foundry/connection/current-service.js";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { FoundryError } from "../../../src/lib/errors.js";
+import { silentLogger } from "../../../src/log.js";
 import { Installation, running } from "../discovery/installation.js";
 import { askedOf, simulate } from "../fixtures.js";
 
 /** On a machine of its own, whose only traces of a service are the daemon's file and a command. */
-async function machineOf(url: string) {
+async function machineOf(url: string, log = silentLogger) {
   const installation = await Installation.make();
   await installation.install({ "server status": { prints: running(url) } });
   const moveTo = (to: string) => installation.writeDaemonFile({ web_urls: [to], pid: process.pid });
   await moveTo(url);
   const { cliPath, machine } = installation;
-  const options = { autostart: false, embedded: false, cliPath } as const;
+  const options = { autostart: false, embedded: false, cliPath, log } as const;
   const current = new CurrentService(options, machine);
   onTestFinished(() => current.close());
   return { current, installation, moveTo, options };
@@ -42,6 +43,22 @@ const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
 });
 
 describe("a service that was lost", () => {
+  it("is logged once, however many calls notice it", async () => {
+    const [before, after] = [await simulate(), await simulate()];
+    const lines: object[] = [];
+    const warn = (fields: object, msg: string): void => void lines.push({ ...fields, msg });
+    const { current, moveTo } = await machineOf(before.url, { ...silentLogger, warn });
+    await current.use({}, ({ service }) => service.models.all(service.patient()));
+    await before.stop();
+    await moveTo(after.url);
+    await Promise.all(
+      [1, 2, 3].map(() => current.use({}, ({ service }) => service.models.all(service.patient()))),
+    );
+    expect(lines).toEqual([
+      { msg: "service lost", endpoint: before.url, code: "SERVICE_UNREACHABLE" },
+    ]);
+  });
+
   it("is searched for again by a health check that found it at addresses where it ended", async () => {
     const { url } = await simulate();
     const gone = [await leavingService(), await leavingService()];

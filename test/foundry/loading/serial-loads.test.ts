@@ -117,9 +117,9 @@ describe("a name that is looked up while a model is loaded", () => {
     await simulator.waitFor(() => askedOf(simulator, LOADS).length > 0);
     service.forgetModels();
     const messages: string[] = [];
-    await loader.resolveModel("two-generic-cpu", undefined, undefined, ({ message }) =>
-      messages.push(message),
-    );
+    await loader.resolveModel("two-generic-cpu", {
+      onStatus: ({ message }) => messages.push(message),
+    });
     await loading;
     expect(messages).toEqual(words);
   });

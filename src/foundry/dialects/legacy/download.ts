@@ -96,6 +96,7 @@ async function receive(
       body: requestFor(model, entry),
       limits: { firstByteMs: call.stallMs, silenceMs: call.stallMs },
       signal: call.signal,
+      trace: call.trace,
       // Two downloads of one model at a time can corrupt each other.
       retry: false,
       toError: (failure) => errorOfFailure(failure, about("download", model)),

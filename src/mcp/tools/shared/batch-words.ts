@@ -5,6 +5,8 @@ import { adviceOnSeveral, collect, type Part } from "./several.js";
 /** A result as far as it fits. */
 export type BatchPart = BatchResult & Part;
 
+/** Of the ids of the results to come, so many are in an answer; `batch_id` fetches all. */
+export const MOST_PENDING = 10;
 /** Different failures whose text is given; an engine may put another id into each. */
 const MOST_FAILURES = 5;
 
@@ -26,7 +28,8 @@ function batchGoesOn(batch: Batch): string | null {
   const pending = batch.pending.length;
   if (pending === 0) return null;
   const id = JSON.stringify(batch.id);
-  return `Not finished: batch ${id}, ${batchProgress(batch)}. ${resultsWords(pending)} still to come: call complete_batch with batch_id ${id} and nothing else.`;
+  const first = pending > MOST_PENDING ? ` (pending has the first ${MOST_PENDING})` : "";
+  return `Not finished: batch ${id}, ${batchProgress(batch)}. ${resultsWords(pending)} still to come${first}: call complete_batch with batch_id ${id} and nothing else.`;
 }
 
 /** Each result under its number; equal failures together. */

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { type Device, shortName } from "../../../foundry/index.js";
 import type { LoadState } from "../../../jobs/index.js";
 import { FoundryError, formatMegabytes } from "../../../lib/index.js";
@@ -14,8 +13,8 @@ interface Wanted {
 }
 
 /** Whether the user has agreed to download the model of this call. */
-export const isDownloadAgreed = ({ user }: ToolContext): boolean =>
-  user?.answerTo(DOWNLOAD) === "accept";
+export const isDownloadAgreed = ({ userAnswerTo }: ToolContext): boolean =>
+  userAnswerTo?.(DOWNLOAD) === "accept";
 
 /**
  * Asks the user whether to download the model that is missing, where the host can ask and the model
@@ -27,13 +26,13 @@ export const isDownloadAgreed = ({ user }: ToolContext): boolean =>
 export async function orDownload(
   error: FoundryError,
   { model, device }: Wanted,
-  { client, user, signal }: ToolContext,
+  { client, userAnswerTo, signal, trace }: ToolContext,
 ): Promise<FoundryError> {
-  if (error.code !== "MODEL_NOT_CACHED" || user === undefined) return error;
-  const answer = user.answerTo(DOWNLOAD);
+  if (error.code !== "MODEL_NOT_CACHED" || userAnswerTo === undefined) return error;
+  const answer = userAnswerTo(DOWNLOAD);
   if (answer === "decline") return declined(error);
-  if (answer !== null || !user.canBeAsked()) return error;
-  const offer = await client.downloadOffer(model, { device, signal }).catch(() => null);
+  if (answer !== null) return error;
+  const offer = await client.downloadOffer(model, { device, signal, trace }).catch(() => null);
   if (offer === null) return error;
   const size = offer.sizeMb === null ? "" : ` (${formatMegabytes(offer.sizeMb)})`;
   throw new UserQuestion(
@@ -56,14 +55,14 @@ const declined = (error: FoundryError): FoundryError =>
 export async function downloadAgreed(
   { model, device }: Wanted,
   withinMs: number,
-  { client, signal, progress, identify }: ToolContext,
+  { client, signal, trace, progress, identify }: ToolContext,
 ): Promise<void> {
-  const offer = await client.downloadOffer(model, { device, signal });
+  const offer = await client.downloadOffer(model, { device, signal, trace });
   // It is there already.
   if (offer === null) return;
   const { loads } = client;
-  const load = loads.start(offer.id, { download: true });
-  identify?.(loadTaskId());
+  const load = loads.start(offer.id, { download: true, trace });
+  identify?.(trace.id);
   const state = await loads.wait(load, {
     withinMs,
     signal,
@@ -80,6 +79,3 @@ function notThereYet({ model, percent }: LoadState): FoundryError {
     retryable: true,
   });
 }
-
-/** A load has no id of its own. */
-export const loadTaskId = (): string => `load-${randomUUID()}`;

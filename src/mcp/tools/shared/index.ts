@@ -1,5 +1,11 @@
 export { batchInputOf } from "./batch-requests.js";
-export { type BatchPart, batchAdvice, batchProgress, batchText } from "./batch-words.js";
+export {
+  type BatchPart,
+  batchAdvice,
+  batchProgress,
+  batchText,
+  MOST_PENDING,
+} from "./batch-words.js";
 export {
   completionArguments,
   needsPrompt,
@@ -25,7 +31,6 @@ export {
 export {
   downloadAgreed,
   isDownloadAgreed,
-  loadTaskId,
   orDownload,
 } from "./download-question.js";
 export { latestNext, latestOf, latestText } from "./latest-completions.js";

@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+
+/** What ties the requests of one call to the log, and to the trace of the caller. */
+export interface Trace {
+  /**
+   * The id of the call: sent as `X-Request-Id`, and `call` in the log; up to 64 letters, digits, dots,
+   * underscores and hyphens. A completion has its own id in place of it. Default: a new one.
+   */
+  readonly id?: string | undefined;
+  /** Of W3C Trace Context: sent unchanged, and its trace id is `trace_id` in the log. Ignored where malformed. */
+  readonly traceparent?: string | undefined;
+  /** Sent beside a `traceparent`, at most 512 characters. Ignored where malformed. */
+  readonly tracestate?: string | undefined;
+}
+
+const ID = /^[\w.-]{1,64}$/;
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+/** W3C Trace Context: what everything on the way has to take at least. */
+const LONGEST_TRACESTATE = 512;
+const TRACESTATE_ENTRY = /^[a-z\d][a-z\d_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/;
+
+/** The same with an id. */
+export const withCallId = (trace: Trace | undefined): Trace & { readonly id: string } => ({
+  ...trace,
+  id: trace?.id ?? randomBytes(8).toString("hex"),
+});
+
+const traceIdOf = (traceparent: string | undefined): string | null =>
+  traceparent === undefined ? null : (TRACEPARENT.exec(traceparent)?.[1] ?? null);
+
+function isTracestate(text: string): boolean {
+  if (text.length > LONGEST_TRACESTATE) return false;
+  const entries = text.split(",").map((entry) => entry.trim());
+  return entries.every((entry) => entry === "" || TRACESTATE_ENTRY.test(entry));
+}
+
+/** The headers of a request. */
+export function traceHeaders({ id, traceparent, tracestate }: Trace): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (id !== undefined && ID.test(id)) headers["x-request-id"] = id;
+  if (traceparent === undefined || traceIdOf(traceparent) === null) return headers;
+  headers["traceparent"] = traceparent;
+  if (tracestate !== undefined && isTracestate(tracestate)) headers["tracestate"] = tracestate;
+  return headers;
+}
+
+/** The members of a line in the log. */
+export function traceFields(trace: Trace = {}): { call?: string; trace_id?: string } {
+  const traceId = traceIdOf(trace.traceparent);
+  return {
+    ...(trace.id !== undefined && { call: trace.id }),
+    ...(traceId !== null && { trace_id: traceId }),
+  };
+}
