@@ -101,6 +101,22 @@ describe.skipIf(!existsSync(SCRIPT))("on a terminal", () => {
     expect(terminal.output).toContain(ANSWER);
   });
 
+  test("setup that is interrupted at its second question keeps what is written", async () => {
+    const { file, settings } = await homeWithCursor();
+    const models = [{ id: PROMPT_ANSWER, downloaded: false }];
+    const { url, requests } = await simulated({ dialect: "S", models });
+    const terminal = new Terminal(["setup", "--endpoint", url], settings);
+    await terminal.when("Write these?");
+    terminal.press(ENTER);
+    await terminal.when("Download tiny");
+
+    terminal.press(INTERRUPT);
+
+    expect(await terminal.ended).toBe(130);
+    expect(await readFile(file, "utf8")).toContain("foundry-local");
+    expect(requests.some(({ path }) => path.includes("download"))).toBe(false);
+  });
+
   test.for([80, 120])("download draws its bar in one line of %i columns", async (columns) => {
     const id = "a-model-with-a-long-name-that-does-not-fit-into-a-narrow-terminal-generic-cpu:1";
     const models = [{ id, alias: "long", downloaded: false, sizeMb: 5000 }];

@@ -24,8 +24,10 @@ export function checkFoundry(
     const list = await listed(command, screen);
     if (list === null) return EXIT.done;
     const isReady = list.models.some(isUsable);
-    if (!isReady && !(await firstModel(list.models, command, screen, questions))) {
-      return command.signal.aborted ? EXIT.interrupted : EXIT.done;
+    if (!isReady) {
+      const hasModel = await firstModel(list.models, command, screen, questions);
+      if (hasModel === null) return EXIT.interrupted;
+      if (!hasModel) return EXIT.done;
     }
     if (questions !== null) {
       const agreed = await questions.confirm("Ask a model a question now?");
@@ -74,13 +76,13 @@ export function smallModel(models: readonly KnownModel[]): KnownModel | null {
   return fitting.toSorted((a, b) => bySize(a) - bySize(b))[0] ?? null;
 }
 
-/** Whether there is a model now. */
+/** Whether there is a model now; `null` after Ctrl+C. */
 async function firstModel(
   models: readonly KnownModel[],
   { client, signal, progress }: ClientCommand,
   screen: Screen,
   questions: Questions | null,
-): Promise<boolean> {
+): Promise<boolean | null> {
   const model = smallModel(models);
   if (model === null) {
     screen.say("No model that can chat is downloaded, and the service lists none to download.");
@@ -93,7 +95,8 @@ async function firstModel(
     `A small one is ${name} (${size} on the disk, and about as much memory): \`foundry-local-mcp download ${name}\``,
   );
   if (questions === null) return false;
-  if ((await questions.confirm(`Download ${name} (${size}) now?`)) !== true) return false;
+  const agreed = await questions.confirm(`Download ${name} (${size}) now?`);
+  if (agreed !== true) return agreed;
   const onStatus = progress.show.bind(progress);
   await client.downloadModel(name, { signal, onStatus });
   progress.clear();

@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { printable } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
 import {
   backupOf,
@@ -125,13 +126,14 @@ async function planned(
   }
 }
 
-/** Why a file was left as it is. @throws the error where it is a defect of ours. */
+/** Why a file was left as it is. An error that is not expected leaves the other hosts alone, too. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Unusable) return error.message;
   if (error instanceof CannotEdit) return `was left as it is: ${error.message}`;
   // A parser that gives up, such as on a file that is nested without end.
   if (error instanceof RangeError) return "was left as it is: it is nested too deeply";
-  throw error;
+  const [words = ""] = String(error).split("\n");
+  return `was left as it is: it could not be understood (${printable(words, 200)})`;
 }
 
 /** The lines of `after` that are not in `before`. */

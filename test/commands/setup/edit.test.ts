@@ -99,6 +99,18 @@ describe("an entry in JSON", () => {
     expect(() => added(text, DESKTOP)).toThrow(words);
   });
 
+  it("replaces null, and follows comments", () => {
+    expect(added('{"mcpServers": null}', DESKTOP)).toContain('"foundry-local": {');
+    expect(added("// mine\n", DESKTOP)).toMatch(/^\/\/ mine\n\{/);
+  });
+
+  it("is updated member by member, so that comments in it stay", () => {
+    const before =
+      '{\n  "mcpServers": {\n    "mine": {\n      // old\n      "command": "old", // path\n      "args": ["/old/dist/main.js"],\n      "disabled": true\n    }\n  }\n}\n';
+    const edit = withServer(before, DESKTOP, (old) => ({ ...Object(old), command: "new" }));
+    expect(edit).toMatchObject({ text: before.replace('"old"', '"new"'), isNew: false });
+  });
+
   it("is found by what it starts, whatever its name", () => {
     const text =
       '{"mcpServers": {"mine": {"command": "npx", "args": ["-y", "foundry-local-mcp"]}}}';
@@ -116,6 +128,7 @@ describe("an entry in TOML", () => {
     'notes = """\n[mcp_servers.foundry-local]\ncommand = "no"\n"""\n[mcp_servers.b.env]\nA = "1"\n',
     "list = [\n  [1],\n  [2],\n]\r\n".replaceAll("\n", "\r\n").replaceAll("\r\r", "\r"),
     "[[profiles]]\nname = '[x]'\n",
+    "big = 9223372036854775807\nwhen = 2026-01-01T00:00:00Z\nnan = nan\n",
   ])("is added to %j, and taken out again", (before) => {
     const after = added(before, CODEX);
 
@@ -168,6 +181,8 @@ describe("an entry in YAML", () => {
     ["- a\n", "not an object"],
     ["extensions: {b: {cmd: b}}\n", "in braces"],
     ["extensions: text\n", "not an object"],
+    ["a: 1\n---\nb: 2\n", "not valid YAML"],
+    [`a: &a [x]\nb: &b [${"*a,".repeat(99)}]\nc: [${"*b,".repeat(99)}]\n`, "aliases"],
   ])("is refused for %j in words", (text, words) => {
     expect(() => added(text, GOOSE)).toThrow(words);
   });

@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import {
+  findNodeAtLocation,
+  getNodeValue,
   type Node,
   type ParseError,
   type ParseErrorCode,
@@ -34,13 +37,20 @@ export const json: Format = {
     if (holder === undefined) {
       return spliced(text, insertion(text, root, container, { [name]: entry }, indent));
     }
-    const old = memberOf(holder, name);
-    if (old === undefined) return spliced(text, insertion(text, holder, name, entry, indent));
-    const lines = JSON.stringify(entry, null, indent).replaceAll(
-      "\n",
-      `\n${lineIndent(text, old.offset)}`,
-    );
-    return spliced(text, [{ from: old.offset, to: old.offset + old.length, text: lines }]);
+    if (holder.type === "null") return replaced(text, holder, { [name]: entry }, indent);
+    if (memberOf(holder, name) === undefined) {
+      return spliced(text, insertion(text, holder, name, entry, indent));
+    }
+    // Member by member, so that comments in the entry stay.
+    return Object.entries(entry).reduce((whole, [member, value]) => {
+      const tree = parseTree(whole, [], OPTIONS);
+      const own = tree === undefined ? undefined : findNodeAtLocation(tree, [container, name]);
+      if (own?.type !== "object") throw new CannotEdit(`its "${name}" is not an object`);
+      const old = memberOf(own, member);
+      if (old === undefined) return spliced(whole, insertion(whole, own, member, value, indent));
+      const isSame = isDeepStrictEqual(getNodeValue(old), value);
+      return isSame ? whole : replaced(whole, old, value, indent);
+    }, text);
   },
 
   remove(text, { container, name }) {
@@ -54,6 +64,12 @@ export const json: Format = {
   snippet: ({ container, name }: Place, entry) =>
     JSON.stringify({ [container]: { [name]: entry } }, null, 2),
 };
+
+function replaced(text: string, { offset, length }: Node, value: unknown, indent: string): string {
+  const lines = JSON.stringify(value, null, indent);
+  const inPlace = lines.replaceAll("\n", `\n${lineIndent(text, offset)}`);
+  return spliced(text, [{ from: offset, to: offset + length, text: inPlace }]);
+}
 
 /** `CommaExpected` as words. */
 const wordsOf = (code: ParseErrorCode): string =>

@@ -8,7 +8,7 @@ import { CannotEdit, type Format, type Place } from "./format.js";
 export const toml: Format = {
   parse(text) {
     try {
-      return parse(text);
+      return parse(text, { integersAsBigInt: "asNeeded" });
     } catch (error) {
       const [reason = ""] = error instanceof Error ? error.message.split("\n") : [];
       throw new CannotEdit(

@@ -1,12 +1,18 @@
 import { isMap, isScalar, type Pair, parseDocument, stringify, type YAMLMap } from "yaml";
 import { CannotEdit, type Format } from "./format.js";
 
+const MOST_ALIASES = 1000;
+
 /** YAML, of which only the lines of the own entry are changed, so that all others stay as they are. */
 export const yaml: Format = {
   parse(text) {
     const document = documentOf(text);
-    const value: unknown = document.toJS({ maxAliasCount: 1000 });
-    return value ?? {};
+    try {
+      const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
+      return value ?? {};
+    } catch {
+      throw new CannotEdit("it is not valid YAML: its aliases cannot be resolved");
+    }
   },
 
   set(text, place, entry) {
