@@ -16,7 +16,9 @@ const LOGGED = ["batch_id", "model", "status", "usage", "attempts"];
 /** Writes the one line that each call has at `info`. */
 export function logAnswer(log: Logger, { tool, trace, ms, answer }: EndedCall): void {
   const { failure = null, result } = answer;
-  const facts = Object.entries(result).filter(([name]) => LOGGED.includes(name));
+  const facts = Object.entries(result).filter(
+    ([name, value]) => LOGGED.includes(name) && value !== null,
+  );
   const fields = { ...traceFields(trace), tool, ms, ...Object.fromEntries(facts) };
   if (failure === null) {
     log.info(fields, "tool answered");
