@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeBundle, npm } from "./distribution/bundle.js";
@@ -13,6 +14,7 @@ import { PRODUCT } from "./distribution/description.js";
 import { serverJson } from "./distribution/registry.js";
 import { publications, releaseNotes, releaseProblems, sha256 } from "./distribution/release.js";
 
+const PAUSE_MS = 30_000;
 const root = fileURLToPath(new URL("../", import.meta.url));
 const { values } = parseArgs({
   options: {
@@ -54,10 +56,14 @@ const entry = serverJson({ url, sha256: await sha256(files.bundle) });
 await writeFile(files.serverJson, `${JSON.stringify(entry, null, 2)}\n`);
 say(`The files of ${tag} are in ${basename(folder)}.`);
 
-for (const { what, command, args } of publications(tag, files)) {
+for (const { what, command, args, attempts } of publications(tag, files)) {
   const line = [command, ...args].join(" ").replaceAll(folder, basename(folder));
   say(`${isDryRun ? "would publish" : "publishes"} ${what}: ${line}`);
   if (isDryRun) continue;
-  const { status } = spawnSync(command, args, { cwd: folder, stdio: "inherit" });
-  if (status !== 0) process.exit(1);
+  for (let attempt = 1; ; attempt += 1) {
+    const { status } = spawnSync(command, args, { cwd: folder, stdio: "inherit" });
+    if (status === 0) break;
+    if (attempt === attempts) process.exit(1);
+    await setTimeout(PAUSE_MS);
+  }
 }

@@ -41,11 +41,13 @@ export function terminalSvg(title: string, chunks: readonly Chunk[]): string {
   const height = ROWS * HEIGHT + 2 * EDGE;
   const total = (chunks.at(-1)?.atMs ?? 0) + 500;
   const offset = (index: number): number => -Math.max(0, index + 1 - ROWS) * HEIGHT;
-  const scrolling = lines.flatMap(({ atMs }, index) =>
-    offset(index) === 0
-      ? []
-      : [`${((atMs / total) * 100).toFixed(1)}%{transform:translateY(${offset(index)}px)}`],
+  // Lines that come at once scroll at once.
+  const scrolling = new Map(
+    lines.flatMap(({ atMs }, index) =>
+      offset(index) === 0 ? [] : [[((atMs / total) * 100).toFixed(1), offset(index)] as const],
+    ),
   );
+  const steps = [...scrolling].map(([at, by]) => `${at}%{transform:translateY(${by}px)}`);
   const texts = lines.map(({ atMs, spans }, index) => {
     if (spans.length === 0) return "";
     const delay = `animation-delay:${(atMs / 1000).toFixed(2)}s`;
@@ -62,11 +64,12 @@ text{font:13px ui-monospace,Consolas,Menlo,"DejaVu Sans Mono",monospace;fill:#d1
 .lines text{animation:show 1ms both}
 }
 @keyframes show{from{opacity:0}}
-@keyframes scroll{0%{transform:translateY(0)}${scrolling.join("")}}
+@keyframes scroll{0%{transform:translateY(0)}${steps.join("")}}
 </style>
 <rect width="${width}" height="${height}" rx="8" fill="#151b23"/>
-<svg x="${EDGE}" y="${EDGE}" width="${width - 2 * EDGE}" height="${ROWS * HEIGHT}"><g class="lines" xml:space="preserve">
-${texts.join("")}</g></svg>
+<clipPath id="window"><rect width="${width - 2 * EDGE}" height="${ROWS * HEIGHT}"/></clipPath>
+<g transform="translate(${EDGE} ${EDGE})" clip-path="url(#window)"><g class="lines" xml:space="preserve">
+${texts.join("")}</g></g>
 </svg>
 `;
 }

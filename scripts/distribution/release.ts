@@ -48,6 +48,8 @@ export interface Publication {
   readonly what: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** How often it is tried. */
+  readonly attempts: number;
 }
 
 /** A fixed version of the registry's own program; Go checks it against its public list of hashes. */
@@ -67,6 +69,7 @@ export const publications = (tag: string, files: ReleaseFiles): Publication[] =>
     what: "the package, with provenance",
     command: "npm",
     args: ["publish", files.tarball, "--provenance", "--access", "public"],
+    attempts: 1,
   },
   {
     what: "the release, with the bundle and the checksums",
@@ -75,15 +78,19 @@ export const publications = (tag: string, files: ReleaseFiles): Publication[] =>
       ...["release", "create", tag, files.tarball, files.bundle, files.checksums],
       ...["--verify-tag", "--title", tag, "--notes-file", files.notes],
     ],
+    attempts: 1,
   },
   {
     what: "the login at the MCP registry",
     command: "go",
     args: ["run", PUBLISHER, "login", "github-oidc"],
+    attempts: 1,
   },
   {
     what: "the entry in the MCP registry",
     command: "go",
     args: ["run", PUBLISHER, "publish", files.serverJson],
+    // The registry looks for the package, which npm shows some time after its publication.
+    attempts: 10,
   },
 ];

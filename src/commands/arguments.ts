@@ -37,7 +37,7 @@ export function readArguments<T>(
   ownFlags: OwnFlags,
   schema: z.ZodType<T>,
 ): CommandArguments<T> {
-  const help = `See foundry-local-mcp ${command} --help.`;
+  const help = `See \`foundry-local-mcp ${command} --help\`.`;
   const options = {
     ...SETTING_FLAGS,
     ...ownFlags,

@@ -7,7 +7,7 @@ import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { EXIT, exitCodeOf } from "./exit-codes.js";
-import { ProgressLine, type Screen, terminalScreen } from "./terminal/index.js";
+import { asTyped, ProgressLine, type Screen, terminalScreen } from "./terminal/index.js";
 
 /** What a command that uses Foundry Local works with. */
 export interface ClientCommand {
@@ -53,8 +53,12 @@ export async function clientCommand(
     return await run({ client, settings, signal, progress, notes });
   } catch (thrown) {
     progress.clear();
-    if (signal.aborted) return EXIT.interrupted;
     const error = inTerminalWords(toFoundryError(thrown));
+    if (signal.aborted) {
+      // A download may go on in the service.
+      if (!error.action.startsWith("Nothing to do")) process.stderr.write(`${error.action}\n`);
+      return EXIT.interrupted;
+    }
     onFailure?.(error);
     log.debug({ detail: error.detail }, "the command failed");
     process.stderr.write(`${error.message} ${error.action}\n`);
@@ -67,7 +71,7 @@ export async function clientCommand(
 function inTerminalWords(error: FoundryError): FoundryError {
   const doctor = error.code === "NO_ENDPOINT" ? " `foundry-local-mcp doctor` shows more." : "";
   return error.reworded({
-    message: terminalWords(withoutAttempts(error.message)),
-    action: `${terminalWords(error.action)}${doctor}`,
+    message: asTyped(terminalWords(withoutAttempts(error.message))),
+    action: asTyped(`${terminalWords(error.action)}${doctor}`),
   });
 }

@@ -1,5 +1,6 @@
 import { FoundryError, toFoundryError } from "../lib/index.js";
 import { MISUSED } from "./command-line.js";
+import { asTyped } from "./terminal/index.js";
 
 /**
  * Writes the text of a failure for a person to stderr, and the stack to the log, at level debug.
@@ -8,7 +9,7 @@ import { MISUSED } from "./command-line.js";
  */
 export async function explain(thrown: unknown): Promise<number> {
   const error = thrown instanceof FoundryError ? thrown : unexpected(thrown);
-  process.stderr.write(`${error.message} ${error.action}\n`);
+  process.stderr.write(`${asTyped(`${error.message} ${error.action}`)}\n`);
   if (error.code === "INVALID_SETTING") return MISUSED;
   const { createLogger } = await import("../log.js");
   createLogger(await logLevel()).debug({ detail: error.detail }, "the command failed");

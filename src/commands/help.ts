@@ -1,6 +1,7 @@
 import { meantName, printable, VERSION } from "../lib/index.js";
 import { describeSettings } from "../settings.js";
 import { EXIT } from "./exit-codes.js";
+import { asTyped } from "./terminal/index.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
 Lets agents use the language models on their user's own machine.
@@ -42,7 +43,7 @@ export async function version(): Promise<number> {
 /** For a person who has started it on a terminal without a command. */
 export function welcome(): number {
   process.stdout.write(
-    'foundry-local-mcp lets agents use the models on this machine. Type `foundry-local-mcp ask "Hello"` or `foundry-local-mcp help`.\n',
+    asTyped("An MCP server for models on this machine. Type `foundry-local-mcp help`\n"),
   );
   return EXIT.done;
 }
@@ -55,9 +56,9 @@ export function unknown(name: string, known: readonly string[]): number {
     meant !== null
       ? `Did you mean ${meant}?`
       : /\s/.test(name)
-        ? `To ask a model: foundry-local-mcp ask ${shown}.`
+        ? `To ask a model: \`foundry-local-mcp ask ${shown}\`.`
         : "";
   const sentences = [`There is no command ${shown}.`, advice, `There are: ${known.join(", ")}.`];
-  process.stderr.write(`${sentences.filter((each) => each !== "").join(" ")}\n`);
+  process.stderr.write(`${asTyped(sentences.filter((each) => each !== "").join(" "))}\n`);
   return EXIT.misused;
 }

@@ -1,15 +1,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { startSimulator } from "foundry-local-simulator";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
 import { mcpbPacker, writeBundleFolder } from "../../scripts/distribution/bundle.js";
-import { BUNDLE_FILE, bundleManifest } from "../../scripts/distribution/bundle-manifest.js";
+import { BUNDLE_FILE } from "../../scripts/distribution/bundle-manifest.js";
 import { PROMPT_LISTINGS } from "../../src/mcp/prompts.js";
-import { environmentWith } from "../e2e/executable.js";
+import { startBundle } from "../e2e/bundle.js";
 import { lastLineOf } from "../installed.js";
 import LISTED from "../mcp/tools-list.json" with { type: "json" };
 import { temporaryFolder } from "../temporary-folder.js";
@@ -49,7 +47,7 @@ test("the bundle for Claude Desktop is valid, and its server answers after it wa
     JSON.parse(await readFile(join(unpacked, "manifest.json"), "utf8")),
   );
   // The user has filled in the address, and nothing else.
-  const client = await started(unpacked, server.mcp_config, { endpoint: simulator.url });
+  const client = await startBundle(unpacked, server.mcp_config, { endpoint: simulator.url });
   const answer = await client.callTool({ name: "complete", arguments: { prompt: "Hello" } });
 
   expect(answer.structuredContent).toMatchObject({ text: "Hello from a tiny model." });
@@ -62,46 +60,3 @@ test("the bundle for Claude Desktop is valid, and its server answers after it wa
   expect(user_config["api_key"]?.sensitive).toBe(true);
   expect(await readdir(unpacked)).toEqual(expect.arrayContaining(["icon.png", "LICENSE"]));
 });
-
-test.each(["", undefined])(
-  "a bundle whose fields are %j starts with the defaults",
-  async (value) => {
-    const folder = await temporaryFolder("foundry-local-mcp-bundle-");
-    await writeBundleFolder(folder);
-    const fields = Object.keys(bundleManifest().user_config);
-    const filled =
-      value === undefined ? {} : Object.fromEntries(fields.map((name) => [name, value]));
-
-    const client = await started(folder, bundleManifest().server.mcp_config, filled);
-
-    expect((await client.listTools()).tools.map(({ name }) => name)).toContain("complete");
-  },
-);
-
-/** A client of the bundle's server, started as a host does that knows these values of its fields. */
-async function started(
-  folder: string,
-  {
-    args,
-    env,
-  }: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> },
-  fields: Readonly<Record<string, string>>,
-): Promise<Client> {
-  const filled = (text: string): string =>
-    text
-      .replaceAll(/\$\{user_config\.(\w+)\}/g, (whole, name: string) => fields[name] ?? whole)
-      .replaceAll(/\$\{__dirname\}/g, folder);
-  const client = new Client({ name: "claude-ai", version: "1" });
-  await client.connect(
-    new StdioClientTransport({
-      command: process.execPath,
-      args: args.map(filled),
-      env: environmentWith(
-        Object.fromEntries(Object.entries(env).map(([name, text]) => [name, filled(text)])),
-      ),
-      stderr: "inherit",
-    }),
-  );
-  onTestFinished(() => client.close());
-  return client;
-}

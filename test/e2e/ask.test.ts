@@ -130,7 +130,7 @@ test.for([
   [["ask", "Hi", "--file", "absent.txt"], 2, '"absent.txt" does not exist.'],
   [["ask", "Hi", "--schema", "absent.json"], 2, '"absent.json" does not exist.'],
   [["ask", "Hi", "--max-tokens", "many"], 2, "--max-tokens"],
-  [["ask", "Hi", "--model", "tiney"], 4, "foundry-local-mcp models"],
+  [["ask", "Hi", "--model", "tiney"], 4, "main.js models`"],
   [["ask", "Hi", "--model", "missing"], 4, "is not downloaded"],
   [["ask", "Hi", "--endpoint", "http://127.0.0.1:9", "--retries", "0"], 3, "Nothing listens"],
 ] as const)("%j fails in one line with exit code %i", async ([args, code, words]) => {
@@ -158,4 +158,33 @@ test("ask says on stderr that it loads a model", async () => {
 
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${ANSWER}\n` });
   expect(stderr).toBe(`  Loading ${PROMPT_ANSWER} ...\n`);
+});
+
+test("ask stops the generation when the reader of its answer has gone", async () => {
+  const simulator = await simulated();
+  const ask = started(["ask", "Go on.", "--model", ENDLESS], { FOUNDRY_ENDPOINT: simulator.url });
+  await ask.when("a part of the answer", () => (ask.stdout.length > 20 ? true : undefined));
+
+  ask.closeOutput();
+  const { code } = await ask.ended;
+
+  expect({ code, stderr: ask.stderr }).toEqual({ code: 0, stderr: "" });
+  await simulator.waitFor(({ requests }) =>
+    requests.find(({ path, endedBy }) => path.endsWith("/chat/completions") && endedBy !== null),
+  );
+});
+
+test("ask says where the text so far was thinking, and --json has the answer alone", async () => {
+  const tokens = ["So ", "I ", "think.", "</think>", "It ", "is ", "blue."];
+  const { url } = await simulated({
+    models: [{ id: "thinker:1", loaded: true, script: { tokens } }],
+  });
+  const flags = ["--model", "thinker", "--endpoint", url];
+
+  const shown = await run(["ask", "Why?", ...flags]);
+  const json = await run(["ask", "Why?", "--json", ...flags]);
+
+  expect(shown.stdout).toMatch(/^So I think\.\n+It is blue\.\n$/);
+  expect(shown.stderr).toContain("the text above was thinking");
+  expect(JSON.parse(json.stdout)).toMatchObject({ text: "It is blue.", reasoning: "So I think." });
 });

@@ -135,7 +135,7 @@ const TROUBLES: readonly Trouble[] = [
     what: "no model is downloaded",
     machine: { dialect: "C2", generation: "server", simulator: { models: MODELS_MISSING } },
     says: "No model is downloaded.",
-    fix: "`foundry-local-mcp download tiny`",
+    fix: "main.js download tiny`",
   },
   {
     what: "the default model that is set is not there",
@@ -283,7 +283,7 @@ test("doctor --fix repairs the entry of a host that starts what is not there, an
   const again = await doctorOn(machine, {}, ["--no-completion", "--fix"]);
 
   expect(found.stdout).toContain("The entry in Cursor starts a file that does not exist");
-  expect(found.stdout).toContain("`foundry-local-mcp doctor --fix`");
+  expect(found.stdout).toContain("main.js doctor --fix`");
   expect(fixed.stderr).toContain("Fixed the entry in Cursor.");
   expect(fixed.stdout).toMatch(/^ {2}Cursor +starts this server$/m);
   expect(again.stderr).toContain("Nothing to fix");

@@ -49,8 +49,8 @@ test.for([
   [["download"], 2, "takes the name of one model"],
   [["load", "a", "b"], 2, "takes the name of one model"],
   [["models", "x"], 2, "takes no argument"],
-  [["load", "tiney"], 4, "foundry-local-mcp models"],
-  [["load", "missing"], 4, "`foundry-local-mcp download missing`"],
+  [["load", "tiney"], 4, "main.js models`"],
+  [["load", "missing"], 4, "main.js download missing`"],
   [["load", "idle", "--device", "tpu"], 2, "cpu, gpu or npu"],
 ] as const)("%j is refused in words, with exit code %i", async ([args, code, words]) => {
   const { url } = await simulated({ ...ABLE, models: [...MODELS, MISSING, IDLE] });
@@ -73,7 +73,7 @@ test.for(["ask", "models", "download", "load", "unload", "doctor", "simulate"])(
 test.for([
   ["modles", "Did you mean models?"],
   ["aks", "Did you mean ask?"],
-  ["Why is the sky blue?", 'foundry-local-mcp ask "Why is the sky blue?"'],
+  ["Why is the sky blue?", 'main.js ask "Why is the sky blue?"`'],
 ])("the unknown command %j gets the advice %j", async ([name = "", words]) => {
   const { code, stderr } = await run([name]);
   expect(code).toBe(2);
@@ -94,5 +94,5 @@ test.skipIf(!existsSync(SCRIPT))("on a terminal without arguments it says what t
   const output = onTerminal(`"${process.execPath}" "${MAIN}"`);
 
   expect(output.trim().split("\n")).toHaveLength(1);
-  expect(output).toContain("foundry-local-mcp ask");
+  expect(output).toContain("main.js help`");
 });

@@ -9,6 +9,9 @@ import { ANSWER, PROMPT_ANSWER, simulated } from "./simulated.js";
 
 const isWindows = process.platform === "win32";
 
+/** One kind of installation of each host. */
+const KINDS = HOSTS.filter(({ platform }) => platform === undefined);
+
 /** A user's home, without anything of the developer's. */
 class Home {
   constructor(readonly path: string) {}
@@ -20,6 +23,7 @@ class Home {
       USERPROFILE: path,
       APPDATA: join(path, "AppData", "Roaming"),
       XDG_CONFIG_HOME: join(path, ".config"),
+      LOCALAPPDATA: join(path, "AppData", "Local"),
       CLAUDE_CONFIG_DIR: "",
       CODEX_HOME: "",
       COPILOT_HOME: "",
@@ -52,7 +56,7 @@ class Home {
 const newHome = async (): Promise<Home> => new Home(await temporaryFolder("home ü "));
 
 const hostNamed = (id: string): HostKind => {
-  const host = HOSTS.find((each) => each.id === id);
+  const host = KINDS.find((each) => each.id === id);
   if (host === undefined) throw new Error(id);
   return host;
 };
@@ -81,19 +85,19 @@ const FILES: Readonly<Record<string, string>> = {
 test("setup adds the server to each host, works twice, and takes it out as it was", async () => {
   const home = await newHome();
   for (const [id, text] of Object.entries(FILES)) await home.write(id, text);
-  expect(Object.keys(FILES)).toEqual(HOSTS.map(({ id }) => id));
+  expect(Object.keys(FILES)).toEqual(KINDS.map(({ id }) => id));
 
   const first = await home.setup("--yes");
-  const after = await Promise.all(HOSTS.map(({ id }) => home.read(id)));
+  const after = await Promise.all(KINDS.map(({ id }) => home.read(id)));
   const second = await home.setup("--yes");
-  const afterSecond = await Promise.all(HOSTS.map(({ id }) => home.read(id)));
+  const afterSecond = await Promise.all(KINDS.map(({ id }) => home.read(id)));
   const backups = await Promise.all(
-    HOSTS.map(({ id }) => readFile(`${home.file(id)}.before-foundry-local-mcp`, "utf8")),
+    KINDS.map(({ id }) => readFile(`${home.file(id)}.before-foundry-local-mcp`, "utf8")),
   );
   const taken = await home.setup("--remove", "--yes");
 
   expect(first).toMatchObject({ code: 0, stderr: "" });
-  for (const [index, { id, title }] of HOSTS.entries()) {
+  for (const [index, { id, title }] of KINDS.entries()) {
     expect(first.stdout).toContain(`${title}: would be added`);
     expect(after[index]).toContain(JSON.stringify(MAIN).slice(1, -1));
     expect(backups[index]).toBe(FILES[id]);
@@ -261,7 +265,7 @@ test("setup ends with an answer, and downloads nothing with --yes", async () => 
   expect(answered.code).toBe(0);
   expect(answered.stdout).toContain(ANSWER);
   expect(offered.code).toBe(0);
-  expect(offered.stdout).toMatch(/foundry-local-mcp download qwen2\.5-0\.5b/);
+  expect(offered.stdout).toMatch(/main\.js download qwen2\.5-0\.5b[\w-]*`/);
   expect(empty.requests.some(({ path }) => /download/.test(path))).toBe(false);
 });
 
@@ -273,5 +277,5 @@ test("setup says how to install Foundry Local where there is none", async () => 
 
   expect(code).toBe(0);
   expect(stdout).toContain("No Foundry Local was found");
-  expect(stdout).toContain("foundry-local-mcp setup");
+  expect(stdout).toContain("main.js setup`");
 });

@@ -9,7 +9,7 @@ import { EXIT } from "../exit-codes.js";
 import { jsonFile, promptOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
-       foundry-local-mcp ask - [flags] < FILE
+       PROGRAM | foundry-local-mcp ask [QUESTION] [flags]
 
 Asks a model on this machine and writes its answer to stdout, as it comes. Text that is piped to it
 is added to the question; with - or without a question it is the question.

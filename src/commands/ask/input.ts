@@ -17,7 +17,7 @@ export interface PromptSource {
 /** A pipe of which nothing has come by then belongs to what started us, and is not meant. */
 const FIRST_BYTE_MS = 3000;
 
-const EXAMPLE = 'Give the question: foundry-local-mcp ask "Why is the sky blue?"';
+const EXAMPLE = 'Give the question: `foundry-local-mcp ask "Why is the sky blue?"`';
 
 /**
  * The prompt: the words, then what stdin has, then each file with its name.

@@ -54,7 +54,7 @@ const commandOf =
     }
     const [name] = words;
     if (name === undefined || words.length > 1) {
-      const example = `foundry-local-mcp ${work} phi-4-mini`;
+      const example = `\`foundry-local-mcp ${work} phi-4-mini\``;
       throw misuse(`${work} takes the name of one model.`, `For example: ${example}`);
     }
     return clientCommand({ flags }, async (command) => {

@@ -6,7 +6,7 @@ import { EXIT } from "../exit-codes.js";
 import type { Screen } from "../terminal/index.js";
 import type { Questions } from "./questions.js";
 
-const QUESTION = "In one sentence: what is good about a language model on one's own machine?";
+const QUESTION = "In one sentence: why run a language model at home?";
 const MAX_TOKENS = 100;
 
 /**

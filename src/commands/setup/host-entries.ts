@@ -4,7 +4,7 @@ import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
 import { readConfigFile } from "./config-file.js";
 import { serverIn } from "./edit.js";
-import { type Entry, HOSTS, type HostKind } from "./hosts.js";
+import { type Entry, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, reasonOf } from "./plan.js";
 import { commandLine, mergedEntry, programOf } from "./server-command.js";
 
@@ -19,7 +19,7 @@ export interface HostEntry {
 
 /** The hosts of this machine, each with its entry of this server. */
 export async function hostEntries(machine: Machine = thisMachine()): Promise<HostEntry[]> {
-  const hosts = await hostsOn(HOSTS, machine);
+  const hosts = await hostsOn(hostsFor(machine), machine);
   return Promise.all(hosts.map((host) => entryOf(host, machine)));
 }
 

@@ -16,12 +16,14 @@ export type FormatName = "json" | "toml" | "yaml";
 
 /** An MCP host whose configuration file is known. */
 export interface HostKind {
-  /** For `--host`. */
+  /** For `--host`. One host may have several kinds of installations. */
   readonly id: string;
   readonly title: string;
   readonly format: FormatName;
   /** The member of the file that has the servers by name. */
   readonly container: string;
+  /** Where there is such a host. Default: everywhere. */
+  readonly platform?: NodeJS.Platform;
   /** The file, whether it is there or not. */
   readonly file: (machine: Machine) => string;
   /** A folder or file whose presence shows that the host is there. Default: the folder of its file. */
@@ -63,9 +65,34 @@ const stdio = ({ command, args, env }: ServerCommand): Entry =>
   withEnv({ type: "stdio", command, args }, env);
 
 const RESTART = "Restart it.";
+const QUIT_CLAUDE = "Quit Claude Desktop, also in the tray or the menu bar, and open it again.";
+
+/**
+ * The name of Claude Desktop's package on Windows; its second part is made of the name in the signature.
+ * https://github.com/anthropics/claude-code/issues/26073: the package reads its own folder only.
+ */
+const CLAUDE_PACKAGE = "Claude_pzs8sxrjxfjjc";
+
+const claudePackage = (machine: Machine, ...parts: readonly string[]): string => {
+  const local = variable(machine, "LOCALAPPDATA") ?? inHome(machine, "AppData", "Local");
+  return join(machine, local, "Packages", CLAUDE_PACKAGE, ...parts);
+};
 
 /** In the order in which they are shown. */
 export const HOSTS: readonly HostKind[] = [
+  {
+    // As its installer has installed it since February 2026.
+    id: "claude-desktop",
+    title: "Claude Desktop (package)",
+    format: "json",
+    container: "mcpServers",
+    platform: "win32",
+    file: (machine) =>
+      claudePackage(machine, "LocalCache", "Roaming", "Claude", "claude_desktop_config.json"),
+    evidence: (machine) => claudePackage(machine),
+    entry: plain,
+    afterwards: QUIT_CLAUDE,
+  },
   {
     // https://modelcontextprotocol.io/docs/develop/connect-local-servers
     // There is no Claude Desktop for Linux; builds of others use the same folder names.
@@ -75,7 +102,7 @@ export const HOSTS: readonly HostKind[] = [
     container: "mcpServers",
     file: (machine) => applicationData(machine, "Claude", "claude_desktop_config.json"),
     entry: plain,
-    afterwards: "Quit Claude Desktop, also in the tray or the menu bar, and open it again.",
+    afterwards: QUIT_CLAUDE,
   },
   {
     // https://code.claude.com/docs/en/mcp (user scope), https://code.claude.com/docs/en/settings
@@ -148,15 +175,18 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: "Switch it on in the list of integrations of a chat.",
   },
   {
-    // https://block.github.io/goose/docs/guides/config-files
+    // https://block.github.io/goose/docs/guides/config-files, crates/goose/src/config/paths.rs
     id: "goose",
     title: "Goose",
     format: "yaml",
     container: "extensions",
-    file: (machine) =>
-      machine.platform === "win32"
+    file: (machine) => {
+      const root = variable(machine, "GOOSE_PATH_ROOT");
+      if (root !== undefined) return join(machine, root, "config", "config.yaml");
+      return machine.platform === "win32"
         ? applicationData(machine, "Block", "goose", "config", "config.yaml")
-        : inHome(machine, ".config", "goose", "config.yaml"),
+        : xdgConfig(machine, "goose", "config.yaml");
+    },
     entry: ({ command, args, env }) => ({
       name: "Foundry Local",
       description: "Language models on this machine",
@@ -221,6 +251,10 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: "Start a new session.",
   },
 ];
+
+/** The hosts that there are for a system. */
+export const hostsFor = ({ platform }: Pick<Machine, "platform">): HostKind[] =>
+  HOSTS.filter((host) => (host.platform ?? platform) === platform);
 
 /** The folder or file whose presence shows that a host is there. */
 export function evidenceOf(host: HostKind, machine: Machine): string {

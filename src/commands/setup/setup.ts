@@ -7,7 +7,7 @@ import { EXIT } from "../exit-codes.js";
 import { type Screen, terminalScreen } from "../terminal/index.js";
 import { FORMATS } from "./edit.js";
 import { checkFoundry } from "./foundry-check.js";
-import { HOSTS, type HostKind } from "./hosts.js";
+import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, type Plan, reasonOf, removalFrom } from "./plan.js";
 import { type Questions, terminalQuestions } from "./questions.js";
 import { ENTRY_NAME, mergedEntry, programOf } from "./server-command.js";
@@ -19,7 +19,7 @@ file it changes (NAME.before-foundry-local-mcp), and changes nothing but its own
 Foundry Local, offers a first model, and asks it a question.
 
   --host NAME    only this host, also if it was not found; may be given several times:
-${listOf(HOSTS.map(({ id }) => id))}
+${listOf([...new Set(HOSTS.map(({ id }) => id))])}
   --yes          ask nothing: write for all hosts that were found; downloads nothing
   --dry-run      show what would be written, and write nothing
   --print        print the entry and the file of each host, and write nothing
@@ -70,23 +70,28 @@ export async function setup(args: readonly string[]): Promise<number> {
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
-  const named = own.host.map(hostNamed);
+  const named = (await Promise.all(own.host.map(hostsNamed))).flat();
   const screen = terminalScreen(process.stdout, process.env);
-  if (own.print) return printed(named.length === 0 ? HOSTS : named, flags);
+  if (own.print) return printed(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
   const code = await hostsChanged(named, flags, own, screen, questions);
-  const isEnd = own.remove || own["dry-run"] || own["no-check"] || code !== EXIT.done;
-  return isEnd ? code : checkFoundry(flags, screen, questions);
+  const isEnd = own.remove || own["dry-run"] || own["no-check"] || code === EXIT.interrupted;
+  if (isEnd) return code;
+  const checked = await checkFoundry(flags, screen, questions);
+  return checked === EXIT.done ? code : checked;
 }
 
-function hostNamed(name: string): HostKind {
+/** The installations of a host that are there; if there are none, the one that would be. */
+async function hostsNamed(name: string): Promise<readonly HostKind[]> {
+  const machine = thisMachine();
   const id = name.trim().toLowerCase().replaceAll(/[ _]/g, "-");
-  const host = HOSTS.find(
-    (each) => each.id === id || each.title.toLowerCase() === name.toLowerCase(),
-  );
-  if (host !== undefined) return host;
-  const known = HOSTS.map((each) => each.id).join(", ");
+  const hosts = hostsFor(machine).filter((each) => each.id === id);
+  if (hosts.length > 0) {
+    const found = await hostsOn(hosts, machine);
+    return found.length > 0 ? found : hosts.slice(-1);
+  }
+  const known = [...new Set(HOSTS.map((each) => each.id))].join(", ");
   throw misuse(`There is no host ${JSON.stringify(name)}.`, `Known hosts: ${known}.`);
 }
 
@@ -121,7 +126,7 @@ async function hostsChanged(
   questions: Questions | null,
 ): Promise<number> {
   const machine = thisMachine();
-  const hosts = named.length > 0 ? named : await hostsOn(HOSTS, machine);
+  const hosts = named.length > 0 ? named : await hostsOn(hostsFor(machine), machine);
   screen.title("MCP hosts");
   if (hosts.length === 0) {
     screen.say(
@@ -165,7 +170,7 @@ function show(
     refused: `${file} ${reason}.`,
   };
   screen.say(`${host.title}: ${words[action]}`);
-  if (preview !== "") screen.faint(preview.replace(/^/gm, removes ? "  - " : "  + "));
+  if (preview !== "") screen.verbatim(preview.replace(/^/gm, removes ? "- " : "+ "));
 }
 
 async function runAll(plans: readonly Plan[], screen: Screen): Promise<boolean> {

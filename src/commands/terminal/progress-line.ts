@@ -49,8 +49,10 @@ export class ProgressLine {
 /** A message with its bar, in less than the width of the terminal, since a longer line is not replaced. */
 export function statusLine(message: string, percent: number | null, columns: number): string {
   const indent = 2;
+  // With room for the ^C that a terminal adds.
+  const after = 4;
   const bar = percent === null ? "" : `${progressBar(percent)} `;
-  const room = columns - indent - 1 - bar.length;
+  const room = columns - indent - after - bar.length;
   const end = percent === null ? " ..." : "";
   const text =
     message.length + end.length <= room ? `${message}${end}` : `${truncate(message, room - 3)}...`;

@@ -1,4 +1,5 @@
 import { withoutControls } from "../../lib/index.js";
+import { asTyped } from "./typed-command.js";
 import { wrapped } from "./wrap.js";
 
 /** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
@@ -8,6 +9,8 @@ export interface Screen {
   /** Facts with their names before them, one below the other. */
   table(rows: readonly (readonly [name: string, value: string])[]): void;
   faint(line: string): void;
+  /** Lines of a file, which are not broken. */
+  verbatim(lines: string): void;
   good(line: string): void;
   bad(text: string): void;
   /** That all in all it does not work. */
@@ -55,8 +58,10 @@ export function terminalScreen(
   // What is no terminal may be searched line by line, so there each fact stays in one.
   const widest = isTerminal ? Math.min(output.columns || WIDEST, WIDEST) - INDENT.length : Infinity;
   const broken = (text: string, from = 0): string =>
-    wrapped(text, widest - from).join(`\n${" ".repeat(from)}`);
+    wrapped(asTyped(text), widest - from).join(`\n${" ".repeat(from)}`);
   const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
+
+  const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
 
   return {
     title: (name, what) =>
@@ -70,6 +75,7 @@ export function terminalScreen(
       }
     },
     faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
+    verbatim: (text) => write(`${INDENT}${INDENT}${paint(2, deeper(text))}\n`),
     good: (text) => write(`\n${paint(32, withoutControls(text))}\n`),
     bad: (text) => write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(text)}\n`),
     verdict: (text) => write(`\n${paint(31, withoutControls(text))}\n`),

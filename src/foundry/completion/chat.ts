@@ -20,6 +20,7 @@ import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { measuredCharacters, promptMeasured } from "./prompt-size.js";
 import { believed, type Shortening, shortening } from "./shortening.js";
 import { type Structure, structured } from "./structured.js";
 import { StopCutter } from "./text-filters.js";
@@ -128,7 +129,7 @@ async function* open(
     // No stop strings: a service would look for them in the thinking, too.
     const wish = { model, messages, temperature, topP, seed, maxTokens, schema, reasoning };
     const ask = (): Promise<ChatStream> => {
-      progress.asked(wish.model.id);
+      progress.asked(wish.model.id, measuredCharacters(service, wish.model.id));
       return dialect.chat(wish, chatCall(context));
     };
     let isOpened = false;
@@ -202,7 +203,7 @@ export const brokeOffAndIsGone = (error: FoundryError): boolean =>
 
 async function* receive(
   { stream, use }: OpenedChat,
-  { request, dialect, progress }: ChatContext,
+  { request, messages, service, dialect, progress }: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
   const splitter = new ThinkingSplitter();
   const cutter = new StopCutter(request.stop ?? []);
@@ -230,6 +231,7 @@ async function* receive(
   }
 
   let isOverrun = false;
+  let inputTokens = 0;
   try {
     for await (const news of stream) {
       if (news.type === "overrun") {
@@ -239,7 +241,11 @@ async function* receive(
         break;
       }
       if (news.type === "warning") progress.warn(news.warning);
-      if (news.type === "usage") progress.counted(news.usage);
+      if (news.type === "usage") {
+        progress.counted(news.usage);
+        // Some engines send the counts with each event.
+        inputTokens = news.usage?.inputTokens ?? 0;
+      }
       if (news.type === "reasoning") splitter.thinkingCameApart();
       if (news.type === "finish") {
         progress.finished(news.reason);
@@ -263,6 +269,7 @@ async function* receive(
   } finally {
     use.end("abandoned");
   }
+  promptMeasured(service, progress.model ?? "", messages, inputTokens);
   yield* take(splitter.end());
   yield* addText(cutter.end());
   if (progress.isOnlyReasoning) {

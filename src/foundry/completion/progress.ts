@@ -43,6 +43,7 @@ export class CompletionProgress {
   readonly #hidesReasoning: boolean;
   /** The reader has received as text what turned out to be thinking. */
   #wasShownAsText = false;
+  #charactersPerToken = CHARACTERS_PER_TOKEN;
   #isConstrained = false;
   #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
   /** `null` until its turn has come. */
@@ -103,8 +104,13 @@ export class CompletionProgress {
     this.#model = model;
   }
 
-  /** The chat is requested from the service. */
-  asked(model: string): void {
+  /**
+   * The chat is requested from the service.
+   *
+   * @param charactersPerToken Of an earlier prompt that the service counted.
+   */
+  asked(model: string, charactersPerToken: number | null = null): void {
+    this.#charactersPerToken = charactersPerToken ?? CHARACTERS_PER_TOKEN;
     this.#status = "running";
     this.#model = model;
     this.#askedAt = this.#now();
@@ -280,7 +286,7 @@ export class CompletionProgress {
   }
 
   #estimatedInputTokens(): number {
-    return Math.ceil(this.#inputCharacters / CHARACTERS_PER_TOKEN);
+    return Math.ceil(this.#inputCharacters / this.#charactersPerToken);
   }
 
   /** Of the generation itself: from the first token, which is not counted, to the last. */

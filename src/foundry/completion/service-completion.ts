@@ -20,6 +20,7 @@ import type {
   CompletionStatus,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
+import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
 import { untilLoaded } from "./while-loading.js";
 
@@ -124,6 +125,7 @@ export class ServiceCompletion {
     });
     if (reason !== null) this.#progress.warn(reason);
     assertCanChat(model);
+    assertFits(service, model, this.#parts.messages, request.schema);
     this.#progress.queued(model.id);
     return {
       model: model.id,

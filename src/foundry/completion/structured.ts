@@ -1,4 +1,4 @@
-import { FoundryError, truncate } from "../../lib/index.js";
+import { FoundryError, toFoundryError, truncate } from "../../lib/index.js";
 import type { ChatMessage } from "../dialects/index.js";
 import { type JsonSchema, loadReader, type ValueReader } from "../structured/index.js";
 import type { CompletionEvent } from "./completion.js";
@@ -39,8 +39,13 @@ export async function* structured(
 ): AsyncGenerator<CompletionEvent, void> {
   const first = withSchema(messages, schema);
   let asked = first;
+  let before: readonly string[] = [];
   for (let repairs = 0; ; repairs += 1) {
-    yield* ask(asked);
+    try {
+      yield* ask(asked);
+    } catch (thrown) {
+      throw repairs > 0 ? orMismatch(toFoundryError(thrown), before) : thrown;
+    }
     const { text, finishReason } = progress.snapshot();
     // After any other end, such as that of a filter, the value may go on.
     const found = read(text, finishReason === "stop");
@@ -57,6 +62,7 @@ export async function* structured(
       const onlyThought = isCut && text.trim() === "" && progress.hasThought;
       throw mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
     }
+    before = found.complaints;
     asked = [...first, ...repairOf(text, found.complaints)];
     progress.answersAgain();
     yield { type: "text_dropped" };
@@ -82,12 +88,22 @@ function repairOf(text: string, complaints: readonly string[]): ChatMessage[] {
   ];
 }
 
+/** A correction that the context has no room for is none. */
+const orMismatch = (error: FoundryError, complaints: readonly string[]): FoundryError =>
+  error.code === "CONTEXT_LENGTH_EXCEEDED" ? mismatch(complaints, false, NO_ROOM) : error;
+
+const NO_ROOM = "and the context has no room for a correction";
+
 const ONLY_THOUGHT = "the model used up its tokens while thinking";
 
-function mismatch(complaints: readonly string[], isCut: boolean): FoundryError {
+function mismatch(
+  complaints: readonly string[],
+  isCut: boolean,
+  how = `after ${MOST_REPAIRS} corrections`,
+): FoundryError {
   return new FoundryError(
     "SCHEMA_MISMATCH",
-    `The answer does not fit the schema, after ${MOST_REPAIRS} corrections: ${complaints.join("; ")}.`,
+    `The answer does not fit the schema, ${how}: ${complaints.join("; ")}.`,
     {
       action: isCut
         ? "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks."

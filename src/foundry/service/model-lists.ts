@@ -29,6 +29,9 @@ const LOADED_LIST_MS = 5000;
 /** The same while an earlier request for them is in flight. */
 const LOADED_LIST_IN_FLIGHT_MS = 500;
 
+/** How long a limit that the service named counts as its limit. The engine may be started with another. */
+const LEARNED_CONTEXT_MS = 300_000;
+
 const LOADED_UNKNOWN =
   "The service is busy, probably loading a model, so which models are loaded is not known now.";
 
@@ -76,6 +79,7 @@ export class ModelLists {
   readonly #context: ModelListsContext;
   /** By {@link modelKey}. */
   readonly #learnedContext = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
+  readonly #learnedAt = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
   readonly #requests = new SharedTasks<ModelListing>({ runsOn: true });
   /** A request for the loaded models that is in flight. */
   #loadedRequest: Promise<readonly LoadedModel[] | null> | null = null;
@@ -152,9 +156,16 @@ export class ModelLists {
   /** Remembers a limit that the service named when it refused a request. */
   learnContext(model: KnownModel, limit: number): void {
     const key = modelKey(model);
+    this.#learnedAt.set(key, Date.now());
     if (this.#learnedContext.get(key) === limit) return;
     this.#learnedContext.set(key, limit);
     this.#listing = null;
+  }
+
+  /** The limit of a model as far as it is certain now; `null` where it is not. */
+  knownContext(model: KnownModel): number | null {
+    const learnedAt = this.#learnedAt.get(modelKey(model)) ?? Date.now();
+    return Date.now() - learnedAt < LEARNED_CONTEXT_MS ? model.contextLength : null;
   }
 
   /** Marks a model as downloaded in what is known. */

@@ -12,7 +12,7 @@ import {
 import { HOSTS, type HostKind } from "../../../src/commands/setup/hosts.js";
 
 const hostNamed = (id: string): HostKind => {
-  const host = HOSTS.find((each) => each.id === id);
+  const host = HOSTS.find((each) => each.id === id && each.platform === undefined);
   if (host === undefined) throw new Error(id);
   return host;
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { evidenceOf, HOSTS } from "../../../src/commands/setup/hosts.js";
+import { evidenceOf, HOSTS, hostsFor } from "../../../src/commands/setup/hosts.js";
 import {
   flagsIn,
   isOurs,
@@ -19,11 +19,18 @@ const machine = (
 });
 
 const filesOn = (platform: Machine["platform"], environment: Machine["environment"] = {}) =>
-  Object.fromEntries(HOSTS.map((host) => [host.id, host.file(machine(platform, environment))]));
+  Object.fromEntries(
+    hostsFor({ platform }).map((host) => [
+      host.platform === undefined ? host.id : `${host.id} of ${host.platform}`,
+      host.file(machine(platform, environment)),
+    ]),
+  );
 
 describe("the files of the hosts", () => {
   it("are known on Windows, with a profile on another drive", () => {
-    expect(filesOn("win32", { APPDATA: "E:\\Roaming" })).toEqual({
+    expect(filesOn("win32", { APPDATA: "E:\\Roaming", LOCALAPPDATA: "E:\\Local" })).toEqual({
+      "claude-desktop of win32":
+        "E:\\Local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\Claude\\claude_desktop_config.json",
       "claude-desktop": "E:\\Roaming\\Claude\\claude_desktop_config.json",
       "claude-code": "D:\\Profile\\Jürgen M\\.claude.json",
       vscode: "E:\\Roaming\\Code\\User\\mcp.json",
@@ -78,6 +85,7 @@ describe("the files of the hosts", () => {
       "claude-code": "/claude/.claude.json",
       vscode: "/cfg/Code/User/mcp.json",
       zed: "/cfg/zed/settings.json",
+      goose: "/cfg/goose/config.yaml",
       codex: "/codex/config.toml",
       "copilot-cli": "/copilot/mcp-config.json",
       opencode: "/cfg/opencode/opencode.json",

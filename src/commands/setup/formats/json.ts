@@ -1,4 +1,11 @@
-import { type Node, type ParseError, parse, parseTree, printParseErrorCode } from "jsonc-parser";
+import {
+  type Node,
+  type ParseError,
+  type ParseErrorCode,
+  parse,
+  parseTree,
+  printParseErrorCode,
+} from "jsonc-parser";
 import { CannotEdit, type Format, type Place, type Splice, spliced } from "./format.js";
 
 const OPTIONS = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
@@ -11,9 +18,7 @@ export const json: Format = {
     const [first] = errors;
     if (first !== undefined) {
       const line = text.slice(0, first.offset).split("\n").length;
-      throw new CannotEdit(
-        `it is not valid JSON: ${printParseErrorCode(first.error)} in line ${line}`,
-      );
+      throw new CannotEdit(`it is not valid JSON: ${wordsOf(first.error)} in line ${line}`);
     }
     return value === undefined ? {} : value;
   },
@@ -49,6 +54,12 @@ export const json: Format = {
   snippet: ({ container, name }: Place, entry) =>
     JSON.stringify({ [container]: { [name]: entry } }, null, 2),
 };
+
+/** `CommaExpected` as words. */
+const wordsOf = (code: ParseErrorCode): string =>
+  printParseErrorCode(code)
+    .replace(/(?<=[a-z])(?=[A-Z])/g, " ")
+    .toLowerCase();
 
 function memberOf(object: Node, name: string): Node | undefined {
   if (object.type !== "object")

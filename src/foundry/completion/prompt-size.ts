@@ -1,0 +1,144 @@
+import { FoundryError, MOST_MODELS_REMEMBERED, RecentMap } from "../../lib/index.js";
+import type { ChatMessage } from "../dialects/index.js";
+import type { KnownModel } from "../models/index.js";
+import type { Service } from "../service/index.js";
+
+/**
+ * The size of a prompt before it is sent. Tokenizers differ, so only a lower bound is certain: no token
+ * joins two words, or two messages.
+ */
+
+/** No token of letters, digits and signs is longer. Runs of one character count as one. */
+const LONGEST_TOKEN = 32;
+/** What a character of Chinese, Japanese or Korean counts: tokens have fewer of them. */
+const EAST_ASIAN = 2;
+/** For tokenizers that join more than is known here. */
+const MARGIN = 0.9;
+/** Below this many tokens, the tokens of a template are too large a part of a count. */
+const LEAST_MEASURED = 64;
+
+/** The size of text in one message. */
+class TextSize {
+  tokens = 0;
+  #units = 0;
+  #isWord = false;
+  #last = -1;
+
+  add(text: string): void {
+    for (let at = 0; at < text.length; at += 1) {
+      const code = text.charCodeAt(at);
+      if (isBlank(code)) this.endWord();
+      else this.#addCharacter(code);
+    }
+  }
+
+  endWord(): void {
+    // Signs alone may belong to the token of a line break.
+    if (this.#isWord) this.tokens += Math.max(1, Math.ceil(this.#units / LONGEST_TOKEN));
+    this.#units = 0;
+    this.#isWord = false;
+    this.#last = -1;
+  }
+
+  #addCharacter(code: number): void {
+    this.#isWord ||= code > 0x7f || isLetterOrDigit(code);
+    if (code === this.#last) return;
+    this.#last = code;
+    this.#units += code >= 0x2e80 ? EAST_ASIAN : 1;
+  }
+}
+
+const isBlank = (code: number): boolean =>
+  code <= 0x20 ||
+  (code >= 0x7f && code <= 0xa0) ||
+  (code >= 0x2000 && code <= 0x200f) ||
+  code === 0x2028 ||
+  code === 0x2029 ||
+  code === 0x3000;
+
+const isLetterOrDigit = (code: number): boolean =>
+  (code >= 0x30 && code <= 0x39) ||
+  (code >= 0x41 && code <= 0x5a) ||
+  (code >= 0x61 && code <= 0x7a);
+
+/** Tokens that these texts have at least, each a message of its own. Takes linear time. */
+export function leastTokens(texts: readonly string[]): number {
+  let tokens = 0;
+  for (const text of texts) {
+    const size = new TextSize();
+    size.add(text);
+    size.endWord();
+    tokens += Math.max(text === "" ? 0 : 1, size.tokens);
+  }
+  return Math.floor(tokens * MARGIN);
+}
+
+/** What the counts of a service say of the bound, for one model. */
+interface Measured {
+  /** The lowest count of a prompt in relation to its bound; at most 1. */
+  readonly lowest: number;
+  /** Of the last prompt. */
+  readonly charactersPerToken: number;
+}
+
+const measuredOf = new WeakMap<Service, Map<string, Measured>>();
+
+const lengthOf = (messages: readonly ChatMessage[]): number =>
+  messages.reduce((sum, { content }) => sum + content.length, 0);
+
+const contentsOf = (messages: readonly ChatMessage[]): string[] =>
+  messages.map(({ content }) => content);
+
+/** Compares the service's count of a prompt with the bound, which it corrects for this model. */
+export function promptMeasured(
+  service: Service,
+  model: string,
+  messages: readonly ChatMessage[],
+  tokens: number,
+): void {
+  if (tokens < LEAST_MEASURED) return;
+  const bound = leastTokens(contentsOf(messages));
+  const all = measuredOf.get(service) ?? new RecentMap<string, Measured>(MOST_MODELS_REMEMBERED);
+  const lowest = Math.min(all.get(model)?.lowest ?? 1, bound === 0 ? 1 : tokens / bound);
+  all.set(model, { lowest, charactersPerToken: lengthOf(messages) / tokens });
+  measuredOf.set(service, all);
+}
+
+/** The characters of a token in the last prompt that the service counted; `null` where there is none. */
+export const measuredCharacters = (service: Service, model: string): number | null =>
+  measuredOf.get(service)?.get(model)?.charactersPerToken ?? null;
+
+/**
+ * Refuses a prompt that cannot fit the context of its model, whatever its tokenizer.
+ *
+ * @param schema Of the answer; it is part of the prompt.
+ * @throws FoundryError `CONTEXT_LENGTH_EXCEEDED`
+ */
+export function assertFits(
+  service: Service,
+  model: KnownModel,
+  messages: readonly ChatMessage[],
+  schema: object | undefined,
+): void {
+  const limit = service.models.knownContext(model);
+  const schemaText = schema === undefined ? "" : JSON.stringify(schema);
+  const characters = lengthOf(messages) + schemaText.length;
+  // A bound counts no character twice.
+  if (limit === null || characters * EAST_ASIAN < limit) return;
+  const lowest = measuredOf.get(service)?.get(model.id)?.lowest ?? 1;
+  const ofSchema = Math.floor(leastTokens([schemaText]) * lowest);
+  const tokens = Math.floor(leastTokens([...contentsOf(messages), schemaText]) * lowest);
+  // The answer needs a token, too.
+  const excess = tokens + 1 - limit;
+  if (excess <= 0) return;
+  const what = ofSchema >= limit ? "The schema alone" : "The prompt";
+  const own = ofSchema >= limit ? ofSchema : tokens;
+  const cut = Math.ceil((excess / tokens) * characters);
+  throw new FoundryError(
+    "CONTEXT_LENGTH_EXCEEDED",
+    `${what} has at least ${own} tokens, more than the ${limit} tokens of ${model.id}. Nothing was sent.`,
+    {
+      action: `Cut at least ${excess} tokens, about ${cut} characters, and what the answer needs; or use a model with a longer context.`,
+    },
+  );
+}
