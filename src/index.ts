@@ -55,8 +55,10 @@ export type {
 } from "./foundry/index.js";
 export {
   type BatchResult,
+  type CacheOption,
   type Cancelled,
   type CompleteBatchOptions,
+  type CompleteOptions,
   type CompletionChange,
   type CompletionState,
   type CompletionStream,

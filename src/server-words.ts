@@ -37,6 +37,8 @@ export const SETTING_OF_OPTION: ReadonlyMap<string, SettingName> = new Map<strin
   ["downloadStallMs", "FOUNDRY_DOWNLOAD_STALL_TIMEOUT"],
   ["concurrency", "FOUNDRY_CONCURRENCY"],
   ["queueLimit", "FOUNDRY_QUEUE"],
+  ["rateLimit", "FOUNDRY_RATE_LIMIT"],
+  ["cache", "FOUNDRY_CACHE"],
 ]);
 
 /** Advice that differs in more than a name. */

@@ -172,6 +172,16 @@ export const SETTINGS = {
     "64",
     "completions that may wait, for all models together, 0 to 10000. Further completions fail with QUEUE_FULL",
   ),
+  FOUNDRY_RATE_LIMIT: setting(
+    wholeNumber(WHOLE_NUMBERS.rateLimit),
+    "0",
+    "completions that this server starts a minute, spread evenly, for all models together, 0 to 60000. Further completions wait in the queue. 0: no limit",
+  ),
+  FOUNDRY_CACHE: setting(
+    wholeNumber(WHOLE_NUMBERS.cache),
+    "0",
+    "whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the same model id and version of the service, 0 to 10000. 0: no cache",
+  ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
     seconds(SECONDS.downloadStall),
     "300",

@@ -21,6 +21,8 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     loadTimeoutMs: inMs(settings.FOUNDRY_LOAD_TIMEOUT),
     concurrency: settings.FOUNDRY_CONCURRENCY,
     queueLimit: settings.FOUNDRY_QUEUE,
+    rateLimit: settings.FOUNDRY_RATE_LIMIT,
+    cache: settings.FOUNDRY_CACHE,
     downloadStallMs: inMs(settings.FOUNDRY_DOWNLOAD_STALL_TIMEOUT),
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,

@@ -24,7 +24,7 @@ export type {
   UnloadResult,
 } from "./calls.js";
 /** @internal For `jobs`, which runs it. */
-export type { ServiceCompletion } from "./completion/index.js";
+export type { ServiceCompletion, StoredAnswer } from "./completion/index.js";
 export {
   ANSWER_METHODS,
   type AnswerMethod,

@@ -118,12 +118,12 @@ export class ServiceClient {
   }
 
   #noteEnd(
-    { status, model, usage, timing, attempts }: Completion,
+    { status, model, usage, timing, attempts, cached }: Completion,
     failure: FoundryError | null,
     trace: Trace,
   ): void {
     const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
-    this.#metrics.ended(isEnd ? status : "failed", usage.outputTokens ?? 0);
+    this.#metrics.ended(isEnd ? status : "failed", cached ? 0 : (usage.outputTokens ?? 0));
     const tokens = { input: usage.inputTokens, output: usage.outputTokens };
     const { totalMs: ms } = timing;
     const fields = { ...traceFields(trace), status, model, ms, tokens, attempts };

@@ -3,7 +3,6 @@ import {
   type CallOptions,
   type Completion,
   type CompletionRequest,
-  callOptions,
   checkOptions,
   type Diagnosis,
   type DownloadResult,
@@ -39,6 +38,7 @@ import { parseArguments, WHOLE_NUMBERS } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
 import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
+import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
@@ -52,6 +52,16 @@ export interface FoundryClientOptions extends ServiceOptions {
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait; a further one is refused with `QUEUE_FULL`. Default 64. */
   readonly queueLimit?: number | undefined;
+  /**
+   * Completions that this client starts a minute, spread evenly, for all models together; the others
+   * wait in their queues. Default 0: no limit.
+   */
+  readonly rateLimit?: number | undefined;
+  /**
+   * Whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the
+   * same model id and version of the service. Default 0: none.
+   */
+  readonly cache?: number | undefined;
 }
 
 /** A completion whose value a schema types, such as one of zod. */
@@ -89,9 +99,10 @@ export class FoundryClient {
    */
   constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    const { concurrency, queueLimit, log } = checkedOptions(options);
+    const { concurrency, queueLimit, rateLimit, cache, log } = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
-    this.completions = new Completions(this.#service, { concurrency, queueLimit, log });
+    const own = { concurrency, queueLimit, rateLimit, cache, log };
+    this.completions = new Completions(this.#service, own);
     this.batches = new Batches(this.completions);
     this.loads = new Loads(this.#service, { log });
   }
@@ -115,12 +126,12 @@ export class FoundryClient {
    */
   complete<T>(
     request: TypedRequest<T>,
-    options?: CallOptions,
+    options?: CompleteOptions,
   ): Promise<Completion & { readonly data: T }>;
-  complete(request: CompletionRequest, options?: CallOptions): Promise<Completion>;
+  complete(request: CompletionRequest, options?: CompleteOptions): Promise<Completion>;
   async complete(
     request: CompletionRequest | TypedRequest<unknown>,
-    options: CallOptions = {},
+    options: CompleteOptions = {},
   ): Promise<Completion> {
     if (!isTyped(request)) return this.#complete(request, options);
     const { schema, ...rest } = request;
@@ -128,7 +139,7 @@ export class FoundryClient {
     return { ...completion, data: await parsedBy(schema, completion.data) };
   }
 
-  async #complete(request: CompletionRequest, options: CallOptions): Promise<Completion> {
+  async #complete(request: CompletionRequest, options: CompleteOptions): Promise<Completion> {
     const stream = this.streamComplete(request, options);
     for await (const _event of stream) {
       // The snapshot has the result.
@@ -145,8 +156,8 @@ export class FoundryClient {
    *   if (event.type === "text") process.stdout.write(event.text);
    * }
    */
-  streamComplete(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
-    checkOptions(callOptions, options);
+  streamComplete(request: CompletionRequest, options: CompleteOptions = {}): CompletionStream {
+    checkOptions(completeOptions, options);
     return this.completions.stream(request, options);
   }
 
@@ -278,7 +289,8 @@ export class FoundryClient {
    */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
     const health = await this.#service.healthCheck(options);
-    return { ...health, queue: this.completions.queue };
+    const { queue, rateLimit, cache } = this.completions;
+    return { ...health, queue, rateLimit, cache };
   }
 
   /** @internal For `doctor`. */
@@ -303,6 +315,8 @@ const clientOptions = optionsOf({
     )
     .optional(),
   queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
+  rateLimit: wholeNumber(WHOLE_NUMBERS.rateLimit).optional(),
+  cache: wholeNumber(WHOLE_NUMBERS.cache).optional(),
 });
 
 /** The names of these options in clients of the OpenAI API. */

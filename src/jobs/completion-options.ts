@@ -1,10 +1,13 @@
 import * as z from "zod";
 import {
+  type CallOptions,
   type CompletionRequest,
+  callOptions,
   listener,
   optionsOf,
   type ServiceClient,
   type StatusUpdate,
+  type StreamOptions,
   signalOption,
   traceOption,
   withinMs,
@@ -13,7 +16,7 @@ import type { Trace } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
-import type { Gate, OpenedCompletion } from "./completion-stream.js";
+import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion-stream.js";
 
 /**
  * What completions run on.
@@ -27,6 +30,10 @@ export interface CompletionsOptions {
   readonly concurrency?: number | "auto" | undefined;
   /** Completions that may wait. Default 64. */
   readonly queueLimit?: number | undefined;
+  /** Completion starts a minute; 0 is no limit. Default 0. */
+  readonly rateLimit?: number | undefined;
+  /** Answers in the cache; 0 is no cache. Default 0. */
+  readonly cache?: number | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
@@ -37,7 +44,15 @@ export interface CompletionsOptions {
 /** A change of a completion. */
 export type CompletionChange = RunEvent["type"] | "started" | "gone";
 
-export interface StartOptions {
+export interface CacheOption {
+  /** `false`: neither takes the answer from the cache (the client's option `cache`) nor keeps it there. */
+  readonly cache?: boolean | undefined;
+}
+
+/** What a completion takes besides its request. */
+export interface CompleteOptions extends CallOptions, CacheOption {}
+
+export interface StartOptions extends CacheOption {
   /** Callers have their turns round-robin. Default: one caller for all. */
   readonly caller?: string | undefined;
   /**
@@ -60,6 +75,21 @@ export interface EnlistOptions {
   readonly gate: Gate;
   readonly onEvent: (event: RunEvent) => void;
   readonly trace?: Trace | undefined;
+}
+
+/**
+ * What a completion stream takes from a run that is kept, or from a reader of its own.
+ * @internal
+ */
+export interface OpenOptions extends StreamOptions, CacheOption {
+  readonly caller?: string | undefined;
+  readonly onPlace?: CompletionStreamParts["onPlace"];
+  readonly gate?: Gate | undefined;
+}
+
+/** @internal */
+export interface NewRun extends Omit<RunParts, "open" | "log"> {
+  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
 }
 
 /** A completion of another process. */
@@ -94,8 +124,12 @@ export interface WaitOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
+const cacheOption = { cache: z.boolean("true or false").optional() };
+/** @internal */
+export const completeOptions = callOptions.extend(cacheOption);
 /** @internal */
 export const startOptions = optionsOf({
+  ...cacheOption,
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),

@@ -1,6 +1,7 @@
 import type { Completion, CompletionEvent, ServiceCompletion } from "../foundry/index.js";
 import { type FoundryError, toFoundryError, untilAborted } from "../lib/index.js";
 import type { Queue, Waiter } from "./queue.js";
+import type { CacheSlot } from "./response-cache.js";
 
 /** A completion that a run reads to its end. */
 export interface OpenedCompletion extends AsyncIterable<CompletionEvent> {
@@ -25,6 +26,8 @@ export interface CompletionStreamParts {
   readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
   /** Default: the completion begins at once. */
   readonly gate?: Gate | undefined;
+  /** Where its answer is found or kept. Default: nowhere. */
+  readonly cache?: CacheSlot | null;
 }
 
 /**
@@ -79,7 +82,9 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
         }
       }
       // The place in the queue is free again: the reader may start another completion now.
-      yield completion.complete();
+      const completed = completion.complete();
+      this.#parts.cache?.keep(completion.snapshot());
+      yield completed;
     } catch (thrown) {
       const failure = toFoundryError(thrown);
       const error = completion.fail(failure);
@@ -90,8 +95,13 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   }
 
   async *#attempt(): AsyncGenerator<CompletionEvent, void> {
-    const { completion, queue, caller, isBatch, onPlace } = this.#parts;
-    const { model, generationsAtOnce, run } = await completion.prepare();
+    const { completion, queue, caller, isBatch, onPlace, cache } = this.#parts;
+    const { model, service, generationsAtOnce, run } = await completion.prepare();
+    const stored = cache?.find(model, service) ?? null;
+    if (stored !== null) {
+      yield* completion.restore(stored);
+      return;
+    }
     const waiter: Waiter = { caller, isBatch, onPlace, signal: completion.signal };
     const release = await completion
       .queued(queue.enter(model, generationsAtOnce, waiter))

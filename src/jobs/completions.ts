@@ -1,10 +1,4 @@
-import {
-  type CallOptions,
-  type CompletionRequest,
-  type CompletionStatus,
-  checkOptions,
-  type StreamOptions,
-} from "../foundry/index.js";
+import { type CompletionRequest, type CompletionStatus, checkOptions } from "../foundry/index.js";
 import {
   closedError,
   FoundryError,
@@ -15,47 +9,29 @@ import {
 import {
   type AdoptOptions,
   type Cancelled,
+  type CompleteOptions,
   type CompletionChange,
   type CompletionRecord,
   type CompletionService,
   type CompletionsOptions,
   type EnlistOptions,
   listenerArgument,
+  type NewRun,
+  type OpenOptions,
   type Started,
   type StartOptions,
   startOptions,
   type WaitOptions,
   waitOptions,
 } from "./completion-options.js";
-import {
-  CompletionRun,
-  type CompletionState,
-  type RunParts,
-  stoppedError,
-} from "./completion-run.js";
+import { CompletionRun, type CompletionState, stoppedError } from "./completion-run.js";
 import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
-import {
-  CompletionStream,
-  type CompletionStreamParts,
-  type Gate,
-  type OpenedCompletion,
-  refusedCompletion,
-} from "./completion-stream.js";
+import { CompletionStream, refusedCompletion } from "./completion-stream.js";
 import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
+import { ResponseCache } from "./response-cache.js";
 import { untilEnded } from "./run-wait.js";
-
-/** What {@link CompletionStream} takes from a run that is kept, or from a reader of its own. */
-interface OpenOptions extends StreamOptions {
-  readonly caller?: string | undefined;
-  readonly onPlace?: CompletionStreamParts["onPlace"];
-  readonly gate?: Gate | undefined;
-}
-
-interface NewRun extends Omit<RunParts, "open" | "log"> {
-  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
-}
 
 const QUEUE_LIMIT = 64;
 /** A stopped completion ends within moments. The wait for that is limited. */
@@ -78,6 +54,7 @@ export class Completions {
   readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
+  readonly #cache: ResponseCache | null;
   readonly #listeners: Listeners<[id: string, what: CompletionChange]>;
   #isClosed = false;
 
@@ -87,9 +64,10 @@ export class Completions {
     this.#options = options;
     this.#listeners = new Listeners(options.log);
     const now = options.now ?? (() => performance.now());
-    const { concurrency, queueLimit: limit = QUEUE_LIMIT } = options;
+    const { concurrency, queueLimit: limit = QUEUE_LIMIT, rateLimit, cache = 0 } = options;
     const slots = concurrency === "auto" ? undefined : concurrency;
-    this.#queue = new Queue({ limit, now, concurrency: slots });
+    this.#queue = new Queue({ limit, now, concurrency: slots, rateLimit });
+    this.#cache = cache === 0 ? null : new ResponseCache({ entries: cache, now });
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
@@ -98,6 +76,16 @@ export class Completions {
   /** How many completions have a place and how many wait. */
   get queue(): { readonly running: number; readonly waiting: number } {
     return { running: this.#queue.running, waiting: this.#queue.waiting };
+  }
+
+  /** Completion starts a minute, and how long until the next one; `null`: no limit. */
+  get rateLimit(): { readonly perMinute: number; readonly nextStartInMs: number } | null {
+    return this.#queue.rateLimit;
+  }
+
+  /** Answers in the cache, and how often one was used; `null`: no cache. */
+  get cache(): { readonly entries: number; readonly hits: number } | null {
+    return this.#cache?.stats ?? null;
   }
 
   /**
@@ -124,7 +112,13 @@ export class Completions {
       session,
       isRepeatable: key !== null && request.temperature === 0,
       request,
-      open: (parts) => this.#open(request, { ...parts, trace, caller: options.caller ?? "" }),
+      open: (parts) =>
+        this.#open(request, {
+          ...parts,
+          trace,
+          caller: options.caller ?? "",
+          cache: options.cache,
+        }),
     });
     return { state: this.get(id), joined: false };
   }
@@ -184,7 +178,7 @@ export class Completions {
    * A completion that is not kept here: its reader runs it. It waits in the same queue.
    * @internal
    */
-  stream(request: CompletionRequest, options: CallOptions = {}): CompletionStream {
+  stream(request: CompletionRequest, options: CompleteOptions = {}): CompletionStream {
     return this.#open(request, options);
   }
 
@@ -332,10 +326,17 @@ export class Completions {
     return run;
   }
 
-  #open(request: CompletionRequest, { gate, caller = "", onPlace, ...call }: OpenOptions) {
+  #open(request: CompletionRequest, { gate, caller = "", onPlace, cache, ...call }: OpenOptions) {
     const completion = this.#service.openCompletion(request, call);
-    const isBatch = gate !== undefined;
-    return new CompletionStream({ completion, queue: this.#queue, caller, isBatch, onPlace, gate });
+    return new CompletionStream({
+      completion,
+      queue: this.#queue,
+      caller,
+      isBatch: gate !== undefined,
+      onPlace,
+      gate,
+      cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
+    });
   }
 
   #sameAs(key: string, session: string | undefined): CompletionRun | null {

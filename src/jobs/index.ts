@@ -15,7 +15,9 @@ export {
 } from "./batches.js";
 export { FoundryClient, type FoundryClientOptions, type TypedRequest } from "./client.js";
 export type {
+  CacheOption,
   Cancelled,
+  CompleteOptions,
   CompletionChange,
   CompletionRecord,
   RemoteParts,

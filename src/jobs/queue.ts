@@ -5,6 +5,8 @@ import {
   MOST_MODELS_REMEMBERED,
   onAbort,
 } from "../lib/index.js";
+import { RateLimit, type SetTimer } from "./rate-limit.js";
+import { RoundRobin } from "./round-robin.js";
 
 /** A completion that asks for a place. */
 export interface Waiter {
@@ -23,6 +25,10 @@ export interface QueueOptions {
   readonly now: () => number;
   /** Places of each model. Default: as many as its service generates at once. */
   readonly concurrency?: number | undefined;
+  /** Starts a minute, for all models together; 0 is no limit. Default 0. */
+  readonly rateLimit?: number | undefined;
+  /** For tests. Default: timers of Node. */
+  readonly setTimer?: SetTimer | undefined;
 }
 
 interface Entry extends Waiter {
@@ -47,20 +53,23 @@ interface Lane {
 /**
  * The queue of each model: a limited number of completions run at once, the others wait in turn, fair
  * between callers. While single completions wait, batches have half of the places at most, and none
- * where there is only one.
+ * where there is only one. With a rate limit they also wait for the next start that it allows: the models
+ * take turns then, and batches start only while no single completion waits.
  */
 export class Queue {
   readonly #limit: number;
   readonly #now: () => number;
   readonly #concurrency: number | undefined;
-  /** One for each model that was used. */
+  readonly #rate: RateLimit | null;
+  /** One for each model that was used; with a rate limit, in the order of their turns. */
   readonly #lanes = new Map<string, Lane>();
   #slots: number;
 
-  constructor({ limit, now, concurrency }: QueueOptions) {
+  constructor({ limit, now, concurrency, rateLimit: perMinute = 0, setTimer }: QueueOptions) {
     this.#limit = limit;
     this.#now = now;
     this.#concurrency = concurrency;
+    this.#rate = perMinute === 0 ? null : new RateLimit({ perMinute, now, setTimer });
     this.#slots = concurrency ?? 1;
   }
 
@@ -79,6 +88,12 @@ export class Queue {
     return [...this.#lanes.values()].reduce((sum, { holders }) => sum + holders.size, 0);
   }
 
+  /** The rate limit and the time until the next start; `null`: none. */
+  get rateLimit(): { readonly perMinute: number; readonly nextStartInMs: number } | null {
+    const rate = this.#rate;
+    return rate && { perMinute: rate.perMinute, nextStartInMs: rate.until(1) };
+  }
+
   /**
    * Waits for a place in the queue of a model.
    *
@@ -92,7 +107,7 @@ export class Queue {
     const lane = this.#lane(model, this.#slots);
     // The number of places may have grown since the others began to wait.
     this.#serve(lane);
-    if (lane.holders.size < lane.slots) return this.#take(lane, waiter.isBatch);
+    if (this.#mayStart(lane)) return this.#take(lane, waiter.isBatch);
     if (!waiter.isBatch && this.waiting >= this.#limit) throw this.#full(lane);
     return new Promise((resolve, reject) => {
       const turns = waiter.isBatch ? lane.batches : lane.singles;
@@ -100,6 +115,7 @@ export class Queue {
         turns.remove(waiter.caller, entry);
         reject(cancelledError());
         this.#notifyPlaces(lane);
+        this.#awaitRate();
       });
       const entry: Entry = {
         ...waiter,
@@ -111,6 +127,7 @@ export class Queue {
       };
       turns.add(waiter.caller, entry);
       this.#notifyPlaces(lane);
+      this.#awaitRate();
     });
   }
 
@@ -143,6 +160,7 @@ export class Queue {
   #take(lane: Lane, isBatch: boolean): () => void {
     const holder: Holder = { isBatch, since: this.#now() };
     lane.holders.add(holder);
+    this.#rate?.started();
     return () => {
       if (!lane.holders.delete(holder)) return;
       lane.durations.add(this.#now() - holder.since);
@@ -150,28 +168,95 @@ export class Queue {
     };
   }
 
+  #mayStart({ holders, slots }: Lane): boolean {
+    return holders.size < slots && this.#rate?.isOpen !== false;
+  }
+
   #serve(lane: Lane): void {
-    while (lane.holders.size < lane.slots) {
-      const next = (isBatchNext(lane) ? lane.batches : lane.singles).next();
+    this.#serveLane(lane);
+    if (this.#rate !== null) this.#serveAll();
+  }
+
+  #serveLane(lane: Lane): boolean {
+    let hasServed = false;
+    while (this.#mayStart(lane)) {
+      const next = (this.#isBatchNext(lane) ? lane.batches : lane.singles).next();
       if (next === undefined) break;
       next.admit();
+      hasServed = true;
     }
     this.#notifyPlaces(lane);
+    return hasServed;
+  }
+
+  #serveAll(): void {
+    for (const [model, lane] of [...this.#lanes]) {
+      if (!this.#serveLane(lane)) continue;
+      this.#lanes.delete(model);
+      this.#lanes.set(model, lane);
+    }
+    this.#awaitRate();
+  }
+
+  /** Sets the timer for the next start, if a completion waits for the rate limit alone. */
+  #awaitRate(): void {
+    const rate = this.#rate;
+    if (rate === null) return;
+    const waits = this.#waitingLanes().some(({ holders, slots }) => holders.size < slots);
+    if (waits) rate.wake(() => this.#serveAll());
+    else rate.sleep();
+  }
+
+  #waitingLanes(): Lane[] {
+    return [...this.#lanes.values()].filter(
+      ({ singles, batches }) => singles.size + batches.size > 0,
+    );
+  }
+
+  #isBatchNext(lane: Lane): boolean {
+    if (lane.batches.size === 0) return false;
+    if (lane.singles.size === 0) return true;
+    // Where the rate is the limit, places are free, and half of them would be all starts.
+    return this.#rate === null && hasRoomForBatch(lane);
   }
 
   #notifyPlaces(lane: Lane): void {
-    const heldMs = [...lane.holders].map(({ since }) => this.#now() - since);
-    for (const [index, entry] of orderIn(lane).entries()) {
+    const until = this.#estimatesOf(lane);
+    for (const [index, entry] of this.#orderIn(lane).entries()) {
       const place = index + 1;
       if (entry.place === place) continue;
       entry.place = place;
-      entry.onPlace?.(place, lane.durations.until(place, heldMs));
+      entry.onPlace?.(place, until(place));
     }
   }
 
-  #full({ durations, holders }: Lane): FoundryError {
+  /** The estimated order in which the waiting completions are served. Exact if only one kind waits. */
+  #orderIn(lane: Lane): Entry[] {
+    const [singles, batches] = [lane.singles.order(), lane.batches.order()];
+    if (lane.slots < 2 || this.#rate !== null) return [...singles, ...batches];
+    const [first, second] = this.#isBatchNext(lane) ? [batches, singles] : [singles, batches];
+    const both = Math.min(first.length, second.length);
+    const turns = first
+      .slice(0, both)
+      .flatMap((entry, index) => [entry, ...second.slice(index, index + 1)]);
+    return [...turns, ...first.slice(both), ...second.slice(both)];
+  }
+
+  /** The estimated milliseconds until the turn of a place; `null`: not measured. */
+  #estimatesOf({ holders, slots, durations }: Lane): (place: number) => number | null {
     const heldMs = [...holders].map(({ since }) => this.#now() - since);
-    const retryAfterMs = durations.until(1, heldMs);
+    const free = Math.max(0, slots - holders.size);
+    const rate = this.#rate;
+    if (rate === null) return (place) => durations.until(place, heldMs, free);
+    const models = Math.max(1, this.#waitingLanes().length);
+    return (place) => {
+      const placeMs = durations.until(place, heldMs, free);
+      return placeMs === null ? null : Math.max(placeMs, rate.until((place - 1) * models + 1));
+    };
+  }
+
+  #full(lane: Lane): FoundryError {
+    const retryAfterMs = this.#estimatesOf(lane)(1);
     const when = retryAfterMs === null ? "in a while" : `in ${formatWait(retryAfterMs)}`;
     return new FoundryError("QUEUE_FULL", `The queue is full (${this.#limit} waiting).`, {
       action: `Try again ${when}, or wait for one that runs with \`completions.wait\`.`,
@@ -185,74 +270,6 @@ export class Queue {
 function hasRoomForBatch({ slots, holders }: Lane): boolean {
   const held = [...holders].filter(({ isBatch }) => isBatch).length;
   return held + 1 <= slots / 2;
-}
-
-function isBatchNext(lane: Lane): boolean {
-  if (lane.batches.size === 0) return false;
-  return lane.singles.size === 0 || hasRoomForBatch(lane);
-}
-
-/** The estimated order in which the waiting completions are served. Exact if only one kind waits. */
-function orderIn(lane: Lane): Entry[] {
-  const [singles, batches] = [lane.singles.order(), lane.batches.order()];
-  if (lane.slots < 2) return [...singles, ...batches];
-  const [first, second] = isBatchNext(lane) ? [batches, singles] : [singles, batches];
-  const both = Math.min(first.length, second.length);
-  const turns = first
-    .slice(0, both)
-    .flatMap((entry, index) => [entry, ...second.slice(index, index + 1)]);
-  return [...turns, ...first.slice(both), ...second.slice(both)];
-}
-
-/** A waiting list: first come, first served within a caller, one turn after the other among callers. */
-class RoundRobin<T> {
-  /** By caller, in the order of their turns. No list is empty. */
-  readonly #waiting = new Map<string, T[]>();
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  add(caller: string, one: T): void {
-    this.#size += 1;
-    const own = this.#waiting.get(caller);
-    if (own === undefined) this.#waiting.set(caller, [one]);
-    else own.push(one);
-  }
-
-  remove(caller: string, one: T): void {
-    const own = this.#waiting.get(caller);
-    const index = own?.indexOf(one) ?? -1;
-    if (own === undefined || index < 0) return;
-    own.splice(index, 1);
-    this.#size -= 1;
-    if (own.length === 0) this.#waiting.delete(caller);
-  }
-
-  /** Removes the entry whose turn it is. Its caller goes to the end of the round. */
-  next(): T | undefined {
-    const [first] = this.#waiting;
-    if (first === undefined) return undefined;
-    const [caller, own] = first;
-    const one = own.shift();
-    this.#size -= 1;
-    this.#waiting.delete(caller);
-    if (own.length > 0) this.#waiting.set(caller, own);
-    return one;
-  }
-
-  /** All waiting entries, in the order in which they would be taken without new ones. */
-  order(): T[] {
-    const order: T[] = [];
-    for (let turn = 0; order.length < this.#size; turn += 1) {
-      for (const own of this.#waiting.values()) {
-        const one = own[turn];
-        if (one !== undefined) order.push(one);
-      }
-    }
-    return order;
-  }
 }
 
 /** The weight of the newest measurement. */
@@ -271,12 +288,15 @@ class Durations {
    * Estimated milliseconds until the turn of the `place`-th in the queue; `null`: not measured.
    *
    * @param heldMs How long each holder has had its place.
+   * @param free How many places have no holder.
    */
-  until(place: number, heldMs: readonly number[]): number | null {
+  until(place: number, heldMs: readonly number[], free: number): number | null {
+    if (place <= free) return 0;
     const average = this.#averageMs;
     if (average === null) return null;
-    const left = heldMs.map((ms) => Math.max(0, average - ms)).sort((a, b) => a - b);
-    const rounds = left.length === 0 ? place : Math.floor((place - 1) / left.length);
+    const held = heldMs.map((ms) => Math.max(0, average - ms)).sort((a, b) => a - b);
+    const left = [...Array<number>(free).fill(0), ...held];
+    const rounds = Math.floor((place - 1) / left.length);
     const first = left[(place - 1) % left.length] ?? 0;
     return Math.round(first + rounds * average);
   }

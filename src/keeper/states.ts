@@ -41,6 +41,7 @@ const factFields = {
   }),
   attempts: count,
   cached: z.boolean(),
+  cacheAgeMs: z.number().optional(),
   warnings: z.array(z.string()),
   /** Whether the text is the JSON of the value that was asked for. The value itself is not sent. */
   isValue: z.boolean().optional(),

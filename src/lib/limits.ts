@@ -114,6 +114,8 @@ export const EVENTS_PER_TURN = 128;
 export const STREAM_BYTES_PER_TURN = 256 * 1024;
 /** What a chunk of a body takes up besides its bytes, so that chunks of one byte are counted, too. */
 export const CHUNK_OVERHEAD_BYTES = 64;
+/** All answers in the cache: some thousand ordinary ones. */
+export const MOST_CACHE_BYTES = 64 * 1024 * 1024;
 /** Text and thinking of one completion: two million tokens, which fit into no context. */
 export const MAX_COMPLETION_CHARACTERS = 8 * 1024 * 1024;
 /** How long after its `finish_reason` a stream may take for its counts and `[DONE]`. */

@@ -20,6 +20,8 @@ export const SECONDS = {
 export const WHOLE_NUMBERS = {
   concurrency: { min: 1, max: 64 },
   queueLimit: { min: 0, max: 10_000 },
+  rateLimit: { min: 0, max: 60_000 },
+  cache: { min: 0, max: 10_000 },
   retries: { min: 0, max: 20 },
   maxTokens: { min: 1, max: 1_000_000 },
 } as const satisfies Record<string, Bounds>;

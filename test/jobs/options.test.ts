@@ -31,6 +31,8 @@ describe("the options of a client", () => {
     ["concurrency", "4", "a whole number from 1 to 64, or auto"],
     ["queueLimit", -1, "a whole number from 0 to 10000"],
     ["queueLimit", 10_001, "a whole number from 0 to 10000"],
+    ["cache", 10_001, "a whole number from 0 to 10000"],
+    ["rateLimit", 60_001, "a whole number from 0 to 60000"],
     ["timeoutMs", -1, MS(100, 3_600_000)],
     ["timeoutMs", "30", MS(100, 3_600_000)],
     ["stallTimeoutMs", 0, MS(100, 86_400_000)],
@@ -134,6 +136,8 @@ describe("the options of a client", () => {
       autostart: undefined,
       concurrency: 64,
       queueLimit: 0,
+      rateLimit: 0,
+      cache: 0,
       timeoutMs: 100,
       stallTimeoutMs: 86_400_000,
       retry: { retries: 0, initialPauseMs: 0 },
@@ -222,7 +226,7 @@ describe("the options of a call", () => {
   it("names the option for a time limit, and none that is internal", async () => {
     const error = await failureOf(() => calls["complete"]?.({ timeout: 1000 }));
     expect(error.action).toBe(
-      'Leave "timeout" out. Did you mean signal? There are: signal, trace, onStatus.',
+      'Leave "timeout" out. Did you mean signal? There are: signal, trace, onStatus, cache.',
     );
   });
 

@@ -83,10 +83,23 @@ export interface Completion {
    * 0 or `null`: not sent.
    */
   readonly attempts: number | null;
-  /** Always `false`: there is no cache of answers yet. */
+  /** Whether it is the stored answer of an identical request (the option `cache`). Nothing was sent then. */
   readonly cached: boolean;
+  /** Only of a cached answer: how long ago it was stored, in milliseconds. */
+  readonly cacheAgeMs?: number | undefined;
   /** What the caller should know about this answer, each a sentence. */
   readonly warnings: readonly string[];
+}
+
+/**
+ * What the cache keeps of an answer.
+ * @internal
+ */
+export interface StoredAnswer
+  extends Pick<Completion, "text" | "reasoning" | "finishReason" | "usage" | "warnings"> {
+  /** Whether the text is the JSON of the value that was asked for. */
+  readonly isValue: boolean;
+  readonly ageMs: number;
 }
 
 export interface CompletionUsage {

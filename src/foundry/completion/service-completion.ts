@@ -4,6 +4,7 @@ import {
   isCancellation,
   type JoinedSignal,
   joinedSignal,
+  jsonFrom,
   type Trace,
   toFoundryError,
 } from "../../lib/index.js";
@@ -18,6 +19,7 @@ import type {
   CompletionEvent,
   CompletionRequest,
   CompletionStatus,
+  StoredAnswer,
 } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
@@ -47,6 +49,8 @@ export interface ServiceCompletionParts {
 export interface PreparedCompletion {
   /** Exact id of the model. */
   readonly model: string;
+  /** The kind and version of the service. */
+  readonly service: string;
   /** How many generations of a model the service runs at once. */
   readonly generationsAtOnce: number;
   /** Loads the model if needed, sends the request and receives the answer. */
@@ -70,6 +74,7 @@ export class ServiceCompletion {
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
   #failure: FoundryError | null = null;
+  #stored: StoredAnswer | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -78,7 +83,8 @@ export class ServiceCompletion {
 
   /** The completion so far. */
   snapshot(): Completion {
-    return this.#progress.snapshot();
+    const own = this.#progress.snapshot();
+    return this.#stored === null ? own : withStored(own, this.#stored);
   }
 
   /** Ends the completion: aborted by the caller, by its reader's leaving, and with the client. */
@@ -129,6 +135,7 @@ export class ServiceCompletion {
     this.#progress.queued(model.id);
     return {
       model: model.id,
+      service: `${dialect.name} ${dialect.version ?? ""}`,
       generationsAtOnce: dialect.can.generationsAtOnce,
       run: () => this.#run(connection, dialect),
     };
@@ -143,6 +150,14 @@ export class ServiceCompletion {
     } finally {
       this.#progress.waitedInQueue(now() - since);
     }
+  }
+
+  /** The answer is a stored one: nothing is queued, loaded or sent. */
+  *restore(stored: StoredAnswer): Generator<CompletionEvent, void> {
+    this.#stored = stored;
+    const { reasoning, text } = stored;
+    if (reasoning !== null) yield { type: "reasoning", text: reasoning };
+    yield { type: "text", text };
   }
 
   /** The answer is whole. */
@@ -269,6 +284,20 @@ export class ServiceCompletion {
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
     return this.#progress.hasStarted ? "interrupted" : "failed";
   }
+}
+
+function withStored(own: Completion, stored: StoredAnswer): Completion {
+  const { isValue, ageMs, warnings, ...answer } = stored;
+  return {
+    ...own,
+    ...answer,
+    ...(isValue ? { data: jsonFrom(answer.text) } : {}),
+    timing: { ...own.timing, queuedMs: 0, loadMs: 0 },
+    attempts: 0,
+    cached: true,
+    cacheAgeMs: ageMs,
+    warnings: [...new Set([...own.warnings, ...warnings])],
+  };
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);

@@ -59,13 +59,17 @@ export interface Health {
   readonly problems: readonly HealthProblem[];
   /** Completions of this client. */
   readonly queue: { readonly running: number; readonly waiting: number };
+  /** The option `rateLimit`, and the time until the next start; `null`: no limit. */
+  readonly rateLimit: { readonly perMinute: number; readonly nextStartInMs: number } | null;
+  /** Answers in the cache (the option `cache`), and how often one was used; `null`: no cache. */
+  readonly cache: { readonly entries: number; readonly hits: number } | null;
 }
 
 /**
  * {@link Health} without what only the client of `jobs` knows.
  * @internal
  */
-export type ServiceHealth = Omit<Health, "queue">;
+export type ServiceHealth = Omit<Health, "queue" | "rateLimit" | "cache">;
 
 /** In MB (1024 KB); `totalMb` and `freeMb` are of the machine. */
 export interface HealthMemory {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { FOUND_BY_WORDS, type Health } from "../../foundry/index.js";
+import { formatWait } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
 
 export const healthCheck = defineTool({
@@ -41,6 +42,9 @@ function textOf(health: Health): string {
     fact("Memory", memory(health)),
     fact("Up for", health.uptimeSeconds === null ? null : `${health.uptimeSeconds} s`),
     fact("Running completions", health.queue.running > 0 ? String(health.queue.running) : null),
+    fact("Waiting completions", health.queue.waiting > 0 ? String(health.queue.waiting) : null),
+    fact("Rate limit", rate(health)),
+    fact("Cache", cache(health)),
   ];
   return [
     `The service${where} is ${health.status}${health.busy === true ? ", and busy loading a model" : ""}.`,
@@ -70,9 +74,20 @@ function memory({ memory: figures }: Health): string | null {
   return `${used}${figures.freeMb} of ${figures.totalMb} MB free`;
 }
 
+function rate({ rateLimit }: Health): string | null {
+  if (rateLimit === null) return null;
+  const { perMinute, nextStartInMs } = rateLimit;
+  const next = nextStartInMs === 0 ? "now" : `in ${formatWait(nextStartInMs)}`;
+  const starts = perMinute === 1 ? "start" : "starts";
+  return `${perMinute} completion ${starts} a minute, the next ${next}`;
+}
+
+const cache = ({ cache: counts }: Health): string | null =>
+  counts && `${counts.entries} stored, ${counts.hits} used`;
+
 /** `null` is unknown, or what says nothing: a closed circuit, an empty queue, counts of 0. */
 function resultOf(health: Health) {
-  const { memory: figures, circuit, queue, totals } = health;
+  const { memory: figures, circuit, queue, rateLimit, totals } = health;
   const counts = {
     completed: totals.completed,
     interrupted: totals.interrupted,
@@ -106,6 +121,11 @@ function resultOf(health: Health) {
         ? null
         : { state: circuit.state, next_probe_in_ms: circuit.nextProbeInMs },
     queue: queue.running + queue.waiting > 0 ? { ...queue } : null,
+    rate_limit:
+      rateLimit === null
+        ? null
+        : { per_minute: rateLimit.perMinute, next_start_in_ms: rateLimit.nextStartInMs },
+    cache: health.cache && { ...health.cache },
     totals: counted.length > 0 ? Object.fromEntries(counted) : null,
   };
 }

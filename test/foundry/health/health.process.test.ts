@@ -31,6 +31,8 @@ describe("a health check", () => {
       latencyMs: expect.any(Number),
       circuit: { state: "closed", nextProbeInMs: null },
       queue: { running: 0, waiting: 0 },
+      rateLimit: null,
+      cache: null,
       totals: { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 },
       problems: [],
     });

@@ -57,6 +57,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     eta_s: secondsOf(state.etaMs),
     attempts: attempts === null || attempts <= 1 ? null : attempts,
     cached: state.cached || null,
+    cached_age_s: cacheAgeOf(state),
     // Also among the notes, which hosts show: clients that read the result count them.
     warnings: [...state.warnings],
   };
@@ -113,6 +114,9 @@ export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LON
 function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
   return isCut || !hasEnded(state) ? from + text.length : null;
 }
+
+const cacheAgeOf = ({ cacheAgeMs }: CompletionState): number | null =>
+  cacheAgeMs === undefined ? null : Math.round(cacheAgeMs / 1000);
 
 /** Which completions an answer delivers to their end, and of which it promises the rest. */
 export function deliveryOf(
@@ -179,7 +183,9 @@ export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
   // The last warning of an empty answer says that it is empty.
   if (text.trim() === "") return [...warnings.slice(0, -1), emptyAdvice(finishReason)];
   const isOver = excerpt.from > 0 && excerpt.text === "";
+  const age = cacheAgeOf(state);
   return [
+    ...(age === null ? [] : [`From the cache: the answer to the same request ${age} s ago.`]),
     ...(isOver ? [`Finished: there is no text after character ${excerpt.from}.`] : []),
     ...(excerpt.isCut || finishReason === null ? [] : (CUT_OFF[finishReason] ?? [])),
     ...warnings,

@@ -1,0 +1,262 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Completion, CompletionRequest } from "../../src/foundry/index.js";
+import { ResponseCache } from "../../src/jobs/response-cache.js";
+import { FOREVER, MODEL, talker } from "./fixtures.js";
+
+const SERVICE = "core-2 2.1 or later";
+
+const completionOf = (more: Partial<Completion>): Completion => ({
+  id: "c-abcdef-1",
+  status: "completed",
+  text: "Hello.",
+  reasoning: null,
+  finishReason: "stop",
+  model: MODEL,
+  usage: { inputTokens: 3, outputTokens: 2, estimated: false },
+  timing: { queuedMs: 0, loadMs: 0, firstTokenMs: 1, totalMs: 2, tokensPerSecond: null },
+  attempts: 1,
+  cached: false,
+  warnings: [],
+  ...more,
+});
+
+const requests = fc.record(
+  {
+    prompt: fc.constantFrom("a", "b", "c"),
+    temperature: fc.constantFrom(0, 1),
+    seed: fc.constantFrom(0, 7),
+    maxTokens: fc.constantFrom(10, 20),
+  },
+  { requiredKeys: ["prompt"] },
+);
+
+const completions = fc
+  .record({
+    status: fc.constantFrom<Completion["status"]>(
+      "completed",
+      "completed",
+      "interrupted",
+      "cancelled",
+      "failed",
+    ),
+    finishReason: fc.constantFrom<Completion["finishReason"]>(
+      "stop",
+      "stop",
+      "length",
+      "content_filter",
+      "tool_calls",
+      null,
+    ),
+    text: fc.oneof(fc.string({ maxLength: 300 }), fc.constant(" \n")),
+    reasoning: fc.oneof(fc.constant(null), fc.string({ maxLength: 300 })),
+    model: fc.constantFrom(MODEL, MODEL, "other:1"),
+    cached: fc.constantFrom(false, false, true),
+    warnings: fc.array(fc.string({ maxLength: 20 }), { maxLength: 2 }),
+  })
+  .map(completionOf);
+
+const isWhole = ({ status, finishReason, text, cached }: Completion): boolean =>
+  status === "completed" && finishReason === "stop" && text.trim() !== "" && !cached;
+
+const isRepeatable = ({ temperature, seed }: CompletionRequest): boolean =>
+  temperature === 0 || seed !== undefined;
+
+describe("the cache of answers", () => {
+  it("has for a request what was stored last, only whole answers, and never more than its bounds", () => {
+    const step = fc.record({
+      request: requests,
+      completion: completions,
+      service: fc.constantFrom(SERVICE, "core-1 null"),
+      passMs: fc.integer({ min: 0, max: 100_000 }),
+    });
+    const bounds = fc.record({
+      entries: fc.integer({ min: 1, max: 8 }),
+      mostBytes: fc.integer({ min: 600, max: 6000 }),
+    });
+    const property = fc.property(bounds, fc.array(step, { maxLength: 40 }), (limits, steps) => {
+      let time = 0;
+      const cache = new ResponseCache({ ...limits, now: () => time });
+      const stored = new Map<string, { readonly answer: Completion; readonly at: number }>();
+      for (const { request, completion, service, passMs } of steps) {
+        time += passMs;
+        const slot = cache.slotOf(request);
+        expect(slot !== null).toBe(isRepeatable(request));
+        if (slot === null) continue;
+        const key = JSON.stringify([Object.entries(request).sort(), service]);
+        const found = slot.find(MODEL, service);
+        const expected = stored.get(key);
+        if (found !== null) {
+          if (expected === undefined) throw new Error("found, though nothing was stored");
+          const { text, reasoning, finishReason, usage, warnings } = expected.answer;
+          const answer = { text, reasoning, finishReason, usage, warnings, isValue: false };
+          expect(found).toEqual({ ...answer, ageMs: time - expected.at });
+        }
+        if (isWhole(completion) && completion.model === MODEL) {
+          stored.set(key, { answer: completion, at: time });
+        }
+        slot.keep(completion);
+        expect(cache.stats.entries).toBeLessThanOrEqual(limits.entries);
+        expect(cache.bytes).toBeLessThanOrEqual(limits.mostBytes);
+      }
+    });
+    void fc.assert(property, { numRuns: 2000, seed: 14 });
+  });
+
+  it("evicts the answer that was used least recently", () => {
+    const cache = new ResponseCache({ entries: 2, now: () => 0 });
+    const slot = (prompt: string) => {
+      const found = cache.slotOf({ prompt, temperature: 0 });
+      if (found === null) throw new Error("no slot");
+      return {
+        found: found.find(MODEL, SERVICE),
+        keep: (text: string) => found.keep(completionOf({ text })),
+      };
+    };
+    slot("a").keep("A");
+    slot("b").keep("B");
+    expect(slot("a").found).toMatchObject({ text: "A" });
+    slot("c").keep("C");
+    expect(slot("b").found).toBeNull();
+    expect(slot("a").found).toMatchObject({ text: "A" });
+  });
+
+  it("keeps no answer that is larger than all of its bytes", () => {
+    const cache = new ResponseCache({ entries: 10, mostBytes: 1000, now: () => 0 });
+    const slot = cache.slotOf({ prompt: "a", seed: 1 });
+    slot?.find(MODEL, SERVICE);
+    slot?.keep(completionOf({ text: "x".repeat(1000) }));
+    expect(cache.stats.entries).toBe(0);
+  });
+});
+
+describe("a client with a cache", () => {
+  const ASKED = { prompt: "Why?", temperature: 0 };
+
+  it("answers an identical request from it, with its age, and sends nothing", async () => {
+    const { client, chats } = await talker({ text: "It is blue." }, {}, { cache: 10 });
+    const first = await client.complete(ASKED);
+    const second = await client.complete(ASKED);
+
+    expect(first).toMatchObject({ cached: false, text: "It is blue.", attempts: 1 });
+    expect(first.cacheAgeMs).toBeUndefined();
+    expect(second).toMatchObject({
+      status: "completed",
+      cached: true,
+      cacheAgeMs: expect.any(Number),
+      text: first.text,
+      usage: first.usage,
+      finishReason: "stop",
+      model: MODEL,
+      attempts: 0,
+    });
+    expect(second.id).not.toBe(first.id);
+    expect(chats()).toHaveLength(1);
+    const { totals, cache } = await client.healthCheck();
+    expect(cache).toEqual({ entries: 1, hits: 1 });
+    expect(totals).toMatchObject({ completed: 2, outputTokens: first.usage.outputTokens });
+  });
+
+  it("streams a cached answer like another one", async () => {
+    const { client } = await talker({ text: "It is blue." }, {}, { cache: 10 });
+    await client.complete(ASKED);
+    const types: string[] = [];
+    let text = "";
+    for await (const event of client.streamComplete(ASKED)) {
+      types.push(event.type);
+      if (event.type === "text") text += event.text;
+    }
+    expect({ types, text }).toEqual({ types: ["text", "completed"], text: "It is blue." });
+  });
+
+  it("is used by completions that outlive their call, and by batches", async () => {
+    const { client, completions, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
+    await client.complete(ASKED);
+    const { id } = completions.start(ASKED).state;
+    expect(await completions.wait(id)).toMatchObject({ cached: true, text: "Yes." });
+    for await (const { state } of client.completeBatch([ASKED, ASKED])) {
+      expect(state).toMatchObject({ cached: true, text: "Yes." });
+    }
+    expect(chats()).toHaveLength(1);
+  });
+
+  it("takes a cached answer while the model is busy and the rate limit is reached", async () => {
+    const script = ({ text }: { readonly text: string }) =>
+      text === "Go" ? FOREVER : { text: "Yes." };
+    const { client, service } = await talker(
+      script,
+      { tokensPerSecond: 50 },
+      { cache: 10, rateLimit: 60_000 },
+    );
+    await client.complete(ASKED);
+    client.completions.start({ prompt: "Go", maxTokens: 3000 });
+    await service.waitFor(({ generating }) => generating > 0);
+    expect(await client.complete(ASKED)).toMatchObject({ cached: true });
+  });
+
+  it("returns the value of a schema as a new object each time", async () => {
+    const { client } = await talker({ text: '{"city":"Oslo"}' }, {}, { cache: 10 });
+    const request = { ...ASKED, schema: { type: "object" } };
+    const first = await client.complete(request);
+    const second = await client.complete(request);
+    expect(second).toMatchObject({ cached: true, data: { city: "Oslo" } });
+    expect(second.data).not.toBe(first.data);
+  });
+
+  it.each([
+    ["at another temperature", { prompt: "Why?", temperature: 0.1 }, {}],
+    ["without temperature and seed", { prompt: "Why?" }, {}],
+    ["with `cache: false`", ASKED, { cache: false }],
+  ])("is passed by %s", async (_what, request, options) => {
+    const { client, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
+    const cached = [];
+    for (let call = 0; call < 2; call += 1) {
+      cached.push((await client.complete(request, options)).cached);
+    }
+    expect(cached).toEqual([false, false]);
+    expect(chats()).toHaveLength(2);
+    expect((await client.healthCheck()).cache).toEqual({ entries: 0, hits: 0 });
+  });
+
+  it.each([
+    ["with a seed", { prompt: "Why?", seed: 7 }, 1],
+    ["with another prompt", { prompt: "What?", temperature: 0 }, 2],
+    ["with another limit of tokens", { ...ASKED, maxTokens: 99 }, 2],
+  ])("compares the whole request: %s", async (_what, request, chatsThen) => {
+    const { client, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
+    await client.complete(chatsThen === 1 ? request : ASKED);
+    await client.complete(request);
+    expect(chats()).toHaveLength(chatsThen);
+  });
+
+  it.each([
+    [
+      "cut at its token limit",
+      { text: "One two three four five six." },
+      { ...ASKED, maxTokens: 2 },
+    ],
+    ["broken off", { text: "A long story.", failAfterTokens: 2 }, ASKED],
+    ["empty", { text: "" }, ASKED],
+  ])("keeps no answer that was %s", async (_what, script, request) => {
+    const { client, chats } = await talker(script, {}, { cache: 10 });
+    for (let call = 0; call < 2; call += 1) await client.complete(request).catch(() => {});
+    expect(chats()).toHaveLength(2);
+    expect((await client.healthCheck()).cache).toEqual({ entries: 0, hits: 0 });
+  });
+
+  it("keeps no answer whose reader left", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 }, { cache: 10 });
+    for await (const event of client.streamComplete({ ...ASKED, maxTokens: 3000 })) {
+      if (event.type === "text") break;
+    }
+    expect((await client.healthCheck()).cache).toEqual({ entries: 0, hits: 0 });
+  });
+
+  it("does not exist by default", async () => {
+    const { client, chats } = await talker({ text: "Yes." });
+    await client.complete(ASKED);
+    expect(await client.complete(ASKED)).toMatchObject({ cached: false });
+    expect(chats()).toHaveLength(2);
+    expect((await client.healthCheck()).cache).toBeNull();
+  });
+});
