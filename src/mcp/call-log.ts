@@ -11,7 +11,7 @@ interface EndedCall {
 }
 
 /** Of a result, what the log has: no text of a model. */
-const LOGGED = ["batch_id", "model", "status", "usage", "attempts"];
+const LOGGED = ["batch_id", "model", "status", "usage", "attempts", "cached"];
 
 /** Writes the one line that each call has at `info`. */
 export function logAnswer(log: Logger, { tool, trace, ms, answer }: EndedCall): void {
