@@ -11,12 +11,14 @@ interface EndedCall {
 }
 
 /** Of a result, what the log has: no text of a model. */
-const LOGGED = ["batch_id", "model", "status", "usage", "attempts"];
+const LOGGED = ["batch_id", "model", "status", "usage", "attempts", "cached"];
 
 /** Writes the one line that each call has at `info`. */
 export function logAnswer(log: Logger, { tool, trace, ms, answer }: EndedCall): void {
   const { failure = null, result } = answer;
-  const facts = Object.entries(result).filter(([name]) => LOGGED.includes(name));
+  const facts = Object.entries(result).filter(
+    ([name, value]) => LOGGED.includes(name) && value !== null,
+  );
   const fields = { ...traceFields(trace), tool, ms, ...Object.fromEntries(facts) };
   if (failure === null) {
     log.info(fields, "tool answered");

@@ -70,7 +70,6 @@ describe("the log of a server", () => {
         model: MODEL,
         status: "completed",
         usage: expect.objectContaining({ output_tokens: expect.any(Number) }),
-        attempts: null,
       },
     ]);
     expect(chat?.headers["x-request-id"]).toBe(id);
