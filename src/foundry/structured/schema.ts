@@ -26,6 +26,8 @@ const OPTIONS: Options = {
   // A model's answer is checked, and never changed.
   useDefaults: false,
   coerceTypes: false,
+  // A member may be called as one that each object inherits, such as `constructor`.
+  ownProperties: true,
   logger: false,
   code: { regExp: Object.assign(patternOf, { code: "new RegExp" }) },
 };
