@@ -26,6 +26,8 @@ const OPTIONS: Options = {
   // A model's answer is checked, and never changed.
   useDefaults: false,
   coerceTypes: false,
+  // A member may be called as one that each object inherits, such as `constructor`.
+  ownProperties: true,
   logger: false,
   code: { regExp: Object.assign(patternOf, { code: "new RegExp" }) },
 };
@@ -34,21 +36,39 @@ const OPTIONS: Options = {
 const isDraft07 = ({ $schema }: JsonSchema): boolean =>
   typeof $schema === "string" && /draft-0[67]/.test($schema);
 
+/** With a schema of its own: an instance keeps each schema that it compiled. */
+const validatorOf = (isOld: boolean, options: Options) => {
+  const ajv = isOld ? new Ajv(options) : new Ajv2020(options);
+  formats.default(ajv);
+  return ajv;
+};
+
+type Validator = ReturnType<typeof validatorOf>;
+
+/** They compile the schema of schemas once, which takes longer than most schemas, and keep no other. */
+const schemaValidators = new Map<boolean, Validator>();
+
+function schemaValidatorOf(isOld: boolean): Validator {
+  const known = schemaValidators.get(isOld) ?? validatorOf(isOld, OPTIONS);
+  schemaValidators.set(isOld, known);
+  return known;
+}
+
 /**
  * The check of values by a schema.
  *
  * @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema, or refers to another document.
  */
 export function schemaCheck(schema: JsonSchema): SchemaCheck {
-  const ajv = isDraft07(schema) ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
-  formats.default(ajv);
+  const isOld = isDraft07(schema);
   try {
     // With `$async` the result of a check would be a promise.
     const { $schema: _draft, $async: _async, ...rest } = schema;
-    if (ajv.validateSchema(rest) !== true) {
-      throw invalidSchema(complaintsOf(ajv.errors ?? []).join("; "));
+    const ofSchemas = schemaValidatorOf(isOld);
+    if (ofSchemas.validateSchema(rest) !== true) {
+      throw invalidSchema(complaintsOf(ofSchemas.errors ?? []).join("; "));
     }
-    const validate = ajv.compile(rest);
+    const validate = validatorOf(isOld, { ...OPTIONS, validateSchema: false }).compile(rest);
     return (value) => (isValid(validate, value) ? [] : complaintsOf(validate.errors ?? []));
   } catch (thrown) {
     if (thrown instanceof FoundryError) throw thrown;

@@ -411,6 +411,18 @@ describe("a schema that makes its check hard", () => {
     expect(data).toEqual({ a: "123-4", c: {} });
   });
 
+  it.each(["constructor", "toString", "valueOf", "hasOwnProperty"])(
+    "has members of its own alone: %s",
+    async (name) => {
+      const read = await loadReader({ type: "object", properties: { [name]: { type: "string" } } });
+      const readRequired = await loadReader({ type: "object", required: [name] });
+
+      expect(read("{}", true)).toEqual({ fits: true, data: {} });
+      expect(readRequired("{}", true).fits).toBe(false);
+      expect(readRequired(`{"${name}": 1}`, true).fits).toBe(true);
+    },
+  );
+
   it("does not fit what an asynchronous schema refuses", async () => {
     const { client } = await answering(["{}"]);
     const schema = { $async: true, type: "string" };
