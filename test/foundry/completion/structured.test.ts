@@ -164,8 +164,6 @@ describe("an answer by a schema", () => {
   it.each([
     ["constrained", { dialect: "C2" }],
     ["constrained", { dialect: "openai" }],
-    ["instructed", { dialect: "C2", version: "2.0.1" }],
-    ["instructed", { dialect: "C1" }],
     ["instructed", { dialect: "S" }],
   ])("says that it was %s: %j", async (method, options) => {
     const { client } = await answering([JSON_TEXT], options);
