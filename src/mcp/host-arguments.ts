@@ -133,7 +133,8 @@ class UnknownNames {
 const MOST_COMPARED = 100;
 
 function valueFor(schema: unknown, sent: unknown, path: string, unknown: UnknownNames): unknown {
-  const wanted = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  const given = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  const wanted = given instanceof z.ZodNullable ? given.unwrap() : given;
   const value = typeof sent === "string" ? fromText(wanted, sent) : sent;
   if (wanted instanceof z.ZodArray && Array.isArray(value)) {
     const { element: kind } = wanted;
@@ -165,7 +166,8 @@ const isEmpty = (value: unknown): boolean =>
 
 function isAbsent(schema: unknown, value: unknown): boolean {
   if (value === null) return true;
-  if (!(schema instanceof z.ZodOptional)) return false;
+  // What may be null has its own meaning where it is empty.
+  if (!(schema instanceof z.ZodOptional) || schema.unwrap() instanceof z.ZodNullable) return false;
   if (value === 0) return !schema.safeParse(0).success;
   return value === "" || isEmpty(value);
 }

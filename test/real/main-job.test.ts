@@ -36,7 +36,7 @@ function targetOf({ dialect, sdkVersion, url, models }: RealService): Target {
       countTokens: true,
       tellThoughts: !is20,
       tellBusy: !isCore1,
-      holdToSchema: !isCore1 && !is20,
+      holdToSchema: true,
       tellTasks: true,
     },
     // It ends with the file.

@@ -43,7 +43,7 @@ function read(pieces: readonly string[], isWhole = true): Found {
 /** The same text in pieces of every size, and in two pieces split at every place. */
 function* splits(text: string): Generator<string[]> {
   for (let size = 1; size < text.length; size += size < 8 ? 1 : 7) {
-    yield text.match(new RegExp(`[sS]{1,${size}}`, "g")) ?? [];
+    yield text.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? [];
   }
   for (let at = 1; at < text.length; at++) yield [text.slice(0, at), text.slice(at)];
 }

@@ -1,0 +1,45 @@
+import type { PromptSeen } from "foundry-local-simulator";
+import { expect, it } from "vitest";
+import { connectedHost, simulatedService } from "./host.js";
+
+const tools = [
+  {
+    type: "function",
+    function: {
+      name: "get_weather",
+      parameters: { type: "object", properties: { city: { type: "string" } } },
+    },
+  },
+];
+const CALL = '{"name":"get_weather","arguments":{"city":"Oslo"}}';
+
+it("complete gives the calls of tools, says what to do with them, and takes their results", async () => {
+  const script = ({ messages }: PromptSeen) => {
+    const last = messages.at(-1);
+    return { text: last?.role === "tool" ? `It is ${last.content}.` : `[${CALL}]` };
+  };
+  const models = [{ id: "agent-generic-cpu:1", loaded: true, script }];
+  const { url } = await simulatedService({ models });
+  const { host } = await connectedHost({ endpoint: url });
+  const complete = async (given: object) => {
+    const answer = await host.callTool({ name: "complete", arguments: { ...given } });
+    return Object(answer.structuredContent);
+  };
+
+  const asked = await complete({ prompt: "Oslo?", tools, tool_choice: "required" });
+
+  expect(asked).toMatchObject({
+    finish_reason: "tool_calls",
+    tool_calls: [{ name: "get_weather", arguments: { city: "Oslo" } }],
+    next: expect.stringContaining("Run the tool_calls"),
+  });
+  const answered = await complete({
+    tools,
+    messages: [
+      { role: "user", content: "Oslo?" },
+      { role: "assistant", content: asked.text, tool_calls: asked.tool_calls },
+      { role: "tool", tool_call_id: asked.tool_calls[0].id, content: "3 degrees" },
+    ],
+  });
+  expect(answered).toMatchObject({ text: "It is 3 degrees.", next: null });
+});
