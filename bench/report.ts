@@ -82,7 +82,7 @@ export function plotOf(results: Results, unit: string): string {
       }),
     ];
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13" role="img" aria-labelledby="title"><title id="title">Start, calls and memory of this server, the floor and the SDK server</title><rect width="100%" height="100%" fill="#fff"/>
 ${bars.join("\n")}
 </svg>
 `;
