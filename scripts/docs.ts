@@ -1,5 +1,5 @@
 /**
- * Writes the generated tables of the documentation: tools, settings and error codes. With `--check`
+ * Writes the generated tables of the documentation: tools, settings, error codes and faults. With `--check`
  * it writes nothing and exits with code 1 where a file differs from what it would write.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import { jsonSchemaOf } from "../src/mcp/tool-registry.js";
 import { TOOLS } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
 import { missingHosts } from "../test/clients/hosts-page.js";
+import { outcomeTables } from "../test/faults/outcomes.js";
 import { table, withPart } from "./markdown.js";
 
 /** Whether the same call can succeed later without a change. `depends`: the error itself says it. */
@@ -146,9 +147,17 @@ const errorCodes = table(
   ERROR_NAMES.map((name) => [code(name), ERROR_CODES[name], RETRYABLE[name]]),
 );
 
+const faults = Object.fromEntries(
+  [...outcomeTables()].map(([operation, rows]) => [
+    operation,
+    table(["fault", "S", "C1", "C2", "openai"], rows),
+  ]),
+);
+
 const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "README.md": { tools: toolList, settings },
   "docs/reference.md": { tools: toolArguments, "error codes": errorCodes },
+  "docs/faults.md": faults,
 };
 
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
