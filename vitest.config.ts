@@ -7,6 +7,7 @@ const LONG = "test/long/**";
 const REAL = "test/real/**";
 const CLIENTS = "test/clients/**";
 const HOSTS = "test/hosts/**";
+const FAULTS = "test/faults/matrix.test.ts";
 
 /** A limit that is generous on a loaded machine: only a test that hangs meets it. */
 const GENEROUS = {
@@ -34,7 +35,7 @@ export default defineConfig({
           ...GENEROUS,
           name: "unit",
           include: ["{test,packages/*/test}/**/*.test.ts"],
-          exclude: [...PROCESSES, LONG, REAL, CLIENTS, HOSTS],
+          exclude: [...PROCESSES, LONG, REAL, CLIENTS, HOSTS, FAULTS],
           setupFiles: ["test/no-processes.ts"],
           // Many of these tests wait for sockets rather than compute.
           maxWorkers: 5,
@@ -61,6 +62,15 @@ export default defineConfig({
           maxWorkers: 3,
           // By itself: vitest runs projects of different numbers of workers one after the other.
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        // All faults of all operations; a fixed sample of it is in "unit".
+        test: {
+          name: "faults",
+          include: [FAULTS],
+          testTimeout: 300_000,
         },
       },
       {

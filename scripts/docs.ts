@@ -1,5 +1,5 @@
 /**
- * Writes the generated tables of the documentation (tools, settings, error codes, install links) and the
+ * Writes the generated tables of the documentation (tools, settings, error codes, faults, install links) and the
  * files for registries and hosts, such as server.json. With `--check` it writes nothing and exits with code 1 where a file differs from what it would write.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,6 +13,7 @@ import { jsonSchemaOf } from "../src/mcp/tool-registry.js";
 import { TOOLS } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
 import { missingHosts } from "../test/clients/hosts-page.js";
+import { outcomeTables } from "../test/faults/outcomes.js";
 import { GENERATED_FILES } from "./distribution/generated-files.js";
 import { INSTALL_LINKS } from "./distribution/install-links.js";
 import { table, withPart } from "./markdown.js";
@@ -149,6 +150,13 @@ const errorCodes = table(
   ERROR_NAMES.map((name) => [code(name), ERROR_CODES[name], RETRYABLE[name]]),
 );
 
+const faults = Object.fromEntries(
+  [...outcomeTables()].map(([operation, rows]) => [
+    operation,
+    table(["fault", "S", "C1", "C2", "openai"], rows),
+  ]),
+);
+
 const installLinks = table(
   ["host", "install"],
   INSTALL_LINKS.map(({ host, url, badge }) => [host, `[![Install in ${host}](${badge})](${url})`]),
@@ -160,6 +168,7 @@ const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "docs/reference.md": { tools: toolArguments },
   "docs/settings.md": { settings },
   "docs/error-codes.md": { "error codes": errorCodes },
+  "docs/faults.md": faults,
 };
 
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;

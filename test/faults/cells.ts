@@ -1,0 +1,214 @@
+import { type DialectName, type Simulator, startSimulator } from "foundry-local-simulator";
+import { FoundryClient } from "../../src/jobs/index.js";
+import { toFoundryError } from "../../src/lib/errors.js";
+import { roomyMachine } from "../foundry/fixtures.js";
+import { FAULTS, STREAM_FAULTS } from "./faults.js";
+import { type Fault, FaultProxy, type Matches } from "./proxy.js";
+
+export const RETRIES = 2;
+const MODEL = "talker-generic-cpu:1";
+const COLD = "cold-generic-cpu:1";
+const MISSING = "missing-generic-cpu:1";
+const EMBEDDER = "qwen3-embedding-0.6b-generic-cpu:1";
+
+/** Short limits, which the faults reach; the others leave in a moment. */
+const PATIENCE = {
+  timeoutMs: 3000,
+  loadTimeoutMs: 3000,
+  stallTimeoutMs: 3000,
+  downloadStallMs: 3000,
+  retry: { retries: RETRIES, initialPauseMs: 1, maxPauseMs: 1 },
+  // A matrix of failures would open it.
+  circuit: { failures: 1_000_000 },
+};
+
+interface Subject {
+  readonly client: FoundryClient;
+  readonly simulator: Simulator;
+}
+
+export interface Operation {
+  readonly name: string;
+  readonly dialects: readonly DialectName[];
+  readonly faults: readonly Fault[];
+  /** Done before the fault is armed. */
+  readonly before?: (subject: Subject) => Promise<unknown>;
+  readonly matches: Matches;
+  /** Resolves with what is kept or came, for the page. */
+  readonly run: (subject: Subject) => Promise<string>;
+}
+
+const ALL: readonly DialectName[] = ["S", "C1", "C2", "openai"];
+const FOUNDRY: readonly DialectName[] = ["S", "C1", "C2"];
+const done = (work: Promise<unknown>): Promise<string> => work.then(() => "");
+const on =
+  (pattern: RegExp): Matches =>
+  ({ path }) =>
+    pattern.test(path);
+const warm = ({ client }: Subject): Promise<unknown> => client.listModels();
+
+/** A completion, and what of it is kept when it fails. */
+async function chatted({ client }: Subject): Promise<string> {
+  const stream = client.streamComplete({ prompt: "Hi", model: MODEL });
+  try {
+    for await (const _event of stream) {
+      // The snapshot has the text.
+    }
+  } catch (thrown) {
+    const { text, status } = stream.snapshot();
+    const error = toFoundryError(thrown);
+    throw Object.assign(error, { kept: text === "" ? status : `${status}, text kept` });
+  }
+  return "";
+}
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    name: "probe",
+    dialects: ALL,
+    faults: FAULTS,
+    matches: () => true,
+    run: async ({ client }) => {
+      const { status } = await client.healthCheck();
+      return status;
+    },
+  },
+  {
+    name: "list",
+    dialects: ALL,
+    faults: FAULTS,
+    matches: () => true,
+    run: ({ client }) => done(client.listModels()),
+  },
+  {
+    name: "load",
+    dialects: FOUNDRY,
+    faults: FAULTS,
+    before: warm,
+    matches: on(/^\/(models|openai)\/load\//),
+    run: ({ client }) => done(client.loadModel(COLD)),
+  },
+  {
+    name: "unload",
+    dialects: FOUNDRY,
+    faults: FAULTS,
+    before: warm,
+    matches: on(/^\/(models|openai)\/unload\//),
+    run: ({ client }) => done(client.unloadModel(MODEL)),
+  },
+  {
+    name: "download",
+    dialects: ["S"],
+    faults: FAULTS,
+    before: warm,
+    matches: on(/^\/openai\/download/),
+    run: ({ client }) => done(client.loadModel(MISSING, { download: true })),
+  },
+  {
+    name: "chat",
+    dialects: ALL,
+    faults: FAULTS,
+    before: warm,
+    matches: on(/^\/v1\/chat\/completions/),
+    run: chatted,
+  },
+  {
+    name: "chat after the first token",
+    dialects: ALL,
+    faults: STREAM_FAULTS,
+    before: warm,
+    matches: on(/^\/v1\/chat\/completions/),
+    run: chatted,
+  },
+  {
+    name: "embeddings",
+    dialects: ["C1", "C2", "openai"],
+    faults: FAULTS,
+    before: warm,
+    matches: on(/^\/v1\/embeddings/),
+    run: ({ client }) => done(client.embed(["a cat"], { model: EMBEDDER })),
+  },
+];
+
+export interface Cell {
+  readonly dialect: DialectName;
+  readonly operation: Operation;
+  readonly fault: Fault;
+}
+
+export interface Outcome {
+  /** `ok`, or the code of the error. */
+  readonly code: string;
+  /** What came, or what is kept. */
+  readonly more: string;
+  /** How often the request with the fault was sent. */
+  readonly requests: number;
+}
+
+export const cellsOf = (dialect: DialectName): Cell[] =>
+  OPERATIONS.filter(({ dialects }) => dialects.includes(dialect)).flatMap((operation) =>
+    operation.faults.map((fault) => ({ dialect, operation, fault })),
+  );
+
+export const nameOf = ({ dialect, operation, fault }: Cell): string =>
+  `${dialect} | ${operation.name} | ${fault.name}`;
+
+/** As a cell of docs/faults.md. */
+export const wordsOf = ({ code, more, requests }: Outcome): string =>
+  `${[code === "ok" ? "ok" : `\`${code}\``, ...(more === "" ? [] : [more])].join(", ")} ×${requests}`;
+
+export async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> {
+  const simulator = await startSimulator({
+    dialect,
+    downloadMs: 10,
+    models: [
+      {
+        id: MODEL,
+        loaded: true,
+        script: { text: "One two three four five six seven eight." },
+      },
+      { id: COLD },
+      { id: MISSING, downloaded: false },
+      { id: EMBEDDER, task: "embeddings", loaded: true },
+    ],
+    tokensPerSecond: 200,
+  });
+  const proxy = await FaultProxy.start(simulator.url);
+  const client = new FoundryClient({ endpoint: proxy.url, ...PATIENCE }, roomyMachine());
+  try {
+    await operation.before?.({ client, simulator });
+    const from = proxy.requests.length;
+    await proxy.arm(fault, operation.matches);
+    const { code, more } = await operation.run({ client, simulator }).then(
+      (more) => ({ code: "ok", more }),
+      (thrown: unknown) => ({
+        code: toFoundryError(thrown).code,
+        more: String(Reflect.get(Object(thrown), "kept") ?? ""),
+      }),
+    );
+    const counts = new Map<string, number>();
+    for (const request of proxy.requests.slice(from)) {
+      if (!operation.matches(request)) continue;
+      const key = `${request.method} ${request.path}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    return { code, more, requests: Math.max(0, ...counts.values()) };
+  } finally {
+    await client.close();
+    await proxy.close();
+    await simulator.close();
+  }
+}
+
+/** Some cells at once: most of them wait. */
+export async function outcomesOf(cells: readonly Cell[], atOnce = 8): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const rest = [...cells];
+  const work = async (): Promise<void> => {
+    for (let cell = rest.shift(); cell !== undefined; cell = rest.shift()) {
+      found.set(nameOf(cell), wordsOf(await outcomeOf(cell)));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return found;
+}
