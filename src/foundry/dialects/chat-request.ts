@@ -1,7 +1,9 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import { ANSWER_TOOL } from "../tools/index.js";
+import { parametersOf } from "./call-parameters.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
+import type { Schema } from "./schema-parts.js";
 import { isAboutSchema } from "./schema-refusals.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
 import { type ToolQuirks, toldMessages, toolNotes, wireMessage } from "./tool-messages.js";
@@ -55,7 +57,7 @@ export function bodyOf(
   const { namesSeedRandomSeed = false, schemaForm = null } = quirks;
   const told = toldOf(refused, quirks);
   const messages = withThinkingSwitch(toldMessages(request, told), request);
-  const isForced = isForcedCall(request, refused, quirks);
+  const parameters = forcedParameters(request, refused, quirks);
   const fields = {
     model: request.model.id,
     messages: (refused.has("system") ? withoutSystem(messages) : messages).map(wireMessage),
@@ -72,8 +74,8 @@ export function bodyOf(
       schemaForm && schemaForm !== "call" && request.schema && !request.tools
         ? formatOf(request.schema, schemaForm)
         : undefined,
-    tools: isForced ? [answerTool(request.schema)] : told.tools ? undefined : request.tools,
-    tool_choice: isForced ? "required" : told.tools ? undefined : request.toolChoice,
+    tools: parameters ? [answerTool(parameters)] : told.tools ? undefined : request.tools,
+    tool_choice: parameters ? "required" : told.tools ? undefined : request.toolChoice,
     ...thinkingFields(request, quirks),
     stream: true,
     stream_options: { include_usage: true },
@@ -93,20 +95,23 @@ const toldOf = (
   return { tools, results: tools || dropsToolResults };
 };
 
-/** Whether the schema is sent as the parameters of a tool, which are always of an object. */
-export const isForcedCall = (
+/** The schema as the parameters of the tool that must be called; `null` where it is not sent so. */
+const forcedParameters = (
   { schema, tools }: ChatRequest,
   refused: Refused,
   { schemaForm }: BodyQuirks,
-): boolean =>
-  schemaForm === "call" &&
-  tools === undefined &&
-  schema?.["type"] === "object" &&
-  !refused.has("tools");
+): Schema | null =>
+  schemaForm !== "call" || schema === undefined || tools !== undefined || refused.has("tools")
+    ? null
+    : parametersOf(schema);
 
-const answerTool = (schema: ChatRequest["schema"]) => ({
+/** Whether the schema is sent as the parameters of a tool. */
+export const isForcedCall = (request: ChatRequest, refused: Refused, quirks: BodyQuirks): boolean =>
+  forcedParameters(request, refused, quirks) !== null;
+
+const answerTool = (parameters: Schema) => ({
   type: "function",
-  function: { name: ANSWER_TOOL, description: "Gives the answer.", parameters: schema },
+  function: { name: ANSWER_TOOL, description: "Gives the answer.", parameters },
 });
 
 /** Not `strict`, which forbids most schemas in the OpenAI API. */

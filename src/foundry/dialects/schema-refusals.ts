@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { errorWordsOf, type HttpTransport } from "../../http/index.js";
 import { type FoundryError, MOST_SCHEMAS_REMEMBERED, RecentMap } from "../../lib/index.js";
+import { isMembers, mapSchemas, type Schema, schemasIn } from "./schema-parts.js";
 
 /**
  * What an engine refuses of one JSON Schema. Other schemas of the same model can still be sent. The answer
  * is checked by this client, so a schema may be sent without the keywords that the engine does not know.
  */
-
-type Schema = Readonly<Record<string, unknown>>;
 
 /** The keywords that a schema is sent without. `all`: the schema is not sent. */
 type Omitted = readonly string[] | "all";
@@ -58,52 +57,17 @@ const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   contains: ["contains", "minContains", "maxContains"],
 };
 
-/** Members whose values are schemas, lists of schemas, and schemas by a name. */
-const SCHEMA = new Set([
-  "additionalItems",
-  "additionalProperties",
-  "contains",
-  "else",
-  "items",
-  "propertyNames",
-  "then",
-  "unevaluatedItems",
-  "unevaluatedProperties",
-]);
-const SCHEMAS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems"]);
-const NAMED_SCHEMAS = new Set([
-  "$defs",
-  "definitions",
-  "dependentSchemas",
-  "patternProperties",
-  "properties",
-]);
 /** Inside of these, a keyword less allows less. */
 const INVERTED = new Set(["if", "not"]);
 
 /** The schema without these keywords wherever they are keywords, and not names of members of the value. */
-function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
+export function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
   return Object.fromEntries(
     Object.entries(schema).flatMap(([name, value]) => {
       if (keywords.includes(name)) return [];
       if (INVERTED.has(name)) return hasKeyword(value, keywords) ? [] : [[name, value]];
-      return [[name, reduced(name, value, keywords)]];
+      return [[name, mapSchemas(name, value, (each) => withoutKeywords(each, keywords))]];
     }),
-  );
-}
-
-function reduced(name: string, value: unknown, keywords: readonly string[]): unknown {
-  if (SCHEMAS.has(name) && Array.isArray(value)) {
-    return value.map((each) => (isMembers(each) ? withoutKeywords(each, keywords) : each));
-  }
-  if (!isMembers(value)) return value;
-  if (SCHEMA.has(name)) return withoutKeywords(value, keywords);
-  if (!NAMED_SCHEMAS.has(name)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [
-      key,
-      isMembers(each) ? withoutKeywords(each, keywords) : each,
-    ]),
   );
 }
 
@@ -115,20 +79,11 @@ const hasKeyword = (value: unknown, keywords: readonly string[]): boolean => {
 function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {
   for (const [name, value] of Object.entries(schema)) {
     used.add(name);
-    for (const each of subschemas(name, value)) usedKeywords(each, used);
+    for (const each of schemasIn(name, value)) usedKeywords(each, used);
+    if (INVERTED.has(name) && isMembers(value)) usedKeywords(value, used);
   }
   return used;
 }
-
-function subschemas(name: string, value: unknown): Schema[] {
-  if (SCHEMAS.has(name) && Array.isArray(value)) return value.filter(isMembers);
-  if (!isMembers(value)) return [];
-  if (SCHEMA.has(name) || INVERTED.has(name)) return [value];
-  return NAMED_SCHEMAS.has(name) ? Object.values(value).filter(isMembers) : [];
-}
-
-const isMembers = (value: unknown): value is Schema =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** OpenAI quotes the path to the part of the schema, whose steps are keywords as well. */
 const PATH = /in context ?=? ?\([^)]*\)/gi;

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { parametersOf } from "../../../src/foundry/dialects/call-parameters.js";
+
+const WORD = { type: "string" };
+const of = (properties: object, definitions: object = {}) => ({
+  type: "object",
+  properties,
+  ...definitions,
+});
+
+describe("a schema as the parameters of a tool that must be called", () => {
+  it.each([
+    ["none", of({ a: WORD }), of({ a: WORD })],
+    ["of $defs", of({ a: { $ref: "#/$defs/w" } }, { $defs: { w: WORD } }), of({ a: WORD })],
+    [
+      "of definitions",
+      of({ a: { $ref: "#/definitions/w" } }, { definitions: { w: WORD } }),
+      of({ a: WORD }),
+    ],
+    [
+      "in a list",
+      of({ a: { type: "array", items: { $ref: "#/$defs/w" } } }, { $defs: { w: WORD } }),
+      of({ a: { type: "array", items: WORD } }),
+    ],
+    [
+      "in alternatives",
+      of({ a: { anyOf: [{ $ref: "#/$defs/w" }, { type: "null" }] } }, { $defs: { w: WORD } }),
+      of({ a: { anyOf: [WORD, { type: "null" }] } }),
+    ],
+    [
+      "of a definition with a reference",
+      of({ a: { $ref: "#/$defs/p" } }, { $defs: { p: of({ b: { $ref: "#/$defs/w" } }), w: WORD } }),
+      of({ a: of({ b: WORD }) }),
+    ],
+    [
+      "with a description beside it",
+      of({ a: { $ref: "#/$defs/w", description: "A word" } }, { $defs: { w: WORD } }),
+      of({ a: { ...WORD, description: "A word" } }),
+    ],
+    [
+      "with a rule beside it",
+      of({ a: { $ref: "#/$defs/w", maxLength: 3 } }, { $defs: { w: WORD } }),
+      of({ a: { allOf: [WORD, { maxLength: 3 }] } }),
+    ],
+    [
+      "with odd characters",
+      of({ a: { $ref: "#/$defs/a~1b~0c" } }, { $defs: { "a/b~c": WORD } }),
+      of({ a: WORD }),
+    ],
+    [
+      "that is a name or a value",
+      of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
+      of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
+    ],
+  ])("has the definitions in place of references: %s", (_name, schema, parameters) => {
+    expect(parametersOf(schema)).toEqual(parameters);
+  });
+
+  it.each([
+    ["a list", { type: "array" }],
+    ["no type", { properties: {} }],
+    ["a reference to itself", of({ a: { $ref: "#" } })],
+    [
+      "a circle",
+      of({ a: { $ref: "#/$defs/a" } }, { $defs: { a: of({ a: { $ref: "#/$defs/a" } }) } }),
+    ],
+    ["a reference to nothing", of({ a: { $ref: "#/$defs/b" } })],
+    ["a reference to another document", of({ a: { $ref: "https://example.org/a.json" } })],
+    ["an inherited name", of({ a: { $ref: "#/$defs/constructor" } }, { $defs: {} })],
+  ])("is none for %s", (_name, schema) => {
+    expect(parametersOf(schema)).toBeNull();
+  });
+
+  it("is none where references to references grow beyond a bound", () => {
+    const twice = (name: string) => of({ a: { $ref: name }, b: { $ref: name } });
+    const names = Array.from({ length: 40 }, (_, at) => `d${at}`);
+    const $defs = Object.fromEntries(
+      names.map((name, at) => [name, at === 39 ? WORD : twice(`#/$defs/d${at + 1}`)]),
+    );
+    expect(parametersOf({ ...twice("#/$defs/d0"), $defs })).toBeNull();
+  });
+
+  it("leaves out keywords that the services do not know, and keeps members of these names", () => {
+    const schema = of({
+      not: { type: "array", uniqueItems: true, items: { not: WORD } },
+      a: { if: {}, else: {}, minLength: 1 },
+    });
+    expect(parametersOf(schema)).toEqual(
+      of({ not: { type: "array", items: {} }, a: { minLength: 1 } }),
+    );
+  });
+});
