@@ -68,8 +68,8 @@ const MISTAKES: readonly Mistake[] = [
   },
   {
     what: "an unknown role",
-    given: { messages: [{ role: "tool", content: "x" }] },
-    says: ["messages.0.role", '"tool"', "system, user, assistant"],
+    given: { messages: [{ role: "robot", content: "x" }] },
+    says: ["messages.0.role", '"robot"', "system, user, assistant"],
   },
   {
     what: "a message without content",
