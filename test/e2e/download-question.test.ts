@@ -148,7 +148,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
   );
 
   test("is answered with what to do where the download takes longer than the call", async () => {
-    const { call, asked } = await world(mode, "accept", { downloadMs: 5000 });
+    const { call, asked } = await world(mode, "accept", { downloadMs: 10_000 });
     const given = { prompt: "Why?", model: "talker", reply_within: 1 };
     const early = await call("complete", given);
     await call("load_model", { model: "talker", download: true });
