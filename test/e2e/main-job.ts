@@ -3,7 +3,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { environmentWith, MAIN } from "./executable.js";
 import { type Answer, Host, type ProgressNote } from "./host.js";
-import { type Target, type TargetModel, TEXTS } from "./target.js";
+import { type Target, type TargetModel, TEXTS, WEATHER } from "./target.js";
 
 /**
  * The main job of the product, from the host's end of the pipe to a service: once for every service
@@ -413,6 +413,97 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
           data: { inside: colour, outside: colour },
         });
         expect(result["attempts"]).toBeUndefined();
+      });
+    });
+
+    describe("tools", () => {
+      const tools = [WEATHER.tool];
+      const question = { role: "user", content: WEATHER.question };
+      const call = { name: "get_weather", arguments: { city: "Zürich" } };
+      const next = expect.stringContaining("Run the tool_calls");
+
+      test("a call of a tool, and the answer to its result", async () => {
+        const { callsTool } = target.models;
+        const asked = await host.complete({ messages: [question], tools, model: callsTool.id });
+        const { text, tool_calls, usage } = asked.result;
+        const [{ id }] = [tool_calls].flat().map(Object);
+        const result = { role: "tool", tool_call_id: id, content: WEATHER.result };
+
+        const messages = [question, { role: "assistant", content: text, tool_calls }, result];
+        const answered = await host.complete({ messages, tools, model: callsTool.id });
+
+        expect(asked.result).toMatchObject({
+          next,
+          status: "completed",
+          text: "",
+          finish_reason: "tool_calls",
+          tool_calls: [{ ...call, id: expect.stringMatching(/./) }],
+        });
+        expect(asked.isError).toBe(false);
+        const { takeToolResults, readResultsInText, countTokens } = target.can;
+        const isAnswer = takeToolResults || readResultsInText;
+        expect(answered.result).toMatchObject(
+          isAnswer
+            ? { next: null, text: TEXTS.afterTool, finish_reason: "stop" }
+            : { next, text: "", tool_calls: [call] },
+        );
+        expect("tool_calls" in answered.result).toBe(!isAnswer);
+        const notes = [answered.result["notes"]].flat().join("\n");
+        expect(notes.includes("drops the results of tools")).toBe(!takeToolResults);
+        if (!countTokens) return;
+        // A token a byte: the model was given the result.
+        const added = Object(answered.result["usage"]).input_tokens - Object(usage).input_tokens;
+        expect(added).toBeGreaterThanOrEqual(WEATHER.result.length);
+      });
+
+      test("an answer without a call, where the model calls none", async () => {
+        const { result } = await complete(target.models.ends, { tools });
+
+        expect(result).toMatchObject({ next: null, text: TEXTS.ends, finish_reason: "stop" });
+        expect(result).not.toHaveProperty("tool_calls");
+      });
+
+      // The tokens of a forced call are random with these models: an enum bounds their number.
+      const city = { enum: ["Zürich", "Bern"] };
+      const days = { type: "array", items: { enum: [1, 2] }, maxItems: 1, uniqueItems: true };
+      const ofCity = { type: "object", properties: { city }, required: ["city"] };
+      const byReference = {
+        ...ofCity,
+        $defs: { City: city },
+        properties: { city: { $ref: "#/$defs/City" }, days },
+      };
+      test.for([
+        ["of the city", ofCity],
+        ["with references", byReference],
+      ] as const)("a call that the model must make, by a schema %s", async ([, parameters]) => {
+        const { result } = await host.complete({
+          messages: [question],
+          tools: [{ type: "function", function: { ...WEATHER.tool.function, parameters } }],
+          tool_choice: "required",
+          model: target.models.callsTool.id,
+          max_tokens: 300,
+          temperature: 1,
+        });
+
+        expect(result).toMatchObject({ next, status: "completed", text: "" });
+        const [first] = [result["tool_calls"]].flat();
+        expect(first).toMatchObject({
+          name: "get_weather",
+          arguments: { city: expect.stringMatching(/^(Zürich|Bern)$/) },
+        });
+        expect(first).not.toHaveProperty("error");
+      });
+
+      test("no call where the model may make none", async () => {
+        const { result } = await host.complete({
+          messages: [question],
+          tools,
+          tool_choice: "none",
+          model: target.models.callsTool.id,
+        });
+
+        expect(result).toMatchObject({ next: null, finish_reason: "stop" });
+        expect(result).not.toHaveProperty("tool_calls");
       });
     });
 

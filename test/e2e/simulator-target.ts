@@ -1,9 +1,9 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ModelOptions, startSimulator } from "foundry-local-simulator";
+import { type ModelOptions, type ScriptedAnswer, startSimulator } from "foundry-local-simulator";
 import { removeFolder } from "../temporary-folder.js";
-import { type Role, type Target, type TargetModel, TEXTS } from "./target.js";
+import { type Role, type Target, type TargetModel, TEXTS, WEATHER } from "./target.js";
 
 const ends = { text: TEXTS.ends };
 const forever = { text: TEXTS.forever, forever: true };
@@ -40,9 +40,21 @@ const MODELS: Readonly<Record<Role, ModelOptions>> = {
     reasoningMarkers: { start: "<think>", end: "</think>" },
     script: { think: `\n${TEXTS.thought}\n\n`, text: TEXTS.afterThought },
   },
+  callsTool: {
+    id: "calls-tool-generic-cpu:1",
+    tokenizer: "bytes",
+    toolMarkers: { start: "<tool_call>", end: "</tool_call>" },
+  },
   plainId: { id: "My_Own.Talker:7", script: ends },
   notCached: { id: "not-here-generic-cpu:2", downloaded: false },
 };
+
+/** A call of the tool, then a text when its result is there, also as text of the user. */
+const ANSWERS: readonly ScriptedAnswer[] = [
+  { match: "get_weather (", reply: TEXTS.afterTool },
+  { match: WEATHER.question, toolCalls: [{ name: "get_weather", arguments: { city: "Zürich" } }] },
+  { match: WEATHER.question, reply: TEXTS.afterTool },
+];
 
 /** S, C1, the service of a version of C2, or a plain OpenAI-compatible engine. */
 export async function simulatorTarget(
@@ -56,6 +68,7 @@ export async function simulatorTarget(
   const simulator = await startSimulator({
     ...service,
     models: Object.values(MODELS),
+    answers: ANSWERS,
     modelCachePath,
   });
   const { url: endpoint } = simulator;
@@ -83,6 +96,8 @@ export async function simulatorTarget(
       tellThoughts: !isBefore21,
       tellBusy: isCore2,
       holdToSchema: false,
+      takeToolResults: !isService && !isBefore21,
+      readResultsInText: true,
       tellTasks: isFoundry,
     },
     close: async () => {
@@ -105,6 +120,7 @@ function byRole(modelOf: (role: Role) => TargetModel): Record<Role, TargetModel>
     slow: modelOf("slow"),
     slowLoad: modelOf("slowLoad"),
     thinks: modelOf("thinks"),
+    callsTool: modelOf("callsTool"),
     plainId: modelOf("plainId"),
     notCached: modelOf("notCached"),
   };

@@ -11,6 +11,7 @@ export const ROLES = [
   "slow",
   "slowLoad",
   "thinks",
+  "callsTool",
   "plainId",
   "notCached",
 ] as const;
@@ -41,6 +42,10 @@ export interface Abilities {
   readonly tellBusy: boolean;
   /** Hold an answer to a JSON Schema, whatever the model would write. */
   readonly holdToSchema: boolean;
+  /** Give the result of a tool to the model, rather than drop it. */
+  readonly takeToolResults: boolean;
+  /** Run a `callsTool` that understands the result of a tool in a text of the user. */
+  readonly readResultsInText: boolean;
   /** Know the task of a model. */
   readonly tellTasks: boolean;
 }
@@ -61,6 +66,25 @@ export const TEXTS = {
     "The sea rises, a gull cries; waves fall back over grey sand. Then wind turns and it begins again:\n",
   thought: "Two and two make four.",
   afterThought: "It is 4!",
+  afterTool: "The weather is fine.",
   firstVersion: "First version.",
   secondVersion: "Second version!",
+} as const;
+
+/** What `callsTool` is asked. It calls the tool of this name for Zürich. */
+export const WEATHER = {
+  question: "What is the weather in Zürich?",
+  tool: {
+    type: "function",
+    function: {
+      name: "get_weather",
+      description: "The weather in a city.",
+      parameters: {
+        type: "object",
+        properties: { city: { type: "string" } },
+        required: ["city"],
+      },
+    },
+  },
+  result: "Sunny, 21 degrees, a light wind from the lake.",
 } as const;

@@ -37,6 +37,8 @@ function targetOf({ dialect, sdkVersion, url, models }: RealService): Target {
       tellThoughts: !is20,
       tellBusy: !isCore1,
       holdToSchema: true,
+      takeToolResults: !is20,
+      readResultsInText: false,
       tellTasks: true,
     },
     // It ends with the file.

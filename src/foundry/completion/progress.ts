@@ -150,7 +150,8 @@ export class CompletionProgress {
   }
 
   finished(reason: FinishReason | null): void {
-    this.#finishReason = reason;
+    // The calls that are found count: C1 names calls also where none may be made.
+    this.#finishReason = reason === "tool_calls" ? "stop" : reason;
   }
 
   counted(usage: TokenCounts | null): void {
@@ -220,7 +221,6 @@ export class CompletionProgress {
     this.#toolCalls = calls;
     // Of an answer that was cut off, the calls before the cut are whole.
     if (calls.length > 0 && this.#finishReason !== "length") this.#finishReason = "tool_calls";
-    else if (calls.length === 0 && this.#finishReason === "tool_calls") this.#finishReason = "stop";
   }
 
   /** The answer is this value. */

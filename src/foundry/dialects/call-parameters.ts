@@ -1,3 +1,4 @@
+import type { ToolDefinition } from "../tools/index.js";
 import { isMembers, mapSchemas, type Schema } from "./schema-parts.js";
 import { withoutKeywords } from "./schema-refusals.js";
 
@@ -21,6 +22,18 @@ export function parametersOf(schema: Schema): Schema | null {
   if (whole === null) return null;
   const { $schema: _draft, $defs: _defs, definitions: _definitions, ...rest } = whole;
   return withoutKeywords(rest, UNKNOWN_THERE);
+}
+
+/** The tools as one of them can be forced there; `null` where the parameters of one cannot be sent. */
+export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefinition[] | null {
+  const sent: ToolDefinition[] = [];
+  for (const tool of tools) {
+    const whole = { type: "object", properties: {}, ...tool.function.parameters };
+    const parameters = parametersOf(whole);
+    if (parameters === null) return null;
+    sent.push({ ...tool, function: { ...tool.function, parameters } });
+  }
+  return sent;
 }
 
 class References {

@@ -1,7 +1,7 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
-import { ANSWER_TOOL } from "../tools/index.js";
-import { parametersOf } from "./call-parameters.js";
+import { ANSWER_TOOL, type ToolChoice, type ToolDefinition } from "../tools/index.js";
+import { forcedTools, parametersOf } from "./call-parameters.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 import type { Schema } from "./schema-parts.js";
 import { isAboutSchema } from "./schema-refusals.js";
@@ -58,6 +58,7 @@ export function bodyOf(
   const told = toldOf(refused, quirks);
   const messages = withThinkingSwitch(toldMessages(request, told), request);
   const parameters = forcedParameters(request, refused, quirks);
+  const offered = told.tools ? {} : offeredTools(request, quirks);
   const fields = {
     model: request.model.id,
     messages: (refused.has("system") ? withoutSystem(messages) : messages).map(wireMessage),
@@ -74,8 +75,8 @@ export function bodyOf(
       schemaForm && schemaForm !== "call" && request.schema && !request.tools
         ? formatOf(request.schema, schemaForm)
         : undefined,
-    tools: parameters ? [answerTool(parameters)] : told.tools ? undefined : request.tools,
-    tool_choice: parameters ? "required" : told.tools ? undefined : request.toolChoice,
+    tools: parameters ? [answerTool(parameters)] : offered.tools,
+    tool_choice: parameters ? "required" : offered.toolChoice,
     ...thinkingFields(request, quirks),
     stream: true,
     stream_options: { include_usage: true },
@@ -94,6 +95,19 @@ const toldOf = (
   const tools = toolsAsText || refused.has("tools");
   return { tools, results: tools || dropsToolResults };
 };
+
+interface Offered {
+  readonly tools?: readonly ToolDefinition[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
+}
+
+/** The tools as they are sent. A call is left to the model where the service cannot force it. */
+function offeredTools({ tools, toolChoice }: ChatRequest, { schemaForm }: BodyQuirks): Offered {
+  const isForced = toolChoice === "required" || typeof toolChoice === "object";
+  if (tools === undefined || !isForced || schemaForm !== "call") return { tools, toolChoice };
+  const forced = forcedTools(tools);
+  return forced === null ? { tools } : { tools: forced, toolChoice };
+}
 
 /** The schema as the parameters of the tool that must be called; `null` where it is not sent so. */
 const forcedParameters = (
@@ -223,6 +237,9 @@ export function refusalsIn(
 const wordOf = (name: Refusable): RegExp =>
   name === "stream" ? /(?<!\w)stream(?:ing)?(?!\w)/i : new RegExp(`(?<!\\w)${name}(?!\\w)`, "i");
 
+const NOT_FORCED =
+  "This service cannot force a call of these tools, since the schema of their parameters refers to itself or to what is not defined in it. The model was free to answer without a call.";
+
 /** What the caller must know of what was left out. */
 export function warningsOf(
   refused: Refused,
@@ -231,6 +248,10 @@ export function warningsOf(
   quirks: BodyQuirks,
 ): string[] {
   const warnings: string[] = toolNotes(request, toldOf(refused, quirks));
+  if (!toldOf(refused, quirks).tools) {
+    const { toolChoice } = offeredTools(request, quirks);
+    if (toolChoice !== request.toolChoice) warnings.push(NOT_FORCED);
+  }
   const given = { temperature: request.temperature, top_p: request.topP, seed: request.seed };
   for (const [name, value] of Object.entries(given)) {
     const isLeftOut = REFUSABLE.some((each) => each === name && refused.has(each));

@@ -82,6 +82,15 @@ export const RULES: readonly Rule[] = [
     }),
   },
   {
+    // C2 from 2.1, where the token limit ends the answer in a call.
+    pattern: /tool-?call output was interrupted/i,
+    code: "INFERENCE_FAILED",
+    explain: (model, _shortName, said) => ({
+      message: `${model} was cut off in a call of a tool.${said}`,
+      action: "Ask again with a larger `maxTokens`.",
+    }),
+  },
+  {
     // The legacy service, also for a chat, which loads the model. The model is newer (#706).
     pattern: /failed loading model/i,
     also: /unknown value/i,

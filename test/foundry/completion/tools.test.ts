@@ -1,6 +1,6 @@
 import type { PromptSeen, Script } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
-import type { CompletionMessage, ToolDefinition } from "../../../src/index.js";
+import type { CompletionMessage, ToolChoice, ToolDefinition } from "../../../src/index.js";
 import { chatEngine, events, json } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
@@ -90,6 +90,16 @@ describe.each(services)("tools on %s", (name, options) => {
 
     expect([plain.text, none.text]).toEqual(Array(2).fill(`Write ${CALL_TEXT}.`));
     expect(plain.toolCalls).toBeUndefined();
+    expect([plain.finishReason, none.finishReason]).toEqual(["stop", "stop"]);
+  });
+
+  it("that may not be called end no answer, where the service calls them all the same", async () => {
+    const { client } = await start({ toolCalls: [CALL] }, true);
+
+    const none = await client.complete({ prompt: "Hi", tools: [WEATHER], toolChoice: "none" });
+
+    expect(none).toMatchObject({ finishReason: "stop" });
+    expect(none.toolCalls).toBeUndefined();
   });
 
   it("with arguments that do not fit are calls with an error", async () => {
@@ -162,6 +172,59 @@ describe.each(FORCED)("a schema on %s", (_name, options) => {
       expect(body).not.toHaveProperty("response_format");
     },
   );
+});
+
+describe.each(services)("a call that must be made, on %s", (name, options) => {
+  const isCall = name === "C1" || name === "C2 2.0.1";
+  const city = { type: "string" };
+  const inline = { type: "object", properties: { city }, required: ["city"] };
+  const reference = {
+    $defs: { City: city },
+    ...inline,
+    properties: { city: { $ref: "#/$defs/City" } },
+  };
+  const circle = { ...inline, properties: { city, next: { $ref: "#" } } };
+  const sent = async (parameters: object, toolChoice: ToolChoice) => {
+    const simulator = await simulate({
+      ...options,
+      models: [{ id: "agent-generic-cpu:1", loaded: true, script: agent }],
+    });
+    const tool = { ...WEATHER, function: { ...WEATHER.function, parameters: { ...parameters } } };
+    const { toolCalls, warnings } = await clientOf(simulator.url).complete({
+      prompt: "Hi",
+      model: "agent-generic-cpu:1",
+      tools: [tool],
+      toolChoice,
+    });
+    expect(toolCalls).toMatchObject([CALL]);
+    const [request] = askedOf(simulator, "/v1/chat/completions");
+    const { tools, tool_choice } = Object(request?.body);
+    return { parameters: tools?.[0].function.parameters, tool_choice, warnings: warnings.join() };
+  };
+  const named: ToolChoice = { type: "function", function: { name: "get_weather" } };
+
+  it.runIf(name !== "S").each(["required", named] as const)(
+    "is asked for with parameters that the service understands (%j)",
+    async (choice) => {
+      const { parameters, tool_choice, warnings } = await sent(reference, choice);
+
+      expect(tool_choice).toEqual(choice);
+      expect(parameters).toEqual(isCall ? inline : reference);
+      expect(warnings).toBe("");
+    },
+  );
+
+  it.runIf(name !== "S")("is left to the model where the service cannot force it", async () => {
+    const { parameters, tool_choice, warnings } = await sent(circle, "required");
+
+    expect(tool_choice).toBe(isCall ? undefined : "required");
+    expect(parameters).toEqual(circle);
+    expect(warnings.includes("cannot force a call")).toBe(isCall);
+  });
+
+  it.runIf(name !== "S")("leaves the parameters alone where it need not be made", async () => {
+    expect(await sent(reference, "auto")).toMatchObject({ parameters: reference, warnings: "" });
+  });
 });
 
 describe("calls of an engine", () => {

@@ -277,6 +277,16 @@ describe("errorOfFailure", () => {
     expect(errorOf(status, message, subject)).toMatchObject({ code, retryable: is });
   });
 
+  it("says what to raise where the token limit ended a call of a tool", () => {
+    const words =
+      "Inference failed: Model emitted an invalid tool call: Tool-call output was interrupted before the batch could be committed.";
+    expect(errorOf(500, words, CHAT)).toMatchObject({
+      code: "INFERENCE_FAILED",
+      action: expect.stringContaining("larger `maxTokens`"),
+      retryable: false,
+    });
+  });
+
   it("names the model as the caller knows it, not as the service words it", () => {
     const error = errorOf(404, "Model not found: No model matching 'tiny-talk'", LOAD);
     expect(error.message).toBe("The service has no model tiny-talk-generic-cpu:1.");
