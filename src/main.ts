@@ -60,7 +60,10 @@ async function run(args: readonly string[]): Promise<number> {
     // No host starts it on a terminal, where the protocol would wait for ever.
     return (await import("./commands/help.js")).welcome();
   }
-  if (first === "help" && HELP_OF_THEIR_OWN.has(rest[0] ?? "")) return run([...rest, "--help"]);
+  const [subject = ""] = rest;
+  if (first === "help" && HELP_OF_THEIR_OWN.has(subject)) return run([...rest, "--help"]);
+  const isUnknown = !COMMANDS.has(subject) && !/^(-|$)/.test(subject);
+  if (first === "help" && isUnknown) return run([subject]);
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
   const isHttp = args.some(isHttpFlag) && (!isNamed || first === "serve");

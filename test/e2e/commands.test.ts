@@ -60,13 +60,17 @@ test.for(["--version", "-v"])("%s shows the package's version", async (flag) => 
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${manifest.version}\n` });
 });
 
-test("an unknown command names those there are", async () => {
-  const { code, stdout, stderr } = await run(["sevre"]);
+test.for(["sevre", "help sevre"])(
+  "an unknown command in %s names those there are",
+  async (line) => {
+    const { code, stdout, stderr } = await run(line.split(" "));
 
-  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain('"sevre"');
-  for (const command of ["serve", "demo", "doctor", "simulate"]) expect(stderr).toContain(command);
-});
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain('"sevre"');
+    for (const command of ["serve", "demo", "doctor", "simulate"])
+      expect(stderr).toContain(command);
+  },
+);
 
 // Windows has no SIGTERM that a process hears, and Node's own fetch fails under wine 8.
 test.skipIf(process.platform === "win32")(

@@ -66,7 +66,7 @@ export async function* chat(
   if (structure === null) warnAboutEmptiness(progress);
   if (context.request.reasoning === "off" && progress.hasThought) {
     progress.warn(
-      "The model thought although reasoning is off: it has no switch for it that is known here.",
+      "The model thought although reasoning is off: it ignores its switch for thinking, or has none that is known here.",
     );
   }
 }

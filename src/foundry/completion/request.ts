@@ -70,8 +70,9 @@ function argumentsIn(call: CompletionMessageCall): MessageCall["arguments"] | nu
   return name === undefined || !parsed.success ? null : parsed.data;
 }
 
-const TOOL =
-  'a tool such as {"type":"function","function":{"name":"get_weather","description":"…","parameters":{"type":"object","properties":{}}}}';
+const FUNCTION =
+  '{"name":"get_weather","description":"…","parameters":{"type":"object","properties":{}}}';
+const TOOL = `a tool such as {"type":"function","function":${FUNCTION}}`;
 const TOOL_NAME = "1 to 64 letters, digits, _, . or -";
 const toolSchema = z.object(
   {
@@ -83,7 +84,7 @@ const toolSchema = z.object(
         parameters: z.record(z.string(), z.unknown(), "a JSON Schema, an object").optional(),
         strict: z.boolean("true or false").nullish(),
       },
-      TOOL,
+      `an object such as ${FUNCTION}`,
     ),
   },
   TOOL,

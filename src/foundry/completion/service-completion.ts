@@ -13,7 +13,7 @@ import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
-import { loadToolbox, type Toolbox } from "../tools/index.js";
+import { checkTools, loadToolbox, type Toolbox } from "../tools/index.js";
 import { brokeOffAndIsGone, chat } from "./chat.js";
 import type {
   Completion,
@@ -118,6 +118,7 @@ export class ServiceCompletion {
     const { signal } = this;
     if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
     const { tools = [], toolChoice } = request;
+    checkTools(tools, toolChoice);
     if (tools.length > 0 && toolChoice !== "none") this.#toolbox ??= await loadToolbox(tools);
     this.#connection = null;
     const connection = await current.connection({ signal, onStatus });

@@ -9,7 +9,7 @@ import {
   quoted,
 } from "../../lib/index.js";
 import { type JsonSchema, loadCheck, loadRepair, type ValueCheck } from "../structured/index.js";
-import type { RawCall, ToolCall, ToolDefinition } from "./tool.js";
+import type { RawCall, ToolCall, ToolChoice, ToolDefinition } from "./tool.js";
 import type { Repair } from "./written-calls.js";
 
 interface Offered {
@@ -133,6 +133,27 @@ const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
 /** The parameters of a tool as a schema of an object. */
 export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema =>
   parameters === undefined || Object.keys(parameters).length === 0 ? NO_PARAMETERS : parameters;
+
+/** @throws FoundryError `INVALID_ARGUMENT` where two tools have one name, or none has the chosen one. */
+export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice = "auto"): void {
+  const names = tools.map((tool) => tool.function.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new FoundryError("INVALID_ARGUMENT", `Two tools have the name ${quoted(twice)}.`, {
+      action: "Give each tool a name of its own.",
+    });
+  }
+  if (choice === "required" && names.length === 0) {
+    throw new FoundryError("INVALID_ARGUMENT", "A call is required, but no tool came.", {
+      action: "Give at least one tool, or require no call.",
+    });
+  }
+  if (typeof choice === "string" || names.includes(choice.function.name)) return;
+  const chosen = quoted(choice.function.name);
+  throw new FoundryError("INVALID_ARGUMENT", `The chosen tool ${chosen} is not among the tools.`, {
+    action: "Give this tool, too, or choose another one.",
+  });
+}
 
 /** @throws FoundryError `INVALID_ARGUMENT` where the parameters of a tool are no valid schema. */
 export async function loadToolbox(tools: readonly ToolDefinition[]): Promise<Toolbox> {

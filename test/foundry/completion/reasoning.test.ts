@@ -50,7 +50,7 @@ describe.each(FORMS)("thinking in %s", (_form, message) => {
     expect(await ask("off")).toMatchObject({
       text: ANSWER,
       reasoning: null,
-      warnings: [expect.stringContaining("The model thought although reasoning is off")],
+      warnings: [expect.stringContaining("reasoning is off: it ignores its switch")],
     });
   });
 });

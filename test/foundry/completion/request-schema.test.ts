@@ -159,6 +159,11 @@ describe("the arguments of a completion", () => {
       "Give stop as allowed: at most 16 strings.",
     ],
     [
+      { prompt: "x", tools: [{ type: "function" }] },
+      "tools.0.function is missing.",
+      'Give tools.0.function: an object such as {"name":"get_weather","description":"…","parameters":{"type":"object","properties":{}}}.',
+    ],
+    [
       { prompt: "x", seed: -1 },
       "Invalid value for seed: -1.",
       "Give seed as allowed: a whole number from 0 to 2147483647.",

@@ -323,6 +323,13 @@ describe("tools that cannot be used", () => {
       "a call without a name",
       { prompt: undefined, messages: [{ role: "assistant", tool_calls: [{ id: "a" }] }] },
     ],
+    ["two tools of one name", { tools: [WEATHER, WEATHER] }],
+    ["a required call without tools", { toolChoice: "required" }],
+    ["a required call of an empty list", { tools: [], toolChoice: "required" }],
+    [
+      "a chosen tool that is not offered",
+      { tools: [WEATHER], toolChoice: { type: "function", function: { name: "other" } } },
+    ],
     ["an unknown choice", { tools: [WEATHER], toolChoice: "any" }],
   ])("are refused before anything is sent: %s", async (_what, given) => {
     await expect(complete(given)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
