@@ -302,11 +302,11 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
 
       test("what the model thought is not part of the answer", async () => {
         const { result } = await complete(target.models.thinks);
-        const { result: included } = await complete(target.models.thinks, { reasoning: "include" });
+        const { result: omitted } = await complete(target.models.thinks, { reasoning: "omit" });
 
         expect(String(result["text"]).trim()).toBe(TEXTS.afterThought);
-        expect(result["reasoning"]).toBeUndefined();
-        expect(included["reasoning"]).toBe(target.can.tellThoughts ? TEXTS.thought : undefined);
+        expect(result["reasoning"]).toBe(target.can.tellThoughts ? TEXTS.thought : undefined);
+        expect(omitted["reasoning"]).toBeUndefined();
       });
 
       test("an alias of two versions answers with the newest", async () => {

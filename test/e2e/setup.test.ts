@@ -99,7 +99,9 @@ test("setup adds the server to each host, works twice, and takes it out as it wa
   expect(first).toMatchObject({ code: 0, stderr: "" });
   for (const [index, { id, title }] of KINDS.entries()) {
     expect(first.stdout).toContain(`${title}: would be added`);
-    expect(after[index]).toContain(JSON.stringify(MAIN).slice(1, -1));
+    // YAML needs no escapes for the path of Windows.
+    const written = [MAIN, JSON.stringify(MAIN).slice(1, -1)];
+    expect(written.some((path) => after[index]?.includes(path))).toBe(true);
     expect(backups[index]).toBe(FILES[id]);
   }
   expect(second.stdout).toContain("is up to date");

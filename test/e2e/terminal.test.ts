@@ -57,7 +57,7 @@ async function homeWithCursor(): Promise<{ file: string; settings: Settings }> {
   return { file, settings: { HOME: home, XDG_CONFIG_HOME: join(home, ".config") } };
 }
 
-describe.skipIf(!existsSync(SCRIPT))("on a terminal", () => {
+describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a terminal", () => {
   test("setup writes what is confirmed", async () => {
     const { file, settings } = await homeWithCursor();
     const terminal = new Terminal(["setup", "--no-check"], settings);

@@ -41,7 +41,7 @@ describe("complete", () => {
   });
 
   it.each([
-    [undefined, undefined],
+    [undefined, "Two and two."],
     ["omit", undefined],
     ["include", "Two and two."],
     ["off", undefined],

@@ -17,7 +17,6 @@ import {
   MOST_PENDING,
   sharedSettings,
   wholeOf,
-  withReasoningMode,
 } from "./shared/index.js";
 
 const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
@@ -126,10 +125,7 @@ async function batchOf(
   if (id === undefined) await kept.findSameBatch(key);
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
   if (known === null) {
-    const wished = entries.map((entry) =>
-      entry instanceof FoundryError ? entry : withReasoningMode(entry),
-    );
-    return { batch: batches.start(wished, { id, key, trace }), warnings };
+    return { batch: batches.start(entries, { id, key, trace }), warnings };
   }
   if (known.key === key) return { batch: known, warnings };
   throw new FoundryError(

@@ -17,7 +17,6 @@ import {
   requestOf,
   resultOf,
   wholeOf,
-  withReasoningMode,
 } from "./shared/index.js";
 
 /** What the OpenAI API has there; the errors and `next` show it, and the list of tools must be short. */
@@ -58,7 +57,7 @@ export const complete = defineTool({
     const { client, caller, session, kept, trace } = context;
     const withinMs = replyWithinMs(reply_within, context);
     if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
-    const request = withReasoningMode(requestOf(given));
+    const request = requestOf(given);
     if (join !== false) await kept.findSame(request);
     const { state: begun, joined } = client.completions.start(request, {
       join,

@@ -48,12 +48,6 @@ export const requestOf = ({
   toolChoice,
 });
 
-/** The tools leave the thinking out unless it is asked for: a host pays for each character of a result. */
-export const withReasoningMode = (request: CompletionRequest): CompletionRequest => ({
-  ...request,
-  reasoning: request.reasoning ?? "omit",
-});
-
 /** `messages` are the turns before `prompt`, or all turns: then the last of them is the request. */
 function conversationOf(
   prompt: Given["prompt"],

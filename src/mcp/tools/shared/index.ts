@@ -11,7 +11,6 @@ export {
   needsPrompt,
   requestOf,
   sharedSettings,
-  withReasoningMode,
 } from "./completion-arguments.js";
 export {
   answerWith,
