@@ -5,10 +5,10 @@ import { answerTo, LOADS, SAYS, type ServiceLife } from "./chaos-life.js";
 
 /** No call takes so long, whatever happens meanwhile. */
 const LONGEST_CALL_MS = 60_000;
+/** From the beginning of a call to its arrival, and from its end to our seeing it, on a loaded machine. */
+const BLUR_MS = 1000;
 /** A search that found nothing answers for a second. */
-const REMEMBERED_MS = 1500;
-/** From the beginning of a call to its arrival, and from its end to our seeing it. */
-const BLUR_MS = 100;
+const REMEMBERED_MS = 1000 + BLUR_MS;
 
 /** What a call may fail with while the service is away. */
 const ALLOWED = new Set([
