@@ -84,12 +84,12 @@ describe("the cache of answers", () => {
         expect(slot !== null).toBe(isRepeatable(request));
         if (slot === null) continue;
         const key = JSON.stringify([Object.entries(request).sort(), service]);
-        const found = slot.find(MODEL, service);
+        const found = slot.find(MODEL, service, []);
         const expected = stored.get(key);
         if (found !== null) {
           if (expected === undefined) throw new Error("found, though nothing was stored");
           const { text, reasoning, finishReason, usage, warnings } = expected.answer;
-          const answer = { text, reasoning, finishReason, usage, warnings, isValue: false };
+          const answer = { text, reasoning, finishReason, usage, warnings };
           expect(found).toEqual({ ...answer, ageMs: time - expected.at });
         }
         if (isWhole(completion) && completion.model === MODEL) {
@@ -109,7 +109,7 @@ describe("the cache of answers", () => {
       const found = cache.slotOf({ prompt, temperature: 0 });
       if (found === null) throw new Error("no slot");
       return {
-        found: found.find(MODEL, SERVICE),
+        found: found.find(MODEL, SERVICE, []),
         keep: (text: string) => found.keep(completionOf({ text })),
       };
     };
@@ -124,13 +124,14 @@ describe("the cache of answers", () => {
   it("keeps no answer that is larger than all of its bytes", () => {
     const cache = new ResponseCache({ entries: 10, mostBytes: 1000, now: () => 0 });
     const slot = cache.slotOf({ prompt: "a", seed: 1 });
-    slot?.find(MODEL, SERVICE);
+    slot?.find(MODEL, SERVICE, []);
     slot?.keep(completionOf({ text: "x".repeat(1000) }));
     expect(cache.stats.entries).toBe(0);
   });
 });
 
 describe("a client with a cache", () => {
+  const TOOLS = [{ type: "function" as const, function: { name: "weather" } }];
   const ASKED = { prompt: "Why?", temperature: 0 };
 
   it("answers an identical request from it, with its age, and sends nothing", async () => {
@@ -199,8 +200,26 @@ describe("a client with a cache", () => {
     const request = { ...ASKED, schema: { type: "object" } };
     const first = await client.complete(request);
     const second = await client.complete(request);
-    expect(second).toMatchObject({ cached: true, data: { city: "Oslo" } });
+    expect(second).toMatchObject({ cached: true, data: { city: "Oslo" }, method: first.method });
+    expect(first.method).toBeDefined();
     expect(second.data).not.toBe(first.data);
+  });
+
+  it("keeps no warning about the choice of a model, which the next call may name", async () => {
+    const models = [MODEL, "other-generic-cpu:1"].map((id) => ({
+      id,
+      loaded: true,
+      script: { text: "Yes." },
+    }));
+    const { client } = await talker({}, { models }, { cache: 10 });
+    const { model, warnings } = await client.complete(ASKED);
+    if (model === null) throw new Error("no model");
+    expect(warnings).toHaveLength(1);
+    expect(await client.complete({ ...ASKED, model })).toMatchObject({
+      cached: true,
+      warnings: [],
+    });
+    expect(await client.complete(ASKED)).toMatchObject({ cached: true, warnings });
   });
 
   it.each([
@@ -222,6 +241,14 @@ describe("a client with a cache", () => {
     ["with a seed", { prompt: "Why?", seed: 7 }, 1],
     ["with another prompt", { prompt: "What?", temperature: 0 }, 2],
     ["with another limit of tokens", { ...ASKED, maxTokens: 99 }, 2],
+    ["with a stop string", { ...ASKED, stop: ["no"] }, 2],
+    ["with another handling of the thinking", { ...ASKED, reasoning: "omit" as const }, 2],
+    ["with tools", { ...ASKED, tools: TOOLS }, 2],
+    [
+      "with tools that must not be called",
+      { ...ASKED, tools: TOOLS, toolChoice: "none" as const },
+      2,
+    ],
   ])("compares the whole request: %s", async (_what, request, chatsThen) => {
     const { client, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
     await client.complete(chatsThen === 1 ? request : ASKED);
@@ -237,6 +264,11 @@ describe("a client with a cache", () => {
     ],
     ["broken off", { text: "A long story.", failAfterTokens: 2 }, ASKED],
     ["empty", { text: "" }, ASKED],
+    [
+      "a call of a tool",
+      { text: 'Well: <tool_call>{"name":"weather","arguments":{}}</tool_call>' },
+      { ...ASKED, tools: TOOLS },
+    ],
   ])("keeps no answer that was %s", async (_what, script, request) => {
     const { client, chats } = await talker(script, {}, { cache: 10 });
     for (let call = 0; call < 2; call += 1) await client.complete(request).catch(() => {});

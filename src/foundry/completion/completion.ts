@@ -128,8 +128,8 @@ export interface Completion {
  */
 export interface StoredAnswer
   extends Pick<Completion, "text" | "reasoning" | "finishReason" | "usage" | "warnings"> {
-  /** Whether the text is the JSON of the value that was asked for. */
-  readonly isValue: boolean;
+  /** Of a value by a schema: the text is its JSON. */
+  readonly method: Completion["method"];
   readonly ageMs: number;
 }
 
