@@ -4,6 +4,7 @@ import type { Completion, CompletionRequest } from "../../src/foundry/index.js";
 import { ResponseCache } from "../../src/jobs/response-cache.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
+const TOOLS = [{ type: "function" as const, function: { name: "weather" } }];
 const SERVICE = "core-2 2.1 or later";
 
 const completionOf = (more: Partial<Completion>): Completion => ({
@@ -103,6 +104,37 @@ describe("the cache of answers", () => {
     void fc.assert(property, { numRuns: 2000, seed: 14 });
   });
 
+  it.each<[string, Partial<CompletionRequest>, Partial<CompletionRequest>]>([
+    ["the system text", { system: "a" }, { system: "b" }],
+    ["the temperature", { temperature: 0 }, { temperature: 1 }],
+    ["the seed", { seed: 1 }, { seed: 2 }],
+    ["top_p", { topP: 0.5 }, {}],
+    ["the limit of tokens", { maxTokens: 1 }, { maxTokens: 2 }],
+    ["the stop strings", { stop: ["a"] }, { stop: ["a", "b"] }],
+    ["the thinking", { reasoning: "omit" }, { reasoning: "off" }],
+    ["the schema", { schema: { type: "object" } }, { schema: { type: "array" } }],
+    ["the tools", { tools: TOOLS }, {}],
+    ["the choice of tools", { tools: TOOLS, toolChoice: "none" }, { tools: TOOLS }],
+  ])("keeps requests apart by %s", (_what, one, other) => {
+    const cache = new ResponseCache({ entries: 10, now: () => 0 });
+    const slotOf = (more: Partial<CompletionRequest>) => {
+      const slot = cache.slotOf({ prompt: "a", seed: 7, ...more });
+      return { found: slot?.find(MODEL, SERVICE, []), slot };
+    };
+    slotOf(one).slot?.keep(completionOf({}));
+    expect(slotOf(other).found).toBeNull();
+    expect(slotOf(one).found).toMatchObject({ text: "Hello." });
+  });
+
+  it("finds no answer of another model or of another version of the service", () => {
+    const slot = new ResponseCache({ entries: 10, now: () => 0 }).slotOf({ prompt: "a", seed: 7 });
+    slot?.find(MODEL, SERVICE, []);
+    slot?.keep(completionOf({}));
+    expect(slot?.find("other:1", SERVICE, [])).toBeNull();
+    expect(slot?.find(MODEL, "core-2 2.2", [])).toBeNull();
+    expect(slot?.find(MODEL, SERVICE, [])).not.toBeNull();
+  });
+
   it("evicts the answer that was used least recently", () => {
     const cache = new ResponseCache({ entries: 2, now: () => 0 });
     const slot = (prompt: string) => {
@@ -131,7 +163,6 @@ describe("the cache of answers", () => {
 });
 
 describe("a client with a cache", () => {
-  const TOOLS = [{ type: "function" as const, function: { name: "weather" } }];
   const ASKED = { prompt: "Why?", temperature: 0 };
 
   it("answers an identical request from it, with its age, and sends nothing", async () => {
@@ -241,14 +272,6 @@ describe("a client with a cache", () => {
     ["with a seed", { prompt: "Why?", seed: 7 }, 1],
     ["with another prompt", { prompt: "What?", temperature: 0 }, 2],
     ["with another limit of tokens", { ...ASKED, maxTokens: 99 }, 2],
-    ["with a stop string", { ...ASKED, stop: ["no"] }, 2],
-    ["with another handling of the thinking", { ...ASKED, reasoning: "omit" as const }, 2],
-    ["with tools", { ...ASKED, tools: TOOLS }, 2],
-    [
-      "with tools that must not be called",
-      { ...ASKED, tools: TOOLS, toolChoice: "none" as const },
-      2,
-    ],
   ])("compares the whole request: %s", async (_what, request, chatsThen) => {
     const { client, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
     await client.complete(chatsThen === 1 ? request : ASKED);

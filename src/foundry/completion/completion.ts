@@ -45,7 +45,10 @@ export interface CompletionRequest {
   readonly stop?: readonly string[] | undefined;
   /** Makes sampling repeatable where the service supports it; 0 to 2 147 483 647. */
   readonly seed?: number | undefined;
-  /** The thinking in `Completion.reasoning`. The events of a stream always have it. Default: `include`. */
+  /**
+   * The thinking in `Completion.reasoning`. The events of a stream always have it, unless the answer is cached
+   * and leaves it out. Default: `include`.
+   */
   readonly reasoning?: ReasoningMode | undefined;
   /**
    * The answer is one JSON value that fits this JSON Schema (2020-12 or draft-07), of at most 32,000
