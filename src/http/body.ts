@@ -1,7 +1,7 @@
 import { FoundryError, isCancellation, toFoundryError } from "../lib/index.js";
 import type { Exchange } from "./exchange.js";
 
-/** As much of an error's body as is of use to anybody. */
+/** As much of the body of an error as is of use. */
 const FAILURE_BYTES = 64 * 1024;
 
 /** Most answers fit into it. */
