@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../src/lib/errors.js";
 import type { Tool } from "../src/mcp/tool.js";
-import { jsonSchemaOf } from "../src/mcp/tool-registry.js";
+import { jsonSchemaOf } from "../src/mcp/tool-listing.js";
 import { TOOLS } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
 import { missingHosts } from "../test/clients/hosts-page.js";

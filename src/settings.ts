@@ -1,15 +1,14 @@
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import {
-  type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
   FoundryError,
-  jsonFrom,
   LOG_LEVELS,
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
+import { boolean, booleanOrAuto, headersSchema, seconds, wholeNumber } from "./setting-schemas.js";
 
 /**
  * The one place that knows an environment variable. Each setting is a row of this table: its
@@ -29,47 +28,6 @@ const setting = <T extends z.ZodType>(
   defaultText: string,
   meaning: string,
 ): Setting<T> => ({ schema, defaultText, meaning });
-
-const seconds = (allowed: Bounds) =>
-  number(`a number of seconds from ${allowed.min} to ${allowed.max}`, allowed);
-
-function number(allowed: string, { min, max }: Bounds, whole = false) {
-  const isWhole = (value: number) => !whole || Number.isInteger(value);
-  return decimalNumber(allowed, (value) => value >= min && value <= max && isWhole(value));
-}
-
-/**
- * A decimal number that `fits`, not what `Number()` also takes: no hexadecimal, no blanks, no
- * "Infinity". `allowed` says what fits.
- */
-export function decimalNumber(allowed: string, fits: (value: number) => boolean) {
-  const isNumber = (text: string) => /^\d+(\.\d+)?$/.test(text) && fits(Number(text));
-  return z.string().refine(isNumber, { error: allowed }).transform(Number);
-}
-
-const wholeNumber = (allowed: Bounds) =>
-  number(`a whole number from ${allowed.min} to ${allowed.max}`, allowed, true);
-
-const yesOrNo = (text: string): boolean | string => {
-  const word = text.toLowerCase();
-  return word === "true" || word === "1" ? true : word === "false" || word === "0" ? false : word;
-};
-const boolean = z.string().transform(yesOrNo).pipe(z.boolean("true or false"));
-const booleanOrAuto = z
-  .string()
-  .transform(yesOrNo)
-  .pipe(z.union([z.boolean(), z.literal("auto")], "true, false or auto"));
-
-const headersSchema = z.string().transform((text, context) => {
-  const parsed = z.record(z.string(), z.string()).safeParse(jsonFrom(text));
-  if (parsed.success) return parsed.data;
-  context.issues.push({
-    code: "custom",
-    input: text,
-    message: 'a JSON object of texts, such as {"X-Team":"research"}',
-  });
-  return z.NEVER;
-});
 
 /** What becomes of a completion whose call is cancelled. */
 const ON_CANCEL = ["auto", "stop", "detach"] as const;

@@ -21,7 +21,8 @@ import {
 import * as z from "zod";
 import { FoundryError } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
-import { decimalNumber, parsedFlags } from "../settings.js";
+import { decimalNumber } from "../setting-schemas.js";
+import { parsedFlags } from "../settings.js";
 
 /** A laptop, roughly. */
 const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadMs: 3000 };

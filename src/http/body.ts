@@ -1,7 +1,7 @@
-import { cancelledError, FoundryError, isCancellation } from "../lib/index.js";
+import { FoundryError, isCancellation, toFoundryError } from "../lib/index.js";
 import type { Exchange } from "./exchange.js";
 
-/** As much of an error's body as is of use to anybody. */
+/** As much of the body of an error as is of use. */
 const FAILURE_BYTES = 64 * 1024;
 
 /** Most answers fit into it. */
@@ -53,19 +53,19 @@ export async function* readPieces(
     const rest = decoder.decode();
     if (rest !== "") yield rest;
   } finally {
-    // Does nothing to an answer that has ended.
-    exchange.abort(cancelledError());
+    exchange.leave();
   }
 }
 
-/**
- * As much of the body of an error answer as arrives. Its status decides, so a missing end, a wrong
- * length or a broken connection is ignored.
- */
-export async function readFailureBody(exchange: Exchange, onChunk: () => void): Promise<string> {
+/** As much of the body of an error answer as arrives, and the error with which it broke off. */
+export async function readFailureBody(
+  exchange: Exchange,
+  onChunk: () => void,
+): Promise<{ readonly text: string; readonly brokeOff: FoundryError | null }> {
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
+  let brokeOff: FoundryError | null = null;
   try {
     for await (const chunk of exchange) {
       onChunk();
@@ -74,10 +74,9 @@ export async function readFailureBody(exchange: Exchange, onChunk: () => void): 
       if (bytes >= FAILURE_BYTES) break;
     }
   } catch (thrown) {
-    if (thrown instanceof FoundryError && isCancellation(thrown)) {
-      throw thrown;
-    }
+    brokeOff = toFoundryError(thrown);
+    if (isCancellation(brokeOff)) throw brokeOff;
   }
-  exchange.abort(cancelledError());
-  return text;
+  exchange.leave();
+  return { text, brokeOff };
 }

@@ -81,7 +81,9 @@ export function isRetried(
   if (!error.retryable) return false;
   // Refused, or reset before any byte.
   if (status === null) return true;
-  // An error event before the first token, or the answer to a GET that broke off.
+  // The answer to a GET broke off, whatever its status.
+  if (method === "GET" && error.code === "SERVICE_UNREACHABLE") return true;
+  // An error event before the first token.
   if (status >= 200 && status < 300) return isStream || method === "GET";
   return RETRIED_STATUSES.has(status);
 }

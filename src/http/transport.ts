@@ -1,6 +1,5 @@
 import { STATUS_CODES } from "node:http";
 import {
-  cancelledError,
   closedError,
   type FoundryError,
   isLoopback,
@@ -258,7 +257,7 @@ export class HttpTransport {
       const exchange = await this.#sendOnce({ ...call, request }, attempt);
       const path = redirectedPath(this.#endpoint, request.path, await exchange.head);
       if (path === null || redirects === MOST_REDIRECTS) return exchange;
-      exchange.abort(cancelledError());
+      exchange.leave();
       request = { ...request, path };
     }
   }
@@ -308,7 +307,8 @@ async function refusal(
 ): Promise<HttpFailure> {
   const { spec } = call;
   // Services and proxies quote what they were sent, whatever the status.
-  const body = secrets.hide(await readFailureBody(exchange, silenceWatch(call, exchange)));
+  const { text, brokeOff } = await readFailureBody(exchange, silenceWatch(call, exchange));
+  const body = secrets.hide(text);
   const contentType = head.headers["content-type"] ?? "";
   const { location } = head.headers;
   const target = head.status < 400 ? redirectTarget(location, baseUrl) : null;
@@ -325,6 +325,7 @@ async function refusal(
     message: secrets.hide(words.text),
     kinds: words.kinds.map((kind) => secrets.hide(kind)),
     body,
+    brokeOff,
     retryAfterMs: attempt.retryAfterMs,
   };
 }

@@ -25,6 +25,8 @@ export interface HttpFailure {
   readonly kinds?: readonly string[];
   /** The body, as far as it was read. For the log. */
   readonly body: string;
+  /** Why the body is not whole, where it broke off or fell silent. */
+  readonly brokeOff?: FoundryError | null;
   /** Parsed `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | null;
 }

@@ -157,7 +157,7 @@ export function tracedRequest(
 }
 
 /** Throws when the head is longer than what the service reads; it would cut the connection. */
-export function checkHead(host: string, request: WireRequest, limitBytes: number): void {
+function checkHead(host: string, request: WireRequest, limitBytes: number): void {
   const bytes = headBytes(host, request);
   if (bytes <= limitBytes) return;
   throw new FoundryError(

@@ -13,7 +13,8 @@ export {
   type BatchesOptions,
   type CompleteBatchOptions,
 } from "./batches.js";
-export { FoundryClient, type FoundryClientOptions, type TypedRequest } from "./client.js";
+export { FoundryClient, type TypedRequest } from "./client.js";
+export type { FoundryClientOptions } from "./client-options.js";
 export type {
   CacheOption,
   Cancelled,

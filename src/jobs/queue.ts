@@ -173,8 +173,8 @@ export class Queue {
   }
 
   #serve(lane: Lane): void {
-    this.#serveLane(lane);
-    if (this.#rate !== null) this.#serveAll();
+    if (this.#rate === null) this.#serveLane(lane);
+    else this.#serveAll();
   }
 
   #serveLane(lane: Lane): boolean {

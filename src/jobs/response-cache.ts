@@ -68,6 +68,7 @@ export class CacheSlot {
   readonly #request: string;
   #key: string | null = null;
   #model: string | null = null;
+  #ownWarnings: readonly string[] = [];
 
   /** @internal */
   constructor(cache: ResponseCache, request: string) {
@@ -78,9 +79,11 @@ export class CacheSlot {
   /**
    * @param model Exact id.
    * @param service The kind and version of the service.
+   * @param ownWarnings About this call and not the answer, such as why this model was chosen: they are not kept.
    */
-  find(model: string, service: string): StoredAnswer | null {
+  find(model: string, service: string, ownWarnings: readonly string[]): StoredAnswer | null {
     this.#model = model;
+    this.#ownWarnings = ownWarnings;
     this.#key = JSON.stringify([this.#request, model, service]);
     return this.#cache.get(this.#key);
   }
@@ -89,9 +92,9 @@ export class CacheSlot {
   keep(completion: Completion): void {
     // While it waited, its name may have come to stand for another model.
     if (this.#key === null || completion.model !== this.#model || !isWhole(completion)) return;
-    const { text, reasoning, finishReason, usage, warnings, data } = completion;
-    const answer = { text, reasoning, finishReason, usage, warnings, isValue: data !== undefined };
-    this.#cache.set(this.#key, answer);
+    const { text, reasoning, finishReason, usage, method } = completion;
+    const warnings = completion.warnings.filter((words) => !this.#ownWarnings.includes(words));
+    this.#cache.set(this.#key, { text, reasoning, finishReason, usage, warnings, method });
   }
 }
 

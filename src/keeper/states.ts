@@ -53,8 +53,7 @@ const factFields = {
       }),
     )
     .optional(),
-  /** Whether the text is the JSON of the value that was asked for. The value itself is not sent. */
-  isValue: z.boolean().optional(),
+  /** Of a value by a schema, which is not sent: the text is its JSON. */
   method: z.enum(ANSWER_METHODS).optional(),
   error: errorSchema.nullable(),
   place: count,
@@ -87,20 +86,19 @@ export const patchSchema = z.object({
 export type Patch = z.output<typeof patchSchema>;
 
 export function toWire(state: CompletionState): WireState {
-  const { error, warnings, data, toolCalls, ...rest } = state;
+  const { error, warnings, data: _inText, toolCalls, ...rest } = state;
   return {
     ...rest,
-    ...(data === undefined ? {} : { isValue: true }),
     ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
     warnings: [...warnings],
     error: error === null ? null : errorSchema.parse(error.toJSON()),
   };
 }
 
-export function fromWire({ error, isValue = false, ...rest }: WireState): CompletionState {
+export function fromWire({ error, ...rest }: WireState): CompletionState {
   return {
     ...rest,
-    ...(isValue ? { data: jsonFrom(rest.text) } : {}),
+    ...(rest.method === undefined ? {} : { data: jsonFrom(rest.text) }),
     error: error === null ? null : errorFrom(error),
   };
 }

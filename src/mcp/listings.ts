@@ -1,4 +1,4 @@
-import { listingOf } from "./tool-registry.js";
+import { listingOf } from "./tool-listing.js";
 import { TOOLS } from "./tools/index.js";
 
 /**

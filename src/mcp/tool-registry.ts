@@ -3,7 +3,6 @@ import {
   type CallToolResult,
   ProtocolError,
   ProtocolErrorCode,
-  type Tool as ToolListing,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { NOTHING_KEPT } from "../keeper/index.js";
@@ -22,40 +21,8 @@ import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
 import { type TaskCall, Tasks } from "./tasks/index.js";
-import {
-  type Effect,
-  failureFrame,
-  failureText,
-  type Tool,
-  type ToolAnswer,
-  type ToolContext,
-} from "./tool.js";
+import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
 import { canAskUser, elicitationIn, UserQuestion, userAnswer } from "./user-questions.js";
-
-interface Annotations {
-  readonly readOnlyHint: boolean;
-  readonly destructiveHint?: boolean;
-  readonly idempotentHint?: boolean;
-  readonly openWorldHint: boolean;
-}
-
-/**
- * What hosts decide by whether to ask the user first. Nothing here leaves the machine's models, hence
- * never an open world; and nothing loses data: an unloaded model is loaded again by the next use.
- */
-const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
-  reads: { readOnlyHint: true, openWorldHint: false },
-  // May load a model, which takes memory; and each call is a new answer.
-  generates: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
-  changes: {
-    readOnlyHint: false,
-    destructiveHint: false,
-    idempotentHint: true,
-    openWorldHint: false,
-  },
-};
-
-const annotationsOf = (effect: Effect): Annotations => ANNOTATIONS[effect];
 
 /** What all calls work with. */
 export interface CallOptions {
@@ -110,22 +77,6 @@ export function callHandler(
     }
   };
 }
-
-export function listingOf(tool: Tool): ToolListing {
-  return {
-    name: tool.name,
-    title: tool.title,
-    description: tool.description,
-    inputSchema: jsonSchemaOf(tool.arguments, forStrictMode),
-    outputSchema: jsonSchemaOf(tool.result, withoutBounds),
-    annotations: annotationsOf(tool.effect),
-    ...(LONG_RESULTS.has(tool.name) && { _meta: LONG_RESULT }),
-  };
-}
-
-const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion"]);
-/** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
-const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
 /** A call is answered with a task after so long, where its host takes one. */
 const TASK_AFTER_MS = 3000;
@@ -285,71 +236,4 @@ function reporterFor(
     await notify({ method: "notifications/progress", params: { progressToken, ...update } });
   };
   return new ProgressReporter(send, clock);
-}
-
-/**
- * A zod object as JSON Schema, as short as it can be without saying less: hosts put it into the
- * context of their model, where each byte costs.
- */
-export function jsonSchemaOf(
-  schema: z.ZodObject,
-  change: (schema: MutableSchema) => void = () => {},
-): { [key: string]: unknown; type: "object" } {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
-    io: "input",
-    override: ({ jsonSchema, zodSchema }) => {
-      // Hosts add arguments of their own, which are ignored.
-      delete jsonSchema.additionalProperties;
-      delete jsonSchema.propertyNames;
-      // What every JSON number is limited to needs no saying.
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-      if (zodSchema instanceof z.ZodNullable) takeFirst(jsonSchema);
-      if ("listed" in jsonSchema) takeListed(jsonSchema);
-      if (zodSchema instanceof z.ZodObject) dropNullable(jsonSchema, zodSchema);
-      change(jsonSchema);
-    },
-  });
-  return { ...rest, type: "object" };
-}
-
-type MutableSchema = z.core.JSONSchema.BaseSchema;
-
-/** A schema may bring a shorter form of itself, of which the text of a tool says the rest. */
-function takeListed(schema: MutableSchema): void {
-  const { listed } = schema;
-  for (const key of Object.keys(schema)) delete schema[key];
-  Object.assign(schema, listed);
-}
-
-/** A member of a result that is `null` is left out, so its schema has no `null`. */
-function takeFirst(schema: MutableSchema): void {
-  const [value] = schema.anyOf ?? [];
-  delete schema.anyOf;
-  Object.assign(schema, value);
-}
-
-function dropNullable(schema: MutableSchema, { shape }: z.ZodObject): void {
-  const required = schema.required?.filter((name) => !(shape[name] instanceof z.ZodNullable)) ?? [];
-  delete schema.required;
-  if (required.length > 0) schema.required = required;
-}
-
-/** OpenAI's strict mode makes a closed object of one without members, and sends it empty. */
-function forStrictMode(schema: MutableSchema): void {
-  withoutBounds(schema);
-  if (schema.type === "object") schema.properties ??= {};
-}
-
-/**
- * A host that checks the arguments itself would refuse what the server takes, such as an empty list of an
- * optional argument. The refusal of a value says what is allowed.
- */
-function withoutBounds(schema: MutableSchema): void {
-  delete schema.minimum;
-  delete schema.maximum;
-  delete schema.minLength;
-  delete schema.minItems;
-  delete schema.maxItems;
-  delete schema.pattern;
 }

@@ -1,4 +1,4 @@
-import { type DialectName, type Simulator, startSimulator } from "foundry-local-simulator";
+import { type DialectName, startSimulator } from "foundry-local-simulator";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { toFoundryError } from "../../src/lib/errors.js";
 import { roomyMachine } from "../foundry/fixtures.js";
@@ -22,63 +22,66 @@ const PATIENCE = {
   circuit: { failures: 1_000_000 },
 };
 
-interface Subject {
-  readonly client: FoundryClient;
-  readonly simulator: Simulator;
+/** How an operation ended. */
+interface Ended {
+  /** `ok`, or the code of the error. */
+  readonly code: string;
+  /** What came, or what is kept. */
+  readonly more: string;
 }
 
-export interface Operation {
+interface Operation {
   readonly name: string;
   readonly dialects: readonly DialectName[];
   readonly faults: readonly Fault[];
   /** Done before the fault is armed. */
-  readonly before?: (subject: Subject) => Promise<unknown>;
+  readonly before?: (client: FoundryClient) => Promise<unknown>;
   readonly matches: Matches;
-  /** Resolves with what is kept or came, for the page. */
-  readonly run: (subject: Subject) => Promise<string>;
+  readonly run: (client: FoundryClient) => Promise<Ended>;
 }
 
 const ALL: readonly DialectName[] = ["S", "C1", "C2", "openai"];
 const FOUNDRY: readonly DialectName[] = ["S", "C1", "C2"];
-const done = (work: Promise<unknown>): Promise<string> => work.then(() => "");
+const done = (work: Promise<unknown>): Promise<Ended> =>
+  work.then(
+    () => ({ code: "ok", more: "" }),
+    (thrown: unknown) => ({ code: toFoundryError(thrown).code, more: "" }),
+  );
 const on =
   (pattern: RegExp): Matches =>
   ({ path }) =>
     pattern.test(path);
-const warm = ({ client }: Subject): Promise<unknown> => client.listModels();
+const warm = (client: FoundryClient): Promise<unknown> => client.listModels();
 
 /** A completion, and what of it is kept when it fails. */
-async function chatted({ client }: Subject): Promise<string> {
+async function chatted(client: FoundryClient): Promise<Ended> {
   const stream = client.streamComplete({ prompt: "Hi", model: MODEL });
   try {
     for await (const _event of stream) {
       // The snapshot has the text.
     }
+    return { code: "ok", more: "" };
   } catch (thrown) {
     const { text, status } = stream.snapshot();
-    const error = toFoundryError(thrown);
-    throw Object.assign(error, { kept: text === "" ? status : `${status}, text kept` });
+    const more = text === "" ? status : `${status}, text kept`;
+    return { code: toFoundryError(thrown).code, more };
   }
-  return "";
 }
 
-export const OPERATIONS: readonly Operation[] = [
+const OPERATIONS: readonly Operation[] = [
   {
     name: "probe",
     dialects: ALL,
     faults: FAULTS,
     matches: () => true,
-    run: async ({ client }) => {
-      const { status } = await client.healthCheck();
-      return status;
-    },
+    run: async (client) => ({ code: "ok", more: (await client.healthCheck()).status }),
   },
   {
     name: "list",
     dialects: ALL,
     faults: FAULTS,
     matches: () => true,
-    run: ({ client }) => done(client.listModels()),
+    run: (client) => done(client.listModels()),
   },
   {
     name: "load",
@@ -86,7 +89,7 @@ export const OPERATIONS: readonly Operation[] = [
     faults: FAULTS,
     before: warm,
     matches: on(/^\/(models|openai)\/load\//),
-    run: ({ client }) => done(client.loadModel(COLD)),
+    run: (client) => done(client.loadModel(COLD)),
   },
   {
     name: "unload",
@@ -94,7 +97,7 @@ export const OPERATIONS: readonly Operation[] = [
     faults: FAULTS,
     before: warm,
     matches: on(/^\/(models|openai)\/unload\//),
-    run: ({ client }) => done(client.unloadModel(MODEL)),
+    run: (client) => done(client.unloadModel(MODEL)),
   },
   {
     name: "download",
@@ -102,7 +105,7 @@ export const OPERATIONS: readonly Operation[] = [
     faults: FAULTS,
     before: warm,
     matches: on(/^\/openai\/download/),
-    run: ({ client }) => done(client.loadModel(MISSING, { download: true })),
+    run: (client) => done(client.loadModel(MISSING, { download: true })),
   },
   {
     name: "chat",
@@ -126,7 +129,7 @@ export const OPERATIONS: readonly Operation[] = [
     faults: FAULTS,
     before: warm,
     matches: on(/^\/v1\/embeddings/),
-    run: ({ client }) => done(client.embed(["a cat"], { model: EMBEDDER })),
+    run: (client) => done(client.embed(["a cat"], { model: EMBEDDER })),
   },
 ];
 
@@ -136,11 +139,7 @@ export interface Cell {
   readonly fault: Fault;
 }
 
-export interface Outcome {
-  /** `ok`, or the code of the error. */
-  readonly code: string;
-  /** What came, or what is kept. */
-  readonly more: string;
+interface Outcome extends Ended {
   /** How often the request with the fault was sent. */
   readonly requests: number;
 }
@@ -154,10 +153,10 @@ export const nameOf = ({ dialect, operation, fault }: Cell): string =>
   `${dialect} | ${operation.name} | ${fault.name}`;
 
 /** As a cell of docs/faults.md. */
-export const wordsOf = ({ code, more, requests }: Outcome): string =>
+const wordsOf = ({ code, more, requests }: Outcome): string =>
   `${[code === "ok" ? "ok" : `\`${code}\``, ...(more === "" ? [] : [more])].join(", ")} ×${requests}`;
 
-export async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> {
+async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> {
   const simulator = await startSimulator({
     dialect,
     downloadMs: 10,
@@ -176,23 +175,17 @@ export async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Ou
   const proxy = await FaultProxy.start(simulator.url);
   const client = new FoundryClient({ endpoint: proxy.url, ...PATIENCE }, roomyMachine());
   try {
-    await operation.before?.({ client, simulator });
+    await operation.before?.(client);
     const from = proxy.requests.length;
     await proxy.arm(fault, operation.matches);
-    const { code, more } = await operation.run({ client, simulator }).then(
-      (more) => ({ code: "ok", more }),
-      (thrown: unknown) => ({
-        code: toFoundryError(thrown).code,
-        more: String(Reflect.get(Object(thrown), "kept") ?? ""),
-      }),
-    );
+    const ended = await operation.run(client);
     const counts = new Map<string, number>();
     for (const request of proxy.requests.slice(from)) {
       if (!operation.matches(request)) continue;
       const key = `${request.method} ${request.path}`;
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
-    return { code, more, requests: Math.max(0, ...counts.values()) };
+    return { ...ended, requests: Math.max(0, ...counts.values()) };
   } finally {
     await client.close();
     await proxy.close();

@@ -80,7 +80,10 @@ const STATUSES = [
   "408 Request Timeout",
   "429 Too Many Requests",
   "500 Internal Server Error",
-].concat("502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout");
+  "502 Bad Gateway",
+  "503 Service Unavailable",
+  "504 Gateway Timeout",
+];
 
 const withStatus = (status: string): Fault[] =>
   [

@@ -50,7 +50,7 @@ export class FaultProxy {
 
   static async start(upstream: string): Promise<FaultProxy> {
     const proxy = new FaultProxy(Number(new URL(upstream).port));
-    await proxy.#listen(0);
+    await proxy.#listen();
     return proxy;
   }
 
@@ -90,8 +90,8 @@ export class FaultProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #listen(port: number): Promise<void> {
-    this.#server.listen(port, "127.0.0.1");
+  async #listen(): Promise<void> {
+    this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
     const address = this.#server.address();
     if (address !== null && typeof address === "object") this.#port = address.port;

@@ -67,8 +67,10 @@ describe("what is sent again", () => {
 
   it("is a GET whose answer broke off, and never a POST's or a stream", () => {
     const error = failure("SERVICE_UNREACHABLE");
-    expect(isRetried(error, { ...GET, status: 200 })).toBe(true);
-    expect(isRetried(error, { ...POST, status: 200 })).toBe(false);
+    for (const status of [200, 404]) {
+      expect(isRetried(error, { ...GET, status })).toBe(true);
+      expect(isRetried(error, { ...POST, status })).toBe(false);
+    }
     expect(isRetried(failure("STREAM_INTERRUPTED"), { ...STREAM, status: 200 })).toBe(false);
   });
 

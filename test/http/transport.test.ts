@@ -176,6 +176,7 @@ describe("an answer that is not 2xx", () => {
     const asked = transportTo(baseUrl).request(post("/x", { toError }));
     await expect(asked).rejects.toMatchObject({ code: "MODEL_BUSY", attempts: 1 });
     expect(toError).toHaveBeenCalledExactlyOnceWith({
+      brokeOff: null,
       method: "POST",
       path: "/x",
       kinds: [],

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Ids } from "../../src/jobs/ids.js";
 
-it("gives ids that tell their kind and are never given twice", () => {
+it("gives ids that show their kind and are never given twice", () => {
   const ids = new Ids();
   const given = [ids.next("completion"), ids.next("completion"), ids.next("batch")];
   expect(given[0]).toMatch(/^c-[a-z0-9]{12}-1$/);
@@ -16,7 +16,7 @@ it("gives ids that cannot be guessed from the ones before", () => {
   expect(ids.next("batch")).not.toBe(new Ids().next("batch"));
 });
 
-it("tells what has become of an id that is not kept", () => {
+it("says what has become of an id that is not kept", () => {
   const ids = new Ids();
   const completion = ids.next("completion");
   const batch = ids.next("batch");

@@ -4,6 +4,7 @@ import type { Completion, CompletionRequest } from "../../src/foundry/index.js";
 import { ResponseCache } from "../../src/jobs/response-cache.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
+const TOOLS = [{ type: "function" as const, function: { name: "weather" } }];
 const SERVICE = "core-2 2.1 or later";
 
 const completionOf = (more: Partial<Completion>): Completion => ({
@@ -84,12 +85,12 @@ describe("the cache of answers", () => {
         expect(slot !== null).toBe(isRepeatable(request));
         if (slot === null) continue;
         const key = JSON.stringify([Object.entries(request).sort(), service]);
-        const found = slot.find(MODEL, service);
+        const found = slot.find(MODEL, service, []);
         const expected = stored.get(key);
         if (found !== null) {
           if (expected === undefined) throw new Error("found, though nothing was stored");
           const { text, reasoning, finishReason, usage, warnings } = expected.answer;
-          const answer = { text, reasoning, finishReason, usage, warnings, isValue: false };
+          const answer = { text, reasoning, finishReason, usage, warnings };
           expect(found).toEqual({ ...answer, ageMs: time - expected.at });
         }
         if (isWhole(completion) && completion.model === MODEL) {
@@ -103,13 +104,44 @@ describe("the cache of answers", () => {
     void fc.assert(property, { numRuns: 2000, seed: 14 });
   });
 
+  it.each<[string, Partial<CompletionRequest>, Partial<CompletionRequest>]>([
+    ["the system text", { system: "a" }, { system: "b" }],
+    ["the temperature", { temperature: 0 }, { temperature: 1 }],
+    ["the seed", { seed: 1 }, { seed: 2 }],
+    ["top_p", { topP: 0.5 }, {}],
+    ["the limit of tokens", { maxTokens: 1 }, { maxTokens: 2 }],
+    ["the stop strings", { stop: ["a"] }, { stop: ["a", "b"] }],
+    ["the thinking", { reasoning: "omit" }, { reasoning: "off" }],
+    ["the schema", { schema: { type: "object" } }, { schema: { type: "array" } }],
+    ["the tools", { tools: TOOLS }, {}],
+    ["the choice of tools", { tools: TOOLS, toolChoice: "none" }, { tools: TOOLS }],
+  ])("keeps requests apart by %s", (_what, one, other) => {
+    const cache = new ResponseCache({ entries: 10, now: () => 0 });
+    const slotOf = (more: Partial<CompletionRequest>) => {
+      const slot = cache.slotOf({ prompt: "a", seed: 7, ...more });
+      return { found: slot?.find(MODEL, SERVICE, []), slot };
+    };
+    slotOf(one).slot?.keep(completionOf({}));
+    expect(slotOf(other).found).toBeNull();
+    expect(slotOf(one).found).toMatchObject({ text: "Hello." });
+  });
+
+  it("finds no answer of another model or of another version of the service", () => {
+    const slot = new ResponseCache({ entries: 10, now: () => 0 }).slotOf({ prompt: "a", seed: 7 });
+    slot?.find(MODEL, SERVICE, []);
+    slot?.keep(completionOf({}));
+    expect(slot?.find("other:1", SERVICE, [])).toBeNull();
+    expect(slot?.find(MODEL, "core-2 2.2", [])).toBeNull();
+    expect(slot?.find(MODEL, SERVICE, [])).not.toBeNull();
+  });
+
   it("evicts the answer that was used least recently", () => {
     const cache = new ResponseCache({ entries: 2, now: () => 0 });
     const slot = (prompt: string) => {
       const found = cache.slotOf({ prompt, temperature: 0 });
       if (found === null) throw new Error("no slot");
       return {
-        found: found.find(MODEL, SERVICE),
+        found: found.find(MODEL, SERVICE, []),
         keep: (text: string) => found.keep(completionOf({ text })),
       };
     };
@@ -124,7 +156,7 @@ describe("the cache of answers", () => {
   it("keeps no answer that is larger than all of its bytes", () => {
     const cache = new ResponseCache({ entries: 10, mostBytes: 1000, now: () => 0 });
     const slot = cache.slotOf({ prompt: "a", seed: 1 });
-    slot?.find(MODEL, SERVICE);
+    slot?.find(MODEL, SERVICE, []);
     slot?.keep(completionOf({ text: "x".repeat(1000) }));
     expect(cache.stats.entries).toBe(0);
   });
@@ -199,8 +231,26 @@ describe("a client with a cache", () => {
     const request = { ...ASKED, schema: { type: "object" } };
     const first = await client.complete(request);
     const second = await client.complete(request);
-    expect(second).toMatchObject({ cached: true, data: { city: "Oslo" } });
+    expect(second).toMatchObject({ cached: true, data: { city: "Oslo" }, method: first.method });
+    expect(first.method).toBeDefined();
     expect(second.data).not.toBe(first.data);
+  });
+
+  it("keeps no warning about the choice of a model, which the next call may name", async () => {
+    const models = [MODEL, "other-generic-cpu:1"].map((id) => ({
+      id,
+      loaded: true,
+      script: { text: "Yes." },
+    }));
+    const { client } = await talker({}, { models }, { cache: 10 });
+    const { model, warnings } = await client.complete(ASKED);
+    if (model === null) throw new Error("no model");
+    expect(warnings).toHaveLength(1);
+    expect(await client.complete({ ...ASKED, model })).toMatchObject({
+      cached: true,
+      warnings: [],
+    });
+    expect(await client.complete(ASKED)).toMatchObject({ cached: true, warnings });
   });
 
   it.each([
@@ -237,6 +287,11 @@ describe("a client with a cache", () => {
     ],
     ["broken off", { text: "A long story.", failAfterTokens: 2 }, ASKED],
     ["empty", { text: "" }, ASKED],
+    [
+      "a call of a tool",
+      { text: 'Well: <tool_call>{"name":"weather","arguments":{}}</tool_call>' },
+      { ...ASKED, tools: TOOLS },
+    ],
   ])("keeps no answer that was %s", async (_what, script, request) => {
     const { client, chats } = await talker(script, {}, { cache: 10 });
     for (let call = 0; call < 2; call += 1) await client.complete(request).catch(() => {});

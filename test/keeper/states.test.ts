@@ -22,9 +22,17 @@ describe("a state on its way between processes", () => {
       retryable: true,
       retryAfterMs: 1000,
     });
-    const given = stateOf({ text: "Half an ans", status: "failed", error, warnings: ["One."] });
-    const { error: back, ...rest } = fromWire(JSON.parse(JSON.stringify(toWire(given))));
-    expect(rest).toEqual({ ...given, error: undefined, ...rest });
+    const facts = {
+      text: "Half an ans",
+      status: "failed" as const,
+      warnings: ["One."],
+      toolCalls: [{ id: "call-1", name: "add", arguments: { a: 1 }, error: "b is missing" }],
+      cacheAgeMs: 5,
+    };
+    const { error: _error, ...given } = stateOf(facts);
+    const sent = JSON.stringify(toWire({ ...given, error }));
+    const { error: back, ...rest } = fromWire(stateSchema.parse(JSON.parse(sent)));
+    expect(rest).toEqual({ ...given, ...facts });
     expect(back).toMatchObject({ code: "INFERENCE_FAILED", retryable: true, retryAfterMs: 1000 });
   });
 
@@ -32,7 +40,12 @@ describe("a state on its way between processes", () => {
     "has the value that was asked for: %j",
     (data) => {
       const before = state("");
-      const given = stateOf({ status: "completed", text: JSON.stringify(data), data });
+      const given = stateOf({
+        status: "completed",
+        text: JSON.stringify(data),
+        data,
+        method: "constrained",
+      });
       const sent: unknown = JSON.parse(JSON.stringify(patchOf(toWire(given), before)));
       expect(fromWire(patched(patchSchema.parse(sent), before))).toEqual(given);
       expect(fromWire(stateSchema.parse(JSON.parse(JSON.stringify(toWire(given)))))).toEqual(given);

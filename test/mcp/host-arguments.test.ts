@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { hostArguments } from "../../src/mcp/host-arguments.js";
-import { listingOf } from "../../src/mcp/tool-registry.js";
+import { listingOf } from "../../src/mcp/tool-listing.js";
 import { TOOLS } from "../../src/mcp/tools/index.js";
 import { batchInputOf } from "../../src/mcp/tools/shared/batch-requests.js";
 import { completionArguments, requestOf } from "../../src/mcp/tools/shared/index.js";

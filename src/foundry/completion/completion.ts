@@ -45,7 +45,10 @@ export interface CompletionRequest {
   readonly stop?: readonly string[] | undefined;
   /** Makes sampling repeatable where the service supports it; 0 to 2 147 483 647. */
   readonly seed?: number | undefined;
-  /** The thinking in `Completion.reasoning`. The events of a stream always have it. Default: `include`. */
+  /**
+   * The thinking in `Completion.reasoning`. The events of a stream always have it, unless the answer is cached
+   * and leaves it out. Default: `include`.
+   */
   readonly reasoning?: ReasoningMode | undefined;
   /**
    * The answer is one JSON value that fits this JSON Schema (2020-12 or draft-07), of at most 32,000
@@ -128,8 +131,8 @@ export interface Completion {
  */
 export interface StoredAnswer
   extends Pick<Completion, "text" | "reasoning" | "finishReason" | "usage" | "warnings"> {
-  /** Whether the text is the JSON of the value that was asked for. */
-  readonly isValue: boolean;
+  /** Of a value by a schema: the text is its JSON. */
+  readonly method: Completion["method"];
   readonly ageMs: number;
 }
 

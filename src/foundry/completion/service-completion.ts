@@ -292,11 +292,11 @@ export class ServiceCompletion {
 }
 
 function withStored(own: Completion, stored: StoredAnswer): Completion {
-  const { isValue, ageMs, warnings, ...answer } = stored;
+  const { ageMs, warnings, ...answer } = stored;
   return {
     ...own,
     ...answer,
-    ...(isValue ? { data: jsonFrom(answer.text) } : {}),
+    ...(answer.method === undefined ? {} : { data: jsonFrom(answer.text) }),
     timing: { ...own.timing, queuedMs: 0, loadMs: 0 },
     attempts: 0,
     cached: true,

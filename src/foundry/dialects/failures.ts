@@ -55,7 +55,7 @@ const GENERATION_FAILED = 424;
 
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
-  const { status, message, kinds = [], body } = failure;
+  const { status, message, kinds = [], body, brokeOff } = failure;
   if (status < 400 && message.startsWith("redirected to ")) {
     return redirected("The service", message, status);
   }
@@ -67,6 +67,8 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
   };
   return (
     knownError({ text: message, kinds }, subject, options) ??
+    // A 404 stands for an unknown route or for an unknown model, and only its body says which.
+    (status === 404 ? brokeOff : null) ??
     byStatus(status, cleaned(message), subject, options)
   );
 }

@@ -229,16 +229,24 @@ describe("the rate limit of the queue", () => {
   });
 
   it("costs an aborted wait no start, and no timer is left", async () => {
-    const { clock, queue, starts, enter } = queueOf({ rateLimit: 10 });
-    enter({ name: "a" });
-    const leaving = enter({ name: "b" });
-    leaving.cancel();
-    await expect(leaving.entered).rejects.toMatchObject({ code: "CANCELLED" });
+    const { clock, queue, starts, enter, placesOf } = queueOf({ rateLimit: 2 });
+    const [, , third] = ["a", "b", "c", "d", "e", "f"].map((name) => enter({ name }));
+    await clock.pass(10_000);
+    third?.cancel();
+    await expect(third?.entered).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(placesOf("d")?.at(-1)).toEqual([2, 50_000]);
+    await clock.pass(3 * MINUTE_MS);
+    expect(starts).toEqual([
+      { name: "a", at: 0 },
+      { name: "b", at: 30_000 },
+      { name: "d", at: 60_000 },
+      { name: "e", at: 90_000 },
+      { name: "f", at: 120_000 },
+    ]);
+    const last = enter({ name: "g" });
+    enter({ name: "h" }).cancel();
+    await last.entered;
     expect({ timers: clock.timers, waiting: queue.waiting }).toEqual({ timers: 0, waiting: 0 });
-    await clock.pass(6000);
-    enter({ name: "c" });
-    await settled();
-    expect(starts.at(-1)).toEqual({ name: "c", at: 6000 });
   });
 
   it("has one timer, however many wait", async () => {

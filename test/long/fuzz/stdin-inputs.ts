@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { listingOf } from "../../../src/mcp/tool-registry.js";
+import { listingOf } from "../../../src/mcp/tool-listing.js";
 import { TOOLS } from "../../../src/mcp/tools/index.js";
 import { fitting, leaf, oddText, oddValue } from "./values.js";
 

@@ -1,0 +1,66 @@
+import * as z from "zod";
+import {
+  checkOptions,
+  optionFields,
+  optionsOf,
+  type FoundryClientOptions as ServiceOptions,
+  wholeNumber,
+} from "../foundry/index.js";
+import { WHOLE_NUMBERS } from "../lib/index.js";
+
+/** How to reach a service, its time limits, and how many requests it gets at once. */
+export interface FoundryClientOptions extends ServiceOptions {
+  /**
+   * Generations at once per model. Default `"auto"`: 1 on the old service and on core 1.x, 4 on
+   * core 2.x and on other engines.
+   */
+  readonly concurrency?: number | "auto" | undefined;
+  /** Completions that may wait; a further one is refused with `QUEUE_FULL`. Default 64. */
+  readonly queueLimit?: number | undefined;
+  /**
+   * Completions that this client starts a minute, spread evenly, for all models together; the others
+   * wait in their queues. Default 0: no limit.
+   */
+  readonly rateLimit?: number | undefined;
+  /**
+   * Whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the
+   * same model id and version of the service. Default 0: none.
+   */
+  readonly cache?: number | undefined;
+}
+
+const clientOptions = optionsOf({
+  ...optionFields,
+  concurrency: z
+    .union(
+      [z.literal("auto"), wholeNumber(WHOLE_NUMBERS.concurrency, ", or auto")],
+      "a whole number from 1 to 64, or auto",
+    )
+    .optional(),
+  queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
+  rateLimit: wholeNumber(WHOLE_NUMBERS.rateLimit).optional(),
+  cache: wholeNumber(WHOLE_NUMBERS.cache).optional(),
+});
+
+/** The names of these options in clients of the OpenAI API. */
+const OTHER_NAMES = {
+  baseURL: "endpoint",
+  url: "endpoint",
+  host: "endpoint",
+  timeout: "timeoutMs",
+  maxRetries: "retry",
+  retries: "retry",
+  defaultHeaders: "headers",
+  logger: "log",
+};
+
+/** @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong. */
+export function checkedOptions(given: FoundryClientOptions): FoundryClientOptions {
+  checkOptions(clientOptions, given, {
+    example: '{ endpoint: "http://127.0.0.1:5273" }',
+    // An endpoint that is not a URL may contain a password.
+    secrets: new Set(["apiKey", "headers", "endpoint"]),
+    otherNames: OTHER_NAMES,
+  });
+  return given;
+}
