@@ -127,12 +127,12 @@ const PYTHON: Readonly<Record<string, string | undefined>> = {
 /** The id of a call that came without one. */
 export const newCallId = (): string => `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
 
-/** Tools without parameters take none, or whatever a model gives them. */
-const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
-
-/** The parameters of a tool as a schema of an object. */
-export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema =>
-  parameters === undefined || Object.keys(parameters).length === 0 ? NO_PARAMETERS : parameters;
+/** The parameters of a tool as a schema of an object. Tools without parameters accept any. */
+export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema => ({
+  type: "object",
+  properties: {},
+  ...parameters,
+});
 
 /** @throws FoundryError `INVALID_ARGUMENT` where two tools have one name, or none has the chosen one. */
 export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice = "auto"): void {
