@@ -1,5 +1,6 @@
+import { isMembers } from "../../lib/index.js";
 import { parametersOf, type ToolDefinition } from "../tools/index.js";
-import { isMembers, mapSchemas, type Schema } from "./schema-parts.js";
+import { mapSchemas, type Schema } from "./schema-parts.js";
 import { withoutKeywords } from "./schema-refusals.js";
 
 /**
