@@ -204,6 +204,17 @@ describe.each(services)("a call that must be made, on %s", (name, options) => {
     },
   );
 
+  it.runIf(name !== "S").each([{}, { type: "object" }, { properties: {} }])(
+    "is asked for by a schema of an object where the parameters are %j",
+    async (given) => {
+      const { parameters, tool_choice, warnings } = await sent(given, "required");
+
+      expect(tool_choice).toBe("required");
+      expect(parameters).toEqual(isCall ? { type: "object", properties: {} } : given);
+      expect(warnings).toBe("");
+    },
+  );
+
   it.runIf(name !== "S")("is left to the model where the service cannot force it", async () => {
     const { parameters, tool_choice, warnings } = await sent(circle, "required");
 
