@@ -42,7 +42,8 @@ export type Refused = ReadonlySet<Refusable>;
  */
 export type SchemaForm = "named" | "bare" | "call";
 
-interface BodyQuirks extends ThinkingQuirks, ToolQuirks {
+export interface BodyQuirks extends ThinkingQuirks, ToolQuirks {
+  /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
   /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
   readonly schemaForm?: SchemaForm | null;

@@ -22,9 +22,14 @@ export function messagesWithTools(request: Asked, asText: SentAsText): readonly 
   const messages = asText.results ? withResultsAsText(request.messages) : request.messages;
   if (!asText.tools || request.tools === undefined) return messages;
   const rule = ruleOf(request.tools, request.toolChoice);
+  return withSystemText(messages, rule);
+}
+
+/** The messages with a text at the end of the system message, which is made where there is none. */
+export function withSystemText(messages: readonly ChatMessage[], text: string): ChatMessage[] {
   const [first, ...rest] = messages;
-  if (first?.role !== "system") return [{ role: "system", content: rule }, ...messages];
-  return [{ role: "system", content: `${first.content}\n\n${rule}` }, ...rest];
+  if (first?.role !== "system") return [{ role: "system", content: text }, ...messages];
+  return [{ role: "system", content: `${first.content}\n\n${text}` }, ...rest];
 }
 
 /** A message as it is sent. */
