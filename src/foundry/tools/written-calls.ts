@@ -71,7 +71,7 @@ const BESIDE_NAME = new Set([
 ]);
 
 /** The calls that a value stands for: a call, or an object or a list that holds some. */
-export function callsOf(value: unknown): RawCall[] {
+function callsOf(value: unknown): RawCall[] {
   if (Array.isArray(value)) return value.slice(0, MOST_CALLS).flatMap(callsOf);
   if (!isMembers(value)) return [];
   const inner = value["tool_calls"] ?? value["function_call"] ?? value["function"];
