@@ -25,7 +25,7 @@ export {
   throwIfAborted,
   toFoundryError,
 } from "./errors.js";
-export { hasMoreValues, jsonFrom, membersKey, withoutDepths } from "./json.js";
+export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
 export { RecentMap } from "./recent-map.js";

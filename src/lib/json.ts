@@ -18,6 +18,10 @@ export function jsonFrom(text: string): unknown {
   }
 }
 
+/** Whether a value is an object with members, and no list. */
+export const isMembers = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /**
  * Whether lists and objects are nested more than `most` levels deep in a JSON text. Linear, and without
  * memory of its own, so that it can be asked before the text is parsed.

@@ -2,6 +2,7 @@ import * as z from "zod";
 import {
   FoundryError,
   hasMoreValues,
+  isMembers,
   jsonFrom,
   LONGEST_QUOTE,
   MOST_MISTAKES,
@@ -94,7 +95,7 @@ function ignoredWords(names: ReadonlySet<string>): string {
 /** The tools for single completions refuse the id of a batch: the latest completions are no answer to it. */
 function assertNoBatchId({ shape }: z.ZodObject, sent: unknown): void {
   const own = ["completion_ids", "completion_id"].find((name) => shape[name] !== undefined);
-  if (own === undefined || !isObject(sent)) return;
+  if (own === undefined || !isMembers(sent)) return;
   const has = (name: string): boolean => Object.hasOwn(sent, name) && memberOf(sent, name) !== null;
   if (has(own) || !has("batch_id")) return;
   throw new FoundryError("INVALID_ARGUMENT", 'There is no argument "batch_id".', {
@@ -142,7 +143,7 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
     return elements.map((element) => valueFor(kind, element, path, unknown));
   }
   if (wanted instanceof z.ZodString && Array.isArray(value)) return textOf(value, path) ?? value;
-  if (!(wanted instanceof z.ZodObject) || !isObject(value)) return value;
+  if (!(wanted instanceof z.ZodObject) || !isMembers(value)) return value;
   const known = Object.keys(wanted.shape);
   const members = Object.entries(value).flatMap(([sent, member]): [string, unknown][] => {
     const own = path === "" ? sent : `${path}.${sent}`;
@@ -162,7 +163,7 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
 
 /** A schema-driven caller has to send something for each argument. */
 const isEmpty = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
+  Array.isArray(value) ? value.length === 0 : isMembers(value) && Object.keys(value).length === 0;
 
 function isAbsent(schema: unknown, value: unknown): boolean {
   if (value === null) return true;
@@ -185,18 +186,15 @@ function textOf(parts: readonly unknown[], path: string): string | null {
       { action: `Give ${path} as a string, or as parts of type "text".` },
     );
   }
-  const texts = parts.map((part) => (isObject(part) ? memberOf(part, "text") : part));
+  const texts = parts.map((part) => (isMembers(part) ? memberOf(part, "text") : part));
   const isText = texts.every((text) => typeof text === "string");
-  return isText && (parts.length === 1 || parts.some(isObject)) ? texts.join("\n") : null;
+  return isText && (parts.length === 1 || parts.some(isMembers)) ? texts.join("\n") : null;
 }
 
 function kindOf(part: unknown): string | null {
-  const kind = isObject(part) ? memberOf(part, "type") : null;
+  const kind = isMembers(part) ? memberOf(part, "type") : null;
   return typeof kind === "string" ? kind : null;
 }
-
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What a JSON string stands for where the schema wants another type than a string. */
 function fromText(wanted: unknown, text: string): unknown {
@@ -217,7 +215,7 @@ function fromText(wanted: unknown, text: string): unknown {
   }
   if (wanted instanceof z.ZodObject || wanted instanceof z.ZodRecord) {
     const object = bracketed(text, "{");
-    return isObject(object) ? object : text;
+    return isMembers(object) ? object : text;
   }
   return text;
 }

@@ -554,8 +554,8 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
         expect(pieces.length).toBeGreaterThan(1);
         // The SDK's client drops what comes in one piece with the answer, so the end may be missing.
-        const told = pieces.map(({ message }) => message).join("");
-        expect(String(result["text"]).slice(0, told.length)).toBe(told);
+        const streamed = pieces.map(({ message }) => message).join("");
+        expect(String(result["text"]).slice(0, streamed.length)).toBe(streamed);
         expect(result).toMatchObject({ usage: { output_tokens: 40 } });
       });
     });
@@ -616,14 +616,14 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(answer.text).toContain("512");
       });
 
-      test("an answer that nobody asked to be that long is cut to what is left", async () => {
+      test("an answer without a length of its own is cut to the room that is left", async () => {
         const { result } = await complete(target.models.smallContext);
 
         expect(result).toMatchObject({ status: "completed", finish_reason: "length" });
         expect(result["notes"]).toContainEqual(expect.stringContaining("512 tokens"));
       });
 
-      test("an answer that somebody asked to be that long is refused", async () => {
+      test("an answer is refused where the caller set a length without room", async () => {
         const answer = await complete(target.models.smallContext, { max_tokens: 1000 });
 
         expect(answer).toMatchObject({ isError: true, code: "CONTEXT_LENGTH_EXCEEDED" });

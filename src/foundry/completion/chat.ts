@@ -1,4 +1,3 @@
-import { isRefused } from "../../http/index.js";
 import {
   cancelledError,
   type FoundryError,
@@ -60,10 +59,12 @@ export async function* chat(
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
   const { structure, progress } = context;
-  if (structure === null) yield* answer(resolved, context);
-  else
+  if (structure === null) {
+    yield* answer(resolved, context);
+    warnAboutEmptiness(progress);
+  } else {
     yield* structured(structure, context, (messages) => answer(resolved, { ...context, messages }));
-  if (structure === null) warnAboutEmptiness(progress);
+  }
   if (context.request.reasoning === "off" && progress.hasThought) {
     progress.warn(
       "The model thought although reasoning is off: it ignores its switch for thinking, or has none that is known here.",
@@ -77,7 +78,6 @@ async function* answer(
 ): AsyncGenerator<CompletionEvent, void> {
   const needsLoad = context.dialect.can.load && resolved.model.loaded !== true;
   const model = needsLoad ? yield* load(resolved, context) : resolved.model;
-  // No event may be yielded between `open` and `receive`: a reader that left there would leak the stream.
   const opened = yield* open({ ...resolved, model }, context);
   yield* receive(opened, context);
 }
@@ -110,7 +110,7 @@ async function* load(
  * that was unloaded since is loaded again, once. An answer too long for the context is requested with
  * fewer tokens, if its length was our default and not set by the caller.
  *
- * No event may be yielded between opening the stream and returning it: a reader that leaves there
+ * No event may be yielded between opening the stream and {@link receive}: a reader that leaves there
  * would leave the stream open.
  */
 async function* open(
@@ -211,10 +211,6 @@ const chatCall = ({ stallTimeoutMs, signal, trace }: ChatContext): Call => ({
   signal,
   trace,
 });
-
-/** Whether an earlier attempt reached the service and nothing listens there any more. */
-export const brokeOffAndIsGone = (error: FoundryError): boolean =>
-  isRefused(error) ? error.attempts > 1 : error.code === "CIRCUIT_OPEN" && error.attempts > 0;
 
 async function* receive(
   { stream, use }: OpenedChat,

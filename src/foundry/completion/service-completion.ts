@@ -1,3 +1,4 @@
+import { isRefused } from "../../http/index.js";
 import {
   endedError,
   type FoundryError,
@@ -14,7 +15,7 @@ import { assertCanChat } from "../loading/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import { checkTools, loadToolbox, type Toolbox } from "../tools/index.js";
-import { brokeOffAndIsGone, chat } from "./chat.js";
+import { chat } from "./chat.js";
 import type {
   Completion,
   CompletionEvent,
@@ -306,3 +307,7 @@ function withStored(own: Completion, stored: StoredAnswer): Completion {
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
+
+/** Whether an earlier attempt reached the service and nothing listens there any more. */
+const brokeOffAndIsGone = (error: FoundryError): boolean =>
+  isRefused(error) ? error.attempts > 1 : error.code === "CIRCUIT_OPEN" && error.attempts > 0;

@@ -1,5 +1,5 @@
 import { FoundryError, toFoundryError, truncate } from "../../lib/index.js";
-import type { ChatMessage } from "../dialects/index.js";
+import { type ChatMessage, withSystemText } from "../dialects/index.js";
 import { type JsonSchema, loadReader, type ValueReader } from "../structured/index.js";
 import type { CompletionEvent } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
@@ -74,9 +74,7 @@ export async function* structured(
 /** Also where the service holds the answer to the schema: the model must know what the fields mean. */
 function withSchema(messages: readonly ChatMessage[], schema: JsonSchema): ChatMessage[] {
   const rule = `Answer with one JSON value that is valid by this JSON Schema, and with nothing else: no explanation, no code fence.\n${JSON.stringify(schema)}`;
-  const [system, ...rest] = messages;
-  if (system?.role !== "system") return [{ role: "system", content: rule }, ...messages];
-  return [{ role: "system", content: `${system.content}\n\n${rule}` }, ...rest];
+  return withSystemText(messages, rule);
 }
 
 function repairOf(text: string, complaints: readonly string[]): ChatMessage[] {

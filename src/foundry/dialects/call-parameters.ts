@@ -1,5 +1,6 @@
-import type { ToolDefinition } from "../tools/index.js";
-import { isMembers, mapSchemas, type Schema } from "./schema-parts.js";
+import { isMembers } from "../../lib/index.js";
+import { parametersOf, type ToolDefinition } from "../tools/index.js";
+import { mapSchemas, type Schema } from "./schema-parts.js";
 import { withoutKeywords } from "./schema-refusals.js";
 
 /**
@@ -16,7 +17,7 @@ const MOST_REFERENCES = 500;
 const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
 
 /** `null` where the schema is not of an object, or refers to itself or to what it does not define. */
-export function parametersOf(schema: Schema): Schema | null {
+export function callParameters(schema: Schema): Schema | null {
   if (schema["type"] !== "object") return null;
   const whole = new References(schema).resolved();
   if (whole === null) return null;
@@ -28,8 +29,7 @@ export function parametersOf(schema: Schema): Schema | null {
 export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefinition[] | null {
   const sent: ToolDefinition[] = [];
   for (const tool of tools) {
-    const whole = { type: "object", properties: {}, ...tool.function.parameters };
-    const parameters = parametersOf(whole);
+    const parameters = callParameters(parametersOf(tool));
     if (parameters === null) return null;
     sent.push({ ...tool, function: { ...tool.function, parameters } });
   }

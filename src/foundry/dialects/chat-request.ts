@@ -1,12 +1,12 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import { ANSWER_TOOL, type ToolChoice, type ToolDefinition } from "../tools/index.js";
-import { forcedTools, parametersOf } from "./call-parameters.js";
+import { callParameters, forcedTools } from "./call-parameters.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 import type { Schema } from "./schema-parts.js";
 import { isAboutSchema } from "./schema-refusals.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
-import { type ToolQuirks, toldMessages, toolNotes, wireMessage } from "./tool-messages.js";
+import { messagesWithTools, type ToolQuirks, toolNotes, wireMessage } from "./tool-messages.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -42,7 +42,8 @@ export type Refused = ReadonlySet<Refusable>;
  */
 export type SchemaForm = "named" | "bare" | "call";
 
-interface BodyQuirks extends ThinkingQuirks, ToolQuirks {
+export interface BodyQuirks extends ThinkingQuirks, ToolQuirks {
+  /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
   /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
   readonly schemaForm?: SchemaForm | null;
@@ -55,10 +56,10 @@ export function bodyOf(
   quirks: BodyQuirks = {},
 ): Readonly<Record<string, unknown>> {
   const { namesSeedRandomSeed = false, schemaForm = null } = quirks;
-  const told = toldOf(refused, quirks);
-  const messages = withThinkingSwitch(toldMessages(request, told), request);
+  const asText = sentAsText(refused, quirks);
+  const messages = withThinkingSwitch(messagesWithTools(request, asText), request);
   const parameters = forcedParameters(request, refused, quirks);
-  const offered = told.tools ? {} : offeredTools(request, quirks);
+  const offered = asText.tools ? {} : offeredTools(request, quirks);
   const fields = {
     model: request.model.id,
     messages: (refused.has("system") ? withoutSystem(messages) : messages).map(wireMessage),
@@ -88,7 +89,7 @@ export function bodyOf(
 }
 
 /** The tools of a request are described in its text where the service takes none. */
-const toldOf = (
+const sentAsText = (
   refused: Refused,
   { toolsAsText = false, dropsToolResults = false }: ToolQuirks,
 ) => {
@@ -117,7 +118,7 @@ const forcedParameters = (
 ): Schema | null =>
   schemaForm !== "call" || schema === undefined || tools !== undefined || refused.has("tools")
     ? null
-    : parametersOf(schema);
+    : callParameters(schema);
 
 /** Whether the schema is sent as the parameters of a tool. */
 export const isForcedCall = (request: ChatRequest, refused: Refused, quirks: BodyQuirks): boolean =>
@@ -247,8 +248,8 @@ export function warningsOf(
   request: ChatRequest,
   quirks: BodyQuirks,
 ): string[] {
-  const warnings: string[] = toolNotes(request, toldOf(refused, quirks));
-  if (!toldOf(refused, quirks).tools) {
+  const warnings: string[] = toolNotes(request, sentAsText(refused, quirks));
+  if (!sentAsText(refused, quirks).tools) {
     const { toolChoice } = offeredTools(request, quirks);
     if (toolChoice !== request.toolChoice) warnings.push(NOT_FORCED);
   }

@@ -13,33 +13,27 @@ import {
 import { Allowance } from "./chat-chunk.js";
 import { brokenOff, EventReader, type ParsedEvent } from "./chat-events.js";
 import {
+  type BodyQuirks,
   bodyOf,
   isForcedCall,
   type Refusable,
   type Refused,
   refusalsIn,
-  type SchemaForm,
   warningsOf,
 } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { EventIterator } from "./event-iterator.js";
 import { about, errorOfFailure } from "./failures.js";
 import { SchemaOffer } from "./schema-refusals.js";
-import type { ThinkingQuirks } from "./thinking-switch.js";
-import type { ToolQuirks } from "./tool-messages.js";
 
 /** The differences between servers in a chat request. */
-export interface ChatQuirks extends ThinkingQuirks, ToolQuirks {
+export interface ChatQuirks extends BodyQuirks {
   readonly path: string;
   readonly headLimitBytes?: number;
   /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */
   readonly mistakesLimitForStop?: boolean;
   /** Its streams are tokens and `[DONE]`, so that an empty answer is `[DONE]` alone. */
   readonly sendsTokensAlone?: boolean;
-  /** It may only accept a seed under the name `random_seed`. */
-  readonly namesSeedRandomSeed?: boolean;
-  /** The form of a JSON Schema that it holds an answer to. */
-  readonly schemaForm?: SchemaForm | null;
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }

@@ -21,3 +21,4 @@ export { isLoading } from "./failures.js";
 export { openaiDialect } from "./openai.js";
 export { type Overflow, overflowOf } from "./overflow.js";
 export { sanitizeMessage } from "./sanitize-message.js";
+export { withSystemText } from "./tool-messages.js";

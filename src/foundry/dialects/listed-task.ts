@@ -1,4 +1,4 @@
-import { LONGEST_LISTED_WORD, MOST_LISTED_WORDS } from "../../lib/index.js";
+import { isMembers, LONGEST_LISTED_WORD, MOST_LISTED_WORDS } from "../../lib/index.js";
 
 /** Members with one word for the kind of a model: LM Studio, Xinference, Hugging Face, LiteLLM. */
 const KINDS = ["type", "model_type", "task", "mode", "pipeline_tag", "modality"] as const;
@@ -36,7 +36,7 @@ const isChat = (word: string): boolean => CHAT.test(word);
 /** What goes in and comes out, as OpenRouter writes it: `text+image->text`, or two lists. */
 function flowOf(entry: Members, kinds: readonly string[]) {
   const architecture = entry["architecture"];
-  const members = isObject(architecture) ? architecture : {};
+  const members = isMembers(architecture) ? architecture : {};
   const arrows = [...kinds, ...wordsOf(members["modality"])].find((word) => word.includes("->"));
   const [from = "", to = ""] = arrows?.split("->") ?? [];
   const inputs = wordsOf(members["input_modalities"]);
@@ -54,16 +54,13 @@ function wordsOf(value: unknown): string[] {
   if (typeof value === "string") return [normalized(value)];
   const words = Array.isArray(value)
     ? value.slice(0, MOST_LISTED_WORDS).filter((word) => typeof word === "string")
-    : isObject(value)
+    : isMembers(value)
       ? Object.keys(value)
           .slice(0, MOST_LISTED_WORDS)
           .filter((name) => value[name] === true)
       : [];
   return words.map(normalized);
 }
-
-const isObject = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const normalized = (word: string): string =>
   word

@@ -1,3 +1,5 @@
+import { isMembers } from "../../lib/index.js";
+
 /** The schemas within a JSON Schema. A member of `properties` is a schema whatever its name is. */
 
 export type Schema = Readonly<Record<string, unknown>>;
@@ -22,9 +24,6 @@ const NAMED_SCHEMAS = new Set([
   "patternProperties",
   "properties",
 ]);
-
-export const isMembers = (value: unknown): value is Schema =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The value of a member of a schema, with its schemas changed. */
 export function mapSchemas(

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { errorWordsOf, type HttpTransport } from "../../http/index.js";
-import { type FoundryError, MOST_SCHEMAS_REMEMBERED, RecentMap } from "../../lib/index.js";
-import { isMembers, mapSchemas, type Schema, schemasIn } from "./schema-parts.js";
+import {
+  type FoundryError,
+  isMembers,
+  MOST_SCHEMAS_REMEMBERED,
+  RecentMap,
+} from "../../lib/index.js";
+import { mapSchemas, type Schema, schemasIn } from "./schema-parts.js";
 
 /**
  * What an engine refuses of one JSON Schema. Other schemas of the same model can still be sent. The answer

@@ -9,8 +9,8 @@ export interface ToolQuirks {
   readonly dropsToolResults?: boolean;
 }
 
-/** What is told as text in place of fields of the request. */
-interface Told {
+/** Which parts of a request are sent as text of its messages, since the service ignores their fields. */
+interface SentAsText {
   readonly tools: boolean;
   readonly results: boolean;
 }
@@ -18,13 +18,18 @@ interface Told {
 type Asked = Pick<ChatRequest, "messages" | "tools" | "toolChoice">;
 
 /** The messages, with the tools and their results as text where the service takes no other form. */
-export function toldMessages(request: Asked, told: Told): readonly ChatMessage[] {
-  const messages = told.results ? withResultsAsText(request.messages) : request.messages;
-  if (!told.tools || request.tools === undefined) return messages;
+export function messagesWithTools(request: Asked, asText: SentAsText): readonly ChatMessage[] {
+  const messages = asText.results ? withResultsAsText(request.messages) : request.messages;
+  if (!asText.tools || request.tools === undefined) return messages;
   const rule = ruleOf(request.tools, request.toolChoice);
+  return withSystemText(messages, rule);
+}
+
+/** The messages with a text at the end of the system message, which is made where there is none. */
+export function withSystemText(messages: readonly ChatMessage[], text: string): ChatMessage[] {
   const [first, ...rest] = messages;
-  if (first?.role !== "system") return [{ role: "system", content: rule }, ...messages];
-  return [{ role: "system", content: `${first.content}\n\n${rule}` }, ...rest];
+  if (first?.role !== "system") return [{ role: "system", content: text }, ...messages];
+  return [{ role: "system", content: `${first.content}\n\n${text}` }, ...rest];
 }
 
 /** A message as it is sent. */
@@ -44,13 +49,13 @@ export const wireMessage = ({ role, content, toolCalls, toolCallId }: ChatMessag
 });
 
 /** What the caller must know of the form in which tools and results were sent. */
-export function toolNotes({ messages, tools }: Asked, told: Told): string[] {
+export function toolNotes({ messages, tools }: Asked, asText: SentAsText): string[] {
   const hasResults = messages.some(({ role }) => role === "tool");
   return [
-    ...(told.tools && tools !== undefined
+    ...(asText.tools && tools !== undefined
       ? ["This service takes no tools, so the system text describes them."]
       : []),
-    ...(told.results && hasResults
+    ...(asText.results && hasResults
       ? ["This service drops the results of tools, so they were sent as text of the user."]
       : []),
   ];
@@ -59,16 +64,16 @@ export function toolNotes({ messages, tools }: Asked, told: Told): string[] {
 /** Neighbours of the same role are joined, since many templates want the roles to alternate. */
 function withResultsAsText(messages: readonly ChatMessage[]): ChatMessage[] {
   const names = new Map<string, string>();
-  const told: ChatMessage[] = [];
+  const joined: ChatMessage[] = [];
   for (const message of messages) {
     for (const { id, name } of message.toolCalls ?? []) names.set(id, name);
     const next = textMessage(message, names);
-    const last = told.at(-1);
+    const last = joined.at(-1);
     const isResult = message.role === "tool" || next !== message;
-    if (last?.role !== next.role || !isResult) told.push(next);
-    else told.splice(-1, 1, { role: next.role, content: `${last.content}\n\n${next.content}` });
+    if (last?.role !== next.role || !isResult) joined.push(next);
+    else joined.splice(-1, 1, { role: next.role, content: `${last.content}\n\n${next.content}` });
   }
-  return told;
+  return joined;
 }
 
 function textMessage(message: ChatMessage, names: ReadonlyMap<string, string>): ChatMessage {

@@ -11,7 +11,8 @@ import { type Logger, silentLogger } from "../../log.js";
 import type { ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
-import { type ModelListing, ModelLists, ModelUses } from "./model-lists.js";
+import { type ModelListing, ModelLists } from "./model-lists.js";
+import { ModelUses } from "./model-uses.js";
 import { withinQuickLimits } from "./time-limits.js";
 
 /** A service that answered the liveness request. */

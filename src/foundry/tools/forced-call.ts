@@ -14,7 +14,7 @@ const ANSWERS = /^\s*(?:<tool_call>\s*)?(?:\[\s*)?\{\s*"name"\s*:\s*"answer"/;
  */
 export class ForcedCall {
   readonly #pieces = new CallPieces();
-  readonly #brackets = new Brackets();
+  #brackets = new Brackets();
   #text = "";
   #objects = 0;
 
@@ -44,6 +44,7 @@ export class ForcedCall {
   textWasReasoning(): string {
     const text = this.#text;
     this.#text = "";
+    this.#brackets = new Brackets();
     this.#objects = 0;
     return text;
   }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   FoundryError,
   hasMoreValues,
+  isMembers,
   jsonFrom,
   LONGEST_CALL_ID,
   MOST_ANSWER_VALUES,
@@ -68,7 +69,7 @@ export class Toolbox {
     );
   }
 
-  #argumentsOf(raw: RawCall, tool: Offered | undefined): Record<string, unknown> | null {
+  #argumentsOf(raw: RawCall, tool: Offered | undefined): Readonly<Record<string, unknown>> | null {
     const value = this.#valueOf(raw.arguments);
     if (value === null) return null;
     if (raw.areTexts !== true) return value;
@@ -78,7 +79,7 @@ export class Toolbox {
   }
 
   /** An object may be a text of JSON, also one in quotes. */
-  #valueOf(given: unknown): Record<string, unknown> | null {
+  #valueOf(given: unknown): Readonly<Record<string, unknown>> | null {
     let value: unknown = given ?? {};
     for (let depth = 0; depth < 2 && typeof value === "string"; depth += 1) {
       const text: string = value.trim();
@@ -86,12 +87,9 @@ export class Toolbox {
       if (hasMoreValues(text, MOST_ANSWER_VALUES)) return null;
       value = jsonFrom(text) ?? this.repair(text) ?? null;
     }
-    return isObject(value) ? value : null;
+    return isMembers(value) ? value : null;
   }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A check that takes too long is a complaint about this call, and no failure of the answer. */
 function complaintsOf({ check }: Offered, value: unknown): readonly string[] {
@@ -107,8 +105,8 @@ function complaintsOf({ check }: Offered, value: unknown): readonly string[] {
 function typedValue(text: unknown, tool: Offered | undefined, key: string): unknown {
   if (typeof text !== "string") return text;
   const properties = tool?.parameters["properties"];
-  const schema = isObject(properties) ? properties[key] : undefined;
-  const type: unknown = isObject(schema) ? schema["type"] : undefined;
+  const schema = isMembers(properties) ? properties[key] : undefined;
+  const type: unknown = isMembers(schema) ? schema["type"] : undefined;
   const types = Array.isArray(type) ? type : [type];
   const word = text.trim();
   const value = hasMoreValues(word, MOST_ANSWER_VALUES)
@@ -127,12 +125,12 @@ const PYTHON: Readonly<Record<string, string | undefined>> = {
 /** The id of a call that came without one. */
 export const newCallId = (): string => `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
 
-/** Tools without parameters take none, or whatever a model gives them. */
-const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
-
-/** The parameters of a tool as a schema of an object. */
-export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema =>
-  parameters === undefined || Object.keys(parameters).length === 0 ? NO_PARAMETERS : parameters;
+/** The parameters of a tool as a schema of an object. Tools without parameters accept any. */
+export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema => ({
+  type: "object",
+  properties: {},
+  ...parameters,
+});
 
 /** @throws FoundryError `INVALID_ARGUMENT` where two tools have one name, or none has the chosen one. */
 export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice = "auto"): void {

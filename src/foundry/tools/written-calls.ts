@@ -1,4 +1,10 @@
-import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES, MOST_CALLS } from "../../lib/index.js";
+import {
+  hasMoreValues,
+  isMembers,
+  jsonFrom,
+  MOST_ANSWER_VALUES,
+  MOST_CALLS,
+} from "../../lib/index.js";
 import { objectsIn } from "./brackets.js";
 import type { RawCall } from "./tool.js";
 
@@ -65,9 +71,9 @@ const BESIDE_NAME = new Set([
 ]);
 
 /** The calls that a value stands for: a call, or an object or a list that holds some. */
-export function callsOf(value: unknown): RawCall[] {
+function callsOf(value: unknown): RawCall[] {
   if (Array.isArray(value)) return value.slice(0, MOST_CALLS).flatMap(callsOf);
-  if (!isRecord(value)) return [];
+  if (!isMembers(value)) return [];
   const inner = value["tool_calls"] ?? value["function_call"] ?? value["function"];
   const id = value["id"];
   if (typeof inner === "object" && inner !== null) {
@@ -88,9 +94,6 @@ export function callsOf(value: unknown): RawCall[] {
     },
   ];
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** `<function=name>`, `<function name="name">`, `<invoke name="name">`. */
 const FUNCTION_TAG =

@@ -1,21 +1,11 @@
 import type { PromptSeen, Script } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import type { CompletionMessage, ToolChoice, ToolDefinition } from "../../../src/index.js";
+import { WEATHER as QUESTION } from "../../e2e/target.js";
 import { chatEngine, events, json } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
-const WEATHER: ToolDefinition = {
-  type: "function",
-  function: {
-    name: "get_weather",
-    description: "The weather in a city.",
-    parameters: {
-      type: "object",
-      properties: { city: { type: "string" } },
-      required: ["city"],
-    },
-  },
-};
+const WEATHER: ToolDefinition = QUESTION.tool;
 const CALL = { name: "get_weather", arguments: { city: "Oslo" } };
 const CALL_TEXT = `<tool_call>\n${JSON.stringify(CALL)}\n</tool_call>`;
 
@@ -214,6 +204,17 @@ describe.each(services)("a call that must be made, on %s", (name, options) => {
     },
   );
 
+  it.runIf(name !== "S").each([{}, { type: "object" }, { properties: {} }])(
+    "is asked for by a schema of an object where the parameters are %j",
+    async (given) => {
+      const { parameters, tool_choice, warnings } = await sent(given, "required");
+
+      expect(tool_choice).toBe("required");
+      expect(parameters).toEqual(isCall ? { type: "object", properties: {} } : given);
+      expect(warnings).toBe("");
+    },
+  );
+
   it.runIf(name !== "S")("is left to the model where the service cannot force it", async () => {
     const { parameters, tool_choice, warnings } = await sent(circle, "required");
 
@@ -315,6 +316,7 @@ describe("tools that cannot be used", () => {
       "parameters that are no schema",
       { tools: [{ function: { name: "a", parameters: { type: 7 } } }] },
     ],
+    ["parameters that are a list", { tools: [{ function: { name: "a", parameters: [] } }] }],
     [
       "a result without its call",
       { prompt: undefined, messages: [{ role: "tool", content: "3" }] },

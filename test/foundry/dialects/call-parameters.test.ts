@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parametersOf } from "../../../src/foundry/dialects/call-parameters.js";
+import { callParameters } from "../../../src/foundry/dialects/call-parameters.js";
 
 const WORD = { type: "string" };
 const of = (properties: object, definitions: object = {}) => ({
@@ -53,7 +53,7 @@ describe("a schema as the parameters of a tool that must be called", () => {
       of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
     ],
   ])("has the definitions in place of references: %s", (_name, schema, parameters) => {
-    expect(parametersOf(schema)).toEqual(parameters);
+    expect(callParameters(schema)).toEqual(parameters);
   });
 
   it.each([
@@ -68,7 +68,7 @@ describe("a schema as the parameters of a tool that must be called", () => {
     ["a reference to another document", of({ a: { $ref: "https://example.org/a.json" } })],
     ["an inherited name", of({ a: { $ref: "#/$defs/constructor" } }, { $defs: {} })],
   ])("is none for %s", (_name, schema) => {
-    expect(parametersOf(schema)).toBeNull();
+    expect(callParameters(schema)).toBeNull();
   });
 
   it("is none where references to references grow beyond a bound", () => {
@@ -77,7 +77,7 @@ describe("a schema as the parameters of a tool that must be called", () => {
     const $defs = Object.fromEntries(
       names.map((name, at) => [name, at === 39 ? WORD : twice(`#/$defs/d${at + 1}`)]),
     );
-    expect(parametersOf({ ...twice("#/$defs/d0"), $defs })).toBeNull();
+    expect(callParameters({ ...twice("#/$defs/d0"), $defs })).toBeNull();
   });
 
   it("leaves out keywords that the services do not know, and keeps members of these names", () => {
@@ -85,7 +85,7 @@ describe("a schema as the parameters of a tool that must be called", () => {
       not: { type: "array", uniqueItems: true, items: { not: WORD } },
       a: { if: {}, else: {}, minLength: 1 },
     });
-    expect(parametersOf(schema)).toEqual(
+    expect(callParameters(schema)).toEqual(
       of({ not: { type: "array", items: {} }, a: { minLength: 1 } }),
     );
   });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { ModelUses } from "../../../src/foundry/service/model-lists.js";
+import { ModelUses } from "../../../src/foundry/service/model-uses.js";
 import { knownModel } from "../models/known-model.js";
 
 let now: number;

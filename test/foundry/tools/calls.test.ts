@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { CallReader, loadToolbox, type ToolDefinition } from "../../../src/foundry/tools/index.js";
+import {
+  CallReader,
+  ForcedCall,
+  loadToolbox,
+  type ToolDefinition,
+} from "../../../src/foundry/tools/index.js";
 
 const WEATHER: ToolDefinition = {
   type: "function",
@@ -430,4 +435,20 @@ describe("structured calls", () => {
     expect(found.calls.map(({ name }) => name)).toEqual(["get_weather", "get_time"]);
     expect(found.text).toBe("So.");
   });
+});
+
+describe("the call that a service was forced to make", () => {
+  it.each(["", 'Like {"a" or so.', 'Like [{"a', "Like {{"])(
+    "is over where the next one begins, after the thinking %j",
+    (thinking) => {
+      const forced = new ForcedCall();
+      forced.pushText(thinking);
+      expect(forced.textWasReasoning()).toBe(thinking);
+
+      forced.pushText('[{"name": "answer", "parameters": {"a": 1}}, ');
+      expect(forced.goesOn).toBe(false);
+      forced.pushText('{"name"');
+      expect(forced.goesOn).toBe(true);
+    },
+  );
 });
