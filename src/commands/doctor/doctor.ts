@@ -35,7 +35,6 @@ const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion", "--
 const PROMPT = "Say hello in five words.";
 const MAX_TOKENS = 48;
 
-/** What a shell expects of a command that Ctrl+C ended. */
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
