@@ -19,8 +19,8 @@ is added to the question; with - or without a question it is the question.
   --max-tokens N     longest answer
   --file PATH        add a text file to the question; may be given several times
   --schema FILE      a JSON Schema that the answer fits; the answer is JSON, written at its end
-  --json             one JSON object at the end, and nothing else on stdout: text, data, model,
-                     finish_reason, usage, timing, warnings; or error, with its code
+  --json             one JSON object at the end, and nothing else on stdout: ok, text, data,
+                     reasoning, model, finish_reason, usage, timing, warnings; or ok and error
 
 What it waits for, warnings and errors go to stderr. Ctrl+C stops the answer.
 Exit code 0 for an answer, 1 for a failure, 2 for a wrong argument, 3 if no service answers, 4 if the

@@ -7,6 +7,7 @@ import { misspelledSettings } from "../../misspelled-settings.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings, type Settings, settingsInForce } from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
+import { EXIT } from "../exit-codes.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
 import { type Screen, terminalScreen } from "../terminal/index.js";
@@ -34,9 +35,6 @@ const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion", "--
 const PROMPT = "Say hello in five words.";
 const MAX_TOKENS = 48;
 
-/** What a shell expects of a command that Ctrl+C ended. */
-const INTERRUPTED = 130;
-
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
@@ -57,7 +55,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     const interrupted = () => {
       waiting.clear();
       waiting.say("Ended before it was done.");
-      return INTERRUPTED;
+      return EXIT.interrupted;
     };
     let list: ModelListResult | null = null;
     let failure: FoundryError | null = null;
