@@ -44,6 +44,7 @@ export type RunRequest = Omit<CompletionRequest, "tools" | "schema"> & {
   readonly maxRounds?: number | undefined;
 };
 
+/** `usage`, `timing` and `attempts` are those of the last request. */
 export interface RunResult extends Completion {
   /** The whole conversation, with the calls and results of tools. */
   readonly messages: readonly CompletionMessage[];
@@ -85,13 +86,16 @@ export async function runTools(
     type: "function" as const,
     function: { name, description, parameters: parametersOf(schema) },
   }));
-  let messages: readonly CompletionMessage[] = given ?? [{ role: "user", content: prompt ?? "" }];
+  const asked: CompletionMessage[] =
+    prompt === undefined ? [] : [{ role: "user", content: prompt }];
+  let messages: readonly CompletionMessage[] = [...(given ?? []), ...asked];
   for (let round = 1; ; round += 1) {
     // A call that must be made again and again would never end.
     const toolChoice = round === 1 ? rest.toolChoice : "auto";
-    const both = given === undefined || prompt === undefined ? {} : { prompt };
-    const asked = { ...rest, ...both, messages, tools: definitions, toolChoice };
-    const completion = await complete(asked, options);
+    const completion = await complete(
+      { ...rest, messages, tools: definitions, toolChoice },
+      options,
+    );
     const { text, toolCalls = [] } = completion;
     if (toolCalls.length === 0) {
       const answer: CompletionMessage = { role: "assistant", content: text };

@@ -75,6 +75,29 @@ describe("run", () => {
     expect(text).toMatch(words);
   });
 
+  it("keeps the prompt behind the messages before it, and in front of the calls", async () => {
+    const client = await calling([{ a: 1, b: 2 }]);
+
+    const { text, messages } = await client.run({
+      messages: [
+        { role: "user", content: "Hello" },
+        { role: "assistant", content: "Hello, too." },
+      ],
+      prompt: "Add.",
+      tools: [typedTool({ name: "add", schema, run: ({ a, b }) => a + b })],
+    });
+
+    expect(text).toBe("Said: 3");
+    expect(messages.map(({ role, content }) => `${role}: ${content}`)).toEqual([
+      "user: Hello",
+      "assistant: Hello, too.",
+      "user: Add.",
+      "assistant: ",
+      "tool: 3",
+      "assistant: Said: 3",
+    ]);
+  });
+
   it("takes a JSON Schema, too", async () => {
     const client = await calling([{ a: 5 }]);
     const tool = { name: "add", schema: { type: "object" }, run: (given: unknown) => given };
