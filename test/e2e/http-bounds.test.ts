@@ -96,6 +96,7 @@ test("200 callers of two models are answered once each, with their own answer, i
     models: ["one", "two"].map((name) => ({
       id: modelOf(name),
       loaded: true,
+      contextLength: 200_000,
       tokensPerSecond: 100,
       script: ({ text }) =>
         text === "hold" ? { text: "on ", forever: true } : { text: `${name} answers ${text}.` },
@@ -117,7 +118,14 @@ test("200 callers of two models are answered once each, with their own answer, i
     holder.callTool(
       {
         name: "complete",
-        arguments: { prompt: "hold", model: modelOf(name), join: false, reply_within: 600 },
+        arguments: {
+          prompt: "hold",
+          model: modelOf(name),
+          join: false,
+          reply_within: 600,
+          // It must not come to its end while the callers are still connecting.
+          max_tokens: 100_000,
+        },
       },
       { signal: release.signal },
     ),
