@@ -126,7 +126,7 @@ export class Executable {
   readonly #waiting = new Set<() => void>();
 
   /** Resolves when the predicate gives something, asked again whenever output comes. */
-  when<T>(what: string, predicate: () => T | undefined, timeoutMs = 10_000): Promise<T> {
+  when<T>(what: string, predicate: () => T | undefined, timeoutMs = 60_000): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer);

@@ -29,10 +29,14 @@ test("after its first timeout a host is answered within its limit, and loses not
 });
 
 test("a host that gives up silently and asks again gets the same completion, in both answers", async () => {
-  const { url } = await slow();
-  const host = await WireHost.start({ FOUNDRY_ENDPOINT: url, FOUNDRY_LOG_LEVEL: "warn" });
+  const simulator = await slow();
+  const host = await WireHost.start({
+    FOUNDRY_ENDPOINT: simulator.url,
+    FOUNDRY_LOG_LEVEL: "warn",
+  });
 
-  const first = host.call("complete", { ...given("first"), reply_within: 7 });
+  const first = host.call("complete", { ...given("first"), reply_within: 15 });
+  await simulator.waitFor(({ generating }) => generating === 1);
   await new Promise((resolve) => setTimeout(resolve, 5500));
   const second = await host.answerTo(host.call("complete", { ...given("first"), reply_within: 1 }));
   const separate = await host.answerTo(

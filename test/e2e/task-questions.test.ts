@@ -31,9 +31,7 @@ async function world(elicitation: object = CAN_ASK) {
   const get = async (taskId: unknown) => Object((await ask("tasks/get", { taskId })).result);
   /** The task when it does not work any more. */
   const stopped = async (taskId: unknown): Promise<Record<string, unknown>> => {
-    await expect
-      .poll(async () => (await get(taskId)).status, { timeout: 20_000 })
-      .not.toBe("working");
+    await expect.poll(async () => (await get(taskId)).status).not.toBe("working");
     return get(taskId);
   };
   const begun = async (name: string, given: object) =>

@@ -62,7 +62,7 @@ describe.each([
     });
     expect(chats()[0]?.headers).not.toHaveProperty("baggage");
     await expect
-      .poll(() => logged().split("\n"), { timeout: 10_000 })
+      .poll(() => logged().split("\n"))
       .toContainEqual(expect.stringMatching(new RegExp(`"trace_id":"${TRACE}".*"tool answered"`)));
   });
 
