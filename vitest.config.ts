@@ -37,6 +37,9 @@ export default defineConfig({
           include: ["{test,packages/*/test}/**/*.test.ts"],
           exclude: [...PROCESSES, LONG, REAL, CLIENTS, HOSTS, FAULTS],
           setupFiles: ["test/no-processes.ts"],
+          // The modules are evaluated once for a worker: that is most of what these tests cost. A
+          // test keeps its state in what it makes, and changes no global without putting it back.
+          isolate: false,
           // Many of these tests wait for sockets rather than compute.
           maxWorkers: 5,
         },
