@@ -22,6 +22,7 @@ export const PAGES: readonly Page[] = [
   "AGENTS.md",
   "CHANGELOG.md",
   "packages/simulator/README.md",
+  "examples/README.md",
   ...readdirSync(`${ROOT}docs`).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : [])),
 ].map(page);
 
