@@ -8,6 +8,8 @@ import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
+import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
+import { typedCommand } from "../../src/commands/terminal/typed-command.js";
 import { Executable, environmentWith, MAIN, run, type Settings } from "../e2e/executable.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import {
@@ -209,6 +211,20 @@ test.each(PAGES)(
     expect(unmarked).toEqual([]);
   },
 );
+
+test.each(WITH_COMMANDS)("$path names commands as they are typed in this folder", ({ text }) => {
+  const names = TYPED_COMMANDS.join("|");
+  const installed = new RegExp(`foundry-local-mcp (?:${names}|help|version)\\b`);
+  const paragraphs = text.split(/\n\s*\n|\n(?=- )/);
+
+  for (const platform of ["win32", "darwin", "linux"] as const) {
+    const cwd = platform === "win32" ? "C:\\package" : "/package";
+    expect(typedCommand({ packageFolder: cwd, cwd, platform })).toBe("node dist/main.js");
+  }
+  expect(
+    paragraphs.filter((each) => installed.test(each) && !/publish|installed globally/.test(each)),
+  ).toEqual([]);
+});
 
 test("the recorded demo is of this version", () => {
   expect(page("docs/demo.svg").text).toContain(`foundry-local-mcp ${manifest.version} started`);
