@@ -1,8 +1,8 @@
 /**
- * Writes the generated tables of the documentation (tools, settings, error codes, faults, install links) and the
+ * Writes the generated tables of the documentation (tools, settings, error codes, faults, install links, examples) and the
  * files for registries and hosts, such as server.json. With `--check` it writes nothing and exits with code 1 where a file differs from what it would write.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -162,7 +162,21 @@ const installLinks = table(
   INSTALL_LINKS.map(({ host, url, badge }) => [host, `[![Install in ${host}](${badge})](${url})`]),
 );
 
+const inRoot = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+/** What the first line of an example says of it. */
+const examples = table(
+  ["example", "what it shows"],
+  readdirSync(inRoot("examples"))
+    .filter((name) => /\.(js|py)$/.test(name))
+    .map((name) => {
+      const [first = ""] = readFileSync(inRoot(`examples/${name}`), "utf8").split(/\r?\n/);
+      return [`[${name}](${name})`, first.replace(/^(\/\/|#) /, "")];
+    }),
+);
+
 const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "examples/README.md": { examples },
   "docs/install.md": { "install links": installLinks },
   "docs/tools.md": { tools: toolList },
   "docs/reference.md": { tools: toolArguments },
@@ -174,7 +188,7 @@ const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
 
 function bring(name: string, wantedOf: (text: string) => string): void {
-  const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const path = inRoot(name);
   const text = existsSync(path) ? readFileSync(path, "utf8").replaceAll("\r\n", "\n") : "";
   const wanted = wantedOf(text);
   if (wanted === text) return;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isHttpFlag } from "./commands/command-line.js";
+import { isHttpFlag, TYPED_COMMANDS } from "./commands/command-line.js";
 import { endProcess } from "./platform/end-process.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
@@ -13,6 +13,7 @@ const explained =
     );
 
 const helpOf = async (): Promise<Command> => (await import("./commands/help.js")).help;
+const serveHelpOf = async (): Promise<Command> => (await import("./commands/help.js")).serveHelp;
 const versionOf = async (): Promise<Command> => (await import("./commands/help.js")).version;
 
 /**
@@ -29,6 +30,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
   ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
   ["serve", async () => (await import("./commands/serve.js")).serve],
+  ["serve --help", serveHelpOf],
   ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
   ["simulate", async () => explained((await import("./commands/simulate.js")).simulate)],
   ["keep", async () => explained((await import("./commands/keep.js")).keep)],
@@ -40,16 +42,11 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["-v", versionOf],
 ]);
 
-const HELP_OF_THEIR_OWN: ReadonlySet<string> = new Set([
-  "ask",
-  "models",
-  "download",
-  "load",
-  "unload",
-  "setup",
-  "doctor",
-  "simulate",
-]);
+const TYPED: ReadonlySet<string> = new Set(TYPED_COMMANDS);
+
+/** The command that shows the help of a command. All but `serve` do so themselves. */
+const helpFor = (named: string): string =>
+  named.startsWith("serve") ? "serve --help" : TYPED.has(named) ? named : "--help";
 
 /** What is still open after a command has ended gets so long to end by itself. */
 const LAST_WORDS_MS = 1000;
@@ -61,17 +58,15 @@ async function run(args: readonly string[]): Promise<number> {
     return (await import("./commands/help.js")).welcome();
   }
   const [subject = ""] = rest;
-  if (first === "help" && HELP_OF_THEIR_OWN.has(subject)) return run([...rest, "--help"]);
+  if (first === "help" && TYPED.has(subject)) return run([...rest, "--help"]);
   const isUnknown = !COMMANDS.has(subject) && !/^(-|$)/.test(subject);
   if (first === "help" && isUnknown) return run([subject]);
   // Without a command there may be flags, and they are those of serve.
   const isNamed = first !== undefined && (COMMANDS.has(first) || !first.startsWith("-"));
   const isHttp = args.some(isHttpFlag) && (!isNamed || first === "serve");
   const named = isHttp ? "serve --http" : isNamed ? first : "serve";
-  // Some have a help of their own.
-  const asksForHelp =
-    !HELP_OF_THEIR_OWN.has(named) && args.some((arg) => arg === "--help" || arg === "-h");
-  const load = COMMANDS.get(asksForHelp ? "--help" : named);
+  const asksForHelp = args.some((arg) => arg === "--help" || arg === "-h");
+  const load = COMMANDS.get(!asksForHelp ? named : isNamed ? helpFor(named) : "--help");
   if (load === undefined) {
     const isShown = (key: string): boolean => key !== "keep" && !key.includes("-");
     return (await import("./commands/help.js")).unknown(

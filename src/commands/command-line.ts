@@ -6,6 +6,24 @@
 export const MISUSED = 2;
 
 /**
+ * The commands that a person types. Each has a help of its own.
+ *
+ * @public
+ */
+export const TYPED_COMMANDS = [
+  "ask",
+  "models",
+  "download",
+  "load",
+  "unload",
+  "setup",
+  "doctor",
+  "demo",
+  "serve",
+  "simulate",
+] as const;
+
+/**
  * `--http` or `--http=ADDRESS`, with which `serve` serves many hosts.
  *
  * @public

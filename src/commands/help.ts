@@ -23,15 +23,33 @@ For programs
                   default at 127.0.0.1:8765
   simulate        be a Foundry Local for tests and for machines without one
 
-  help, --help, -h          this text; help COMMAND is that of a command
+  help, --help, -h          this text; help COMMAND explains one command
   version, --version, -v    the version
 
 Settings, as environment variables or as flags of these commands; a flag outranks its variable
 ${describeSettings()}
 `;
 
+const SERVE_HELP = `Usage: foundry-local-mcp serve [flags]
+       foundry-local-mcp serve --http [HOST:PORT] [flags]
+
+Speaks MCP over stdin and stdout. Hosts start this command; it is the default where no command is given.
+In a terminal it waits for messages of the protocol until Ctrl+C.
+
+  --http [HOST:PORT]   serve many hosts over HTTP instead, by default at http://127.0.0.1:8765/mcp. An
+                       address that other machines reach needs FOUNDRY_HTTP_KEY, which clients send
+                       as Authorization: Bearer KEY
+
+Settings of the server are flags here, too: see foundry-local-mcp --help.
+`;
+
 export async function help(): Promise<number> {
-  process.stdout.write(HELP);
+  process.stdout.write(asTyped(HELP));
+  return EXIT.done;
+}
+
+export async function serveHelp(): Promise<number> {
+  process.stdout.write(asTyped(SERVE_HELP));
   return EXIT.done;
 }
 

@@ -23,6 +23,7 @@ import { FoundryError } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber } from "../setting-schemas.js";
 import { parsedFlags } from "../settings.js";
+import { asTyped } from "./terminal/index.js";
 
 /** A laptop, roughly. */
 const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadMs: 3000 };
@@ -94,7 +95,7 @@ export async function simulate(
 ): Promise<number> {
   const flags = readFlags(args);
   if (flags === "help") {
-    output.stdout.write(HELP);
+    output.stdout.write(asTyped(HELP));
     return 0;
   }
   // As with a real service, facts that no route returns (aliases, sizes, downloads) are in files.

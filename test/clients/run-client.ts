@@ -78,16 +78,9 @@ export async function runClient(
   { endpoint, calls, end, limitSeconds, settings, folder }: Run,
 ): Promise<Report> {
   const lines = join(folder, "lines.jsonl");
-  const stdout = await outputOf(command, script, {
-    ...environmentWith(settings),
-    HOME: folder,
-    USERPROFILE: folder,
-    // No framework sends anything anywhere.
-    HTTP_PROXY: "http://127.0.0.1:1",
-    HTTPS_PROXY: "http://127.0.0.1:1",
-    NO_PROXY: "127.0.0.1,localhost",
-    PYTHONDONTWRITEBYTECODE: "1",
-    PYTHONUTF8: "1",
+  const stdout = await outputOf(command, [script], {
+    ...offlineEnvironment(folder),
+    ...settings,
     FOUNDRY_ENDPOINT: endpoint,
     FOUNDRY_LOG_LEVEL: "silent",
     SERVER: JSON.stringify({ command: process.execPath, args: [TAP, lines, MAIN] }),
@@ -100,9 +93,26 @@ export async function runClient(
   return { ...report, ...introductionIn(await readFile(lines, "utf8")) };
 }
 
-function outputOf(command: string, script: string, env: NodeJS.ProcessEnv): Promise<string> {
+/** The environment of a framework, with a home of its own. It sends nothing anywhere. */
+export const offlineEnvironment = (home: string): Record<string, string> => ({
+  ...environmentWith({}),
+  HOME: home,
+  USERPROFILE: home,
+  HTTP_PROXY: "http://127.0.0.1:1",
+  HTTPS_PROXY: "http://127.0.0.1:1",
+  NO_PROXY: "127.0.0.1,localhost",
+  PYTHONDONTWRITEBYTECODE: "1",
+  PYTHONUTF8: "1",
+});
+
+/** What a script, the first of the arguments, writes to stdout. */
+export function outputOf(
+  command: string,
+  args: readonly [script: string, ...others: string[]],
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [script], { env, cwd: dirname(script), stdio: "pipe" });
+    const child = spawn(command, args, { env, cwd: dirname(args[0]), stdio: "pipe" });
     let [stdout, stderr] = ["", ""];
     child.stdin.end();
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

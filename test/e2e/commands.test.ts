@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { simulated } from "./simulated.js";
@@ -53,6 +54,18 @@ test.for(["--help", "-h"])("%s shows every setting with its flag and default", a
   for (const command of ["serve", "demo", "doctor", "simulate"])
     expect(stdout).toContain(`  ${command}`);
 });
+
+test.each([...TYPED_COMMANDS])(
+  "help %s explains this command alone, as it is typed here",
+  async (name) => {
+    const [asHelp, asFlag] = await Promise.all([run(["help", name]), run([name, "--help"])]);
+
+    expect(asHelp).toMatchObject({ code: 0, stderr: "" });
+    expect(asFlag).toEqual(asHelp);
+    expect(asHelp.stdout).toMatch(new RegExp(`^Usage: node \\S*dist/main\\.js ${name}\\b`));
+    expect(asHelp.stdout).not.toMatch(/foundry-local-mcp [a-z-]/);
+  },
+);
 
 test.for(["--version", "-v"])("%s shows the package's version", async (flag) => {
   const { code, stdout } = await run([flag]);

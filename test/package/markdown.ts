@@ -22,6 +22,7 @@ export const PAGES: readonly Page[] = [
   "AGENTS.md",
   "CHANGELOG.md",
   "packages/simulator/README.md",
+  "examples/README.md",
   ...readdirSync(`${ROOT}docs`).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : [])),
 ].map(page);
 
@@ -63,4 +64,12 @@ export const commandsOf = (of: Page): string[] =>
   blocksOf(of)
     .filter(({ language }) => language === "" || language === "sh")
     .flatMap(({ text }) => text.split("\n"))
-    .filter((line) => /^(node|npm|npm\.cmd|npx|claude|winget|brew|foundry-local-mcp)\b/.test(line));
+    .filter((line) => line.trim() !== "");
+
+/** The commands within the sentences of a page. */
+export const namedCommandsOf = ({ text }: Page): string[] =>
+  [
+    ...withoutFences(text).matchAll(
+      /`((?:node|npm|npx|foundry|foundry-local-mcp)(?:\.cmd)? [^`]+)`/g,
+    ),
+  ].flatMap(([, command]) => (command === undefined ? [] : [command.replaceAll(/\s+/g, " ")]));

@@ -92,6 +92,9 @@ describe("the package", () => {
         "dist/THIRD-PARTY-LICENSES.txt",
         "docs/architecture.md",
         "docs/scaling.md",
+        "examples/README.md",
+        "examples/answers.json",
+        "examples/basic.js",
         "examples/scaling/config.yaml",
         "examples/scaling/haproxy.cfg",
       ]),
@@ -100,7 +103,7 @@ describe("the package", () => {
 
   test("holds nothing else", () => {
     const known =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|skills\/[\w-]+\/SKILL\.md|examples\/scaling\/(config\.yaml|haproxy\.cfg)|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|skills\/[\w-]+\/SKILL\.md|examples\/([\w-]+\.(js|py)|README\.md|answers\.json|scaling\/(config\.yaml|haproxy\.cfg))|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     expect(size).toBeLessThan(3_200_000);

@@ -1,14 +1,30 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { promisify } from "node:util";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { type Simulator, startSimulator } from "foundry-local-simulator";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
-import { environmentWith, MAIN, run, type Settings } from "../e2e/executable.js";
+import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
+import { typedCommand } from "../../src/commands/terminal/typed-command.js";
+import { Executable, environmentWith, MAIN, run, type Settings } from "../e2e/executable.js";
 import { temporaryFolder } from "../temporary-folder.js";
-import { anchorsOf, blocksOf, commandsOf, linksOf, PAGES, page, ROOT } from "./markdown.js";
+import {
+  anchorsOf,
+  blocksOf,
+  commandsOf,
+  linksOf,
+  namedCommandsOf,
+  PAGES,
+  page,
+  ROOT,
+} from "./markdown.js";
+
+const exec = promisify(execFile);
+const isWindows = process.platform === "win32";
 
 const README = page("README.md");
 const INSTALL = page("docs/install.md");
@@ -44,39 +60,66 @@ test.each(PAGES)("each link of $path leads to a file and a heading", (from) => {
   expect(broken).toEqual([]);
 });
 
-describe("a command of README.md or docs/install.md", () => {
-  const commands = [...new Set([README, INSTALL].flatMap(commandsOf))];
+/** Commands that no test can run here, and why. */
+const NOT_RUN: readonly (readonly [RegExp, string])[] = [
+  [/^winget /, "Windows has it, and it installs"],
+  [/^brew /, "macOS has it, and it installs"],
+  [/^foundry /, "the command line of Foundry Local"],
+  [/^npm test$/, "it is what runs this test"],
+  [/^npm(\.cmd)? run build$/, "it writes the dist/ that the tests run"],
+  [
+    /^npm(\.cmd)? run bundle$/,
+    "it downloads the packer; test/clients/bundle.test.ts does the same",
+  ],
+  [/^npm pack$/, "it writes into this folder; test/package/pack.test.ts packs elsewhere"],
+  [
+    /^npm install -g /,
+    "it installs for the whole machine; test/package/pack.test.ts installs the file",
+  ],
+  [/^npm install .*foundry-local-sdk$/, "it downloads some hundred MB"],
+  [/^npx(\.cmd)? .*foundry-local-mcp/, "the package is not published"],
+];
+const OWN = /^(?:.* \| )?(?:node dist\/main\.js|foundry-local-mcp) /;
+const EXAMPLE = /^node (examples\/.*)$/;
 
-  test.each(commands.filter((line) => /^npm(\.cmd)? run /.test(line)))("%s exists", (line) => {
-    expect(Object.keys(manifest.scripts)).toContain(line.split(" ")[2]);
-  });
+const WITH_COMMANDS = [
+  README,
+  INSTALL,
+  ...["docs/commands.md", "docs/simulator.md", "docs/troubleshooting.md"].map(page),
+  ...["examples/README.md", "packages/simulator/README.md"].map(page),
+];
+const COMMANDS = [
+  ...new Set([...WITH_COMMANDS.flatMap(commandsOf), ...namedCommandsOf(README)]),
+].filter((line) => !NOT_RUN.some(([pattern]) => pattern.test(line)));
 
-  test.each(commands.filter((line) => line.startsWith("node dist/main.js")))(
-    "%s runs",
-    async (line) => {
-      const words = [...line.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
-      const args = words.slice(2);
-      const home = await temporaryFolder("foundry-local-mcp-readme-");
-
-      const { code, stdout, stderr } = await run(
-        // There is no terminal to ask on.
-        args[0] === "setup" ? [...args, "--dry-run"] : args,
-        { ...homeSettings(home), FOUNDRY_ENDPOINT: simulator.url },
-      );
-
-      expect({ code, hasOutput: stdout !== "" }, stderr).toEqual({ code: 0, hasOutput: true });
-    },
-  );
-
-  test.each(commands.filter((line) => line.startsWith("claude mcp add")))(
-    "%s names a server that starts",
-    async (line) => {
+describe("a command of the pages", () => {
+  test.each(COMMANDS)("%s runs", async (line) => {
+    if (/^npm(\.cmd)? ci$/.test(line)) {
+      // Only whether the lock file fits: the packages are in use.
+      await exec("npm", ["ci", "--dry-run", "--offline"], { cwd: ROOT, shell: isWindows });
+    } else if (line.startsWith("npm ")) {
+      const script: string = Reflect.get(manifest.scripts, line.replace(/^npm run /, "")) ?? "";
+      const [build, own = ""] = script.split(" && ");
+      expect(build).toBe("npm run build");
+      await expectToRun(argumentsIn(own));
+    } else if (line.startsWith("claude mcp add")) {
       const [, started = ""] = line.split(" -- ");
       const [command = "", ...args] = started.split(" ");
-
       expect(await toolsOf({ command, args })).toContain("complete");
-    },
-  );
+    } else if (EXAMPLE.test(line)) {
+      const [, file = ""] = /^node (\S+)/.exec(line) ?? [];
+      await exec(process.execPath, [file, simulator.url], { cwd: ROOT });
+    } else {
+      expect(line).toMatch(OWN);
+      await expectToRun(argumentsIn(line.replace(/^.* \| /, "")));
+    }
+  });
+
+  test.each(NOT_RUN)("%s is still in a page (not run: %s)", (pattern) => {
+    const all = [...WITH_COMMANDS.flatMap(commandsOf), ...namedCommandsOf(README)];
+
+    expect(all.filter((line) => pattern.test(line))).not.toEqual([]);
+  });
 
   test("works in PowerShell 5.1, which has no && and may refuse npm.ps1", () => {
     const windows = [README, INSTALL].flatMap(({ path, text }) => {
@@ -86,9 +129,43 @@ describe("a command of README.md or docs/install.md", () => {
 
     expect(windows.length).toBeGreaterThan(6);
     expect(windows.filter((line) => /^(npm|npx) |&&|\|\|| 2>|export |\$\(/.test(line))).toEqual([]);
-    expect(commands.filter((line) => line.includes("&&"))).toEqual([]);
+    expect(COMMANDS.filter((line) => line.includes("&&"))).toEqual([]);
   });
 });
+
+/** What stands behind the program. */
+const argumentsIn = (command: string): string[] =>
+  [...command.replace(OWN, "").matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
+
+/** Runs this executable as a page says, with the folder and the port of this test. */
+async function expectToRun(given: readonly string[]): Promise<void> {
+  const home = await temporaryFolder("foundry-local-mcp-readme-");
+  const settings = { ...homeSettings(home), FOUNDRY_ENDPOINT: simulator.url };
+  if (given[0] === "simulate") {
+    const places = new Map([
+      ["5273", "0"],
+      ["./simulated", join(home, "simulated")],
+      ["answers.json", join(ROOT, "examples", "answers.json")],
+    ]);
+    const simulating = new Executable(
+      given.map((arg) => places.get(arg) ?? arg),
+      settings,
+    );
+    onTestFinished(() => simulating.destroy());
+    await simulating.when(
+      "its URL",
+      () => /^http:.*\n/.exec(simulating.stdout) ?? undefined,
+      30_000,
+    );
+    return;
+  }
+  // There is no terminal to ask on.
+  const args = given[0] === "setup" ? [...given, "--dry-run"] : given;
+
+  const { code, stdout, stderr } = await run(args, settings);
+
+  expect({ code, hasOutput: stdout !== "" }, stderr).toEqual({ code: 0, hasOutput: true });
+}
 
 const homeSettings = (home: string): Settings => ({
   HOME: home,
@@ -134,6 +211,20 @@ test.each(PAGES)(
     expect(unmarked).toEqual([]);
   },
 );
+
+test.each(WITH_COMMANDS)("$path names commands as they are typed in this folder", ({ text }) => {
+  const names = TYPED_COMMANDS.join("|");
+  const installed = new RegExp(`foundry-local-mcp (?:${names}|help|version)\\b`);
+  const paragraphs = text.split(/\n\s*\n|\n(?=- )/);
+
+  for (const platform of ["win32", "darwin", "linux"] as const) {
+    const cwd = platform === "win32" ? "C:\\package" : "/package";
+    expect(typedCommand({ packageFolder: cwd, cwd, platform })).toBe("node dist/main.js");
+  }
+  expect(
+    paragraphs.filter((each) => installed.test(each) && !/publish|installed globally/.test(each)),
+  ).toEqual([]);
+});
 
 test("the recorded demo is of this version", () => {
   expect(page("docs/demo.svg").text).toContain(`foundry-local-mcp ${manifest.version} started`);

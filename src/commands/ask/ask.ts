@@ -6,6 +6,7 @@ import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
+import { asTyped } from "../terminal/index.js";
 import { jsonFile, promptOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
@@ -48,7 +49,7 @@ type Flags = z.output<typeof flagsSchema>;
 export async function ask(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("ask", args, FLAGS, flagsSchema);
   if (asksForHelp) {
-    process.stdout.write(HELP);
+    process.stdout.write(asTyped(HELP));
     return EXIT.done;
   }
   const onFailure = (error: FoundryError): void => {

@@ -5,8 +5,18 @@ import { startFoundryCli, startSimulator } from "foundry-local-simulator";
 import * as z from "zod";
 import { onTermination } from "../../platform/index.js";
 import { readSettings } from "../../settings.js";
-import { type Screen, terminalScreen } from "../terminal/index.js";
+import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
 import { LocalServer, type ToolOutcome } from "./local-server.js";
+
+const HELP = `Usage: foundry-local-mcp demo [flags]
+
+Shows the server at work, as a host would use it: a health check, the list of models, a load, and an
+answer that streams in. It runs on a simulated Foundry Local, without a model.
+
+  --endpoint URL   run on the service at this address instead
+
+Settings of the server are flags here, too: see foundry-local-mcp --help.
+`;
 
 const PROMPT = "In two sentences: what is good about a language model on one's own machine?";
 const MAX_TOKENS = 200;
@@ -21,6 +31,10 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
 export async function demo(flags: readonly string[]): Promise<number> {
+  if (flags.some((flag) => flag === "--help" || flag === "-h")) {
+    process.stdout.write(asTyped(HELP));
+    return 0;
+  }
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];
@@ -72,7 +86,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
     );
     const isSimulated = settings.FOUNDRY_ENDPOINT === undefined;
     await show(server, screen, isSimulated);
-    screen.good("That was all. To use it, add the server to your MCP host: see the README.");
+    screen.good("That was all. `foundry-local-mcp setup` adds the server to your MCP hosts.");
     return 0;
   } catch (thrown) {
     if (signal.aborted) return INTERRUPTED;

@@ -10,7 +10,7 @@ import { clientOptions, secretsOf } from "../client-options.js";
 import { EXIT } from "../exit-codes.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
-import { type Screen, terminalScreen } from "../terminal/index.js";
+import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
 
@@ -38,7 +38,7 @@ const MAX_TOKENS = 48;
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(HELP);
+    process.stdout.write(asTyped(HELP));
     return 0;
   }
   const flags = args.filter((arg) => !OWN_FLAGS.has(arg));

@@ -5,7 +5,7 @@ import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
-import { type Column, columnLines } from "../terminal/index.js";
+import { asTyped, type Column, columnLines } from "../terminal/index.js";
 
 const HELP = `Usage: foundry-local-mcp models [flags]
 
@@ -26,7 +26,7 @@ export async function models(args: readonly string[]): Promise<number> {
     schema,
   );
   if (asksForHelp) {
-    process.stdout.write(HELP);
+    process.stdout.write(asTyped(HELP));
     return EXIT.done;
   }
   if (words.length > 0) throw misuse("models takes no argument.", "Leave it out.");

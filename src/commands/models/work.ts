@@ -5,6 +5,7 @@ import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
+import { asTyped } from "../terminal/index.js";
 
 const HELP = {
   download: `Usage: foundry-local-mcp download NAME [flags]
@@ -49,7 +50,7 @@ const commandOf =
   async (args) => {
     const { own, words, flags, asksForHelp } = readArguments(work, args, FLAGS, schema);
     if (asksForHelp) {
-      process.stdout.write(HELP[work]);
+      process.stdout.write(asTyped(HELP[work]));
       return EXIT.done;
     }
     const [name] = words;

@@ -4,7 +4,7 @@ import { thisMachine } from "../../platform/index.js";
 import { readSettings, SECRETS, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../exit-codes.js";
-import { type Screen, terminalScreen } from "../terminal/index.js";
+import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
 import { FORMATS } from "./edit.js";
 import { checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
@@ -64,7 +64,7 @@ type Flags = z.output<typeof flagsSchema>;
 export async function setup(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("setup", args, FLAGS, flagsSchema);
   if (asksForHelp) {
-    process.stdout.write(HELP);
+    process.stdout.write(asTyped(HELP));
     return EXIT.done;
   }
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");

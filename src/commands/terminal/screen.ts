@@ -76,9 +76,10 @@ export function terminalScreen(
     },
     faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
     verbatim: (text) => write(`${INDENT}${INDENT}${paint(2, deeper(text))}\n`),
-    good: (text) => write(`\n${paint(32, withoutControls(text))}\n`),
-    bad: (text) => write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(text)}\n`),
-    verdict: (text) => write(`\n${paint(31, withoutControls(text))}\n`),
+    good: (text) => write(`\n${paint(32, withoutControls(asTyped(text)))}\n`),
+    bad: (text) =>
+      write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(asTyped(text))}\n`),
+    verdict: (text) => write(`\n${paint(31, withoutControls(asTyped(text)))}\n`),
     clear: () => write(""),
     status: (text) => {
       if (!isTerminal || !isAtLineStart) return;

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
+import { TYPED_COMMANDS } from "../command-line.js";
 
 export interface StartedFrom {
   /** The folder of this package. */
@@ -9,28 +10,34 @@ export interface StartedFrom {
 }
 
 const NAME = "foundry-local-mcp";
+/** The name where a command or a flag follows. Elsewhere it is the name of the package. */
+const BEFORE_COMMAND = new RegExp(
+  `\\b${NAME} (?=(?:${TYPED_COMMANDS.join("|")}|help|version)\\b|--?[a-z]|\\[)`,
+  "g",
+);
 
 /** What a person types here for this executable: its name, npx, or Node with the file. */
 export function typedCommand({ packageFolder, cwd, platform }: StartedFrom): string {
   const { join, relative } = platform === "win32" ? path.win32 : path.posix;
   const folders = packageFolder.split(/[\\/]/);
-  if (folders.includes("_npx")) return `npx -y ${NAME}`;
+  if (folders.includes("_npx")) return `npx --yes ${NAME}`;
   if (folders.includes("node_modules")) return NAME;
   const file = join(packageFolder, "dist", "main.js");
-  const near = relative(cwd, file);
+  // Windows takes both kinds of slashes, and the pages of the documentation have this one.
+  const near = relative(cwd, file).replaceAll("\\", "/");
   const shown = near.startsWith("..") || near.includes(":") ? file : near;
   return `node ${shown.includes(" ") ? `"${shown}"` : shown}`;
 }
 
 /**
- * A text with the commands in backquotes as they are typed here.
+ * A text with the commands of this executable as they are typed here.
  *
  * @example
  * asTyped("Run `foundry-local-mcp models`."); // "Run `node dist/main.js models`." in a checkout
  */
 export function asTyped(text: string): string {
-  if (!text.includes(`\`${NAME} `)) return text;
+  if (!text.includes(`${NAME} `)) return text;
   const { platform } = process;
   const typed = typedCommand({ packageFolder: PACKAGE_FOLDER, cwd: process.cwd(), platform });
-  return text.replaceAll(`\`${NAME} `, () => `\`${typed} `);
+  return text.replaceAll(BEFORE_COMMAND, () => `${typed} `);
 }
