@@ -1,0 +1,5 @@
+export type { SourceText } from "./document.js";
+export { answerLong, type LongRequest, wholeRequest } from "./long-text.js";
+export { answerQuestion, DEFAULT_SOURCES, type DocumentQuestion } from "./question.js";
+export { splitText, type TextPart } from "./split.js";
+export { Vectors } from "./vectors.js";
