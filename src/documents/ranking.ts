@@ -71,21 +71,20 @@ async function byEmbeddings(
   const asked = await client.embed([question], { model: named, ...call });
   const { model } = asked;
   const [query = []] = asked.vectors;
-  const scores = parts.map(({ text }) => {
-    const known = vectors.get(model, text);
-    return known === undefined ? null : cosine(query, known);
-  });
+  const texts = parts.map(({ text }) => text);
+  const known = await vectors.get(model, texts);
+  const scores = known.map((vector) => (vector === undefined ? null : cosine(query, vector)));
   const missing = [...scores.keys()].filter((index) => scores[index] === null);
   for (let at = 0; at < missing.length; at += TEXTS_AT_ONCE) {
     const done = parts.length - missing.length + at;
     const message = `Embedding the parts, ${done} of ${parts.length} done`;
     call.onStatus?.({ step: "embedding", message, percent: null });
     const indexes = missing.slice(at, at + TEXTS_AT_ONCE);
-    const texts = indexes.map((index) => parts[index]?.text ?? "");
-    const made = await client.embed(texts, { model, ...call });
+    const some = indexes.map((index) => texts[index] ?? "");
+    const made = await client.embed(some, { model, ...call });
+    await vectors.set(model, some, made.vectors);
     for (const [position, index] of indexes.entries()) {
-      const vector = vectors.set(model, texts[position] ?? "", made.vectors[position] ?? []);
-      scores[index] = cosine(query, vector);
+      scores[index] = cosine(query, made.vectors[position] ?? []);
     }
   }
   const all = scores.map((score) => score ?? 0);
