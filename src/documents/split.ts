@@ -28,8 +28,9 @@ export function splitText(text: string, { mostTokens, firstLine = 1 }: SplitOpti
   for (let begin = 0; begin < text.length; ) {
     const end = endOfPart(text, begin, mostTokens);
     const part = text.slice(begin, end);
-    const next = line + lineFeeds(part);
-    parts.push({ text: part, firstLine: line, lastLine: part.endsWith("\n") ? next - 1 : next });
+    const next = line + lineBreaks(part);
+    const isWhole = /[\r\n]$/.test(part);
+    parts.push({ text: part, firstLine: line, lastLine: isWhole ? next - 1 : next });
     line = next;
     begin = end;
   }
@@ -48,7 +49,9 @@ function endOfPart(text: string, begin: number, mostTokens: number): number {
       return paragraph || line || word || wholeCharacter(text, begin, at);
     }
     const isBorder = tokens >= mostTokens / 2;
-    if (code === LINE_FEED) {
+    const isBreak =
+      code === LINE_FEED || (code === CARRIAGE_RETURN && text.charCodeAt(at + 1) !== LINE_FEED);
+    if (isBreak) {
       if (isBorder) line = at + 1;
       if (isBorder && isBlankLine) paragraph = at + 1;
       isBlankLine = true;
@@ -70,8 +73,9 @@ function wholeCharacter(text: string, begin: number, at: number): number {
   return at - 1 > begin ? at - 1 : at + 1;
 }
 
-function lineFeeds(text: string): number {
+/** Counted as in the files: CR LF, CR and LF end a line. */
+function lineBreaks(text: string): number {
   let count = 0;
-  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) count += 1;
+  for (const _break of text.matchAll(/\r\n|\r|\n/g)) count += 1;
   return count;
 }

@@ -15,7 +15,10 @@ const texts = fc
   )
   .map((pieces) => pieces.join(""));
 
-const lineAt = (text: string, at: number): number => text.slice(0, at).split("\n").length;
+/** The line of a character: the line breaks that end before it, and one. */
+const lineAt = (text: string, at: number): number =>
+  [...text.matchAll(/\r\n|\r|\n/g)].filter(({ index, 0: end }) => index + end.length <= at).length +
+  1;
 
 describe("splitText", () => {
   it("gives parts that joined are the text, with their lines, and cuts no character", () => {
@@ -56,6 +59,7 @@ describe("splitText", () => {
     ["paragraphs", "One two.\nThree.\n\nFour five.\nSix.\n", "One two.\nThree.\n\n", 8],
     ["lines", "One two three.\nFour five six.\n", "One two three.\n", 6],
     ["lines of Windows", "One two three.\r\nFour five six.\r\n", "One two three.\r\n", 6],
+    ["lines of an old Mac", "One two three.\rFour five six.\r", "One two three.\r", 6],
     ["words", "one two three four five six seven", "one two three ", 4.5],
     ["characters", "abcdefghijklmnopqrstuvwxyz", "abcdefgh", 2.3],
   ])("cuts at %s where it can", (_what, text, first, mostTokens) => {
