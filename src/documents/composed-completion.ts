@@ -110,8 +110,18 @@ export class ComposedCompletion implements OpenedCompletion {
     this.#parts.onStatus?.({ step: "reading", message, percent: null });
   }
 
-  /** One of the completions before the last. */
+  /** One of the completions before the last. It is tried twice, so that the others are not lost. */
   async ask(request: CompletionRequest): Promise<Completion> {
+    try {
+      return await this.#askOnce(request);
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      if (!error.retryable || this.call.signal?.aborted === true) throw error;
+      return this.#askOnce(request);
+    }
+  }
+
+  async #askOnce(request: CompletionRequest): Promise<Completion> {
     const step = this.#step;
     const stream = this.client.streamComplete(request, this.call);
     try {
