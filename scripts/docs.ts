@@ -56,6 +56,7 @@ const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
   SERVER_CRASHED: "depends",
   STREAM_INTERRUPTED: "yes",
   INVALID_ARGUMENT: "no",
+  FILE_NOT_ALLOWED: "no",
   INVALID_SETTING: "no",
   INTERNAL: "no",
 };

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Bounds, jsonFrom } from "./lib/index.js";
+import { folderSeparator, foldersIn, type Machine, thisMachine } from "./platform/index.js";
 
 /** What the raw text of a setting becomes. The error message of each says what is allowed. */
 
@@ -43,3 +44,17 @@ export const headersSchema = z.string().transform((text, context) => {
   });
   return z.NEVER;
 });
+
+/** Folders as in PATH, of the machine that the server runs on. */
+export const foldersSchema = (machine: Machine = thisMachine()) =>
+  z.string().transform((text, context) => {
+    const folders = foldersIn(text, machine);
+    if (folders !== null) return folders;
+    const example = machine.platform === "win32" ? "C:\\Users\\me\\notes" : "/home/me/notes";
+    context.issues.push({
+      code: "custom",
+      input: text,
+      message: `absolute paths of folders, such as ${example}, separated by ${folderSeparator(machine.platform)}`,
+    });
+    return z.NEVER;
+  });

@@ -8,7 +8,14 @@ import {
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
-import { boolean, booleanOrAuto, headersSchema, seconds, wholeNumber } from "./setting-schemas.js";
+import {
+  boolean,
+  booleanOrAuto,
+  foldersSchema,
+  headersSchema,
+  seconds,
+  wholeNumber,
+} from "./setting-schemas.js";
 
 /**
  * The one place that knows an environment variable. Each setting is a row of this table: its
@@ -154,6 +161,11 @@ export const SETTINGS = {
     wholeNumber(WHOLE_NUMBERS.maxTokens),
     "1024",
     "token limit of an answer if the call sets no max_tokens",
+  ),
+  FOUNDRY_FILES: setting(
+    foldersSchema(),
+    "none",
+    "folders whose files the tools may read and in which they may write new files, separated as in PATH (: or, on Windows, ;). Without it the tools reach no files",
   ),
   FOUNDRY_HTTP_KEY: setting(
     z.string().min(16, "at least 16 characters"),

@@ -14,6 +14,9 @@ const importing = (...paths: readonly string[]): string =>
 const FORBIDDEN = [
   ["lib", "the platform", "src/lib/a.ts", "../platform/index.js"],
   ["the platform", "foundry", "src/platform/a.ts", "../foundry/index.js"],
+  ["the platform", "files", "src/platform/b.ts", "../files/index.js"],
+  ["files", "http", "src/files/a.ts", "../http/index.js"],
+  ["foundry", "files", "src/foundry/b.ts", "../files/index.js"],
   ["http", "foundry", "src/http/a.ts", "../foundry/index.js"],
   ["foundry", "jobs", "src/foundry/dialects/legacy/a.ts", "../../../jobs/index.js"],
   ["jobs", "mcp", "src/jobs/queue/a.ts", "../../mcp/index.js"],
@@ -30,6 +33,7 @@ const FORBIDDEN = [
 ] as const;
 
 const ALLOWED = [
+  ["files", "src/files/fine.ts", ["../lib/index.js", "../platform/index.js"]],
   ["http", "src/http/fine.ts", ["../lib/index.js", "./types.js"]],
   ["foundry", "src/foundry/fine.ts", ["../http/index.js", "./dialects/index.js"]],
   ["the keeper", "src/keeper/fine.ts", ["../jobs/index.js", "../foundry/index.js"]],

@@ -16,6 +16,8 @@ const NAMES = [
   "FOUNDRY_LOG_LEVEL",
 ] as const;
 
+const NOTES = process.platform === "win32" ? "C:\\notes" : "/home/me/notes";
+
 const URL_ALLOWED =
   "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
 const LEVELS = "one of trace, debug, info, warn, error, fatal, silent, in any case";
@@ -58,6 +60,7 @@ describe("readSettings", () => {
     ["FOUNDRY_DISCOVERY", "Declared", "declared"],
     ["FOUNDRY_DISCOVERY", "auto", "auto"],
     ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
+    ["FOUNDRY_FILES", NOTES, [NOTES]],
     ["FOUNDRY_LOG_LEVEL", "Silent", "silent"],
   ])("reads %s=%s", (name, raw, value) => {
     expect(readSettings([], { [name]: raw })).toEqual({ [name]: value });
@@ -76,6 +79,14 @@ describe("readSettings", () => {
     ["FOUNDRY_TIMEOUT", "Infinity", "a number of seconds from 0.1 to 3600", "30"],
     ["FOUNDRY_LOAD_TIMEOUT", "1,5", "a number of seconds from 0.1 to 86400", "900"],
     ["FOUNDRY_RETRIES", "2.5", "a whole number from 0 to 20", "3"],
+    [
+      "FOUNDRY_FILES",
+      "notes",
+      process.platform === "win32"
+        ? "absolute paths of folders, such as C:\\Users\\me\\notes, separated by ;"
+        : "absolute paths of folders, such as /home/me/notes, separated by :",
+      "none",
+    ],
     ["FOUNDRY_MAX_TOKENS", "0", "a whole number from 1 to 1000000", "1024"],
     ["FOUNDRY_LOG_LEVEL", "loud", LEVELS, "info"],
   ])("refuses %s=%s with name, value and what is allowed", (name, raw, allowed, preset) => {

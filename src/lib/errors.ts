@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   SERVER_CRASHED: "the service died while it worked on this request",
   STREAM_INTERRUPTED: "a generation ended before its end; the text so far is kept",
   INVALID_ARGUMENT: "an argument has an invalid value, is missing or is unknown",
+  FILE_NOT_ALLOWED: "the file is in no folder that the user allowed, or none is allowed",
   INVALID_SETTING: "a setting has an invalid value",
   INTERNAL: "a defect of this package",
 } as const;

@@ -208,3 +208,29 @@ export const FOLDER_WALK_MS = 2000;
 export const FOLDER_WALK_ENTRIES = 20_000;
 /** Models registered by the user whose folders are looked at; each is a read. */
 export const REGISTERED_MODELS_READ = 200;
+
+// From the folders that the user allowed.
+
+/** Paths and globs in one call, and code units of each. */
+export const MOST_FILE_PATTERNS = 100;
+export const LONGEST_FILE_PATTERN = 1000;
+/**
+ * Stars in a glob and in one part of it. The time of a match grows with the length of a name to the power
+ * of their number.
+ */
+export const MOST_STARS = 8;
+export const MOST_STARS_IN_PART = 3;
+/** Files that one call reads, and bytes of one and of all: each MB is about 250,000 tokens. */
+export const MOST_FILES = 500;
+export const MOST_FILE_BYTES = 8 * 1024 * 1024;
+export const MOST_FILES_BYTES = 32 * 1024 * 1024;
+/** For one file of a local disk or a share in the network. */
+export const ALLOWED_FILE_MS = 10_000;
+/** Names that the globs of one call look at, folders within folders, and the time for all. */
+export const GLOB_ENTRIES = 50_000;
+export const GLOB_DEPTH = 40;
+export const GLOB_MS = 15_000;
+/** Links on the way to one file; systems follow 40. */
+export const MOST_LINKS = 40;
+/** Code units of a path that is shown. */
+export const LONGEST_SHOWN_PATH = 300;

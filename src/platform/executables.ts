@@ -79,7 +79,7 @@ function windowsCandidates(name: string, { environment, home }: Machine): string
 }
 
 /** Entries may be quoted, and quoted ones may hold the semicolon that parts them. */
-function windowsPathEntries(value: string): string[] {
+export function windowsPathEntries(value: string): string[] {
   const entries = value.match(/(?:"[^"]*"?|[^;"])+/g) ?? [];
   return entries.map((entry) => entry.replaceAll('"', "").trim());
 }

@@ -6,6 +6,7 @@ export {
   withoutQuotes,
 } from "./executables.js";
 export { type FileLock, FileLocks } from "./file-lock.js";
+export { folderSeparator, foldersIn } from "./folder-list.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
 export { type KeeperAddress, keeperAddress } from "./keeper-address.js";
 export { type ListenerOwner, ownerOfListener } from "./listener-owner.js";

@@ -1,0 +1,283 @@
+import { realpath, stat } from "node:fs/promises";
+import {
+  ALLOWED_FILE_MS,
+  FoundryError,
+  LONGEST_SHOWN_PATH,
+  MOST_FILE_BYTES,
+  MOST_FILE_PATTERNS,
+  MOST_FILES,
+  MOST_FILES_BYTES,
+  printable,
+  throwIfAborted,
+} from "../lib/index.js";
+import { inPool, LATE } from "../platform/index.js";
+import { decode, documentKind, type TextEncoding } from "./decode.js";
+import { GlobWalk } from "./glob-walk.js";
+import { linesOf } from "./lines.js";
+import {
+  insideOf,
+  NoPlace,
+  type PlaceFault,
+  placeOf,
+  type ReadOutcome,
+  type Root,
+  readInside,
+} from "./opened-file.js";
+import { isAbsolutePath, partsInside, pathsOf } from "./paths.js";
+import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
+import * as refusals from "./refusals.js";
+
+/** The text of a file, or of some of its lines. */
+export interface FileText {
+  /**
+   * Relative to its allowed folder, behind the name of the folder where several are allowed; with `/`
+   * between its parts and without control characters. Given back to `read`, it is this file.
+   */
+  readonly path: string;
+  readonly text: string;
+  /** Counted from 1; 0 in an empty file. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+  readonly totalLines: number;
+  readonly encoding: TextEncoding;
+  /** Of the whole file on the disk. */
+  readonly bytes: number;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Files at most. Default and upper limit: `MOST_FILES`. */
+  readonly maxFiles?: number | undefined;
+  /** Bytes of one file. Default and upper limit: `MOST_FILE_BYTES`. */
+  readonly maxFileBytes?: number | undefined;
+  /** Bytes of all files. Default and upper limit: `MOST_FILES_BYTES`. */
+  readonly maxBytes?: number | undefined;
+  /** Called for each match of a glob that is not read, such as a picture. Without a glob it is an error. */
+  readonly onSkipped?: ((path: string, why: FoundryError) => void) | undefined;
+}
+
+/** One file that a call wants. */
+interface Wanted {
+  readonly root: Root;
+  readonly parts: readonly string[];
+  readonly lines: LineRange | null;
+  readonly given: string;
+  readonly isMatch: boolean;
+}
+
+const { platform } = process;
+const { resolve, basename } = pathsOf(platform);
+
+/** The folders that the user allowed this server, and the only way to their files. */
+export class AllowedFolders {
+  readonly #folders: readonly string[];
+
+  /** @param folders Absolute paths, as `FOUNDRY_FILES` gives them. Default: none. */
+  constructor(folders: readonly string[] = []) {
+    this.#folders = folders;
+  }
+
+  get isEmpty(): boolean {
+    return this.#folders.length === 0;
+  }
+
+  /** Names of the folders, as texts show them. */
+  get names(): readonly string[] {
+    return this.#folders.map(nameOf);
+  }
+
+  /**
+   * Reads text files. Each pattern is a path, relative to an allowed folder or absolute, or a glob, with
+   * lines where it ends like `notes.md:10-40`. The files come in the order of the patterns, those of a glob
+   * sorted by their paths, each once for the same lines.
+   *
+   * @throws FoundryError `FILE_NOT_ALLOWED` for a path outside the folders, `INVALID_ARGUMENT` for a file
+   *   that is absent, too large or no text, `TIMEOUT`, `CANCELLED`.
+   */
+  async read(patterns: readonly string[], options: ReadOptions = {}): Promise<FileText[]> {
+    if (this.isEmpty) throw refusals.noneAllowed(platform);
+    if (patterns.length > MOST_FILE_PATTERNS) throw refusals.tooMany(MOST_FILE_PATTERNS);
+    const { signal, onSkipped } = options;
+    const roots = await this.#roots();
+    const walk = new GlobWalk(roots, signal);
+    const maxFiles = Math.min(options.maxFiles ?? MOST_FILES, MOST_FILES);
+    const wanted = new Map<string, Wanted>();
+    for (const pattern of patterns.map((given) => patternOf(given, platform))) {
+      for (const file of await this.#wantedBy(pattern, roots, walk, signal)) {
+        wanted.set(JSON.stringify([file.root.real, file.parts, file.lines]), file);
+        if (wanted.size > maxFiles) throw refusals.tooMany(maxFiles);
+      }
+    }
+    const maxFileBytes = Math.min(options.maxFileBytes ?? MOST_FILE_BYTES, MOST_FILE_BYTES);
+    const maxBytes = Math.min(options.maxBytes ?? MOST_FILES_BYTES, MOST_FILES_BYTES);
+    const files: FileText[] = [];
+    let bytes = 0;
+    let firstSkipped: FoundryError | null = null;
+    for (const each of wanted.values()) {
+      throwIfAborted(signal);
+      try {
+        const file = await this.#text(each, roots, maxFileBytes);
+        bytes += file.bytes;
+        files.push(file);
+      } catch (thrown) {
+        if (!each.isMatch || !(thrown instanceof FoundryError)) throw thrown;
+        firstSkipped ??= thrown;
+        onSkipped?.(this.#shownPath(each), thrown);
+      }
+      if (bytes > maxBytes) throw refusals.tooMuch(maxBytes);
+    }
+    if (files.length === 0 && firstSkipped !== null) throw firstSkipped;
+    return files;
+  }
+
+  /** The allowed folders that exist. */
+  async #roots(): Promise<readonly Root[]> {
+    const found = await inPool(
+      () => Promise.all(this.#folders.map((folder) => rootOf(folder))),
+      ALLOWED_FILE_MS,
+    );
+    if (found === LATE) throw refusals.lateDisk("FOUNDRY_FILES");
+    const roots = found.filter((root) => root !== null);
+    if (roots.length > 0) return roots;
+    throw refusals.noFolderThere();
+  }
+
+  async #wantedBy(
+    { given, path, lines }: Pattern,
+    roots: readonly Root[],
+    walk: GlobWalk,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Wanted[]> {
+    const asWritten = await this.#pathAsWritten(path, given, roots);
+    if (asWritten !== null) return [{ ...asWritten, lines, given, isMatch: false }];
+    throwIfAborted(signal);
+    const { base, rest } = baseOf(path);
+    if (rest.split("/").includes("..")) throw refusals.outside(given, this.names);
+    const matcher = matcherOf(rest, given, platform);
+    const matches: Wanted[] = [];
+    for (const { root, parts: from } of this.#placesOf(base, given, roots)) {
+      for (const parts of await walk.matches(root, from, matcher, given)) {
+        matches.push({ root, parts, lines, given, isMatch: true });
+      }
+    }
+    if (matches.length === 0) throw refusals.noMatch(given, this.names);
+    return matches;
+  }
+
+  /** The place that a path names by itself; `null` for a glob. The name of a file may have brackets. */
+  async #pathAsWritten(
+    path: string,
+    given: string,
+    roots: readonly Root[],
+  ): Promise<Target | null> {
+    const targets = isGlob(path) && path.includes("*") ? [] : this.#placesOf(path, given, roots);
+    for (const target of targets) {
+      const fault = await this.#faultOf(target, roots, given);
+      if (isGlob(path) ? fault === null : fault !== "absent") return target;
+    }
+    return isGlob(path) ? null : (targets[0] ?? null);
+  }
+
+  async #faultOf({ root, parts }: Target, roots: readonly Root[], given: string) {
+    const look = () => placeOf(root, parts, roots).then(() => null, faultIn);
+    const fault = await inPool(look, ALLOWED_FILE_MS);
+    if (fault === LATE) throw refusals.lateDisk(given);
+    return fault;
+  }
+
+  /** Where a path may be, by its text alone. */
+  #placesOf(path: string, given: string, roots: readonly Root[]): readonly Target[] {
+    const isAbsolute = isAbsolutePath(path, platform);
+    const targets =
+      isAbsolute === null
+        ? []
+        : isAbsolute
+          ? [insideOf(resolve(path), roots)]
+          : roots.flatMap((root) => relativeTargets(root, path, roots));
+    const inside = targets.filter((target) => target !== null);
+    if (inside.length === 0) throw refusals.outside(given, this.names);
+    return inside;
+  }
+
+  async #text(wanted: Wanted, roots: readonly Root[], maxBytes: number): Promise<FileText> {
+    const { root, parts, lines: range, given } = wanted;
+    const path = wanted.isMatch ? this.#shownPath(wanted) : given;
+    const read = () => readInside(root, parts, roots, maxBytes).catch(noPlaceIn);
+    const outcome = await inPool(read, ALLOWED_FILE_MS);
+    if (outcome === LATE) throw refusals.lateDisk(path);
+    if ("fault" in outcome) throw this.#refusal(outcome, path, maxBytes);
+    const { bytes } = outcome;
+    const kind = documentKind(bytes, parts.at(-1) ?? "");
+    if (kind !== null) throw refusals.needsConversion(path, kind);
+    const decoded = decode(bytes);
+    if (decoded === null) throw refusals.binary(path);
+    const lines = linesOf(decoded.text, range);
+    if (lines === null)
+      throw refusals.pastTheEnd(path, linesOf(decoded.text, null)?.totalLines ?? 0);
+    return {
+      path: this.#shownPath(wanted),
+      ...lines,
+      encoding: decoded.encoding,
+      bytes: bytes.length,
+    };
+  }
+
+  #refusal(outcome: Fault, path: string, maxBytes: number): FoundryError {
+    switch (outcome.fault) {
+      case "outside":
+        return refusals.outside(path, this.names);
+      case "absent":
+        return refusals.notThere(path, this.names);
+      case "folder":
+        return refusals.isFolder(path);
+      case "not_ordinary":
+        return refusals.notOrdinary(path);
+      case "changed":
+        return refusals.changed(path);
+      case "too_large":
+        return refusals.tooLargeFile(path, outcome.size, maxBytes);
+      default:
+        return refusals.unreadable(path, outcome.fault === "forbidden");
+    }
+  }
+
+  #shownPath({ root, parts }: Target): string {
+    const named = this.#folders.length > 1 ? [root.name, ...parts] : parts;
+    return printable(named.filter((part) => part !== "").join("/"), LONGEST_SHOWN_PATH);
+  }
+}
+
+type Fault = Exclude<ReadOutcome, { readonly bytes: Buffer }> | { readonly fault: PlaceFault };
+
+/** A path by its parts, inside an allowed folder. */
+type Target = Pick<Wanted, "root" | "parts">;
+
+function noPlaceIn(thrown: unknown): { readonly fault: PlaceFault } {
+  return { fault: faultIn(thrown) };
+}
+
+function faultIn(thrown: unknown): PlaceFault {
+  if (thrown instanceof NoPlace) return thrown.fault;
+  throw thrown;
+}
+
+const nameOf = (folder: string): string => basename(folder);
+
+/** A relative path in a folder, also behind the name of the folder where there are several. */
+function relativeTargets(root: Root, path: string, { length }: readonly Root[]): Target[] {
+  const [first, ...rest] = path.split("/");
+  const ways = length > 1 && first === root.name ? [path, `./${rest.join("/")}`] : [path];
+  return ways.flatMap((way) => {
+    const parts = partsInside(root.real, resolve(root.real, way), platform);
+    return parts === null ? [] : [{ root, parts }];
+  });
+}
+
+async function rootOf(folder: string): Promise<Root | null> {
+  try {
+    const real = await realpath(folder);
+    return (await stat(real)).isDirectory() ? { folder, real, name: nameOf(folder) } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,2 @@
+export { AllowedFolders, type FileText, type ReadOptions } from "./allowed-folders.js";
+export { type Decoded, decode, type TextEncoding } from "./decode.js";

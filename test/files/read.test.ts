@@ -1,0 +1,188 @@
+import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { AllowedFolders } from "../../src/files/index.js";
+import { MOST_FILE_BYTES } from "../../src/lib/index.js";
+import { temporaryFolder } from "../temporary-folder.js";
+
+/** A folder with files, by their paths. */
+async function folderWith(files: Readonly<Record<string, string | Buffer>>): Promise<string> {
+  const folder = await temporaryFolder("files-");
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+  return folder;
+}
+
+const TREE = {
+  "a.md": "one\ntwo\nthree\n",
+  "b.txt": "b",
+  "docs/c.md": "c",
+  "docs/deep/d.md": "d",
+  "docs/deep/e.ts": "e",
+  ".env": "KEY=1",
+  ".github/f.md": "f",
+  "node_modules/g/g.md": "g",
+  "app/[id]/page.md": "page",
+};
+
+/** The paths of the files that a read gives. */
+async function pathsOf(folder: string, ...patterns: string[]): Promise<string[]> {
+  const files = await new AllowedFolders([folder]).read(patterns);
+  return files.map(({ path }) => path);
+}
+
+describe("reading in an allowed folder", () => {
+  it("gives text, lines, encoding and size", async () => {
+    const folder = await folderWith(TREE);
+    expect(await new AllowedFolders([folder]).read(["a.md", "a.md:2-9"])).toEqual([
+      {
+        path: "a.md",
+        text: "one\ntwo\nthree\n",
+        firstLine: 1,
+        lastLine: 3,
+        totalLines: 3,
+        encoding: "utf-8",
+        bytes: 14,
+      },
+      {
+        path: "a.md",
+        text: "two\nthree\n",
+        firstLine: 2,
+        lastLine: 3,
+        totalLines: 3,
+        encoding: "utf-8",
+        bytes: 14,
+      },
+    ]);
+  });
+
+  it.each([
+    [["docs/c.md"], ["docs/c.md"]],
+    [["./docs/../a.md"], ["a.md"]],
+    [
+      ["b.txt", "a.md", "b.txt"],
+      ["b.txt", "a.md"],
+    ],
+    [["*.md"], ["a.md"]],
+    [["**/*.md"], ["a.md", "app/[id]/page.md", "docs/c.md", "docs/deep/d.md"]],
+    [["docs/**"], ["docs/c.md", "docs/deep/d.md", "docs/deep/e.ts"]],
+    [["*/*.md"], ["docs/c.md"]],
+    [["docs/deep/?.{md,ts}"], ["docs/deep/d.md", "docs/deep/e.ts"]],
+    [["app/[id]/page.md"], ["app/[id]/page.md"]],
+    [
+      ["b.txt", "**/*.md", "a.md"],
+      ["b.txt", "a.md", "app/[id]/page.md", "docs/c.md", "docs/deep/d.md"],
+    ],
+    [[".env"], [".env"]],
+    [[".github/*.md"], [".github/f.md"]],
+    [["node_modules/**/*.md"], ["node_modules/g/g.md"]],
+  ])("takes %j for %j", async (patterns, paths) => {
+    expect(await pathsOf(await folderWith(TREE), ...patterns)).toEqual(paths);
+  });
+
+  it("takes absolute paths and globs", async () => {
+    const folder = await folderWith(TREE);
+    expect(await pathsOf(folder, join(folder, "a.md"), `${folder}/docs/*.md`)).toEqual([
+      "a.md",
+      "docs/c.md",
+    ]);
+  });
+
+  it("looks into each of several folders, and puts their names into the paths", async () => {
+    const [one, two] = [
+      await folderWith({ "a.md": "1" }),
+      await folderWith({ "b.md": "2", "a.md": "3" }),
+    ];
+    const folders = new AllowedFolders([one, two]);
+    const [inOne, inTwo] = [basename(one), basename(two)];
+    const pathsFor = async (pattern: string) =>
+      (await folders.read([pattern])).map(({ path }) => path);
+    expect(await pathsFor("b.md")).toEqual([`${inTwo}/b.md`]);
+    expect(await pathsFor("a.md")).toEqual([`${inOne}/a.md`]);
+    expect(await pathsFor("*.md")).toEqual([`${inOne}/a.md`, `${inTwo}/a.md`, `${inTwo}/b.md`]);
+    expect(await folders.read([`${inTwo}/a.md`])).toMatchObject([{ text: "3" }]);
+    expect(await pathsFor(`${inTwo}/*.md`)).toEqual([`${inTwo}/a.md`, `${inTwo}/b.md`]);
+  });
+
+  it.each([
+    ["none.md", "There is no file"],
+    ["docs", "is a folder"],
+    ["docs/none/*.md", "matches"],
+    ["a.md:4", "has only 3 lines"],
+    ["a.md/x", "There is no file"],
+    ["a*b*c*d*e", "too many stars"],
+    ["**/**/**/**/**", "too many stars"],
+  ])("refuses %j: %s", async (pattern, words) => {
+    const reading = new AllowedFolders([await folderWith(TREE)]).read([pattern]);
+    await expect(reading).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it.each([
+    ["a.pdf", "%PDF-1.7\n", "Convert it to text first"],
+    ["a.docx", "PK\u0003\u0004", "Convert it to text first"],
+    ["a.bin", "a\0b", "Give a text file"],
+  ])("refuses %s, and leaves it out of what a glob matches", async (name, content, action) => {
+    const folder = await folderWith({ [name]: content, "z.md": "z" });
+    const folders = new AllowedFolders([folder]);
+    await expect(folders.read([name])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      action: expect.stringContaining(action),
+    });
+    const skipped: string[] = [];
+    const files = await folders.read(["*"], { onSkipped: (path) => void skipped.push(path) });
+    expect(files.map(({ path }) => path)).toEqual(["z.md"]);
+    expect(skipped).toEqual([name]);
+    await expect(folders.read([`*${name.slice(1)}`])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  it("refuses a file of 10 GB by its size", async () => {
+    const folder = await folderWith({ "a.log": "" });
+    await truncate(join(folder, "a.log"), 10 * 1024 ** 3);
+    await expect(new AllowedFolders([folder]).read(["a.log"])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: '"a.log" has 10.0 GB; at most 8 MB are read.',
+    });
+  });
+
+  it("has limits on files, on bytes of one and of all", async () => {
+    const folder = await folderWith({ "a.md": "aaaa", "b.md": "bb" });
+    const folders = new AllowedFolders([folder]);
+    const refused = { code: "INVALID_ARGUMENT" };
+    await expect(folders.read(["*.md"], { maxFiles: 1 })).rejects.toMatchObject(refused);
+    await expect(folders.read(["*.md"], { maxBytes: 5 })).rejects.toMatchObject(refused);
+    expect(await folders.read(["*.md"], { maxFileBytes: 3 })).toMatchObject([{ path: "b.md" }]);
+    expect(await folders.read(["*.md"], { maxFiles: 2, maxBytes: 6 })).toHaveLength(2);
+    await expect(folders.read(Array.from({ length: 101 }, () => "a.md"))).rejects.toMatchObject(
+      refused,
+    );
+    expect(MOST_FILE_BYTES).toBe(8 * 1024 * 1024);
+  });
+
+  it("ends with its signal", async () => {
+    const folder = await folderWith(TREE);
+    const reading = new AllowedFolders([folder]).read(["**/*.md"], { signal: AbortSignal.abort() });
+    await expect(reading).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it("says how to allow a folder where none is allowed", async () => {
+    await expect(new AllowedFolders().read(["a.md"])).rejects.toMatchObject({
+      code: "FILE_NOT_ALLOWED",
+      action: expect.stringContaining('"env": {"FOUNDRY_FILES": "'),
+    });
+  });
+
+  it("says that an allowed folder does not exist", async () => {
+    const folders = new AllowedFolders([join(await folderWith({}), "none")]);
+    await expect(folders.read(["a.md"])).rejects.toMatchObject({
+      code: "FILE_NOT_ALLOWED",
+      message: "None of the folders in FOUNDRY_FILES exists.",
+    });
+  });
+});
