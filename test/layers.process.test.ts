@@ -21,6 +21,9 @@ const FORBIDDEN = [
   ["foundry", "jobs", "src/foundry/dialects/legacy/a.ts", "../../../jobs/index.js"],
   ["jobs", "mcp", "src/jobs/queue/a.ts", "../../mcp/index.js"],
   ["jobs", "the keeper", "src/jobs/b.ts", "../keeper/index.js"],
+  ["jobs", "documents", "src/jobs/c.ts", "../documents/index.js"],
+  ["documents", "mcp", "src/documents/a.ts", "../mcp/index.js"],
+  ["the keeper", "documents", "src/keeper/b.ts", "../documents/index.js"],
   ["the keeper", "mcp", "src/keeper/a.ts", "../mcp/index.js"],
   ["mcp", "http", "src/mcp/a.ts", "../http/index.js"],
   ["a tool", "the SDK", "src/mcp/tools/a.ts", "@modelcontextprotocol/sdk/server/mcp.js"],
@@ -34,6 +37,7 @@ const ALLOWED = [
   ["http", "src/http/fine.ts", ["../lib/index.js", "./types.js"]],
   ["foundry", "src/foundry/fine.ts", ["../http/index.js", "./dialects/index.js"]],
   ["the keeper", "src/keeper/fine.ts", ["../jobs/index.js", "../foundry/index.js"]],
+  ["documents", "src/documents/fine.ts", ["../jobs/index.js", "../foundry/index.js"]],
   ["mcp", "src/mcp/fine.ts", ["../jobs/index.js", "@modelcontextprotocol/sdk/types.js"]],
   ["a command", "src/commands/fine.ts", ["../mcp/index.js", "foundry-local-simulator"]],
 ] as const;

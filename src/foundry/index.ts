@@ -24,7 +24,7 @@ export type {
   UnloadResult,
 } from "./calls.js";
 /** @internal For `jobs`, which runs it. */
-export type { ServiceCompletion, StoredAnswer } from "./completion/index.js";
+export type { AnswerDetails, ServiceCompletion, StoredAnswer } from "./completion/index.js";
 export {
   ANSWER_METHODS,
   type AnswerMethod,
@@ -40,6 +40,8 @@ export {
   type HealthTotals,
   type ReasoningMode,
 } from "./completion/index.js";
+/** @internal For `documents`. */
+export { likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";
 /** @internal For `doctor`. */
@@ -53,8 +55,8 @@ export type {
   RankOptions,
   RankResult,
 } from "./embedding/embedding.js";
-/** @internal For the client of `jobs`. */
-export { ranked } from "./embedding/rank.js";
+/** @internal For the client of `jobs`, and for `documents`. */
+export { cosine, ranked } from "./embedding/rank.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {
   canChat,

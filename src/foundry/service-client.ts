@@ -199,12 +199,12 @@ export class ServiceClient {
     });
   }
 
-  /** Which model a name stands for now. */
+  /** Which model a name stands for now. Without a name, the default model. */
   async whichModel(
-    model: string,
+    model: string | undefined,
     options: CallOptions & Pick<LoadOptions, "device"> = {},
   ): Promise<KnownModel> {
-    parseArguments(modelArgument, { model });
+    if (model !== undefined) parseArguments(modelArgument, { model });
     const { device, onStatus } = options;
     const resolved = await this.#with(options, ({ loader }, call) =>
       loader.resolveModel(model, { ...call, device, onStatus }),

@@ -8,7 +8,8 @@ export interface StatusUpdate {
     | "downloading"
     | "waiting"
     | "loading"
-    | "embedding";
+    | "embedding"
+    | "reading";
   /** A sentence without a full stop, such as `Starting Foundry Local with foundry server start`. */
   readonly message: string;
   /** Of a download or of many embeddings, as far as it is known; `null` otherwise. Never falls. */

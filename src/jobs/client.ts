@@ -260,6 +260,14 @@ export class FoundryClient {
   }
 
   /**
+   * Which model a completion with this name would use now.
+   * @internal
+   */
+  whichModel(model: string | undefined, options: CallOptions = {}): Promise<KnownModel> {
+    return this.#service.whichModel(model, options);
+  }
+
+  /**
    * The ids of the completions that run on the model that a name stands for.
    * @internal
    */

@@ -65,6 +65,19 @@ export interface StartOptions extends CacheOption {
   readonly join?: boolean | undefined;
   /** As in the options of a call. A completion that is joined keeps that of its first call. */
   readonly trace?: Trace | undefined;
+  /**
+   * Makes the answer of other completions, in place of one by the service. The request only identifies it.
+   * @internal
+   */
+  readonly open?: ((parts: ComposedParts) => OpenedCompletion) | undefined;
+}
+
+/**
+ * What a run gives a completion that is made of others.
+ * @internal
+ */
+export interface ComposedParts extends RemoteParts {
+  readonly id: string;
 }
 
 /** @internal */
@@ -133,6 +146,7 @@ export const startOptions = optionsOf({
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
+  open: listener.optional(),
   ...traceOption,
 });
 /** @internal */

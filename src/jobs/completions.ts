@@ -98,7 +98,7 @@ export class Completions {
     if (this.#isClosed) throw closedError();
     checkOptions(startOptions, options);
     const key = requestKey(request);
-    const { session, trace, caller, cache } = options;
+    const { session, trace, caller, cache, open } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
       same.join();
@@ -111,8 +111,8 @@ export class Completions {
       key,
       session,
       isRepeatable: key !== null && request.temperature === 0,
-      request,
-      open: (parts) => this.#open(request, { ...parts, trace, caller, cache }),
+      request: open === undefined ? request : null,
+      open: open ?? ((parts) => this.#open(request, { ...parts, trace, caller, cache })),
     });
     return { state: this.get(id), joined: false };
   }

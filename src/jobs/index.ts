@@ -21,6 +21,7 @@ export type {
   CompleteOptions,
   CompletionChange,
   CompletionRecord,
+  ComposedParts,
   RemoteParts,
   Started,
   StartOptions,

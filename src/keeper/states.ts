@@ -53,6 +53,9 @@ const factFields = {
       }),
     )
     .optional(),
+  details: z
+    .object({ members: z.record(z.string(), z.unknown()), notes: z.array(z.string()) })
+    .optional(),
   /** Of a value by a schema, which is not sent: the text is its JSON. */
   method: z.enum(ANSWER_METHODS).optional(),
   error: errorSchema.nullable(),
@@ -86,9 +89,10 @@ export const patchSchema = z.object({
 export type Patch = z.output<typeof patchSchema>;
 
 export function toWire(state: CompletionState): WireState {
-  const { error, warnings, data: _inText, toolCalls, ...rest } = state;
+  const { error, warnings, data: _inText, toolCalls, details, ...rest } = state;
   return {
     ...rest,
+    ...(details === undefined ? {} : { details: { ...details, notes: [...details.notes] } }),
     ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
     warnings: [...warnings],
     error: error === null ? null : errorSchema.parse(error.toJSON()),

@@ -116,6 +116,10 @@ export const EVENTS_PER_TURN = 128;
 export const STREAM_BYTES_PER_TURN = 256 * 1024;
 /** What a chunk of a body takes up besides its bytes, so that chunks of one byte are counted, too. */
 export const CHUNK_OVERHEAD_BYTES = 64;
+/** Vectors of documents that are kept: those of some 10 MB of text. */
+export const MOST_VECTOR_BYTES = 64 * 1024 * 1024;
+/** Parts in which one text is answered; each is a request that takes seconds. */
+export const MOST_PARTS = 1000;
 /** All answers in the cache: some thousand ordinary ones. */
 export const MOST_CACHE_BYTES = 64 * 1024 * 1024;
 /** Text and thinking of one completion: two million tokens, which fit into no context. */

@@ -123,6 +123,19 @@ export interface Completion {
   readonly cacheAgeMs?: number | undefined;
   /** What the caller should know about this answer, each a sentence. */
   readonly warnings: readonly string[];
+  /** @internal Only of an answer over documents. */
+  readonly details?: AnswerDetails | undefined;
+}
+
+/**
+ * What an answer over documents adds to the result of its tool.
+ * @internal
+ */
+export interface AnswerDetails {
+  /** Members of the structured result. */
+  readonly members: Readonly<Record<string, unknown>>;
+  /** Each a sentence; for hosts that show only the text. */
+  readonly notes: readonly string[];
 }
 
 /**

@@ -1,5 +1,5 @@
 /** @internal For the cache of `jobs`. */
-export type { StoredAnswer } from "./completion.js";
+export type { AnswerDetails, StoredAnswer } from "./completion.js";
 export {
   ANSWER_METHODS,
   type AnswerMethod,

@@ -12,14 +12,16 @@ export function ranked(
 }
 
 /** 0 where one of them has no direction. */
-function cosine(one: readonly number[], other: readonly number[]): number {
+export function cosine(one: ArrayLike<number>, other: ArrayLike<number>): number {
   const product = dot(one, other);
   const lengths = Math.sqrt(dot(one, one) * dot(other, other));
   return lengths === 0 ? 0 : Math.max(-1, Math.min(1, product / lengths));
 }
 
-function dot(one: readonly number[], other: readonly number[]): number {
+function dot(one: ArrayLike<number>, other: ArrayLike<number>): number {
   let sum = 0;
-  for (const [index, value] of one.entries()) sum += value * (other[index] ?? 0);
+  for (let index = 0; index < one.length; index += 1) {
+    sum += (one[index] ?? 0) * (other[index] ?? 0);
+  }
   return sum;
 }

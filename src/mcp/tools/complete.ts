@@ -1,8 +1,6 @@
 import * as z from "zod";
-import type { CompletionState } from "../../jobs/index.js";
-import { onAbort } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool, type ToolContext } from "../tool.js";
+import { defineTool } from "../tool.js";
 import {
   answerWith,
   completionArguments,
@@ -12,10 +10,9 @@ import {
   isDownloadAgreed,
   needsPrompt,
   orDownload,
-  reportEvent,
-  reportState,
   requestOf,
   resultOf,
+  waitedFor,
   wholeOf,
 } from "./shared/index.js";
 
@@ -75,38 +72,6 @@ export const complete = defineTool({
     return { ...answer, failure: await orDownload(state.error, given, context) };
   },
 });
-
-/** Waits for a completion this call started. Cancelling the call may cancel the completion. */
-async function waitedFor(
-  state: CompletionState,
-  withinMs: number,
-  { client, signal, progress, cancellation, afterGrace }: ToolContext,
-): Promise<CompletionState> {
-  const { id } = state;
-  reportState(state, progress);
-  const { completions } = client;
-  // Detach synchronously on abort: the host's next message may already repeat this call.
-  const leave = (): void => {
-    const meant = cancellation();
-    if (meant === "stop") return;
-    const abandonUnlessAsked = completions.detach(id);
-    if (meant === "unclear") afterGrace(abandonUnlessAsked);
-  };
-  const stopListening = onAbort(signal, leave);
-  if (signal.aborted) leave();
-  try {
-    return await completions.wait(id, {
-      withinMs,
-      signal,
-      onEvent: (event) => reportEvent(event, progress),
-    });
-  } catch (thrown) {
-    if (signal.aborted && cancellation() === "stop") completions.abandon(id);
-    throw thrown;
-  } finally {
-    stopListening();
-  }
-}
 
 const JOINED =
   "An identical earlier call already started this completion, and its result is shared. Set join to false to start another.";

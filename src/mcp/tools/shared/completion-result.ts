@@ -61,6 +61,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     cached_age_s: cacheAgeOf(state),
     // Also among the notes, which hosts show: clients that read the result count them.
     warnings: [...state.warnings],
+    ...state.details?.members,
   };
 }
 
@@ -179,8 +180,9 @@ const cutsPair = (text: string, at: number): boolean => isHigh(text, at - 1) && 
 
 /** What an agent must know of a completion besides its text. */
 export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
-  const { text, finishReason, warnings, error, toolCalls } = state;
-  if (!hasEnded(state) || error !== null || toolCalls !== undefined) return [...warnings];
+  const { text, finishReason, error, toolCalls, details } = state;
+  const warnings = [...(details?.notes ?? []), ...state.warnings];
+  if (!hasEnded(state) || error !== null || toolCalls !== undefined) return warnings;
   // The last warning of an empty answer says that it is empty.
   if (text.trim() === "") return [...warnings.slice(0, -1), emptyAdvice(finishReason)];
   const isOver = excerpt.from > 0 && excerpt.text === "";
@@ -236,14 +238,16 @@ export function howFar({
   usage,
   text,
 }: CompletionState): string {
+  // Another load may come first, and then the news is that.
+  const step = news?.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
   if (status === "running") {
     const { outputTokens } = usage;
+    // Of an answer in parts.
+    if (step !== undefined) return step;
     if (outputTokens === null) return "reading the prompt, no tokens yet";
     const tokens = `${outputTokens} ${outputTokens === 1 ? "token" : "tokens"} so far`;
     return text === "" ? `${tokens}, still thinking` : `${tokens}, running`;
   }
-  // Another load may come first, and then the news is that.
-  const step = news?.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
   if (status === "loading") return step ?? `loading ${model ?? "the model"}`;
   if (place !== null) return waitingWords(place, etaMs).toLowerCase();
   return step ?? "not yet begun";
@@ -283,7 +287,9 @@ export function reportEvent(event: RunEvent, progress: ProgressReporter): void {
 /** Where a completion stands when a call begins to wait for it. */
 export function reportState(state: CompletionState, progress: ProgressReporter): void {
   const { status, place, etaMs, model, news } = state;
-  if (status === "loading" || status === "running") reportStatus(status, model, progress);
+  const isStep = status === "running" && news !== null;
+  if (!isStep && (status === "loading" || status === "running"))
+    reportStatus(status, model, progress);
   else if (place !== null) reportPlace(place, etaMs, progress);
   else progress.waiting(news ?? ASKING);
 }

@@ -34,3 +34,4 @@ export {
 } from "./download-question.js";
 export { latestNext, latestOf, latestText } from "./latest-completions.js";
 export { adviceOnSeveral, goesOnLine, type Part, severalText } from "./several.js";
+export { waitedFor } from "./waited-for.js";

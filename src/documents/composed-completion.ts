@@ -1,0 +1,213 @@
+import type {
+  AnswerDetails,
+  CallOptions,
+  Completion,
+  CompletionEvent,
+  CompletionRequest,
+  CompletionStatus,
+  CompletionUsage,
+  KnownModel,
+  StatusUpdate,
+} from "../foundry/index.js";
+import {
+  type CompletionStream,
+  type ComposedParts,
+  type FoundryClient,
+  hasEnded,
+  type OpenedCompletion,
+} from "../jobs/index.js";
+import {
+  isCancellation,
+  type JoinedSignal,
+  joinedSignal,
+  type Trace,
+  toFoundryError,
+} from "../lib/index.js";
+import { isOverflow } from "./room.js";
+
+/** What makes the answer, of completions that are not kept. Its events are those of the last of them. */
+export type Work = (composed: ComposedCompletion) => AsyncGenerator<CompletionEvent, void>;
+
+/**
+ * A completion that is made of others on the same client: it has one id, counts the tokens of all, and ends with
+ * the answer of the last.
+ */
+export class ComposedCompletion implements OpenedCompletion {
+  readonly client: FoundryClient;
+  /** What the answer adds to the result of its tool. */
+  details: AnswerDetails | undefined = undefined;
+  readonly #parts: ComposedParts;
+  readonly #trace: Trace | undefined;
+  readonly #work: Work;
+  readonly #startedAt = performance.now();
+  readonly #warnings = new Set<string>();
+  #model: string | null = null;
+  #usage: CompletionUsage = NO_USAGE;
+  #step: string | null = null;
+  #answer: CompletionStream | null = null;
+  /** Ends those that run beside one that has failed. */
+  #beside: JoinedSignal | null = null;
+  #end: { readonly status: CompletionStatus; readonly totalMs: number } | null = null;
+
+  constructor(client: FoundryClient, parts: ComposedParts, work: Work, trace?: Trace) {
+    this.client = client;
+    this.#parts = parts;
+    this.#work = work;
+    this.#trace = trace;
+  }
+
+  snapshot(): Completion {
+    const answer = this.#answer?.snapshot();
+    const own = this.#step === null ? "queued" : "running";
+    return {
+      ...(answer ?? NO_ANSWER),
+      id: this.#parts.id,
+      status: this.#end?.status ?? answer?.status ?? own,
+      model: answer?.model ?? this.#model,
+      usage: sumOf(this.#usage, answer?.usage ?? NO_USAGE),
+      timing: {
+        ...(answer ?? NO_ANSWER).timing,
+        totalMs: this.#end?.totalMs ?? Math.round(performance.now() - this.#startedAt),
+      },
+      warnings: [...new Set([...this.#warnings, ...(answer?.warnings ?? [])])],
+      details: this.details,
+    };
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CompletionEvent, void> {
+    try {
+      yield* this.#work(this);
+      this.#ended("completed");
+      yield { type: "completed", completion: this.snapshot() };
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      const answer = this.#answer?.snapshot();
+      const own = isCancellation(error) ? "cancelled" : "failed";
+      this.#ended(answer !== undefined && hasEnded(answer) ? answer.status : own);
+      throw error;
+    }
+  }
+
+  /** For the calls of the work. */
+  get call(): CallOptions {
+    return {
+      signal: this.#beside?.signal ?? this.#parts.signal,
+      trace: this.#trace,
+      onStatus: (update) => this.#report(update),
+    };
+  }
+
+  /** Which model a completion with this name would use now. */
+  async model(name: string | undefined): Promise<KnownModel> {
+    const model = await this.client.whichModel(name, this.call);
+    this.#model = model.id;
+    return model;
+  }
+
+  /** Says which step begins, such as `Part 3 of 12`. */
+  step(message: string): void {
+    this.#step = message;
+    this.#parts.onStatus?.({ step: "reading", message, percent: null });
+  }
+
+  /** One of the completions before the last. It is tried twice, so that the others are not lost. */
+  async ask(request: CompletionRequest): Promise<Completion> {
+    try {
+      return await this.#askOnce(request);
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      if (!error.retryable || this.call.signal?.aborted === true) throw error;
+      return this.#askOnce(request);
+    }
+  }
+
+  async #askOnce(request: CompletionRequest): Promise<Completion> {
+    const step = this.#step;
+    const stream = this.client.streamComplete(request, this.call);
+    try {
+      for await (const event of stream) {
+        // The model is loaded: the step goes on.
+        if (event.type === "status" && event.status === "running" && step !== null) this.step(step);
+      }
+    } finally {
+      const { usage } = stream.snapshot();
+      this.#usage = sumOf(this.#usage, usage);
+    }
+    const completion = stream.snapshot();
+    for (const warning of completion.warnings) this.#warnings.add(warning);
+    return completion;
+  }
+
+  /** The last one: its text is the answer. */
+  async *answer(request: CompletionRequest): AsyncGenerator<CompletionEvent, void> {
+    const stream = this.client.streamComplete(request, this.call);
+    this.#answer = stream;
+    try {
+      for await (const event of stream) if (event.type !== "completed") yield event;
+    } catch (thrown) {
+      // Nothing of it was generated, and a shorter request may follow.
+      if (isOverflow(thrown)) this.#answer = null;
+      throw thrown;
+    }
+  }
+
+  /** The results for items in their order, as many at once as the model generates. */
+  async each<T, R>(
+    items: readonly T[],
+    work: (item: T, index: number) => Promise<R>,
+  ): Promise<R[]> {
+    const results: R[] = [];
+    const rest = items.entries();
+    const worker = async (): Promise<void> => {
+      for (const [index, item] of rest) results[index] = await work(item, index);
+    };
+    const [first] = items;
+    if (first === undefined) return results;
+    // How many it generates at once is known after the first.
+    rest.next();
+    results[0] = await work(first, 0);
+    const failing = new AbortController();
+    this.#beside = joinedSignal(this.#parts.signal, failing.signal);
+    const workers = Array.from({ length: this.client.completions.slots }, worker);
+    try {
+      await Promise.all(workers);
+    } catch (thrown) {
+      failing.abort();
+      await Promise.allSettled(workers);
+      throw thrown;
+    } finally {
+      this.#beside.dispose();
+      this.#beside = null;
+    }
+    return results;
+  }
+
+  #report(update: StatusUpdate): void {
+    if (update.step === "found" && this.#step !== null) this.step(this.#step);
+    else this.#parts.onStatus?.(update);
+  }
+
+  #ended(status: CompletionStatus): void {
+    this.#end = { status, totalMs: Math.round(performance.now() - this.#startedAt) };
+  }
+}
+
+const NO_USAGE: CompletionUsage = { inputTokens: null, outputTokens: null, estimated: false };
+
+const NO_ANSWER: Omit<Completion, "id" | "status" | "model" | "usage" | "warnings"> = {
+  text: "",
+  reasoning: null,
+  finishReason: null,
+  timing: { queuedMs: null, loadMs: null, firstTokenMs: null, totalMs: 0, tokensPerSecond: null },
+  attempts: null,
+  cached: false,
+};
+
+const sumOf = (one: CompletionUsage, other: CompletionUsage): CompletionUsage => ({
+  inputTokens: sum(one.inputTokens, other.inputTokens),
+  outputTokens: sum(one.outputTokens, other.outputTokens),
+  estimated: one.estimated || other.estimated,
+});
+
+const sum = (one: number | null, other: number | null): number | null =>
+  one === null && other === null ? null : (one ?? 0) + (other ?? 0);

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import type { CompletionRequest } from "../foundry/index.js";
+import { splitText } from "./split.js";
+
+/** A text that was read: a file, or some lines of it. */
+export interface SourceText {
+  /** As it is shown. */
+  readonly path: string;
+  readonly text: string;
+  /** The line of the file with which the text begins. */
+  readonly firstLine: number;
+}
+
+export interface DocumentPart {
+  readonly path: string;
+  readonly text: string;
+  readonly firstLine: number;
+  readonly lastLine: number;
+}
+
+/** The parts of texts, without those that are blank. */
+export const partsOf = (texts: readonly SourceText[], mostTokens: number): DocumentPart[] =>
+  texts
+    .flatMap(({ path, text, firstLine }) =>
+      splitText(text, { mostTokens, firstLine }).map((part) => ({ ...part, path })),
+    )
+    .filter(({ text }) => text.trim() !== "");
+
+export const linesOf = ({ firstLine, lastLine }: DocumentPart): string =>
+  firstLine === lastLine ? `${firstLine}` : `${firstLine}-${lastLine}`;
+
+/**
+ * Parts as data in a prompt, each in an element with its number, file and lines. The name of the elements depends
+ * on the texts, so that no text can end its element.
+ */
+export function framed(parts: readonly DocumentPart[]): string {
+  const hash = createHash("sha256")
+    .update(parts.map(({ text }) => text).join("\0"))
+    .digest("hex");
+  const name = `part-${hash.slice(0, 6)}`;
+  const elements = parts.map((part, index) => {
+    const where = `file=${JSON.stringify(part.path)} lines="${linesOf(part)}"`;
+    return `<${name} n="${index + 1}" ${where}>\n${part.text.trimEnd()}\n</${name}>`;
+  });
+  return elements.join("\n\n");
+}
+
+/** A request with words before its instruction: small models follow best what comes last. */
+export function requestAfter(before: string, request: CompletionRequest): CompletionRequest {
+  const { prompt, messages } = request;
+  if (messages === undefined) return { ...request, prompt: `${before}\n\n${prompt ?? ""}` };
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  return {
+    ...request,
+    messages: messages.map((message, index) =>
+      index === last ? { ...message, content: `${before}\n\n${message.content ?? ""}` } : message,
+    ),
+  };
+}

@@ -1,0 +1,11 @@
+export type { SourceText } from "./document.js";
+export { answerLong, type LongRequest, wholeRequest } from "./long-text.js";
+export {
+  answerQuestion,
+  DEFAULT_SOURCES,
+  type DocumentQuestion,
+  questionRequest,
+} from "./question.js";
+export { splitText, type TextPart } from "./split.js";
+export { VectorFolder } from "./vector-folder.js";
+export { Vectors } from "./vectors.js";

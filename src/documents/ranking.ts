@@ -1,0 +1,97 @@
+import { type CallOptions, cosine } from "../foundry/index.js";
+import type { FoundryClient } from "../jobs/index.js";
+import { FoundryError } from "../lib/index.js";
+import type { DocumentPart } from "./document.js";
+import type { Vectors } from "./vectors.js";
+import { wordScores } from "./words.js";
+
+export interface RankedPart extends DocumentPart {
+  /** By embeddings the cosine, from -1 to 1; by words from 0 to 1. */
+  readonly score: number;
+}
+
+export interface PartRanking {
+  /** The nearest first. */
+  readonly parts: readonly RankedPart[];
+  readonly by: "embeddings" | "words";
+  /** Exact id of the embedding model. */
+  readonly model: string | null;
+  /** Why they are ranked by words, and how to have embeddings. */
+  readonly note: string | null;
+}
+
+export interface RankingOptions extends CallOptions {
+  /** Default: the one that is loaded, else downloaded; without any, the parts are ranked by words. */
+  readonly model?: string | undefined;
+  readonly vectors: Vectors;
+}
+
+/** In one request, so that no more is lost where the call ends: vectors are kept after each. */
+const TEXTS_AT_ONCE = 32;
+
+const NO_EMBEDDER: ReadonlySet<string> = new Set([
+  "MODEL_CANNOT_EMBED",
+  "MODEL_NOT_CACHED",
+  "UNSUPPORTED_BY_SERVER",
+]);
+
+/**
+ * Parts by their nearness to a question.
+ *
+ * @throws FoundryError as `FoundryClient.embed`, for a lack of embedding models only where one is named.
+ */
+export async function rankParts(
+  client: FoundryClient,
+  question: string,
+  parts: readonly DocumentPart[],
+  options: RankingOptions,
+): Promise<PartRanking> {
+  try {
+    return await byEmbeddings(client, question, parts, options);
+  } catch (thrown) {
+    if (options.model !== undefined || !(thrown instanceof FoundryError)) throw thrown;
+    if (!NO_EMBEDDER.has(thrown.code)) throw thrown;
+    const scores = wordScores(
+      question,
+      parts.map(({ text }) => text),
+    );
+    const ranked = byScore(parts, scores);
+    const shared = (ranked[0]?.score ?? 0) > 0 ? "" : " No part shares a word with the question.";
+    const note = `The parts were ranked by the words that they share with the question, not by meaning.${shared} ${thrown.message} ${thrown.action}`;
+    return { parts: ranked, by: "words", model: null, note };
+  }
+}
+
+async function byEmbeddings(
+  client: FoundryClient,
+  question: string,
+  parts: readonly DocumentPart[],
+  { model: named, vectors, ...call }: RankingOptions,
+): Promise<PartRanking> {
+  const asked = await client.embed([question], { model: named, ...call });
+  const { model } = asked;
+  const [query = []] = asked.vectors;
+  const texts = parts.map(({ text }) => text);
+  const known = await vectors.get(model, texts);
+  const scores = known.map((vector) => (vector === undefined ? null : cosine(query, vector)));
+  const missing = [...scores.keys()].filter((index) => scores[index] === null);
+  for (let at = 0; at < missing.length; at += TEXTS_AT_ONCE) {
+    const done = parts.length - missing.length + at;
+    const message = `Embedding the parts, ${done} of ${parts.length} done`;
+    call.onStatus?.({ step: "embedding", message, percent: null });
+    const indexes = missing.slice(at, at + TEXTS_AT_ONCE);
+    const some = indexes.map((index) => texts[index] ?? "");
+    const made = await client.embed(some, { model, ...call });
+    await vectors.set(model, some, made.vectors);
+    for (const [position, index] of indexes.entries()) {
+      scores[index] = cosine(query, made.vectors[position] ?? []);
+    }
+  }
+  const all = scores.map((score) => score ?? 0);
+  return { parts: byScore(parts, all), by: "embeddings", model, note: null };
+}
+
+const byScore = (parts: readonly DocumentPart[], scores: readonly number[]): RankedPart[] =>
+  parts
+    .map((part, index) => ({ ...part, score: scores[index] ?? 0 }))
+    .sort((one, other) => other.score - one.score);

@@ -1,0 +1,70 @@
+import { type CompletionRequest, likelyTokens } from "../foundry/index.js";
+import { FoundryError } from "../lib/index.js";
+import type { DocumentPart } from "./document.js";
+
+/** Of a model whose context is not known: the smallest among those that people use. */
+export const ASSUMED_CONTEXT = 4096;
+/** Of the library's client. */
+const DEFAULT_ANSWER = 1024;
+/** The template of a chat, and the words around the parts. */
+const TEMPLATE_TOKENS = 160;
+/** The element around a part. */
+const FRAME_TOKENS = 32;
+const LEAST_ROOM = 64;
+
+/** Tokens that are left for the answer: a fourth of the context at most. */
+export const answerTokens = (context: number, maxTokens = DEFAULT_ANSWER): number =>
+  Math.max(1, Math.min(maxTokens, Math.floor(context / 4)));
+
+/** The tokens of a request, as they are estimated. */
+export const requestTokens = ({ prompt, messages, system, schema, tools }: CompletionRequest) =>
+  TEMPLATE_TOKENS + likelyTokens([prompt, messages, system, schema, tools].map(wordsOf).join(" "));
+
+const wordsOf = (member: unknown): string =>
+  typeof member === "string" ? member : (JSON.stringify(member) ?? "");
+
+/**
+ * Tokens that a context has for parts beside a request and its answer.
+ *
+ * @throws FoundryError `CONTEXT_LENGTH_EXCEEDED` where there is no room for any.
+ */
+export function roomFor(request: CompletionRequest, context: number): number {
+  const own = Math.ceil(requestTokens(request));
+  const room = context - answerTokens(context, request.maxTokens) - own;
+  if (room >= LEAST_ROOM) return room;
+  throw new FoundryError(
+    "CONTEXT_LENGTH_EXCEEDED",
+    `The request without its files has about ${own} tokens, which leaves no room for their text in a context of ${context} tokens.`,
+    { action: "Shorten the request, or use a model with a longer context." },
+  );
+}
+
+export const partTokens = ({ text }: Pick<DocumentPart, "text">): number =>
+  FRAME_TOKENS + likelyTokens(text);
+
+/** The largest part for so much room. */
+export const mostTokensIn = (room: number): number => Math.max(1, room - FRAME_TOKENS);
+
+/** Neighbours together as far as they fit. What fits alone nowhere is alone. */
+export function packed<T extends Pick<DocumentPart, "text">>(
+  parts: readonly T[],
+  room: number,
+): T[][] {
+  const groups: T[][] = [];
+  let left = 0;
+  for (const part of parts) {
+    const tokens = partTokens(part);
+    const group = groups.at(-1);
+    if (group === undefined || tokens > left) {
+      groups.push([part]);
+      left = room - tokens;
+    } else {
+      group.push(part);
+      left -= tokens;
+    }
+  }
+  return groups;
+}
+
+export const isOverflow = (thrown: unknown): boolean =>
+  thrown instanceof FoundryError && thrown.code === "CONTEXT_LENGTH_EXCEEDED";

@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { appendFile, mkdir, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { MOST_VECTOR_BYTES } from "../lib/index.js";
+import { type Logger, silentLogger } from "../log.js";
+
+/** A vector with the hash of its text. */
+export interface StoredVector {
+  readonly hash: Buffer;
+  readonly vector: Float32Array;
+}
+
+const HEADER_BYTES = 16;
+const MAGIC = "flmcpvec";
+const VERSION = 1;
+const HASH_BYTES = 32;
+const NUMBER_BYTES = 4;
+/** No embedding model has more. */
+const MOST_DIMENSIONS = 65_536;
+
+/**
+ * The vectors of each model in one file, which a process reads once and appends to. A file has hashes and
+ * numbers, and no text. What cannot be read or written is only embedded again: nothing here throws.
+ */
+export class VectorFolder {
+  readonly #folder: string;
+  readonly #mostBytes: number;
+  readonly #log: Logger;
+
+  /** @param mostBytes Of one file; a full one is begun again. For tests. */
+  constructor(folder: string, log: Logger = silentLogger, mostBytes = MOST_VECTOR_BYTES) {
+    this.#folder = folder;
+    this.#log = log;
+    this.#mostBytes = mostBytes;
+  }
+
+  async read(model: string): Promise<StoredVector[]> {
+    try {
+      const file = this.#fileOf(model);
+      const facts = await stat(file);
+      return facts.isFile() && facts.size <= this.#mostBytes ? vectorsIn(await readFile(file)) : [];
+    } catch (thrown) {
+      this.#note(thrown);
+      return [];
+    }
+  }
+
+  async append(model: string, vectors: readonly StoredVector[]): Promise<void> {
+    const dimensions = vectors[0]?.vector.length ?? 0;
+    if (dimensions === 0) return;
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const file = this.#fileOf(model);
+      const size = await stat(file).then(
+        (facts) => facts.size,
+        () => 0,
+      );
+      const record = HASH_BYTES + NUMBER_BYTES * dimensions;
+      const bytes = Buffer.concat(vectors.flatMap(({ hash, vector }) => [hash, bytesOf(vector)]));
+      const isFull = size + bytes.length > this.#mostBytes;
+      const isWhole = size === 0 || (size - HEADER_BYTES) % record === 0;
+      if (isFull || !isWhole) await rm(file, { force: true });
+      const isNew = size === 0 || isFull || !isWhole;
+      // In one write, so that another server's record does not come in between.
+      const all = isNew ? Buffer.concat([headerOf(dimensions), bytes]) : bytes;
+      await appendFile(file, all, { mode: 0o600 });
+    } catch (thrown) {
+      this.#note(thrown);
+    }
+  }
+
+  #fileOf(model: string): string {
+    const name = createHash("sha256").update(model).digest("hex").slice(0, 32);
+    return path.join(this.#folder, `vectors-${name}.bin`);
+  }
+
+  #note(thrown: unknown): void {
+    const code: unknown = thrown instanceof Error ? Reflect.get(thrown, "code") : null;
+    if (code === "ENOENT") return;
+    this.#log.warn({ detail: String(code) }, "vectors on disk cannot be used");
+  }
+}
+
+function headerOf(dimensions: number): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.write(MAGIC, "latin1");
+  header.writeUInt32LE(VERSION, 8);
+  header.writeUInt32LE(dimensions, 12);
+  return header;
+}
+
+/** A record that is cut off, at the end, is left out, and one whose numbers are none. */
+function vectorsIn(bytes: Buffer): StoredVector[] {
+  if (bytes.length < HEADER_BYTES || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) return [];
+  const dimensions = bytes.readUInt32LE(12);
+  if (bytes.readUInt32LE(8) !== VERSION || dimensions < 1 || dimensions > MOST_DIMENSIONS)
+    return [];
+  const record = HASH_BYTES + NUMBER_BYTES * dimensions;
+  const vectors: StoredVector[] = [];
+  for (let at = HEADER_BYTES; at + record <= bytes.length; at += record) {
+    const vector = new Float32Array(dimensions);
+    for (let index = 0; index < dimensions; index += 1) {
+      vector[index] = bytes.readFloatLE(at + HASH_BYTES + NUMBER_BYTES * index);
+    }
+    if (vector.every(Number.isFinite)) {
+      vectors.push({ hash: Buffer.from(bytes.subarray(at, at + HASH_BYTES)), vector });
+    }
+  }
+  return vectors;
+}
+
+function bytesOf(vector: Float32Array): Buffer {
+  const bytes = Buffer.alloc(NUMBER_BYTES * vector.length);
+  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, NUMBER_BYTES * index);
+  return bytes;
+}

@@ -1,0 +1,36 @@
+import type { CompletionState } from "../../../jobs/index.js";
+import { onAbort } from "../../../lib/index.js";
+import type { ToolContext } from "../../tool.js";
+import { reportEvent, reportState } from "./completion-result.js";
+
+/** Waits for a completion this call started. Cancelling the call may cancel the completion. */
+export async function waitedFor(
+  state: CompletionState,
+  withinMs: number,
+  { client, signal, progress, cancellation, afterGrace }: ToolContext,
+): Promise<CompletionState> {
+  const { id } = state;
+  reportState(state, progress);
+  const { completions } = client;
+  // Detach synchronously on abort: the host's next message may already repeat this call.
+  const leave = (): void => {
+    const meant = cancellation();
+    if (meant === "stop") return;
+    const abandonUnlessAsked = completions.detach(id);
+    if (meant === "unclear") afterGrace(abandonUnlessAsked);
+  };
+  const stopListening = onAbort(signal, leave);
+  if (signal.aborted) leave();
+  try {
+    return await completions.wait(id, {
+      withinMs,
+      signal,
+      onEvent: (event) => reportEvent(event, progress),
+    });
+  } catch (thrown) {
+    if (signal.aborted && cancellation() === "stop") completions.abandon(id);
+    throw thrown;
+  } finally {
+    stopListening();
+  }
+}

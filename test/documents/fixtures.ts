@@ -1,0 +1,38 @@
+import type { SourceText } from "../../src/documents/index.js";
+import type { OpenedCompletion } from "../../src/jobs/completion-stream.js";
+import type {
+  CompletionState,
+  ComposedParts,
+  FoundryClient,
+  RunEvent,
+} from "../../src/jobs/index.js";
+
+export const CHATTER = "talker-generic-cpu:1";
+export const EMBEDDER = "embedder-generic-cpu:1";
+
+export const textOf = (path: string, text: string, firstLine = 1): SourceText => ({
+  path,
+  text,
+  firstLine,
+});
+
+/** Lines of which each is different, and the one with a secret among them. */
+export function linesWith(secret: string, at: number, count: number): string {
+  const lines = Array.from({ length: count }, (_none, index) =>
+    index + 1 === at ? secret : `Entry ${index + 1}: the weather of day ${index + 1} was as usual.`,
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+/** Runs a composed completion to its end; the steps that it reports are in `steps`. */
+export async function composed(
+  client: FoundryClient,
+  open: (parts: ComposedParts) => OpenedCompletion,
+): Promise<{ readonly state: CompletionState; readonly steps: readonly string[] }> {
+  const steps: string[] = [];
+  const { state } = client.completions.start({ prompt: "key" }, { open });
+  const onEvent = (event: RunEvent): void => {
+    if (event.type === "news") steps.push(event.news.message);
+  };
+  return { state: await client.completions.wait(state.id, { onEvent }), steps };
+}

@@ -1,0 +1,171 @@
+import type { SimulatorOptions } from "foundry-local-simulator";
+import { describe, expect, it } from "vitest";
+import { answerLong } from "../../src/documents/index.js";
+import { askedOf, clientOf, simulate } from "../foundry/fixtures.js";
+import { CHATTER, composed, linesWith, textOf } from "./fixtures.js";
+
+const CHATS = "/v1/chat/completions";
+
+type Script = NonNullable<NonNullable<SimulatorOptions["models"]>[number]["script"]>;
+
+/** Finds the secret in what it is given: of a part, and of the answers for the parts. */
+const finder: Script = (prompt) => {
+  const secret = /secret is (\w+)/.exec(prompt.text)?.[1];
+  return { text: secret === undefined ? "NOTHING" : `The secret is ${secret}.` };
+};
+
+const modelOf = (script: Script, contextLength = 4096) => [
+  { id: CHATTER, loaded: true, contextLength, script },
+];
+
+const REQUEST = { prompt: "Which secret does it have?" };
+
+describe.each(["C1", "C2", "openai"] as const)("a request about long texts on %s", (dialect) => {
+  it("is one completion where they fit", async () => {
+    const service = await simulate({ dialect, models: modelOf(finder) });
+    const client = clientOf(service.url);
+    const texts = [textOf("a.txt", "The secret is amber.\n"), textOf("b.txt", "Nothing here.\n")];
+
+    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+
+    expect(state).toMatchObject({ status: "completed", text: "The secret is amber." });
+    expect(state.details).toBeUndefined();
+    expect(askedOf(service, CHATS)).toHaveLength(1);
+  });
+
+  it("is answered in parts where they do not fit, and the answers are joined", async () => {
+    const service = await simulate({ dialect, models: modelOf(finder) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+
+    const { state, steps } = await composed(
+      client,
+      answerLong(client, { request: REQUEST, texts }),
+    );
+
+    expect(state).toMatchObject({ status: "completed", text: "The secret is amber." });
+    const parts = state.details?.members["parts"];
+    expect(parts).toBeGreaterThan(5);
+    expect(steps).toContain(`Part 1 of ${parts}`);
+    expect(steps).toContain(`Part ${parts} of ${parts}`);
+    expect(steps).toContain("Joining the answers");
+    expect(state.usage.inputTokens).toBeGreaterThan(20_000);
+  });
+});
+
+describe("a request about long texts", () => {
+  it("joins the answers in groups while all of them do not fit", async () => {
+    const talker: Script = ({ text }) => ({
+      text: text.includes("read in parts") ? "Joined." : "word ".repeat(400),
+    });
+    const service = await simulate({ models: modelOf(talker, 2048) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("x", 1, 700))];
+
+    const { state, steps } = await composed(
+      client,
+      answerLong(client, { request: { prompt: "Summarise it." }, texts }),
+    );
+
+    expect(state).toMatchObject({ status: "completed", text: "Joined.", error: null });
+    expect(steps.some((step) => /^Joining the answers, 2 of \d+$/.test(step))).toBe(true);
+  });
+
+  it("packs short files into one part", async () => {
+    const service = await simulate({ models: modelOf(finder) });
+    const client = clientOf(service.url);
+    const texts = Array.from({ length: 60 }, (_none, index) =>
+      textOf(`${index}.txt`, linesWith(index === 40 ? "The secret is jade." : "x", 3, 10)),
+    );
+
+    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+
+    expect(state.text).toBe("The secret is jade.");
+    expect(state.details?.members["parts"]).toBeLessThan(20);
+  });
+
+  it("halves a part that the tokenizer of the model makes too long", async () => {
+    const models = [
+      { id: CHATTER, loaded: true, contextLength: 4096, script: finder, tokenizer: "bytes" },
+    ] as const;
+    const service = await simulate({ models });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("The secret is onyx.", 150, 300))];
+
+    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+
+    expect(state).toMatchObject({ status: "completed", text: "The secret is onyx." });
+  });
+
+  it("keeps the conversation, the schema for the last answer, and the turns of messages", async () => {
+    const script: Script = ({ text }) => ({
+      text: text.includes("read in parts") ? '{"secret":"amber"}' : "The secret is amber.",
+    });
+    const service = await simulate({ models: modelOf(script) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 5, 400))];
+    const request = {
+      messages: [
+        { role: "user", content: "Hello" },
+        { role: "assistant", content: "Hi" },
+        { role: "user", content: "Which secret?" },
+      ],
+      schema: { type: "object", properties: { secret: { type: "string" } }, required: ["secret"] },
+    } as const;
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ status: "completed", data: { secret: "amber" } });
+  });
+
+  it("fails with the error of a part, and asks for no further one", async () => {
+    const failing: Script = ({ text }) =>
+      text.includes("part 3 of") ? { failAfterTokens: 0 } : { text: "Fine." };
+    const service = await simulate({ dialect: "C1", models: modelOf(failing) });
+    const client = clientOf(service.url, { retry: { retries: 0 } });
+    const texts = [textOf("log.txt", linesWith("x", 1, 2000))];
+
+    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+
+    expect(state).toMatchObject({ status: "failed", error: { code: expect.any(String) } });
+    expect(askedOf(service, CHATS).length).toBeLessThan(8);
+  });
+
+  it("is stopped between its parts, and asks for no further one", async () => {
+    const service = await simulate({
+      dialect: "C1",
+      models: modelOf({ text: "word ".repeat(50) }),
+    });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("x", 1, 4000))];
+    const open = answerLong(client, { request: REQUEST, texts });
+    const { state } = client.completions.start({ prompt: "key" }, { open });
+    const third = new Promise<void>((resolve) => {
+      void client.completions.wait(state.id, {
+        onEvent: (event) =>
+          void (event.type === "news" && /^Part 3/.test(event.news.message) && resolve()),
+      });
+    });
+    await third;
+
+    const { state: stopped } = await client.completions.cancel(state.id);
+
+    expect(stopped).toMatchObject({ status: "cancelled", error: { code: "CANCELLED" } });
+    expect(askedOf(service, CHATS).length).toBeLessThan(6);
+  });
+
+  it("is refused where the request alone leaves no room, and where there are too many parts", async () => {
+    const service = await simulate({ models: modelOf(finder, 1024) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("x", 1, 2000))];
+    const request = { prompt: "word ".repeat(900) };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({
+      status: "failed",
+      error: { code: "CONTEXT_LENGTH_EXCEEDED", message: expect.stringContaining("no room") },
+    });
+    expect(askedOf(service, CHATS)).toHaveLength(0);
+  });
+});

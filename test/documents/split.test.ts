@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { splitText } from "../../src/documents/index.js";
+import { likelyTokens } from "../../src/foundry/index.js";
+
+/** Texts with all that a border could cut: pairs, CR LF, long lines, blank lines. */
+const texts = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom("\n", "\r\n", "\n\n", " ", "\t", "😀", "漢字", "\r", "\ud83d", "}", "0"),
+      fc.string({ unit: "grapheme", maxLength: 12 }),
+      fc.string({ maxLength: 60 }),
+    ),
+    { maxLength: 80 },
+  )
+  .map((pieces) => pieces.join(""));
+
+/** The line of a character: the line breaks that end before it, and one. */
+const lineAt = (text: string, at: number): number =>
+  [...text.matchAll(/\r\n|\r|\n/g)].filter(({ index, 0: end }) => index + end.length <= at).length +
+  1;
+
+describe("splitText", () => {
+  it("gives parts that joined are the text, with their lines, and cuts no character", () => {
+    fc.assert(
+      fc.property(texts, fc.integer({ min: 1, max: 60 }), (text, mostTokens) => {
+        const parts = splitText(text, { mostTokens });
+        expect(parts.map((part) => part.text).join("")).toBe(text);
+        let at = 0;
+        for (const part of parts) {
+          expect(part.text.length).toBeGreaterThan(0);
+          expect(part.firstLine).toBe(lineAt(text, at));
+          at += part.text.length;
+          expect(part.lastLine).toBe(lineAt(text, at - 1));
+          // Only a part of one character may be longer.
+          const isOne = [...part.text].length === 1 || part.text === "\r\n";
+          if (!isOne) expect(likelyTokens(part.text)).toBeLessThanOrEqual(mostTokens + 1e-9);
+        }
+        const borders = parts.slice(1).map((part, index) => [parts[index]?.text ?? "", part.text]);
+        for (const [before = "", after = ""] of borders) {
+          expect(/[\ud800-\udbff]$/.test(before) && /^[\udc00-\udfff]/.test(after)).toBe(false);
+          expect(before.endsWith("\r") && after.startsWith("\n")).toBe(false);
+        }
+      }),
+    );
+  });
+
+  it("counts the lines from the one that the text begins with", () => {
+    const parts = splitText("a\nb\nc\n", { mostTokens: 0.5, firstLine: 10 });
+
+    expect(parts.map(({ text, firstLine, lastLine }) => [text, firstLine, lastLine])).toEqual([
+      ["a\n", 10, 10],
+      ["b\n", 11, 11],
+      ["c\n", 12, 12],
+    ]);
+  });
+
+  it.each([
+    ["paragraphs", "One two.\nThree.\n\nFour five.\nSix.\n", "One two.\nThree.\n\n", 8],
+    ["lines", "One two three.\nFour five six.\n", "One two three.\n", 6],
+    ["lines of Windows", "One two three.\r\nFour five six.\r\n", "One two three.\r\n", 6],
+    ["lines of an old Mac", "One two three.\rFour five six.\r", "One two three.\r", 6],
+    ["words", "one two three four five six seven", "one two three ", 4.5],
+    ["characters", "abcdefghijklmnopqrstuvwxyz", "abcdefgh", 2.3],
+  ])("cuts at %s where it can", (_what, text, first, mostTokens) => {
+    expect(splitText(text, { mostTokens })[0]?.text).toBe(first);
+  });
+
+  it("leaves a text that fits whole, and gives no part of an empty one", () => {
+    expect(splitText("a\n\nb", { mostTokens: 100 })).toEqual([
+      { text: "a\n\nb", firstLine: 1, lastLine: 3 },
+    ]);
+    expect(splitText("", { mostTokens: 100 })).toEqual([]);
+  });
+
+  it("cuts a text of eight million characters without a border in linear time", {
+    timeout: 60_000,
+  }, () => {
+    const parts = splitText("x".repeat(8_000_000), { mostTokens: 1000 });
+
+    expect(parts.length).toBeGreaterThan(2000);
+    expect(parts.length).toBeLessThan(2500);
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { wordScores } from "../../src/documents/words.js";
+
+const best = (question: string, texts: readonly string[]): number => {
+  const scores = wordScores(question, texts);
+  return scores.indexOf(Math.max(...scores));
+};
+
+describe("wordScores", () => {
+  it.each([
+    [
+      "Who wrote the letter?",
+      ["It rained all day.", "Anna wrote it.", "The letter that Bo wrote."],
+      2,
+    ],
+    [
+      "PORT of the server",
+      ["a server", "The port is 8080 on this server.", "one of the others"],
+      1,
+    ],
+    ["wie groß ist Zürich", ["Bern ist klein", "ZÜRICH IST GROẞ", "Basel"], 1],
+    ["東京の人口", ["大阪は大きい", "東京の人口は1400万人です", "京都"], 1],
+    ["порт сервера", ["Погода", "Порт сервера 8080", "сервера нет"], 1],
+  ])("finds the text for %j", (question, texts, index) => {
+    expect(best(question, texts)).toBe(index);
+  });
+
+  it("counts a rare word more than a common one, and is between 0 and 1", () => {
+    const texts = ["the cat", "the dog", "the zebra", "the the the"];
+    const scores = wordScores("the zebra", texts);
+
+    expect(best("the zebra", texts)).toBe(2);
+    expect(scores.every((score) => score >= 0 && score <= 1)).toBe(true);
+  });
+
+  it.each([
+    ["", ["a"]],
+    ["?!", ["a", "b"]],
+    ["nothing alike", ["a", ""]],
+  ])("is 0 for %j", (question, texts) => {
+    expect(wordScores(question, texts)).toEqual(texts.map(() => 0));
+  });
+
+  it("is empty without texts", () => {
+    expect(wordScores("a question", [])).toEqual([]);
+  });
+});
