@@ -36,7 +36,6 @@ export type {
   Health,
   HealthMemory,
   HealthProblem,
-  HealthTotals,
   JsonSchema,
   KnownModel,
   LoadOptions,
@@ -62,6 +61,7 @@ export {
   type BatchResult,
   type CacheOption,
   type Cancelled,
+  type ClientMetrics,
   type CompleteBatchOptions,
   type CompleteOptions,
   type CompletionChange,
@@ -95,5 +95,14 @@ export {
   type FoundryErrorOptions,
   type TimeoutPhase,
 } from "./lib/errors.js";
+export type { Distribution } from "./lib/histogram.js";
+export type {
+  HealthTotals,
+  LastError,
+  Operation,
+  OperationMetrics,
+  RecordedMetrics,
+  Traffic,
+} from "./lib/metrics.js";
 export type { Trace } from "./lib/trace.js";
 export type { Logger } from "./log.js";

@@ -37,7 +37,6 @@ export {
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
-  type HealthTotals,
   type ReasoningMode,
 } from "./completion/index.js";
 /** @internal For `documents`. */

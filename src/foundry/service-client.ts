@@ -1,11 +1,13 @@
 import {
   closedError,
   endedError,
-  type FoundryError,
+  isCancellation,
   type JoinedSignal,
   joinedSignal,
+  type MeteredTrace,
+  MetricsRecorder,
+  type Operation,
   parseArguments,
-  type Trace,
   throwIfAborted,
   toFoundryError,
   traceFields,
@@ -32,11 +34,10 @@ import type {
   UnloadResult,
 } from "./calls.js";
 import {
-  type Completion,
   CompletionProgress,
   type CompletionRequest,
   completionRequestSchema,
-  Metrics,
+  noteEnd,
   prepareMessages,
   ServiceCompletion,
 } from "./completion/index.js";
@@ -55,17 +56,12 @@ import {
 } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
 import { assertJsonSchema } from "./structured/index.js";
+import { downloaded, type WorkCall } from "./work-call.js";
 
 /** @internal */
 export interface StreamOptions extends CallOptions {
   /** Id of the completion. Default: a new one. */
   readonly id?: string | undefined;
-}
-
-/** What ends a call, and what its requests carry. */
-interface WorkCall {
-  readonly signal: AbortSignal;
-  readonly trace: Trace;
 }
 
 /** A command line that works answers that in much less; one that hangs has cost time already. */
@@ -79,7 +75,8 @@ const VERSION_MS = 4000;
 export class ServiceClient {
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
-  readonly #metrics = new Metrics();
+  /** Counts all calls. */
+  readonly metrics = new MetricsRecorder();
   readonly #current: CurrentService;
   readonly #closing = new AbortController();
 
@@ -87,7 +84,7 @@ export class ServiceClient {
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
-    this.#current = new CurrentService(options, machine);
+    this.#current = new CurrentService(options, machine, this.metrics);
   }
 
   /** A completion that the caller prepares, queues and runs. */
@@ -100,7 +97,8 @@ export class ServiceClient {
     const now = (): number => performance.now();
     const { reasoning } = checked;
     const progress = new CompletionProgress(characters, now, options.id, warnings, reasoning);
-    const trace = { ...options.trace, id: progress.id };
+    const call = this.metrics.begin("complete");
+    const trace = { ...options.trace, id: progress.id, traffic: call.traffic };
     return new ServiceCompletion({
       request: checked,
       messages,
@@ -113,31 +111,15 @@ export class ServiceClient {
       now,
       closing: this.#closing.signal,
       signal: options.signal,
-      onEnd: (completion, failure) => this.#noteEnd(completion, failure, trace),
+      onEnd: (...ended) => noteEnd(...ended, { trace, log: this.#log, call }),
     });
-  }
-
-  #noteEnd(
-    { status, model, usage, timing, attempts, cached }: Completion,
-    failure: FoundryError | null,
-    trace: Trace,
-  ): void {
-    const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
-    this.#metrics.ended(isEnd ? status : "failed", cached ? 0 : (usage.outputTokens ?? 0));
-    const tokens = { input: usage.inputTokens, output: usage.outputTokens };
-    const { totalMs: ms } = timing;
-    const fields = { ...traceFields(trace), status, model, ms, tokens, attempts };
-    if (failure === null || status === "cancelled") {
-      this.#log.debug(fields, "completion ended");
-    } else {
-      const { code, requestId } = failure;
-      this.#log.warn({ ...fields, code, requestId }, "completion failed");
-    }
   }
 
   async listModels(options: CallOptions = {}): Promise<ModelListResult> {
     checkOptions(callOptions, options);
-    const listed = await this.#with(options, ({ service }, call) => service.models.available(call));
+    const listed = await this.#with(options, "list", ({ service }, call) =>
+      service.models.available(call),
+    );
     const { models } = listed;
     const warnings = [listed.warning, leftOutWarning(listed.leftOut)];
     const warning = warnings.filter((said) => said !== null).join(" ") || null;
@@ -148,7 +130,7 @@ export class ServiceClient {
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
     const { model, onStatus } = options;
     const stallTimeoutMs = this.#options.stallTimeoutMs ?? 300_000;
-    return this.#with(options, (connection, call) =>
+    return this.#with(options, "embed", (connection, call) =>
       embed(connection, texts, { model, stallTimeoutMs, onStatus, ...call }),
     );
   }
@@ -160,9 +142,10 @@ export class ServiceClient {
     const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, async (connection, call) => {
+    const outcome = await this.#with(options, "load", async (connection, call) => {
       const { loader } = connection;
       let resolved = await loader.resolveModel(model, { ...call, device, onStatus });
+      call.onModel(resolved.model.id);
       if (download === true && resolved.model.downloaded !== true) {
         const own = { ...call, force, onStatus };
         for (const warning of await downloaded(resolved.model, connection, own)) {
@@ -184,9 +167,10 @@ export class ServiceClient {
     parseArguments(modelArgument, { model });
     checkOptions(loadOptions, options);
     const { device, force = false, onStatus } = options;
-    return this.#with(options, async (connection, call) => {
+    return this.#with(options, "download", async (connection, call) => {
       const resolved = await connection.loader.resolveModel(model, { ...call, device, onStatus });
       const { id } = resolved.model;
+      call.onModel(id);
       if (resolved.model.downloaded === true) {
         return { model: id, status: "already_downloaded", warnings: [] };
       }
@@ -206,7 +190,7 @@ export class ServiceClient {
   ): Promise<KnownModel> {
     if (model !== undefined) parseArguments(modelArgument, { model });
     const { device, onStatus } = options;
-    const resolved = await this.#with(options, ({ loader }, call) =>
+    const resolved = await this.#with(options, null, ({ loader }, call) =>
       loader.resolveModel(model, { ...call, device, onStatus }),
     );
     return resolved.model;
@@ -220,7 +204,7 @@ export class ServiceClient {
     name: string | undefined,
     { device, ...options }: CallOptions & Pick<LoadOptions, "device"> = {},
   ): Promise<KnownModel | null> {
-    return this.#with(options, async ({ loader, downloader }, call) => {
+    return this.#with(options, null, async ({ loader, downloader }, call) => {
       const wanted = name ?? this.#options.model ?? DEFAULT_MODEL;
       const { model } = await loader.resolveModel(wanted, { ...call, device });
       if (model.downloaded !== false) return null;
@@ -232,9 +216,10 @@ export class ServiceClient {
     parseArguments(modelArgument, { model });
     checkOptions(unloadOptions, options);
     const { force = false } = options;
-    return this.#with(options, async ({ loader, service }, call) => {
+    return this.#with(options, "unload", async ({ loader, service }, call) => {
       const { model: resolved } = await loader.resolveModel(model, call);
-      const { signal, trace } = call;
+      const { signal, trace, onModel } = call;
+      onModel(resolved.id);
       const status = await unloadModel(service, resolved, signal, { force, trace });
       return { model: resolved.id, status };
     });
@@ -251,7 +236,7 @@ export class ServiceClient {
     const { signal, dispose } = this.#endOf(options.signal);
     try {
       const timeoutMs = this.#options.timeoutMs ?? 30_000;
-      const context = { current: this.#current, metrics: this.#metrics, timeoutMs, signal };
+      const context = { current: this.#current, metrics: this.metrics, timeoutMs, signal };
       return await checkHealth(context);
     } finally {
       dispose();
@@ -305,22 +290,34 @@ export class ServiceClient {
     }
   }
 
-  /** Does something with the service in use, wherever it is now. */
+  /** Does something with the service in use, wherever it is now. Without an operation it is not counted. */
   async #with<T>(
     { signal, onStatus, trace: given }: CallOptions,
+    operation: Operation | null,
     work: (connection: Connection, call: WorkCall) => Promise<T>,
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(signal);
     const end = this.#endOf(signal);
-    const trace = withCallId(given);
+    const counted = this.metrics.begin(operation);
+    const { traffic } = counted;
+    const trace: MeteredTrace = { ...withCallId(given), traffic };
+    const onModel = (id: string): void => {
+      counted.model = id;
+    };
+    let attempts = 0;
     try {
-      return await this.#current.use({ signal: end.signal, onStatus }, (connection) =>
-        work(connection, { signal: end.signal, trace }),
-      );
+      const result = await this.#current.use({ signal: end.signal, onStatus }, (connection) => {
+        attempts += 1;
+        if (attempts > 1) traffic.retries += 1;
+        return work(connection, { signal: end.signal, trace, onModel });
+      });
+      counted.end("completed", null);
+      return result;
     } catch (thrown) {
       const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
       const { code, message, detail } = error;
+      counted.end(isCancellation(error) ? "cancelled" : "failed", code);
       this.#log.debug({ ...traceFields(trace), code }, "call failed");
       // What a service says may quote the texts of the call.
       this.#log.trace({ ...traceFields(trace), error: message, detail }, "what failed");
@@ -333,18 +330,6 @@ export class ServiceClient {
   #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
     return joinedSignal(this.#closing.signal, ...signals);
   }
-}
-
-/** Downloads a model that may be missing; resolves with what was tight, each a sentence. */
-async function downloaded(
-  model: KnownModel,
-  { downloader, capacity }: Connection,
-  { force, ...options }: WorkCall & Pick<CallOptions, "onStatus"> & { readonly force: boolean },
-): Promise<readonly string[]> {
-  const warnings =
-    model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
-  await downloader.download(model, options);
-  return warnings;
 }
 
 const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

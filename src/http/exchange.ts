@@ -5,6 +5,7 @@ import {
   type FoundryError,
   MAX_TIMER_MS,
   type TimeoutPhase,
+  type TrafficCounts,
 } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
 import type { Lease } from "./connections.js";
@@ -38,6 +39,8 @@ interface ExchangeOptions {
   readonly baseUrl: string;
   /** The first-byte limit of a stream applies until its reader calls {@link Exchange.relax}. */
   readonly isStream: boolean;
+  /** Counts it. */
+  readonly traffic: TrafficCounts;
   readonly onHead: (head: Head) => void;
 }
 
@@ -86,8 +89,11 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     options.scope.onEnd((error) => this.abort(error));
     this.#rejectHead = head.reject;
     const { connection } = options.lease;
+    const { traffic, request } = options;
+    traffic.requests += 1;
+    traffic.sentBytes += Buffer.byteLength(request.body ?? "");
     connection.client.dispatch(
-      { ...options.request },
+      { ...request },
       {
         onRequestStart: (controller) => {
           this.#controller = controller;
@@ -108,6 +114,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
         },
         onResponseData: (controller, chunk) => {
           if (this.#isOver) return;
+          traffic.receivedBytes += chunk.length;
           this.#chunks.push(chunk);
           this.#unread += chunk.length + CHUNK_OVERHEAD_BYTES;
           if (this.#unread > PAUSE_ABOVE_BYTES) controller.pause();

@@ -213,3 +213,18 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
 
 /** No service means that it should be left alone for longer than this. */
 const believed = (ms: number): number | null => (ms <= LONGEST_RETRY_AFTER_MS ? ms : null);
+
+/** Not a first-byte limit: a service that loads a model is silent for minutes and well. */
+export function isUnreachable(error: FoundryError): boolean {
+  if (isOwnShortage(error)) return false;
+  return error.code === "SERVICE_UNREACHABLE" || error.phase === "connect";
+}
+
+/** A gateway in front of the service says that there is none behind it. */
+export function gatewayFailure(status: number): FoundryError | null {
+  if (status !== 502 && status !== 503 && status !== 504) return null;
+  return new FoundryError("SERVICE_ERROR", `It answered with ${status}.`, {
+    action: "Check the service behind the gateway.",
+    status,
+  });
+}

@@ -11,13 +11,14 @@ import {
   FoundryError,
   formatDuration,
   isCancellation,
+  type MetricsRecorder,
   SEARCHED_OF_MESSAGE,
   toFoundryError,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-words.js";
-import { isOwnShortage, isRefused } from "./failure.js";
+import { gatewayFailure, isRefused, isUnreachable } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
@@ -219,6 +220,7 @@ export class Circuit {
     isLoopback: boolean,
     options: CircuitOptions = {},
     log: Logger = silentLogger,
+    changes: MetricsRecorder["circuit"] = { opened: 0, closed: 0 },
   ) {
     this.#baseUrl = baseUrl;
     const firstMs = options.probeAfterMs ?? (isLoopback ? LOOPBACK_PROBE_MS : REMOTE_PROBE_MS);
@@ -236,13 +238,16 @@ export class Circuit {
     let openedAt: number | null = null;
     // A probe that fails opens it once more.
     this.#breaker.onBreak(() => {
-      if (openedAt === null) log.warn({ endpoint: baseUrl }, "circuit opened");
-      openedAt ??= performance.now();
+      if (openedAt !== null) return;
+      openedAt = performance.now();
+      log.warn({ endpoint: baseUrl }, "circuit opened");
+      changes.opened += 1;
     });
     this.#breaker.onReset(() => {
       const ms = openedAt === null ? null : Math.round(performance.now() - openedAt);
       openedAt = null;
       log.warn({ endpoint: baseUrl, ms }, "circuit closed");
+      changes.closed += 1;
     });
   }
 
@@ -332,19 +337,4 @@ function isEndpointFailure(result: unknown): boolean {
   return typeof result === "object" && result !== null && "failure" in result
     ? result.failure !== null
     : false;
-}
-
-/** Not a first-byte limit: a service that loads a model is silent for minutes and well. */
-function isUnreachable(error: FoundryError): boolean {
-  if (isOwnShortage(error)) return false;
-  return error.code === "SERVICE_UNREACHABLE" || error.phase === "connect";
-}
-
-/** A gateway in front of the service says that there is none behind it. */
-function gatewayFailure(status: number): FoundryError | null {
-  if (status !== 502 && status !== 503 && status !== 504) return null;
-  return new FoundryError("SERVICE_ERROR", `It answered with ${status}.`, {
-    action: "Check the service behind the gateway.",
-    status,
-  });
 }

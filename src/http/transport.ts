@@ -5,10 +5,12 @@ import {
   isLoopback,
   LONGEST_REDIRECT,
   MAX_LIST_BYTES,
+  MetricsRecorder,
   MOST_REDIRECTS,
   printable,
   SecretMask,
   SHORT_REQUEST_MS,
+  type TrafficCounts,
   toFoundryError,
   traceFields,
 } from "../lib/index.js";
@@ -69,6 +71,7 @@ export class HttpTransport {
   readonly #retry: RetryOptions;
   readonly #retriesRefusals: boolean;
   readonly #log: Logger;
+  readonly #background: TrafficCounts;
   readonly #connections: Connections;
   readonly #circuit: Circuit;
   readonly #calls = new Set<CallScope>();
@@ -84,7 +87,10 @@ export class HttpTransport {
     this.#retriesRefusals = options.retriesRefusals ?? true;
     this.#log = options.log ?? silentLogger;
     this.#connections = new Connections(this.#endpoint.origin, options.connectMs ?? CONNECT_MS);
-    this.#circuit = new Circuit(this.baseUrl, isLoopback(this.baseUrl), options.circuit, this.#log);
+    const { circuit, metrics = new MetricsRecorder() } = options;
+    this.#background = metrics.background;
+    const isNear = isLoopback(this.baseUrl);
+    this.#circuit = new Circuit(this.baseUrl, isNear, circuit, this.#log, metrics.circuit);
   }
 
   /** The circuit breaker as it stands. `nextProbeInMs` is `null` while it is closed. */
@@ -221,17 +227,14 @@ export class HttpTransport {
     const policy = { method, isStream, scope, retry, retriesRefusals, onUsedUp };
     return withRetries(policy, this.#retry, async (attempt) => {
       const begin = performance.now();
-      const fields = () => {
-        const ms = Math.round(performance.now() - begin);
-        return {
-          ...traceFields(spec.trace),
-          method,
-          path,
-          attempt: attempt.number,
-          status: attempt.status,
-          ms,
-        };
-      };
+      const fields = () => ({
+        ...traceFields(spec.trace),
+        method,
+        path,
+        attempt: attempt.number,
+        status: attempt.status,
+        ms: Math.round(performance.now() - begin),
+      });
       try {
         const result = await makeAttempt(attempt);
         const { requestId } = attempt;
@@ -254,7 +257,7 @@ export class HttpTransport {
   async #send(call: Call, attempt: Attempt): Promise<Exchange> {
     let { request } = call;
     for (let redirects = 0; ; redirects += 1) {
-      const exchange = await this.#sendOnce({ ...call, request }, attempt);
+      const exchange = await this.#sendOnce({ ...call, request }, attempt, redirects === 0);
       const path = redirectedPath(this.#endpoint, request.path, await exchange.head);
       if (path === null || redirects === MOST_REDIRECTS) return exchange;
       exchange.leave();
@@ -262,7 +265,11 @@ export class HttpTransport {
     }
   }
 
-  async #sendOnce({ spec, request, scope, isStream }: Call, attempt: Attempt): Promise<Exchange> {
+  async #sendOnce(
+    { spec, request, scope, isStream }: Call,
+    attempt: Attempt,
+    isFirst: boolean,
+  ): Promise<Exchange> {
     const isGuarded = spec.retry !== false;
     if (isGuarded) this.#circuit.throwIfOpen();
     // Before the circuit and all limits: how long it waits for its turn is our own doing.
@@ -270,14 +277,15 @@ export class HttpTransport {
     let isUsed = false;
     const send = () => {
       isUsed = true;
-      const { limits } = spec;
       const onHead = (head: Head) => {
         attempt.status = head.status;
         attempt.retryAfterMs = parseRetryAfter(retryAfterOf(head.headers), Date.now());
         attempt.requestId = requestIdOf(head.headers, this.secrets);
       };
-      const { baseUrl } = this;
-      const exchange = new Exchange({ lease, request, limits, scope, baseUrl, isStream, onHead });
+      const { limits, trace: { traffic = this.#background } = {} } = spec;
+      if (isFirst && attempt.number > 1) traffic.retries += 1;
+      const what = { lease, request, limits, scope, isStream, traffic, onHead };
+      const exchange = new Exchange({ ...what, baseUrl: this.baseUrl });
       // Thrown here, it would count as an answer to the circuit's probe.
       if (scope.endedBy !== null) exchange.abort(scope.endedBy);
       return exchange;

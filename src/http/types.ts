@@ -1,4 +1,4 @@
-import type { FoundryError, Trace } from "../lib/index.js";
+import type { FoundryError, MeteredTrace, MetricsRecorder } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /** Time limits of one attempt of a request, in milliseconds. One that is absent does not apply. */
@@ -39,8 +39,8 @@ interface Request {
   readonly body?: unknown;
   readonly limits: PhaseLimits;
   readonly signal?: AbortSignal;
-  /** Sent in the headers, as far as they are short enough for the service. */
-  readonly trace?: Trace | undefined;
+  /** Sent in the headers, as far as they are short enough for the service. It has the counts of its call. */
+  readonly trace?: MeteredTrace | undefined;
   /** Default `true`: retried as the policy allows. `false`: sent once, and past the circuit breaker. */
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
@@ -145,5 +145,7 @@ export interface TransportOptions {
    */
   readonly retriesRefusals?: boolean;
   readonly circuit?: CircuitOptions;
+  /** Counts changes of the circuit, and requests without a call. Default: a new one. */
+  readonly metrics?: Pick<MetricsRecorder, "background" | "circuit"> | undefined;
   readonly log?: Logger;
 }

@@ -31,7 +31,7 @@ import {
   type UnloadOptions,
   type UnloadResult,
 } from "../foundry/index.js";
-import { parseArguments } from "../lib/index.js";
+import { type MetricsRecorder, parseArguments, type RecordedMetrics } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
 import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
@@ -41,6 +41,12 @@ import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
+
+/** What a client has done. */
+export interface ClientMetrics extends RecordedMetrics {
+  /** Completions of this client that have a place and that wait, now. */
+  readonly queue: { readonly running: number; readonly waiting: number };
+}
 
 /** A completion whose value a schema types, such as one of zod. */
 export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> &
@@ -287,6 +293,26 @@ export class FoundryClient {
     const health = await this.#service.healthCheck(options);
     const { queue, rateLimit, cache } = this.completions;
     return { ...health, queue, rateLimit, cache };
+  }
+
+  /**
+   * Counts of this client since it was created: calls, errors, retries, times, tokens and bytes by operation
+   * and model. Sends nothing.
+   *
+   * @example
+   * const { operations } = client.metrics();
+   * for (const { operation, model, failed, latencyMs } of operations) {
+   *   console.log(operation, model, failed, latencyMs?.p95);
+   * }
+   */
+  metrics(): ClientMetrics {
+    const { queue } = this.completions;
+    return { ...this.#service.metrics.snapshot(), queue };
+  }
+
+  /** @internal For the histograms of `/metrics`. */
+  get recorder(): MetricsRecorder {
+    return this.#service.metrics;
   }
 
   /** @internal For `doctor`. */

@@ -22,7 +22,7 @@ import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion
  * What completions run on.
  * @internal
  */
-export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft">;
+export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft" | "metrics">;
 
 /** @internal */
 export interface CompletionsOptions {

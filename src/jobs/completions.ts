@@ -85,7 +85,8 @@ export class Completions {
 
   /** Answers in the cache, and how often one was used; `null`: no cache. */
   get cache(): { readonly entries: number; readonly hits: number } | null {
-    return this.#cache?.stats ?? null;
+    const { cacheHits } = this.#service.metrics;
+    return this.#cache === null ? null : { entries: this.#cache.size, hits: cacheHits };
   }
 
   /**

@@ -13,7 +13,7 @@ export {
   type BatchesOptions,
   type CompleteBatchOptions,
 } from "./batches.js";
-export { FoundryClient, type TypedRequest } from "./client.js";
+export { type ClientMetrics, FoundryClient, type TypedRequest } from "./client.js";
 export type { FoundryClientOptions } from "./client-options.js";
 export type {
   CacheOption,

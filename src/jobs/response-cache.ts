@@ -25,15 +25,14 @@ const ENTRY_BYTES = 512;
 export class ResponseCache {
   readonly #entries: LRUCache<string, Entry>;
   readonly #now: () => number;
-  #hits = 0;
 
   constructor({ entries, mostBytes = MOST_CACHE_BYTES, now }: ResponseCacheOptions) {
     this.#now = now;
     this.#entries = new LRUCache({ max: entries, maxSize: mostBytes, sizeCalculation: bytesOf });
   }
 
-  get stats(): { readonly entries: number; readonly hits: number } {
-    return { entries: this.#entries.size, hits: this.#hits };
+  get size(): number {
+    return this.#entries.size;
   }
 
   get bytes(): number {
@@ -52,7 +51,6 @@ export class ResponseCache {
   get(key: string): StoredAnswer | null {
     const entry = this.#entries.get(key);
     if (entry === undefined) return null;
-    this.#hits += 1;
     return { ...entry.answer, ageMs: Math.max(0, Math.round(this.#now() - entry.at)) };
   }
 

@@ -25,9 +25,26 @@ export {
   throwIfAborted,
   toFoundryError,
 } from "./errors.js";
+export type { Bucket, Distribution, Histogram } from "./histogram.js";
 export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
+export {
+  type AnswerFigures,
+  type Calls,
+  type Failing,
+  type HealthTotals,
+  type LastError,
+  MetricsRecorder,
+  noTraffic,
+  type OpenCall,
+  type Operation,
+  type OperationMetrics,
+  type Outcome,
+  type RecordedMetrics,
+  type Traffic,
+  type TrafficCounts,
+} from "./metrics.js";
 export { RecentMap } from "./recent-map.js";
 export { SecretMask } from "./secrets.js";
 export {
@@ -57,6 +74,6 @@ export {
   withoutAnsi,
   withoutControls,
 } from "./text.js";
-export { type Trace, traceFields, traceHeaders, withCallId } from "./trace.js";
+export { type MeteredTrace, type Trace, traceFields, traceHeaders, withCallId } from "./trace.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";
 export { withinTime } from "./within-time.js";

@@ -100,6 +100,8 @@ export const MOST_MODEL_MB = 1_000_000_000;
 export const HIGHEST_PID = 0xffff_ffff;
 /** Models of an endpoint of which it is remembered what they refuse of a request. */
 export const MOST_MODELS_REMEMBERED = 200;
+/** Models with counts of their own in the metrics; each has some kilobytes. */
+export const MOST_MODELS_MEASURED = 50;
 /** Schemas of an endpoint's models of which it is remembered what the engine refuses of them. */
 export const MOST_SCHEMAS_REMEMBERED = 200;
 /** Names that a mistyped one is compared with, and code units of each: each pair costs their product. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { TrafficCounts } from "./metrics.js";
 
 /** What ties the requests of one call to the log, and to the trace of the caller. */
 export interface Trace {
@@ -11,6 +12,12 @@ export interface Trace {
   readonly traceparent?: string | undefined;
   /** Sent beside a `traceparent`, at most 512 characters. Ignored where malformed. */
   readonly tracestate?: string | undefined;
+}
+
+/** @internal */
+export interface MeteredTrace extends Trace {
+  /** Where the requests of the call are counted. */
+  readonly traffic?: TrafficCounts | undefined;
 }
 
 const ID = /^[\w.-]{1,64}$/;

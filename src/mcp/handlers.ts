@@ -16,7 +16,7 @@ export function createHandlers(backend: Backend, options: HandlerOptions): Handl
   const clock = guardedClock(backend.log);
   const { tasks = new Tasks() } = options;
   const { kept } = backend;
-  const resources = resourceHandlers(backend.client.completions, { ...options, kept, clock });
+  const resources = resourceHandlers(backend.client, { ...options, kept, clock });
   return {
     methods: {
       ...resources.methods,

@@ -22,7 +22,7 @@ test("a completion above the rate limit waits with place and estimate, is in hea
     queue: { running: 0, waiting: 1 },
     rate_limit: { per_minute: 2, next_start_in_ms: expect.any(Number) },
   });
-  expect(health.text).toMatch(/^Waiting completions: 1$/m);
+  expect(health.text).toMatch(/^Queue: \d+ running, 1 waiting$/m);
   expect(health.text).toMatch(/^Rate limit: 2 completion starts a minute, the next in \d+ s$/m);
   expect(cancelled.result).toMatchObject({ status: "cancelled" });
   expect(chatsOf(simulator)).toBe(1);

@@ -97,7 +97,7 @@ describe("the cache of answers", () => {
           stored.set(key, { answer: completion, at: time });
         }
         slot.keep(completion);
-        expect(cache.stats.entries).toBeLessThanOrEqual(limits.entries);
+        expect(cache.size).toBeLessThanOrEqual(limits.entries);
         expect(cache.bytes).toBeLessThanOrEqual(limits.mostBytes);
       }
     });
@@ -158,7 +158,7 @@ describe("the cache of answers", () => {
     const slot = cache.slotOf({ prompt: "a", seed: 1 });
     slot?.find(MODEL, SERVICE, []);
     slot?.keep(completionOf({ text: "x".repeat(1000) }));
-    expect(cache.stats.entries).toBe(0);
+    expect(cache.size).toBe(0);
   });
 });
 

@@ -14,9 +14,10 @@ export {
   type CompletionUsage,
   type ReasoningMode,
 } from "./completion.js";
-export type { HealthTotals } from "./progress.js";
 /** @internal For the client. */
-export { CompletionProgress, Metrics } from "./progress.js";
+export { noteEnd } from "./ended-completion.js";
+/** @internal For the client. */
+export { CompletionProgress } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */
 export {
   checkPrompt,

@@ -6,7 +6,7 @@ import {
   type JoinedSignal,
   joinedSignal,
   jsonFrom,
-  type Trace,
+  type MeteredTrace,
   toFoundryError,
 } from "../../lib/index.js";
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
@@ -35,7 +35,7 @@ export interface ServiceCompletionParts {
   readonly current: CurrentService;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
-  readonly trace?: Trace | undefined;
+  readonly trace?: MeteredTrace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -193,7 +193,10 @@ export class ServiceCompletion {
       this.signal,
     );
     // After the first token nothing is ever sent again.
-    return canRetry && !this.#progress.hasStarted;
+    if (!canRetry || this.#progress.hasStarted) return false;
+    const { traffic } = this.#parts.trace ?? {};
+    if (traffic !== undefined) traffic.retries += 1;
+    return true;
   }
 
   /** The caller begins again with `prepare`: as a retry, or as at first. */

@@ -4,6 +4,7 @@ import {
   cancelledError,
   closedError,
   FoundryError,
+  type MetricsRecorder,
   SharedTasks,
   toFoundryError,
 } from "../../lib/index.js";
@@ -70,7 +71,11 @@ export class CurrentService {
   #elsewhere: Discovery | null = null;
 
   /** @param machine Where to search; another than this one only in tests. */
-  constructor(options: FoundryClientOptions, machine: Machine = safeMachine()) {
+  constructor(
+    options: FoundryClientOptions,
+    machine: Machine = safeMachine(),
+    readonly metrics?: MetricsRecorder,
+  ) {
     this.#options = options;
     this.#machine = machine;
     // The folder that a host starts us in may be an untrusted project: only on request.
@@ -293,7 +298,7 @@ export class CurrentService {
     const { apiKey: _key, headers: _headers, ...open } = this.#options;
     // Foundry Local needs no key: a key belongs to the endpoint that it was set with, not to a found one.
     const options = this.#discovery === null ? this.#options : open;
-    const service = new Service(endpoint, options, this.#discovery !== null);
+    const service = new Service(endpoint, options, this.#discovery !== null, this.metrics);
     const capacity = new CapacityCheck(service, this.#machine);
     const downloader = new ModelDownloader(
       {

@@ -13,6 +13,8 @@ interface EmbedContext {
   readonly signal: AbortSignal;
   readonly onStatus?: OnStatus | undefined;
   readonly trace?: Trace | undefined;
+  /** Called with the exact id of the model. */
+  readonly onModel: (id: string) => void;
 }
 
 /** Texts in one request: an answer of so many long vectors has some megabytes. */
@@ -32,6 +34,7 @@ export async function embed(
   const dialect = await service.dialect(signal);
   const resolved = await chosen({ service, loader }, dialect, context);
   let { model } = resolved;
+  context.onModel(model.id);
   const load = async (): Promise<void> => {
     ({ model } = await loader.load({ ...resolved, model }, signal, { onStatus, trace }));
   };

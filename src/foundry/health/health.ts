@@ -2,13 +2,15 @@ import type { CircuitState } from "../../http/index.js";
 import {
   abortedError,
   FoundryError,
+  type HealthTotals,
   isLoopback,
+  type LastError,
+  type MetricsRecorder,
   throwIfAborted,
   toFoundryError,
   untilAborted,
 } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
-import type { HealthTotals, Metrics } from "../completion/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Call, Dialect, DialectName } from "../dialects/index.js";
 import type { FoundBy } from "../discovery/index.js";
@@ -25,6 +27,7 @@ import {
   circuitProblems,
   defaultProblems,
   endpointAdvice,
+  failingProblem,
   listingProblems,
   movedProblem,
   narrowedAdvice,
@@ -55,6 +58,10 @@ export interface Health {
   readonly latencyMs: number | null;
   readonly circuit: { readonly state: CircuitState; readonly nextProbeInMs: number | null } | null;
   readonly totals: HealthTotals;
+  /** Tokens per second of this client's completions, the median; `null`: none was measured. */
+  readonly tokensPerSecond: number | null;
+  /** The latest failure of a call of this client; `null`: none. `metrics` has more. */
+  readonly lastError: LastError | null;
   /** What is wrong, and what might be: advice alone leaves the status `healthy`. */
   readonly problems: readonly HealthProblem[];
   /** Completions of this client. */
@@ -97,7 +104,7 @@ interface Reached {
 /** @internal */
 export interface HealthContext {
   readonly current: CurrentService;
-  readonly metrics: Metrics;
+  readonly metrics: MetricsRecorder;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -148,6 +155,7 @@ async function examine({
       : listingProblems(dialect.can, listing, await downloadAdvice(loader, listing))),
     ...(await defaultProblems(loader, listing)),
     ...circuitProblems(service),
+    ...metrics.failing.map(failingProblem),
     ...(await neighbourProblems(current, connection.service, dialect)),
   ];
   const advice = [
@@ -216,7 +224,7 @@ async function neighbourProblems(
 }
 
 /** What is known without an answer of a service. */
-const unknownOf = (connection: Connection | null, metrics: Metrics): ServiceHealth => ({
+const unknownOf = (connection: Connection | null, metrics: MetricsRecorder): ServiceHealth => ({
   status: "unavailable",
   endpoint: connection?.service.endpoint ?? null,
   dialect: null,
@@ -231,6 +239,8 @@ const unknownOf = (connection: Connection | null, metrics: Metrics): ServiceHeal
   latencyMs: null,
   circuit: connection?.service.transport.circuit ?? null,
   totals: metrics.totals,
+  tokensPerSecond: metrics.distributionOf("tokensPerSecond")?.p50 ?? null,
+  lastError: metrics.lastError,
   problems: [],
 });
 

@@ -1,4 +1,4 @@
-import { FoundryError } from "../../lib/index.js";
+import { ERROR_CODES, type Failing, FoundryError, formatDuration } from "../../lib/index.js";
 import { type Dialect, leftOutWarning } from "../dialects/index.js";
 import { KNOWN_PORTS } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
@@ -78,6 +78,16 @@ export function circuitProblems({ transport }: Service): HealthProblem[] {
       fix: "The service answers again: call the tool once more.",
     },
   ];
+}
+
+/** The service answers, and completions have just failed by a fault of it. */
+export function failingProblem({ model, count, code, agoMs }: Failing): HealthProblem {
+  const of = model === null ? "" : ` of ${model}`;
+  const which = count === 1 ? `The latest completion${of}` : `The latest ${count} completions${of}`;
+  return {
+    what: `${which} failed, ${formatDuration(agoMs)} ago: ${code} (${ERROR_CODES[code]}).`,
+    fix: "Ask once more. If that fails, too, use another model or restart the service.",
+  };
 }
 
 /** A service on another machine without TLS: prompts can be read in transit. */

@@ -3,6 +3,7 @@ import { HttpTransport, normalizeEndpoint } from "../../http/index.js";
 import {
   FoundryError,
   isLoopback,
+  type MetricsRecorder,
   SharedTasks,
   type Trace,
   untilAborted,
@@ -77,6 +78,7 @@ export class Service {
     endpoint: string,
     options: FoundryClientOptions,
     readonly isFollowed = false,
+    metrics?: MetricsRecorder,
   ) {
     this.endpoint = normalizeEndpoint(endpoint);
     this.isOnThisMachine = isLoopback(this.endpoint);
@@ -88,6 +90,7 @@ export class Service {
     this.transport = new HttpTransport({
       baseUrl: this.endpoint,
       headers: { ...options.headers, ...authorization },
+      metrics,
       log: this.#log,
       retriesRefusals: !isFollowed,
       ...(options.retry === undefined ? {} : { retry: options.retry }),

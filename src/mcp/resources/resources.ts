@@ -4,7 +4,12 @@ import {
   ResourceNotFoundError,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
+import {
+  type CompletionState,
+  type Completions,
+  type FoundryClient,
+  hasEnded,
+} from "../../jobs/index.js";
 import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
 import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
@@ -21,6 +26,7 @@ import {
   stateUri,
   TEXT_TEMPLATE,
 } from "./completion-resource.js";
+import { METRICS_RESOURCE, METRICS_URI, metricsContents } from "./metrics-resource.js";
 import { MOST_SUBSCRIPTIONS, ResourceUpdates } from "./resource-updates.js";
 
 const PAGE = 50;
@@ -48,11 +54,15 @@ export interface ResourceOptions {
   readonly clock?: Clock;
 }
 
-/** Makes the completions that are kept readable as resources, and notifies subscribers of changes. */
+/**
+ * Makes the completions that are kept, and the metrics, readable as resources, and notifies subscribers of
+ * changes of completions.
+ */
 export function resourceHandlers(
-  completions: Completions,
+  client: Pick<FoundryClient, "completions" | "metrics">,
   { notifies, updated, kept = NOTHING_KEPT, clock = systemClock }: ResourceOptions,
 ) {
+  const { completions } = client;
   const updates = new ResourceUpdates(updated, clock);
   const unfollow = follow(completions, updates, notifies);
   return {
@@ -69,6 +79,7 @@ export function resourceHandlers(
         const { uri } = checked(uriParams, params);
         const skill = skillContents(uri);
         if (skill !== null) return { contents: skill };
+        if (uri === METRICS_URI) return { contents: metricsContents(client) };
         await kept.find(idsIn(uri));
         const { state, part } = meant(completions, uri);
         if (part === "text" && hasEnded(state)) {
@@ -182,14 +193,14 @@ const notFound = (uri: string, what: string): ProtocolError =>
     `${what} resources/list lists the existing ones.`,
   );
 
-/** The newest first, from the one after the cursor. */
+/** The newest first, from the one after the cursor. The metrics are at the end. */
 function pageOf(states: readonly CompletionState[], cursor: string | undefined) {
   const rest = cursor === undefined ? states : statesAfter(states, cursor);
   const page = rest.slice(0, PAGE);
   const last = page.at(-1);
   const isMore = last !== undefined && rest.length > PAGE;
   return {
-    resources: page.map(resourceOf),
+    resources: [...page.map(resourceOf), ...(isMore ? [] : [METRICS_RESOURCE])],
     ...(isMore ? { nextCursor: `${last.createdAt}.${last.id}` } : {}),
   };
 }

@@ -80,7 +80,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   // A modern client has no session: what it listens for is notified by one follower for all.
   const follower = new Lazy(async () => {
     const { client } = await backend.get();
-    return resourceHandlers(client.completions, {
+    return resourceHandlers(client, {
       notifies: "all",
       updated: async (uri) => modern.notify.resourceUpdated(uri),
     });

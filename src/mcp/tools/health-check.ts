@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { FOUND_BY_WORDS, type Health } from "../../foundry/index.js";
-import { formatWait } from "../../lib/index.js";
+import type { FoundryClient } from "../../jobs/index.js";
+import { type Distribution, formatDuration, formatWait } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
 
 export const healthCheck = defineTool({
@@ -25,7 +26,11 @@ export const healthCheck = defineTool({
     const more = kept === null ? [] : [`Keeper: runs; completions and loads in it: ${kept}`];
     return {
       text: [textOf(health), ...more].join("\n"),
-      result: { ...resultOf(health), ...(kept === null ? {} : { kept }) },
+      result: {
+        ...resultOf(health),
+        completions: timesOf(client),
+        ...(kept === null ? {} : { kept }),
+      },
     };
   },
 });
@@ -41,8 +46,10 @@ function textOf(health: Health): string {
     fact("Loaded models", loadedModels(health)),
     fact("Memory", memory(health)),
     fact("Up for", health.uptimeSeconds === null ? null : `${health.uptimeSeconds} s`),
-    fact("Running completions", health.queue.running > 0 ? String(health.queue.running) : null),
-    fact("Waiting completions", health.queue.waiting > 0 ? String(health.queue.waiting) : null),
+    fact("Circuit", circuit(health)),
+    fact("Queue", `${health.queue.running} running, ${health.queue.waiting} waiting`),
+    fact("Throughput", throughput(health)),
+    fact("Last error", lastError(health)),
     fact("Rate limit", rate(health)),
     fact("Cache", cache(health)),
   ];
@@ -74,6 +81,24 @@ function memory({ memory: figures }: Health): string | null {
   return `${used}${figures.freeMb} of ${figures.totalMb} MB free`;
 }
 
+function circuit({ circuit: breaker }: Health): string | null {
+  if (breaker === null) return null;
+  const { state, nextProbeInMs } = breaker;
+  if (state === "closed" || nextProbeInMs === null) return state;
+  return `${state}, the next probe in ${formatDuration(nextProbeInMs)}`;
+}
+
+const throughput = ({ tokensPerSecond, totals }: Health): string | null =>
+  tokensPerSecond === null
+    ? null
+    : `${tokensPerSecond} tokens/s in the median; ${totals.outputTokens} tokens in all`;
+
+function lastError({ lastError: error }: Health): string | null {
+  if (error === null) return null;
+  const { code, operation, model, agoMs } = error;
+  return `${code}, ${formatDuration(agoMs)} ago (${operation}${model === null ? "" : `, ${model}`})`;
+}
+
 function rate({ rateLimit }: Health): string | null {
   if (rateLimit === null) return null;
   const { perMinute, nextStartInMs } = rateLimit;
@@ -85,9 +110,22 @@ function rate({ rateLimit }: Health): string | null {
 const cache = ({ cache: counts }: Health): string | null =>
   counts && `${counts.entries} stored, ${counts.hits} used`;
 
+/** How long completions took, and how fast they were; `null`: none was measured. */
+function timesOf({ recorder }: FoundryClient) {
+  const latency = recorder.distributionOf("latencyMs");
+  if (latency === null) return null;
+  return {
+    latency_ms: percentiles(latency),
+    first_token_ms: percentiles(recorder.distributionOf("firstTokenMs")),
+    tokens_per_second: percentiles(recorder.distributionOf("tokensPerSecond")),
+  };
+}
+
+const percentiles = (of: Distribution | null) => of && { p50: of.p50, p95: of.p95, p99: of.p99 };
+
 /** `null` is unknown, or what says nothing: a closed circuit, an empty queue, counts of 0. */
 function resultOf(health: Health) {
-  const { memory: figures, circuit, queue, rateLimit, totals } = health;
+  const { memory: figures, circuit: breaker, queue, rateLimit, totals, lastError: error } = health;
   const counts = {
     completed: totals.completed,
     interrupted: totals.interrupted,
@@ -117,9 +155,9 @@ function resultOf(health: Health) {
     version: health.version,
     latency_ms: health.latencyMs,
     circuit:
-      circuit === null || circuit.state === "closed"
+      breaker === null || breaker.state === "closed"
         ? null
-        : { state: circuit.state, next_probe_in_ms: circuit.nextProbeInMs },
+        : { state: breaker.state, next_probe_in_ms: breaker.nextProbeInMs },
     queue: queue.running + queue.waiting > 0 ? { ...queue } : null,
     rate_limit:
       rateLimit === null
@@ -127,5 +165,11 @@ function resultOf(health: Health) {
         : { per_minute: rateLimit.perMinute, next_start_in_ms: rateLimit.nextStartInMs },
     cache: health.cache && { ...health.cache },
     totals: counted.length > 0 ? Object.fromEntries(counted) : null,
+    last_error: error && {
+      code: error.code,
+      operation: error.operation,
+      model: error.model,
+      ago_ms: error.agoMs,
+    },
   };
 }

@@ -34,6 +34,8 @@ describe("a health check", () => {
       rateLimit: null,
       cache: null,
       totals: { completed: 0, interrupted: 0, cancelled: 0, failed: 0, outputTokens: 0 },
+      tokensPerSecond: null,
+      lastError: null,
       problems: [],
     });
   });

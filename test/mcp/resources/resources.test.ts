@@ -60,6 +60,7 @@ async function hostAndClient() {
   };
 }
 
+const METRICS = "foundry://metrics";
 const uriOf = (id: string): string => `foundry://completions/${id}`;
 
 /** The text of a content, which is not binary. */
@@ -73,7 +74,8 @@ describe("completions as resources", () => {
   it("are none at first, and found by two templates", async () => {
     const { host } = await hostAndClient();
     expect(host.getServerCapabilities()?.resources).toEqual({ subscribe: true });
-    expect(await host.listResources()).toEqual({ resources: [] });
+    const { resources } = await host.listResources();
+    expect(resources.map(({ uri }) => uri)).toEqual([METRICS]);
     const { resourceTemplates } = await host.listResourceTemplates();
     expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual([
       "foundry://completions/{id}",
@@ -106,6 +108,7 @@ describe("completions as resources", () => {
         size: 24,
         annotations: { lastModified: expect.any(String) },
       },
+      expect.objectContaining({ uri: METRICS }),
     ]);
   });
 
@@ -124,14 +127,14 @@ describe("completions as resources", () => {
     } while (cursor !== undefined);
 
     // Some are over the limit of those that wait, and listed all the same.
-    expect(listed).toEqual([...started].reverse());
+    expect(listed).toEqual([...started.toReversed(), "metrics"]);
   });
 
   it("go on from the time of the last page when its last one is gone", async () => {
     const { host, completions } = await hostAndClient();
     const { id, createdAt } = completions.start(HELLO).state;
     const { resources } = await host.listResources({ cursor: `${createdAt}.c-gone00-1` });
-    expect(resources.map(({ name }) => name)).toEqual([id]);
+    expect(resources.map(({ name }) => name)).toEqual([id, "metrics"]);
   });
 
   it("are read as they are, with how they stand beside the text", async () => {
@@ -295,5 +298,37 @@ describe("a host", () => {
     await completions.cancel(id);
 
     expect(received).toHaveLength(heard);
+  });
+});
+
+describe("the metrics as a resource", () => {
+  it("are JSON with counts and times by operation and model", async () => {
+    const { host, completions } = await hostAndClient();
+    await completions.wait(completions.start(HELLO).state.id);
+
+    const { contents } = await host.readResource({ uri: METRICS });
+
+    expect(contents).toMatchObject([{ uri: METRICS, mimeType: "application/json" }]);
+    expect(JSON.parse(textIn(contents[0]))).toMatchObject({
+      uptime_ms: expect.any(Number),
+      operations: [
+        {
+          operation: "complete",
+          model: TINY,
+          completed: 1,
+          failed: 0,
+          errors: {},
+          output_tokens: 6,
+          requests: expect.any(Number),
+          received_bytes: expect.any(Number),
+          latency_ms: { count: 1, p50: expect.any(Number), p99: expect.any(Number) },
+          first_token_ms: { count: 1 },
+        },
+      ],
+      background: { requests: expect.any(Number) },
+      circuit: { opened: 0, closed: 0 },
+      last_error: null,
+      queue: { running: 0, waiting: 0 },
+    });
   });
 });

@@ -1,0 +1,44 @@
+import {
+  type FoundryError,
+  type MeteredTrace,
+  type OpenCall,
+  traceFields,
+} from "../../lib/index.js";
+import type { Logger } from "../../log.js";
+import type { Completion } from "./completion.js";
+
+interface EndContext {
+  readonly trace: MeteredTrace;
+  readonly log: Logger;
+  readonly call: OpenCall;
+}
+
+/** Counts a completion that has ended, and logs its end. */
+export function noteEnd(
+  completion: Completion,
+  failure: FoundryError | null,
+  { trace, log, call }: EndContext,
+): void {
+  const { status, model, usage, timing, attempts, cached } = completion;
+  const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
+  const { inputTokens, outputTokens } = usage;
+  const { queuedMs: queueMs, firstTokenMs, tokensPerSecond, totalMs: ms } = timing;
+  call.model = model;
+  call.end(isEnd ? status : "failed", failure?.code ?? null, {
+    cached,
+    // What was never sent has no tokens.
+    inputTokens: attempts === null ? null : inputTokens,
+    outputTokens,
+    queueMs,
+    firstTokenMs,
+    tokensPerSecond,
+  });
+  const tokens = { input: inputTokens, output: outputTokens };
+  const fields = { ...traceFields(trace), status, model, ms, tokens, attempts };
+  if (failure === null || status === "cancelled") {
+    log.debug(fields, "completion ended");
+  } else {
+    const { code, requestId } = failure;
+    log.warn({ ...fields, code, requestId }, "completion failed");
+  }
+}

@@ -1,0 +1,24 @@
+import type { MeteredTrace } from "../lib/index.js";
+import type { CallOptions } from "./calls.js";
+import type { Connection } from "./connection/index.js";
+import type { KnownModel } from "./models/index.js";
+
+/** What ends a call, what its requests carry, and where it is counted. */
+export interface WorkCall {
+  readonly signal: AbortSignal;
+  readonly trace: MeteredTrace;
+  /** Called with the exact id of its model as soon as that is known. */
+  readonly onModel: (id: string) => void;
+}
+
+/** Downloads a model that may be missing; resolves with what was tight, each a sentence. */
+export async function downloaded(
+  model: KnownModel,
+  { downloader, capacity }: Connection,
+  { force, ...options }: WorkCall & Pick<CallOptions, "onStatus"> & { readonly force: boolean },
+): Promise<readonly string[]> {
+  const warnings =
+    model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
+  await downloader.download(model, options);
+  return warnings;
+}

@@ -1,0 +1,22 @@
+import type { FoundryClient } from "../../jobs/index.js";
+import { portableJson } from "../../lib/index.js";
+import { inSnakeCase } from "../snake-case.js";
+
+export const METRICS_URI = "foundry://metrics";
+
+/** The metrics in a list of resources. */
+export const METRICS_RESOURCE = {
+  uri: METRICS_URI,
+  name: "metrics",
+  title: "Metrics",
+  description: "Counts, errors and times of this server's calls, by operation and model.",
+  mimeType: "application/json",
+};
+
+export const metricsContents = (client: Pick<FoundryClient, "metrics">) => [
+  {
+    uri: METRICS_URI,
+    mimeType: "application/json",
+    text: portableJson(JSON.stringify(inSnakeCase(client.metrics()))),
+  },
+];
