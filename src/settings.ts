@@ -78,7 +78,7 @@ export const SETTINGS = {
   FOUNDRY_MODEL: setting(
     z.string(),
     "phi-4-mini",
-    "default model: alias, name or id. If this is not set and phi-4-mini is not downloaded: the loaded model, else the first downloaded model that can chat",
+    "default model: alias, name, id or auto, which chooses by what each request needs. If this is not set and phi-4-mini is not downloaded: the loaded model, else the first downloaded model that can chat",
   ),
   FOUNDRY_TIMEOUT: setting(
     seconds(SECONDS.timeout),

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { jsonFrom, LONGEST_CALL_ID, MOST_TOOLS } from "../../lib/index.js";
+import { jsonFrom, LONGEST_CALL_ID, MOST_MODELS_NAMED, MOST_TOOLS } from "../../lib/index.js";
 import type { ChatMessage, MessageCall } from "../dialects/index.js";
 import {
   type CompletionMessage,
@@ -100,6 +100,8 @@ const toolChoiceSchema = z.union(
 
 const stopString = z.string({ error: "strings" }).min(1, { error: "strings that are not empty" });
 
+const MODELS = `a list of 1 to ${MOST_MODELS_NAMED} names of models`;
+
 /** The schema of each member of a request. */
 type FieldSchemas = {
   readonly [Name in keyof CompletionRequest]-?: z.ZodType<NonNullable<CompletionRequest[Name]>>;
@@ -116,6 +118,10 @@ export const completionFields = {
     .min(1, { error: "at least one message" }),
   system: nonEmptyText("a string that is not blank"),
   model: nonEmptyText("an alias, a name or an id"),
+  models: z
+    .array(nonEmptyText("an alias, a name or an id"), MODELS)
+    .min(1, MODELS)
+    .max(MOST_MODELS_NAMED, MODELS),
   temperature: numberFrom(0, 2),
   stop: z
     .array(stopString, { error: "a list of strings" })

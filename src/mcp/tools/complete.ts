@@ -39,7 +39,10 @@ export const complete = defineTool({
     .strictObject({
       ...completionArguments,
       messages: completionArguments.messages.meta({ listed: LISTED_MESSAGES }),
-      model: completionArguments.model.describe("Name from list_models. Default: the user's"),
+      model: completionArguments.model.describe(
+        "Name from list_models, or auto. Default: the user's",
+      ),
+      models: completionArguments.models.describe("Tried in order"),
       response_schema: completionArguments.response_schema.describe("JSON Schema of the answer"),
       tools: completionArguments.tools.meta({ listed: OBJECTS }),
       tool_choice: completionArguments.tool_choice.meta({ listed: { type: "string" } }),
