@@ -29,6 +29,7 @@ export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from ".
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
 export { RecentMap } from "./recent-map.js";
+export { nonEmptyText, requestSettings } from "./request-settings.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,

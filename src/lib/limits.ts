@@ -31,6 +31,8 @@ export const LONGEST_SCHEMA = 32_000;
 export const MOST_TOOLS = 128;
 /** Models that one request names; each that is tried may be loaded for minutes. */
 export const MOST_MODELS_NAMED = 10;
+/** Routes in the settings; their names may be listed to a model. */
+export const MOST_ROUTES = 50;
 /** Models that "auto" tries where one cannot be loaded. */
 export const MOST_AUTO_TRIES = 3;
 /** For the check of one answer by its schema: a `pattern` can take years, and no other call runs then. */

@@ -77,8 +77,7 @@ export interface CompletionRequest {
  * What becomes of the thinking of a model. `include`: it is in `reasoning`. `omit`: it is left out. `off`: the
  * model is also asked not to think, where it has a switch.
  */
-export const REASONING_MODES = ["omit", "include", "off"] as const;
-export type ReasoningMode = (typeof REASONING_MODES)[number];
+export type ReasoningMode = "omit" | "include" | "off";
 
 /**
  * How a value by a schema was obtained. `constrained`: the service accepted the schema to hold the answer to

@@ -84,7 +84,7 @@ export class ModelOrder {
     const { model } = resolved;
     if (model.downloaded !== false || !this.#hasNext) return;
     throw new FoundryError("MODEL_NOT_CACHED", `${model.id} is not downloaded.`, {
-      action: `To download it, call \`loadModel\` with model "${spelledName(model)}" and download true.`,
+      action: `To download it, call \`loadModel\` with model "${spelledName(model)}" and download true. It may be gigabytes, so ask the user first.`,
     });
   }
 

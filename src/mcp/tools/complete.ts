@@ -59,8 +59,9 @@ export const complete = defineTool({
   async handle({ reply_within, join, ...given }, context) {
     const { client, caller, session, kept, trace } = context;
     const withinMs = replyWithinMs(reply_within, context);
-    if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
     const request = requestOf(given);
+    const wanted = client.routed(request);
+    if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     if (join !== false) await kept.findSame(request);
     const { state: begun, joined } = client.completions.start(request, {
       join,
@@ -75,7 +76,7 @@ export const complete = defineTool({
     const result = { ...resultOf(state, excerpt), joined: joined || null };
     const answer = answerWith(state, excerpt, result, joined ? [JOINED] : []);
     if (state.error === null) return answer;
-    return { ...answer, failure: await orDownload(state.error, given, context) };
+    return { ...answer, failure: await orDownload(state.error, wanted, context) };
   },
 });
 
