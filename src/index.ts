@@ -77,6 +77,8 @@ export {
   Loads,
   type LoadWaitOptions,
   type LoadWish,
+  type Route,
+  type Routes,
   type RunEvent,
   type RunnableTool,
   type RunRequest,

@@ -30,6 +30,7 @@ export const SETTING_OF_OPTION: ReadonlyMap<string, SettingName> = new Map<strin
   ["apiKey", "FOUNDRY_API_KEY"],
   ["headers", "FOUNDRY_HEADERS"],
   ["model", "FOUNDRY_MODEL"],
+  ["routes", "FOUNDRY_ROUTES"],
   ["maxTokens", "FOUNDRY_MAX_TOKENS"],
   ["timeoutMs", "FOUNDRY_TIMEOUT"],
   ["stallTimeoutMs", "FOUNDRY_STALL_TIMEOUT"],

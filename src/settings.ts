@@ -8,6 +8,7 @@ import {
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
+import { routesSchema } from "./routes-setting.js";
 import {
   boolean,
   booleanOrAuto,
@@ -85,7 +86,12 @@ export const SETTINGS = {
   FOUNDRY_MODEL: setting(
     z.string(),
     "phi-4-mini",
-    "default model: alias, name or id. If this is not set and phi-4-mini is not downloaded: the loaded model, else the first downloaded model that can chat",
+    "default model: alias, name, id or auto, which chooses by what each request needs. If this is not set and phi-4-mini is not downloaded: the loaded model, else the first downloaded model that can chat",
+  ),
+  FOUNDRY_ROUTES: setting(
+    routesSchema,
+    "none",
+    'names for purposes, as JSON: {"code":{"model":"qwen2.5-coder-7b","temperature":0}}. A call with the name as its model gets these settings where it has none of its own: model, models, system, temperature, top_p, max_tokens, stop, seed, reasoning. With "tool": true and a "description", the route is also a tool, such as complete_code',
   ),
   FOUNDRY_TIMEOUT: setting(
     seconds(SECONDS.timeout),

@@ -112,6 +112,46 @@ describe("readSettings", () => {
     },
   );
 
+  it("reads FOUNDRY_ROUTES with the names of the library", () => {
+    const routes = {
+      code: { model: "coder", temperature: 0, max_tokens: 5, tool: true, description: "Code" },
+    };
+    expect(readSettings([], { FOUNDRY_ROUTES: JSON.stringify(routes) })).toEqual({
+      FOUNDRY_ROUTES: {
+        code: { model: "coder", temperature: 0, maxTokens: 5, tool: true, description: "Code" },
+      },
+    });
+  });
+
+  it.each([
+    ["not json", ""],
+    ["[]", ""],
+    ['{"code":"coder"}', "; code is an object"],
+    ['{"code":{"temperature":3}}', "; code.temperature is a number from 0 to 2"],
+    [
+      '{"code":{"temprature":0}}',
+      '; code has no "temprature", but system, model, models, temperature, stop, seed, reasoning, max_tokens, top_p, tool, description',
+    ],
+    ['{"code":{"models":[]}}', "; code.models is a list of 1 to 10 names of models"],
+    [
+      '{"code":{"tool":true}}',
+      "; code.description is a string that says what the tool is for, since tool is true",
+    ],
+    ['{"a b":{}}', "; a b is a name of 1 to 40 letters, digits, - or _"],
+    [
+      '{"batch":{"tool":true,"description":"x"}}',
+      "; batch is another name, since complete_batch is a tool already",
+    ],
+    ['{"a":{},"A":{}}', "; a is names that differ in more than their case"],
+  ])("refuses FOUNDRY_ROUTES=%s and says where", (raw, where) => {
+    expect(() => readSettings([], { FOUNDRY_ROUTES: raw })).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        action: `Set it to a JSON object of routes such as {"code":{"model":"qwen2.5-coder-7b","temperature":0}}${where}, or leave it out (default: none).`,
+      }),
+    );
+  });
+
   it.each([
     "http://127.0.0.1:1/?key=s3cret",
     "http://127.0.0.1:1/v1?",

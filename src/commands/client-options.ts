@@ -15,6 +15,7 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     apiKey: settings.FOUNDRY_API_KEY,
     headers: settings.FOUNDRY_HEADERS,
     model: settings.FOUNDRY_MODEL,
+    routes: routesOf(settings),
     maxTokens: settings.FOUNDRY_MAX_TOKENS,
     timeoutMs: inMs(settings.FOUNDRY_TIMEOUT),
     stallTimeoutMs: inMs(settings.FOUNDRY_STALL_TIMEOUT),
@@ -28,6 +29,17 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     log,
   };
 }
+
+/** The routes for the client, which has no tools. */
+const routesOf = ({ FOUNDRY_ROUTES: routes }: Settings): FoundryClientOptions["routes"] =>
+  routes === undefined
+    ? undefined
+    : Object.fromEntries(
+        Object.entries(routes).map(([name, { tool: _, description: __, ...route }]) => [
+          name,
+          route,
+        ]),
+      );
 
 /** What no text and no line of the log may show. */
 export function secretsOf({

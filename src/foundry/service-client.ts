@@ -51,6 +51,7 @@ import { unloadModel } from "./loading/index.js";
 import {
   chooseDefaultModel,
   DEFAULT_MODEL,
+  isAuto,
   type KnownModel,
   resolveModel,
 } from "./models/index.js";
@@ -89,7 +90,8 @@ export class ServiceClient {
 
   /** A completion that the caller prepares, queues and runs. */
   openCompletion(request: CompletionRequest, options: StreamOptions = {}): ServiceCompletion {
-    assertObject("The request is", request, REQUEST_ADVICE);
+    const advice = 'Give a request such as { prompt: "Why is the sky blue?" }.';
+    assertObject("The request is", request, advice);
     const checked = parseArguments(completionRequestSchema, request);
     if (checked.schema !== undefined) assertJsonSchema(checked.schema);
     checkOptions(streamOptions, options);
@@ -281,7 +283,7 @@ export class ServiceClient {
   #defaultAmong(models: readonly KnownModel[]): string | null {
     try {
       const { model } = this.#options;
-      return model === undefined
+      return model === undefined || isAuto(model, models)
         ? chooseDefaultModel(models).model.id
         : resolveModel(model, models).id;
     } catch {
@@ -331,5 +333,3 @@ export class ServiceClient {
     return joinedSignal(this.#closing.signal, ...signals);
   }
 }
-
-const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

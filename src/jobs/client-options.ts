@@ -6,7 +6,8 @@ import {
   type FoundryClientOptions as ServiceOptions,
   wholeNumber,
 } from "../foundry/index.js";
-import { WHOLE_NUMBERS } from "../lib/index.js";
+import { requestSettings, WHOLE_NUMBERS } from "../lib/index.js";
+import type { Routes } from "./routes.js";
 
 /** How to reach a service, its time limits, and how many requests it gets at once. */
 export interface FoundryClientOptions extends ServiceOptions {
@@ -27,6 +28,11 @@ export interface FoundryClientOptions extends ServiceOptions {
    * same model id and version of the service. Default 0: none.
    */
   readonly cache?: number | undefined;
+  /**
+   * Settings of requests by the name of a purpose, which is given as their `model`: `{ code: { model: "auto" } }`. A route comes
+   * before a model of the same name. Default: none.
+   */
+  readonly routes?: Routes | undefined;
 }
 
 const clientOptions = optionsOf({
@@ -40,6 +46,13 @@ const clientOptions = optionsOf({
   queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
   rateLimit: wholeNumber(WHOLE_NUMBERS.rateLimit).optional(),
   cache: wholeNumber(WHOLE_NUMBERS.cache).optional(),
+  routes: z
+    .record(
+      z.string(),
+      z.strictObject(requestSettings, "an object such as { temperature: 0 }").partial(),
+      'an object such as { code: { model: "qwen2.5-coder-7b" } }',
+    )
+    .optional(),
 });
 
 /** The names of these options in clients of the OpenAI API. */

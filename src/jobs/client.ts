@@ -40,6 +40,7 @@ import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
+import { type Routes, routed } from "./routes.js";
 import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
 
 /** What a client has done. */
@@ -74,6 +75,7 @@ export class FoundryClient {
   /** @internal For the tool: its batches continue from call to call. */
   readonly batches: Batches;
   readonly #service: ServiceClient;
+  readonly #routes: Routes | undefined;
   #closing: Promise<unknown> | null = null;
 
   /** @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong. */
@@ -84,9 +86,10 @@ export class FoundryClient {
    */
   constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    const { concurrency, queueLimit, rateLimit, cache, log } = checkedOptions(options);
+    const { concurrency, queueLimit, rateLimit, cache, routes, log } = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
-    const own = { concurrency, queueLimit, rateLimit, cache, log };
+    this.#routes = routes;
+    const own = { concurrency, queueLimit, rateLimit, cache, routes, log };
     this.completions = new Completions(this.#service, own);
     this.batches = new Batches(this.completions);
     this.loads = new Loads(this.#service, { log });
@@ -271,6 +274,14 @@ export class FoundryClient {
    */
   whichModel(model: string | undefined, options: CallOptions = {}): Promise<KnownModel> {
     return this.#service.whichModel(model, options);
+  }
+
+  /**
+   * A request with the settings of the route that it names.
+   * @internal
+   */
+  routed(request: CompletionRequest): CompletionRequest {
+    return routed(request, this.#routes);
   }
 
   /**

@@ -17,6 +17,7 @@ import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
 import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion-stream.js";
+import type { Routes } from "./routes.js";
 
 /**
  * What completions run on.
@@ -34,6 +35,8 @@ export interface CompletionsOptions {
   readonly rateLimit?: number | undefined;
   /** Answers in the cache; 0 is no cache. Default 0. */
   readonly cache?: number | undefined;
+  /** Default: none. */
+  readonly routes?: Routes | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;

@@ -31,6 +31,7 @@ import { completionNotFound, Ids, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
 import { ResponseCache } from "./response-cache.js";
+import { routed } from "./routes.js";
 import { untilEnded } from "./run-wait.js";
 
 const QUEUE_LIMIT = 64;
@@ -111,7 +112,7 @@ export class Completions {
       batchId: null,
       key,
       session,
-      isRepeatable: key !== null && request.temperature === 0,
+      isRepeatable: key !== null && routed(request, this.#options.routes).temperature === 0,
       request: open === undefined ? request : null,
       open: open ?? ((parts) => this.#open(request, { ...parts, trace, caller, cache })),
     });
@@ -321,7 +322,8 @@ export class Completions {
     return run;
   }
 
-  #open(request: CompletionRequest, { gate, caller = "", onPlace, cache, ...call }: OpenOptions) {
+  #open(given: CompletionRequest, { gate, caller = "", onPlace, cache, ...call }: OpenOptions) {
+    const request = routed(given, this.#options.routes);
     const completion = this.#service.openCompletion(request, call);
     return new CompletionStream({
       completion,

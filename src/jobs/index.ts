@@ -39,4 +39,5 @@ export {
   type LoadWish,
 } from "./load-job.js";
 export { Loads, type LoadWaitOptions } from "./loads.js";
+export type { Route, Routes } from "./routes.js";
 export { type RunnableTool, type RunRequest, type RunResult, typedTool } from "./run-tools.js";

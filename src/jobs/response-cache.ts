@@ -43,7 +43,7 @@ export class ResponseCache {
   slotOf(request: CompletionRequest): CacheSlot | null {
     if (request.temperature !== 0 && request.seed === undefined) return null;
     // The model is part of the key as the exact id that its name stands for.
-    const key = requestKey({ ...request, model: undefined });
+    const key = requestKey({ ...request, model: undefined, models: undefined });
     return key === null ? null : new CacheSlot(this, key);
   }
 

@@ -29,6 +29,12 @@ export const MOST_TEXTS = 1000;
 export const LONGEST_SCHEMA = 32_000;
 /** Tools of one request. All are sent to the model, of whose context they take a part. */
 export const MOST_TOOLS = 128;
+/** Models that one request names; each that is tried may be loaded for minutes. */
+export const MOST_MODELS_NAMED = 10;
+/** Routes in the settings; their names may be listed to a model. */
+export const MOST_ROUTES = 50;
+/** Models that "auto" tries where one cannot be loaded. */
+export const MOST_AUTO_TRIES = 3;
 /** For the check of one answer by its schema: a `pattern` can take years, and no other call runs then. */
 export const LONGEST_CHECK_MS = 1000;
 /** Lines about a value that does not fit its schema: a small model can follow no more. */

@@ -2,6 +2,7 @@ import { argumentCompletion } from "./argument-completion.js";
 import { guardedClock } from "./progress-reporter.js";
 import type { Backend, Handlers } from "./request-handler.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
+import { type NamedRoutes, toolsWith } from "./route-tools.js";
 import { skillHandlers } from "./skills.js";
 import { Tasks } from "./tasks/index.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
@@ -9,12 +10,16 @@ import { TOOLS } from "./tools/index.js";
 
 interface HandlerOptions
   extends Omit<ResourceOptions, "clock" | "kept">,
-    Omit<CallOptions, "clock"> {}
+    Omit<CallOptions, "clock"> {
+  /** Routes of the user that are tools. Default: none. */
+  readonly routes?: NamedRoutes | undefined;
+}
 
 /** All that a server does besides introducing itself and listing its tools. */
 export function createHandlers(backend: Backend, options: HandlerOptions): Handlers {
   const clock = guardedClock(backend.log);
-  const { tasks = new Tasks() } = options;
+  const { tasks = new Tasks(), routes = {} } = options;
+  const tools = toolsWith(TOOLS, routes);
   const { kept } = backend;
   const resources = resourceHandlers(backend.client, { ...options, kept, clock });
   return {
@@ -22,7 +27,7 @@ export function createHandlers(backend: Backend, options: HandlerOptions): Handl
       ...resources.methods,
       ...skillHandlers,
       "completion/complete": argumentCompletion(backend),
-      "tools/call": callHandler(TOOLS, backend, { ...options, tasks, clock }),
+      "tools/call": callHandler(tools, backend, { ...options, tasks, clock }),
       ...tasks.methods,
     },
     close: resources.close,

@@ -25,6 +25,7 @@ import { assertFirstPage } from "./paging.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
 import { type Backend, closeBackend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
+import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks/index.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
@@ -55,6 +56,8 @@ export interface ServerParts {
   readonly isOnly?: boolean | undefined;
   /** The tasks of the hosts. Default: of this server alone. */
   readonly tasks?: Tasks | undefined;
+  /** The user's names for purposes. Default: none. */
+  readonly routes?: NamedRoutes | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -72,6 +75,7 @@ export function createServer({
   limits,
   isOnly = false,
   tasks,
+  routes = {},
 }: ServerParts): Server {
   const server = new GuardedServer(
     {
@@ -118,7 +122,7 @@ export function createServer({
       loaded.log.info({ version: VERSION, era, client, settings: loaded.settings }, "serving");
     }
     const elicitation = (): unknown => server.getClientCapabilities()?.elicitation;
-    const host = { session, limits, tasks, clientName, elicitation };
+    const host = { session, limits, tasks, clientName, elicitation, routes };
     return createHandlers(loaded, { notifies, updated, ...host });
   });
   const methods = era === "modern" ? [...LAZY_METHODS, ...TASK_METHODS] : LAZY_METHODS;
@@ -135,7 +139,7 @@ export function createServer({
     metClient ??= clientNameIn(mcpReq.envelope);
     // A failure to load is the answer to the first call.
     setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
-    return { tools: TOOL_LISTINGS };
+    return { tools: [...listingsWith(TOOL_LISTINGS, routes)] };
   });
   server.setRequestHandler("prompts/list", ({ params }) => {
     assertFirstPage(params);
@@ -166,7 +170,7 @@ export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
     protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
 }
 
-export interface ServeOptions extends Pick<ServerParts, "backend"> {
+export interface ServeOptions extends Pick<ServerParts, "backend" | "routes"> {
   readonly input: Readable;
   readonly output: Writable;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -185,13 +189,15 @@ const MOST_LISTENERS = 100;
  */
 export async function serveOverStdio({
   backend,
+  routes,
   input,
   output,
   signal,
 }: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
   const transport = new LineTransport(input, output);
-  const connection = serveStdio(({ era }) => createServer({ backend, calls, era, isOnly: true }), {
+  const parts = { backend, routes, calls, isOnly: true };
+  const connection = serveStdio(({ era }) => createServer({ ...parts, era }), {
     transport,
     onerror: reporterOf(backend),
     maxSubscriptions: MOST_LISTENERS,

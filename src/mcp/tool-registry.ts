@@ -103,7 +103,7 @@ async function callTool(
     canAsk ? (key) => userAnswer(asked, key) : undefined;
   const trace = withCallId(traceIn(request._meta));
   log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
-  if (!TASK_TOOLS.has(tool.name) || !declaresTasks(envelope)) {
+  if (!TASK_TOOLS.has(tool.variantOf ?? tool.name) || !declaresTasks(envelope)) {
     const progress = reporterFor(request, clock);
     const ended = calls.begin({ ...call, progress });
     const own = {
@@ -172,7 +172,7 @@ async function answerOf(
   logAnswer(log, { tool: tool.name, trace: { ...trace, id }, ms, answer });
   const result = resultOf(answer);
   // What a model wrote is handed on as it is.
-  return QUOTING_TOOLS.has(tool.name) ? result : harmless(result, secrets);
+  return QUOTING_TOOLS.has(tool.variantOf ?? tool.name) ? result : harmless(result, secrets);
 }
 
 /** Their results hold text of a model; the words of errors in them are harmless already. */

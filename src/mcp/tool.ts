@@ -74,6 +74,8 @@ interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject> {
 /** A tool as the adapter sees it: its argument and result types are its own affair. */
 export interface Tool {
   readonly name: string;
+  /** The tool that does its work, with another name and other defaults. Default: itself. */
+  readonly variantOf?: string | undefined;
   readonly title: string;
   readonly description: string;
   readonly arguments: z.ZodObject;

@@ -14,6 +14,7 @@ const ITEMS = {
   messages: { messages: [{ role: "user", content: "Hi" }] },
   system: { prompt: "Hi", system: "Be brief." },
   model: { prompt: "Hi", model: "phi-4-mini" },
+  models: { prompt: "Hi", models: ["phi-4-mini", "auto"] },
   temperature: { prompt: "Hi", temperature: 0 },
   stop: { prompt: "Hi", stop: ["END"] },
   seed: { prompt: "Hi", seed: 1 },
@@ -26,7 +27,7 @@ const ITEMS = {
 };
 
 /** An item gives these itself; the batch cannot share them. */
-const NOT_SHARED = ["prompt", "messages", "tools", "tool_choice"];
+const NOT_SHARED = ["prompt", "messages", "models", "tools", "tool_choice"];
 
 describe("the arguments of complete_batch", () => {
   it("include each argument of complete in the items and in the shared settings", async () => {

@@ -33,8 +33,16 @@ export interface CompletionRequest {
   readonly messages?: readonly CompletionMessage[] | undefined;
   /** Instructions that come before the rest. */
   readonly system?: string | undefined;
-  /** Alias, name or id, in any case. Default: the client's model. */
+  /**
+   * Alias, name or id, in any case. `auto`: a model that is loaded, else one that is downloaded, which can do
+   * what this request needs; a warning says which and why. Default: the client's model.
+   */
   readonly model?: string | undefined;
+  /**
+   * Models in order of preference, up to 10, after `model` if that is given. The next one is tried where one is
+   * unknown, not downloaded or cannot be loaded; warnings say so. A failure while a model answers is final.
+   */
+  readonly models?: readonly string[] | undefined;
   /** Longest answer in tokens, 1 to 1 000 000. Default: the client's `maxTokens`, 1024. */
   readonly maxTokens?: number | undefined;
   /** 0 to 2; 0 always takes the likeliest token. Default: the model's own. */
@@ -69,8 +77,7 @@ export interface CompletionRequest {
  * What becomes of the thinking of a model. `include`: it is in `reasoning`. `omit`: it is left out. `off`: the
  * model is also asked not to think, where it has a switch.
  */
-export const REASONING_MODES = ["omit", "include", "off"] as const;
-export type ReasoningMode = (typeof REASONING_MODES)[number];
+export type ReasoningMode = "omit" | "include" | "off";
 
 /**
  * How a value by a schema was obtained. `constrained`: the service accepted the schema to hold the answer to

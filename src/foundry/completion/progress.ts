@@ -8,9 +8,7 @@ import type {
   CompletionUsage,
   ReasoningMode,
 } from "./completion.js";
-
-/** Roughly, over English and code; only for figures that are marked as estimated. */
-const CHARACTERS_PER_TOKEN = 3.5;
+import { CHARACTERS_PER_TOKEN } from "./prompt-size.js";
 
 /** Below this, arrival times measure the network's buffers, not the model. */
 const SHORTEST_MEASURE_MS = 50;

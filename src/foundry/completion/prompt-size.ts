@@ -12,6 +12,8 @@ import type { Service } from "../service/index.js";
 const LONGEST_TOKEN = 32;
 /** What a character of Chinese, Japanese or Korean counts: tokens have fewer of them. */
 const EAST_ASIAN = 2;
+/** Roughly, over English and code; only for figures that are estimates. */
+export const CHARACTERS_PER_TOKEN = 3.5;
 /** For tokenizers that join more than is known here. */
 const MARGIN = 0.9;
 /** Below this many tokens, the tokens of a template are too large a part of a count. */
@@ -113,6 +115,17 @@ const lengthOf = (messages: readonly ChatMessage[]): number =>
 
 const contentsOf = (messages: readonly ChatMessage[]): string[] =>
   messages.map(({ content }) => content);
+
+/** The tokens of a prompt: at least, and by an estimate. `besides`: schemas and tools, which are part of it. */
+export function promptTokens(
+  messages: readonly ChatMessage[],
+  besides: readonly object[],
+): { readonly least: number; readonly likely: number } {
+  const texts = [...contentsOf(messages), ...besides.map((each) => JSON.stringify(each))];
+  const characters = texts.reduce((sum, { length }) => sum + length, 0);
+  const least = leastTokens(texts);
+  return { least, likely: Math.max(least, Math.ceil(characters / CHARACTERS_PER_TOKEN)) };
+}
 
 /** Compares the service's count of a prompt with the bound, which it corrects for this model. */
 export function promptMeasured(

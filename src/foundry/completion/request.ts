@@ -1,25 +1,13 @@
 import * as z from "zod";
-import { jsonFrom, LONGEST_CALL_ID, MOST_TOOLS } from "../../lib/index.js";
-import type { ChatMessage, MessageCall } from "../dialects/index.js";
 import {
-  type CompletionMessage,
-  type CompletionMessageCall,
-  type CompletionRequest,
-  REASONING_MODES,
-} from "./completion.js";
-
-const nonEmptyText = (what: string) =>
-  z.string({ error: what }).refine((text) => text.trim() !== "", { error: what });
-
-const wholeNumber = (minimum: number, maximum: number) => {
-  const error = `a whole number from ${minimum} to ${maximum}`;
-  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
-};
-
-const numberFrom = (minimum: number, maximum: number) => {
-  const error = `a number from ${minimum} to ${maximum}`;
-  return z.number({ error }).min(minimum, { error }).max(maximum, { error });
-};
+  jsonFrom,
+  LONGEST_CALL_ID,
+  MOST_TOOLS,
+  nonEmptyText,
+  requestSettings,
+} from "../../lib/index.js";
+import type { ChatMessage, MessageCall } from "../dialects/index.js";
+import type { CompletionMessage, CompletionMessageCall, CompletionRequest } from "./completion.js";
 
 const ROLES = ["system", "user", "assistant", "tool"] as const;
 
@@ -98,7 +86,7 @@ const toolChoiceSchema = z.union(
   CHOICE,
 );
 
-const stopString = z.string({ error: "strings" }).min(1, { error: "strings that are not empty" });
+const { reasoning, ...settings } = requestSettings;
 
 /** The schema of each member of a request. */
 type FieldSchemas = {
@@ -114,20 +102,11 @@ export const completionFields = {
   messages: z
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" }),
-  system: nonEmptyText("a string that is not blank"),
-  model: nonEmptyText("an alias, a name or an id"),
-  temperature: numberFrom(0, 2),
-  stop: z
-    .array(stopString, { error: "a list of strings" })
-    .min(1, { error: "at least one text" })
-    .max(16, { error: "at most 16 strings" }),
-  seed: wholeNumber(0, 2_147_483_647),
-  maxTokens: wholeNumber(1, 1_000_000),
-  topP: numberFrom(0, 1),
+  ...settings,
   schema: z.record(z.string(), z.unknown(), "a JSON Schema, an object"),
   tools: z.array(toolSchema, "a list of tools").max(MOST_TOOLS, `at most ${MOST_TOOLS} tools`),
   toolChoice: toolChoiceSchema,
-  reasoning: z.enum(REASONING_MODES, { error: `one of ${REASONING_MODES.join(", ")}` }),
+  reasoning,
 } satisfies FieldSchemas;
 
 /**

@@ -23,6 +23,8 @@ import type {
   CompletionStatus,
   StoredAnswer,
 } from "./completion.js";
+import { ModelOrder } from "./model-order.js";
+import { needsOf } from "./needs.js";
 import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
@@ -67,6 +69,7 @@ export interface PreparedCompletion {
 export class ServiceCompletion {
   readonly #parts: ServiceCompletionParts;
   readonly #progress: CompletionProgress;
+  readonly #order: ModelOrder;
   readonly #leaving = new AbortController();
   readonly #attempts: Attempts = { retries: 0, changes: 0 };
   /** How often the service broke off this request and was gone afterwards. */
@@ -82,6 +85,8 @@ export class ServiceCompletion {
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
     this.#progress = parts.progress;
+    const { request, messages, maxTokens } = parts;
+    this.#order = new ModelOrder(request, () => needsOf(request, messages, maxTokens));
   }
 
   /** The completion so far. */
@@ -130,11 +135,13 @@ export class ServiceCompletion {
     const dialect = await untilLoaded({ ...this.#parts, service, signal }, () =>
       service.dialect(signal),
     );
-    const { model, reason } = await connection.loader.resolveModel(request.model, {
-      signal,
-      onStatus,
-      trace,
-    });
+    const order = this.#order;
+    this.#progress.warn(...order.notes);
+    const auto = order.wish;
+    const call = { signal, onStatus, trace, auto };
+    const resolved = await connection.loader.resolveModel(order.name, call);
+    const { model, reason } = resolved;
+    order.chose(resolved);
     if (reason !== null) this.#progress.warn(reason);
     assertCanChat(model);
     assertFits(service, model, this.#parts.messages, request.schema);
@@ -186,6 +193,7 @@ export class ServiceCompletion {
   async canRetry(error: FoundryError): Promise<boolean> {
     if (this.#connection === null) return false;
     const { current } = this.#parts;
+    const ofLoad = this.#progress.status === "loading";
     const canRetry = await current.shouldRetry(
       this.#connection,
       error,
@@ -193,7 +201,8 @@ export class ServiceCompletion {
       this.signal,
     );
     // After the first token nothing is ever sent again.
-    if (!canRetry || this.#progress.hasStarted) return false;
+    if (this.#progress.hasStarted) return false;
+    if (!canRetry) return this.#order.next(error, ofLoad);
     const { traffic } = this.#parts.trace ?? {};
     if (traffic !== undefined) traffic.retries += 1;
     return true;
@@ -212,7 +221,7 @@ export class ServiceCompletion {
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
     const { closing, signal } = this.#parts;
-    this.#failure = endedError(error, signal, closing);
+    this.#failure = endedError(this.#order.explained(error), signal, closing);
     return this.#failure;
   }
 
@@ -224,11 +233,12 @@ export class ServiceCompletion {
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {
-    const { request, onStatus, trace } = this.#parts;
+    const { onStatus, trace } = this.#parts;
     const { service, loader } = connection;
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
-    const resolved = await loader.resolveModel(request.model, { signal, onStatus, trace });
+    const again = await loader.resolveModel(this.#order.nameAgain, { signal, onStatus, trace });
+    const resolved = { ...again, typed: this.#order.typedForAuto ?? again.typed };
     const held = { structure: this.#structure, toolbox: this.#toolbox };
     yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, ...held });
     connection.guessWarning = null;

@@ -1,3 +1,4 @@
+export type { AutoWish } from "./auto-choice.js";
 export { CapacityCheck } from "./capacity-check.js";
 export { assertCanChat, ModelLoader, type ResolvedModel } from "./loader.js";
 export { MissingModels } from "./missing-model.js";

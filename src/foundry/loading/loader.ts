@@ -11,6 +11,7 @@ import {
   chooseDefaultModel,
   type Device,
   findModel,
+  isAuto,
   type KnownModel,
   modelKey,
   nearestNames,
@@ -21,6 +22,7 @@ import {
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
+import { type AutoWish, chooseAuto } from "./auto-choice.js";
 import { CapacityCheck, warningsOf } from "./capacity-check.js";
 import type { MissingModels } from "./missing-model.js";
 import { SerialLoads } from "./serial-loads.js";
@@ -43,6 +45,8 @@ export interface LoadRequest extends LoadSettings {
 }
 
 export interface ResolveOptions {
+  /** Default: "auto" is a name like any other. */
+  readonly auto?: AutoWish | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly device?: Device | undefined;
   readonly onStatus?: OnStatus | undefined;
@@ -55,6 +59,8 @@ export interface ResolvedModel {
   readonly typed: string;
   /** Why it is this model, where the caller did not choose it. */
   readonly reason: string | null;
+  /** The caller asked for "auto". */
+  readonly isAuto?: boolean;
 }
 
 type LoadTask = SharedTask<LoadOutcome, StatusUpdate>;
@@ -96,17 +102,22 @@ export class ModelLoader {
   /** The model that a name stands for, or the default model. Models are listed again for an unknown name. */
   async resolveModel(
     typed: string | undefined,
-    { signal, device, onStatus, trace }: ResolveOptions = {},
+    { signal, device, onStatus, trace, auto }: ResolveOptions = {},
   ): Promise<ResolvedModel> {
     if (onStatus !== undefined) await this.#reportWaiting(onStatus, signal);
     const { models: lists } = this.#service;
     const { can } = await this.#service.dialect(signal);
     const name = typed ?? this.#defaultModel;
     const choose = ({ models, missing }: ModelListing): ResolvedModel => {
-      if (name !== undefined && models.length === 0 && can.takesUnlisted) {
-        return { model: unlistedModel(name.trim()), typed: name, reason: null };
+      const wish = isAuto(name, models) ? auto : undefined;
+      const sent = wish === undefined ? name : (this.#defaultModel ?? name);
+      if (sent !== undefined && models.length === 0 && can.takesUnlisted) {
+        return { model: unlistedModel(sent.trim()), typed: sent, reason: null };
       }
       if (missing !== undefined) throw missing;
+      if (wish !== undefined) {
+        return chooseAuto(models, wish, this.#defaultModel, can.isFoundryLocal);
+      }
       if (name !== undefined) {
         const model = resolveModel(name, models, device);
         // With a device, that variant is meant, not the one that the service prefers.
@@ -126,14 +137,15 @@ export class ModelLoader {
     try {
       return choose(listing);
     } catch (thrown) {
-      throw await this.#missing.noneToChoose(toFoundryError(thrown), listing.models);
+      const needs = isAuto(name, listing.models) ? auto?.needs() : undefined;
+      throw await this.#missing.noneToChoose(toFoundryError(thrown), listing.models, needs);
     }
   }
 
   /** What is wrong with the default model that was set, by the service's list; `null` if nothing. */
   async defaultProblem(models: readonly KnownModel[]): Promise<FoundryError | null> {
     const name = this.#defaultModel;
-    if (name === undefined) return null;
+    if (name === undefined || isAuto(name, models)) return null;
     const model = findModel(name, models);
     if (model === undefined) {
       return new FoundryError(

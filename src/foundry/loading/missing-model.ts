@@ -1,6 +1,14 @@
 import type { FoundryError } from "../../lib/index.js";
 import type { ModelDownloader } from "../downloads/index.js";
-import { canChat, DEFAULT_MODEL, findModel, type KnownModel, shortName } from "../models/index.js";
+import {
+  canChat,
+  DEFAULT_MODEL,
+  findModel,
+  type KnownModel,
+  modelToDownload,
+  type RequestNeeds,
+  shortName,
+} from "../models/index.js";
 import type { Service } from "../service/index.js";
 
 /** Names of models that one advice contains. */
@@ -28,10 +36,23 @@ export class MissingModels {
     return error.reworded({ action });
   }
 
-  /** The error of a completion without a model, where none that can chat is downloaded. */
-  async noneToChoose(error: FoundryError, models: readonly KnownModel[]): Promise<FoundryError> {
+  /**
+   * The error of a completion without a model, where none that can chat is downloaded.
+   *
+   * @param needs Of a completion that asks for "auto".
+   */
+  async noneToChoose(
+    error: FoundryError,
+    models: readonly KnownModel[],
+    needs?: RequestNeeds,
+  ): Promise<FoundryError> {
     if (error.code !== "MODEL_NOT_CACHED") return error;
-    return error.reworded({ action: await this.adviceForAny(models) });
+    if (needs === undefined) return error.reworded({ action: await this.adviceForAny(models) });
+    const model = modelToDownload(models, needs, DEFAULT_MODEL);
+    if (model !== null) return error.reworded({ action: await this.#downloader.advice(model) });
+    return models.some((each) => canChat(each) !== false && each.downloaded !== false)
+      ? error
+      : error.reworded({ action: await this.adviceForAny(models) });
   }
 
   /** What to do where no model that can chat is downloaded. */

@@ -1,8 +1,16 @@
+export {
+  type AutoModel,
+  autoModels,
+  missingAbility,
+  modelToDownload,
+  type RequestNeeds,
+} from "./auto.js";
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { type Folder, FolderWalk } from "./folder-walk.js";
 export {
   canChat,
   canEmbed,
+  canSee,
   type Device,
   deviceOf,
   type Family,
@@ -20,6 +28,7 @@ export {
   chooseDefaultModel,
   DEFAULT_MODEL,
   findModel,
+  isAuto,
   nearestNames,
   resolveModel,
   unlistedModel,

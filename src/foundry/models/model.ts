@@ -113,6 +113,14 @@ export function canEmbed(model: Pick<ModelInfo, "task" | "id">): boolean | null 
   return EMBEDDER_NAME.test(model.id) ? true : null;
 }
 
+/** Whether a model takes images: `null` where neither the service nor its catalog says so. */
+export const canSee = ({ vision, task }: Pick<ModelInfo, "vision" | "task">): boolean | null =>
+  vision === true || (task !== null && /vision/i.test(task)) ? true : vision;
+
+/** Whether a model is made for code. Before core 2.3, which has the task `coding`, only its name says so. */
+export const isForCode = ({ task, name }: Pick<ModelInfo, "task" | "name">): boolean =>
+  task === "coding" || /(?<![a-z])coder(?![a-z])/i.test(name);
+
 /** The key of a model within a service: both families may contain the same id. */
 export const modelKey = ({ family, id }: Pick<KnownModel, "family" | "id">): string =>
   `${family}/${id}`;

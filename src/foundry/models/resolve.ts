@@ -6,6 +6,7 @@ import {
   MOST_NAMES_COMPARED,
   truncate,
 } from "../../lib/index.js";
+import { AUTO } from "./auto.js";
 import {
   canChat,
   type Device,
@@ -80,6 +81,10 @@ export function unlistedModel(id: string): KnownModel {
     license: null,
   };
 }
+
+/** Whether a name stands for any model that can do what is needed: a model of that name comes first. */
+export const isAuto = (typed: string | undefined, models: readonly KnownModel[]): boolean =>
+  typed?.trim().toLowerCase() === AUTO && matchesOf(typed, models).length === 0;
 
 /** All models that a name matches; the narrowest interpretation with a match wins. */
 function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {

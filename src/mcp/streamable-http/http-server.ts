@@ -29,7 +29,7 @@ import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
 
-export interface HttpServeOptions extends AccessRules {
+export interface HttpServeOptions extends AccessRules, Pick<ServerParts, "routes"> {
   readonly backend: Lazy<Backend>;
   /** 0 is any free port. */
   readonly port: number;
@@ -58,7 +58,7 @@ const KEEP_ALIVE_MS = 75_000;
  * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
-  const { backend, host, port, signal, newServer = createServer } = options;
+  const { backend, routes, host, port, signal, newServer = createServer } = options;
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   /** An answer that is logged. */
@@ -67,14 +67,14 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     return jsonRpcError(status, code, message);
   };
   const sessions = new Sessions({
-    createServer: (sessionId) => newServer({ backend, calls, session: sessionId }),
+    createServer: (sessionId) => newServer({ backend, routes, calls, session: sessionId }),
     maxBytes: LONGEST_LINE,
     report,
   });
   // Each request of a modern client has a server of its own.
   const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => newServer({ backend, calls, ...shared, era: "modern", notifies: "none" }),
+    () => newServer({ backend, routes, calls, ...shared, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

@@ -36,7 +36,10 @@ export const complete = defineTool({
     .strictObject({
       ...completionArguments,
       messages: completionArguments.messages.meta({ listed: LISTED_MESSAGES }),
-      model: completionArguments.model.describe("Name from list_models. Default: the user's"),
+      model: completionArguments.model.describe(
+        "Name from list_models, or auto. Default: the user's",
+      ),
+      models: completionArguments.models.describe("Tried in order"),
       response_schema: completionArguments.response_schema.describe("JSON Schema of the answer"),
       tools: completionArguments.tools.meta({ listed: OBJECTS }),
       tool_choice: completionArguments.tool_choice.meta({ listed: { type: "string" } }),
@@ -53,8 +56,9 @@ export const complete = defineTool({
   async handle({ reply_within, join, ...given }, context) {
     const { client, caller, session, kept, trace } = context;
     const withinMs = replyWithinMs(reply_within, context);
-    if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
     const request = requestOf(given);
+    const wanted = client.routed(request);
+    if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     if (join !== false) await kept.findSame(request);
     const { state: begun, joined } = client.completions.start(request, {
       join,
@@ -69,7 +73,7 @@ export const complete = defineTool({
     const result = { ...resultOf(state, excerpt), joined: joined || null };
     const answer = answerWith(state, excerpt, result, joined ? [JOINED] : []);
     if (state.error === null) return answer;
-    return { ...answer, failure: await orDownload(state.error, given, context) };
+    return { ...answer, failure: await orDownload(state.error, wanted, context) };
   },
 });
 

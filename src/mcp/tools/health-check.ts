@@ -7,8 +7,7 @@ import { defineTool } from "../tool.js";
 export const healthCheck = defineTool({
   name: "health_check",
   title: "Check the local model service",
-  description:
-    "Reports whether the local model service works, and each problem with its fix. For when another tool fails.",
+  description: "Reports whether the local model service works, and each problem with its fix.",
   arguments: z.strictObject({}),
   // Rarer members are in the result, and not in its schema: see resultOf.
   result: z.looseObject({

@@ -15,7 +15,7 @@ export const loadModel = defineTool({
   description:
     "Loads a model into memory, in seconds to minutes. complete does this by itself; load_model warms one up, chooses its device or, with download, gets it (gigabytes: ask the user first).",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Name from list_models"),
+    model: completionFields.model,
     device: z.enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` }).optional(),
     download: z.boolean("true or false").optional(),
     force: z.boolean("true or false").describe("Despite little memory or disk").optional(),

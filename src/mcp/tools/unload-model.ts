@@ -8,7 +8,7 @@ export const unloadModel = defineTool({
   title: "Unload a local model",
   description: "Unloads a model from memory; its files stay. Refused while it is answering.",
   arguments: z.strictObject({
-    model: completionFields.model.describe("Name from list_models"),
+    model: completionFields.model,
     force: z.boolean("true or false").describe("Interrupt its answers").optional(),
   }),
   result: z.object({

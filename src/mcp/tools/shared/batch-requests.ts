@@ -74,7 +74,9 @@ function entryOf(item: unknown, settings: Settings, warnings: Set<string>): Batc
   try {
     const { given, warnings: own } = hostArguments(requestSchema, item);
     for (const warning of own) warnings.add(warning);
-    return requestOf({ ...settings, ...given });
+    // Its own order of models replaces the shared model.
+    const model = given.models === undefined ? settings.model : undefined;
+    return requestOf({ ...settings, model, ...given });
   } catch (thrown) {
     return toFoundryError(thrown);
   }

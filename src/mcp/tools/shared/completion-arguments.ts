@@ -20,6 +20,7 @@ export const completionArguments = schema.shape;
 export const sharedSettings = schema.omit({
   prompt: true,
   messages: true,
+  models: true,
   tools: true,
   tool_choice: true,
 }).shape;

@@ -1,4 +1,4 @@
-import { type Device, shortName } from "../../../foundry/index.js";
+import { type Device, type KnownModel, shortName } from "../../../foundry/index.js";
 import type { LoadState } from "../../../jobs/index.js";
 import { FoundryError, formatMegabytes } from "../../../lib/index.js";
 import type { ToolContext } from "../../tool.js";
@@ -9,6 +9,7 @@ export const DOWNLOAD = "download";
 /** The model of a call, as it was given. */
 interface Wanted {
   readonly model?: string | undefined;
+  readonly models?: readonly string[] | undefined;
   readonly device?: Device | undefined;
 }
 
@@ -25,20 +26,34 @@ export const isDownloadAgreed = ({ userAnswerTo }: ToolContext): boolean =>
  */
 export async function orDownload(
   error: FoundryError,
-  { model, device }: Wanted,
-  { client, userAnswerTo, signal, trace }: ToolContext,
+  wanted: Wanted,
+  context: ToolContext,
 ): Promise<FoundryError> {
+  const { userAnswerTo } = context;
   if (error.code !== "MODEL_NOT_CACHED" || userAnswerTo === undefined) return error;
   const answer = userAnswerTo(DOWNLOAD);
   if (answer === "decline") return declined(error);
   if (answer !== null) return error;
-  const offer = await client.downloadOffer(model, { device, signal, trace }).catch(() => null);
+  const offer = await offerFor(wanted, context);
   if (offer === null) return error;
   const size = offer.sizeMb === null ? "" : ` (${formatMegabytes(offer.sizeMb)})`;
   throw new UserQuestion(
     DOWNLOAD,
     `Download ${shortName(offer)}${size}? It is not downloaded yet.`,
   );
+}
+
+/** The first model of a call that is missing and can be downloaded. */
+async function offerFor(
+  { model, models = [], device }: Wanted,
+  { client, signal, trace }: ToolContext,
+): Promise<KnownModel | null> {
+  const names = model === undefined && models.length > 0 ? models : [model, ...models];
+  for (const name of names) {
+    const offer = await client.downloadOffer(name, { device, signal, trace }).catch(() => null);
+    if (offer !== null) return offer;
+  }
+  return null;
 }
 
 const declined = (error: FoundryError): FoundryError =>
@@ -53,11 +68,12 @@ const declined = (error: FoundryError): FoundryError =>
  * @throws FoundryError `MODEL_NOT_CACHED` while it is not there in time; the download goes on.
  */
 export async function downloadAgreed(
-  { model, device }: Wanted,
+  wanted: Wanted,
   withinMs: number,
-  { client, signal, trace, progress, identify }: ToolContext,
+  context: ToolContext,
 ): Promise<void> {
-  const offer = await client.downloadOffer(model, { device, signal, trace });
+  const { client, signal, trace, progress, identify } = context;
+  const offer = await offerFor(wanted, context);
   // It is there already.
   if (offer === null) return;
   const { loads } = client;
