@@ -26,6 +26,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["download", async () => explained((await import("./commands/models/work.js")).download)],
   ["load", async () => explained((await import("./commands/models/work.js")).load)],
   ["unload", async () => explained((await import("./commands/models/work.js")).unload)],
+  ["bench", async () => explained((await import("./commands/bench/bench.js")).bench)],
   ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
   ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],

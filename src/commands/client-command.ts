@@ -1,5 +1,5 @@
 import { withoutAttempts } from "../foundry/index.js";
-import { FoundryClient } from "../jobs/index.js";
+import { FoundryClient, type FoundryClientOptions } from "../jobs/index.js";
 import { type FoundryError, toFoundryError } from "../lib/index.js";
 import { createLogger } from "../log.js";
 import { onTermination } from "../platform/index.js";
@@ -23,6 +23,8 @@ export interface ClientCommand {
 
 interface RunOptions {
   readonly flags: readonly string[];
+  /** Of the client; they outrank the settings. */
+  readonly options?: FoundryClientOptions;
   /** Called with a failure in the words of a terminal, before it is written to stderr. */
   readonly onFailure?: (error: FoundryError) => void;
 }
@@ -35,7 +37,7 @@ interface RunOptions {
  * @throws FoundryError `INVALID_SETTING` for a setting that does not fit.
  */
 export async function clientCommand(
-  { flags, onFailure }: RunOptions,
+  { flags, options, onFailure }: RunOptions,
   run: (command: ClientCommand) => Promise<number>,
 ): Promise<number> {
   const settings = readSettings(flags, process.env);
@@ -48,7 +50,7 @@ export async function clientCommand(
     if (signal.aborted) process.exit(EXIT.interrupted);
     ending.abort();
   });
-  const client = new FoundryClient(clientOptions(settings, log));
+  const client = new FoundryClient({ ...clientOptions(settings, log), ...options });
   try {
     return await run({ client, settings, signal, progress, notes });
   } catch (thrown) {

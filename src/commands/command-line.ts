@@ -16,6 +16,7 @@ export const TYPED_COMMANDS = [
   "download",
   "load",
   "unload",
+  "bench",
   "setup",
   "doctor",
   "demo",

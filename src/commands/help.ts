@@ -14,6 +14,7 @@ In a terminal (each with --help)
   models          list the models
   download NAME   download a model
   load NAME       take a model into memory; unload NAME takes it out
+  bench [NAME]    measure how fast models are, and choose FOUNDRY_CONCURRENCY
   doctor          report what there is, what is wrong, and what to do
   demo            show the server at work, on a simulated Foundry Local or on FOUNDRY_ENDPOINT
 

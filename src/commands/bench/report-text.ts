@@ -1,0 +1,100 @@
+import { formatDuration, formatMegabytes, withoutControls } from "../../lib/index.js";
+import { type Column, columnLines, type Screen } from "../terminal/index.js";
+import {
+  type BenchReport,
+  type CaseReport,
+  type ModelReport,
+  methodOf,
+  SIMULATED,
+  type Spread,
+} from "./report.js";
+
+type Row = readonly [name: string, value: string];
+
+const COLUMNS: readonly Column[] = [
+  { heading: "PROMPT" },
+  { heading: "AT ONCE", isRight: true },
+  { heading: "FIRST TOKEN", isRight: true },
+  { heading: "EACH", isRight: true },
+  { heading: "TOGETHER", isRight: true },
+  { heading: "" },
+];
+const BAR = 18;
+
+/** What the figures of a table mean. */
+const LEGEND =
+  "FIRST TOKEN is the time until it. EACH is the tokens per second of one answer after its first token, TOGETHER those of all answers at once, and the bar.";
+
+/** One model as soon as it has been measured. */
+export function showModel(
+  report: ModelReport,
+  screen: Screen,
+  write: (text: string) => void,
+): void {
+  const { model, alias, device, cases, error } = report;
+  const variant = alias === null || alias === model ? "" : model;
+  screen.title(alias ?? model, [variant, device].filter(Boolean).join(", ") || undefined);
+  if (report.simulated) screen.say(SIMULATED);
+  screen.table([...loadRows(report), ...memoryRows(report)]);
+  if (cases.length > 0) {
+    for (const line of caseLines(cases)) write(`  ${withoutControls(line)}\n`);
+  }
+  for (const sentence of report.not_measured) screen.faint(`Not measured: ${sentence}`);
+  if (error !== null) screen.say(`${error.message} ${error.action}`);
+}
+
+/** What holds for all of them. */
+export function showEnd(report: BenchReport, screen: Screen): void {
+  const { value, reason } = report.concurrency;
+  screen.title(
+    value === null ? "No FOUNDRY_CONCURRENCY is recommended" : `FOUNDRY_CONCURRENCY=${value}`,
+  );
+  screen.say(reason);
+  screen.faint(LEGEND);
+  screen.faint(methodOf(report));
+  if (report.simulated) screen.say(SIMULATED);
+}
+
+/** The lines of the table, in 78 columns. */
+export function caseLines(cases: readonly CaseReport[]): string[] {
+  const highest = Math.max(...cases.map((each) => each.total_tokens_per_second?.median ?? 0));
+  const rows = cases.map((each) => {
+    const together = each.total_tokens_per_second;
+    const length = highest === 0 ? 0 : Math.round((BAR * (together?.median ?? 0)) / highest);
+    return [
+      promptWords(each),
+      String(each.at_once),
+      each.first_token_ms === null ? "?" : formatDuration(each.first_token_ms.median),
+      speedWords(each.tokens_per_second, each),
+      speedWords(together, each),
+      "#".repeat(length),
+    ];
+  });
+  return columnLines(COLUMNS, rows, Number.POSITIVE_INFINITY);
+}
+
+/** `short, 21 tokens`; `~` where the tokens are estimated. */
+export function promptWords({ prompt, input_tokens: tokens, estimated }: CaseReport): string {
+  return tokens === null ? prompt : `${prompt}, ${estimated ? "~" : ""}${tokens} tokens`;
+}
+
+export const speedWords = (speed: Spread | null, { estimated }: CaseReport): string =>
+  speed === null ? "?" : `${estimated ? "~" : ""}${speed.median}`;
+
+export function loadRows({ load }: ModelReport): Row[] {
+  if (load.ms === null) return [];
+  const after = load.unloaded ? ", and unloaded afterwards" : "";
+  return [["Loaded in", `${formatDuration(load.ms)} (one load)${after}`]];
+}
+
+export function memoryRows({ memory_mb: memory }: ModelReport): Row[] {
+  const figures = [
+    ["before the load", memory.before_load],
+    ["with the model", memory.loaded],
+    ["highest seen", memory.highest],
+  ] as const;
+  const known = figures.flatMap(([when, mb]) =>
+    mb === null ? [] : [`${formatMegabytes(mb)} ${when}`],
+  );
+  return [["Memory of the service", known.join(", ") || "unknown"]];
+}
