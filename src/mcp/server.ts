@@ -31,8 +31,11 @@ import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.
 
 /** The SDK's server behind a transport that refuses malformed messages. */
 class GuardedServer extends Server {
+  /** Whether this is the server of one session over HTTP. */
+  isHttpSession = false;
+
   override connect(transport: Transport): Promise<void> {
-    return super.connect(new GuardedTransport(transport));
+    return super.connect(new GuardedTransport(transport, this.isHttpSession));
   }
 }
 
@@ -105,6 +108,7 @@ export function createServer({
       },
     },
   );
+  server.isHttpSession = session !== null && session !== "";
   server.onerror = reporterOf(backend);
   const updated = (uri: string): Promise<void> =>
     server.notification({ method: "notifications/resources/updated", params: { uri } });

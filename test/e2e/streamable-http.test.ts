@@ -153,8 +153,8 @@ describe("a request that is not served", () => {
   });
 });
 
-test("a client whose connection broke gets the answer when it asks for the rest of the stream", async () => {
-  const { url } = await served();
+/** A session whose requests a test sends itself. */
+async function rawSession(url: string) {
   const headers = {
     "content-type": "application/json",
     accept: "application/json, text/event-stream",
@@ -173,10 +173,32 @@ test("a client whose connection broke gets the answer when it asks for the rest 
     "mcp-session-id": initialized.headers.get("mcp-session-id") ?? "",
     "mcp-protocol-version": params.protocolVersion,
   };
+  return {
+    session,
+    post: (body: object, signal?: AbortSignal) => post(body, session, signal),
+  };
+}
+
+test("a call that its client cancels is answered with an error, which ends its stream", async () => {
+  const { url } = await served();
+  const { post } = await rawSession(url);
+  const given = complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 2000 });
+  const call = await post({ id: 2, method: "tools/call", params: given });
+  const params = { requestId: 2, reason: "the user stopped it" };
+  await post({ method: "notifications/cancelled", params });
+  // It ends with the stream.
+  const answers = (await call.text()).split("\n").filter((line) => line.includes('"id":2'));
+  expect(answers).toHaveLength(1);
+  expect(answers[0]).toContain("The request was cancelled.");
+});
+
+test("a client whose connection broke gets the answer when it asks for the rest of the stream", async () => {
+  const { url } = await served();
+  const { post, session } = await rawSession(url);
 
   const leave = new AbortController();
   const given = complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 60 });
-  const call = await post({ id: 2, method: "tools/call", params: given }, session, leave.signal);
+  const call = await post({ id: 2, method: "tools/call", params: given }, leave.signal);
   const first = await call.body?.getReader().read();
   const lastId = /^id: (\S+)$/m.exec(Buffer.from(first?.value ?? []).toString())?.[1] ?? "";
   leave.abort();

@@ -1,5 +1,6 @@
 import {
   CallToolRequestSchema,
+  CancelledNotificationSchema,
   InitializeRequestSchema,
   ListPromptsRequestSchema,
   ListResourceTemplatesRequestSchema,
@@ -7,6 +8,7 @@ import {
   PingRequestSchema,
 } from "@modelcontextprotocol/core";
 import {
+  isJSONRPCNotification,
   isJSONRPCRequest,
   type JSONRPCMessage,
   type JSONRPCRequest,
@@ -40,9 +42,16 @@ export class GuardedTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: NonNullable<Transport["onmessage"]>;
   readonly #inner: Transport;
+  /** Requests without an answer; `null`: a cancelled request gets no answer. */
+  readonly #open: Set<string | number> | null;
 
-  constructor(inner: Transport) {
+  /**
+   * @param answersCancelled Whether a cancelled request is answered with an error. Over HTTP each request has a
+   *   stream of its own, which only its answer ends.
+   */
+  constructor(inner: Transport, answersCancelled = false) {
     this.#inner = inner;
+    this.#open = answersCancelled ? new Set() : null;
   }
 
   async start(): Promise<void> {
@@ -65,6 +74,7 @@ export class GuardedTransport implements Transport {
   }
 
   send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if (!("method" in message) && message.id !== undefined) this.#open?.delete(message.id);
     return this.#inner.send(bounded(message), options);
   }
 
@@ -79,11 +89,22 @@ export class GuardedTransport implements Transport {
       this.#refuse(ProtocolErrorCode.InvalidParams, mistake, request.id);
       return;
     }
+    if (request !== null) this.#open?.add(request.id);
     const isTaken = this.#contain(() => this.onmessage?.(request ?? message, extra));
+    this.#answerCancelled(message);
     if (isTaken || request === null) return;
     const what = "foundry-local-mcp failed on this request. Other requests are not affected.";
     this.#refuse(ProtocolErrorCode.InternalError, what, request.id);
   };
+
+  #answerCancelled(message: JSONRPCMessage): void {
+    if (this.#open === null || !isJSONRPCNotification(message)) return;
+    const id = CancelledNotificationSchema.safeParse(message).data?.params.requestId;
+    if (id === undefined || !this.#open.has(id)) return;
+    const code = ProtocolErrorCode.InternalError;
+    const answer = answerOf({ code, message: "The request was cancelled.", id });
+    this.send(answer).catch((error: Error) => this.onerror?.(error));
+  }
 
   /** Returns whether it did not throw. */
   #contain(work: () => void): boolean {
