@@ -84,6 +84,10 @@ const withoutUnusedParts: Plugin = {
         errors: require("./lib/core/errors.js"),
       };`,
     }));
+    // undici has its parser twice. The one without SIMD is for processors of before 2008.
+    onLoad({ filter: /[\\/]llhttp[\\/]llhttp-wasm\.js$/ }, () => ({
+      contents: 'module.exports = require("./llhttp_simd-wasm.js");',
+    }));
   },
 };
 

@@ -46,6 +46,7 @@ export {
   type TrafficCounts,
 } from "./metrics.js";
 export { RecentMap } from "./recent-map.js";
+/** @internal Its types are those of zod, which the package does not show. */
 export { nonEmptyText, requestSettings } from "./request-settings.js";
 export { SecretMask } from "./secrets.js";
 export {

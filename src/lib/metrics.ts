@@ -16,7 +16,7 @@ export interface Traffic {
   readonly receivedBytes: number;
 }
 
-/** @internal */
+/** A `Traffic` that is being counted. */
 export type TrafficCounts = { -readonly [Name in keyof Traffic]: Traffic[Name] };
 
 /** Counts of a client's completions since it was created. */

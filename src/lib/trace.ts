@@ -14,7 +14,7 @@ export interface Trace {
   readonly tracestate?: string | undefined;
 }
 
-/** @internal */
+/** A trace context with the traffic of its call. */
 export interface MeteredTrace extends Trace {
   /** Where the requests of the call are counted. */
   readonly traffic?: TrafficCounts | undefined;
