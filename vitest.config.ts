@@ -51,6 +51,7 @@ export default defineConfig({
           name: "e2e",
           include: PROCESSES.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
           exclude: [LONG, REAL, CLIENTS, HOSTS],
+          isolate: false,
           // Most of these tests wait for sockets and processes rather than compute.
           maxWorkers: 5,
         },

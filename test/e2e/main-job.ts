@@ -648,12 +648,13 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(answer.result).not.toHaveProperty("finish_reason");
       });
 
-      test("leaves the service usable", async () => {
+      test("leaves the service usable, and only its model is said to fail", async () => {
         await complete(target.models.failsMidway);
 
         expect(await complete(target.models.ends)).toMatchObject({ text: TEXTS.ends });
         const { result } = await host.call("health_check");
-        expect(result).toMatchObject({ status: "healthy" });
+        const what = expect.stringContaining(`of ${target.models.failsMidway.id} failed`);
+        expect(result).toMatchObject({ status: "degraded", problems: [{ what }] });
       });
     });
 

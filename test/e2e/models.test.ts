@@ -61,12 +61,12 @@ test.for([
   expect(ended.stderr).toContain(words);
 });
 
-test.for(["ask", "models", "download", "load", "unload", "doctor", "simulate"])(
+test.for(["ask", "models", "download", "load", "unload", "bench", "doctor", "simulate"])(
   "help explains the command %s as its --help does",
   async (name) => {
     const [first, second] = [await run(["help", name]), await run([name, "--help"])];
     expect(first).toEqual(second);
-    expect(first.stdout).toContain(`foundry-local-mcp ${name}`);
+    expect(first.stdout).toMatch(new RegExp(`^Usage: node \\S*main\\.js ${name}\\b`));
   },
 );
 

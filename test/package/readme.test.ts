@@ -159,8 +159,13 @@ async function expectToRun(given: readonly string[]): Promise<void> {
     );
     return;
   }
-  // There is no terminal to ask on.
-  const args = given[0] === "setup" ? [...given, "--dry-run"] : given;
+  // There is no terminal to ask on, and only one model to measure.
+  const args =
+    given[0] === "setup"
+      ? [...given, "--dry-run"]
+      : given[0] === "bench"
+        ? ["bench", "tiny", "--rounds", "1", "--tokens", "16"]
+        : given;
 
   const { code, stdout, stderr } = await run(args, settings);
 

@@ -10,7 +10,7 @@ import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
-import { terminalScreen } from "../terminal/index.js";
+import { asTyped, terminalScreen } from "../terminal/index.js";
 import { chooseForAll } from "./choice.js";
 import { AT_ONCE, type BenchContext, benchModel } from "./model-bench.js";
 import { type BenchReport, type ModelReport, PROMPT_KINDS } from "./report.js";
@@ -59,7 +59,7 @@ type Flags = z.output<typeof flagsSchema>;
 export async function bench(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("bench", args, FLAGS, flagsSchema);
   if (asksForHelp) {
-    process.stdout.write(HELP);
+    process.stdout.write(asTyped(HELP));
     return EXIT.done;
   }
   if (words.length > MOST_MODELS) throw misuse("Too many models.", `At most ${MOST_MODELS}.`);
