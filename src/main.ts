@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["unload", async () => explained((await import("./commands/models/work.js")).unload)],
   ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
+  ["monitor", async () => explained((await import("./commands/monitor/monitor.js")).monitor)],
   ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
   ["serve", async () => (await import("./commands/serve.js")).serve],
   ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
@@ -48,6 +49,7 @@ const HELP_OF_THEIR_OWN: ReadonlySet<string> = new Set([
   "unload",
   "setup",
   "doctor",
+  "monitor",
   "simulate",
 ]);
 

@@ -15,6 +15,7 @@ In a terminal (each with --help)
   download NAME   download a model
   load NAME       take a model into memory; unload NAME takes it out
   doctor          report what there is, what is wrong, and what to do
+  monitor         show the service and the running servers of this user, live
   demo            show the server at work, on a simulated Foundry Local or on FOUNDRY_ENDPOINT
 
 For programs

@@ -63,6 +63,7 @@ export {
   SharedTasks,
   type SharedTaskWait,
 } from "./shared-task.js";
+export { inSnakeCase } from "./snake-case.js";
 export {
   escapeUnprintable,
   formatDuration,

@@ -1,8 +1,7 @@
 import type { Health } from "../../foundry/index.js";
 import type { FoundryClient } from "../../jobs/index.js";
-import { VERSION } from "../../lib/index.js";
+import { inSnakeCase, VERSION } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
-import { inSnakeCase } from "../snake-case.js";
 import { PAGE, PAGE_HEADERS } from "./page.js";
 import { PROMETHEUS_TYPE, prometheusText } from "./prometheus.js";
 import { SAMPLE_MS, Samples } from "./samples.js";
