@@ -19,6 +19,7 @@ export const TYPED_COMMANDS = [
   "bench",
   "setup",
   "doctor",
+  "monitor",
   "demo",
   "serve",
   "simulate",

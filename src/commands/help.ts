@@ -16,6 +16,7 @@ In a terminal (each with --help)
   load NAME       take a model into memory; unload NAME takes it out
   bench [NAME]    measure how fast models are, and choose FOUNDRY_CONCURRENCY
   doctor          report what there is, what is wrong, and what to do
+  monitor         show the service and the running servers of this user, live
   demo            show the server at work, on a simulated Foundry Local or on FOUNDRY_ENDPOINT
 
 For programs

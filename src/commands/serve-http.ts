@@ -37,6 +37,7 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
     key,
     signal: ending.signal,
   });
+  if (backend.publication !== undefined) backend.publication.url = url;
   backend.log.info({ version: VERSION, url, settings: backend.settings }, "serving");
   process.stderr.write(`foundry-local-mcp serves MCP at ${url}\n`);
   await ended;

@@ -55,7 +55,7 @@ import {
   type KnownModel,
   resolveModel,
 } from "./models/index.js";
-import type { FoundryClientOptions } from "./options.js";
+import type { CircuitState, FoundryClientOptions } from "./options.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, type WorkCall } from "./work-call.js";
 
@@ -272,6 +272,13 @@ export class ServiceClient {
               version: (await version) ?? null,
             },
     };
+  }
+
+  /** The service in use and the state of its circuit breaker, without a request; `null`: none yet. */
+  get inUse(): { readonly endpoint: string; readonly state: CircuitState } | null {
+    const { service } = this.#current.known ?? {};
+    if (service === undefined) return null;
+    return { endpoint: service.endpoint, state: service.transport.circuit.state };
   }
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */

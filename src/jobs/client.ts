@@ -1,6 +1,7 @@
 import * as z from "zod";
 import {
   type CallOptions,
+  type CircuitState,
   type Completion,
   type CompletionRequest,
   checkOptions,
@@ -45,6 +46,10 @@ import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
 
 /** What a client has done. */
 export interface ClientMetrics extends RecordedMetrics {
+  /** Of the service in use; `null`: none was needed yet. */
+  readonly endpoint: string | null;
+  /** How often the circuit breaker of an endpoint opened and closed, and its state at the service in use. */
+  readonly circuit: RecordedMetrics["circuit"] & { readonly state: CircuitState | null };
   /** Completions of this client that have a place and that wait, now. */
   readonly queue: { readonly running: number; readonly waiting: number };
 }
@@ -318,7 +323,9 @@ export class FoundryClient {
    */
   metrics(): ClientMetrics {
     const { queue } = this.completions;
-    return { ...this.#service.metrics.snapshot(), queue };
+    const recorded = this.#service.metrics.snapshot();
+    const { endpoint = null, state = null } = this.#service.inUse ?? {};
+    return { ...recorded, endpoint, circuit: { ...recorded.circuit, state }, queue };
   }
 
   /** @internal For the histograms of `/metrics`. */

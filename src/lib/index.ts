@@ -25,7 +25,7 @@ export {
   throwIfAborted,
   toFoundryError,
 } from "./errors.js";
-export type { Bucket, Distribution, Histogram } from "./histogram.js";
+export type { Distribution, Histogram } from "./histogram.js";
 export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
@@ -65,6 +65,7 @@ export {
   SharedTasks,
   type SharedTaskWait,
 } from "./shared-task.js";
+export { inSnakeCase } from "./snake-case.js";
 export {
   escapeUnprintable,
   formatDuration,

@@ -212,6 +212,10 @@ export const SOCKET_TABLE_BYTES = 8 * 1024 * 1024;
 export const FILE_READ_MS = 3000;
 /** For all folders of one look at a model cache. */
 export const FOLDER_WALK_MS = 2000;
+/** What a server of this user writes about itself: some kilobytes, and each model has one more. */
+export const SERVER_FILE_BYTES = 1024 * 1024;
+/** Running servers that are read. Each is a process of this user. */
+export const MOST_SERVERS_READ = 100;
 /** Names in all folders of one look: a thousand models have ten thousand. */
 export const FOLDER_WALK_ENTRIES = 20_000;
 /** Models registered by the user whose folders are looked at; each is a read. */

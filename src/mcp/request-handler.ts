@@ -38,6 +38,15 @@ export interface Handlers<M extends LazyMethod = LazyMethod> {
   close(): void;
 }
 
+/** What `monitor` is shown of this process. */
+export interface Publication {
+  /** The host's name for itself, where there is one host. */
+  host: string | null;
+  /** Where it serves MCP over HTTP. */
+  url: string | null;
+  close(): Promise<void>;
+}
+
 /** What the handlers of a server work with. */
 export interface Backend {
   readonly client: FoundryClient;
@@ -49,10 +58,13 @@ export interface Backend {
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** What outlives this process. Default: nothing. */
   readonly kept?: Kept | undefined;
+  /** Default: nothing is shown. */
+  readonly publication?: Publication | undefined;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */
 export async function closeBackend(backend: Backend | null): Promise<void> {
+  await backend?.publication?.close();
   await backend?.kept?.close();
   await backend?.client.close();
 }

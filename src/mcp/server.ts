@@ -124,6 +124,7 @@ export function createServer({
       const name = metClient ?? clientName() ?? "";
       const client = printable(name, LONGEST_LISTED_WORD) || null;
       loaded.log.info({ version: VERSION, era, client, settings: loaded.settings }, "serving");
+      if (loaded.publication !== undefined) loaded.publication.host = client;
     }
     const elicitation = (): unknown => server.getClientCapabilities()?.elicitation;
     const host = { session, limits, tasks, clientName, elicitation, routes };

@@ -8,7 +8,7 @@ export {
 export { type FileLock, FileLocks } from "./file-lock.js";
 export { folderSeparator, foldersIn } from "./folder-list.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
-export { type KeeperAddress, keeperAddress } from "./keeper-address.js";
+export { type KeeperAddress, keeperAddress, serversDirectory } from "./keeper-address.js";
 export { type ListenerOwner, ownerOfListener } from "./listener-owner.js";
 export { type Machine, thisMachine } from "./machine.js";
 export { makePrivateDirectory, ownDirectory, ownUid } from "./own-directory.js";

@@ -39,5 +39,14 @@ export function keeperAddress(
   return { directory: short, socket: `${short}/socket` };
 }
 
+/** Where the servers of this user on this machine write what `monitor` reads. */
+export function serversDirectory(
+  machine: Pick<Machine, "platform" | "home">,
+  hostname: string,
+): string {
+  const { join } = machine.platform === "win32" ? path.win32 : path.posix;
+  return join(ownDirectory(machine), `servers-${shortHash(hostname.toLowerCase())}`);
+}
+
 const shortHash = (text: string): string =>
   createHash("sha256").update(text).digest("hex").slice(0, 12);

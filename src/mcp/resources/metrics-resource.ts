@@ -1,6 +1,5 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { portableJson } from "../../lib/index.js";
-import { inSnakeCase } from "../snake-case.js";
+import { inSnakeCase, portableJson } from "../../lib/index.js";
 
 export const METRICS_URI = "foundry://metrics";
 

@@ -21,6 +21,7 @@ import {
   withoutDepths,
 } from "../../lib/index.js";
 import { HostLimits } from "../hosts/index.js";
+import { Monitoring } from "../monitoring/index.js";
 import { type Backend, closeBackend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
@@ -53,7 +54,8 @@ const KEEP_ALIVE_MS = 75_000;
 
 /**
  * Serves many hosts over Streamable HTTP at `/mcp`, in both eras of the protocol: a session for each
- * client with a handshake, none for later ones. `GET /health` answers whether it runs.
+ * client with a handshake, none for later ones. `GET /health` answers whether it runs, `GET /metrics` is
+ * for Prometheus, and the page at `/` is for a person.
  *
  * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
  */
@@ -86,6 +88,8 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     });
   });
 
+  const monitoring = new Monitoring((await backend.get()).client, () => sessions.size);
+
   const answerMcp = async (request: Request): Promise<Response> => {
     if (request.method !== "POST") return sessions.handle(request, undefined);
     const body = await bodyOf(request, refuse);
@@ -96,12 +100,15 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   };
   const answer = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
-    const isHealth = pathname === "/health" && request.method === "GET";
-    const refusal = refusalOf(request.headers, isHealth ? { host } : options);
+    const isRead = request.method === "GET";
+    const isHealth = isRead && pathname === "/health";
+    const isOpen = isHealth || (isRead && pathname === Monitoring.OPEN_PATH);
+    const refusal = refusalOf(request.headers, isOpen ? { host } : options);
     if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
     if (pathname === "/mcp") return portable(await answerMcp(request));
-    return jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
+    const shown = isRead ? await monitoring.answer(pathname) : null;
+    return shown ?? jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
   };
 
   const server = createHttpServer(
@@ -122,6 +129,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     await closeBackend(await backend.ifBegun());
     await calls.answered(ANSWERS_MS);
     (await follower.ifBegun())?.close();
+    monitoring.close();
     await Promise.all([sessions.close(), modern.close()]);
     server.closeAllConnections();
   };

@@ -1,0 +1,128 @@
+import { FOUND_BY_WORDS, type FoundBy, type Health } from "../../foundry/index.js";
+import { formatDuration, withoutControls } from "../../lib/index.js";
+import { terminalWords } from "../../terminal-words.js";
+import type { RunningServer } from "../running-servers.js";
+import { type Column, columnLines, type Output, terminalScreen } from "../terminal/index.js";
+
+/** What `monitor` shows at one time. */
+export interface View {
+  readonly version: string;
+  readonly at: Date;
+  readonly health: Health;
+  readonly servers: readonly RunningServer[];
+}
+
+const INDENT = 2;
+const DEFAULT_COLUMNS = 80;
+
+/** Writes the view for a person, in the width of the terminal. */
+export function viewOf({ version, at, health, servers }: View, output: Output): void {
+  const screen = terminalScreen(output, process.env);
+  // What is no terminal may be searched line by line, so there nothing is shortened.
+  const columns = output.isTTY === true ? output.columns || DEFAULT_COLUMNS : Infinity;
+  const lines = (rows: readonly string[]): void => {
+    for (const row of rows) output.write(`${" ".repeat(INDENT)}${row}\n`);
+  };
+  screen.title(`foundry-local-mcp ${version}`, at.toLocaleTimeString("en-GB"));
+  const verdict = `The service is ${health.status}.`;
+  if (health.status === "healthy") screen.good(verdict);
+  else screen.verdict(verdict);
+  screen.table(factsOf(health));
+  for (const { what, fix } of health.problems) screen.say(terminalWords(`${what} ${fix}`));
+  screen.title("Running servers", servers.length === 0 ? undefined : String(servers.length));
+  if (servers.length === 0) screen.faint("none that this user can see");
+  else lines(serverLines(servers, at, columns - INDENT));
+  const calls = callRows(servers);
+  if (calls.length === 0) return;
+  screen.title("Calls");
+  lines(columnLines(CALLS, calls, columns - INDENT));
+}
+
+const foundByWords = (by: FoundBy): string => terminalWords(FOUND_BY_WORDS[by]);
+
+function factsOf(health: Health): [string, string][] {
+  const { endpoint, service, foundBy, latencyMs, loadedModels, memory } = health;
+  const facts: [string, string | null][] = [
+    ["service", service],
+    ["address", endpoint && (foundBy ? `${endpoint} (${foundByWords(foundBy)})` : endpoint)],
+    ["answered in", latencyMs === null ? null : `${latencyMs} ms`],
+    ["models", loadedModels && (loadedModels.join(", ") || "none loaded")],
+    ["memory", memory && `${memory.freeMb} of ${memory.totalMb} MB free`],
+  ];
+  return facts.flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []));
+}
+
+/** The number of a server ties its calls to it, in fewer characters than its process id. */
+const SERVERS: readonly Column[] = [
+  { heading: "#", isRight: true },
+  { heading: "PID", isRight: true },
+  { heading: "HOST", shrinksTo: 10 },
+  { heading: "UP", isRight: true },
+  { heading: "DONE", isRight: true },
+  { heading: "FAILED", isRight: true },
+  { heading: "RUN", isRight: true },
+  { heading: "WAIT", isRight: true },
+  { heading: "CIRCUIT" },
+  { heading: "ERROR", shrinksTo: 8 },
+];
+
+function serverLines(servers: readonly RunningServer[], at: Date, width: number): string[] {
+  const rows = servers.map(({ pid, host, url, written_at: writtenAt, metrics }, index) => {
+    const { operations, queue, circuit, last_error: error, uptime_ms: upMs } = metrics;
+    const sum = (of: (each: (typeof operations)[number]) => number): string =>
+      String(operations.reduce((all, each) => all + of(each), 0));
+    return [
+      String(index + 1),
+      String(pid),
+      clean(url ?? host ?? "?"),
+      // An idle server writes its file seldom.
+      time(upMs + Math.max(0, at.getTime() - writtenAt)),
+      sum(({ completed }) => completed),
+      sum(({ failed, interrupted }) => failed + interrupted),
+      String(queue.running),
+      String(queue.waiting),
+      circuit.state ?? "-",
+      error === null ? "-" : clean(error.code),
+    ];
+  });
+  return columnLines(SERVERS, rows, width);
+}
+
+const CALLS: readonly Column[] = [
+  { heading: "#", isRight: true },
+  { heading: "CALL" },
+  { heading: "MODEL", shrinksTo: 12 },
+  { heading: "DONE", isRight: true },
+  { heading: "FAILED", isRight: true },
+  { heading: "P50", isRight: true },
+  { heading: "P95", isRight: true },
+  { heading: "FIRST", isRight: true },
+  { heading: "TOK/S", isRight: true },
+];
+
+const callRows = (servers: readonly RunningServer[]): string[][] =>
+  servers.flatMap(({ metrics: { operations } }, index) =>
+    operations.map((of) => [
+      String(index + 1),
+      clean(of.operation),
+      clean(of.model ?? "-"),
+      String(of.completed),
+      String(of.failed + of.interrupted),
+      time(of.latency_ms?.p50),
+      time(of.latency_ms?.p95),
+      time(of.first_token_ms?.p50),
+      of.tokens_per_second === null ? "-" : String(Math.round(of.tokens_per_second.p50)),
+    ]),
+  );
+
+/** In few characters. */
+function time(ms: number | undefined): string {
+  if (ms === undefined) return "-";
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 120_000) return formatDuration(ms).replace(" ", "");
+  const minutes = Math.round(ms / 60_000);
+  return minutes < 120 ? `${minutes}min` : `${Math.round(minutes / 60)}h`;
+}
+
+/** What hosts and services wrote must not steer the terminal. */
+const clean = (text: string): string => withoutControls(text).replace(/\s/g, " ");

@@ -1,0 +1,81 @@
+import type { Health } from "../../foundry/index.js";
+import type { FoundryClient } from "../../jobs/index.js";
+import { inSnakeCase, VERSION } from "../../lib/index.js";
+import { serverWords } from "../../server-words.js";
+import { PAGE, PAGE_HEADERS } from "./page.js";
+import { PROMETHEUS_TYPE, prometheusText } from "./prometheus.js";
+import { SAMPLE_MS, Samples } from "./samples.js";
+
+/** How old a health check may be that is shown. A search for a service that is gone takes longer. */
+const HEALTH_MS = 1000;
+const SEARCH_MS = 10_000;
+const NO_STORE = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+/** What an operator of a server over HTTP sees: the page, its data, and the metrics for Prometheus. */
+export class Monitoring {
+  /** The page has no data: that is asked for with the key that is typed into it. */
+  static readonly OPEN_PATH = "/";
+
+  readonly #client: Pick<FoundryClient, "metrics" | "recorder" | "healthCheck">;
+  readonly #sessions: () => number;
+  readonly #samples = new Samples();
+  readonly #timer: NodeJS.Timeout;
+  #health: { readonly checked: Promise<Health>; until: number } | null = null;
+
+  constructor(
+    client: Pick<FoundryClient, "metrics" | "recorder" | "healthCheck">,
+    sessions: () => number,
+  ) {
+    this.#client = client;
+    this.#sessions = sessions;
+    this.#samples.take(client.metrics());
+    this.#timer = setInterval(() => this.#samples.take(client.metrics()), SAMPLE_MS).unref();
+  }
+
+  /** The answer to a GET of one of its paths; `null`: of another one. */
+  async answer(path: string): Promise<Response | null> {
+    if (path === Monitoring.OPEN_PATH) return new Response(PAGE, { headers: PAGE_HEADERS });
+    if (path === "/metrics") {
+      const text = prometheusText(this.#client, this.#sessions());
+      return new Response(text, { headers: { ...NO_STORE, "content-type": PROMETHEUS_TYPE } });
+    }
+    if (path === "/status") return Response.json(await this.#status(), { headers: NO_STORE });
+    return null;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #status(): Promise<unknown> {
+    const health = await this.#checked();
+    return inSnakeCase({
+      version: VERSION,
+      sessions: this.#sessions(),
+      health: {
+        ...health,
+        problems: health.problems.map(({ what, fix }) => ({
+          what: serverWords(what),
+          fix: serverWords(fix),
+        })),
+      },
+      metrics: this.#client.metrics(),
+      sampleMs: SAMPLE_MS,
+      samples: this.#samples.all,
+    });
+  }
+
+  /** One check for all who look. */
+  async #checked(): Promise<Health> {
+    const now = performance.now();
+    if (this.#health === null || now > this.#health.until) {
+      const checked = this.#client.healthCheck();
+      const entry = { checked, until: Number.POSITIVE_INFINITY };
+      this.#health = entry;
+      void checked.then(({ endpoint }) => {
+        entry.until = performance.now() + (endpoint === null ? SEARCH_MS : HEALTH_MS);
+      });
+    }
+    return this.#health.checked;
+  }
+}

@@ -1,0 +1,104 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { runningServers, ServerFile } from "../../src/commands/running-servers.js";
+import { FoundryClient } from "../../src/jobs/index.js";
+import { silentLogger } from "../../src/log.js";
+import { temporaryFolder } from "../temporary-folder.js";
+
+/** No process has it: systems give out smaller ones. */
+const DEAD = 2_147_483_646;
+
+async function serverFile() {
+  const directory = join(await temporaryFolder("servers-"), "own");
+  const client = new FoundryClient({ endpoint: "http://127.0.0.1:1", retry: { retries: 0 } });
+  const file = new ServerFile({ client, directory, log: silentLogger });
+  onTestFinished(async () => {
+    await file.close();
+    await client.close();
+  });
+  const read = () => runningServers(directory);
+  return { directory, client, file, read };
+}
+
+it("a server is seen with its host and its counts, until it ends", async () => {
+  const { client, file, read, directory } = await serverFile();
+  await client.listModels().catch(() => null);
+  file.host = "claude-code";
+  file.write();
+  await expect.poll(read).toHaveLength(1);
+  expect(await read()).toMatchObject([
+    {
+      pid: process.pid,
+      host: "claude-code",
+      url: null,
+      metrics: {
+        endpoint: "http://127.0.0.1:1",
+        operations: [{ operation: "list", failed: 1, errors: { SERVICE_UNREACHABLE: 1 } }],
+      },
+    },
+  ]);
+  await file.close();
+  expect(await readdir(directory)).toEqual([]);
+});
+
+it("a file is written again only when something has changed", async () => {
+  const { client, file, read, directory } = await serverFile();
+  file.write();
+  await expect.poll(read).toHaveLength(1);
+  const path = join(directory, `${process.pid}.json`);
+  const first = await readFile(path, "utf8");
+  file.write();
+  expect(await readFile(path, "utf8")).toBe(first);
+  await client.listModels().catch(() => null);
+  file.write();
+  await expect.poll(() => readFile(path, "utf8")).not.toBe(first);
+});
+
+it.skipIf(process.platform === "win32")("only this user can read it", async () => {
+  const { file, read, directory } = await serverFile();
+  file.write();
+  await expect.poll(read).toHaveLength(1);
+  const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+  expect(await modeOf(directory)).toBe(0o700);
+  expect(await modeOf(join(directory, `${process.pid}.json`))).toBe(0o600);
+});
+
+it("a server that ends within a second writes nothing", async () => {
+  const { file, directory } = await serverFile();
+  await file.close();
+  file.write();
+  await expect(readdir(directory)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+it("the file of a process that was killed is not shown, and removed by the next server", async () => {
+  const { client, file, read, directory } = await serverFile();
+  const dead = new ServerFile({ client, directory, log: silentLogger, pid: DEAD });
+  dead.write();
+  const names = () => readdir(directory).catch(() => []);
+  await expect.poll(names).toEqual([`${DEAD}.json`]);
+  expect(await read()).toEqual([]);
+  file.write();
+  await expect.poll(names).toEqual([`${process.pid}.json`]);
+  await dead.close();
+});
+
+it.each([
+  ["is no JSON", "{"],
+  ["is of another program", '{"pid":1}'],
+  ["is older than a server's", JSON.stringify({ written_at: 1 })],
+])("a file that %s is left out", async (_what, text) => {
+  const { file, read, directory } = await serverFile();
+  file.write();
+  await expect.poll(read).toHaveLength(1);
+  const path = join(directory, `${process.pid}.json`);
+  const own = text.includes("written_at")
+    ? JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), ...JSON.parse(text) })
+    : text;
+  await writeFile(path, own);
+  expect(await read()).toEqual([]);
+});
+
+it("a folder that is not there has no servers", async () => {
+  expect(await runningServers(join(await temporaryFolder("none-"), "x"))).toEqual([]);
+});
