@@ -80,7 +80,10 @@ export class FaultProxy {
 
   /** Closes all connections, in order, and waits until the client has closed them, too. */
   async closeIdle(): Promise<void> {
-    const closed = [...this.#sockets].map((socket) => once(socket, "close"));
+    // Not `once`, which rejects for a socket that breaks.
+    const closed = [...this.#sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
+    );
     for (const socket of this.#sockets) socket.end();
     await Promise.all(closed);
   }

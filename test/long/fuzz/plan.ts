@@ -12,7 +12,7 @@ export const WARM_UP_RUNS = Math.ceil(RUNS / 4);
 /** After it the smallest failure so far is the result. */
 const SHRINK_MS = 60_000;
 /** Generous for a machine that is busy with other work. */
-export const TEST_TIMEOUT_MS = 900_000;
+export const TEST_TIMEOUT_MS = 900_000 * Math.max(1, INPUTS / 20_000);
 
 export const LONGEST_STAND_MS = 250;
 

@@ -10,8 +10,9 @@ import { FoundryError } from "../../../src/lib/errors.js";
 import { LONGEST_ERROR } from "../../../src/lib/limits.js";
 import { PROMPT_ANSWER } from "../../e2e/simulated.js";
 import { roomyMachine } from "../../foundry/fixtures.js";
+import { residentMb } from "../process-report.js";
 import { StandWatch } from "./cpu.js";
-import { expectNoGrowth, type Memory, residentMb } from "./memory.js";
+import { expectNoGrowth, type Memory } from "./memory.js";
 import { hold, INPUTS, LONGEST_STAND_MS, TEST_TIMEOUT_MS, WARM_UP_RUNS } from "./plan.js";
 import { API_KEY, CALLS, newsSchema, type Reply, replyTo } from "./replies.js";
 
