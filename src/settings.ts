@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import {
@@ -137,8 +138,13 @@ export const SETTINGS = {
   ),
   FOUNDRY_CACHE: setting(
     wholeNumber(WHOLE_NUMBERS.cache),
-    "0",
-    "whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the same model id and version of the service, 0 to 10000. 0: no cache",
+    "0, or 1000 with FOUNDRY_CACHE_DIR",
+    "whole answers that are kept for identical requests at temperature 0 or with a seed, to the same model id and version of the service, 0 to 10000. 0: no cache",
+  ),
+  FOUNDRY_CACHE_DIR: setting(
+    z.string().refine(isAbsolute, { error: "an absolute path of a folder" }),
+    "none",
+    "folder in which the answers of FOUNDRY_CACHE are kept instead of in memory, in files that only this user can read. Answers then lie on the disk, prompts only as hashes. Several servers may share it",
   ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
     seconds(SECONDS.downloadStall),

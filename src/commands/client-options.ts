@@ -23,6 +23,7 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     queueLimit: settings.FOUNDRY_QUEUE,
     rateLimit: settings.FOUNDRY_RATE_LIMIT,
     cache: settings.FOUNDRY_CACHE,
+    cacheFolder: settings.FOUNDRY_CACHE_DIR,
     downloadStallMs: inMs(settings.FOUNDRY_DOWNLOAD_STALL_TIMEOUT),
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,

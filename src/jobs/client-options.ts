@@ -23,11 +23,18 @@ export interface FoundryClientOptions extends ServiceOptions {
    */
   readonly rateLimit?: number | undefined;
   /**
-   * Whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the
-   * same model id and version of the service. Default 0: none.
+   * Whole answers that are kept for identical requests at temperature 0 or with a seed, to the same model id
+   * and version of the service. Default 0: none; 1000 with `cacheFolder`.
    */
   readonly cache?: number | undefined;
+  /**
+   * A folder in which they are kept instead of in memory: answers then lie on the disk, prompts only as
+   * hashes. Only this user can read the files. Several processes may share the folder.
+   */
+  readonly cacheFolder?: string | undefined;
 }
+
+const CACHE_FOLDER = "the path of a folder";
 
 const clientOptions = optionsOf({
   ...optionFields,
@@ -40,6 +47,7 @@ const clientOptions = optionsOf({
   queueLimit: wholeNumber(WHOLE_NUMBERS.queueLimit).optional(),
   rateLimit: wholeNumber(WHOLE_NUMBERS.rateLimit).optional(),
   cache: wholeNumber(WHOLE_NUMBERS.cache).optional(),
+  cacheFolder: z.string(CACHE_FOLDER).min(1, CACHE_FOLDER).optional(),
 });
 
 /** The names of these options in clients of the OpenAI API. */

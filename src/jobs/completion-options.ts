@@ -34,6 +34,8 @@ export interface CompletionsOptions {
   readonly rateLimit?: number | undefined;
   /** Answers in the cache; 0 is no cache. Default 0. */
   readonly cache?: number | undefined;
+  /** Where they are kept on disk. Default: in memory. */
+  readonly cacheFolder?: string | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;

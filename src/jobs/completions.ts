@@ -64,10 +64,10 @@ export class Completions {
     this.#options = options;
     this.#listeners = new Listeners(options.log);
     const now = options.now ?? (() => performance.now());
-    const { concurrency, queueLimit: limit = QUEUE_LIMIT, rateLimit, cache = 0 } = options;
+    const { concurrency, queueLimit: limit = QUEUE_LIMIT, rateLimit } = options;
     const slots = concurrency === "auto" ? undefined : concurrency;
     this.#queue = new Queue({ limit, now, concurrency: slots, rateLimit });
-    this.#cache = cache === 0 ? null : new ResponseCache({ entries: cache, now });
+    this.#cache = ResponseCache.from(options, now);
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
@@ -84,8 +84,8 @@ export class Completions {
   }
 
   /** Answers in the cache, and how often one was used; `null`: no cache. */
-  get cache(): { readonly entries: number; readonly hits: number } | null {
-    return this.#cache?.stats ?? null;
+  async cacheStats(): Promise<{ readonly entries: number; readonly hits: number } | null> {
+    return (await this.#cache?.stats()) ?? null;
   }
 
   /**
