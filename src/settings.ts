@@ -43,9 +43,11 @@ const DISCOVERY = ["auto", "declared"] as const;
 /** Every setting with its variable. */
 export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
-    z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
+    z
+      .string()
+      .refine((text) => endpointFault(text) !== "not an endpoint", { error: ENDPOINT_ALLOWED }),
     "searched for",
-    "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. The server then uses this address only and neither searches for nor starts a service",
+    "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. A user name and a password in it are sent as an Authorization header and never shown. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
     z
@@ -333,7 +335,7 @@ export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
   "FOUNDRY_HTTP_KEY",
 ]);
 
-/** Of an address, what is not allowed in it: passwords and keys stand there. */
+/** Of an address, where passwords and keys stand in it. */
 const isSecret = (name: SettingName, raw: string): boolean =>
   SECRETS.has(name) || (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
 

@@ -1,5 +1,5 @@
 import type { FoundryClientOptions } from "../jobs/index.js";
-import { SecretMask } from "../lib/index.js";
+import { SecretMask, withoutCredentials } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { Settings } from "../settings.js";
 
@@ -34,8 +34,14 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
 export function secretsOf({
   FOUNDRY_API_KEY: key,
   FOUNDRY_HEADERS: headers,
+  FOUNDRY_ENDPOINT: address = "",
 }: Settings): SecretMask {
-  return SecretMask.ofHeaders({ ...headers, ...(key === undefined ? {} : { authorization: key }) });
+  const { authorization } = withoutCredentials(address);
+  return SecretMask.ofHeaders({
+    ...headers,
+    ...(key === undefined ? {} : { authorization: key }),
+    ...(authorization === null ? {} : { "in the address": authorization }),
+  });
 }
 
 const inMs = (seconds: number | undefined): number | undefined =>

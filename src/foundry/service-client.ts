@@ -5,6 +5,7 @@ import {
   type JoinedSignal,
   joinedSignal,
   parseArguments,
+  type SecretMask,
   type Trace,
   throwIfAborted,
   toFoundryError,
@@ -41,9 +42,11 @@ import {
   ServiceCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
+import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
 import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
+import { downloadMissing, type WorkCall } from "./download-missing.js";
 import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";
 import { checkHealth, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
@@ -62,12 +65,6 @@ export interface StreamOptions extends CallOptions {
   readonly id?: string | undefined;
 }
 
-/** What ends a call, and what its requests carry. */
-interface WorkCall {
-  readonly signal: AbortSignal;
-  readonly trace: Trace;
-}
-
 /** A command line that works answers that in much less; one that hangs has cost time already. */
 const VERSION_MS = 4000;
 
@@ -81,13 +78,15 @@ export class ServiceClient {
   readonly #log: Logger;
   readonly #metrics = new Metrics();
   readonly #current: CurrentService;
+  readonly #secrets: SecretMask;
   readonly #closing = new AbortController();
 
   /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    this.#options = options;
+    this.#options = withCredentialsAsHeader(options);
+    this.#secrets = secretsIn(this.#options);
     this.#log = options.log ?? silentLogger;
-    this.#current = new CurrentService(options, machine);
+    this.#current = new CurrentService(this.#options, machine);
   }
 
   /** A completion that the caller prepares, queues and runs. */
@@ -112,6 +111,7 @@ export class ServiceClient {
       stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
       now,
       closing: this.#closing.signal,
+      secrets: this.#secrets,
       signal: options.signal,
       onEnd: (completion, failure) => this.#noteEnd(completion, failure, trace),
     });
@@ -165,7 +165,7 @@ export class ServiceClient {
       let resolved = await loader.resolveModel(model, { ...call, device, onStatus });
       if (download === true && resolved.model.downloaded !== true) {
         const own = { ...call, force, onStatus };
-        for (const warning of await downloaded(resolved.model, connection, own)) {
+        for (const warning of await downloadMissing(resolved.model, connection, own)) {
           warnings.add(warning);
         }
         resolved = await loader.resolveModel(model, { ...call, device });
@@ -190,7 +190,7 @@ export class ServiceClient {
       if (resolved.model.downloaded === true) {
         return { model: id, status: "already_downloaded", warnings: [] };
       }
-      const warnings = await downloaded(resolved.model, connection, {
+      const warnings = await downloadMissing(resolved.model, connection, {
         ...call,
         force,
         onStatus,
@@ -319,7 +319,8 @@ export class ServiceClient {
         work(connection, { signal: end.signal, trace }),
       );
     } catch (thrown) {
-      const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
+      const failure = toFoundryError(thrown).withoutSecrets(this.#secrets);
+      const error = endedError(failure, signal, this.#closing.signal);
       const { code, message, detail } = error;
       this.#log.debug({ ...traceFields(trace), code }, "call failed");
       // What a service says may quote the texts of the call.
@@ -333,18 +334,6 @@ export class ServiceClient {
   #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
     return joinedSignal(this.#closing.signal, ...signals);
   }
-}
-
-/** Downloads a model that may be missing; resolves with what was tight, each a sentence. */
-async function downloaded(
-  model: KnownModel,
-  { downloader, capacity }: Connection,
-  { force, ...options }: WorkCall & Pick<CallOptions, "onStatus"> & { readonly force: boolean },
-): Promise<readonly string[]> {
-  const warnings =
-    model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
-  await downloader.download(model, options);
-  return warnings;
 }
 
 const REQUEST_ADVICE = 'Give a request such as { prompt: "Why is the sky blue?" }.';

@@ -39,6 +39,7 @@ export {
   type LogLevel,
   SECONDS,
   WHOLE_NUMBERS,
+  withoutCredentials,
 } from "./setting-values.js";
 export {
   SharedTask,

@@ -6,6 +6,7 @@ import {
   type JoinedSignal,
   joinedSignal,
   jsonFrom,
+  type SecretMask,
   type Trace,
   toFoundryError,
 } from "../../lib/index.js";
@@ -41,6 +42,8 @@ export interface ServiceCompletionParts {
   readonly now: () => number;
   /** Aborted when the client is closed. */
   readonly closing: AbortSignal;
+  /** What no error may quote. */
+  readonly secrets: SecretMask;
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
@@ -208,8 +211,8 @@ export class ServiceCompletion {
   /** Ends the completion with an error, and returns the error for the reader. */
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
-    const { closing, signal } = this.#parts;
-    this.#failure = endedError(error, signal, closing);
+    const { closing, signal, secrets } = this.#parts;
+    this.#failure = endedError(error.withoutSecrets(secrets), signal, closing);
     return this.#failure;
   }
 
