@@ -21,6 +21,8 @@ export interface Fault {
   readonly instead?: Instead;
   /** The request reaches the upstream; its answer goes through this. Called once for each answer. */
   readonly through?: () => Through;
+  /** The request reaches the upstream; its answer comes so much later. */
+  readonly delayMs?: number;
   /** What happens to the proxy itself when the fault is armed. */
   readonly proxy?: (proxy: FaultProxy) => Promise<void>;
 }
@@ -40,6 +42,8 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>();
   #next: (request: Request) => Fault | null = () => null;
   #port = 0;
+  /** Called with the new address when it has moved. */
+  onMove: (url: string) => Promise<void> = async () => {};
   /** All requests that arrived. */
   readonly requests: Request[] = [];
 
@@ -88,6 +92,15 @@ export class FaultProxy {
     await Promise.all(closed);
   }
 
+  /** Listens at another port; nothing listens at the one before. */
+  async move(): Promise<void> {
+    const before = this.#port;
+    await this.refuse();
+    await this.#listen();
+    if (this.#port === before) return this.move();
+    await this.onMove(this.url);
+  }
+
   async close(): Promise<void> {
     await this.refuse();
     for (const socket of this.#sockets) socket.destroy();
@@ -120,6 +133,10 @@ export class FaultProxy {
       this.requests.push(request);
       const fault = this.#next(request);
       through = fault?.through?.() ?? null;
+      if (fault?.delayMs !== undefined) {
+        upstream.pause();
+        setTimeout(() => upstream.resume(), fault.delayMs);
+      }
       if (fault?.instead === undefined) return true;
       isInstead = true;
       fault.instead(client);
