@@ -40,6 +40,7 @@ export const SETTING_OF_OPTION: ReadonlyMap<string, SettingName> = new Map<strin
   ["queueLimit", "FOUNDRY_QUEUE"],
   ["rateLimit", "FOUNDRY_RATE_LIMIT"],
   ["cache", "FOUNDRY_CACHE"],
+  ["cacheFolder", "FOUNDRY_CACHE_DIR"],
 ]);
 
 /** Advice that differs in more than a name. */

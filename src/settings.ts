@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import {
@@ -50,9 +51,11 @@ const DISCOVERY = ["auto", "declared"] as const;
 /** Every setting with its variable. */
 export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
-    z.string().refine((text) => endpointFault(text) === null, { error: ENDPOINT_ALLOWED }),
+    z
+      .string()
+      .refine((text) => endpointFault(text) !== "not an endpoint", { error: ENDPOINT_ALLOWED }),
     "searched for",
-    "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. The server then uses this address only and neither searches for nor starts a service",
+    "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. A user name and a password in it are sent as an Authorization header and never shown. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
     z
@@ -150,8 +153,13 @@ export const SETTINGS = {
   ),
   FOUNDRY_CACHE: setting(
     wholeNumber(WHOLE_NUMBERS.cache),
-    "0",
-    "whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the same model id and version of the service, 0 to 10000. 0: no cache",
+    "0, or 1000 with FOUNDRY_CACHE_DIR",
+    "whole answers that are kept for identical requests at temperature 0 or with a seed, to the same model id and version of the service, 0 to 10000. 0: no cache",
+  ),
+  FOUNDRY_CACHE_DIR: setting(
+    z.string().refine(isAbsolute, { error: "an absolute path of a folder" }),
+    "none",
+    "folder in which the answers of FOUNDRY_CACHE are kept instead of in memory, in files that only this user can read. Answers then lie on the disk, prompts only as hashes. Several servers may share it",
   ),
   FOUNDRY_DOWNLOAD_STALL_TIMEOUT: setting(
     seconds(SECONDS.downloadStall),
@@ -345,7 +353,7 @@ export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
   "FOUNDRY_HTTP_KEY",
 ]);
 
-/** Of an address, what is not allowed in it: passwords and keys stand there. */
+/** Of an address, where passwords and keys stand in it. */
 const isSecret = (name: SettingName, raw: string): boolean =>
   SECRETS.has(name) || (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
 

@@ -1,5 +1,5 @@
 import type { FoundryClientOptions } from "../jobs/index.js";
-import { SecretMask } from "../lib/index.js";
+import { SecretMask, withoutCredentials } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { Settings } from "../settings.js";
 
@@ -24,6 +24,7 @@ export function clientOptions(settings: Settings, log: Logger): FoundryClientOpt
     queueLimit: settings.FOUNDRY_QUEUE,
     rateLimit: settings.FOUNDRY_RATE_LIMIT,
     cache: settings.FOUNDRY_CACHE,
+    cacheFolder: settings.FOUNDRY_CACHE_DIR,
     downloadStallMs: inMs(settings.FOUNDRY_DOWNLOAD_STALL_TIMEOUT),
     ...(retries === undefined ? {} : { retry: { retries } }),
     log,
@@ -45,8 +46,14 @@ const routesOf = ({ FOUNDRY_ROUTES: routes }: Settings): FoundryClientOptions["r
 export function secretsOf({
   FOUNDRY_API_KEY: key,
   FOUNDRY_HEADERS: headers,
+  FOUNDRY_ENDPOINT: address = "",
 }: Settings): SecretMask {
-  return SecretMask.ofHeaders({ ...headers, ...(key === undefined ? {} : { authorization: key }) });
+  const { authorization } = withoutCredentials(address);
+  return SecretMask.ofHeaders({
+    ...headers,
+    ...(key === undefined ? {} : { authorization: key }),
+    ...(authorization === null ? {} : { "in the address": authorization }),
+  });
 }
 
 const inMs = (seconds: number | undefined): number | undefined =>

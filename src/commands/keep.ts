@@ -7,6 +7,8 @@ import { ownKeeperAddress } from "./keeping.js";
 
 /** The keeper of this user: a server starts it, and it ends by itself. Its log has no reader. */
 export async function keep(): Promise<number> {
+  // A defect in one of the things that it holds does not end the others.
+  process.on("unhandledRejection", () => {});
   await runKeeper({ address: ownKeeperAddress(), clientOf });
   return 0;
 }

@@ -4,6 +4,7 @@ import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { createBackend } from "./backend.js";
 import { isHttpFlag } from "./command-line.js";
+import { surviveDefects } from "./defects.js";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8765;
@@ -24,13 +25,15 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
     });
   }
   const backend = createBackend(settings, rest);
+  const made = new Lazy(async () => backend);
+  surviveDefects(made);
   const ending = new AbortController();
   onTermination((signal) => {
     backend.log.info({ signal }, "asked to end");
     ending.abort();
   });
   const { url, ended } = await serveOverHttp({
-    backend: new Lazy(async () => backend),
+    backend: made,
     routes: settings.FOUNDRY_ROUTES,
     host,
     port,

@@ -42,7 +42,7 @@ const PAUSE = { min: 0, max: 3600 };
 export const optionFields = {
   endpoint: z
     .string(ENDPOINT_ALLOWED)
-    .refine((text) => endpointFault(text.trim()) === null, { error: ENDPOINT_ALLOWED })
+    .refine((text) => endpointFault(text.trim()) !== "not an endpoint", { error: ENDPOINT_ALLOWED })
     .optional(),
   discovery: z.enum(["auto", "declared"], "auto or declared").optional(),
   autostart: boolean.optional(),

@@ -8,6 +8,7 @@ import {
   MetricsRecorder,
   type Operation,
   parseArguments,
+  type SecretMask,
   throwIfAborted,
   toFoundryError,
   traceFields,
@@ -42,6 +43,7 @@ import {
   ServiceCompletion,
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
+import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
 import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
@@ -79,13 +81,15 @@ export class ServiceClient {
   /** Counts all calls. */
   readonly metrics = new MetricsRecorder();
   readonly #current: CurrentService;
+  readonly #secrets: SecretMask;
   readonly #closing = new AbortController();
 
   /** @param machine Where Foundry Local is looked for; another than this one only in tests. */
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    this.#options = options;
+    this.#options = withCredentialsAsHeader(options);
+    this.#secrets = secretsIn(this.#options);
     this.#log = options.log ?? silentLogger;
-    this.#current = new CurrentService(options, machine, this.metrics);
+    this.#current = new CurrentService(this.#options, machine, this.metrics);
   }
 
   /** A completion that the caller prepares, queues and runs. */
@@ -112,6 +116,7 @@ export class ServiceClient {
       stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
       now,
       closing: this.#closing.signal,
+      secrets: this.#secrets,
       signal: options.signal,
       onEnd: (...ended) => noteEnd(...ended, { trace, log: this.#log, call }),
     });
@@ -324,7 +329,8 @@ export class ServiceClient {
       counted.end("completed", null);
       return result;
     } catch (thrown) {
-      const error = endedError(toFoundryError(thrown), signal, this.#closing.signal);
+      const failure = toFoundryError(thrown).withoutSecrets(this.#secrets);
+      const error = endedError(failure, signal, this.#closing.signal);
       const { code, message, detail } = error;
       counted.end(isCancellation(error) ? "cancelled" : "failed", code);
       this.#log.debug({ ...traceFields(trace), code }, "call failed");

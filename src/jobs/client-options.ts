@@ -24,8 +24,8 @@ export interface FoundryClientOptions extends ServiceOptions {
    */
   readonly rateLimit?: number | undefined;
   /**
-   * Whole answers that are kept in memory for identical requests at temperature 0 or with a seed, to the
-   * same model id and version of the service. Default 0: none.
+   * Whole answers that are kept for identical requests at temperature 0 or with a seed, to the same model id
+   * and version of the service. Default 0: none; 1000 with `cacheFolder`.
    */
   readonly cache?: number | undefined;
   /**
@@ -33,7 +33,14 @@ export interface FoundryClientOptions extends ServiceOptions {
    * before a model of the same name. Default: none.
    */
   readonly routes?: Routes | undefined;
+  /**
+   * A folder in which they are kept instead of in memory: answers then lie on the disk, prompts only as
+   * hashes. Only this user can read the files. Several processes may share the folder.
+   */
+  readonly cacheFolder?: string | undefined;
 }
+
+const CACHE_FOLDER = "the path of a folder";
 
 const clientOptions = optionsOf({
   ...optionFields,
@@ -53,6 +60,7 @@ const clientOptions = optionsOf({
       'an object such as { code: { model: "qwen2.5-coder-7b" } }',
     )
     .optional(),
+  cacheFolder: z.string(CACHE_FOLDER).min(1, CACHE_FOLDER).optional(),
 });
 
 /** The names of these options in clients of the OpenAI API. */

@@ -91,10 +91,11 @@ export class FoundryClient {
    */
   constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    const { concurrency, queueLimit, rateLimit, cache, routes, log } = checkedOptions(options);
+    const { concurrency, queueLimit, rateLimit, cache, cacheFolder, routes, log } =
+      checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
     this.#routes = routes;
-    const own = { concurrency, queueLimit, rateLimit, cache, routes, log };
+    const own = { concurrency, queueLimit, rateLimit, cache, cacheFolder, routes, log };
     this.completions = new Completions(this.#service, own);
     this.batches = new Batches(this.completions);
     this.loads = new Loads(this.#service, { log });
@@ -307,8 +308,8 @@ export class FoundryClient {
    */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
     const health = await this.#service.healthCheck(options);
-    const { queue, rateLimit, cache } = this.completions;
-    return { ...health, queue, rateLimit, cache };
+    const { queue, rateLimit } = this.completions;
+    return { ...health, queue, rateLimit, cache: await this.completions.cacheStats() };
   }
 
   /**

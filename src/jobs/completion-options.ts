@@ -37,6 +37,8 @@ export interface CompletionsOptions {
   readonly cache?: number | undefined;
   /** Default: none. */
   readonly routes?: Routes | undefined;
+  /** Where the answers are kept on disk. Default: in memory. */
+  readonly cacheFolder?: string | undefined;
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;

@@ -97,7 +97,7 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   async *#attempt(): AsyncGenerator<CompletionEvent, void> {
     const { completion, queue, caller, isBatch, onPlace, cache } = this.#parts;
     const { model, service, generationsAtOnce, run } = await completion.prepare();
-    const stored = cache?.find(model, service, this.snapshot().warnings) ?? null;
+    const stored = (await cache?.find(model, service, this.snapshot().warnings)) ?? null;
     if (stored !== null) {
       yield* completion.restore(stored);
       return;

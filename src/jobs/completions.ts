@@ -65,10 +65,10 @@ export class Completions {
     this.#options = options;
     this.#listeners = new Listeners(options.log);
     const now = options.now ?? (() => performance.now());
-    const { concurrency, queueLimit: limit = QUEUE_LIMIT, rateLimit, cache = 0 } = options;
+    const { concurrency, queueLimit: limit = QUEUE_LIMIT, rateLimit } = options;
     const slots = concurrency === "auto" ? undefined : concurrency;
     this.#queue = new Queue({ limit, now, concurrency: slots, rateLimit });
-    this.#cache = cache === 0 ? null : new ResponseCache({ entries: cache, now });
+    this.#cache = ResponseCache.from(options, now);
     this.#store = new CompletionStore({ ...STORE_LIMITS, ...options.limits }, now, (id) =>
       this.#listeners.notify(id, "gone"),
     );
@@ -85,9 +85,10 @@ export class Completions {
   }
 
   /** Answers in the cache, and how often one was used; `null`: no cache. */
-  get cache(): { readonly entries: number; readonly hits: number } | null {
-    const { cacheHits } = this.#service.metrics;
-    return this.#cache === null ? null : { entries: this.#cache.size, hits: cacheHits };
+  async cacheStats(): Promise<{ readonly entries: number; readonly hits: number } | null> {
+    if (this.#cache === null) return null;
+    const { entries } = await this.#cache.size();
+    return { entries, hits: this.#service.metrics.cacheHits };
   }
 
   /**

@@ -1,6 +1,15 @@
+import { resolve } from "node:path";
 import { LRUCache } from "lru-cache";
-import type { Completion, CompletionRequest, StoredAnswer } from "../foundry/index.js";
-import { MOST_CACHE_BYTES } from "../lib/index.js";
+import * as z from "zod";
+import {
+  ANSWER_METHODS,
+  type Completion,
+  type CompletionRequest,
+  type StoredAnswer,
+} from "../foundry/index.js";
+import { jsonFrom, MOST_CACHE_BYTES } from "../lib/index.js";
+import type { Logger } from "../log.js";
+import { FileCache } from "../platform/index.js";
 import { requestKey } from "./ids.js";
 
 interface Entry {
@@ -12,31 +21,63 @@ interface Entry {
 export interface ResponseCacheOptions {
   /** Answers that are kept, 1 or more. */
   readonly entries: number;
+  /** Where answers are kept on disk, in a folder of the cache. Default: they are kept in memory. */
+  readonly folder?: string | undefined;
   /** For tests. */
   readonly mostBytes?: number;
-  /** A monotonic clock in milliseconds. */
+  /** A clock in milliseconds: a monotonic one for memory, that of the system for the disk. */
   readonly now: () => number;
+  /** Logs that answers cannot be written. Default: none. */
+  readonly log?: Logger | undefined;
 }
 
+/** What the options of a client say of its cache. */
+interface ClientCacheOptions {
+  readonly cache?: number | undefined;
+  readonly cacheFolder?: string | undefined;
+  readonly log?: Logger | undefined;
+}
+
+/** Entries of a cache on disk, if no number is given. */
+const DISK_ENTRIES = 1000;
 /** What an entry takes besides its texts. */
 const ENTRY_BYTES = 512;
 
+interface Answers {
+  get(key: string): Entry | undefined | Promise<Entry | undefined>;
+  set(key: string, entry: Entry): void;
+  size(): Promise<{ readonly entries: number; readonly bytes: number }>;
+}
+
 /** Whole answers of repeatable requests. The least recently used one is evicted first. */
 export class ResponseCache {
-  readonly #entries: LRUCache<string, Entry>;
+  readonly #answers: Answers;
   readonly #now: () => number;
 
-  constructor({ entries, mostBytes = MOST_CACHE_BYTES, now }: ResponseCacheOptions) {
-    this.#now = now;
-    this.#entries = new LRUCache({ max: entries, maxSize: mostBytes, sizeCalculation: bytesOf });
+  constructor(options: ResponseCacheOptions) {
+    const { folder } = options;
+    this.#now = options.now;
+    this.#answers = folder === undefined ? inMemory(options) : onDisk(folder, options);
   }
 
-  get size(): number {
-    return this.#entries.size;
+  /**
+   * The cache that a client's options ask for, if any.
+   *
+   * @param monotonic A monotonic clock in milliseconds.
+   */
+  static from(
+    { cache, cacheFolder: folder, log }: ClientCacheOptions,
+    monotonic: () => number,
+  ): ResponseCache | null {
+    const entries = cache ?? (folder === undefined ? 0 : DISK_ENTRIES);
+    if (entries === 0) return null;
+    // Answers on disk outlive this process, and with it a monotonic clock.
+    const now = folder === undefined ? monotonic : Date.now;
+    return new ResponseCache({ entries, folder, now, log });
   }
 
-  get bytes(): number {
-    return this.#entries.calculatedSize;
+  size(): Promise<{ readonly entries: number; readonly bytes: number }> {
+    return this.#answers.size();
   }
 
   /** The place of a request in the cache; `null`: its answer may differ from time to time. */
@@ -48,17 +89,67 @@ export class ResponseCache {
   }
 
   /** @internal */
-  get(key: string): StoredAnswer | null {
-    const entry = this.#entries.get(key);
+  async get(key: string): Promise<StoredAnswer | null> {
+    const entry = await this.#answers.get(key);
     if (entry === undefined) return null;
     return { ...entry.answer, ageMs: Math.max(0, Math.round(this.#now() - entry.at)) };
   }
 
   /** @internal */
   set(key: string, answer: Entry["answer"]): void {
-    this.#entries.set(key, { answer, at: this.#now() });
+    this.#answers.set(key, { answer, at: this.#now() });
   }
 }
+
+function inMemory({ entries, mostBytes = MOST_CACHE_BYTES }: ResponseCacheOptions): Answers {
+  const answers = new LRUCache<string, Entry>({
+    max: entries,
+    maxSize: mostBytes,
+    sizeCalculation: bytesOf,
+  });
+  return {
+    get: (key) => answers.get(key),
+    set: (key, entry) => void answers.set(key, entry),
+    size: async () => ({ entries: answers.size, bytes: answers.calculatedSize }),
+  };
+}
+
+const FOLDER = "foundry-local-mcp-answers";
+
+function onDisk(
+  folder: string,
+  { entries, mostBytes = MOST_CACHE_BYTES, now, log }: ResponseCacheOptions,
+): Answers {
+  const files = new FileCache({
+    folder: resolve(folder, FOLDER),
+    entries,
+    mostBytes,
+    now,
+    onFault: (code) => log?.warn({ code }, "answers cannot be kept on disk"),
+  });
+  return {
+    get: async (key) => entrySchema.safeParse(jsonFrom((await files.get(key)) ?? "")).data,
+    set: (key, entry) => void files.set(key, JSON.stringify(entry)),
+    size: () => files.size(),
+  };
+}
+
+const count = z.number().nullable();
+const entrySchema = z.object({
+  answer: z.object({
+    text: z.string(),
+    reasoning: z.string().nullable(),
+    // Only such answers are kept.
+    finishReason: z.literal("stop"),
+    usage: z.object({ inputTokens: count, outputTokens: count, estimated: z.boolean() }),
+    warnings: z.array(z.string()),
+    method: z
+      .enum(ANSWER_METHODS)
+      .optional()
+      .transform((method) => method),
+  }),
+  at: z.number(),
+});
 
 /** Where one completion finds or keeps its answer. */
 export class CacheSlot {
@@ -79,7 +170,11 @@ export class CacheSlot {
    * @param service The kind and version of the service.
    * @param ownWarnings About this call and not the answer, such as why this model was chosen: they are not kept.
    */
-  find(model: string, service: string, ownWarnings: readonly string[]): StoredAnswer | null {
+  async find(
+    model: string,
+    service: string,
+    ownWarnings: readonly string[],
+  ): Promise<StoredAnswer | null> {
     this.#model = model;
     this.#ownWarnings = ownWarnings;
     this.#key = JSON.stringify([this.#request, model, service]);

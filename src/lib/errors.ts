@@ -137,6 +137,16 @@ export class FoundryError extends Error {
   }
 
   /**
+   * The same failure without secrets, such as a key that a service has as the name of a model.
+   * @internal
+   */
+  withoutSecrets(mask: { hide(text: string): string }): FoundryError {
+    const [message, action] = [mask.hide(this.message), mask.hide(this.action)];
+    if (message === this.message && action === this.action) return this;
+    return this.reworded({ message, action, cause: this.cause });
+  }
+
+  /**
    * The same failure in other words; everything else that is known of it is kept.
    * @internal
    */
@@ -145,6 +155,8 @@ export class FoundryError extends Error {
     readonly message?: string;
     readonly action?: string;
     readonly retryable?: boolean;
+    /** Default: this error. */
+    readonly cause?: unknown;
   }): FoundryError {
     const error = new FoundryError(words.code ?? this.code, words.message ?? this.message, {
       action: words.action ?? this.action,
@@ -153,7 +165,7 @@ export class FoundryError extends Error {
       ...(this.retryAfterMs === null ? {} : { retryAfterMs: this.retryAfterMs }),
       ...(this.phase === null ? {} : { phase: this.phase }),
       ...(this.detail === null ? {} : { detail: this.detail }),
-      cause: this,
+      cause: "cause" in words ? words.cause : this,
     });
     error.attempts = this.attempts;
     error.neverSent = this.neverSent;

@@ -58,6 +58,7 @@ export {
   type LogLevel,
   SECONDS,
   WHOLE_NUMBERS,
+  withoutCredentials,
 } from "./setting-values.js";
 export {
   SharedTask,

@@ -32,7 +32,11 @@ export class SecretMask {
     return new SecretMask(
       Object.entries(headers)
         .filter(([name]) => !PUBLIC_HEADERS.has(name.toLowerCase()))
-        .flatMap(([, value]) => [value.trim(), value.trim().replace(/^[A-Za-z]+\s+/, "")]),
+        .flatMap(([, value]) => [
+          value.trim(),
+          value.trim().replace(/^[A-Za-z]+\s+/, ""),
+          ...passwordOf(value.trim()),
+        ]),
     );
   }
 
@@ -53,6 +57,14 @@ export class SecretMask {
       Object.entries(value).map(([key, member]) => [key, this.hideIn(member)]),
     );
   }
+}
+
+/** The password of `Basic` credentials. */
+function passwordOf(header: string): string[] {
+  const pair = /^Basic\s+(\S+)$/i.exec(header)?.[1];
+  if (pair === undefined) return [];
+  const text = Buffer.from(pair, "base64").toString();
+  return [text.slice(text.indexOf(":") + 1)];
 }
 
 /** How many characters at the end of a text are the beginning of `form`, but not all of it. */

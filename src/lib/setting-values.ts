@@ -27,11 +27,12 @@ export const WHOLE_NUMBERS = {
 } as const satisfies Record<string, Bounds>;
 
 export const ENDPOINT_ALLOWED =
-  "a URL such as http://127.0.0.1:5273, with or without /v1, and without a user name, a password, ? or #";
+  "a URL such as http://127.0.0.1:5273, with or without /v1, and without ? or #";
 
 /**
- * Why a text cannot be an endpoint, or `null` if it can. The only rule for it: settings, options and
- * the transport ask it.
+ * Why a text cannot be the endpoint of a transport, or `null` if it can. Settings and options may hold
+ * credentials, which {@link withoutCredentials} takes out. The only rule for it: settings, options and the
+ * transport ask it.
  */
 export function endpointFault(text: string): "not an endpoint" | "holds credentials" | null {
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -40,6 +41,35 @@ export function endpointFault(text: string): "not an endpoint" | "holds credenti
   if (url.username !== "" || url.password !== "") return "holds credentials";
   // Asked of the text too: of a bare `?` or `#` the URL has no trace, but paths are put after it.
   return url.search !== "" || url.hash !== "" || /[?#]/.test(text) ? "not an endpoint" : null;
+}
+
+/**
+ * An endpoint without its user name and password, and the `Authorization` header that they stand for.
+ *
+ * @example
+ * withoutCredentials("http://me:pass@host:1234/v1"); // { endpoint: "http://host:1234/v1", authorization: "Basic bWU6cGFzcw==" }
+ */
+export function withoutCredentials(text: string): {
+  readonly endpoint: string;
+  readonly authorization: string | null;
+} {
+  if (endpointFault(text) !== "holds credentials") return { endpoint: text, authorization: null };
+  const url = new URL(text);
+  const pair = `${decoded(url.username)}:${decoded(url.password)}`;
+  url.username = "";
+  url.password = "";
+  return {
+    endpoint: url.href,
+    authorization: `Basic ${Buffer.from(pair).toString("base64")}`,
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** What the log writes at least: pino's levels. */

@@ -5,6 +5,7 @@ export {
   pathAsTyped,
   withoutQuotes,
 } from "./executables.js";
+export { FileCache } from "./file-cache.js";
 export { type FileLock, FileLocks } from "./file-lock.js";
 export { folderSeparator, foldersIn } from "./folder-list.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";

@@ -1,4 +1,4 @@
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
 
@@ -25,6 +25,9 @@ export async function makePrivateDirectory(directory: string, uid = ownUid()): P
   // On Windows a profile's folders are the user's alone already.
   if (uid === null) return;
   const facts = await stat(directory);
-  if (facts.uid !== uid) throw new Error("a directory of ours belongs to another user");
+  // Another user can put a link in its place where all users write.
+  const owners = [facts.uid, (await lstat(directory)).uid];
+  if (owners.some((owner) => owner !== uid))
+    throw new Error("a directory of ours belongs to another user");
   if ((facts.mode & 0o777) !== 0o700) await chmod(directory, 0o700);
 }

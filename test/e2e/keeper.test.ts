@@ -113,6 +113,37 @@ describe("a promised completion", () => {
     expect(again.text).toContain("COMPLETION_NOT_FOUND");
   });
 
+  it.skipIf(process.platform !== "linux")("puts no key into the list of processes", async () => {
+    const user = await userWith();
+    const key = "sk-0123456789abcdef";
+    const host = await WireHost.start({ ...user.settings, FOUNDRY_API_KEY: key });
+    await host.answerTo(host.call("complete", { prompt: "Hello", reply_within: 1 }));
+    const keepers = await user.keeperPids();
+    expect(keepers).toHaveLength(1);
+    for (const pid of [host.pid, ...keepers]) {
+      expect(await readFile(`/proc/${pid}/cmdline`, "utf8")).not.toContain(key);
+    }
+    // The keeper gets it over its socket.
+    expect(await readFile(`/proc/${keepers[0]}/environ`, "utf8")).not.toContain(key);
+  });
+
+  it.skipIf(process.platform === "win32")("outlives a defect of the keeper", async () => {
+    const user = await userWith();
+    const code = `process.on("SIGUSR2", () => void Promise.reject(new Error("provoked")))`;
+    const host = await WireHost.start({
+      ...user.settings,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
+    });
+    const call = host.call("complete", { prompt: "Hello", reply_within: 1 });
+    const { result } = await host.answerTo(call);
+    const { completion_id: id } = Object(result?.["structuredContent"]);
+    const [keeper = 0] = await user.keeperPids();
+    process.kill(keeper, "SIGUSR2");
+    host.signal("SIGKILL");
+    await host.ended;
+    expect(await readToTheEnd(user, id)).toMatchObject({ status: "completed", text: WHOLE });
+  });
+
   it("is read on from an offset where the second generation repeats the first", async () => {
     const user = await userWith();
     const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 2 });

@@ -1,14 +1,19 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type DialectName, startSimulator } from "foundry-local-simulator";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { toFoundryError } from "../../src/lib/errors.js";
 import { roomyMachine } from "../foundry/fixtures.js";
-import { FAULTS, STREAM_FAULTS } from "./faults.js";
+import { removeFolder } from "../temporary-folder.js";
+import { CALL_STREAM_FAULTS, FAULTS, STREAM_FAULTS } from "./faults.js";
 import { type Fault, FaultProxy, type Matches } from "./proxy.js";
 
 export const RETRIES = 2;
 const MODEL = "talker-generic-cpu:1";
 const COLD = "cold-generic-cpu:1";
 const MISSING = "missing-generic-cpu:1";
+const CALLER = "caller-generic-cpu:1";
 const EMBEDDER = "qwen3-embedding-0.6b-generic-cpu:1";
 
 /** Short limits, which the faults reach; the others leave in a moment. */
@@ -64,6 +69,36 @@ async function chatted(client: FoundryClient): Promise<Ended> {
   } catch (thrown) {
     const { text, status } = stream.snapshot();
     const more = text === "" ? status : `${status}, text kept`;
+    return { code: toFoundryError(thrown).code, more };
+  }
+}
+
+const TOOLS = [
+  {
+    type: "function" as const,
+    function: {
+      name: "note",
+      parameters: { type: "object", properties: { text: { type: "string" } }, required: ["text"] },
+    },
+  },
+];
+
+/** A completion that calls a tool, and the calls that came. */
+async function called(client: FoundryClient): Promise<Ended> {
+  const request = { prompt: "Hi", model: CALLER, tools: TOOLS };
+  const stream = client.streamComplete(request);
+  const callsOf = (): string => {
+    const { toolCalls = [] } = stream.snapshot();
+    const whole = toolCalls.filter(({ error }) => error === undefined);
+    return `${whole.length} of ${toolCalls.length} calls whole`;
+  };
+  try {
+    for await (const _event of stream) {
+      // The snapshot has the calls.
+    }
+    return { code: "ok", more: callsOf() };
+  } catch (thrown) {
+    const more = stream.snapshot().toolCalls === undefined ? "no call" : callsOf();
     return { code: toFoundryError(thrown).code, more };
   }
 }
@@ -124,6 +159,14 @@ const OPERATIONS: readonly Operation[] = [
     run: chatted,
   },
   {
+    name: "tool calls",
+    dialects: ALL,
+    faults: [...FAULTS, ...CALL_STREAM_FAULTS],
+    before: warm,
+    matches: on(/^\/v1\/chat\/completions/),
+    run: called,
+  },
+  {
     name: "embeddings",
     dialects: ["C1", "C2", "openai"],
     faults: FAULTS,
@@ -166,6 +209,12 @@ async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> 
         loaded: true,
         script: { text: "One two three four five six seven eight." },
       },
+      {
+        id: CALLER,
+        loaded: true,
+        toolCalling: true,
+        script: { toolCalls: [{ name: "note", arguments: { text: "one two three ".repeat(5) } }] },
+      },
       { id: COLD },
       { id: MISSING, downloaded: false },
       { id: EMBEDDER, task: "embeddings", loaded: true },
@@ -173,7 +222,15 @@ async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> 
     tokensPerSecond: 200,
   });
   const proxy = await FaultProxy.start(simulator.url);
-  const client = new FoundryClient({ endpoint: proxy.url, ...PATIENCE }, roomyMachine());
+  // A set endpoint does not move. A service that was found is found again.
+  const isFound = fault.name === "moved to another port" && dialect !== "openai";
+  const home = await mkdtemp(join(tmpdir(), "faults-"));
+  if (isFound) {
+    proxy.onMove = (url) => declare(home, url);
+    await proxy.onMove(proxy.url);
+  }
+  const where = isFound ? FOUND : { endpoint: proxy.url };
+  const client = new FoundryClient({ ...where, ...PATIENCE }, machineWith(home));
   try {
     await operation.before?.(client);
     const from = proxy.requests.length;
@@ -190,7 +247,18 @@ async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> 
     await client.close();
     await proxy.close();
     await simulator.close();
+    await removeFolder(home);
   }
+}
+
+const FOUND = { discovery: "declared", autostart: false, embedded: false } as const;
+/** No command line is found on it. */
+const machineWith = (home: string) => ({ ...roomyMachine(), home, environment: { PATH: "" } });
+
+/** Writes the address where the daemon does. */
+async function declare(home: string, url: string): Promise<void> {
+  await mkdir(join(home, ".foundry"), { recursive: true });
+  await writeFile(join(home, ".foundry", "daemon.json"), JSON.stringify({ web_urls: [url] }));
 }
 
 /** Some cells at once: most of them wait. */

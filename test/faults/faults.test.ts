@@ -52,8 +52,14 @@ describe("the recorded outcomes", () => {
     for (const [name, words] of long) expect(requestsOf(words), name).toBe(1);
   });
 
+  it("find a service that has moved to another port, and lose nothing", () => {
+    const moved = outcomes.filter(([name]) => /^(?:S|C1|C2) .*moved to another port$/.test(name));
+    expect(moved).not.toEqual([]);
+    for (const [name, words] of moved) expect(words, name).toMatch(/^ok/);
+  });
+
   it("send a chat at most as often as retries allow", () => {
-    const chats = outcomes.filter(([name]) => name.includes("| chat |"));
+    const chats = outcomes.filter(([name]) => /\| (?:chat|tool calls) \|/.test(name));
     expect(chats).not.toEqual([]);
     for (const [name, words] of chats) {
       expect(requestsOf(words), name).toBeLessThanOrEqual(1 + RETRIES);

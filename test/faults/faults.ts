@@ -101,6 +101,8 @@ const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024, 0x20));
 export const FAULTS: readonly Fault[] = [
   { name: "connection refused", proxy: (proxy) => proxy.refuse() },
   { name: "idle connections closed", proxy: (proxy) => proxy.closeIdle() },
+  { name: "moved to another port", proxy: (proxy) => proxy.move() },
+  { name: "answer 0.2 s later", delayMs: 200 },
   { name: "no answer", instead: () => {} },
   { name: "closed before the headers", instead: (client) => client.end() },
   { name: "reset before the headers", instead: (client) => client.resetAndDestroy() },
@@ -144,9 +146,13 @@ export const FAULTS: readonly Fault[] = [
   ...STATUSES.flatMap(withStatus),
 ];
 
-/** Faults after some tokens of a stream. */
-export const STREAM_FAULTS: readonly Fault[] = [
-  { name: "reset between events", through: after({ events: 6 }, "reset") },
-  { name: "closed between events", through: after({ events: 6 }, "end") },
-  { name: "silence between events", through: after({ events: 6 }, "silence") },
+const afterEvents = (events: number): readonly Fault[] => [
+  { name: "reset between events", through: after({ events }, "reset") },
+  { name: "closed between events", through: after({ events }, "end") },
+  { name: "silence between events", through: after({ events }, "silence") },
 ];
+
+/** Faults after some tokens of a stream. */
+export const STREAM_FAULTS = afterEvents(6);
+/** Faults after the first event: a call is in few of them. */
+export const CALL_STREAM_FAULTS = afterEvents(1);

@@ -21,6 +21,8 @@ export interface Fault {
   readonly instead?: Instead;
   /** The request reaches the upstream; its answer goes through this. Called once for each answer. */
   readonly through?: () => Through;
+  /** The request reaches the upstream; its answer comes so much later. */
+  readonly delayMs?: number;
   /** What happens to the proxy itself when the fault is armed. */
   readonly proxy?: (proxy: FaultProxy) => Promise<void>;
 }
@@ -40,6 +42,8 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>();
   #next: (request: Request) => Fault | null = () => null;
   #port = 0;
+  /** Called with the new address when it has moved. */
+  onMove: (url: string) => Promise<void> = async () => {};
   /** All requests that arrived. */
   readonly requests: Request[] = [];
 
@@ -80,9 +84,21 @@ export class FaultProxy {
 
   /** Closes all connections, in order, and waits until the client has closed them, too. */
   async closeIdle(): Promise<void> {
-    const closed = [...this.#sockets].map((socket) => once(socket, "close"));
+    // Not `once`, which rejects for a socket that breaks.
+    const closed = [...this.#sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
+    );
     for (const socket of this.#sockets) socket.end();
     await Promise.all(closed);
+  }
+
+  /** Listens at another port; nothing listens at the one before. */
+  async move(): Promise<void> {
+    const before = this.#port;
+    await this.refuse();
+    await this.#listen();
+    if (this.#port === before) return this.move();
+    await this.onMove(this.url);
   }
 
   async close(): Promise<void> {
@@ -117,6 +133,10 @@ export class FaultProxy {
       this.requests.push(request);
       const fault = this.#next(request);
       through = fault?.through?.() ?? null;
+      if (fault?.delayMs !== undefined) {
+        upstream.pause();
+        setTimeout(() => upstream.resume(), fault.delayMs);
+      }
       if (fault?.instead === undefined) return true;
       isInstead = true;
       fault.instead(client);

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Completion, CompletionRequest } from "../../src/foundry/index.js";
-import { ResponseCache } from "../../src/jobs/response-cache.js";
+import { ResponseCache, type ResponseCacheOptions } from "../../src/jobs/response-cache.js";
+import { temporaryFolder } from "../temporary-folder.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
 const TOOLS = [{ type: "function" as const, function: { name: "weather" } }];
@@ -63,8 +64,19 @@ const isWhole = ({ status, finishReason, text, cached }: Completion): boolean =>
 const isRepeatable = ({ temperature, seed }: CompletionRequest): boolean =>
   temperature === 0 || seed !== undefined;
 
-describe("the cache of answers", () => {
-  it("has for a request what was stored last, only whole answers, and never more than its bounds", () => {
+/** Where answers are kept, and for how many random sequences the property is checked: files are slow. */
+const PLACES = [
+  { place: "in memory", folderOf: async () => undefined, numRuns: 2000 },
+  { place: "on disk", folderOf: () => temporaryFolder("answers-"), numRuns: 150 },
+] as const;
+
+describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => {
+  const cacheWith = async (
+    options: Omit<ResponseCacheOptions, "now">,
+    now: () => number = () => 1_000_000,
+  ) => new ResponseCache({ ...options, folder: await folderOf(), now });
+
+  it("has for a request what was stored last, only whole answers, and never more than its bounds", async () => {
     const step = fc.record({
       request: requests,
       completion: completions,
@@ -75,17 +87,18 @@ describe("the cache of answers", () => {
       entries: fc.integer({ min: 1, max: 8 }),
       mostBytes: fc.integer({ min: 600, max: 6000 }),
     });
-    const property = fc.property(bounds, fc.array(step, { maxLength: 40 }), (limits, steps) => {
-      let time = 0;
-      const cache = new ResponseCache({ ...limits, now: () => time });
+    const steps = fc.array(step, { maxLength: 40 });
+    const property = fc.asyncProperty(bounds, steps, async (limits, taken) => {
+      let time = 1_000_000;
+      const cache = await cacheWith(limits, () => time);
       const stored = new Map<string, { readonly answer: Completion; readonly at: number }>();
-      for (const { request, completion, service, passMs } of steps) {
+      for (const { request, completion, service, passMs } of taken) {
         time += passMs;
         const slot = cache.slotOf(request);
         expect(slot !== null).toBe(isRepeatable(request));
         if (slot === null) continue;
         const key = JSON.stringify([Object.entries(request).sort(), service]);
-        const found = slot.find(MODEL, service, []);
+        const found = await slot.find(MODEL, service, []);
         const expected = stored.get(key);
         if (found !== null) {
           if (expected === undefined) throw new Error("found, though nothing was stored");
@@ -97,11 +110,12 @@ describe("the cache of answers", () => {
           stored.set(key, { answer: completion, at: time });
         }
         slot.keep(completion);
-        expect(cache.size).toBeLessThanOrEqual(limits.entries);
-        expect(cache.bytes).toBeLessThanOrEqual(limits.mostBytes);
+        const { entries, bytes } = await cache.size();
+        expect(entries).toBeLessThanOrEqual(limits.entries);
+        expect(bytes).toBeLessThanOrEqual(limits.mostBytes);
       }
     });
-    void fc.assert(property, { numRuns: 2000, seed: 14 });
+    await fc.assert(property, { numRuns, seed: 14 });
   });
 
   it.each<[string, Partial<CompletionRequest>, Partial<CompletionRequest>]>([
@@ -115,50 +129,52 @@ describe("the cache of answers", () => {
     ["the schema", { schema: { type: "object" } }, { schema: { type: "array" } }],
     ["the tools", { tools: TOOLS }, {}],
     ["the choice of tools", { tools: TOOLS, toolChoice: "none" }, { tools: TOOLS }],
-  ])("keeps requests apart by %s", (_what, one, other) => {
-    const cache = new ResponseCache({ entries: 10, now: () => 0 });
-    const slotOf = (more: Partial<CompletionRequest>) => {
+  ])("keeps requests apart by %s", async (_what, one, other) => {
+    const cache = await cacheWith({ entries: 10 });
+    const slotOf = async (more: Partial<CompletionRequest>) => {
       const slot = cache.slotOf({ prompt: "a", seed: 7, ...more });
-      return { found: slot?.find(MODEL, SERVICE, []), slot };
+      return { found: await slot?.find(MODEL, SERVICE, []), slot };
     };
-    slotOf(one).slot?.keep(completionOf({}));
-    expect(slotOf(other).found).toBeNull();
-    expect(slotOf(one).found).toMatchObject({ text: "Hello." });
+    (await slotOf(one)).slot?.keep(completionOf({}));
+    expect((await slotOf(other)).found).toBeNull();
+    expect((await slotOf(one)).found).toMatchObject({ text: "Hello." });
   });
 
-  it("finds no answer of another model or of another version of the service", () => {
-    const slot = new ResponseCache({ entries: 10, now: () => 0 }).slotOf({ prompt: "a", seed: 7 });
-    slot?.find(MODEL, SERVICE, []);
+  it("finds no answer of another model or of another version of the service", async () => {
+    const slot = (await cacheWith({ entries: 10 })).slotOf({ prompt: "a", seed: 7 });
+    await slot?.find(MODEL, SERVICE, []);
     slot?.keep(completionOf({}));
-    expect(slot?.find("other:1", SERVICE, [])).toBeNull();
-    expect(slot?.find(MODEL, "core-2 2.2", [])).toBeNull();
-    expect(slot?.find(MODEL, SERVICE, [])).not.toBeNull();
+    expect(await slot?.find("other:1", SERVICE, [])).toBeNull();
+    expect(await slot?.find(MODEL, "core-2 2.2", [])).toBeNull();
+    expect(await slot?.find(MODEL, SERVICE, [])).not.toBeNull();
   });
 
-  it("evicts the answer that was used least recently", () => {
-    const cache = new ResponseCache({ entries: 2, now: () => 0 });
-    const slot = (prompt: string) => {
+  it("evicts the answer that was used least recently", async () => {
+    const cache = await cacheWith({ entries: 2 });
+    const slot = async (prompt: string) => {
       const found = cache.slotOf({ prompt, temperature: 0 });
       if (found === null) throw new Error("no slot");
       return {
-        found: found.find(MODEL, SERVICE, []),
+        found: await found.find(MODEL, SERVICE, []),
         keep: (text: string) => found.keep(completionOf({ text })),
       };
     };
-    slot("a").keep("A");
-    slot("b").keep("B");
-    expect(slot("a").found).toMatchObject({ text: "A" });
-    slot("c").keep("C");
-    expect(slot("b").found).toBeNull();
-    expect(slot("a").found).toMatchObject({ text: "A" });
+    (await slot("a")).keep("A");
+    (await slot("b")).keep("B");
+    expect((await slot("a")).found).toMatchObject({ text: "A" });
+    (await slot("c")).keep("C");
+    // Until it is written, an answer on disk is beside those that are.
+    expect((await cache.size()).entries).toBe(2);
+    expect((await slot("b")).found).toBeNull();
+    expect((await slot("a")).found).toMatchObject({ text: "A" });
   });
 
-  it("keeps no answer that is larger than all of its bytes", () => {
-    const cache = new ResponseCache({ entries: 10, mostBytes: 1000, now: () => 0 });
+  it("keeps no answer that is larger than all of its bytes", async () => {
+    const cache = await cacheWith({ entries: 10, mostBytes: 1000 });
     const slot = cache.slotOf({ prompt: "a", seed: 1 });
-    slot?.find(MODEL, SERVICE, []);
+    await slot?.find(MODEL, SERVICE, []);
     slot?.keep(completionOf({ text: "x".repeat(1000) }));
-    expect(cache.size).toBe(0);
+    expect((await cache.size()).entries).toBe(0);
   });
 });
 

@@ -1,5 +1,8 @@
+import { chmod, lchown, mkdir, stat, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ownDirectory } from "../../src/platform/own-directory.js";
+import { makePrivateDirectory, ownDirectory } from "../../src/platform/own-directory.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 describe("the directory of this package", () => {
   it.each([
@@ -8,5 +11,26 @@ describe("the directory of this package", () => {
     ["linux", "/home/u", "/home/u/.foundry-local-mcp"],
   ] as const)("is under the home on %s", (platform, home, directory) => {
     expect(ownDirectory({ platform, home })).toBe(directory);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("a private directory", () => {
+  it("is made, or made so", async () => {
+    const folder = join(await temporaryFolder("private-"), "a", "b");
+    await makePrivateDirectory(folder);
+    await chmod(folder, 0o755);
+    await makePrivateDirectory(folder);
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  });
+
+  // Only root can make a link of another user.
+  it.skipIf(process.getuid?.() !== 0)("is not one that another user's link leads to", async () => {
+    const parent = await temporaryFolder("private-");
+    await mkdir(join(parent, "own"), { mode: 0o755 });
+    const link = join(parent, "link");
+    await symlink(join(parent, "own"), link);
+    await makePrivateDirectory(link);
+    await lchown(link, 12_345, 12_345);
+    await expect(makePrivateDirectory(link)).rejects.toThrow("another user");
   });
 });

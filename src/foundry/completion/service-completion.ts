@@ -7,6 +7,7 @@ import {
   joinedSignal,
   jsonFrom,
   type MeteredTrace,
+  type SecretMask,
   toFoundryError,
 } from "../../lib/index.js";
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
@@ -43,6 +44,8 @@ export interface ServiceCompletionParts {
   readonly now: () => number;
   /** Aborted when the client is closed. */
   readonly closing: AbortSignal;
+  /** What no error may quote. */
+  readonly secrets: SecretMask;
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
@@ -220,8 +223,9 @@ export class ServiceCompletion {
   /** Ends the completion with an error, and returns the error for the reader. */
   fail(error: FoundryError): FoundryError {
     this.#progress.end(this.#statusAfter(error));
-    const { closing, signal } = this.#parts;
-    this.#failure = endedError(this.#order.explained(error), signal, closing);
+    const { closing, signal, secrets } = this.#parts;
+    const explained = this.#order.explained(error).withoutSecrets(secrets);
+    this.#failure = endedError(explained, signal, closing);
     return this.#failure;
   }
 

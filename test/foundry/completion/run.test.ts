@@ -6,6 +6,7 @@ import { CurrentService } from "../../../src/foundry/connection/current-service.
 import { guessWarning } from "../../../src/foundry/discovery/index.js";
 import type { CompletionEvent } from "../../../src/foundry/index.js";
 import type { CompletionStream } from "../../../src/jobs/index.js";
+import { SecretMask } from "../../../src/lib/secrets.js";
 import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
 
 const CHAT = "/v1/chat/completions";
@@ -52,6 +53,7 @@ const completionOn = (current: CurrentService, now: () => number): ServiceComple
     maxTokens: 64,
     stallTimeoutMs: 60_000,
     now,
+    secrets: new SecretMask([]),
     closing: new AbortController().signal,
   });
 

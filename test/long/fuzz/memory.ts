@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 
 /** What is in use after the garbage has been collected. */
@@ -18,9 +17,4 @@ export function expectNoGrowth([began, ended]: readonly Memory[]): void {
   process.stdout.write(`memory in MB: ${JSON.stringify({ began, ended })}\n`);
   expect(ended.heapMb - began.heapMb).toBeLessThan(MAY_GROW.heapMb);
   expect(ended.residentMb - began.residentMb).toBeLessThan(MAY_GROW.residentMb);
-}
-
-export function residentMb(pid: number): number {
-  const found = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return Number(found?.[1]) / 1024;
 }

@@ -10,10 +10,11 @@ import { FoundryError } from "../../../src/lib/errors.js";
 import { LONGEST_ERROR } from "../../../src/lib/limits.js";
 import { PROMPT_ANSWER } from "../../e2e/simulated.js";
 import { roomyMachine } from "../../foundry/fixtures.js";
+import { residentMb } from "../process-report.js";
 import { StandWatch } from "./cpu.js";
-import { expectNoGrowth, type Memory, residentMb } from "./memory.js";
+import { expectNoGrowth, type Memory } from "./memory.js";
 import { hold, INPUTS, LONGEST_STAND_MS, TEST_TIMEOUT_MS, WARM_UP_RUNS } from "./plan.js";
-import { API_KEY, CALLS, newsSchema, type Reply, replyTo } from "./replies.js";
+import { API_KEY, CALLS, KEPT, newsSchema, type Reply, replyTo } from "./replies.js";
 
 let service: ChildProcess;
 const clients: FoundryClient[] = [];
@@ -129,30 +130,35 @@ it(`settles every call through ${INPUTS} odd replies, and the call after it`, {
   process.on("unhandledRejection", onStray).on("uncaughtException", onStray);
   const watch = new StandWatch();
   let runs = 0;
-  await hold("replies", replyTo(DIALECTS.length), async (inputs) => {
-    const faults: string[] = [];
-    watch.longestMs = 0;
-    await Promise.all(
-      clients.map(async (client, dialect) => {
-        for (const { reply } of inputs.filter((given) => given.dialect === dialect)) {
-          await beOdd(dialect, reply);
-          await call(client, reply.call).then(
-            (value) => faults.push(...faultsOfValue(value, reply.call)),
-            (error) => faults.push(...faultsOfError(error)),
-          );
-          await beOdd(dialect, null);
-          const after = await outcome(client, reply.call);
-          if (after !== plain.get(client)?.[reply.call]) {
-            faults.push(`the ${reply.call} after it, on ${DIALECTS[dialect]}: ${after}`);
+  await hold(
+    "replies",
+    replyTo(DIALECTS.length),
+    async (inputs) => {
+      const faults: string[] = [];
+      watch.longestMs = 0;
+      await Promise.all(
+        clients.map(async (client, dialect) => {
+          for (const { reply } of inputs.filter((given) => given.dialect === dialect)) {
+            await beOdd(dialect, reply);
+            await call(client, reply.call).then(
+              (value) => faults.push(...faultsOfValue(value, reply.call)),
+              (error) => faults.push(...faultsOfError(error)),
+            );
+            await beOdd(dialect, null);
+            const after = await outcome(client, reply.call);
+            if (after !== plain.get(client)?.[reply.call]) {
+              faults.push(`the ${reply.call} after it, on ${DIALECTS[dialect]}: ${after}`);
+            }
           }
-        }
-      }),
-    );
-    expect([...faults, ...stray.splice(0).map(String)]).toEqual([]);
-    expect(watch.longestMs).toBeLessThan(LONGEST_STAND_MS);
-    runs += 1;
-    if (runs === WARM_UP_RUNS) measure();
-  });
+        }),
+      );
+      expect([...faults, ...stray.splice(0).map(String)]).toEqual([]);
+      expect(watch.longestMs).toBeLessThan(LONGEST_STAND_MS);
+      runs += 1;
+      if (runs === WARM_UP_RUNS) measure();
+    },
+    KEPT,
+  );
   watch.stop();
   process.off("unhandledRejection", onStray).off("uncaughtException", onStray);
   measure();

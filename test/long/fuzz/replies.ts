@@ -109,3 +109,24 @@ export const newsSchema = z.union([
   z.object({ urls: z.array(z.string()) }),
   z.object({ dialect: z.int() }),
 ]);
+
+/** Inputs that once failed. */
+export const KEPT: readonly { readonly dialect: number; readonly reply: Reply }[] = [
+  // The key as the name of the only model: an error listed it.
+  {
+    dialect: 3,
+    reply: {
+      call: "load",
+      kind: "swap",
+      from: 2,
+      status: 200,
+      type: "application/json",
+      head: "HTTP/1.1 200 OK",
+      headers: [],
+      splits: [0],
+      at: 0.2,
+      value: `"${API_KEY}"`,
+      body: "",
+    },
+  },
+];

@@ -1,28 +1,13 @@
 import { z } from "zod";
 import { Executable } from "../../e2e/executable.js";
+import { REPORTS_AT_SIGNAL, reportIn, residentMb } from "../process-report.js";
 import { isMeasured, loopCpuMs } from "./cpu.js";
 import { Ledger } from "./ledger.js";
-import { type Memory, residentMb } from "./memory.js";
+import type { Memory } from "./memory.js";
 import { LONGEST_STAND_MS } from "./plan.js";
 import { EARLIER, type Input, OWN_NUMBER, OWN_TEXT } from "./stdin-inputs.js";
 
-/** Collects garbage at a signal, and says on stderr what is left. */
-const COLLECT = `
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc");
-process.on("SIGUSR2", () => {
-  collect();
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  process.stderr.write("left " + (heapUsed + external) + "\\n");
-});
-`;
-const environment = {
-  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(COLLECT)}`,
-  FOUNDRY_LOG_LEVEL: "error",
-};
+const environment = { ...REPORTS_AT_SIGNAL, FOUNDRY_LOG_LEVEL: "error" };
 const WAIT_MS = 20_000;
 const OWN = new RegExp(`${OWN_NUMBER}|${OWN_TEXT}`, "g");
 
@@ -109,8 +94,8 @@ export class Subject extends Executable {
     if (!isMeasured) return [];
     this.stderr = "";
     this.signal("SIGUSR2");
-    const left = await this.until("memory", () => /left (\d+)\n/.exec(this.stderr)?.[1]);
-    return [{ heapMb: Number(left) / 2 ** 20, residentMb: residentMb(this.pid) }];
+    const { heap } = await this.until("memory", () => reportIn(this.stderr));
+    return [{ heapMb: heap / 2 ** 20, residentMb: residentMb(this.pid) }];
   }
 
   until<T>(what: string, predicate: () => T | undefined): Promise<T> {
