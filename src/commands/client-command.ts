@@ -7,7 +7,7 @@ import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { EXIT, exitCodeOf } from "./exit-codes.js";
-import { asTyped, ProgressLine, type Screen, terminalScreen } from "./terminal/index.js";
+import { asTyped, ProgressLine, paragraph, type Screen, terminalScreen } from "./terminal/index.js";
 
 /** What a command that uses Foundry Local works with. */
 export interface ClientCommand {
@@ -58,12 +58,14 @@ export async function clientCommand(
     const error = inTerminalWords(toFoundryError(thrown));
     if (signal.aborted) {
       // A download may go on in the service.
-      if (!error.action.startsWith("Nothing to do")) process.stderr.write(`${error.action}\n`);
+      if (!error.action.startsWith("Nothing to do")) {
+        process.stderr.write(paragraph(error.action, process.stderr));
+      }
       return EXIT.interrupted;
     }
     onFailure?.(error);
     log.debug({ detail: error.detail }, "the command failed");
-    process.stderr.write(`${error.message} ${error.action}\n`);
+    process.stderr.write(paragraph(`${error.message} ${error.action}`, process.stderr));
     return exitCodeOf(error);
   } finally {
     await client.close();

@@ -1,6 +1,6 @@
 import { FoundryError, toFoundryError } from "../lib/index.js";
 import { MISUSED } from "./command-line.js";
-import { asTyped } from "./terminal/index.js";
+import { asTyped, paragraph } from "./terminal/index.js";
 
 /**
  * Writes the text of a failure for a person to stderr, and the stack to the log, at level debug.
@@ -9,7 +9,8 @@ import { asTyped } from "./terminal/index.js";
  */
 export async function explain(thrown: unknown): Promise<number> {
   const error = thrown instanceof FoundryError ? thrown : unexpected(thrown);
-  process.stderr.write(`${asTyped(`${error.message} ${error.action}`)}\n`);
+  const text = asTyped(`${error.message} ${error.action}`);
+  process.stderr.write(paragraph(text, process.stderr));
   if (error.code === "INVALID_SETTING") return MISUSED;
   const { createLogger } = await import("../log.js");
   createLogger(await logLevel()).debug({ detail: error.detail }, "the command failed");

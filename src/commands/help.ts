@@ -1,7 +1,7 @@
 import { meantName, printable, VERSION } from "../lib/index.js";
 import { describeSettings } from "../settings.js";
 import { EXIT } from "./exit-codes.js";
-import { asTyped } from "./terminal/index.js";
+import { asTyped, paragraph } from "./terminal/index.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
 Lets agents use the language models on their user's own machine.
@@ -79,6 +79,7 @@ export function unknown(name: string, known: readonly string[]): number {
         ? `To ask a model: \`foundry-local-mcp ask ${shown}\`.`
         : "";
   const sentences = [`There is no command ${shown}.`, advice, `There are: ${known.join(", ")}.`];
-  process.stderr.write(`${asTyped(sentences.filter((each) => each !== "").join(" "))}\n`);
+  const text = asTyped(sentences.filter((each) => each !== "").join(" "));
+  process.stderr.write(paragraph(text, process.stderr));
   return EXIT.misused;
 }

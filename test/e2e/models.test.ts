@@ -61,15 +61,6 @@ test.for([
   expect(ended.stderr).toContain(words);
 });
 
-test.for(["ask", "models", "download", "load", "unload", "bench", "doctor", "simulate"])(
-  "help explains the command %s as its --help does",
-  async (name) => {
-    const [first, second] = [await run(["help", name]), await run([name, "--help"])];
-    expect(first).toEqual(second);
-    expect(first.stdout).toMatch(new RegExp(`^Usage: node \\S*main\\.js ${name}\\b`));
-  },
-);
-
 test.for([
   ["modles", "Did you mean models?"],
   ["aks", "Did you mean ask?"],

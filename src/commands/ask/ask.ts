@@ -6,7 +6,7 @@ import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
-import { asTyped } from "../terminal/index.js";
+import { asTyped, textColumns, WrappedText } from "../terminal/index.js";
 import { jsonFile, promptOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
@@ -109,8 +109,10 @@ async function written(
   { progress, notes }: Pick<ClientCommand, "progress" | "notes">,
 ): Promise<void> {
   for await (const event of stream) {
-    if (event.type === "status" && event.status === "loading") {
-      progress.show({ message: `Loading ${event.model}` });
+    if (event.type === "status") {
+      const isLoading = event.status === "loading";
+      const message = isLoading ? `Loading ${event.model}` : "Waiting for the answer";
+      if (isLoading || process.stderr.isTTY) progress.show({ message });
     } else if (event.type === "reasoning") {
       if (process.stderr.isTTY && !answer.hasBegun) progress.show({ message: "Thinking" });
     } else if (event.type === "text") {
@@ -128,6 +130,7 @@ async function written(
 /** The answer on stdout as it comes. */
 class AnswerText {
   readonly isShown: boolean;
+  readonly #wrapped = new WrappedText(textColumns(process.stdout));
   #isAtLineStart = true;
   hasBegun = false;
 
@@ -139,13 +142,14 @@ class AnswerText {
     if (!this.isShown || text === "") return;
     this.hasBegun = true;
     // A model must not steer the terminal. A file or a pipe gets the text as it is.
-    process.stdout.write(process.stdout.isTTY ? withoutControls(text) : text);
+    process.stdout.write(process.stdout.isTTY ? this.#wrapped.add(withoutControls(text)) : text);
     this.#isAtLineStart = text.endsWith("\n");
   }
 
   /** Ends the last line; `true` where there was any text. */
   end(): boolean {
     const { hasBegun } = this;
+    process.stdout.write(this.#wrapped.end());
     if (!this.#isAtLineStart) process.stdout.write("\n");
     this.#isAtLineStart = true;
     this.hasBegun = false;

@@ -66,8 +66,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
     isReady = true;
     if (endpoint === undefined) {
       screen.say(
-        "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its",
-        "command line. The server has to find it, as it would find yours, and all else is real.",
+        "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its command line. The server has to find it, as it would find yours, and all else is real.",
       );
     } else {
       screen.say(`This demo runs on the service at ${endpoint}.`);

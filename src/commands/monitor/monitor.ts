@@ -39,7 +39,7 @@ export async function monitor(args: readonly string[]): Promise<number> {
     schema,
   );
   if (asksForHelp) {
-    process.stdout.write(HELP);
+    process.stdout.write(asTyped(HELP));
     return EXIT.done;
   }
   if (words.length > 0) throw misuse("monitor takes no argument.", "Leave it out.");

@@ -110,14 +110,19 @@ async function answer({ client, signal, progress }: ClientCommand, screen: Scree
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
     { signal, onStatus: (news) => progress.show(news) },
   );
-  for await (const event of stream) {
-    if (event.type === "status" && event.status === "loading") {
-      progress.show({ message: `Loading ${event.model}` });
-    } else if (event.type === "text") {
-      progress.clear();
-      screen.stream(withoutControls(event.text));
+  try {
+    for await (const event of stream) {
+      if (event.type === "status") {
+        const isLoading = event.status === "loading";
+        progress.show({ message: isLoading ? `Loading ${event.model}` : "Waiting for the answer" });
+      } else if (event.type === "text") {
+        progress.clear();
+        screen.stream(withoutControls(event.text));
+      }
     }
+  } finally {
+    // A failure, or Ctrl+C, comes after the text so far.
+    screen.endStream();
   }
-  screen.endStream();
   screen.faint(`${stream.snapshot().model ?? "A model"} on this machine.`);
 }

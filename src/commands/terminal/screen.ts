@@ -1,6 +1,6 @@
 import { withoutControls } from "../../lib/index.js";
 import { asTyped } from "./typed-command.js";
-import { wrapped } from "./wrap.js";
+import { textColumns, WrappedText, wrapped } from "./wrap.js";
 
 /** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
 export interface Screen {
@@ -33,8 +33,6 @@ export interface Output {
 
 const CLEAR_LINE = "\r\u001b[2K";
 const INDENT = "  ";
-/** Longer lines are hard to read, however wide the window is. */
-const WIDEST = 100;
 
 /** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
 export function terminalScreen(
@@ -47,6 +45,7 @@ export function terminalScreen(
     hasColours ? `\u001b[${code}m${text}\u001b[0m` : text;
   let hasStatus = false;
   let isAtLineStart = true;
+  let streamed = new WrappedText(textColumns(output), INDENT);
 
   const write = (text: string): void => {
     output.write(`${hasStatus ? CLEAR_LINE : ""}${text}`);
@@ -55,8 +54,7 @@ export function terminalScreen(
   // What is shown comes from services and models, which must not steer the terminal.
   const indented = (text: string): string =>
     withoutControls(text).replaceAll("\r", " ").replaceAll("\n", `\n${INDENT}`);
-  // What is no terminal may be searched line by line, so there each fact stays in one.
-  const widest = isTerminal ? Math.min(output.columns || WIDEST, WIDEST) - INDENT.length : Infinity;
+  const widest = textColumns(output) - INDENT.length;
   const broken = (text: string, from = 0): string =>
     wrapped(asTyped(text), widest - from).join(`\n${" ".repeat(from)}`);
   const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
@@ -64,8 +62,11 @@ export function terminalScreen(
   const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
 
   return {
-    title: (name, what) =>
-      write(`\n${paint(1, name)}${what === undefined ? "" : `  ${paint(36, what)}`}\n`),
+    title: (name, what) => {
+      const beside =
+        what === undefined ? "" : broken(what, name.length).replaceAll(/\n */g, `\n${INDENT}`);
+      write(`\n${paint(1, name)}${beside === "" ? "" : `  ${paint(36, beside)}`}\n`);
+    },
     say: (...lines) => lines.forEach(line),
     table: (rows) => {
       const column = Math.max(...rows.map(([name]) => name.length)) + 2;
@@ -88,11 +89,13 @@ export function terminalScreen(
     },
     stream: (piece) => {
       if (piece === "") return;
-      write(`${isAtLineStart ? INDENT : ""}${indented(piece)}`);
+      const ready = streamed.add(withoutControls(piece).replaceAll("\r", " "));
+      if (ready !== "") write(ready);
       isAtLineStart = false;
     },
     endStream: () => {
-      if (!isAtLineStart) write("\n");
+      if (!isAtLineStart) write(`${streamed.end()}\n`);
+      streamed = new WrappedText(textColumns(output), INDENT);
       isAtLineStart = true;
     },
   };
