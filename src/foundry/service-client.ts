@@ -1,7 +1,6 @@
 import {
   closedError,
   endedError,
-  type FoundryError,
   type JoinedSignal,
   joinedSignal,
   parseArguments,
@@ -32,10 +31,10 @@ import type {
   UnloadResult,
 } from "./calls.js";
 import {
-  type Completion,
   CompletionProgress,
   type CompletionRequest,
   completionRequestSchema,
+  type EndedCompletion,
   Metrics,
   prepareMessages,
   ServiceCompletion,
@@ -54,6 +53,7 @@ import {
   resolveModel,
 } from "./models/index.js";
 import type { FoundryClientOptions } from "./options.js";
+import { learnSpeed, type SpeedMemory } from "./speeds/index.js";
 import { assertJsonSchema } from "./structured/index.js";
 
 /** @internal */
@@ -77,6 +77,8 @@ const VERSION_MS = 4000;
  * @internal
  */
 export class ServiceClient {
+  /** Where the speeds of models are remembered. Default: nowhere. */
+  speeds: SpeedMemory | null = null;
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
   readonly #metrics = new Metrics();
@@ -113,20 +115,18 @@ export class ServiceClient {
       now,
       closing: this.#closing.signal,
       signal: options.signal,
-      onEnd: (completion, failure) => this.#noteEnd(completion, failure, trace),
+      onEnd: (ended) => this.#noteEnd(ended, trace),
     });
   }
 
-  #noteEnd(
-    { status, model, usage, timing, attempts, cached }: Completion,
-    failure: FoundryError | null,
-    trace: Trace,
-  ): void {
+  #noteEnd(ended: EndedCompletion, trace: Trace): void {
+    const { completion, failure } = ended;
+    const { status, model, usage, timing, attempts, cached } = completion;
+    learnSpeed(this.speeds, ended);
     const isEnd = status === "completed" || status === "interrupted" || status === "cancelled";
     this.#metrics.ended(isEnd ? status : "failed", cached ? 0 : (usage.outputTokens ?? 0));
     const tokens = { input: usage.inputTokens, output: usage.outputTokens };
-    const { totalMs: ms } = timing;
-    const fields = { ...traceFields(trace), status, model, ms, tokens, attempts };
+    const fields = { ...traceFields(trace), status, model, ms: timing.totalMs, tokens, attempts };
     if (failure === null || status === "cancelled") {
       this.#log.debug(fields, "completion ended");
     } else {
@@ -290,7 +290,7 @@ export class ServiceClient {
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#current.close();
+    await Promise.all([this.#current.close(), this.speeds?.flush()]);
   }
 
   #defaultAmong(models: readonly KnownModel[]): string | null {

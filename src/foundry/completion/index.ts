@@ -25,4 +25,4 @@ export {
   prepareMessages,
 } from "./request.js";
 /** @internal For the client. */
-export { ServiceCompletion } from "./service-completion.js";
+export { type EndedCompletion, ServiceCompletion } from "./service-completion.js";

@@ -12,6 +12,7 @@ import {
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
+import type { KnownModel } from "../models/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import { checkTools, loadToolbox, type Toolbox } from "../tools/index.js";
@@ -27,6 +28,14 @@ import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
 import { untilLoaded } from "./while-loading.js";
+
+export interface EndedCompletion {
+  readonly completion: Completion;
+  readonly failure: FoundryError | null;
+  /** `null`: it ended before its model was known. */
+  readonly model: KnownModel | null;
+  readonly isOnThisMachine: boolean;
+}
 
 export interface ServiceCompletionParts {
   readonly request: CompletionRequest;
@@ -44,7 +53,7 @@ export interface ServiceCompletionParts {
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
-  readonly onEnd?: ((completion: Completion, failure: FoundryError | null) => void) | undefined;
+  readonly onEnd?: ((ended: EndedCompletion) => void) | undefined;
 }
 
 /** A completion whose service and model are known. */
@@ -78,6 +87,7 @@ export class ServiceCompletion {
   #failure: FoundryError | null = null;
   #stored: StoredAnswer | null = null;
   #toolbox: Toolbox | null = null;
+  #model: KnownModel | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -136,6 +146,7 @@ export class ServiceCompletion {
       trace,
     });
     if (reason !== null) this.#progress.warn(reason);
+    this.#model = model;
     assertCanChat(model);
     assertFits(service, model, this.#parts.messages, request.schema);
     this.#progress.queued(model.id);
@@ -217,7 +228,12 @@ export class ServiceCompletion {
     // The reader left in the middle.
     if (!this.#progress.hasEnded) this.#progress.end("cancelled");
     this.#joined?.dispose();
-    this.#parts.onEnd?.(this.snapshot(), this.#failure);
+    this.#parts.onEnd?.({
+      completion: this.snapshot(),
+      failure: this.#failure,
+      model: this.#model,
+      isOnThisMachine: this.#connection?.service.isOnThisMachine ?? false,
+    });
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {
