@@ -1,7 +1,9 @@
+import { SpeedMemory } from "../foundry/index.js";
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
 import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
 import { misspelledSettings } from "../misspelled-settings.js";
+import { ownDirectory, thisMachine } from "../platform/index.js";
 import { type Settings, settingsInForce } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { keepingOf } from "./keeping.js";
@@ -15,6 +17,7 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
     log.warn({ variable, meant }, "a variable that is not a setting, perhaps misspelled");
   }
   const client = new FoundryClient(clientOptions(settings, log));
+  client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
   const kept = keepingOf(settings, flags, { client, log });
   const publication = publicationOf(settings, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");

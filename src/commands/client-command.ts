@@ -1,8 +1,8 @@
-import { withoutAttempts } from "../foundry/index.js";
+import { SpeedMemory, withoutAttempts } from "../foundry/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../jobs/index.js";
 import { type FoundryError, toFoundryError } from "../lib/index.js";
 import { createLogger } from "../log.js";
-import { onTermination } from "../platform/index.js";
+import { onTermination, ownDirectory, thisMachine } from "../platform/index.js";
 import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
@@ -51,6 +51,7 @@ export async function clientCommand(
     ending.abort();
   });
   const client = new FoundryClient({ ...clientOptions(settings, log), ...options });
+  client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
   try {
     return await run({ client, settings, signal, progress, notes });
   } catch (thrown) {

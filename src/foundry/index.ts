@@ -78,6 +78,14 @@ export type {
 } from "./options.js";
 /** @internal For the client of `jobs`, which holds one. */
 export { ServiceClient, type StreamOptions } from "./service-client.js";
+/** @internal For the tools and commands. */
+export {
+  isSimulatedText,
+  type Speed,
+  type SpeedKey,
+  SpeedMemory,
+  type SpeedMemoryOptions,
+} from "./speeds/index.js";
 export type { StatusUpdate } from "./status.js";
 export {
   isTyped,

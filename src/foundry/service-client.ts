@@ -58,6 +58,7 @@ import {
   resolveModel,
 } from "./models/index.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
+import { learnSpeed, type SpeedMemory } from "./speeds/index.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, type WorkCall } from "./work-call.js";
 
@@ -76,6 +77,8 @@ const VERSION_MS = 4000;
  * @internal
  */
 export class ServiceClient {
+  /** Where the speeds of models are remembered. Default: nowhere. */
+  speeds: SpeedMemory | null = null;
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
   /** Counts all calls. */
@@ -118,7 +121,10 @@ export class ServiceClient {
       closing: this.#closing.signal,
       secrets: this.#secrets,
       signal: options.signal,
-      onEnd: (...ended) => noteEnd(...ended, { trace, log: this.#log, call }),
+      onEnd: (ended) => {
+        learnSpeed(this.speeds, ended);
+        noteEnd(ended, { trace, log: this.#log, call });
+      },
     });
   }
 
@@ -289,7 +295,7 @@ export class ServiceClient {
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#current.close();
+    await Promise.all([this.#current.close(), this.speeds?.flush()]);
   }
 
   #defaultAmong(models: readonly KnownModel[]): string | null {

@@ -25,6 +25,7 @@ import {
   ranked,
   rankOptions,
   ServiceClient,
+  type SpeedMemory,
   signalOption,
   type TypedBy,
   textsArgument,
@@ -337,6 +338,32 @@ export class FoundryClient {
   /** @internal For `doctor`. */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     return this.#service.diagnose(options);
+  }
+
+  /**
+   * Where the speeds of models are remembered; `null`: nowhere.
+   * @internal
+   */
+  get speeds(): SpeedMemory | null {
+    return this.#service.speeds;
+  }
+
+  /** @internal */
+  rememberSpeeds(memory: SpeedMemory): void {
+    this.#service.speeds = memory;
+  }
+
+  /**
+   * How long the service will read the prompt of a running completion, in milliseconds, by the speeds of
+   * earlier ones; `null`: unknown.
+   * @internal
+   */
+  readingEstimate(id: string): number | null {
+    const state = this.completions.recordOf(id)?.state;
+    if (state === undefined || state.model === null) return null;
+    const speed = this.speeds?.ofId(state.model)?.promptTokensPerSecond ?? null;
+    const { inputTokens } = state.usage;
+    return speed === null || inputTokens === null ? null : (inputTokens * 1000) / speed;
   }
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */

@@ -200,6 +200,8 @@ export const HOST_FILE_BYTES = 64 * 1024 * 1024;
 
 /** A file of a few lines: the lock of downloads. */
 export const LOCK_FILE_BYTES = 4096;
+/** The speeds of models: 200 bytes for each. */
+export const SPEED_FILE_BYTES = 256 * 1024;
 /** What a daemon says about itself: some lines; with room for members that do not exist yet. */
 export const DAEMON_FILE_BYTES = 64 * 1024;
 /** A model's configuration, a package's manifest: some kB; a chat template may be a hundred. */

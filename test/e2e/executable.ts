@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js";
 
@@ -7,6 +9,10 @@ import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js
 export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 if (!existsSync(MAIN)) throw new Error("dist/main.js is not built: run `npm run build` first");
+
+/** A home without anything of the developer's: the server remembers the speeds of models there. */
+const HOME = mkdtempSync(join(tmpdir(), "foundry-local-mcp-home-"));
+process.once("exit", () => rmSync(HOME, { recursive: true, force: true }));
 
 /** Settings of one process, as its environment. */
 export type Settings = Readonly<Record<string, string>>;
@@ -17,6 +23,8 @@ export type Settings = Readonly<Record<string, string>>;
  */
 export const environmentWith = (settings: Settings): Record<string, string> => ({
   ...getDefaultEnvironment(),
+  HOME,
+  USERPROFILE: HOME,
   FOUNDRY_KEEP: "never",
   ...settings,
 });

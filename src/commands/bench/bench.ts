@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import * as z from "zod";
 import { spelledName } from "../../foundry/index.js";
-import { FoundryError, formatWait, VERSION } from "../../lib/index.js";
+import { FoundryError, formatWait, isLoopback, VERSION } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
 import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
 import { misuse, readArguments } from "../arguments.js";
@@ -92,7 +92,9 @@ async function measured(
       client,
       list,
       signal,
+      isOnThisMachine: health.endpoint !== null && isLoopback(health.endpoint),
       onStatus,
+      onNote: (sentence) => notes.say(sentence),
       rounds: flags.rounds,
       answerTokens: flags.tokens,
       withinMs: flags.minutes * 60_000,

@@ -1,5 +1,10 @@
 import { randomInt } from "node:crypto";
-import type { KnownModel, ModelListResult, StatusUpdate } from "../../foundry/index.js";
+import {
+  isSimulatedText,
+  type KnownModel,
+  type ModelListResult,
+  type StatusUpdate,
+} from "../../foundry/index.js";
 import type { FoundryClient } from "../../jobs/index.js";
 import { type FoundryError, toFoundryError } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
@@ -22,9 +27,11 @@ export interface BenchContext extends BenchLimits {
   readonly client: FoundryClient;
   readonly list: ModelListResult;
   readonly signal: AbortSignal;
+  readonly isOnThisMachine: boolean;
   /** The memory of the service in MB; `null`: unknown. */
   readonly memory: () => Promise<number | null>;
   readonly onStatus: (news: StatusUpdate) => void;
+  readonly onNote: (sentence: string) => void;
   /** @param percent Of the answers of this model. */
   readonly onProgress: (percent: number, what: string) => void;
   /** How long the rounds take, in milliseconds; `null`: not known. */
@@ -83,6 +90,7 @@ class ModelBench {
     await this.#loadModel();
     const kinds = await this.#warmUp();
     await this.#rounds(kinds);
+    await this.#remember();
   }
 
   failed(failure: FoundryError): void {
@@ -91,13 +99,13 @@ class ModelBench {
 
   async unload(): Promise<void> {
     if (!this.#isLoadedHere) return;
-    const { client, onStatus } = this.#context;
+    const { client, onStatus, onNote } = this.#context;
     onStatus({ step: "waiting", message: `Unloading ${this.#id}`, percent: null });
     try {
       await client.unloadModel(this.#id, { signal: AbortSignal.timeout(UNLOAD_MS) });
       this.#load = { ...this.#load, unloaded: true };
     } catch {
-      this.#notMeasured.push(
+      onNote(
         `${this.#id} stays in memory: it could not be unloaded. \`foundry-local-mcp unload ${this.#id}\` tries it again.`,
       );
     }
@@ -146,7 +154,6 @@ class ModelBench {
     const { client, signal, onStatus, memory } = this.#context;
     this.#memory.before_load = await memory();
     try {
-      onStatus({ step: "loading", message: `Loading ${this.#id}`, percent: null });
       const { model, status, elapsedMs } = await client.loadModel(this.#id, { signal, onStatus });
       this.#id = model;
       this.#isLoadedHere = status === "loaded";
@@ -164,7 +171,7 @@ class ModelBench {
         this.#load.status === "by_service"
           ? "this service loads models by itself"
           : "the model was in memory already, and stays there";
-      this.#notMeasured.push(`The load was not measured: ${why}.`);
+      this.#notMeasured.push(`The load: ${why}.`);
     }
     this.#memory.loaded = await this.#readMemory();
   }
@@ -177,7 +184,7 @@ class ModelBench {
     for (const kind of PROMPT_KINDS) {
       const prompts = this.#promptsOf(kind, 1);
       if (prompts === null) {
-        this.#notMeasured.push("The context of this model is too small for a long prompt.");
+        this.#notMeasured.push("Long prompts: the context of this model is too small.");
         continue;
       }
       const {
@@ -219,7 +226,7 @@ class ModelBench {
           if (signal.aborted || !timeLimit.aborted) throw thrown;
           const minutes = withinMs / 60_000;
           this.#notMeasured.push(
-            `The rounds ended after ${minutes} min, which is their limit (\`--minutes\`).`,
+            `The other rounds: ${minutes} min is their limit (\`--minutes\`).`,
           );
           return;
         }
@@ -228,6 +235,23 @@ class ModelBench {
       }
     }
     onProgress(100, "done");
+  }
+
+  /** For the estimates of the server. */
+  async #remember(): Promise<void> {
+    const { cases, device, model: id } = this.report();
+    const one = (prompt: PromptKind): CaseReport | undefined =>
+      cases.find((each) => each.prompt === prompt && each.at_once === 1);
+    const { input_tokens: tokens, first_token_ms: first } = one("long") ?? {};
+    const hasFirst = tokens != null && first != null && first.median > 0;
+    if (this.#isSimulated || !this.#context.isOnThisMachine) return;
+    await this.#context.client.speeds?.measured(
+      { id, device },
+      {
+        tokensPerSecond: one("short")?.tokens_per_second?.median ?? null,
+        promptTokensPerSecond: hasFirst ? (tokens * 1000) / first.median : null,
+      },
+    );
   }
 
   #ask(signal: AbortSignal): Ask {
@@ -255,27 +279,30 @@ class ModelBench {
   }
 }
 
-/** The simulator begins its texts and thoughts so. */
 const isSimulated = ({ completion: { text, reasoning } }: Sample): boolean =>
-  /This is simulated text|This thought is simulated/.test(`${reasoning ?? ""}\n${text}`);
+  isSimulatedText(`${reasoning ?? ""}\n${text}`);
 
 function missingOf(cells: readonly Cell[], cases: readonly CaseReport[]): string[] {
-  const missing = cells.filter(({ rounds }) => rounds.length === 0);
-  const tooFast = cases.filter(
-    (each) => each.failed < each.answers && each.tokens_per_second === null,
-  );
-  const failed = cases.filter(({ failed }) => failed > 0);
+  const missing = cells.filter(({ rounds }) => rounds.length === 0).map(whichCell);
+  const tooFast = cases
+    .filter((each) => each.failed < each.answers && each.tokens_per_second === null)
+    .map(whichCase);
+  const failed = cases.filter(({ failed: count }) => count > 0);
   return [
-    ...missing.map(
-      ({ prompt, atOnce }) => `Answers to ${prompt} prompts, ${atOnce} at once, were not measured.`,
-    ),
-    ...tooFast.map(
-      ({ prompt, at_once: atOnce }) =>
-        `The speed of one answer to a ${prompt} prompt, ${atOnce} at once, is not known: its tokens came in one piece, or too fast.`,
-    ),
+    ...(missing.length > 0 ? [`There was no time for: ${missing.join("; ")}.`] : []),
+    ...(tooFast.length > 0
+      ? [
+          `The speed of each answer, where the tokens came in one piece or too fast: ${tooFast.join("; ")}.`,
+        ]
+      : []),
     ...failed.map(
       (each) =>
-        `${each.failed} of ${each.answers} answers to ${each.prompt} prompts, ${each.at_once} at once, failed and do not count.`,
+        `${each.failed} of ${each.answers} answers failed or had to be requested again, and do not count: ${whichCase(each)}.`,
     ),
   ];
 }
+
+const whichCell = ({ prompt, atOnce }: Pick<Cell, "prompt" | "atOnce">): string =>
+  `${prompt}, ${atOnce} at once`;
+const whichCase = ({ prompt, at_once: atOnce }: CaseReport): string =>
+  whichCell({ prompt, atOnce });

@@ -35,7 +35,7 @@ export function showModel(
   const variant = alias === null || alias === model ? "" : model;
   screen.title(alias ?? model, [variant, device].filter(Boolean).join(", ") || undefined);
   if (report.simulated) screen.say(SIMULATED);
-  screen.table([...loadRows(report), ...memoryRows(report)]);
+  screen.table([...loadRows(report), ...memoryRows(report), ...choiceRows(report)]);
   if (cases.length > 0) {
     for (const line of caseLines(cases)) write(`  ${withoutControls(line)}\n`);
   }
@@ -83,9 +83,12 @@ export const speedWords = (speed: Spread | null, { estimated }: CaseReport): str
 
 export function loadRows({ load }: ModelReport): Row[] {
   if (load.ms === null) return [];
-  const after = load.unloaded ? ", and unloaded afterwards" : "";
+  const after = load.unloaded ? ", and unloaded afterwards" : "; it stays in memory";
   return [["Loaded in", `${formatDuration(load.ms)} (one load)${after}`]];
 }
+
+const choiceRows = ({ concurrency: { value } }: ModelReport): Row[] =>
+  value === null ? [] : [["Best number at once", String(value)]];
 
 export function memoryRows({ memory_mb: memory }: ModelReport): Row[] {
   const figures = [

@@ -8,6 +8,7 @@ import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
 import { runningServers } from "../running-servers.js";
+import { asTyped } from "../terminal/index.js";
 import { LiveScreen } from "./live-screen.js";
 import { type View, viewOf } from "./view.js";
 

@@ -5,7 +5,17 @@ import {
   traceFields,
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
+import type { KnownModel } from "../models/index.js";
 import type { Completion } from "./completion.js";
+
+/** What is known of a completion at its end. */
+export interface EndedCompletion {
+  readonly completion: Completion;
+  readonly failure: FoundryError | null;
+  /** `null`: it ended before its model was known. */
+  readonly model: KnownModel | null;
+  readonly isOnThisMachine: boolean;
+}
 
 interface EndContext {
   readonly trace: MeteredTrace;
@@ -15,8 +25,7 @@ interface EndContext {
 
 /** Counts a completion that has ended, and logs its end. */
 export function noteEnd(
-  completion: Completion,
-  failure: FoundryError | null,
+  { completion, failure }: EndedCompletion,
   { trace, log, call }: EndContext,
 ): void {
   const { status, model, usage, timing, attempts, cached } = completion;

@@ -15,7 +15,7 @@ export {
   type ReasoningMode,
 } from "./completion.js";
 /** @internal For the client. */
-export { noteEnd } from "./ended-completion.js";
+export { type EndedCompletion, noteEnd } from "./ended-completion.js";
 /** @internal For the client. */
 export { CompletionProgress } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */

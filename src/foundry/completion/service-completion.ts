@@ -13,6 +13,7 @@ import {
 import type { Attempts, Connection, CurrentService } from "../connection/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
+import type { KnownModel } from "../models/index.js";
 import { stallTimeout, worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import { checkTools, loadToolbox, type Toolbox } from "../tools/index.js";
@@ -24,6 +25,7 @@ import type {
   CompletionStatus,
   StoredAnswer,
 } from "./completion.js";
+import type { EndedCompletion } from "./ended-completion.js";
 import { ModelOrder } from "./model-order.js";
 import { needsOf } from "./needs.js";
 import type { CompletionProgress } from "./progress.js";
@@ -49,7 +51,7 @@ export interface ServiceCompletionParts {
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
   /** Called once at the end, if the completion began. */
-  readonly onEnd?: ((completion: Completion, failure: FoundryError | null) => void) | undefined;
+  readonly onEnd?: ((ended: EndedCompletion) => void) | undefined;
 }
 
 /** A completion whose service and model are known. */
@@ -84,6 +86,7 @@ export class ServiceCompletion {
   #failure: FoundryError | null = null;
   #stored: StoredAnswer | null = null;
   #toolbox: Toolbox | null = null;
+  #model: KnownModel | null = null;
 
   constructor(parts: ServiceCompletionParts) {
     this.#parts = parts;
@@ -146,6 +149,7 @@ export class ServiceCompletion {
     const { model, reason } = resolved;
     order.chose(resolved);
     if (reason !== null) this.#progress.warn(reason);
+    this.#model = model;
     assertCanChat(model);
     assertFits(service, model, this.#parts.messages, request.schema);
     this.#progress.queued(model.id);
@@ -233,7 +237,12 @@ export class ServiceCompletion {
     // The reader left in the middle.
     if (!this.#progress.hasEnded) this.#progress.end("cancelled");
     this.#joined?.dispose();
-    this.#parts.onEnd?.(this.snapshot(), this.#failure);
+    this.#parts.onEnd?.({
+      completion: this.snapshot(),
+      failure: this.#failure,
+      model: this.#model,
+      isOnThisMachine: this.#connection?.service.isOnThisMachine ?? false,
+    });
   }
 
   async *#run(connection: Connection, dialect: Dialect): AsyncGenerator<CompletionEvent, void> {

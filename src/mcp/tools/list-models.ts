@@ -43,11 +43,16 @@ export const listModels = defineTool({
     { filter = "downloaded", search, task, limit = DEFAULT_LIMIT },
     { client, signal, trace, progress },
   ) {
-    const listed = await client.listModels({
-      signal,
-      trace,
-      onStatus: (news) => progress.news(news, "Reading the list of models"),
-    });
+    const [listed] = await Promise.all([
+      client.listModels({
+        signal,
+        trace,
+        onStatus: (news) => progress.news(news, "Reading the list of models"),
+      }),
+      client.speeds?.read(),
+    ]);
+    const speedOf = (model: ModelInfo): number | null =>
+      client.speeds?.of(model)?.tokensPerSecond ?? null;
     const matching = listed.models.filter((model) => isFound(model, search) && isFor(model, task));
     const fitting = matching.filter((model) => passes(model, filter));
     const models = fitting.slice(0, limit);
@@ -56,7 +61,7 @@ export const listModels = defineTool({
     const { defaultModel } = listed;
     const text = [
       ...(models.length === 0 ? [] : [headline(models.length, fitting.length)]),
-      ...models.map(lineOf),
+      ...models.map((model) => lineOf(model, speedOf(model))),
       `Default model: ${defaultModel ?? "none, name one"}.`,
     ].join("\n");
     return {
@@ -64,7 +69,7 @@ export const listModels = defineTool({
       notes: notes(models, filter, listed.warning),
       text,
       result: {
-        models: models.map(resultOf),
+        models: models.map((model) => resultOf(model, speedOf(model))),
         default_model: defaultModel,
         truncated: fitting.length > models.length || null,
       },
@@ -118,7 +123,7 @@ function nothingFits({ filter, isNarrow, all, matching }: Asked): string {
 
 const counted = (count: number): string => `${count} ${count === 1 ? "model" : "models"}`;
 
-function lineOf(model: ModelInfo): string {
+function lineOf(model: ModelInfo, speed: number | null): string {
   const { alias, id, loaded, downloaded, sizeMb, device, task, contextLength } = model;
   const facts = [
     loaded === true ? "loaded" : downloaded === false ? "not downloaded" : null,
@@ -126,6 +131,7 @@ function lineOf(model: ModelInfo): string {
     task,
     sizeMb === null ? null : `${Math.round(sizeMb)} MB`,
     contextLength === null ? null : `${contextLength} tokens of context`,
+    speed === null ? null : `${speed} tokens a second measured`,
   ].filter((fact) => fact !== null);
   const name = alias === null || alias === id ? id : `${alias} (${id})`;
   return `- ${name}${facts.length > 0 ? `: ${facts.join(", ")}` : ""}`;
@@ -144,7 +150,7 @@ function notes(
   ];
 }
 
-function resultOf(model: ModelInfo) {
+function resultOf(model: ModelInfo, speed: number | null) {
   return {
     alias: model.alias === model.id ? null : model.alias,
     id: model.id,
@@ -158,5 +164,6 @@ function resultOf(model: ModelInfo) {
     tool_calling: model.toolCalling || null,
     vision: model.vision || null,
     license: model.license,
+    tokens_per_second: speed,
   };
 }

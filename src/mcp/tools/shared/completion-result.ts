@@ -267,10 +267,18 @@ export function restAdvice({ id }: CompletionState, { from, text, total }: Excer
 
 const ASKING = "Asking the service";
 
-/** Reports the progress of a completion that a call waits for. */
-export function reportEvent(event: RunEvent, progress: ProgressReporter): void {
+/**
+ * Reports the progress of a completion that a call waits for.
+ *
+ * @param estimate How long the prompt will be read, in milliseconds; `null`: unknown.
+ */
+export function reportEvent(
+  event: RunEvent,
+  progress: ProgressReporter,
+  estimate?: () => number | null,
+): void {
   if (event.type === "status") {
-    reportStatus(event.status, event.model, progress);
+    reportStatus(event.status, event.model, progress, estimate?.() ?? null);
   } else if (event.type === "text") {
     progress.token(event.text);
   } else if (event.type === "reasoning") {
@@ -298,8 +306,18 @@ function reportStatus(
   status: "loading" | "running",
   model: string | null,
   progress: ProgressReporter,
+  readingMs: number | null = null,
 ): void {
-  progress.waiting(status === "loading" ? `Loading ${model ?? "the model"}` : "Reading the prompt");
+  const loading = `Loading ${model ?? "the model"}`;
+  progress.waiting(status === "loading" ? loading : readingWords(readingMs));
+}
+
+/** A shorter wait needs no estimate. */
+const LEAST_ESTIMATE_MS = 3000;
+
+function readingWords(ms: number | null): string {
+  const seconds = ms === null || ms < LEAST_ESTIMATE_MS ? null : secondsOf(ms);
+  return `Reading the prompt${seconds === null ? "" : ` (estimated: ${seconds} s)`}`;
 }
 
 function reportPlace(place: number, etaMs: number | null, progress: ProgressReporter): void {

@@ -11,6 +11,8 @@ export async function waitedFor(
 ): Promise<CompletionState> {
   const { id } = state;
   reportState(state, progress);
+  // Known before the prompt is sent, or not at all: no completion waits for a disk.
+  void client.speeds?.read();
   const { completions } = client;
   // Detach synchronously on abort: the host's next message may already repeat this call.
   const leave = (): void => {
@@ -25,7 +27,7 @@ export async function waitedFor(
     return await completions.wait(id, {
       withinMs,
       signal,
-      onEvent: (event) => reportEvent(event, progress),
+      onEvent: (event) => reportEvent(event, progress, () => client.readingEstimate(id)),
     });
   } catch (thrown) {
     if (signal.aborted && cancellation() === "stop") completions.abandon(id);

@@ -1,0 +1,2 @@
+export { isSimulatedText, learnSpeed, measuredSpeed } from "./measured-speed.js";
+export { type Speed, type SpeedKey, SpeedMemory, type SpeedMemoryOptions } from "./speed-memory.js";

@@ -1,0 +1,281 @@
+import { randomUUID } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+import os from "node:os";
+import { join } from "node:path";
+import * as z from "zod";
+import {
+  jsonFrom,
+  LONGEST_MODEL_NAME,
+  MOST_MODELS_REMEMBERED,
+  SPEED_FILE_BYTES,
+} from "../../lib/index.js";
+import { type Logger, silentLogger } from "../../log.js";
+import {
+  type FileFault,
+  inPool,
+  makePrivateDirectory,
+  ownUid,
+  readSmallFile,
+} from "../../platform/index.js";
+
+/** How fast a model was on this machine. `null`: not measured. */
+export interface Speed {
+  /** Of one answer, after its first token. */
+  readonly tokensPerSecond: number | null;
+  /** Tokens of the prompt in the time to the first token. */
+  readonly promptTokensPerSecond: number | null;
+}
+
+/** A model and the device that it runs on. */
+export interface SpeedKey {
+  readonly id: string;
+  /** `null`: unknown. */
+  readonly device: string | null;
+}
+
+export interface SpeedMemoryOptions {
+  /** A folder of this user alone; it is made with the first speed. */
+  readonly directory: string;
+  readonly log?: Logger | undefined;
+  /** Milliseconds since 1970. For tests. */
+  readonly now?: (() => number) | undefined;
+  /** The name of this machine: a home may be shared by several. */
+  readonly machine?: string | undefined;
+}
+
+/** The weight of the newest measurement of an ordinary completion. */
+const WEIGHT = 0.3;
+/** A speed that has changed by less than this is not worth a write. */
+const SMALLEST_CHANGE = 0.1;
+/** Between two writes of one process. */
+const WRITE_PAUSE_MS = 60_000;
+/** A reader waits so long for the file; on a disk that does not answer, nothing is known. */
+const READ_MS = 500;
+/** The end of a process waits for a write. */
+const WRITE_MS = 1000;
+const FASTEST = 1_000_000;
+const REPLACEABLE: ReadonlySet<FileFault> = new Set(["absent", "too_large"]);
+
+const speedSchema = z.number().positive().max(FASTEST).nullable().catch(null);
+const entrySchema = z.object({
+  model: z.string().min(1).max(LONGEST_MODEL_NAME),
+  device: z.string().max(20).nullable(),
+  machine: z.string().max(300),
+  tokens_per_second: speedSchema,
+  prompt_tokens_per_second: speedSchema,
+  at: z.number().nonnegative(),
+});
+type Entry = z.output<typeof entrySchema>;
+const fileSchema = z.object({ speeds: z.array(z.unknown()) });
+
+/**
+ * The measured speeds of models in a file of this user. The file is private and bounded; a damaged one
+ * counts as empty. Of two processes that write at the same time, one may lose what it has just measured.
+ * Nothing here rejects: without the file nothing is known.
+ */
+export class SpeedMemory {
+  readonly #directory: string;
+  readonly #file: string;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #machine: string;
+  readonly #known = new Map<string, Entry>();
+  /** Measured here, with the speed that the file has. */
+  readonly #unsaved = new Map<string, Speed | null>();
+  #reading: Promise<void> | null = null;
+  #writing: Promise<void> | null = null;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ directory, log, now, machine }: SpeedMemoryOptions) {
+    this.#directory = directory;
+    this.#file = join(directory, "speeds.json");
+    this.#log = log ?? silentLogger;
+    this.#now = now ?? Date.now;
+    this.#machine = (machine ?? os.hostname()).slice(0, 300);
+  }
+
+  /** Reads the file, once. Resolves after half a second at the latest. */
+  read(): Promise<void> {
+    this.#reading ??= this.#entries().then((entries) => {
+      for (const entry of entries ?? []) {
+        const key = keyOf(entry);
+        if (!this.#known.has(key)) this.#known.set(key, entry);
+      }
+    });
+    return this.#reading;
+  }
+
+  /** What is known so far; `null`: nothing. */
+  of(model: SpeedKey): Speed | null {
+    const entry = this.#known.get(this.#keyOf(model));
+    return entry === undefined ? null : speedOf(entry);
+  }
+
+  /** The same for a model whose device is not known here: on the device that was measured last. */
+  ofId(id: string): Speed | null {
+    const same = [...this.#known.values()].filter(
+      ({ model, machine }) => model === id && machine === this.#machine,
+    );
+    const [newest] = newestOf(same).kept;
+    return newest === undefined ? null : speedOf(newest);
+  }
+
+  /** A measurement of an ordinary completion: smoothed, and written seldom. */
+  async learn(model: SpeedKey, measured: Speed): Promise<void> {
+    await this.read();
+    const before = this.of(model);
+    const smoothed = {
+      tokensPerSecond: smooth(before?.tokensPerSecond, measured.tokensPerSecond),
+      promptTokensPerSecond: smooth(before?.promptTokensPerSecond, measured.promptTokensPerSecond),
+    };
+    this.#set(model, smoothed);
+    const isDue = this.#now() - this.#writtenAt >= WRITE_PAUSE_MS;
+    if (isDue && this.#hasChanged()) await this.flush();
+  }
+
+  /** A measurement that is better than what ordinary completions show: it replaces the speed. */
+  async measured(model: SpeedKey, speed: Speed): Promise<void> {
+    await this.read();
+    const before = this.of(model);
+    this.#set(model, {
+      tokensPerSecond: speed.tokensPerSecond ?? before?.tokensPerSecond ?? null,
+      promptTokensPerSecond: speed.promptTokensPerSecond ?? before?.promptTokensPerSecond ?? null,
+    });
+    await this.flush();
+  }
+
+  /** Writes what has changed noticeably. Resolves after some seconds at the latest. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    if (!this.#hasChanged()) return;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+    });
+    await this.#writing;
+  }
+
+  #set(model: SpeedKey, { tokensPerSecond, promptTokensPerSecond }: Speed): void {
+    if (model.id.length > LONGEST_MODEL_NAME) return;
+    const key = this.#keyOf(model);
+    if (!this.#unsaved.has(key)) this.#unsaved.set(key, this.of(model));
+    this.#known.set(key, {
+      model: model.id,
+      device: model.device,
+      machine: this.#machine,
+      tokens_per_second: rounded(tokensPerSecond),
+      prompt_tokens_per_second: rounded(promptTokensPerSecond),
+      at: this.#now(),
+    });
+    for (const each of newestOf([...this.#known.values()]).dropped) this.#known.delete(keyOf(each));
+  }
+
+  #hasChanged(): boolean {
+    return [...this.#unsaved].some(([key, saved]) => {
+      const entry = this.#known.get(key);
+      return entry !== undefined && hasChanged(saved, speedOf(entry));
+    });
+  }
+
+  async #write(): Promise<void> {
+    this.#writtenAt = this.#now();
+    // What another process wrote since is kept.
+    const own = new Map(
+      [...this.#unsaved.keys()].flatMap((key) => {
+        const entry = this.#known.get(key);
+        return entry === undefined ? [] : [[key, entry] as const];
+      }),
+    );
+    const others = await this.#entries();
+    // A file that cannot be read now is not replaced.
+    if (others === null) return;
+    const merged = new Map(others.map((entry) => [keyOf(entry), entry]));
+    for (const [key, entry] of own) merged.set(key, entry);
+    const { kept } = newestOf([...merged.values()]);
+    const text = `${JSON.stringify({ format: 1, speeds: kept }, null, 1)}\n`;
+    const outcome = await inPool(() => this.#replace(text), WRITE_MS).catch(String);
+    if (outcome !== true) {
+      this.#log.debug({ outcome: String(outcome) }, "the speeds of models were not written");
+      return;
+    }
+    for (const [key, entry] of own) {
+      if (this.#known.get(key) === entry) this.#unsaved.delete(key);
+      else this.#unsaved.set(key, speedOf(entry));
+    }
+  }
+
+  /** Whole or not at all: a reader finds the old file or the new one. */
+  async #replace(text: string): Promise<true> {
+    await makePrivateDirectory(this.#directory);
+    const temporary = `${this.#file}.${randomUUID()}.tmp`;
+    try {
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(text);
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, this.#file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw error;
+    }
+    return true;
+  }
+
+  /** `null` where it cannot be read; a file that is absent or damaged is empty. */
+  async #entries(): Promise<Entry[] | null> {
+    const limits = { maxBytes: SPEED_FILE_BYTES, timeoutMs: READ_MS, ownerUid: ownUid() };
+    const read = await readSmallFile(this.#file, limits);
+    if ("fault" in read) return REPLACEABLE.has(read.fault) ? [] : null;
+    const file = fileSchema.safeParse(jsonFrom(read.text));
+    if (!file.success) return [];
+    return file.data.speeds.slice(0, MOST_MODELS_REMEMBERED).flatMap((each) => {
+      const entry = entrySchema.safeParse(each);
+      return entry.success ? [entry.data] : [];
+    });
+  }
+
+  #keyOf({ id, device }: SpeedKey): string {
+    return keyOf({ model: id, device, machine: this.#machine });
+  }
+}
+
+const keyOf = ({ model, device, machine }: Pick<Entry, "model" | "device" | "machine">): string =>
+  JSON.stringify([model, device, machine]);
+
+const speedOf = (entry: Entry): Speed => ({
+  tokensPerSecond: entry.tokens_per_second,
+  promptTokensPerSecond: entry.prompt_tokens_per_second,
+});
+
+function smooth(before: number | null | undefined, measured: number | null): number | null {
+  if (before === null || before === undefined) return measured;
+  return measured === null ? before : before + WEIGHT * (measured - before);
+}
+
+/** `null` for what is no speed. */
+function rounded(value: number | null): number | null {
+  if (value === null || !Number.isFinite(value) || value > FASTEST) return null;
+  const tenths = Math.round(value * 10) / 10;
+  return tenths > 0 ? tenths : null;
+}
+
+function hasChanged(before: Speed | null, now: Speed): boolean {
+  const differs = (one: number | null | undefined, other: number | null): boolean => {
+    if (one === null || one === undefined || other === null) return other !== null;
+    return Math.abs(other - one) > SMALLEST_CHANGE * one;
+  };
+  return (
+    differs(before?.tokensPerSecond, now.tokensPerSecond) ||
+    differs(before?.promptTokensPerSecond, now.promptTokensPerSecond)
+  );
+}
+
+/** Those that were measured last, as many as are kept. */
+function newestOf(entries: readonly Entry[]): { kept: Entry[]; dropped: Entry[] } {
+  const sorted = entries.toSorted((a, b) => b.at - a.at);
+  return {
+    kept: sorted.slice(0, MOST_MODELS_REMEMBERED),
+    dropped: sorted.slice(MOST_MODELS_REMEMBERED),
+  };
+}

@@ -1,0 +1,52 @@
+import { expect, it } from "vitest";
+import type { Completion } from "../../../src/foundry/index.js";
+import { measuredSpeed } from "../../../src/foundry/speeds/index.js";
+
+const completion = (facts: Partial<Completion> = {}): Completion => ({
+  id: "1",
+  status: "completed",
+  text: "An answer.",
+  reasoning: null,
+  finishReason: "stop",
+  model: "phi-generic-cpu:1",
+  usage: { inputTokens: 1000, outputTokens: 100, estimated: false },
+  timing: { queuedMs: 0, loadMs: 0, firstTokenMs: 2000, totalMs: 9000, tokensPerSecond: 20 },
+  attempts: 1,
+  cached: false,
+  warnings: [],
+  ...facts,
+});
+
+const { usage, timing } = completion();
+
+it.each<[what: string, facts: Partial<Completion>, speed: unknown]>([
+  ["all of it", {}, { tokensPerSecond: 20, promptTokensPerSecond: 500 }],
+  [
+    "not of the prompt where it is short",
+    { usage: { ...usage, inputTokens: 50 } },
+    { tokensPerSecond: 20, promptTokensPerSecond: null },
+  ],
+  [
+    "not of the prompt where a cache may have had it",
+    { timing: { ...timing, firstTokenMs: 40 } },
+    { tokensPerSecond: 20, promptTokensPerSecond: null },
+  ],
+  [
+    "not of the answer where it is short",
+    { usage: { ...usage, outputTokens: 3 } },
+    { tokensPerSecond: null, promptTokensPerSecond: 500 },
+  ],
+  ["nothing of a cached answer", { cached: true }, null],
+  ["nothing of an answer that failed", { status: "interrupted" }, null],
+  ["nothing of a request that was sent again", { attempts: 2 }, null],
+  ["nothing of a request that was not sent", { attempts: 0 }, null],
+  ["nothing of simulated text", { text: "This is simulated text from the simulator" }, null],
+  ["nothing of a simulated thought", { reasoning: "\nThis thought is simulated.\n" }, null],
+  [
+    "nothing where nothing was counted",
+    { usage: { ...usage, inputTokens: null, outputTokens: null } },
+    null,
+  ],
+])("a completion shows of the speed %s", (_what, facts, speed) => {
+  expect(measuredSpeed(completion(facts))).toEqual(speed);
+});
