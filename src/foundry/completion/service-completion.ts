@@ -28,6 +28,7 @@ import { needsOf } from "./needs.js";
 import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
+import { assertCanSee } from "./vision.js";
 import { untilLoaded } from "./while-loading.js";
 
 export interface ServiceCompletionParts {
@@ -144,6 +145,7 @@ export class ServiceCompletion {
     order.chose(resolved);
     if (reason !== null) this.#progress.warn(reason);
     assertCanChat(model);
+    assertCanSee(model, dialect, this.#parts.messages);
     assertFits(service, model, this.#parts.messages, request.schema);
     this.#progress.queued(model.id);
     return {
