@@ -43,6 +43,7 @@ const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
   MODEL_BUSY: "yes",
   MODEL_CANNOT_CHAT: "no",
   MODEL_CANNOT_EMBED: "no",
+  MODEL_CANNOT_SEE: "no",
   INSUFFICIENT_MEMORY: "no",
   INSUFFICIENT_DISK: "no",
   LOAD_FAILED: "depends",

@@ -26,6 +26,7 @@ export type {
   CompletionStatus,
   CompletionTiming,
   CompletionUsage,
+  ContentPart,
   Device,
   DialectName,
   EmbedOptions,

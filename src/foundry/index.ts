@@ -37,6 +37,7 @@ export {
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
+  type ContentPart,
   type ReasoningMode,
 } from "./completion/index.js";
 /** @internal For `documents`. */

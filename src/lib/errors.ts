@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   MODEL_BUSY: "the model cannot be unloaded while it is in use",
   MODEL_CANNOT_CHAT: "the model is for another task, such as embeddings",
   MODEL_CANNOT_EMBED: "the model makes no embeddings, or is not known to",
+  MODEL_CANNOT_SEE: "the model, or the way to it on this service, takes no images",
   INSUFFICIENT_MEMORY: "the model needs more memory than is free",
   INSUFFICIENT_DISK: "the download needs more disk space than is free",
   LOAD_FAILED: "the service could not load the model",

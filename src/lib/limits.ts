@@ -35,6 +35,10 @@ export const MOST_MODELS_NAMED = 10;
 export const MOST_ROUTES = 50;
 /** Models that "auto" tries where one cannot be loaded. */
 export const MOST_AUTO_TRIES = 3;
+/** Images of one request. Each takes some hundred tokens of the context at least. */
+export const MOST_IMAGES = 16;
+/** Bytes of one image. Photos of 12 megapixels have 3 to 6 MB, and models see about one megapixel. */
+export const LONGEST_IMAGE_BYTES = 10 * 1024 * 1024;
 /** For the check of one answer by its schema: a `pattern` can take years, and no other call runs then. */
 export const LONGEST_CHECK_MS = 1000;
 /** Lines about a value that does not fit its schema: a small model can follow no more. */

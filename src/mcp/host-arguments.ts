@@ -143,6 +143,7 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
     return elements.map((element) => valueFor(kind, element, path, unknown));
   }
   if (wanted instanceof z.ZodString && Array.isArray(value)) return textOf(value, path) ?? value;
+  if (wanted instanceof z.ZodUnion && Array.isArray(value)) return plainText(value) ?? value;
   if (!(wanted instanceof z.ZodObject) || !isMembers(value)) return value;
   const known = Object.keys(wanted.shape);
   const members = Object.entries(value).flatMap(([sent, member]): [string, unknown][] => {
@@ -182,14 +183,18 @@ function textOf(parts: readonly unknown[], path: string): string | null {
   if (other !== undefined && other !== null) {
     throw new FoundryError(
       "INVALID_ARGUMENT",
-      `${path} has a part of type ${quoted(other)}, but the models here are given text only.`,
-      { action: `Give ${path} as a string, or as parts of type "text".` },
+      `${path} has a part of type ${quoted(other)}, but it is text only.`,
+      { action: `Give ${path} as a string, or as parts of type "text", and images in messages.` },
     );
   }
   const texts = parts.map((part) => (isMembers(part) ? memberOf(part, "text") : part));
   const isText = texts.every((text) => typeof text === "string");
   return isText && (parts.length === 1 || parts.some(isMembers)) ? texts.join("\n") : null;
 }
+
+/** The text of parts that are all text, where parts of other kinds may be given. */
+const plainText = (parts: readonly unknown[]): string | null =>
+  parts.every((part) => [null, "text"].includes(kindOf(part))) ? textOf(parts, "") : null;
 
 function kindOf(part: unknown): string | null {
   const kind = isMembers(part) ? memberOf(part, "type") : null;

@@ -52,6 +52,8 @@ export function jsonSchemaOf(
 ): { [key: string]: unknown; type: "object" } {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     io: "input",
+    // Its listed form is another one.
+    unrepresentable: "any",
     override: ({ jsonSchema, zodSchema }) => {
       // Hosts add arguments of their own, which are ignored.
       delete jsonSchema.additionalProperties;

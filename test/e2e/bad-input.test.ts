@@ -55,9 +55,23 @@ const MISTAKES: readonly Mistake[] = [
     says: ['Invalid value for prompt: " \\n\\t"', "not blank"],
   },
   {
-    what: "an image",
+    what: "an image that has no content",
     given: { messages: [{ role: "user", content: [{ type: "image_url" }] }] },
-    says: ['messages.content has a part of type "image_url"', "given text only"],
+    says: ["messages.0.content.0.image_url is missing", "PNG, JPEG, GIF or WebP"],
+  },
+  {
+    what: "an image at an address",
+    given: {
+      messages: [
+        { role: "user", content: [{ type: "image_url", image_url: { url: "http://x/a.png" } }] },
+      ],
+    },
+    says: ["messages.0.content.0.image_url.url", "Nothing is fetched from an address"],
+  },
+  {
+    what: "audio",
+    given: { messages: [{ role: "user", content: [{ type: "input_audio", data: "" }] }] },
+    says: ["messages.0.content.0.type", "Audio is not supported"],
   },
   { what: "neither of them", given: {}, says: ["Neither prompt nor messages"] },
   { what: "messages that are a text", given: { messages: "Hi" }, says: ["messages", "a list"] },

@@ -8,12 +8,22 @@ import type { ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
  */
 export interface CompletionMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
-  /** May be absent beside `tool_calls`. */
-  readonly content?: string | null | undefined;
+  /** May be absent beside `tool_calls`. Images are for messages of the user. */
+  readonly content?: string | readonly ContentPart[] | null | undefined;
   /** Of an answer: `Completion.toolCalls`, or what the OpenAI API has. */
   readonly tool_calls?: readonly CompletionMessageCall[] | null | undefined;
   readonly tool_call_id?: string | null | undefined;
 }
+
+/**
+ * A part of a content, as in the OpenAI API or in MCP. An image is PNG, JPEG, GIF or WebP, at most 10 MB, as base64
+ * or in a `data:` URL; nothing is fetched.
+ */
+export type ContentPart =
+  | string
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image_url"; readonly image_url: string | { readonly url: string } }
+  | { readonly type: "image"; readonly data: string; readonly mimeType?: string | undefined };
 
 /** A call of a tool in a message: `name` and `arguments` at the top, or within `function`. */
 export interface CompletionMessageCall {

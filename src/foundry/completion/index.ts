@@ -12,6 +12,7 @@ export {
   type CompletionStatus,
   type CompletionTiming,
   type CompletionUsage,
+  type ContentPart,
   type ReasoningMode,
 } from "./completion.js";
 /** @internal For the client. */

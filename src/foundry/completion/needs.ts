@@ -31,7 +31,7 @@ export function needsOf(
   const { least, likely } = promptTokens(messages, besides);
   return {
     tools: tools.length > 0 && toolChoice !== "none",
-    images: false,
+    images: messages.some(({ images }) => images !== undefined),
     code: asked !== undefined && isAboutCode(asked.content),
     leastTokens: least,
     likelyTokens: likely + (request.maxTokens ?? maxTokens),

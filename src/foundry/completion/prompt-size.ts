@@ -113,6 +113,13 @@ const measuredOf = new WeakMap<Service, Map<string, Measured>>();
 const lengthOf = (messages: readonly ChatMessage[]): number =>
   messages.reduce((sum, { content }) => sum + content.length, 0);
 
+/** Tokens of an image, roughly: models make some hundred to three thousand of it, by its size. */
+const IMAGE_TOKENS = 1000;
+
+/** The characters of text that images of a message take the place of. */
+export const imageCharacters = ({ images = [] }: ChatMessage): number =>
+  images.length * IMAGE_TOKENS * CHARACTERS_PER_TOKEN;
+
 const contentsOf = (messages: readonly ChatMessage[]): string[] =>
   messages.map(({ content }) => content);
 
@@ -123,8 +130,10 @@ export function promptTokens(
 ): { readonly least: number; readonly likely: number } {
   const texts = [...contentsOf(messages), ...besides.map((each) => JSON.stringify(each))];
   const characters = texts.reduce((sum, { length }) => sum + length, 0);
+  const ofImages = messages.reduce((sum, message) => sum + imageCharacters(message), 0);
   const least = leastTokens(texts);
-  return { least, likely: Math.max(least, Math.ceil(characters / CHARACTERS_PER_TOKEN)) };
+  const likely = Math.ceil((characters + ofImages) / CHARACTERS_PER_TOKEN);
+  return { least, likely: Math.max(least, likely) };
 }
 
 /** Compares the service's count of a prompt with the bound, which it corrects for this model. */
@@ -134,7 +143,8 @@ export function promptMeasured(
   messages: readonly ChatMessage[],
   tokens: number,
 ): void {
-  if (tokens < LEAST_MEASURED) return;
+  const hasImages = messages.some(({ images }) => images !== undefined);
+  if (tokens < LEAST_MEASURED || hasImages) return;
   const bound = leastTokens(contentsOf(messages));
   const all = measuredOf.get(service) ?? new RecentMap<string, Measured>(MOST_MODELS_REMEMBERED);
   const lowest = Math.min(all.get(model)?.lowest ?? 1, bound === 0 ? 1 : tokens / bound);

@@ -2,12 +2,20 @@ import * as z from "zod";
 import {
   jsonFrom,
   LONGEST_CALL_ID,
+  MOST_IMAGES,
   MOST_TOOLS,
   nonEmptyText,
   requestSettings,
 } from "../../lib/index.js";
 import type { ChatMessage, MessageCall } from "../dialects/index.js";
-import type { CompletionMessage, CompletionMessageCall, CompletionRequest } from "./completion.js";
+import type {
+  CompletionMessage,
+  CompletionMessageCall,
+  CompletionRequest,
+  ContentPart,
+} from "./completion.js";
+import { readContent } from "./content-parts.js";
+import { imageCharacters } from "./prompt-size.js";
 
 const ROLES = ["system", "user", "assistant", "tool"] as const;
 
@@ -28,11 +36,14 @@ const messageCallSchema = z
   )
   .refine((call) => argumentsIn(call) !== null, { error: CALL });
 
+/** What is wrong with one of them is said by `readContent`; there may be very many. */
+const PARTS = z.custom<readonly ContentPart[]>(Array.isArray);
+
 const messageSchema = z
   .strictObject(
     {
       role: z.enum(ROLES, { error: `one of ${ROLES.join(", ")}` }),
-      content: z.string(NOT_BLANK).nullish(),
+      content: z.union([z.string(), PARTS], NOT_BLANK).nullish(),
       tool_calls: z.array(messageCallSchema, "a list of calls").nullish(),
       tool_call_id: callId.nullish(),
     },
@@ -41,8 +52,18 @@ const messageSchema = z
   .superRefine(({ role, content, tool_calls, tool_call_id }, context) => {
     const issue = (name: string, message: string, input: unknown): void =>
       context.addIssue({ code: "custom", path: [name], message, input });
+    const read = readContent(content);
+    if ("allowed" in read) {
+      const path = ["content", ...read.path];
+      context.addIssue({ code: "custom", path, message: read.allowed, input: content });
+      return;
+    }
+    if (read.images.length > 0 && role !== "user") {
+      issue("content", "text: only messages of the user can have images", content);
+    }
     const mayBeBlank = role === "tool" || (role === "assistant" && (tool_calls?.length ?? 0) > 0);
-    if (!mayBeBlank && (content ?? "").trim() === "") issue("content", NOT_BLANK, content);
+    const isBlank = read.text.trim() === "" && read.images.length === 0;
+    if (!mayBeBlank && isBlank) issue("content", NOT_BLANK, content);
     if (role === "tool" && tool_call_id == null) {
       issue("tool_call_id", "the id of the call whose result it is", tool_call_id);
     }
@@ -88,6 +109,12 @@ const toolChoiceSchema = z.union(
 
 const { reasoning, ...settings } = requestSettings;
 
+const imagesIn = (messages: readonly CompletionMessage[]): number =>
+  messages.reduce((sum, { content }) => {
+    const read = Array.isArray(content) ? readContent(content) : null;
+    return read !== null && "images" in read ? sum + read.images.length : sum;
+  }, 0);
+
 /** The schema of each member of a request. */
 type FieldSchemas = {
   readonly [Name in keyof CompletionRequest]-?: z.ZodType<NonNullable<CompletionRequest[Name]>>;
@@ -101,7 +128,10 @@ export const completionFields = {
   prompt: nonEmptyText("a string that is not blank"),
   messages: z
     .array(messageSchema, { error: "a list of messages" })
-    .min(1, { error: "at least one message" }),
+    .min(1, { error: "at least one message" })
+    .refine((messages) => imagesIn(messages) <= MOST_IMAGES, {
+      error: `messages with at most ${MOST_IMAGES} images`,
+    }),
   ...settings,
   schema: z.record(z.string(), z.unknown(), "a JSON Schema, an object"),
   tools: z.array(toolSchema, "a list of tools").max(MOST_TOOLS, `at most ${MOST_TOOLS} tools`),
@@ -133,7 +163,7 @@ export const completionRequestSchema = z
 
 export interface PreparedMessages {
   readonly messages: readonly ChatMessage[];
-  /** Length of all texts, to estimate their tokens from. */
+  /** Length of all texts, and what images count, to estimate their tokens from. */
   readonly characters: number;
   readonly warnings: readonly string[];
 }
@@ -155,7 +185,7 @@ export function prepareMessages(request: CompletionRequest): PreparedMessages {
   return {
     messages,
     characters:
-      messages.reduce((sum, { content }) => sum + content.length, 0) +
+      messages.reduce((sum, each) => sum + each.content.length + imageCharacters(each), 0) +
       ofTools.reduce((sum, each) => sum + JSON.stringify(each).length, 0),
     warnings: isWellFormed
       ? []
@@ -171,9 +201,13 @@ function chatMessage({ role, content, tool_calls, tool_call_id }: CompletionMess
     name: call.function?.name ?? call.name ?? "",
     arguments: argumentsIn(call) ?? {},
   }));
+  const read = readContent(content);
+  // The schema has refused what cannot be read.
+  const { text, images } = "allowed" in read ? { text: "", images: [] } : read;
   return {
     role,
-    content: content ?? "",
+    content: text,
+    ...(images.length > 0 ? { images } : {}),
     ...(role === "assistant" && calls.length > 0 ? { toolCalls: calls } : {}),
     ...(role === "tool" && tool_call_id != null ? { toolCallId: tool_call_id } : {}),
   };

@@ -31,6 +31,7 @@ import { needsOf } from "./needs.js";
 import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
+import { assertCanSee } from "./vision.js";
 import { untilLoaded } from "./while-loading.js";
 
 export interface ServiceCompletionParts {
@@ -151,6 +152,7 @@ export class ServiceCompletion {
     if (reason !== null) this.#progress.warn(reason);
     this.#model = model;
     assertCanChat(model);
+    assertCanSee(model, dialect, this.#parts.messages);
     assertFits(service, model, this.#parts.messages, request.schema);
     this.#progress.queued(model.id);
     return {

@@ -9,7 +9,7 @@ import {
   MAX_TOKEN_COUNT,
   MOST_ANSWER_VALUES,
 } from "../../lib/index.js";
-import { listedTask } from "./listed-task.js";
+import { listedTask, listedVision } from "./listed-task.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
 export const jsonOf = ({ body }: Pick<HttpAnswer, "body">): unknown =>
@@ -89,6 +89,7 @@ const modelSchema = z
     parent: entry.parent,
     max_model_len: entry.max_model_len,
     task: listedTask(entry),
+    vision: listedVision(entry),
   }));
 type ListedEntry = z.output<typeof modelSchema>;
 

@@ -6,7 +6,13 @@ import type { ChatMessage, ChatRequest } from "./dialect.js";
 import type { Schema } from "./schema-parts.js";
 import { isAboutSchema } from "./schema-refusals.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
-import { messagesWithTools, type ToolQuirks, toolNotes, wireMessage } from "./tool-messages.js";
+import {
+  joinedMessages,
+  messagesWithTools,
+  type ToolQuirks,
+  toolNotes,
+  wireMessage,
+} from "./tool-messages.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -147,11 +153,11 @@ function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
     ...system.map(({ content }) => ({ role: "user" as const, content })),
     ...others,
   ]) {
-    const { role, content } = message;
+    const { role } = message;
     const last = joined.at(-1);
     const hasTools = isOfTools(message) || (last !== undefined && isOfTools(last));
     if (last?.role !== role || hasTools) joined.push(message);
-    else joined.splice(-1, 1, { role, content: `${last.content}\n\n${content}` });
+    else joined.splice(-1, 1, joinedMessages(last, message));
   }
   return joined;
 }

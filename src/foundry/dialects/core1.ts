@@ -78,6 +78,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       contextLimit: "max_length",
       download: false,
       forceUnload: false,
+      images: false,
     },
 
     async status(call) {

@@ -95,6 +95,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       contextLimit: version.contextLimit,
       download: false,
       forceUnload: false,
+      images: false,
     },
 
     async status(call) {

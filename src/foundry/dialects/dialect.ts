@@ -40,10 +40,22 @@ export interface ServiceStatus {
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
+  /** Only of the role `user`, in the order of their places. */
+  readonly images?: readonly MessageImage[] | undefined;
   /** Of the role `assistant`: the calls that the model made. */
   readonly toolCalls?: readonly MessageCall[] | undefined;
   /** Of the role `tool`: the call whose result it is. */
   readonly toolCallId?: string | undefined;
+}
+
+/** An image in a message. */
+export interface MessageImage {
+  /** Such as `image/png`. */
+  readonly mimeType: string;
+  /** Base64. */
+  readonly data: string;
+  /** Its place: the offset in the text of the message. */
+  readonly at: number;
 }
 
 export interface MessageCall {
@@ -142,6 +154,8 @@ export interface Abilities {
   readonly download: boolean;
   /** Unloading can be forced on a model in use. */
   readonly forceUnload: boolean;
+  /** It gives images to models that take them. */
+  readonly images: boolean;
 }
 
 /** Settings of a load that only some services have; `undefined`: the service's default. */

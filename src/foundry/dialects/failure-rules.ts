@@ -59,6 +59,17 @@ export const RULES: readonly Rule[] = [
     }),
   },
   {
+    // llama.cpp without its projector, vLLM, Ollama, LM Studio.
+    pattern:
+      /image input is not supported|not a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
+    except: "load",
+    code: "MODEL_CANNOT_SEE",
+    explain: (model, _shortName, said) => ({
+      message: `${model} takes no images.${said}`,
+      action: "Leave the images out, or name a model that takes images.",
+    }),
+  },
+  {
     // vLLM and Ollama say it of the model, llama.cpp of the way that it was started.
     pattern:
       /not support (?:the )?embeddings?\b|(?:is )?not an embeddings? model|output 'hidden_states' was not found/i,

@@ -13,6 +13,7 @@ export {
   type FinishReason,
   type LoadSettings,
   type MessageCall,
+  type MessageImage,
   type ModelList,
   type ServiceStatus,
   type TokenCounts,

@@ -31,6 +31,22 @@ export function listedTask(entry: Members): string | null {
   return outputs.length > 0 ? `${inputs.join("+")}->${outputs.join("+")}` : null;
 }
 
+/** Words for a model that takes images, and for one that is known to take text alone. */
+const SEES =
+  /^(?:vlm|vision|.*vision-language.*|image-text-to-text|multimodal|images?|image-input|.*-vision)$/;
+const READS = /^llm$/;
+
+/** Whether an engine says that a model takes images; `null` where it says nothing that is known here. */
+export function listedVision(entry: Members): boolean | null {
+  const kinds = KINDS.flatMap((name) => wordsOf(entry[name]));
+  const abilities = LISTS.flatMap((name) => wordsOf(entry[name]));
+  const { inputs } = flowOf(entry, kinds);
+  if (inputs.includes("image") || kinds.some((word) => SEES.test(word))) return true;
+  if (abilities.some((word) => SEES.test(word))) return true;
+  // LM Studio distinguishes the two.
+  return inputs.length > 0 || kinds.some((word) => READS.test(word)) ? false : null;
+}
+
 const isChat = (word: string): boolean => CHAT.test(word);
 
 /** What goes in and comes out, as OpenRouter writes it: `text+image->text`, or two lists. */

@@ -75,6 +75,7 @@ export function openaiDialect(
       contextLimit: "context_length",
       download: false,
       forceUnload: false,
+      images: true,
     },
 
     async status(call) {
@@ -92,7 +93,7 @@ export function openaiDialect(
           family: "public" as const,
           downloaded: null,
           contextLength: model.max_model_len ?? null,
-          details: { task: model.task },
+          details: { task: model.task, vision: model.vision },
         }));
         doubt = null;
         return { models, warning: null, leftOut };

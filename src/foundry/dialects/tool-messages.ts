@@ -1,5 +1,5 @@
 import { parametersOf, type ToolChoice, type ToolDefinition } from "../tools/index.js";
-import type { ChatMessage, ChatRequest } from "./dialect.js";
+import type { ChatMessage, ChatRequest, MessageImage } from "./dialect.js";
 
 /** What a service does with tools. */
 export interface ToolQuirks {
@@ -32,10 +32,44 @@ export function withSystemText(messages: readonly ChatMessage[], text: string): 
   return [{ role: "system", content: `${first.content}\n\n${text}` }, ...rest];
 }
 
+/** The text and the images of a message, in their order. */
+export function partsOf({ content, images = [] }: ChatMessage): (string | MessageImage)[] {
+  const parts: (string | MessageImage)[] = [];
+  let from = 0;
+  for (const image of images) {
+    parts.push(content.slice(from, image.at), image);
+    from = image.at;
+  }
+  return [...parts, content.slice(from)].filter((part) => part !== "");
+}
+
+export const dataUrl = ({ mimeType, data }: MessageImage): string =>
+  `data:${mimeType};base64,${data}`;
+
+/** Two messages as one, the text of the second below that of the first. */
+export function joinedMessages(one: ChatMessage, other: ChatMessage): ChatMessage {
+  const content = `${one.content}\n\n${other.content}`;
+  const before = content.length - other.content.length;
+  const moved = (other.images ?? []).map((image) => ({ ...image, at: before + image.at }));
+  const images = [...(one.images ?? []), ...moved];
+  return { role: other.role, content, ...(images.length === 0 ? {} : { images }) };
+}
+
 /** A message as it is sent. */
-export const wireMessage = ({ role, content, toolCalls, toolCallId }: ChatMessage): object => ({
-  role,
-  content,
+export const wireMessage = (message: ChatMessage): object => ({
+  role: message.role,
+  content:
+    message.images === undefined
+      ? message.content
+      : partsOf(message).map((part) =>
+          typeof part === "string"
+            ? { type: "text", text: part }
+            : { type: "image_url", image_url: { url: dataUrl(part) } },
+        ),
+  ...callsOf(message),
+});
+
+const callsOf = ({ toolCalls, toolCallId }: ChatMessage): object => ({
   ...(toolCalls === undefined
     ? {}
     : {
@@ -71,7 +105,7 @@ function withResultsAsText(messages: readonly ChatMessage[]): ChatMessage[] {
     const last = joined.at(-1);
     const isResult = message.role === "tool" || next !== message;
     if (last?.role !== next.role || !isResult) joined.push(next);
-    else joined.splice(-1, 1, { role: next.role, content: `${last.content}\n\n${next.content}` });
+    else joined.splice(-1, 1, joinedMessages(last, next));
   }
   return joined;
 }

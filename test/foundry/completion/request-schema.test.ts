@@ -64,8 +64,13 @@ describe("the arguments of a completion", () => {
       "Give messages.0.content: a string that is not blank.",
     ],
     [
-      { messages: [{ role: "user", content: [{ type: "text", text: "x" }] }] },
-      'Invalid value for messages.0.content: [{"type":"text","text":"x"}].',
+      { messages: [{ role: "user", content: [{ type: "text", text: " " }] }] },
+      'Invalid value for messages.0.content: [{"type":"text","text":" "}].',
+      "Give messages.0.content as allowed: a string that is not blank.",
+    ],
+    [
+      { messages: [{ role: "user", content: 7 }] },
+      "Invalid value for messages.0.content: 7.",
       "Give messages.0.content as allowed: a string that is not blank.",
     ],
     [

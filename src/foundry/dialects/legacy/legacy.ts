@@ -88,6 +88,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       contextLimit: "max_length",
       download: true,
       forceUnload: true,
+      images: false,
     },
 
     async status(call) {

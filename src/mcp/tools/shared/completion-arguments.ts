@@ -56,7 +56,9 @@ function conversationOf(
 ): Pick<CompletionRequest, "prompt" | "messages"> {
   if (messages === undefined) return { prompt };
   const last = messages.at(-1);
-  const isWhole =
-    prompt === undefined || (last?.role === "user" && last.content?.trim() === prompt.trim());
+  const { role, content } = last ?? {};
+  const isRepeated =
+    role === "user" && typeof content === "string" && content.trim() === prompt?.trim();
+  const isWhole = prompt === undefined || isRepeated;
   return { messages: isWhole ? messages : [...messages, { role: "user", content: prompt }] };
 }
