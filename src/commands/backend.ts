@@ -1,3 +1,4 @@
+import { AllowedFolders } from "../files/index.js";
 import { SpeedMemory } from "../foundry/index.js";
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
@@ -22,7 +23,16 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   const publication = publicationOf(settings, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
-  return { client, log, secrets, policy: policyOf(settings), settings: shown, kept, publication };
+  return {
+    client,
+    log,
+    secrets,
+    policy: policyOf(settings),
+    settings: shown,
+    kept,
+    publication,
+    files: new AllowedFolders(settings.FOUNDRY_FILES),
+  };
 }
 
 function policyOf(settings: Settings): CallPolicy {

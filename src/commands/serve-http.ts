@@ -35,6 +35,7 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
   const { url, ended } = await serveOverHttp({
     backend: made,
     routes: settings.FOUNDRY_ROUTES,
+    hasFiles: settings.FOUNDRY_FILES !== undefined,
     host,
     port,
     key,

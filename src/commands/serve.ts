@@ -28,6 +28,7 @@ async function untilTheEnd(flags: readonly string[]): Promise<number> {
   await serveOverStdio({
     backend,
     routes: settings.FOUNDRY_ROUTES,
+    hasFiles: settings.FOUNDRY_FILES !== undefined,
     input: process.stdin,
     output: process.stdout,
     signal: ending.signal,

@@ -1,4 +1,5 @@
 import type { ServerContext } from "@modelcontextprotocol/server";
+import type { AllowedFolders } from "../files/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
 import type { SecretMask } from "../lib/index.js";
@@ -60,6 +61,8 @@ export interface Backend {
   readonly kept?: Kept | undefined;
   /** Default: nothing is shown. */
   readonly publication?: Publication | undefined;
+  /** The folders that tools may read and write in. Default: none. */
+  readonly files?: AllowedFolders | undefined;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */

@@ -20,7 +20,7 @@ import { clientNameIn, TASKS_EXTENSION } from "./envelope.js";
 import type { HostLimits } from "./hosts/index.js";
 import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
-import { TOOL_LISTINGS } from "./listings.js";
+import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";
 import { assertFirstPage } from "./paging.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
 import { type Backend, closeBackend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
@@ -61,6 +61,8 @@ export interface ServerParts {
   readonly tasks?: Tasks | undefined;
   /** The user's names for purposes. Default: none. */
   readonly routes?: NamedRoutes | undefined;
+  /** Whether the user allowed folders, so that the arguments for files are listed. Default `false`. */
+  readonly hasFiles?: boolean | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -79,6 +81,7 @@ export function createServer({
   isOnly = false,
   tasks,
   routes = {},
+  hasFiles = false,
 }: ServerParts): Server {
   const server = new GuardedServer(
     {
@@ -144,7 +147,7 @@ export function createServer({
     metClient ??= clientNameIn(mcpReq.envelope);
     // A failure to load is the answer to the first call.
     setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
-    return { tools: [...listingsWith(TOOL_LISTINGS, routes)] };
+    return { tools: [...listingsWith(hasFiles ? FILE_TOOL_LISTINGS : TOOL_LISTINGS, routes)] };
   });
   server.setRequestHandler("prompts/list", ({ params }) => {
     assertFirstPage(params);
@@ -175,7 +178,7 @@ export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
     protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
 }
 
-export interface ServeOptions extends Pick<ServerParts, "backend" | "routes"> {
+export interface ServeOptions extends Pick<ServerParts, "backend" | "routes" | "hasFiles"> {
   readonly input: Readable;
   readonly output: Writable;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -195,13 +198,14 @@ const MOST_LISTENERS = 100;
 export async function serveOverStdio({
   backend,
   routes,
+  hasFiles,
   input,
   output,
   signal,
 }: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
   const transport = new LineTransport(input, output);
-  const parts = { backend, routes, calls, isOnly: true };
+  const parts = { backend, routes, calls, hasFiles, isOnly: true };
   const connection = serveStdio(({ era }) => createServer({ ...parts, era }), {
     transport,
     onerror: reporterOf(backend),

@@ -30,7 +30,7 @@ import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
 
-export interface HttpServeOptions extends AccessRules, Pick<ServerParts, "routes"> {
+export interface HttpServeOptions extends AccessRules, Pick<ServerParts, "routes" | "hasFiles"> {
   readonly backend: Lazy<Backend>;
   /** 0 is any free port. */
   readonly port: number;
@@ -60,7 +60,8 @@ const KEEP_ALIVE_MS = 75_000;
  * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
-  const { backend, routes, host, port, signal, newServer = createServer } = options;
+  const { backend, routes, hasFiles, host, port, signal, newServer = createServer } = options;
+  const offered = { backend, routes, hasFiles };
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   /** An answer that is logged. */
@@ -69,14 +70,14 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     return jsonRpcError(status, code, message);
   };
   const sessions = new Sessions({
-    createServer: (sessionId) => newServer({ backend, routes, calls, session: sessionId }),
+    createServer: (sessionId) => newServer({ ...offered, calls, session: sessionId }),
     maxBytes: LONGEST_LINE,
     report,
   });
   // Each request of a modern client has a server of its own.
   const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => newServer({ backend, routes, calls, ...shared, era: "modern", notifies: "none" }),
+    () => newServer({ ...offered, calls, ...shared, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.
