@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin, transform } from "esbuild";
-import { TOOL_LISTINGS } from "../src/mcp/listings.js";
+import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "../src/mcp/listings.js";
 import { SKILL } from "../src/mcp/skill.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -31,7 +31,10 @@ const withConstants: Plugin = {
   name: "with-constants",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]src[\\/]mcp[\\/]listings\.ts$/ }, () => ({
-      contents: `export const TOOL_LISTINGS = ${JSON.stringify(TOOL_LISTINGS)};`,
+      contents: [
+        `export const TOOL_LISTINGS = ${JSON.stringify(TOOL_LISTINGS)};`,
+        `export const FILE_TOOL_LISTINGS = ${JSON.stringify(FILE_TOOL_LISTINGS)};`,
+      ].join("\n"),
     }));
     onLoad({ filter: /[\\/]src[\\/]mcp[\\/]skill\.ts$/ }, () => ({
       contents: `export const SKILL = ${JSON.stringify(SKILL)};`,

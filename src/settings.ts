@@ -8,6 +8,7 @@ import {
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
+import { folderSeparator } from "./platform/index.js";
 import {
   boolean,
   booleanOrAuto,
@@ -306,12 +307,25 @@ export function settingsOfFlags(
   );
 }
 
+/**
+ * `--files A B` as one value: the form of a host gives each folder as an argument of its own, and no
+ * argument where none was chosen.
+ */
+function withJoinedFolders(flags: readonly string[]): readonly string[] {
+  const at = flags.indexOf("--files");
+  if (at < 0) return flags;
+  const next = flags.findIndex((flag, index) => index > at && flag.startsWith("--"));
+  const end = next < 0 ? flags.length : next;
+  const folders = flags.slice(at + 1, end).join(folderSeparator(process.platform));
+  return [...flags.slice(0, at), `--files=${folders}`, ...flags.slice(end)];
+}
+
 function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
   const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
   return parsedFlags(
     () =>
       parseArgs({
-        args: [...flags],
+        args: [...withJoinedFolders(flags)],
         options: SETTING_FLAGS,
         strict: true,
         allowPositionals: false,

@@ -68,6 +68,25 @@ describe("readSettings", () => {
   });
 
   it.each([
+    [["--files", NOTES], [NOTES]],
+    [
+      ["--files", NOTES, `${NOTES}2`, "--model", "a"],
+      [NOTES, `${NOTES}2`],
+    ],
+    [
+      ["--model", "a", "--files", NOTES, `${NOTES}2`],
+      [NOTES, `${NOTES}2`],
+    ],
+    [[`--files=${NOTES}`], [NOTES]],
+    [["--files"], undefined],
+    [["--files", "--model", "a"], undefined],
+    [["--files", ""], undefined],
+    [["--files", `$\{user_config.folders}`], undefined],
+  ])("reads the folders of %j", (flags, folders) => {
+    expect(readSettings(flags, {}).FOUNDRY_FILES).toEqual(folders);
+  });
+
+  it.each([
     ["FOUNDRY_ENDPOINT", "127.0.0.1:5273", URL_ALLOWED, "searched for"],
     ["FOUNDRY_ENDPOINT", "ftp://127.0.0.1", URL_ALLOWED, "searched for"],
     ["FOUNDRY_AUTOSTART", "yes", "true or false", "true"],

@@ -25,8 +25,10 @@ export const bundleManifest = () => ({
     entry_point: "dist/main.js",
     mcp_config: {
       command: "node",
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: the host puts the folder of the bundle there
-      args: ["${__dirname}/dist/main.js"],
+      // The host puts the folder of the bundle there, and each folder of the user as an argument of its own: it
+      // puts lists into arguments only.
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: they are the host's placeholders
+      args: ["${__dirname}/dist/main.js", "--files", "${user_config.folders}"],
       // A field that the user left empty arrives as an empty text or as this placeholder; both are unset.
       env: Object.fromEntries(
         Object.entries(FIELDS).map(([name, { setting }]) => [setting, `\${user_config.${name}}`]),
@@ -37,12 +39,22 @@ export const bundleManifest = () => ({
     platforms: ["darwin", "win32", "linux"],
     runtimes: { node: ">=20.18.1" },
   },
-  user_config: Object.fromEntries(
-    Object.entries(FIELDS).map(([name, { title, description, isSecret }]) => [
-      name,
-      { type: "string", title, description, required: false, sensitive: isSecret },
-    ]),
-  ),
+  user_config: {
+    ...Object.fromEntries(
+      Object.entries(FIELDS).map(([name, { title, description, isSecret }]) => [
+        name,
+        { type: "string", title, description, required: false, sensitive: isSecret },
+      ]),
+    ),
+    folders: {
+      type: "directory",
+      multiple: true,
+      title: "Folders",
+      description:
+        "Folders whose files the tools may read, and in which they may write new files. Empty: none",
+      required: false,
+    },
+  },
   tools: TOOL_LISTINGS.map(({ name, description }) => ({
     name,
     description: /^.*?\.(?=\s|$)/s.exec(description ?? "")?.[0] ?? description,

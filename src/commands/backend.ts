@@ -1,3 +1,4 @@
+import { AllowedFolders } from "../files/index.js";
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
 import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
@@ -17,7 +18,8 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   const kept = keepingOf(settings, flags, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
-  return { client, log, secrets, policy: policyOf(settings), settings: shown, kept };
+  const files = new AllowedFolders(settings.FOUNDRY_FILES);
+  return { client, log, secrets, policy: policyOf(settings), settings: shown, kept, files };
 }
 
 function policyOf(settings: Settings): CallPolicy {

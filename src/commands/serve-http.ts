@@ -31,6 +31,7 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
   });
   const { url, ended } = await serveOverHttp({
     backend: new Lazy(async () => backend),
+    hasFiles: settings.FOUNDRY_FILES !== undefined,
     host,
     port,
     key,

@@ -26,6 +26,7 @@ async function untilTheEnd(flags: readonly string[]): Promise<number> {
   });
   await serveOverStdio({
     backend,
+    hasFiles: settings.FOUNDRY_FILES !== undefined,
     input: process.stdin,
     output: process.stdout,
     signal: ending.signal,

@@ -1,7 +1,7 @@
-import { realpath, stat } from "node:fs/promises";
 import {
   ALLOWED_FILE_MS,
   FoundryError,
+  LONGEST_FILE_PATTERN,
   LONGEST_SHOWN_PATH,
   MOST_FILE_BYTES,
   MOST_FILE_PATTERNS,
@@ -14,8 +14,8 @@ import { inPool, LATE } from "../platform/index.js";
 import { decode, documentKind, type TextEncoding } from "./decode.js";
 import { GlobWalk } from "./glob-walk.js";
 import { linesOf } from "./lines.js";
+import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
 import {
-  insideOf,
   NoPlace,
   type PlaceFault,
   placeOf,
@@ -23,9 +23,10 @@ import {
   type Root,
   readInside,
 } from "./opened-file.js";
-import { isAbsolutePath, partsInside, pathsOf } from "./paths.js";
+import { isPlainName } from "./paths.js";
 import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
 import * as refusals from "./refusals.js";
+import { nameOf, rootOf, type Target, targetsOf } from "./roots.js";
 
 /** The text of a file, or of some of its lines. */
 export interface FileText {
@@ -57,16 +58,13 @@ export interface ReadOptions {
 }
 
 /** One file that a call wants. */
-interface Wanted {
-  readonly root: Root;
-  readonly parts: readonly string[];
+interface Wanted extends Target {
   readonly lines: LineRange | null;
   readonly given: string;
   readonly isMatch: boolean;
 }
 
 const { platform } = process;
-const { resolve, basename } = pathsOf(platform);
 
 /** The folders that the user allowed this server, and the only way to their files. */
 export class AllowedFolders {
@@ -130,13 +128,69 @@ export class AllowedFolders {
     return files;
   }
 
+  /**
+   * Checks where a new file is to be written, before the work for its text begins.
+   *
+   * @throws FoundryError `FILE_NOT_ALLOWED`, `INVALID_ARGUMENT` for a name that is taken and a folder that is
+   *   absent.
+   */
+  async newFile(given: string): Promise<NewFile> {
+    if (this.isEmpty) throw refusals.noneAllowed(platform);
+    if (given.length > LONGEST_FILE_PATTERN) throw refusals.tooLongPattern(given);
+    const roots = await this.#roots();
+    const path = platform === "win32" ? given.replaceAll("\\", "/") : given;
+    const files = this.#placesOf(path, given, roots).map(({ root, parts }) =>
+      newFileOf(root, parts),
+    );
+    if (!files.every(isWritable)) throw refusals.notWritable(given);
+    let refusal: FoundryError | null = null;
+    for (const file of files) {
+      const free = () => freePlace(file, roots).catch(writeFaultIn);
+      const place = await this.#onDisk(free, given);
+      if (typeof place !== "string") return file;
+      refusal ??= this.#writeRefusal(place, given);
+    }
+    throw refusal ?? refusals.outside(given, this.names);
+  }
+
+  /**
+   * Writes a text to a new file, which only this user may read. It has its name only when it is whole.
+   *
+   * @throws FoundryError as {@link newFile}
+   */
+  async write(file: NewFile, text: string): Promise<{ readonly path: string }> {
+    const path = this.#shownPath({ root: file.root, parts: [...file.parent, file.name] });
+    const roots = await this.#roots();
+    const fault = await this.#onDisk(() => writeNew(file, text, roots).catch(writeFaultIn), path);
+    if (fault !== null) throw this.#writeRefusal(fault, path);
+    return { path };
+  }
+
+  async #onDisk<T>(work: () => Promise<T>, given: string): Promise<T> {
+    const outcome = await inPool(work, ALLOWED_FILE_MS);
+    if (outcome === LATE) throw refusals.lateDisk(given);
+    return outcome;
+  }
+
+  #writeRefusal(fault: WriteFault | PlaceFault, path: string): FoundryError {
+    switch (fault) {
+      case "outside":
+        return refusals.outside(path, this.names);
+      case "exists":
+        return refusals.isTaken(path);
+      case "no_folder":
+      case "absent":
+        return refusals.noParent(path);
+      case "changed":
+        return refusals.changed(path);
+      default:
+        return refusals.cannotWrite(path);
+    }
+  }
+
   /** The allowed folders that exist. */
   async #roots(): Promise<readonly Root[]> {
-    const found = await inPool(
-      () => Promise.all(this.#folders.map((folder) => rootOf(folder))),
-      ALLOWED_FILE_MS,
-    );
-    if (found === LATE) throw refusals.lateDisk("FOUNDRY_FILES");
+    const found = await this.#onDisk(() => Promise.all(this.#folders.map(rootOf)), "FOUNDRY_FILES");
     const roots = found.filter((root) => root !== null);
     if (roots.length > 0) return roots;
     throw refusals.noFolderThere();
@@ -179,32 +233,20 @@ export class AllowedFolders {
   }
 
   async #faultOf({ root, parts }: Target, roots: readonly Root[], given: string) {
-    const look = () => placeOf(root, parts, roots).then(() => null, faultIn);
-    const fault = await inPool(look, ALLOWED_FILE_MS);
-    if (fault === LATE) throw refusals.lateDisk(given);
-    return fault;
+    return this.#onDisk(() => placeOf(root, parts, roots).then(() => null, faultIn), given);
   }
 
-  /** Where a path may be, by its text alone. */
   #placesOf(path: string, given: string, roots: readonly Root[]): readonly Target[] {
-    const isAbsolute = isAbsolutePath(path, platform);
-    const targets =
-      isAbsolute === null
-        ? []
-        : isAbsolute
-          ? [insideOf(resolve(path), roots)]
-          : roots.flatMap((root) => relativeTargets(root, path, roots));
-    const inside = targets.filter((target) => target !== null);
-    if (inside.length === 0) throw refusals.outside(given, this.names);
-    return inside;
+    const targets = targetsOf(path, roots);
+    if (targets.length === 0) throw refusals.outside(given, this.names);
+    return targets;
   }
 
   async #text(wanted: Wanted, roots: readonly Root[], maxBytes: number): Promise<FileText> {
     const { root, parts, lines: range, given } = wanted;
     const path = wanted.isMatch ? this.#shownPath(wanted) : given;
     const read = () => readInside(root, parts, roots, maxBytes).catch(noPlaceIn);
-    const outcome = await inPool(read, ALLOWED_FILE_MS);
-    if (outcome === LATE) throw refusals.lateDisk(path);
+    const outcome = await this.#onDisk(read, path);
     if ("fault" in outcome) throw this.#refusal(outcome, path, maxBytes);
     const { bytes } = outcome;
     const kind = documentKind(bytes, parts.at(-1) ?? "");
@@ -249,9 +291,6 @@ export class AllowedFolders {
 
 type Fault = Exclude<ReadOutcome, { readonly bytes: Buffer }> | { readonly fault: PlaceFault };
 
-/** A path by its parts, inside an allowed folder. */
-type Target = Pick<Wanted, "root" | "parts">;
-
 function noPlaceIn(thrown: unknown): { readonly fault: PlaceFault } {
   return { fault: faultIn(thrown) };
 }
@@ -261,23 +300,20 @@ function faultIn(thrown: unknown): PlaceFault {
   throw thrown;
 }
 
-const nameOf = (folder: string): string => basename(folder);
-
-/** A relative path in a folder, also behind the name of the folder where there are several. */
-function relativeTargets(root: Root, path: string, { length }: readonly Root[]): Target[] {
-  const [first, ...rest] = path.split("/");
-  const ways = length > 1 && first === root.name ? [path, `./${rest.join("/")}`] : [path];
-  return ways.flatMap((way) => {
-    const parts = partsInside(root.real, resolve(root.real, way), platform);
-    return parts === null ? [] : [{ root, parts }];
-  });
+/** What the system says of a write is no defect of ours: a full disk, a folder without rights. */
+function writeFaultIn(thrown: unknown): PlaceFault {
+  if (thrown instanceof NoPlace) return thrown.fault;
+  if (thrown instanceof Error && "syscall" in thrown) return "unreadable";
+  throw thrown;
 }
 
-async function rootOf(folder: string): Promise<Root | null> {
-  try {
-    const real = await realpath(folder);
-    return (await stat(real)).isDirectory() ? { folder, real, name: nameOf(folder) } : null;
-  } catch {
-    return null;
-  }
-}
+const newFileOf = (root: Root, parts: readonly string[]): NewFile => ({
+  root,
+  parent: parts.slice(0, -1),
+  name: parts.at(-1) ?? "",
+});
+
+/** Files such as `.git/hooks/…` and `.envrc` are run by other programs. */
+const isWritable = ({ parent, name }: NewFile): boolean =>
+  name !== "" &&
+  [...parent, name].every((part) => isPlainName(part, platform) && !part.startsWith("."));

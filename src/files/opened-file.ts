@@ -161,7 +161,7 @@ function faultOfKind(stats: BigIntStats): "folder" | "not_ordinary" | null {
 }
 
 /** On Windows, the two calls do not give the same number for one volume in every version of Node. */
-const isSameFile = (one: BigIntStats, other: BigIntStats): boolean =>
+export const isSameFile = (one: BigIntStats, other: BigIntStats): boolean =>
   one.ino === other.ino && (platform === "win32" || one.dev === other.dev);
 
 const PIECE = 64 * 1024;

@@ -102,6 +102,24 @@ export const unreadable = (path: string, isForbidden: boolean): FoundryError =>
     "Give another file, or ask the user to check it.",
   );
 
+export const isTaken = (path: string): FoundryError =>
+  wrong(`${shown(path)} exists already.`, "Give another name: no file is replaced.");
+
+export const noParent = (path: string): FoundryError =>
+  wrong(`The folder of ${shown(path)} does not exist.`, "Give a path in a folder that exists.");
+
+export const notWritable = (path: string): FoundryError =>
+  new FoundryError("FILE_NOT_ALLOWED", `${shown(path)} is no name that is written.`, {
+    action:
+      "Give a path whose parts do not begin with a dot and that this system takes as names of files.",
+  });
+
+export const cannotWrite = (path: string): FoundryError =>
+  wrong(
+    `${shown(path)} could not be written.`,
+    "Give another path, or ask the user whether this user may write there and the disk has room.",
+  );
+
 export const lateDisk = (given: string): FoundryError =>
   new FoundryError("TIMEOUT", `The disk did not answer in time for ${shown(given)}.`, {
     action: "Try again, or give a narrower path. A share in the network may be away.",

@@ -38,6 +38,9 @@ const OTHER_NAMES: OtherNames = {
   json_schema: "response_schema",
   output_schema: "response_schema",
   response_format: "response_schema",
+  file_paths: "files",
+  paths: "files",
+  output_file: "write_to",
 };
 
 /** More names, by an argument that only some tools have or require. */

@@ -1,4 +1,5 @@
 import type { ServerContext } from "@modelcontextprotocol/server";
+import type { AllowedFolders } from "../files/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
 import type { SecretMask } from "../lib/index.js";
@@ -49,6 +50,8 @@ export interface Backend {
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** What outlives this process. Default: nothing. */
   readonly kept?: Kept | undefined;
+  /** The folders that tools may read and write in. Default: none. */
+  readonly files?: AllowedFolders | undefined;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */

@@ -20,7 +20,7 @@ import { clientNameIn, TASKS_EXTENSION } from "./envelope.js";
 import type { HostLimits } from "./hosts/index.js";
 import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
-import { TOOL_LISTINGS } from "./listings.js";
+import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";
 import { assertFirstPage } from "./paging.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
 import { type Backend, closeBackend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
@@ -55,6 +55,8 @@ export interface ServerParts {
   readonly isOnly?: boolean | undefined;
   /** The tasks of the hosts. Default: of this server alone. */
   readonly tasks?: Tasks | undefined;
+  /** Whether the user allowed folders, so that the arguments for files are listed. Default `false`. */
+  readonly hasFiles?: boolean | undefined;
 }
 
 /** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
@@ -72,6 +74,7 @@ export function createServer({
   limits,
   isOnly = false,
   tasks,
+  hasFiles = false,
 }: ServerParts): Server {
   const server = new GuardedServer(
     {
@@ -135,7 +138,7 @@ export function createServer({
     metClient ??= clientNameIn(mcpReq.envelope);
     // A failure to load is the answer to the first call.
     setTimeout(() => void handlers.get().catch(() => {}), PRELOAD_MS).unref();
-    return { tools: TOOL_LISTINGS };
+    return { tools: hasFiles ? FILE_TOOL_LISTINGS : TOOL_LISTINGS };
   });
   server.setRequestHandler("prompts/list", ({ params }) => {
     assertFirstPage(params);
@@ -166,7 +169,7 @@ export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
     protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
 }
 
-export interface ServeOptions extends Pick<ServerParts, "backend"> {
+export interface ServeOptions extends Pick<ServerParts, "backend" | "hasFiles"> {
   readonly input: Readable;
   readonly output: Writable;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -185,13 +188,15 @@ const MOST_LISTENERS = 100;
  */
 export async function serveOverStdio({
   backend,
+  hasFiles,
   input,
   output,
   signal,
 }: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
   const transport = new LineTransport(input, output);
-  const connection = serveStdio(({ era }) => createServer({ backend, calls, era, isOnly: true }), {
+  const parts = { backend, calls, hasFiles, isOnly: true };
+  const connection = serveStdio(({ era }) => createServer({ ...parts, era }), {
     transport,
     onerror: reporterOf(backend),
     maxSubscriptions: MOST_LISTENERS,

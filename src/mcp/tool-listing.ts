@@ -29,13 +29,22 @@ const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion"]);
 /** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
 const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
-/** A tool as `tools/list` has it. */
-export function listingOf(tool: Tool): ToolListing {
+/** Arguments that are listed only where the user allowed folders; they are taken, and refused, always. */
+const FILE_ARGUMENTS: ReadonlySet<string> = new Set(["files", "write_to"]);
+/** With `files` they need not be given. */
+const REPLACED_BY_FILES = "texts";
+
+/** A tool as `tools/list` has it, with or without the arguments for files. */
+export function listingOf(tool: Tool, withFiles = false): ToolListing {
   return {
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: jsonSchemaOf(tool.arguments, forStrictMode),
+    inputSchema: jsonSchemaOf(tool.arguments, (schema) => {
+      forStrictMode(schema);
+      if (withFiles) needNoTexts(schema);
+      else dropFileArguments(schema);
+    }),
     outputSchema: jsonSchemaOf(tool.result, withoutBounds),
     annotations: ANNOTATIONS[tool.effect],
     ...(LONG_RESULTS.has(tool.name) && { _meta: LONG_RESULT }),
@@ -88,6 +97,21 @@ function dropNullable(schema: MutableSchema, { shape }: z.ZodObject): void {
   const required = schema.required?.filter((name) => !(shape[name] instanceof z.ZodNullable)) ?? [];
   delete schema.required;
   if (required.length > 0) schema.required = required;
+}
+
+function needNoTexts(schema: MutableSchema): void {
+  const { required } = schema;
+  if (required !== undefined)
+    schema.required = required.filter((name) => name !== REPLACED_BY_FILES);
+}
+
+function dropFileArguments(schema: MutableSchema): void {
+  const { properties } = schema;
+  if (properties === undefined) return;
+  // A copy: it may be the listed schema of a tool itself.
+  schema.properties = Object.fromEntries(
+    Object.entries(properties).filter(([name]) => !FILE_ARGUMENTS.has(name)),
+  );
 }
 
 /** OpenAI's strict mode makes a closed object of one without members, and sends it empty. */

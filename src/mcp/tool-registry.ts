@@ -5,6 +5,7 @@ import {
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { AllowedFolders } from "../files/index.js";
 import { NOTHING_KEPT } from "../keeper/index.js";
 import {
   quoted,
@@ -42,6 +43,8 @@ interface CallParts extends Omit<CallOptions, "limits" | "tasks">, Backend {
   readonly limits: HostLimits;
   readonly tasks: Tasks;
 }
+
+const NO_FILES = new AllowedFolders();
 
 /** Params that do not fit have been refused before, by the guarded transport. */
 const callParams = z.object({ name: z.string(), arguments: z.unknown().optional() });
@@ -143,7 +146,7 @@ type OwnContext = Pick<
 async function answerOf(
   tool: Tool,
   given: unknown,
-  { client, log, secrets, session, calls, kept = NOTHING_KEPT }: CallParts,
+  { client, log, secrets, session, calls, kept = NOTHING_KEPT, files = NO_FILES }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
   const { signal, progress, trace } = own;
@@ -158,6 +161,7 @@ async function answerOf(
       },
       client,
       kept,
+      files,
       session,
       cancellation: () => calls.cancellationOf(signal),
       afterGrace: (callback) => calls.afterGrace(callback),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { AllowedFolders } from "../files/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
 import {
@@ -25,6 +26,8 @@ export interface ToolContext {
   readonly progress: ProgressReporter;
   /** What outlives this process. */
   readonly kept: Kept;
+  /** The files that the user allowed; of no folder, if none. */
+  readonly files: AllowedFolders;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
   /** What the host wants of the work, once the signal is aborted. */

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { decoded, promptOf } from "../../src/commands/ask/input.js";
+import { promptOf } from "../../src/commands/ask/input.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const terminal = Object.assign(new PassThrough(), { isTTY: true });
@@ -68,15 +68,4 @@ describe("the prompt of ask", () => {
     ending.abort();
     await expect(prompt).rejects.toMatchObject({ code: "CANCELLED" });
   });
-});
-
-it("reads the encodings of Windows", () => {
-  const text = "Grüße";
-  const little = Buffer.from(text, "utf16le");
-  expect(decoded(Buffer.concat([Buffer.from([0xff, 0xfe]), little]))).toBe(text);
-  expect(decoded(Buffer.concat([Buffer.from([0xfe, 0xff]), Buffer.from(little).swap16()]))).toBe(
-    text,
-  );
-  expect(decoded(Buffer.from(`\ufeff${text}`))).toBe(text);
-  expect(decoded(Buffer.from(text))).toBe(text);
 });

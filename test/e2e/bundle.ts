@@ -10,17 +10,25 @@ export async function startBundle(
     args,
     env,
   }: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> },
-  fields: Readonly<Record<string, string>>,
+  fields: Readonly<Record<string, string | readonly string[]>>,
 ): Promise<Client> {
   const filled = (text: string): string =>
     text
-      .replaceAll(/\$\{user_config\.(\w+)\}/g, (whole, name: string) => fields[name] ?? whole)
+      .replaceAll(/\$\{user_config\.(\w+)\}/g, (whole, name: string) => {
+        const value = fields[name];
+        return typeof value === "string" ? value : whole;
+      })
       .replaceAll(/\$\{__dirname\}/g, folder);
+  // Anthropic's `replaceVariables` spreads a list among the arguments, and nowhere else.
+  const filledArguments = (text: string): readonly string[] => {
+    const value = fields[/^\$\{user_config\.(\w+)\}$/.exec(text)?.[1] ?? ""];
+    return value === undefined || typeof value === "string" ? [filled(text)] : value;
+  };
   const client = new Client({ name: "claude-ai", version: "1" });
   await client.connect(
     new StdioClientTransport({
       command: process.execPath,
-      args: args.map(filled),
+      args: args.flatMap(filledArguments),
       env: environmentWith(
         Object.fromEntries(Object.entries(env).map(([name, text]) => [name, filled(text)])),
       ),

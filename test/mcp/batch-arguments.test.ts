@@ -6,7 +6,7 @@ import { connectedHost } from "./host.js";
 const NOWHERE = { endpoint: "http://127.0.0.1:9" };
 
 /** Arguments of `complete` that concern the call, not the request. The batch has its own or needs none. */
-const LEFT_OUT_OF_ITEMS = ["reply_within", "join"];
+const LEFT_OUT_OF_ITEMS = ["reply_within", "join", "write_to"];
 
 /** A valid item of `complete_batch` for each argument that an item can have. */
 const ITEMS = {

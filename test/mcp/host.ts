@@ -3,6 +3,7 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
+import { AllowedFolders } from "../../src/files/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { createServer } from "../../src/mcp/server.js";
@@ -26,10 +27,16 @@ export async function cacheFolder(): Promise<string> {
  * Our server in front of a service, and the SDK's client connected to it in memory. `received` is
  * every message that the server sent.
  */
-export async function connectedHost(options: FoundryClientOptions, policy?: CallPolicy) {
+export async function connectedHost(
+  options: FoundryClientOptions,
+  policy?: CallPolicy,
+  folders: readonly string[] = [],
+) {
   const foundry = new FoundryClient(options);
+  const files = new AllowedFolders(folders);
   const server = createServer({
-    backend: backendOf({ client: foundry, ...(policy && { policy }) }),
+    backend: backendOf({ client: foundry, files, ...(policy && { policy }) }),
+    hasFiles: folders.length > 0,
   });
   const host = new Client({ name: "test", version: "1" });
   const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();

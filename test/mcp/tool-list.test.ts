@@ -16,6 +16,24 @@ describe("the list of tools", () => {
     expect(bytes(tools)).toBeLessThanOrEqual(10_000);
   });
 
+  it("has the arguments for files only where the user allowed a folder, for at most 600 bytes", async () => {
+    const { host } = await connectedHost(NOWHERE);
+    const { tools } = await host.listTools();
+    const allowed = await connectedHost(NOWHERE, undefined, ["/notes"]);
+    const { tools: withFiles } = await allowed.host.listTools();
+    expect(JSON.stringify(tools)).not.toMatch(/"files"|write_to/);
+    expect(bytes(withFiles) - bytes(tools)).toBeLessThanOrEqual(600);
+    const argumentsOf = (name: string): string[] => {
+      const tool = withFiles.find((each) => each.name === name);
+      return Object.keys(tool?.inputSchema.properties ?? {});
+    };
+    expect(argumentsOf("complete")).toEqual(expect.arrayContaining(["files", "write_to"]));
+    expect(argumentsOf("complete_batch")).toContain("files");
+    expect(argumentsOf("embed")).toContain("files");
+    const embed = withFiles.find(({ name }) => name === "embed");
+    expect(embed?.inputSchema.required).toEqual(["query"]);
+  });
+
   it("has schemas that frameworks can read: one type each, and members of each object", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
+import { decode } from "../../files/index.js";
 import { cancelledError, FoundryError, LONGEST_ASK_BYTES } from "../../lib/index.js";
 import { misuse } from "../arguments.js";
 
@@ -60,9 +61,9 @@ async function textOf(
   firstMs?: number,
 ): Promise<string> {
   const bytes = await bytesOf(stream, name, signal, firstMs);
-  const text = decoded(bytes);
-  if (text.includes("\0")) throw misuse(`${name} is not text.`, "Give a file of plain text.");
-  return text;
+  const decoded = decode(bytes);
+  if (decoded === null) throw misuse(`${name} is not text.`, "Give a file of plain text.");
+  return decoded.text;
 }
 
 function bytesOf(
@@ -118,14 +119,4 @@ function unreadable(name: string, error: Error): FoundryError {
     action: "Give the path of a text file.",
     cause: error,
   });
-}
-
-/** Windows PowerShell 5.1 writes UTF-16 with a byte order mark. */
-export function decoded(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString("utf16le", 2);
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) {
-    const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
-    return Buffer.from(even).swap16().toString("utf16le");
-  }
-  return bytes.toString("utf8").replace(/^\uFEFF/, "");
 }

@@ -31,6 +31,7 @@ import { Sessions } from "./sessions.js";
 
 export interface HttpServeOptions extends AccessRules {
   readonly backend: Lazy<Backend>;
+  readonly hasFiles?: ServerParts["hasFiles"];
   /** 0 is any free port. */
   readonly port: number;
   /** Ends the client and the serving; calls in flight are answered with what there is. */
@@ -58,7 +59,7 @@ const KEEP_ALIVE_MS = 75_000;
  * @throws FoundryError `INVALID_SETTING` where the address cannot be listened on.
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
-  const { backend, host, port, signal, newServer = createServer } = options;
+  const { backend, hasFiles, host, port, signal, newServer = createServer } = options;
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   /** An answer that is logged. */
@@ -67,14 +68,14 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     return jsonRpcError(status, code, message);
   };
   const sessions = new Sessions({
-    createServer: (sessionId) => newServer({ backend, calls, session: sessionId }),
+    createServer: (sessionId) => newServer({ backend, hasFiles, calls, session: sessionId }),
     maxBytes: LONGEST_LINE,
     report,
   });
   // Each request of a modern client has a server of its own.
   const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => newServer({ backend, calls, ...shared, era: "modern", notifies: "none" }),
+    () => newServer({ backend, hasFiles, calls, ...shared, era: "modern", notifies: "none" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

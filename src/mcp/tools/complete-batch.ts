@@ -33,6 +33,7 @@ const LISTED_REQUEST = {
     prompt: { type: "string" },
     system: { type: "string" },
     model: { type: "string" },
+    files: { type: "array", items: { type: "string" } },
   },
   required: ["prompt"],
 };
@@ -116,12 +117,18 @@ function problemOf(
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
-  { client: { batches }, kept, trace }: ToolContext,
+  { client: { batches }, kept, trace, files: folders, signal }: ToolContext,
 ): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
   if (prompts === undefined && requests === undefined && id !== undefined) {
     return { batch: batches.find(id), warnings: besideId(settings) };
   }
-  const { entries, key, warnings } = await batchInputOf({ prompts, requests, settings });
+  const { entries, key, warnings } = await batchInputOf({
+    prompts,
+    requests,
+    settings,
+    folders,
+    signal,
+  });
   if (id === undefined) await kept.findSameBatch(key);
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
   if (known === null) {

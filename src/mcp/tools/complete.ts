@@ -1,12 +1,14 @@
 import * as z from "zod";
+import type { CompletionState } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool } from "../tool.js";
+import { defineTool, type ToolContext } from "../tool.js";
 import {
   answerWith,
   completionArguments,
   completionResult,
   deliveryOf,
   downloadAgreed,
+  GivenFiles,
   isDownloadAgreed,
   needsPrompt,
   orDownload,
@@ -14,6 +16,9 @@ import {
   resultOf,
   waitedFor,
   wholeOf,
+  withTextBefore,
+  writeToArgument,
+  writtenAnswer,
 } from "./shared/index.js";
 
 /** What the OpenAI API has there; the errors and `next` show it, and the list of tools must be short. */
@@ -40,6 +45,12 @@ export const complete = defineTool({
       response_schema: completionArguments.response_schema.describe("JSON Schema of the answer"),
       tools: completionArguments.tools.meta({ listed: OBJECTS }),
       tool_choice: completionArguments.tool_choice.meta({ listed: { type: "string" } }),
+      files: completionArguments.files.describe(
+        "Paths or globs that the server reads, such as a.md:10-40",
+      ),
+      write_to: writeToArgument
+        .describe("New file for the answer, in place of its text")
+        .optional(),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
       join: z.boolean("true or false").describe("false: join no identical call").optional(),
     })
@@ -50,11 +61,13 @@ export const complete = defineTool({
   result: completionResult,
   effect: "generates",
 
-  async handle({ reply_within, join, ...given }, context) {
-    const { client, caller, session, kept, trace } = context;
+  async handle({ reply_within, join, files: patterns, write_to, ...given }, context) {
+    const { client, caller, session, kept, trace, files: folders, signal } = context;
     const withinMs = replyWithinMs(reply_within, context);
+    const file = write_to === undefined ? null : await folders.newFile(write_to);
+    const files = patterns && (await GivenFiles.read(patterns, folders, signal));
     if (isDownloadAgreed(context)) await downloadAgreed(given, withinMs, context);
-    const request = requestOf(given);
+    const request = files ? withTextBefore(requestOf(given), files.framed) : requestOf(given);
     if (join !== false) await kept.findSame(request);
     const { state: begun, joined } = client.completions.start(request, {
       join,
@@ -64,14 +77,23 @@ export const complete = defineTool({
     });
     context.identify?.(begun.id);
     const state = await waitedFor(begun, withinMs, context);
-    const excerpt = wholeOf(state);
-    await kept.answered(deliveryOf([{ state, excerpt }]));
-    const result = { ...resultOf(state, excerpt), joined: joined || null };
-    const answer = answerWith(state, excerpt, result, joined ? [JOINED] : []);
+    const own = await (file === null ? answerOf(state, kept) : writtenAnswer(state, file, context));
+    const answer = {
+      ...own,
+      notes: [...(joined ? [JOINED] : []), ...(files?.notes ?? []), ...(own.notes ?? [])],
+      result: { ...own.result, joined: joined || null, files: files?.listed ?? null },
+    };
     if (state.error === null) return answer;
     return { ...answer, failure: await orDownload(state.error, given, context) };
   },
 });
+
+/** All of the answer that fits one result. */
+async function answerOf(state: CompletionState, kept: ToolContext["kept"]) {
+  const excerpt = wholeOf(state);
+  await kept.answered(deliveryOf([{ state, excerpt }]));
+  return answerWith(state, excerpt, resultOf(state, excerpt));
+}
 
 const JOINED =
   "An identical earlier call already started this completion, and its result is shared. Set join to false to start another.";

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { completionFields, type RankResult, type StatusUpdate } from "../../foundry/index.js";
 import { FoundryError, MOST_TEXTS, truncate } from "../../lib/index.js";
 import { defineTool, type ToolAnswer } from "../tool.js";
-import { LONGEST_TEXT } from "./shared/index.js";
+import { filesArgument, GivenFiles, LONGEST_TEXT, linesOf } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const LIMIT_ALLOWED = `a whole number from 1 to ${MOST_TEXTS}`;
@@ -12,7 +12,9 @@ const LONGEST_EXCERPT = 200;
 
 const result = z.object({
   model: z.string(),
-  ranking: z.array(z.object({ index: z.int(), score: z.number(), text: z.string() })).optional(),
+  ranking: z
+    .array(z.looseObject({ index: z.int(), score: z.number(), text: z.string() }))
+    .optional(),
   vectors: z.array(z.array(z.number())).optional(),
 });
 type Answer = ToolAnswer<z.output<typeof result>>;
@@ -27,7 +29,9 @@ export const embedTool = defineTool({
       texts: z
         .array(completionFields.prompt, TEXTS_ALLOWED)
         .min(1, TEXTS_ALLOWED)
-        .max(MOST_TEXTS, TEXTS_ALLOWED),
+        .max(MOST_TEXTS, TEXTS_ALLOWED)
+        .optional(),
+      files: filesArgument.describe("Each file is one more text").optional(),
       query: completionFields.prompt.optional(),
       model: completionFields.model.optional(),
       limit: z
@@ -38,7 +42,16 @@ export const embedTool = defineTool({
         .optional(),
       vectors: z.boolean("true or false").optional(),
     })
-    .superRefine(({ query, vectors }, context) => {
+    .superRefine(({ texts, files, query, vectors }, context) => {
+      if (texts === undefined && files === undefined) {
+        context.addIssue({
+          code: "custom",
+          message: "No texts were given",
+          path: ["texts"],
+          params: { fix: `Give texts as ${TEXTS_ALLOWED}.` },
+        });
+        return;
+      }
       if (query !== undefined || vectors === true) return;
       context.addIssue({
         code: "custom",
@@ -51,23 +64,52 @@ export const embedTool = defineTool({
   result,
   effect: "generates",
 
-  async handle({ texts, query, model, limit = DEFAULT_LIMIT, vectors }, context) {
+  async handle(
+    { files: patterns, query, model, limit = DEFAULT_LIMIT, vectors, ...given },
+    context,
+  ) {
     const { client, signal, trace, progress } = context;
+    const files = patterns && (await GivenFiles.read(patterns, context.files, signal));
+    const own = given.texts ?? [];
+    const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
+    const texts = [...own, ...read.map(({ text }) => text)];
+    assertCount(texts.length);
     const onStatus = (news: StatusUpdate): void => progress.news(news, "Embedding the texts");
     const options = { model, signal, trace, onStatus };
-    if (query === undefined) return vectorsAnswer(await client.embed(texts, options));
-    const notes = vectors === true ? ["Vectors come only without a query."] : [];
-    return { ...rankingAnswer(await client.rank(query, texts, { ...options, limit })), notes };
+    const notes = files?.notes ?? [];
+    if (query === undefined) return { ...vectorsAnswer(await client.embed(texts, options)), notes };
+    if (vectors === true) notes.push("Vectors come only without a query.");
+    const ranked = await client.rank(query, texts, { ...options, limit });
+    const sourceOf = (index: number): string | undefined => {
+      const file = read[index - own.length];
+      return file && `${file.path}:${linesOf(file)}`;
+    };
+    return { ...rankingAnswer(ranked, sourceOf), notes };
   },
 });
 
-function rankingAnswer({ model, ranking: all }: RankResult): Answer {
+/** Where all files are empty, or too many match. */
+function assertCount(count: number): void {
+  if (count >= 1 && count <= MOST_TEXTS) return;
+  throw new FoundryError("INVALID_ARGUMENT", `texts and files together have ${count} texts.`, {
+    action: `Give 1 to ${MOST_TEXTS} texts that are not blank.`,
+  });
+}
+
+/** @param sourceOf The file of a text, with its lines. */
+function rankingAnswer(
+  { model, ranking: all }: RankResult,
+  sourceOf: (index: number) => string | undefined,
+): Answer {
   const ranking = all.map(({ index, score, text }) => ({
     index,
     score: Number(score.toFixed(3)),
     text: truncate(text, LONGEST_EXCERPT),
+    ...(sourceOf(index) !== undefined && { file: sourceOf(index) }),
   }));
-  const lines = ranking.map(({ index, score, text }) => `${score.toFixed(3)} [${index}] ${text}`);
+  const lines = ranking.map(({ index, score, text, file }) =>
+    [score.toFixed(3), `[${index}]`, ...(file === undefined ? [] : [`${file}:`]), text].join(" "),
+  );
   return { text: lines.join("\n"), result: { model, ranking } };
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
+import { AllowedFolders } from "../../../files/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
-import { membersKey, toFoundryError } from "../../../lib/index.js";
+import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../../lib/index.js";
 import { hostArguments } from "../../host-arguments.js";
 import {
   completionArguments,
@@ -10,6 +11,7 @@ import {
   requestOf,
   type sharedSettings,
 } from "./completion-arguments.js";
+import { GivenFiles, withTextBefore } from "./given-files.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;
 
@@ -23,6 +25,9 @@ interface GivenItems {
   readonly prompts?: readonly unknown[] | undefined;
   readonly requests?: readonly unknown[] | undefined;
   readonly settings: Settings;
+  /** Default: none. */
+  readonly folders?: AllowedFolders | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The entries of a batch, and its key. */
@@ -30,7 +35,7 @@ export interface BatchInput {
   readonly entries: readonly BatchEntry[];
   /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
   readonly key: string;
-  /** What was ignored in the items, each once. */
+  /** What was read, and what was ignored in the items, each once. */
   readonly warnings: readonly string[];
 }
 
@@ -45,20 +50,73 @@ export async function batchInputOf({
   prompts,
   requests,
   settings,
+  folders,
+  signal,
 }: GivenItems): Promise<BatchInput> {
   const hash = createHash("sha256");
   hash.update(`${prompts === undefined ? "requests" : "prompts"} ${membersKey(settings)}`);
   const entries: BatchEntry[] = [];
   const warnings = new Set<string>();
+  const files = new BatchFiles(folders, signal, (text) => hash.update(text));
+  // Shared files that cannot be read fail the call, and not each item.
+  if (settings.files !== undefined) await files.read(settings.files);
   let pausedAt = performance.now();
   for (const item of prompts ?? requests ?? []) {
     hash.update(`,${jsonOf(item)}`);
-    entries.push(entryOf(prompts === undefined ? item : { prompt: item }, settings, warnings));
+    const given = prompts === undefined ? item : { prompt: item };
+    entries.push(await entryOf(given, settings, files, warnings));
     if (performance.now() - pausedAt < PAUSE_AFTER_MS) continue;
     await setImmediate();
     pausedAt = performance.now();
   }
-  return { entries, key: hash.digest("base64"), warnings: [...warnings].slice(0, MOST_WARNINGS) };
+  const said = [...files.notes, ...warnings].slice(0, MOST_WARNINGS);
+  return { entries, key: hash.digest("base64"), warnings: said };
+}
+
+/** The files of the items of a batch. Equal lists are read once. */
+class BatchFiles {
+  readonly #folders: AllowedFolders;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onText: (text: string) => void;
+  readonly #read = new Map<string, GivenFiles>();
+  #length = 0;
+
+  /** @param onText Called with the text of each list that was read, since files may change. */
+  constructor(
+    folders = new AllowedFolders(),
+    signal: AbortSignal | undefined,
+    onText: (text: string) => void,
+  ) {
+    this.#folders = folders;
+    this.#signal = signal;
+    this.#onText = onText;
+  }
+
+  get notes(): string[] {
+    return [...this.#read.values()].flatMap(({ notes }) => notes);
+  }
+
+  async read(patterns: readonly string[]): Promise<GivenFiles> {
+    const key = JSON.stringify(patterns);
+    const known = this.#read.get(key);
+    if (known !== undefined) return known;
+    const files = await GivenFiles.read(patterns, this.#folders, this.#signal);
+    this.#read.set(key, files);
+    this.#onText(files.framed);
+    return files;
+  }
+
+  /** The texts for one more item. Each item has its own copy of them. */
+  async textFor(patterns: readonly string[]): Promise<string> {
+    const { framed } = await this.read(patterns);
+    this.#length += framed.length;
+    if (this.#length > MOST_FILES_BYTES) {
+      throw new FoundryError("INVALID_ARGUMENT", "The files of this batch are too long together.", {
+        action: `Give files with at most ${MOST_FILES_BYTES / 1024 / 1024} MB in all items of a batch.`,
+      });
+    }
+    return framed;
+  }
 }
 
 /** A value that is nested too deep for JSON is no request. All of those count as equal. */
@@ -70,11 +128,20 @@ function jsonOf(item: unknown): string {
   }
 }
 
-function entryOf(item: unknown, settings: Settings, warnings: Set<string>): BatchEntry {
+async function entryOf(
+  item: unknown,
+  settings: Settings,
+  files: BatchFiles,
+  warnings: Set<string>,
+): Promise<BatchEntry> {
   try {
     const { given, warnings: own } = hostArguments(requestSchema, item);
     for (const warning of own) warnings.add(warning);
-    return requestOf({ ...settings, ...given });
+    const all = { ...settings, ...given };
+    const request = requestOf(all);
+    return all.files === undefined
+      ? request
+      : withTextBefore(request, await files.textFor(all.files));
   } catch (thrown) {
     return toFoundryError(thrown);
   }

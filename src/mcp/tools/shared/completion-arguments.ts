@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type CompletionRequest, checkPrompt, completionFields } from "../../../foundry/index.js";
+import { filesArgument } from "./given-files.js";
 
 const {
   maxTokens: max_tokens,
@@ -10,7 +11,14 @@ const {
 } = completionFields;
 
 const schema = z
-  .strictObject({ ...sameNames, max_tokens, top_p, response_schema, tool_choice })
+  .strictObject({
+    ...sameNames,
+    max_tokens,
+    top_p,
+    response_schema,
+    tool_choice,
+    files: filesArgument,
+  })
   .partial();
 
 /** The members of a request as arguments of a tool: in snake_case, all optional. */
@@ -36,6 +44,7 @@ export const requestOf = ({
   top_p: topP,
   response_schema: answerSchema,
   tool_choice: toolChoice,
+  files: _files,
   prompt,
   messages,
   ...same

@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
+import { isSameFile, type Place, placeOf, type Root } from "./opened-file.js";
+import { pathsOf } from "./paths.js";
+
+const { join } = pathsOf(process.platform);
+
+/** A file that is to be made, inside an allowed folder. */
+export interface NewFile {
+  readonly root: Root;
+  /** Of its folder, which must exist. */
+  readonly parent: readonly string[];
+  readonly name: string;
+}
+
+export type WriteFault = "exists" | "no_folder" | "changed";
+
+/** The folder of a new file, where nothing has its name; or why it cannot be made. @throws NoPlace */
+export async function freePlace(
+  { root, parent, name }: NewFile,
+  roots: readonly Root[],
+): Promise<Place | WriteFault> {
+  const folder = await placeOf(root, parent, roots);
+  if (!folder.stats.isDirectory()) return "no_folder";
+  // A link that leads nowhere is a name that is taken, too.
+  return (await ownStats(join(folder.path, name))) === null ? folder : "exists";
+}
+
+const FLAGS =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+const PRIVATE = 0o600;
+
+/**
+ * Writes a file under another name beside its own, and gives it its name when it is whole. Nothing is
+ * written before it is certain that the file lies in the allowed folder, and no file is replaced.
+ *
+ * @throws NoPlace, and what the system says.
+ */
+export async function writeNew(
+  file: NewFile,
+  text: string,
+  roots: readonly Root[],
+): Promise<WriteFault | null> {
+  const folder = await freePlace(file, roots);
+  if (typeof folder === "string") return folder;
+  const temporary = join(folder.path, `.${randomUUID()}.tmp`);
+  const target = join(folder.path, file.name);
+  const handle = await open(temporary, FLAGS, PRIVATE);
+  let made: BigIntStats | null = null;
+  try {
+    made = await handle.stat({ bigint: true });
+    if (!(await isStillThere(file, folder, temporary, made, roots))) return "changed";
+    await written(handle, text);
+    await handle.close();
+    if (!(await named(temporary, target))) return "exists";
+    if (await isStillThere(file, folder, target, made, roots)) return null;
+    await removed(target, made);
+    return "changed";
+  } finally {
+    await handle.close().catch(() => {});
+    await removed(temporary, made);
+  }
+}
+
+async function written(handle: FileHandle, text: string): Promise<void> {
+  await handle.writeFile(text, "utf8");
+  // Whole on the disk before it has its name.
+  await handle.sync();
+}
+
+/** Whether the folder is still the same place, and what lies at the path is this file. */
+async function isStillThere(
+  { root, parent }: NewFile,
+  folder: Place,
+  path: string,
+  made: BigIntStats,
+  roots: readonly Root[],
+): Promise<boolean> {
+  const now = await placeOf(root, parent, roots);
+  if (now.path !== folder.path || !isSameFile(now.stats, folder.stats)) return false;
+  const stats = await ownStats(path);
+  return stats !== null && isSameFile(stats, made);
+}
+
+/** Gives a file its name; `false` where the name is taken. A rename would replace what has it. */
+async function named(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return true;
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    if (code === "EEXIST") return false;
+    if (!NO_LINKS.has(code)) throw thrown;
+    if ((await ownStats(target)) !== null) return false;
+    await rename(temporary, target);
+    return true;
+  }
+}
+
+/** FAT and some shares have no hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EISDIR",
+]);
+
+/** Only the file that was made here, whatever has its name by now. */
+async function removed(path: string, made: BigIntStats | null): Promise<void> {
+  const stats = await ownStats(path).catch(() => null);
+  if (stats === null || made === null || !isSameFile(stats, made)) return;
+  await unlink(path).catch(() => {});
+}
+
+/** `null` where nothing has this name. */
+async function ownStats(path: string): Promise<BigIntStats | null> {
+  try {
+    return await lstat(path, { bigint: true });
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return null;
+    throw thrown;
+  }
+}
+
+const codeOf = (thrown: unknown): string =>
+  thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";

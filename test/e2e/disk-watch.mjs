@@ -1,0 +1,26 @@
+// Preloaded into a server: writes each path that the server asks the disk for into a file.
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+
+const log = process.env.DISK_WATCH_LOG;
+const { appendFileSync } = fs;
+
+function watch(object) {
+  for (const name of Object.keys(object)) {
+    const original = object[name];
+    const isWatched =
+      /^(access|chmod|copyFile|cp|exists|link|lstat|mkdir|open|opendir|read|readdir|readFile|readlink|realpath|rename|rm|stat|symlink|truncate|unlink|writeFile)(Sync)?$/;
+    if (typeof original !== "function" || !isWatched.test(name)) continue;
+    object[name] = Object.assign((...args) => {
+      const paths = args.slice(0, 2).filter((arg) => typeof arg === "string" || arg instanceof URL);
+      if (paths.length > 0) appendFileSync(log, `${name} ${paths.join(" ")}\n`);
+      return original.apply(object, args);
+    }, original);
+  }
+}
+
+if (log !== undefined) {
+  watch(fs.promises);
+  watch(fs);
+  syncBuiltinESMExports();
+}
