@@ -45,16 +45,32 @@ export const headersSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const exampleFolder = ({ platform }: Machine): string =>
+  platform === "win32" ? "C:\\Users\\me\\notes" : "/home/me/notes";
+
 /** Folders as in PATH, of the machine that the server runs on. */
 export const foldersSchema = (machine: Machine = thisMachine()) =>
   z.string().transform((text, context) => {
     const folders = foldersIn(text, machine);
     if (folders !== null) return folders;
-    const example = machine.platform === "win32" ? "C:\\Users\\me\\notes" : "/home/me/notes";
+    const separator = folderSeparator(machine.platform);
     context.issues.push({
       code: "custom",
       input: text,
-      message: `absolute paths of folders, such as ${example}, separated by ${folderSeparator(machine.platform)}`,
+      message: `absolute paths of folders, such as ${exampleFolder(machine)}, separated by ${separator}`,
+    });
+    return z.NEVER;
+  });
+
+/** One folder of that machine. */
+export const folderSchema = (machine: Machine = thisMachine()) =>
+  z.string().transform((text, context) => {
+    const [folder, ...others] = foldersIn(text, machine) ?? [];
+    if (folder !== undefined && others.length === 0) return folder;
+    context.issues.push({
+      code: "custom",
+      input: text,
+      message: `the absolute path of a folder, such as ${exampleFolder(machine)}`,
     });
     return z.NEVER;
   });

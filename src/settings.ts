@@ -14,6 +14,7 @@ import { routesSchema } from "./routes-setting.js";
 import {
   boolean,
   booleanOrAuto,
+  folderSchema,
   foldersSchema,
   headersSchema,
   seconds,
@@ -181,6 +182,11 @@ export const SETTINGS = {
     foldersSchema(),
     "none",
     "folders whose files the tools may read and in which they may write new files, separated as in PATH (: or, on Windows, ;). Without it the tools reach no files",
+  ),
+  FOUNDRY_VECTORS: setting(
+    folderSchema(),
+    "none",
+    "folder in which ask_documents keeps the vectors of texts for later servers: hashes and numbers, no text. Without it they are kept in memory only",
   ),
   FOUNDRY_HTTP_KEY: setting(
     z.string().min(16, "at least 16 characters"),

@@ -60,6 +60,7 @@ describe("readSettings", () => {
     ["FOUNDRY_DISCOVERY", "auto", "auto"],
     ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
     ["FOUNDRY_FILES", NOTES, [NOTES]],
+    ["FOUNDRY_VECTORS", NOTES, NOTES],
     ["FOUNDRY_LOG_LEVEL", "Silent", "silent"],
   ])("reads %s=%s", (name, raw, value) => {
     expect(readSettings([], { [name]: raw })).toEqual({ [name]: value });
@@ -103,6 +104,14 @@ describe("readSettings", () => {
       process.platform === "win32"
         ? "absolute paths of folders, such as C:\\Users\\me\\notes, separated by ;"
         : "absolute paths of folders, such as /home/me/notes, separated by :",
+      "none",
+    ],
+    [
+      "FOUNDRY_VECTORS",
+      "notes",
+      process.platform === "win32"
+        ? "the absolute path of a folder, such as C:\\Users\\me\\notes"
+        : "the absolute path of a folder, such as /home/me/notes",
       "none",
     ],
     ["FOUNDRY_MAX_TOKENS", "0", "a whole number from 1 to 1000000", "1024"],

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CompletionRequest } from "../foundry/index.js";
+import { FoundryError } from "../lib/index.js";
 import { splitText } from "./split.js";
 
 /** A text that was read: a file, or some lines of it. */
@@ -45,11 +46,24 @@ export function framed(parts: readonly DocumentPart[]): string {
   return elements.join("\n\n");
 }
 
-/** A request with words before its instruction: small models follow best what comes last. */
+/**
+ * A request with texts before its instruction: small models follow best what comes last.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` for messages without one of the user.
+ */
 export function requestAfter(before: string, request: CompletionRequest): CompletionRequest {
   const { prompt, messages } = request;
   if (messages === undefined) return { ...request, prompt: `${before}\n\n${prompt ?? ""}` };
   const last = messages.findLastIndex(({ role }) => role === "user");
+  if (last === -1) {
+    throw new FoundryError(
+      "INVALID_ARGUMENT",
+      "Files need a message of the user to stand before.",
+      {
+        action: "Give prompt, or a message with role user.",
+      },
+    );
+  }
   return {
     ...request,
     messages: messages.map((message, index) =>

@@ -1,5 +1,5 @@
-export type { SourceText } from "./document.js";
-export { answerLong, type LongRequest, wholeRequest } from "./long-text.js";
+export { requestAfter, type SourceText } from "./document.js";
+export { answerLong, type LongRequest } from "./long-text.js";
 export {
   answerQuestion,
   DEFAULT_SOURCES,

@@ -19,16 +19,14 @@ import { splitText } from "./split.js";
 export interface LongRequest {
   readonly request: CompletionRequest;
   readonly texts: readonly SourceText[];
+  /** Both in one piece. Default: as the parts are framed. */
+  readonly whole?: CompletionRequest | undefined;
 }
 
 /** What a model answers about a part that has nothing for the request. */
 const NOTHING = "NOTHING";
 /** A part that does not fit is halved down to so many tokens. */
 const LEAST_PART = 64;
-
-/** The request with its texts, in one piece. */
-export const wholeRequest = ({ request, texts }: LongRequest): CompletionRequest =>
-  requestAfter(`${DATA}\n\n${framed(partsOf(texts, Number.POSITIVE_INFINITY))}`, request);
 
 /**
  * What completes a request about texts: in one piece where they fit into the context of the model; otherwise part by
@@ -41,13 +39,13 @@ export const answerLong =
 
 async function* answered(
   composed: ComposedCompletion,
-  { request, texts }: LongRequest,
+  { request, texts, whole = wholeOf(request, texts) }: LongRequest,
 ): AsyncGenerator<CompletionEvent, void> {
-  const whole = wholeRequest({ request, texts });
   const size = requestTokens(whole);
+  // Some engines cut off without a word what their context does not hold, so an unknown one counts as short.
   const { contextLength } = await composed.model(request.model);
-  const answer = answerTokens(contextLength ?? ASSUMED_CONTEXT, request.maxTokens);
-  if (contextLength === null || size + answer <= contextLength) {
+  const limit = contextLength ?? ASSUMED_CONTEXT;
+  if (size + answerTokens(limit, request.maxTokens) <= limit) {
     try {
       yield* composed.answer(whole);
       return;
@@ -63,7 +61,7 @@ async function* answered(
   const room = Math.min(roomFor(partial, context), Math.ceil(size / 2));
   const groups = packed(partsOf(texts, mostTokensIn(room)), room);
   if (groups.length > MOST_PARTS) throw tooLong(size, context, groups.length);
-  composed.details = detailsOf(groups.length, id);
+  composed.details = detailsOf(groups.length, id, known);
   const answers = await composed.each(groups, (group, index) => {
     composed.step(`Part ${index + 1} of ${groups.length}`);
     return answerPart(composed, group, (parts) =>
@@ -72,6 +70,9 @@ async function* answered(
   });
   yield* joined(composed, request, context, answers.filter(isSomething));
 }
+
+const wholeOf = (request: CompletionRequest, texts: readonly SourceText[]): CompletionRequest =>
+  requestAfter(`${DATA}\n\n${framed(partsOf(texts, Number.POSITIVE_INFINITY))}`, request);
 
 /** One answer from those for the parts, first from some of them each while all do not fit. */
 async function* joined(
@@ -168,10 +169,10 @@ const isSomething = (answer: string): boolean => {
 const shortened = (text: string, mostTokens: number): string =>
   splitText(text, { mostTokens })[0]?.text ?? text;
 
-const detailsOf = (parts: number, model: string) => ({
+const detailsOf = (parts: number, model: string, context: number | null) => ({
   members: { parts },
   notes: [
-    `The files are longer than the context of ${model}. They were answered in ${parts} parts, and the answers were joined: details may be missing.`,
+    `The files are longer than the context of ${model}${context === null ? `, which is not known and taken for ${ASSUMED_CONTEXT} tokens` : ""}. They were answered in ${parts} parts, and the answers were joined: details may be missing.`,
   ],
 });
 

@@ -113,7 +113,7 @@ function detailsOf(
           `Only ${given.length} of the ${nearest.length} nearest parts fit into the context of the model.`,
         ];
   return {
-    members: { sources, ranked_by: by, embedding_model: model, parts: parts.length },
+    members: { sources, ranked_by: [...by], embedding_model: model, parts: parts.length },
     notes: [`Sources: ${list.join("; ")}.`, ...cut, ...(note === null ? [] : [note])],
   };
 }

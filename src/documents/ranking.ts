@@ -6,14 +6,14 @@ import type { Vectors } from "./vectors.js";
 import { wordScores } from "./words.js";
 
 export interface RankedPart extends DocumentPart {
-  /** By embeddings the cosine, from -1 to 1; by words from 0 to 1. */
+  /** The cosine of the embeddings, from -1 to 1; without them of words, from 0 to 1. */
   readonly score: number;
 }
 
 export interface PartRanking {
   /** The nearest first. */
   readonly parts: readonly RankedPart[];
-  readonly by: "embeddings" | "words";
+  readonly by: readonly ("embeddings" | "words")[];
   /** Exact id of the embedding model. */
   readonly model: string | null;
   /** Why they are ranked by words, and how to have embeddings. */
@@ -55,10 +55,10 @@ export async function rankParts(
       question,
       parts.map(({ text }) => text),
     );
-    const ranked = byScore(parts, scores);
+    const ranked = ordered(parts, scores, scores);
     const shared = (ranked[0]?.score ?? 0) > 0 ? "" : " No part shares a word with the question.";
     const note = `The parts were ranked by the words that they share with the question, not by meaning.${shared} ${thrown.message} ${thrown.action}`;
-    return { parts: ranked, by: "words", model: null, note };
+    return { parts: ranked, by: ["words"], model: null, note };
   }
 }
 
@@ -87,11 +87,39 @@ async function byEmbeddings(
       scores[index] = cosine(query, made.vectors[position] ?? []);
     }
   }
-  const all = scores.map((score) => score ?? 0);
-  return { parts: byScore(parts, all), by: "embeddings", model, note: null };
+  const cosines = scores.map((score) => score ?? 0);
+  const ranked = ordered(parts, cosines, joinedRanks(cosines, wordScores(question, texts)));
+  return { parts: ranked, by: ["embeddings", "words"], model, note: null };
 }
 
-const byScore = (parts: readonly DocumentPart[], scores: readonly number[]): RankedPart[] =>
-  parts
-    .map((part, index) => ({ ...part, score: scores[index] ?? 0 }))
-    .sort((one, other) => other.score - one.score);
+const ordered = (
+  parts: readonly DocumentPart[],
+  scores: readonly number[],
+  by: readonly number[],
+): RankedPart[] =>
+  [...parts.entries()]
+    .sort(([one], [other]) => (by[other] ?? 0) - (by[one] ?? 0))
+    .map(([index, part]) => ({ ...part, score: scores[index] ?? 0 }));
+
+/** The usual constant of reciprocal rank fusion. */
+const FUSION = 60;
+
+/**
+ * Both rankings as one, by reciprocal rank fusion: embeddings find what is worded otherwise, words find names and
+ * numbers, of which a vector says little.
+ */
+function joinedRanks(cosines: readonly number[], words: readonly number[]): number[] {
+  const ranks = [ranksOf(cosines), ranksOf(words)] as const;
+  return cosines.map((_cosine, index) => {
+    const byMeaning = 1 / (FUSION + (ranks[0][index] ?? 0));
+    // A part that shares no word has no rank by words.
+    return words[index] === 0 ? byMeaning : byMeaning + 1 / (FUSION + (ranks[1][index] ?? 0));
+  });
+}
+
+function ranksOf(scores: readonly number[]): number[] {
+  const ranks = new Array<number>(scores.length).fill(0);
+  const order = [...scores.keys()].sort((one, other) => (scores[other] ?? 0) - (scores[one] ?? 0));
+  for (const [rank, index] of order.entries()) ranks[index] = rank + 1;
+  return ranks;
+}

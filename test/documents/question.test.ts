@@ -37,7 +37,7 @@ describe.each(["C1", "C2", "openai"] as const)("a question over texts on %s", (d
 
     expect(state).toMatchObject({ status: "completed", text: "Below the third lamp [1]." });
     const members = state.details?.members ?? {};
-    expect(members).toMatchObject({ ranked_by: "embeddings" });
+    expect(members).toMatchObject({ ranked_by: ["embeddings", "words"] });
     expect(members["sources"]).toContainEqual(expect.objectContaining({ file: "keys.txt" }));
     expect(JSON.stringify(members)).not.toContain("amber");
     expect(steps.join("\n")).toMatch(/Embedding the parts, 0 of \d+ done[\s\S]*Answering/);
@@ -102,7 +102,7 @@ describe("a question over texts", () => {
     const { state } = await ask(client, { question: "the amber key", texts: TEXTS });
 
     expect(state).toMatchObject({ status: "completed", text: "Below the third lamp [1]." });
-    expect(state.details?.members).toMatchObject({ ranked_by: "words", embedding_model: null });
+    expect(state.details?.members).toMatchObject({ ranked_by: ["words"], embedding_model: null });
     const notes = state.details?.notes.join(" ") ?? "";
     expect(notes).toContain("ranked by the words");
     expect(notes).toContain(advice);
