@@ -4,7 +4,7 @@
  * some hundred packages of which a server over stdio uses a few.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin, transform } from "esbuild";
@@ -220,7 +220,6 @@ function licenseOf(folder: string): string {
   const manifest: unknown = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
   const { name, version, license } = Object(manifest);
   const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
-  const path = file === undefined ? null : join(root, folder, file);
-  const text = path !== null && existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  const text = file === undefined ? "" : readFileSync(join(root, folder, file), "utf8").trim();
   return `${name} ${version} (${license})\n\n${text}`.trim();
 }
