@@ -6,6 +6,7 @@ import { type Settings, settingsInForce } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { keepingOf } from "./keeping.js";
 import { publicationOf } from "./running-servers.js";
+import { telemetryOf } from "./telemetry/index.js";
 
 /** The client and the log of a server, by its settings. */
 export function createBackend(settings: Settings, flags: readonly string[]): Backend {
@@ -17,9 +18,19 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   const client = new FoundryClient(clientOptions(settings, log));
   const kept = keepingOf(settings, flags, { client, log });
   const publication = publicationOf(settings, { client, log });
+  const telemetry = telemetryOf(settings, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
-  return { client, log, secrets, policy: policyOf(settings), settings: shown, kept, publication };
+  return {
+    client,
+    log,
+    secrets,
+    policy: policyOf(settings),
+    settings: shown,
+    kept,
+    publication,
+    telemetry,
+  };
 }
 
 function policyOf(settings: Settings): CallPolicy {

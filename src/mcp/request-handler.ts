@@ -60,6 +60,8 @@ export interface Backend {
   readonly kept?: Kept | undefined;
   /** Default: nothing is shown. */
   readonly publication?: Publication | undefined;
+  /** What exports spans and metrics. Default: nothing. */
+  readonly telemetry?: { close(): Promise<void> } | undefined;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */
@@ -67,4 +69,5 @@ export async function closeBackend(backend: Backend | null): Promise<void> {
   await backend?.publication?.close();
   await backend?.kept?.close();
   await backend?.client.close();
+  await backend?.telemetry?.close();
 }
