@@ -106,6 +106,6 @@ export type {
   OperationMetrics,
   RecordedMetrics,
   Traffic,
-} from "./lib/metrics.js";
+} from "./lib/metrics-types.js";
 export type { Trace } from "./lib/trace.js";
 export type { Logger } from "./log.js";

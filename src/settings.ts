@@ -193,6 +193,11 @@ export const SETTINGS = {
     "none",
     "bearer token that clients of `serve --http` must send. Required for every address that other machines reach",
   ),
+  FOUNDRY_OTEL: setting(
+    z.url({ protocol: /^https?$/, error: "an http or https URL, such as http://127.0.0.1:4318" }),
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "address of an OpenTelemetry collector, which then gets spans and metrics of calls over OTLP/HTTP, without prompts and answers",
+  ),
   FOUNDRY_LOG_LEVEL: setting(
     z
       .string()

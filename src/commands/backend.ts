@@ -9,6 +9,7 @@ import { type Settings, settingsInForce } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { keepingOf } from "./keeping.js";
 import { publicationOf } from "./running-servers.js";
+import { telemetryOf } from "./telemetry/index.js";
 
 /** The client and the log of a server, by its settings. */
 export function createBackend(settings: Settings, flags: readonly string[]): Backend {
@@ -21,6 +22,7 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
   const kept = keepingOf(settings, flags, { client, log });
   const publication = publicationOf(settings, { client, log });
+  const telemetry = telemetryOf(settings, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
   return {
@@ -32,6 +34,7 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
     kept,
     publication,
     files: new AllowedFolders(settings.FOUNDRY_FILES),
+    telemetry,
   };
 }
 

@@ -106,7 +106,7 @@ export class ServiceClient {
     const now = (): number => performance.now();
     const { reasoning } = checked;
     const progress = new CompletionProgress(characters, now, options.id, warnings, reasoning);
-    const call = this.metrics.begin("complete");
+    const call = this.metrics.begin("complete", options.trace?.traceparent);
     const trace = { ...options.trace, id: progress.id, traffic: call.traffic };
     return new ServiceCompletion({
       request: checked,
@@ -245,12 +245,16 @@ export class ServiceClient {
   }
 
   async healthCheck(options: CallOptions = {}): Promise<ServiceHealth> {
+    return this.#checkHealth(options, true);
+  }
+
+  async #checkHealth(options: CallOptions, reportsFailing: boolean): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
     const { signal, dispose } = this.#endOf(options.signal);
     try {
       const timeoutMs = this.#options.timeoutMs ?? 30_000;
-      const context = { current: this.#current, metrics: this.metrics, timeoutMs, signal };
-      return await checkHealth(context);
+      const own = { current: this.#current, metrics: this.metrics, timeoutMs, signal };
+      return await checkHealth({ ...own, reportsFailing });
     } finally {
       dispose();
     }
@@ -261,7 +265,7 @@ export class ServiceClient {
    * @internal
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
-    const health = await this.healthCheck(options);
+    const health = await this.#checkHealth(options, false);
     const commandLine = await this.#current.commandLine();
     const { signal, dispose } = this.#endOf(options.signal);
     const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
@@ -319,7 +323,7 @@ export class ServiceClient {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(signal);
     const end = this.#endOf(signal);
-    const counted = this.metrics.begin(operation);
+    const counted = this.metrics.begin(operation, given?.traceparent);
     const { traffic } = counted;
     const trace: MeteredTrace = { ...withCallId(given), traffic };
     const onModel = (id: string): void => {

@@ -29,22 +29,20 @@ export type { Distribution, Histogram } from "./histogram.js";
 export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
-export {
-  type AnswerFigures,
-  type Calls,
-  type Failing,
-  type HealthTotals,
-  type LastError,
-  MetricsRecorder,
-  noTraffic,
-  type OpenCall,
-  type Operation,
-  type OperationMetrics,
-  type Outcome,
-  type RecordedMetrics,
-  type Traffic,
-  type TrafficCounts,
-} from "./metrics.js";
+export { type Calls, MetricsRecorder, type OpenCall } from "./metrics.js";
+export type {
+  AnswerFigures,
+  EndedCall,
+  Failing,
+  HealthTotals,
+  LastError,
+  Operation,
+  OperationMetrics,
+  Outcome,
+  RecordedMetrics,
+  Traffic,
+  TrafficCounts,
+} from "./metrics-types.js";
 export { RecentMap } from "./recent-map.js";
 /** @internal Its types are those of zod, which the package does not show. */
 export { nonEmptyText, requestSettings } from "./request-settings.js";
@@ -78,6 +76,13 @@ export {
   withoutAnsi,
   withoutControls,
 } from "./text.js";
-export { type MeteredTrace, type Trace, traceFields, traceHeaders, withCallId } from "./trace.js";
+export {
+  type MeteredTrace,
+  type Trace,
+  traceFields,
+  traceHeaders,
+  traceIdsOf,
+  withCallId,
+} from "./trace.js";
 export { PACKAGE_FOLDER, VERSION } from "./version.js";
 export { withinTime } from "./within-time.js";

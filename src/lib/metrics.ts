@@ -1,92 +1,19 @@
 import type { ErrorCode } from "./errors.js";
 import { type Distribution, Histogram } from "./histogram.js";
 import { MOST_MODELS_MEASURED } from "./limits.js";
-
-/** What a call does. A load that a completion needs is part of the completion. */
-export type Operation = "complete" | "embed" | "list" | "load" | "download" | "unload";
-export type Outcome = "completed" | "interrupted" | "cancelled" | "failed";
-
-/** Requests to the service. Bytes are of bodies, as they are sent: compressed ones are counted so. */
-export interface Traffic {
-  /** All that were tried, redirects and retries included. */
-  readonly requests: number;
-  /** Of them those that repeat a request, or a whole call, after a failure. */
-  readonly retries: number;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-}
-
-/** A `Traffic` that is being counted. */
-export type TrafficCounts = { -readonly [Name in keyof Traffic]: Traffic[Name] };
-
-/** Counts of a client's completions since it was created. */
-export interface HealthTotals {
-  readonly completed: number;
-  readonly interrupted: number;
-  readonly cancelled: number;
-  readonly failed: number;
-  /** Tokens of all answers, as counted by the service or, where it does not, estimated. */
-  readonly outputTokens: number;
-}
-
-/** The latest call that failed or was interrupted. */
-export interface LastError {
-  readonly operation: Operation;
-  readonly model: string | null;
-  readonly code: ErrorCode;
-  /** Milliseconds since its end. */
-  readonly agoMs: number;
-}
-
-/** The ended calls of one operation on one model. A distribution without a value is `null`. */
-export interface OperationMetrics extends HealthTotals, Traffic {
-  readonly operation: Operation;
-  /**
-   * Its exact id; `null` where the call needs none or ended before it was known; `other models` beyond
-   * the first 50.
-   */
-  readonly model: string | null;
-  /** How many calls failed or were interrupted with a code. */
-  readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
-  /** Completions that the cache answered; they are in `completed` and in no distribution. */
-  readonly cacheHits: number;
-  readonly inputTokens: number;
-  /** Milliseconds of the calls that succeeded. */
-  readonly latencyMs: Distribution | null;
-  /** Of completions: milliseconds in the queue, from the request to the first token, and tokens per second. */
-  readonly queueMs: Distribution | null;
-  readonly firstTokenMs: Distribution | null;
-  readonly tokensPerSecond: Distribution | null;
-}
-
-/** Counts of a client since it was created. A call is counted when it ends. */
-export interface RecordedMetrics {
-  readonly uptimeMs: number;
-  readonly operations: readonly OperationMetrics[];
-  /** Requests that belong to no call: of searches, detections and health checks. */
-  readonly background: Traffic;
-  /** How often the circuit breaker of an endpoint opened and closed. */
-  readonly circuit: { readonly opened: number; readonly closed: number };
-  readonly lastError: LastError | null;
-}
-
-/** What is known of an answer when its completion ends. */
-export interface AnswerFigures {
-  readonly cached: boolean;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly queueMs: number | null;
-  readonly firstTokenMs: number | null;
-  readonly tokensPerSecond: number | null;
-}
-
-/** Completions of one model that failed one after the other, the latest a short time ago. */
-export interface Failing {
-  readonly model: string | null;
-  readonly count: number;
-  readonly code: ErrorCode;
-  readonly agoMs: number;
-}
+import type {
+  AnswerFigures,
+  EndedCall,
+  Failing,
+  HealthTotals,
+  LastError,
+  Operation,
+  OperationMetrics,
+  Outcome,
+  RecordedMetrics,
+  Traffic,
+  TrafficCounts,
+} from "./metrics-types.js";
 
 /** How long failures are a reason for a health check to warn. */
 const JUST_MS = 60_000;
@@ -128,6 +55,9 @@ export class Calls {
   readonly queueMs = new Histogram();
   readonly firstTokenMs = new Histogram();
   readonly tokensPerSecond = new Histogram();
+  /** Of one completion. */
+  readonly promptTokens = new Histogram();
+  readonly answerTokens = new Histogram();
   cacheHits = 0;
   inputTokens = 0;
   outputTokens = 0;
@@ -174,6 +104,8 @@ export interface OpenCall {
 export class MetricsRecorder {
   readonly background: TrafficCounts = noTraffic();
   readonly circuit = { opened: 0, closed: 0 };
+  /** Called at the end of each call. */
+  onEnded: ((call: EndedCall) => void) | null = null;
   readonly #now: () => number;
   readonly #since: number;
   readonly #calls = new Map<string, Calls>();
@@ -187,7 +119,7 @@ export class MetricsRecorder {
   }
 
   /** @param operation `null`: the call is not counted, and its requests are in the background. */
-  begin(operation: Operation | null): OpenCall {
+  begin(operation: Operation | null, traceparent?: string): OpenCall {
     const since = this.#now();
     const traffic = operation === null ? this.background : noTraffic();
     let hasEnded = false;
@@ -200,6 +132,10 @@ export class MetricsRecorder {
         const calls = this.#callsOf(operation, call.model);
         this.#count(calls, outcome, code, this.#now() - since, answer ?? null);
         for (const [name, sum] of trafficEntries(traffic)) calls.traffic[name] += sum;
+        const { model } = call;
+        const durationMs = this.#now() - since;
+        const ended = { operation, model, outcome, code, durationMs, traffic, traceparent };
+        this.onEnded?.({ ...ended, endedAt: Date.now(), answer: answer ?? null });
       },
     };
     return call;
@@ -307,8 +243,11 @@ export class MetricsRecorder {
     if (queueMs !== null) calls.queueMs.add(queueMs);
     if (firstTokenMs !== null) calls.firstTokenMs.add(firstTokenMs);
     if (tokensPerSecond !== null) calls.tokensPerSecond.add(tokensPerSecond);
-    calls.inputTokens = exactSum(calls.inputTokens, answer.inputTokens ?? 0);
-    calls.outputTokens = exactSum(calls.outputTokens, answer.outputTokens ?? 0);
+    const { inputTokens, outputTokens } = answer;
+    if (inputTokens !== null) calls.promptTokens.add(inputTokens);
+    if (outputTokens !== null) calls.answerTokens.add(outputTokens);
+    calls.inputTokens = exactSum(calls.inputTokens, inputTokens ?? 0);
+    calls.outputTokens = exactSum(calls.outputTokens, outputTokens ?? 0);
   }
 
   /** What failed before its model was known has been overcome, too. */
@@ -319,7 +258,7 @@ export class MetricsRecorder {
   }
 }
 
-export const noTraffic = (): TrafficCounts => ({
+const noTraffic = (): TrafficCounts => ({
   requests: 0,
   retries: 0,
   sentBytes: 0,

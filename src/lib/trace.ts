@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { TrafficCounts } from "./metrics.js";
+import type { TrafficCounts } from "./metrics-types.js";
 
 /** What ties the requests of one call to the log, and to the trace of the caller. */
 export interface Trace {
@@ -14,14 +14,14 @@ export interface Trace {
   readonly tracestate?: string | undefined;
 }
 
-/** A trace context with the traffic of its call. */
+/** A trace with the counts of its call. */
 export interface MeteredTrace extends Trace {
   /** Where the requests of the call are counted. */
   readonly traffic?: TrafficCounts | undefined;
 }
 
 const ID = /^[\w.-]{1,64}$/;
-const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})$/;
 /** W3C Trace Context: what everything on the way has to take at least. */
 const LONGEST_TRACESTATE = 512;
 const TRACESTATE_ENTRY = /^[a-z\d][a-z\d_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/;
@@ -34,6 +34,13 @@ export const withCallId = (trace: Trace | undefined): Trace & { readonly id: str
 
 const traceIdOf = (traceparent: string | undefined): string | null =>
   traceparent === undefined ? null : (TRACEPARENT.exec(traceparent)?.[1] ?? null);
+
+/** The ids of a traceparent, and whether its caller records the trace; `null` where it is malformed. */
+export function traceIdsOf(traceparent: string | undefined) {
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? "") ?? [];
+  if (traceId === undefined || spanId === undefined) return null;
+  return { traceId, spanId, isSampled: (Number.parseInt(flags ?? "0", 16) & 1) === 1 };
+}
 
 function isTracestate(text: string): boolean {
   if (text.length > LONGEST_TRACESTATE) return false;

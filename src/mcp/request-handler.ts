@@ -63,6 +63,8 @@ export interface Backend {
   readonly publication?: Publication | undefined;
   /** The folders that tools may read and write in. Default: none. */
   readonly files?: AllowedFolders | undefined;
+  /** What exports spans and metrics. Default: nothing. */
+  readonly telemetry?: { close(): Promise<void> } | undefined;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */
@@ -70,4 +72,5 @@ export async function closeBackend(backend: Backend | null): Promise<void> {
   await backend?.publication?.close();
   await backend?.kept?.close();
   await backend?.client.close();
+  await backend?.telemetry?.close();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { OperationMetrics } from "../../src/lib/metrics.js";
+import type { OperationMetrics } from "../../src/lib/metrics-types.js";
 import { MODEL, talker } from "./fixtures.js";
 
 const CHAT = { path: "/v1/chat/completions" };

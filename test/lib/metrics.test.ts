@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Histogram } from "../../src/lib/histogram.js";
 import { MOST_MODELS_MEASURED } from "../../src/lib/limits.js";
-import { type AnswerFigures, MetricsRecorder, type Outcome } from "../../src/lib/metrics.js";
+import { MetricsRecorder } from "../../src/lib/metrics.js";
+import type { AnswerFigures, Outcome } from "../../src/lib/metrics-types.js";
 
 const answer = (given: Partial<AnswerFigures> = {}): AnswerFigures => ({
   cached: false,

@@ -107,6 +107,8 @@ export interface HealthContext {
   readonly metrics: MetricsRecorder;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** `false`: the caller itself reports how its completions failed. Default `true`. */
+  readonly reportsFailing?: boolean;
 }
 
 /**
@@ -129,6 +131,7 @@ async function examine({
   metrics,
   timeoutMs,
   signal,
+  reportsFailing = true,
 }: HealthContext): Promise<ServiceHealth> {
   const livenessMs = Math.min(LIVENESS_MS, timeoutMs);
   const { connection, live } = await reach(current, livenessMs, signal);
@@ -155,7 +158,7 @@ async function examine({
       : listingProblems(dialect.can, listing, await downloadAdvice(loader, listing))),
     ...(await defaultProblems(loader, listing)),
     ...circuitProblems(service),
-    ...metrics.failing.map(failingProblem),
+    ...(reportsFailing ? metrics.failing.map(failingProblem) : []),
     ...(await neighbourProblems(current, connection.service, dialect)),
   ];
   const advice = [

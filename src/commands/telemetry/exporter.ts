@@ -1,0 +1,142 @@
+import type { FoundryClient } from "../../jobs/index.js";
+import { printable } from "../../lib/index.js";
+import type { Logger } from "../../log.js";
+import { metricsRequest, type Span, spanOf, traceRequest } from "./otlp.js";
+
+/** Spans that wait while the collector does not answer; the oldest are dropped first. */
+const MOST_SPANS = 2048;
+const SPANS_AT_ONCE = 512;
+const SPANS_MS = 5000;
+const METRICS_MS = 60_000;
+const ANSWER_MS = 10_000;
+/** The end of the server is not held up for longer. */
+const LAST_MS = 1500;
+
+interface ExporterParts {
+  readonly client: Pick<FoundryClient, "recorder" | "metrics">;
+  readonly log: Logger;
+  /** Without the path of a signal. */
+  readonly endpoint: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+type Signal = "traces" | "metrics";
+
+/**
+ * Sends the spans and metrics of a client to a collector, over OTLP/HTTP in JSON. Nothing of a prompt or an
+ * answer is in them. What fails to be sent never affects a call.
+ */
+export class TelemetryExporter {
+  readonly #parts: ExporterParts;
+  readonly #spans: Span[] = [];
+  readonly #timers: readonly NodeJS.Timeout[];
+  /** Ends what is in flight, so that the last of it can be sent. */
+  #ending = new AbortController();
+  #sending: Promise<void> | null = null;
+  /** Until the collector answers again, its failures are not logged once more. */
+  #isFailing = false;
+
+  constructor(parts: ExporterParts) {
+    this.#parts = parts;
+    const { client } = parts;
+    client.recorder.onEnded = (call) => {
+      const span = spanOf(call, client.metrics().endpoint);
+      if (span === null) return;
+      this.#spans.push(span);
+      if (this.#spans.length > MOST_SPANS) this.#spans.shift();
+      if (this.#spans.length >= SPANS_AT_ONCE) void this.#flush();
+    };
+    this.#timers = [
+      setInterval(() => void this.#flush(), SPANS_MS).unref(),
+      setInterval(() => void this.#sendMetrics(ANSWER_MS), METRICS_MS).unref(),
+    ];
+  }
+
+  /** Sends what is left, within a bounded time. */
+  async close(): Promise<void> {
+    this.#parts.client.recorder.onEnded = null;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#ending.abort();
+    await this.#sending;
+    this.#ending = new AbortController();
+    await Promise.all([this.#sendSpans(LAST_MS), this.#sendMetrics(LAST_MS)]);
+  }
+
+  async #flush(): Promise<void> {
+    this.#sending ??= this.#sendSpans(ANSWER_MS).finally(() => {
+      this.#sending = null;
+    });
+    await this.#sending;
+  }
+
+  async #sendSpans(withinMs: number): Promise<void> {
+    const { environment } = this.#parts;
+    while (this.#spans.length > 0) {
+      const spans = this.#spans.splice(0, SPANS_AT_ONCE);
+      const outcome = await this.#send("traces", traceRequest(spans, environment), withinMs);
+      if (outcome === "sent") continue;
+      // A refusal is the same for the same spans.
+      if (outcome === "later") this.#spans.unshift(...spans);
+      return;
+    }
+  }
+
+  async #sendMetrics(withinMs: number): Promise<void> {
+    const { client, environment } = this.#parts;
+    const { queue } = client.metrics();
+    await this.#send("metrics", metricsRequest(client.recorder, queue, environment), withinMs);
+  }
+
+  async #send(
+    signal: Signal,
+    message: object,
+    withinMs: number,
+  ): Promise<"sent" | "refused" | "later"> {
+    const { endpoint, environment } = this.#parts;
+    const headers = headersIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
+    try {
+      const answer = await fetch(`${endpoint.replace(/\/+$/, "")}/v1/${signal}`, {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/json" },
+        body: JSON.stringify(message),
+        redirect: "error",
+        signal: AbortSignal.any([AbortSignal.timeout(withinMs), this.#ending.signal]),
+      });
+      await answer.body?.cancel();
+      if (answer.ok) {
+        this.#isFailing = false;
+        return "sent";
+      }
+      this.#failed(signal, `status ${answer.status}`);
+      return answer.status === 429 || answer.status >= 502 ? "later" : "refused";
+    } catch (error) {
+      this.#failed(signal, error instanceof Error ? error.message : "unknown");
+      return "later";
+    }
+  }
+
+  #failed(signal: Signal, why: string): void {
+    const level = this.#isFailing ? "debug" : "warn";
+    this.#isFailing = true;
+    this.#parts.log[level]({ signal, detail: printable(why, 200) }, "telemetry was not sent");
+  }
+}
+
+/** `name=value,name=value`, with values that are percent-encoded. */
+export function headersIn(text: string): Record<string, string> {
+  const pairs = text.split(",").flatMap((pair): [string, string][] => {
+    const at = pair.indexOf("=");
+    if (at <= 0) return [];
+    const value = pair.slice(at + 1).trim();
+    return [[pair.slice(0, at).trim(), decoded(value)]];
+  });
+  return Object.fromEntries(pairs);
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

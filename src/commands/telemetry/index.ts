@@ -1,0 +1,1 @@
+export { telemetryOf } from "./telemetry.js";

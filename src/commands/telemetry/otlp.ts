@@ -1,0 +1,252 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  type Calls,
+  type EndedCall,
+  type Histogram,
+  type MetricsRecorder,
+  type Operation,
+  traceIdsOf,
+  VERSION,
+} from "../../lib/index.js";
+
+/** Messages of OTLP in JSON, with the names of the semantic conventions for generative AI. */
+
+type Value = string | number | boolean;
+type Attributes = Readonly<Record<string, Value | null | undefined>>;
+
+const SERVICE = "foundry-local-mcp";
+const PROVIDER = "foundry_local";
+const KIND_CLIENT = 3;
+const STATUS_ERROR = 2;
+const CUMULATIVE = 2;
+
+const OPERATION_NAMES: Readonly<Record<Operation, string>> = {
+  complete: "chat",
+  embed: "embeddings",
+  list: "list_models",
+  load: "load_model",
+  download: "download_model",
+  unload: "unload_model",
+};
+
+const attributes = (given: Attributes) =>
+  Object.entries(given).flatMap(([key, value]) =>
+    value === null || value === undefined ? [] : [{ key, value: anyValue(value) }],
+  );
+
+function anyValue(value: Value) {
+  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "boolean") return { boolValue: value };
+  // Numbers of 64 bits are texts in the JSON of protocol buffers.
+  return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+}
+
+const nanoseconds = (ms: number): string => String(BigInt(Math.round(ms * 1000)) * 1000n);
+
+/** What describes this process: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` outrank it. */
+function resourceOf(environment: Readonly<Record<string, string | undefined>>) {
+  const given = (environment["OTEL_RESOURCE_ATTRIBUTES"] ?? "").split(",").flatMap((pair) => {
+    const at = pair.indexOf("=");
+    return at > 0 ? [[pair.slice(0, at).trim(), pair.slice(at + 1).trim()]] : [];
+  });
+  const name = environment["OTEL_SERVICE_NAME"] || undefined;
+  return {
+    attributes: attributes({
+      "service.name": SERVICE,
+      "service.version": VERSION,
+      "service.instance.id": instanceOf(process.pid),
+      ...Object.fromEntries(given),
+      ...(name === undefined ? {} : { "service.name": name }),
+    }),
+  };
+}
+
+const started = Date.now();
+const instanceOf = (pid: number): string =>
+  createHash("sha256").update(`${pid} ${started}`).digest("hex").slice(0, 32);
+
+const SCOPE = { name: SERVICE, version: VERSION };
+
+/** What a call and a metric have in common. */
+const common = (operation: Operation, model: string | null): Attributes => ({
+  "gen_ai.operation.name": OPERATION_NAMES[operation],
+  "gen_ai.provider.name": PROVIDER,
+  "gen_ai.request.model": model,
+});
+
+/** The span of a call; `null` where its caller does not record the trace. */
+export function spanOf(call: EndedCall, endpoint: string | null) {
+  const parent = traceIdsOf(call.traceparent);
+  if (parent !== null && !parent.isSampled) return null;
+  const { operation, model, code, endedAt, durationMs, answer, traffic, outcome } = call;
+  const { hostname, port } = endpoint === null ? { hostname: null, port: "" } : new URL(endpoint);
+  const isError = outcome === "failed" || outcome === "interrupted";
+  const name = OPERATION_NAMES[operation];
+  return {
+    traceId: parent?.traceId ?? randomBytes(16).toString("hex"),
+    spanId: randomBytes(8).toString("hex"),
+    ...(parent === null ? {} : { parentSpanId: parent.spanId }),
+    name: model === null ? name : `${name} ${model}`,
+    kind: KIND_CLIENT,
+    startTimeUnixNano: nanoseconds(endedAt - durationMs),
+    endTimeUnixNano: nanoseconds(endedAt),
+    attributes: attributes({
+      ...common(operation, model),
+      "gen_ai.response.model": answer === null ? null : model,
+      "gen_ai.usage.input_tokens": answer?.inputTokens,
+      "gen_ai.usage.output_tokens": answer?.outputTokens,
+      "error.type": isError ? code : null,
+      "server.address": hostname,
+      "server.port": port === "" ? null : Number(port),
+      "foundry_local_mcp.outcome": outcome,
+      "foundry_local_mcp.cached": answer?.cached,
+      "foundry_local_mcp.queue_ms": answer?.queueMs,
+      "foundry_local_mcp.first_token_ms": answer?.firstTokenMs,
+      "foundry_local_mcp.requests": traffic.requests,
+      "foundry_local_mcp.retries": traffic.retries,
+    }),
+    status: isError ? { code: STATUS_ERROR, message: code ?? outcome } : {},
+  };
+}
+
+export type Span = NonNullable<ReturnType<typeof spanOf>>;
+
+/** An ExportTraceServiceRequest. */
+export const traceRequest = (
+  spans: readonly Span[],
+  environment: Readonly<Record<string, string | undefined>>,
+) => ({
+  resourceSpans: [{ resource: resourceOf(environment), scopeSpans: [{ scope: SCOPE, spans }] }],
+});
+
+/** An ExportMetricsServiceRequest with all counts since the start. */
+export function metricsRequest(
+  recorder: Pick<MetricsRecorder, "all">,
+  queue: { readonly running: number; readonly waiting: number },
+  environment: Readonly<Record<string, string | undefined>>,
+) {
+  const times = { startTimeUnixNano: nanoseconds(started), timeUnixNano: nanoseconds(Date.now()) };
+  const { all } = recorder;
+  const completions = all.filter(({ operation }) => operation === "complete");
+  const commonOf = ({ operation, model }: Calls): Attributes => common(operation, model);
+  const sum = (name: string, unit: string, points: readonly (readonly [Attributes, number])[]) => ({
+    name,
+    unit,
+    sum: {
+      aggregationTemporality: CUMULATIVE,
+      isMonotonic: true,
+      dataPoints: points.map(([of, value]) => ({
+        ...times,
+        attributes: attributes(of),
+        asInt: String(value),
+      })),
+    },
+  });
+  const gauge = (name: string, value: number) => ({
+    name,
+    unit: "{completion}",
+    gauge: { dataPoints: [{ timeUnixNano: times.timeUnixNano, asInt: String(value) }] },
+  });
+  const histogram = (
+    name: string,
+    unit: string,
+    range: Range,
+    points: readonly (readonly [Attributes, Histogram])[],
+  ) => ({
+    name,
+    unit,
+    histogram: {
+      aggregationTemporality: CUMULATIVE,
+      dataPoints: points
+        .filter(([, { count }]) => count > 0)
+        .map(([of, measured]) => ({
+          ...times,
+          attributes: attributes(of),
+          ...bucketsOf(measured, range),
+        })),
+    },
+  });
+  const metrics = [
+    histogram(
+      "gen_ai.client.operation.duration",
+      "s",
+      SECONDS,
+      all.map((calls) => [commonOf(calls), calls.latencyMs]),
+    ),
+    histogram(
+      "gen_ai.client.token.usage",
+      "{token}",
+      TOKENS,
+      completions.flatMap((calls) => [
+        [{ ...commonOf(calls), "gen_ai.token.type": "input" }, calls.promptTokens] as const,
+        [{ ...commonOf(calls), "gen_ai.token.type": "output" }, calls.answerTokens] as const,
+      ]),
+    ),
+    histogram(
+      "foundry_local_mcp.first_token",
+      "s",
+      SECONDS,
+      completions.map((calls) => [commonOf(calls), calls.firstTokenMs]),
+    ),
+    histogram(
+      "foundry_local_mcp.queue",
+      "s",
+      SECONDS,
+      completions.map((calls) => [commonOf(calls), calls.queueMs]),
+    ),
+    sum(
+      "foundry_local_mcp.calls",
+      "{call}",
+      all.flatMap((calls) =>
+        Object.entries(calls.outcomes).map(
+          ([outcome, count]) => [{ ...commonOf(calls), outcome }, count] as const,
+        ),
+      ),
+    ),
+    sum(
+      "foundry_local_mcp.errors",
+      "{call}",
+      all.flatMap((calls) =>
+        [...calls.errors].map(
+          ([code, count]) => [{ ...commonOf(calls), "error.type": code }, count] as const,
+        ),
+      ),
+    ),
+    sum(
+      "foundry_local_mcp.retries",
+      "{request}",
+      all.map((calls) => [commonOf(calls), calls.traffic.retries]),
+    ),
+    sum(
+      "foundry_local_mcp.cache_hits",
+      "{completion}",
+      completions.map((calls) => [commonOf(calls), calls.cacheHits]),
+    ),
+    gauge("foundry_local_mcp.completions.running", queue.running),
+    gauge("foundry_local_mcp.completions.waiting", queue.waiting),
+  ];
+  const scopeMetrics = [{ scope: SCOPE, metrics }];
+  return { resourceMetrics: [{ resource: resourceOf(environment), scopeMetrics }] };
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  /** How many of the measured unit are one of the exported. */
+  readonly per: number;
+}
+
+const SECONDS: Range = { from: 8, to: 2 ** 20, per: 1000 };
+const TOKENS: Range = { from: 1, to: 2 ** 20, per: 1 };
+
+function bucketsOf(measured: Histogram, { from, to, per }: Range) {
+  const cumulative = measured.buckets(from, to);
+  const counts = cumulative.map(({ count }, index) => count - (cumulative[index - 1]?.count ?? 0));
+  const above = measured.count - (cumulative.at(-1)?.count ?? 0);
+  return {
+    count: String(measured.count),
+    sum: measured.sum / per,
+    explicitBounds: cumulative.map(({ upTo }) => upTo / per),
+    bucketCounts: [...counts, above].map(String),
+  };
+}

@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import { headersIn, TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
+import { telemetryOf } from "../../../src/commands/telemetry/telemetry.js";
+import { silentLogger } from "../../../src/log.js";
+import { deadPort } from "../../dead-port.js";
+import { MODEL, talker } from "../../jobs/fixtures.js";
+import { collector } from "./collector.js";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const PARENT = "b7ad6b7169203331";
+const SECRET = "the prompt of a user";
+
+async function exporting(statuses: number[] = [], environment = {}) {
+  const receiver = await collector(statuses);
+  const setup = await talker({ text: "Hello there." }, {}, { cache: 1 });
+  const { client } = setup;
+  const parts = { client, log: silentLogger, endpoint: `${receiver.url}/`, environment };
+  return { ...setup, receiver, exporter: new TelemetryExporter(parts) };
+}
+
+describe("what is exported to a collector", () => {
+  it("is a span for each call, with the names for generative AI and without its texts", async () => {
+    const { client, service, receiver, exporter } = await exporting();
+    await client.complete({ prompt: SECRET });
+    service.addFault({ kind: "status", status: 500, body: SECRET, on: { method: "POST" } });
+    await client.complete({ prompt: SECRET }).catch(() => null);
+    await client.listModels();
+    await exporter.close();
+
+    const port = Number(new URL(service.url).port);
+    const [chat, failed, list] = receiver.spans;
+    expect(receiver.faults).toEqual([]);
+    expect(receiver.spans).toHaveLength(3);
+    expect(chat).toMatchObject({
+      name: `chat ${MODEL}`,
+      attributes: {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "foundry_local",
+        "gen_ai.request.model": MODEL,
+        "gen_ai.usage.output_tokens": expect.stringMatching(/^\d+$/),
+        "server.address": "127.0.0.1",
+        "server.port": String(port),
+        "foundry_local_mcp.outcome": "completed",
+      },
+      status: {},
+    });
+    expect(chat).not.toHaveProperty("parentSpanId");
+    expect(chat?.attributes).not.toHaveProperty("error.type");
+    expect(failed).toMatchObject({
+      attributes: { "error.type": "INFERENCE_FAILED" },
+      status: { code: 2, message: "INFERENCE_FAILED" },
+    });
+    expect(list).toMatchObject({ name: "list_models" });
+    expect(JSON.stringify([receiver.spans, receiver.latest])).not.toContain(SECRET);
+  });
+
+  it("belongs to the trace of the caller, if that is recorded", async () => {
+    const { client, receiver, exporter } = await exporting();
+    const traceparent = `00-${TRACE}-${PARENT}`;
+    await client.complete({ prompt: "1" }, { trace: { traceparent: `${traceparent}-01` } });
+    await client.complete({ prompt: "2" }, { trace: { traceparent: `${traceparent}-00` } });
+    await client.listModels({ trace: { traceparent: `${traceparent}-01` } });
+    await exporter.close();
+    const ids = receiver.spans.map(({ traceId, parentSpanId }) => ({ traceId, parentSpanId }));
+    const own = { traceId: TRACE, parentSpanId: PARENT };
+    expect(ids).toEqual([own, own]);
+  });
+
+  it("has the metrics of all calls, with durations in seconds", async () => {
+    const { client, receiver, exporter } = await exporting();
+    const repeated = { prompt: "1", temperature: 0 };
+    await client.complete(repeated);
+    await client.complete(repeated);
+    await exporter.close();
+    expect(receiver.faults).toEqual([]);
+    const points = (name: string): unknown => {
+      const found = receiver.latest.metrics.find((metric) => metric.name === name);
+      return Object.values(Object(found)).flatMap((of) => Object(of).dataPoints ?? []);
+    };
+    expect(points("gen_ai.client.operation.duration")).toMatchObject([{ count: "1" }]);
+    expect(points("gen_ai.client.token.usage")).toMatchObject([
+      { attributes: { "gen_ai.token.type": "input" }, count: "1" },
+      { attributes: { "gen_ai.token.type": "output" }, count: "1" },
+    ]);
+    expect(points("foundry_local_mcp.calls")).toContainEqual(
+      expect.objectContaining({
+        attributes: expect.objectContaining({ outcome: "completed" }),
+        asInt: "2",
+      }),
+    );
+    expect(points("foundry_local_mcp.cache_hits")).toMatchObject([{ asInt: "1" }]);
+    expect(points("foundry_local_mcp.completions.running")).toMatchObject([{ asInt: "0" }]);
+  });
+
+  it("is sent with the headers and the name of the standard variables", async () => {
+    const { receiver, exporter } = await exporting([], {
+      OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b, x-team = mine",
+      OTEL_SERVICE_NAME: "mine",
+      OTEL_RESOURCE_ATTRIBUTES: "service.name=other,env=test",
+    });
+    await exporter.close();
+    expect(receiver.headers[0]).toMatchObject({ "x-api-key": "a b", "x-team": "mine" });
+    expect(receiver.latest.service).toBe("mine");
+  });
+
+  it("is kept while the collector is busy, and dropped where it refuses", async () => {
+    const busy = await exporting([503]);
+    await busy.client.listModels();
+    await busy.exporter.close();
+    expect(busy.receiver.spans).toEqual([]);
+
+    const refusing = await exporting([400]);
+    await refusing.client.listModels();
+    await refusing.exporter.close();
+    expect(refusing.receiver.spans).toEqual([]);
+    expect(refusing.receiver.faults).toEqual([]);
+  });
+
+  it("holds up neither calls nor the end where no collector answers", async () => {
+    const { client } = await talker({ text: "Yes." });
+    const endpoint = `http://127.0.0.1:${await deadPort()}`;
+    const parts = { client, log: silentLogger, endpoint, environment: {} };
+    const exporter = new TelemetryExporter(parts);
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Yes." });
+    await exporter.close();
+  });
+});
+
+describe("the settings of telemetry", () => {
+  it.each([
+    ["none", {}, {}, false],
+    ["FOUNDRY_OTEL", { FOUNDRY_OTEL: "http://127.0.0.1:1" }, {}, true],
+    ["the standard variable", {}, { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }, true],
+    ["an empty variable", {}, { OTEL_EXPORTER_OTLP_ENDPOINT: " " }, false],
+    ["no URL", {}, { OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4317" }, false],
+    [
+      "OTEL_SDK_DISABLED",
+      { FOUNDRY_OTEL: "http://127.0.0.1:1" },
+      { OTEL_SDK_DISABLED: "true" },
+      false,
+    ],
+  ])("%s", async (_what, settings, environment, isOn) => {
+    const { client } = await talker({});
+    const telemetry = telemetryOf(settings, { client, log: silentLogger }, environment);
+    expect(telemetry !== undefined).toBe(isOn);
+    await telemetry?.close();
+  });
+
+  it.each([
+    ["", {}],
+    ["a=1", { a: "1" }],
+    ["a=b%3Dc,d=%", { a: "b=c", d: "%" }],
+    ["=x,y", {}],
+  ])("reads the headers of %j", (text, headers) => {
+    expect(headersIn(text)).toEqual(headers);
+  });
+});
