@@ -132,6 +132,24 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(terminal.lines.at(-2)).toBe(`Downloaded ${id}`);
   });
 
+  test("bench shows its progress and its table within 80 columns", async () => {
+    const id = "a-model-with-a-long-name-that-does-not-fit-into-a-narrow-terminal-generic-cpu:1";
+    const models = [{ id, alias: "long" }];
+    const { url } = await simulated({ dialect: "S", models, tokensPerSecond: 400, loadMs: 300 });
+    const args = ["bench", "long", "--rounds", "1", "--tokens", "32", "--endpoint", url];
+    const terminal = new Terminal(args, { NO_COLOR: "1" });
+
+    expect(await terminal.ended).toBe(0);
+    const drawn = terminal.output.split(/\r|\n/).map(withoutAnsi);
+    expect(drawn.some((line) => /\[#+-*\] +\d+% Measuring long: /.test(line))).toBe(true);
+    for (const line of drawn.filter((each) => !each.includes(id))) {
+      expect(line.length).toBeLessThanOrEqual(80);
+    }
+    expect(terminal.lines.filter((line) => /^ {2}(short|long), .* #+$/.test(line))).toHaveLength(6);
+    // Colours only, since lines are replaced by a sequence, too.
+    expect(terminal.output).not.toMatch(/\[\d+m/);
+  });
+
   test("download that is interrupted ends with 130, and says what becomes of it", async () => {
     const models = [{ id: PROMPT_ANSWER, downloaded: false }];
     const { url } = await simulated({ dialect: "S", models, downloadMs: 600_000 });
