@@ -2,9 +2,12 @@ import type { RecordedExchange } from "./recording.js";
 
 /** Routes that no test of the client and no user's request reaches, each with the reason. */
 const ROUTES: readonly (readonly [route: RegExp, reason: string])[] = [
-  [/\/v1\/responses\b/, "the client uses chat completions; of these routes it probes one list"],
+  [
+    /\/v1\/responses\b/,
+    "the client uses chat completions; of these routes it probes one list, and sends images, of which there is no recording",
+  ],
   [/\/v1\/audio\//, "the client transcribes nothing"],
-  [/\/(input_tokens|tokenizer\/encode\/count)$/, "the client estimates, and reads the usage"],
+  [/\/(input_tokens|tokenizer\/encode\/count)$/, "the client estimates, reads the usage, and asks only S for a count, of which there is no recording"],
   [/\/openai\/[gs]etgpudevice\b/, "the client leaves the graphics device alone"],
 ];
 

@@ -31,6 +31,7 @@ import { needsOf } from "./needs.js";
 import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
+import { assertCounted } from "./token-count.js";
 import { assertCanSee } from "./vision.js";
 import { untilLoaded } from "./while-loading.js";
 
@@ -81,6 +82,8 @@ export class ServiceCompletion {
   /** How often the service broke off this request and was gone afterwards. */
   #deaths = 0;
   #mayHaveBeenSent = false;
+  /** The service was asked once at most for the tokens of the prompt. */
+  #isCounted = false;
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
@@ -154,6 +157,13 @@ export class ServiceCompletion {
     assertCanChat(model);
     assertCanSee(model, dialect, this.#parts.messages);
     assertFits(service, model, this.#parts.messages, request.schema);
+    if (!this.#isCounted) {
+      this.#isCounted = true;
+      const { messages } = this.#parts;
+      const besides = [...tools, ...(request.schema === undefined ? [] : [request.schema])];
+      const counted = { service, dialect, model, messages, besides };
+      await assertCounted(counted, { signal, trace });
+    }
     this.#progress.queued(model.id);
     return {
       model: model.id,

@@ -101,7 +101,7 @@ const notRetriedRefusal =
  *
  * No generator, which would cost each event some turns of the microtask queue.
  */
-async function chatStream(
+export async function chatStream(
   { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
   events: AsyncGenerator<ChatEvent>,
   facts: SchemaFacts,
@@ -159,9 +159,10 @@ async function* inOrder<T>(all: readonly T[]): AsyncGenerator<T> {
   yield* all;
 }
 
-const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
+export const isDone = ({ data }: StreamEvent): boolean =>
+  data.length < 100 && data.trim() === "[DONE]";
 
-async function* read(
+export async function* read(
   stream: AsyncIterable<StreamEvent>,
   reader: EventReader,
   {

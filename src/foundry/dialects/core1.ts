@@ -13,6 +13,7 @@ import {
   errorOfStreamEvent,
   type Subject,
 } from "./failures.js";
+import { hasImages, responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z
   .object({ modelDirPath: z.string() })
@@ -78,7 +79,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       contextLimit: "max_length",
       download: false,
       forceUnload: false,
-      images: false,
+      images: true,
     },
 
     async status(call) {
@@ -126,6 +127,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       requestEmbeddings(transport, request, { path: "/v1/embeddings" }, call),
 
     async chat(request, call) {
+      if (hasImages(request)) return responsesChat(transport, request, RESPONSES, call);
       try {
         return await adaptedChat(transport, request, QUIRKS, call);
       } catch (error) {
@@ -135,6 +137,8 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     },
   };
 }
+
+const RESPONSES = { path: "/v1/responses" };
 
 const QUIRKS = {
   path: "/v1/chat/completions",

@@ -14,6 +14,7 @@ import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
+import { hasImages, responsesChat } from "./responses-chat.js";
 
 export const core2StatusSchema = z
   .object({ modelCachePath: z.string(), pid: pidSchema })
@@ -95,7 +96,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       contextLimit: version.contextLimit,
       download: false,
       forceUnload: false,
-      images: false,
+      images: true,
     },
 
     async status(call) {
@@ -153,12 +154,18 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
         call,
       ),
 
-    chat: (request, call) =>
-      adaptedChat(
+    chat: (request, call) => {
+      const prefix = prefixOf(request.model.family);
+      if (hasImages(request)) {
+        const path = `${prefix}/v1/responses`;
+        const quirks = { path, headLimitBytes: HEAD_LIMIT_BYTES };
+        return responsesChat(transport, request, quirks, call);
+      }
+      return adaptedChat(
         transport,
         request,
         {
-          path: `${prefixOf(request.model.family)}/v1/chat/completions`,
+          path: `${prefix}/v1/chat/completions`,
           headLimitBytes: HEAD_LIMIT_BYTES,
           alwaysBeginsStreams: true,
           schemaForm: version.schemaForm,
@@ -166,7 +173,8 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
           takesTemplateArguments: version.takesTemplateArguments,
         },
         call,
-      ),
+      );
+    },
   };
 }
 

@@ -206,6 +206,8 @@ export interface Dialect {
   unload(model: KnownModel, call: Call, force?: boolean): Promise<"unloaded" | "not_loaded">;
   /** Only if `can.download`. Resolves when the service reports that it has the model. */
   download(model: KnownModel, call: DownloadCall): Promise<void>;
+  /** The tokens of a prompt by the service's own tokenizer. Absent where no service has the route. */
+  countTokens?(request: Pick<ChatRequest, "model" | "messages">, call: Call): Promise<number>;
   /** Resolves with the first token: a failure before it can still be retried. */
   chat(request: ChatRequest, call: Call): Promise<ChatStream>;
   /** Only with a model that makes embeddings: core 2.x dies of any other. */

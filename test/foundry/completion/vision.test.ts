@@ -72,3 +72,127 @@ describe("images on an OpenAI-compatible engine", () => {
     ).rejects.toMatchObject({ code: "MODEL_CANNOT_SEE" });
   });
 });
+
+const SEER = { id: "seer-generic-cpu:1", task: "vision-language-chat", loaded: true };
+const READER = { id: "reader-generic-cpu:1", task: "chat-completion", loaded: true };
+const foundry = [
+  ["C1", { dialect: "C1" }],
+  ["C2 2.0.1", { dialect: "C2", version: "2.0.1" }],
+  ["C2 2.2.1", { dialect: "C2" }],
+] as const;
+
+describe.each(foundry)("images on %s", (_name, options) => {
+  it("go to the route that gives them to the model", async () => {
+    const models = [{ ...SEER, script: { text: "A cat and a dog." } }];
+    const simulator = await simulate({ ...options, models });
+    const answer = await clientOf(simulator.url).complete({
+      messages: MESSAGES,
+      model: SEER.id,
+      system: "Be brief.",
+      temperature: 0,
+      maxTokens: 50,
+    });
+    expect(answer).toMatchObject({
+      text: "A cat and a dog.",
+      finishReason: "stop",
+      model: SEER.id,
+      usage: { outputTokens: expect.any(Number), estimated: false },
+      warnings: [],
+    });
+    expect(askedOf(simulator, "/v1/chat/completions")).toEqual([]);
+    const [request] = askedOf(simulator, "/v1/responses").filter(({ method }) => method === "POST");
+    expect(request?.body).toMatchObject({
+      model: SEER.id,
+      temperature: 0,
+      max_output_tokens: 50,
+      stream: true,
+      store: false,
+      input: [
+        { role: "system", content: "Be brief." },
+        {
+          role: "user",
+          content: [
+            { type: "input_text", text: "Compare" },
+            { type: "input_image", image_url: dataUrl(PNG), media_type: "image/png" },
+            { type: "input_image", image_url: dataUrl(GIF, "image/gif") },
+            { type: "input_text", text: "\nin one word." },
+          ],
+        },
+      ],
+    });
+  });
+
+  it("get an answer that is cut off at its limit, and says so", async () => {
+    const models = [{ ...SEER, script: { text: "On and on. ", forever: true } }];
+    const simulator = await simulate({ ...options, models });
+    const answer = await clientOf(simulator.url).complete({ messages: MESSAGES, maxTokens: 5 });
+    expect(answer.finishReason).toBe("length");
+  });
+
+  it("get a value by a schema, and calls of tools, which the system text describes", async () => {
+    const tool = { type: "function" as const, function: { name: "name_it" } };
+    const models = [
+      {
+        ...SEER,
+        script: ({ messages }: { messages: readonly { content: string }[] }) =>
+          messages[0]?.content.includes("name_it") === true
+            ? { text: '<tool_call>\n{"name":"name_it","arguments":{}}\n</tool_call>' }
+            : { text: '{"animal":"cat"}' },
+      },
+    ];
+    const simulator = await simulate({ ...options, models });
+    const client = clientOf(simulator.url);
+    const schema = { type: "object", properties: { animal: { type: "string" } } };
+    const valued = await client.complete({ messages: MESSAGES, model: SEER.id, schema });
+    expect(valued).toMatchObject({ data: { animal: "cat" }, method: "instructed" });
+    const asked = { messages: MESSAGES, model: SEER.id, tools: [tool] };
+    const called = await client.complete(asked);
+    expect(called.toolCalls).toMatchObject([{ name: "name_it" }]);
+    expect(called.warnings).toEqual([expect.stringContaining("the system text describes them")]);
+  });
+
+  it("are an error where the model fails", async () => {
+    const failing = { text: "x", failAfterTokens: 0, failure: "the image is too large" };
+    const simulator = await simulate({ ...options, models: [{ ...SEER, script: failing }] });
+    await expect(
+      clientOf(simulator.url, { retry: { retries: 0 } }).complete({ messages: MESSAGES }),
+    ).rejects.toMatchObject({ message: expect.stringContaining("the image is too large") });
+  });
+
+  it("are refused for a model that takes none, before anything is sent", async () => {
+    const simulator = await simulate({ ...options, models: [READER] });
+    await expect(
+      clientOf(simulator.url).complete({ messages: MESSAGES, model: READER.id }),
+    ).rejects.toMatchObject({
+      code: "MODEL_CANNOT_SEE",
+      message: `${READER.id} takes no images. Nothing was sent.`,
+    });
+    expect(simulator.requests.filter(({ method }) => method === "POST")).toEqual([]);
+  });
+
+  it("choose a model that takes them, by auto and in an order of preference", async () => {
+    const models = [READER, { ...SEER, loaded: false }];
+    const simulator = await simulate({ ...options, models });
+    const client = clientOf(simulator.url);
+    const auto = await client.complete({ messages: MESSAGES, model: "auto" });
+    expect(auto).toMatchObject({
+      model: SEER.id,
+      warnings: [expect.stringContaining("takes images")],
+    });
+    const ordered = await client.complete({ messages: MESSAGES, models: [READER.id, SEER.id] });
+    expect(ordered).toMatchObject({
+      model: SEER.id,
+      warnings: [expect.stringContaining("takes no images")],
+    });
+  });
+});
+
+describe("images on the service of the old command line", () => {
+  it("are refused before anything is sent", async () => {
+    const simulator = await simulate({ dialect: "S", models: [SEER] });
+    await expect(
+      clientOf(simulator.url).complete({ messages: MESSAGES, model: SEER.id }),
+    ).rejects.toMatchObject({ code: "MODEL_CANNOT_SEE" });
+    expect(askedOf(simulator, "/v1/chat/completions")).toEqual([]);
+  });
+});

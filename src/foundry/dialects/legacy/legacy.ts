@@ -5,6 +5,7 @@ import {
   isCancellation,
   MAX_LIST_BYTES,
   MAX_STATUS_BYTES,
+  MAX_TOKEN_COUNT,
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
@@ -12,6 +13,7 @@ import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
 import { adaptedChat } from "../chat-stream.js";
 import { type Call, type Dialect, unsupported } from "../dialect.js";
 import { about, errorOfFailure, type Subject } from "../failures.js";
+import { wireMessage } from "../tool-messages.js";
 import { type CatalogEntry, ServiceCatalog } from "./catalog.js";
 import { downloadFromService } from "./download.js";
 import { type Extras, extrasListSchema, listedModels } from "./lists.js";
@@ -22,6 +24,8 @@ export const serviceStatusSchema = z
   .transform((members) => Object.entries(members).find(([key]) => /^modeldirpath$/i.test(key))?.[1])
   .pipe(z.string())
   .transform((modelDirPath) => ({ pid: null, modelCachePath: modelDirPath }));
+
+const tokenCountSchema = z.object({ tokenCount: z.int().positive().max(MAX_TOKEN_COUNT) });
 
 /** Limits of additional requests, in milliseconds. */
 const EXTRAS_MS = 5000;
@@ -144,6 +148,19 @@ export function serviceDialect(transport: HttpTransport): Dialect {
         "the service of the old command line makes no embeddings",
         "Install the newest Foundry Local, or use another engine.",
       );
+    },
+
+    async countTokens({ model, messages }, call) {
+      const path = `${QUIRKS.path}/tokenizer/encode/count`;
+      const answer = await transport.request({
+        method: "POST",
+        path,
+        body: { model: model.id, messages: messages.map(wireMessage) },
+        ...call,
+        maxBodyBytes: MAX_STATUS_BYTES,
+        toError: (failure) => errorOfFailure(failure, OTHER),
+      });
+      return parseAnswer(answer, tokenCountSchema, path).tokenCount;
     },
 
     chat: (request, call) => adaptedChat(transport, request, QUIRKS, call),

@@ -8,6 +8,7 @@ import { embeddings } from "./embeddings.js";
 import { Core1Error, empty } from "./errors.js";
 import { Memory, ProcessDied } from "./memory.js";
 import { getModel, listLoaded, listModels, load, status, unload } from "./model-routes.js";
+import { createResponse } from "./responses.js";
 import { CORE1_SWITCHES } from "./switches.js";
 
 interface Route {
@@ -56,6 +57,7 @@ const ROUTES: readonly Route[] = [
   route("GET", "status", status),
   route("POST", "v1/chat/completions", chatCompletions),
   route("POST", "v1/embeddings", embeddings),
+  route("POST", "v1/responses", createResponse),
 ];
 
 function route(method: string, path: string, handler: Handler): Route {

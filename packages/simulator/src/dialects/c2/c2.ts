@@ -5,6 +5,7 @@ import { chatCompletions } from "./chat.js";
 import { embeddings } from "./embeddings.js";
 import { C2Error, json, noMapping } from "./errors.js";
 import { getModel, listLoaded, listModels, load, unload } from "./model-routes.js";
+import { createResponse } from "./responses.js";
 import { OATPP } from "./transport.js";
 
 type Handler = (
@@ -64,7 +65,7 @@ function routesOf({ version }: DialectContext): Route[] {
 }
 
 function familyRoutes(family: Family, prefix: string): Route[] {
-  // Of the responses API only this list, by which clients recognize the version.
+  // Nothing is stored. By this list clients recognize the version.
   const listResponses: Handler = async (_, { reply }) =>
     reply.whole(json({ data: [], first_id: null, has_more: false, last_id: null, object: "list" }));
   const routes: [string, string, Handler][] = [
@@ -76,6 +77,7 @@ function familyRoutes(family: Family, prefix: string): Route[] {
     ["POST", "/v1/chat/completions", chatCompletions],
     ["POST", "/v1/embeddings", embeddings],
     ["GET", "/v1/responses", listResponses],
+    ["POST", "/v1/responses", createResponse],
   ];
   return routes.map(([method, path, handler]) => route(method, prefix + path, handler, family));
 }

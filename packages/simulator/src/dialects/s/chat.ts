@@ -26,6 +26,15 @@ export async function chatCompletions(service: Service, request: DialectRequest)
   await service.turn.run(() => run(service, request, chat, model));
 }
 
+/** `POST /v1/chat/completions/tokenizer/encode/count`. */
+export async function countTokens(service: Service, request: DialectRequest): Promise<void> {
+  const chat = await readChatBody(request, () => new ServiceError(500, ""));
+  if (!service.switches.countsTokens) throw new ServiceError(404, "");
+  const model = service.find(chat.model);
+  if (model === null) throw ServiceError.noProvider(400, chat.model);
+  request.reply.whole(json({ tokenCount: promptTokens(model, chat.messages) }));
+}
+
 async function run(
   service: Service,
   request: DialectRequest,

@@ -3,7 +3,7 @@ import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
 import { empty, ServiceError } from "./answers.js";
 import { catalog } from "./catalog.js";
-import { chatCompletions } from "./chat.js";
+import { chatCompletions, countTokens } from "./chat.js";
 import { download } from "./download.js";
 import { listDownloaded, listForOpenAI, listLoaded } from "./lists.js";
 import { load, unload, unloadAll } from "./loading.js";
@@ -37,6 +37,7 @@ const ROUTES: readonly Route[] = [
   route("POST", "/openai/download", download),
   route("GET", "/v1/models", listForOpenAI),
   route("POST", "/v1/chat/completions", chatCompletions),
+  route("POST", "/v1/chat/completions/tokenizer/encode/count", countTokens),
 ];
 
 /** The closed service of the old command line. */

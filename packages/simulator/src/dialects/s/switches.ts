@@ -27,6 +27,8 @@ export interface ServiceSwitches {
   readonly usage: "absent" | "null";
   /** Body of a 500 of a chat: words, or none (#12). */
   readonly errorBody: "text" | "empty";
+  /** UNKNOWN: the route that counts the tokens of a chat, which is documented and was never seen. */
+  readonly countsTokens: boolean;
   /** Progress: lines with percents as they were seen (#232), or tuples as documented. */
   readonly downloadLines: "percent" | "tuples";
   /** The last line: `success` and `error` as the SDKs read, `Success` and `ErrorMessage` as documented, or none. */
@@ -61,6 +63,7 @@ export const SERVICE_SWITCHES: ServiceSwitches = {
   streamUsage: false,
   usage: "absent",
   errorBody: "text",
+  countsTokens: false,
   downloadLines: "percent",
   downloadEnd: "success",
   downloadEndSplit: false,

@@ -1,0 +1,196 @@
+import * as z from "zod";
+import type { HttpTransport, StreamEvent } from "../../http/index.js";
+import { jsonFrom } from "../../lib/index.js";
+import { EventReader } from "./chat-events.js";
+import { chatStream, isDone, read } from "./chat-stream.js";
+import type { Call, ChatMessage, ChatRequest, ChatStream } from "./dialect.js";
+import { about, errorOfFailure } from "./failures.js";
+import { type ThinkingQuirks, withThinkingSwitch } from "./thinking-switch.js";
+import { dataUrl, messagesWithTools, partsOf, toolNotes } from "./tool-messages.js";
+
+/**
+ * A chat over `/v1/responses`, the only route on which Foundry Local gives images to a model: its chat
+ * completions drop them without a word (docs/foundry-local.md, section 4). Its events become chunks of a chat.
+ */
+
+/** On this route core 2 mistakes calls for text, and does not take the calls of a conversation. */
+const AS_TEXT = { tools: true, results: true };
+
+export const hasImages = ({ messages }: ChatRequest): boolean =>
+  messages.some(({ images }) => images !== undefined);
+
+interface ResponsesQuirks extends ThinkingQuirks {
+  readonly path: string;
+  readonly headLimitBytes?: number;
+}
+
+export async function responsesChat(
+  transport: HttpTransport,
+  request: ChatRequest,
+  quirks: ResponsesQuirks,
+  call: Call,
+): Promise<ChatStream> {
+  const subject = about("chat", request.model);
+  const reader = new EventReader(subject, transport.secrets);
+  const chunks = new Chunks();
+  const stream = await transport.stream({
+    method: "POST",
+    path: quirks.path,
+    body: bodyOf(request),
+    ...call,
+    ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
+    toError: (failure) => errorOfFailure(failure, subject),
+    isStart: (event) => {
+      const chunk = chunks.of(event);
+      return chunk !== null && (isDone(chunk) || reader.readEarly(chunk).isPart);
+    },
+  });
+  const events = read(chunks.in(stream), reader, {
+    // Core 2.0 says `completed` also where the limit cut the answer off.
+    mistakesLimitForStop: true,
+    maxTokens: request.maxTokens,
+  });
+  const answer = await chatStream(stream, events, { isConstrained: false, isForcedCall: false });
+  return {
+    attempts: answer.attempts,
+    warnings: toolNotes(request, AS_TEXT),
+    isConstrained: false,
+    isForcedCall: false,
+    [Symbol.asyncIterator]: () => answer[Symbol.asyncIterator](),
+  };
+}
+
+function bodyOf(request: ChatRequest): Readonly<Record<string, unknown>> {
+  const messages = withThinkingSwitch(messagesWithTools(request, AS_TEXT), request);
+  return {
+    model: request.model.id,
+    input: messages.map(itemOf),
+    max_output_tokens: request.maxTokens,
+    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.topP === undefined ? {} : { top_p: request.topP }),
+    ...(request.seed === undefined ? {} : { seed: request.seed }),
+    stream: true,
+    // A stored response would hold the model in memory.
+    store: false,
+  };
+}
+
+/** Text alone as a string: core 2 skips the parts of an assistant's message. */
+const itemOf = (message: ChatMessage): object => ({
+  type: "message",
+  role: message.role,
+  content:
+    message.images === undefined
+      ? message.content
+      : partsOf(message).map((part) =>
+          typeof part === "string"
+            ? { type: "input_text", text: part }
+            : // Core 1.x wants the type beside the URL.
+              { type: "input_image", image_url: dataUrl(part), media_type: part.mimeType },
+        ),
+});
+
+const countSchema = z.number().catch(0);
+const responseSchema = z.looseObject({
+  status: z.string().nullish().catch(null),
+  error: z.unknown().optional(),
+  incomplete_details: z.object({ reason: z.string() }).nullish().catch(null),
+  output: z
+    .array(
+      z.looseObject({ content: z.array(z.looseObject({ text: z.string().catch("") })).catch([]) }),
+    )
+    .catch([]),
+  usage: z.object({ input_tokens: countSchema, output_tokens: countSchema }).nullish().catch(null),
+});
+type Response = z.output<typeof responseSchema>;
+
+const eventSchema = z.looseObject({
+  type: z.string().nullish().catch(null),
+  object: z.string().nullish().catch(null),
+  delta: z.string().nullish().catch(null),
+  response: responseSchema.nullish().catch(null),
+});
+
+/** The events of a response as chunks of a chat, each made once. */
+class Chunks {
+  readonly #made = new WeakMap<StreamEvent, { readonly chunk: StreamEvent | null }>();
+
+  /** `null`: the event brings nothing of the answer. */
+  of(event: StreamEvent): StreamEvent | null {
+    const made = this.#made.get(event) ?? { chunk: chunkOf(event) };
+    this.#made.set(event, made);
+    return made.chunk;
+  }
+
+  /** No generator, whose `return` would wait for the next event. */
+  in(stream: AsyncIterable<StreamEvent>): AsyncIterable<StreamEvent> {
+    const events = stream[Symbol.asyncIterator]();
+    const next = async (): Promise<IteratorResult<StreamEvent>> => {
+      for (;;) {
+        const result = await events.next();
+        if (result.done === true) return { done: true, value: undefined };
+        const chunk = this.of(result.value);
+        if (chunk !== null) return { value: chunk };
+      }
+    };
+    const end = async (): Promise<IteratorResult<StreamEvent>> => {
+      await events.return?.();
+      return { done: true, value: undefined };
+    };
+    return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
+  }
+}
+
+function chunkOf(event: StreamEvent): StreamEvent | null {
+  const value = jsonFrom(event.data);
+  const parsed = eventSchema.safeParse(value);
+  if (!parsed.success) return event;
+  const { type, object, delta, response } = parsed.data;
+  if (object === "response") return asChunk(wholeOf(responseSchema.parse(value)));
+  // An error, or something that is no event of a response.
+  if (typeof type !== "string" || !type.startsWith("response.")) return { ...event, event: null };
+  if (type === "response.output_text.delta") return asChunk(pieceOf({ content: delta }));
+  if (type === "response.refusal.delta") return asChunk(pieceOf({ refusal: delta }));
+  if (/^response\.reasoning\w*\.delta$/.test(type)) {
+    return asChunk(pieceOf({ reasoning_content: delta }));
+  }
+  if (response == null || !/^response\.(?:completed|incomplete|failed)$/.test(type)) return null;
+  return asChunk(endOf(response));
+}
+
+const asChunk = (value: object): StreamEvent => ({ data: JSON.stringify(value), event: null });
+
+const pieceOf = (delta: object): object => ({
+  object: "chat.completion.chunk",
+  choices: [{ index: 0, delta, finish_reason: null }],
+});
+
+function endOf({ status, error, incomplete_details: cut, usage }: Response): object {
+  if (status === "failed") return { error: error ?? { message: "The model failed." } };
+  const reason = cut?.reason === "max_output_tokens" ? "length" : (cut?.reason ?? "stop");
+  return {
+    object: "chat.completion.chunk",
+    choices: [{ index: 0, delta: {}, finish_reason: reason }],
+    ...(usage == null
+      ? {}
+      : { usage: { prompt_tokens: usage.input_tokens, completion_tokens: usage.output_tokens } }),
+  };
+}
+
+/** A response in one piece, which core 1.x also answers a stream with where the model fails. */
+function wholeOf(response: Response): object {
+  const end = endOf(response);
+  if ("error" in end) return end;
+  const content = response.output.flatMap((item) => item.content.map(({ text }) => text)).join("");
+  return {
+    ...end,
+    object: "chat.completion",
+    choices: [
+      {
+        index: 0,
+        message: { content },
+        finish_reason: response.incomplete_details ? "length" : "stop",
+      },
+    ],
+  };
+}
