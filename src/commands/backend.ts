@@ -1,3 +1,4 @@
+import { VectorFolder, Vectors } from "../documents/index.js";
 import { AllowedFolders } from "../files/index.js";
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
@@ -18,8 +19,17 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   const kept = keepingOf(settings, flags, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
-  const files = new AllowedFolders(settings.FOUNDRY_FILES);
-  return { client, log, secrets, policy: policyOf(settings), settings: shown, kept, files };
+  const { FOUNDRY_VECTORS: folder } = settings;
+  return {
+    client,
+    log,
+    secrets,
+    policy: policyOf(settings),
+    settings: shown,
+    kept,
+    files: new AllowedFolders(settings.FOUNDRY_FILES),
+    vectors: new Vectors({ folder: folder === undefined ? null : new VectorFolder(folder, log) }),
+  };
 }
 
 function policyOf(settings: Settings): CallPolicy {

@@ -5,7 +5,7 @@ import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
 import { skillHandlers } from "./skills.js";
 import { Tasks } from "./tasks/index.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
-import { TOOLS } from "./tools/index.js";
+import { TOOLS_WITH_FILES } from "./tools/index.js";
 
 interface HandlerOptions
   extends Omit<ResourceOptions, "clock" | "kept">,
@@ -22,7 +22,7 @@ export function createHandlers(backend: Backend, options: HandlerOptions): Handl
       ...resources.methods,
       ...skillHandlers,
       "completion/complete": argumentCompletion(backend),
-      "tools/call": callHandler(TOOLS, backend, { ...options, tasks, clock }),
+      "tools/call": callHandler(TOOLS_WITH_FILES, backend, { ...options, tasks, clock }),
       ...tasks.methods,
     },
     close: resources.close,
