@@ -72,10 +72,7 @@ export interface StartOptions extends CacheOption {
   readonly open?: ((parts: ComposedParts) => OpenedCompletion) | undefined;
 }
 
-/**
- * What a run gives a completion that is made of others.
- * @internal
- */
+/** What a run gives a completion that is made of others. */
 export interface ComposedParts extends RemoteParts {
   readonly id: string;
 }
