@@ -2,6 +2,7 @@ import { rawSettings, SECRETS, SETTING_NAMES, type SettingName } from "./setting
 
 /** What concerns the server alone and not its client of the service. */
 const OF_SERVER: ReadonlySet<SettingName> = new Set([
+  "FOUNDRY_FILES",
   "FOUNDRY_HTTP_KEY",
   "FOUNDRY_KEEP",
   "FOUNDRY_LOG_LEVEL",

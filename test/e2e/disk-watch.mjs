@@ -4,6 +4,8 @@ import { syncBuiltinESMExports } from "node:module";
 
 const log = process.env.DISK_WATCH_LOG;
 const { appendFileSync } = fs;
+/** Node writes the log with functions that are watched, too. */
+let isLogging = false;
 
 function watch(object) {
   for (const name of Object.keys(object)) {
@@ -13,7 +15,11 @@ function watch(object) {
     if (typeof original !== "function" || !isWatched.test(name)) continue;
     object[name] = Object.assign((...args) => {
       const paths = args.slice(0, 2).filter((arg) => typeof arg === "string" || arg instanceof URL);
-      if (paths.length > 0) appendFileSync(log, `${name} ${paths.join(" ")}\n`);
+      if (paths.length > 0 && !isLogging) {
+        isLogging = true;
+        appendFileSync(log, `${name} ${paths.join(" ")}\n`);
+        isLogging = false;
+      }
       return original.apply(object, args);
     }, original);
   }

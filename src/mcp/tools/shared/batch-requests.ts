@@ -36,7 +36,7 @@ export interface BatchInput {
   readonly entries: readonly BatchEntry[];
   /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
   readonly key: string;
-  /** What was read, and what was ignored in the items, each once. */
+  /** What was ignored in the items, and what was read, each once. */
   readonly warnings: readonly string[];
 }
 
@@ -70,7 +70,7 @@ export async function batchInputOf({
     await setImmediate();
     pausedAt = performance.now();
   }
-  const said = [...files.notes, ...warnings].slice(0, MOST_WARNINGS);
+  const said = [...warnings, ...files.notes].slice(0, MOST_WARNINGS);
   return { entries, key: hash.digest("base64"), warnings: said };
 }
 
