@@ -10,7 +10,7 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../src/lib/errors.js";
 import type { Tool } from "../src/mcp/tool.js";
 import { jsonSchemaOf } from "../src/mcp/tool-listing.js";
-import { TOOLS } from "../src/mcp/tools/index.js";
+import { TOOLS_WITH_FILES } from "../src/mcp/tools/index.js";
 import { SETTINGS } from "../src/settings.js";
 import { missingHosts } from "../test/clients/hosts-page.js";
 import { outcomeTables } from "../test/faults/outcomes.js";
@@ -89,7 +89,7 @@ const inputOf = (tool: Tool) => inputSchema.parse(jsonSchemaOf(tool.arguments));
 
 /** Arguments that several tools share are described where the first of them has them. */
 const described = new Map<string, { readonly tool: string; readonly text: string }>();
-for (const tool of TOOLS) {
+for (const tool of TOOLS_WITH_FILES) {
   for (const [name, { description }] of Object.entries(inputOf(tool).properties)) {
     if (description === undefined || described.has(name)) continue;
     described.set(name, { tool: tool.name, text: description });
@@ -128,13 +128,13 @@ function argumentsOf(tool: Tool): string {
 
 const toolList = table(
   ["tool", "what it does"],
-  TOOLS.map(({ name, description }) => [
+  TOOLS_WITH_FILES.map(({ name, description }) => [
     `[${code(name)}](reference.md#${name})`,
     firstSentence(description),
   ]),
 );
 
-const toolArguments = TOOLS.map(
+const toolArguments = TOOLS_WITH_FILES.map(
   (tool) => `### ${tool.name}\n\n${tool.description}\n\n${argumentsOf(tool)}`,
 ).join("\n\n");
 

@@ -8,6 +8,7 @@ const OF_SERVER: ReadonlySet<SettingName> = new Set([
   "FOUNDRY_LOG_LEVEL",
   "FOUNDRY_ON_CANCEL",
   "FOUNDRY_REPLY_WITHIN",
+  "FOUNDRY_VECTORS",
 ]);
 
 /** The settings with which another process of this package makes the same client: their variables. */

@@ -82,7 +82,7 @@ export const reworded = (
     .replace(/`([\w.]+)`/g, (all, name: string) => methods.get(name) ?? all);
 
 /** What a model wrote. */
-const QUOTED: ReadonlySet<string> = new Set(["text", "data", "reasoning"]);
+const QUOTED: ReadonlySet<string> = new Set(["text", "answer", "data", "reasoning"]);
 
 /**
  * A tool's structured result without the members that are `null`, and with {@link serverWords} for all

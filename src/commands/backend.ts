@@ -1,3 +1,4 @@
+import { VectorFolder, Vectors } from "../documents/index.js";
 import { AllowedFolders } from "../files/index.js";
 import { SpeedMemory } from "../foundry/index.js";
 import { FoundryClient } from "../jobs/index.js";
@@ -25,6 +26,7 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   const telemetry = telemetryOf(settings, { client, log });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
+  const { FOUNDRY_VECTORS: folder } = settings;
   return {
     client,
     log,
@@ -33,8 +35,9 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
     settings: shown,
     kept,
     publication,
-    files: new AllowedFolders(settings.FOUNDRY_FILES),
     telemetry,
+    files: new AllowedFolders(settings.FOUNDRY_FILES),
+    vectors: new Vectors({ folder: folder === undefined ? null : new VectorFolder(folder, log) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CompletionRequest } from "../foundry/index.js";
+import type { CompletionMessage, CompletionRequest } from "../foundry/index.js";
 import { FoundryError } from "../lib/index.js";
 import { splitText } from "./split.js";
 
@@ -67,7 +67,16 @@ export function requestAfter(before: string, request: CompletionRequest): Comple
   return {
     ...request,
     messages: messages.map((message, index) =>
-      index === last ? { ...message, content: `${before}\n\n${message.content ?? ""}` } : message,
+      index === last ? { ...message, content: contentAfter(before, message.content) } : message,
     ),
   };
+}
+
+function contentAfter(
+  before: string,
+  content: CompletionMessage["content"],
+): CompletionMessage["content"] {
+  return typeof content === "object" && content !== null
+    ? [`${before}\n\n`, ...content]
+    : `${before}\n\n${content ?? ""}`;
 }

@@ -6,7 +6,7 @@ import { type NamedRoutes, toolsWith } from "./route-tools.js";
 import { skillHandlers } from "./skills.js";
 import { Tasks } from "./tasks/index.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
-import { TOOLS } from "./tools/index.js";
+import { TOOLS_WITH_FILES } from "./tools/index.js";
 
 interface HandlerOptions
   extends Omit<ResourceOptions, "clock" | "kept">,
@@ -19,7 +19,7 @@ interface HandlerOptions
 export function createHandlers(backend: Backend, options: HandlerOptions): Handlers {
   const clock = guardedClock(backend.log);
   const { tasks = new Tasks(), routes = {} } = options;
-  const tools = toolsWith(TOOLS, routes);
+  const tools = toolsWith(TOOLS_WITH_FILES, routes);
   const { kept } = backend;
   const resources = resourceHandlers(backend.client, { ...options, kept, clock });
   return {

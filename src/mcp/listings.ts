@@ -1,5 +1,5 @@
 import { listingOf } from "./tool-listing.js";
-import { TOOLS } from "./tools/index.js";
+import { TOOLS, TOOLS_WITH_FILES } from "./tools/index.js";
 
 /**
  * The answers to `tools/list`. The build replaces this module by its values, so that a starting server
@@ -8,4 +8,4 @@ import { TOOLS } from "./tools/index.js";
 export const TOOL_LISTINGS = TOOLS.map((tool) => listingOf(tool, false));
 
 /** The answer where the user allowed folders: with the arguments for files. */
-export const FILE_TOOL_LISTINGS = TOOLS.map((tool) => listingOf(tool, true));
+export const FILE_TOOL_LISTINGS = TOOLS_WITH_FILES.map((tool) => listingOf(tool, true));

@@ -1,4 +1,5 @@
 import type { ServerContext } from "@modelcontextprotocol/server";
+import type { Vectors } from "../documents/index.js";
 import type { AllowedFolders } from "../files/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
@@ -65,6 +66,8 @@ export interface Backend {
   readonly files?: AllowedFolders | undefined;
   /** What exports spans and metrics. Default: nothing. */
   readonly telemetry?: { close(): Promise<void> } | undefined;
+  /** The vectors of texts that were read. Default: none yet, in memory. */
+  readonly vectors?: Vectors | undefined;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */

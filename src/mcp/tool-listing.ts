@@ -25,12 +25,12 @@ const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
   },
 };
 
-const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion"]);
+const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion", "ask_documents"]);
 /** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
 const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
 /** Arguments that are listed only where the user allowed folders; they are taken, and refused, always. */
-const FILE_ARGUMENTS: ReadonlySet<string> = new Set(["files", "write_to"]);
+const FILE_ARGUMENTS: ReadonlySet<string> = new Set(["files", "whole", "write_to"]);
 /** With `files` they need not be given. */
 const REPLACED_BY_FILES = "texts";
 

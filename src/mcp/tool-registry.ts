@@ -5,6 +5,7 @@ import {
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { Vectors } from "../documents/index.js";
 import { AllowedFolders } from "../files/index.js";
 import { NOTHING_KEPT } from "../keeper/index.js";
 import {
@@ -42,6 +43,7 @@ interface CallParts extends Omit<CallOptions, "limits" | "tasks">, Backend {
   readonly calls: HostCalls;
   readonly limits: HostLimits;
   readonly tasks: Tasks;
+  readonly vectors: Vectors;
 }
 
 const NO_FILES = new AllowedFolders();
@@ -59,8 +61,9 @@ export function callHandler(
   { limits = new HostLimits(), tasks = new Tasks(), ...options }: CallOptions,
 ): RequestHandler {
   const { clock, session } = options;
+  const { vectors = new Vectors() } = backend;
   const calls = new HostCalls(clock, backend.policy.onCancel, session !== null);
-  const parts: CallParts = { ...backend, ...options, limits, tasks, calls };
+  const parts: CallParts = { ...backend, ...options, vectors, limits, tasks, calls };
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   return async (params, request) => {
     const { name, arguments: given = {} } = callParams.parse(params);
@@ -86,7 +89,7 @@ const TASK_AFTER_MS = 3000;
 /** The work of a task has no other limit; it is fetched when it is done. */
 const TASK_REPLY_WITHIN_MS = 24 * 60 * 60_000;
 /** Their work has an id, and outlives the call. */
-const TASK_TOOLS = new Set(["complete", "complete_batch", "load_model"]);
+const TASK_TOOLS = new Set(["complete", "complete_batch", "ask_documents", "load_model"]);
 
 async function callTool(
   tool: Tool,
@@ -146,7 +149,16 @@ type OwnContext = Pick<
 async function answerOf(
   tool: Tool,
   given: unknown,
-  { client, log, secrets, session, calls, kept = NOTHING_KEPT, files = NO_FILES }: CallParts,
+  {
+    client,
+    log,
+    secrets,
+    session,
+    calls,
+    vectors,
+    kept = NOTHING_KEPT,
+    files = NO_FILES,
+  }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
   const { signal, progress, trace } = own;
@@ -162,6 +174,7 @@ async function answerOf(
       client,
       kept,
       files,
+      vectors,
       session,
       cancellation: () => calls.cancellationOf(signal),
       afterGrace: (callback) => calls.afterGrace(callback),
@@ -185,6 +198,7 @@ const QUOTING_TOOLS = new Set([
   "complete_batch",
   "get_completion",
   "cancel_completion",
+  "ask_documents",
 ]);
 
 /** Names, versions and states of a service, without secrets; its text also without control characters. */

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Vectors } from "../documents/index.js";
 import type { AllowedFolders } from "../files/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
@@ -28,6 +29,8 @@ export interface ToolContext {
   readonly kept: Kept;
   /** The files that the user allowed; of no folder, if none. */
   readonly files: AllowedFolders;
+  /** The vectors of texts that were read before. */
+  readonly vectors: Vectors;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
   /** What the host wants of the work, once the signal is aborted. */

@@ -1,6 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { temporaryFolder } from "../temporary-folder.js";
 import { environmentWith, MAIN } from "./executable.js";
 import { type Answer, Host, type ProgressNote } from "./host.js";
 import { type Target, type TargetModel, TEXTS, WEATHER } from "./target.js";
@@ -537,6 +540,37 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
 
         expect(refused.code).toMatch(/^(MODEL_CANNOT_EMBED|UNSUPPORTED_BY_SERVER)$/);
         expect(health.result).toMatchObject({ status: "healthy" });
+      });
+    });
+
+    describe("files", () => {
+      test("answer a question, with the lines of an equal text as the first source", async () => {
+        const { ends, embeds } = target.models;
+        const folder = await temporaryFolder("documents-");
+        await writeFile(join(folder, "sea.txt"), "The sea rises.\nThe wind turns.\n");
+        await writeFile(join(folder, "gull.txt"), "A gull cries.\n");
+        const reader = await Host.start({
+          FOUNDRY_ENDPOINT: target.endpoint,
+          FOUNDRY_FILES: folder,
+        });
+        const makesVectors = target.dialect !== "S";
+        const asked = { question: "A gull cries.", files: ["*.txt"], model: ends.id };
+        try {
+          const answer = await reader.call("ask_documents", {
+            ...asked,
+            ...(makesVectors && { embedding_model: embeds.id }),
+          });
+
+          expect(answer.result).toMatchObject({
+            answer: TEXTS.ends,
+            ranked_by: makesVectors ? ["embeddings", "words"] : ["words"],
+          });
+          const [first] = [answer.result["sources"]].flat().map(Object);
+          expect(first).toMatchObject({ file: "gull.txt", lines: "1" });
+          if (makesVectors) expect(first.score).toBeGreaterThan(0.99);
+        } finally {
+          await reader.close();
+        }
       });
     });
 

@@ -16,18 +16,19 @@ describe("the list of tools", () => {
     expect(bytes(tools)).toBeLessThanOrEqual(10_000);
   });
 
-  it("has the arguments for files only where the user allowed a folder, for at most 600 bytes", async () => {
+  it("has the arguments and tools for files only where the user allowed a folder, for at most 1,800 bytes", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     const allowed = await connectedHost(NOWHERE, undefined, ["/notes"]);
     const { tools: withFiles } = await allowed.host.listTools();
-    expect(JSON.stringify(tools)).not.toMatch(/"files"|write_to/);
-    expect(bytes(withFiles) - bytes(tools)).toBeLessThanOrEqual(600);
+    expect(JSON.stringify(tools)).not.toMatch(/"files"|write_to|ask_documents|"whole"/);
+    expect(bytes(withFiles) - bytes(tools)).toBeLessThanOrEqual(1800);
     const argumentsOf = (name: string): string[] => {
       const tool = withFiles.find((each) => each.name === name);
       return Object.keys(tool?.inputSchema.properties ?? {});
     };
-    expect(argumentsOf("complete")).toEqual(expect.arrayContaining(["files", "write_to"]));
+    expect(argumentsOf("complete")).toEqual(expect.arrayContaining(["files", "whole", "write_to"]));
+    expect(argumentsOf("ask_documents")).toEqual(expect.arrayContaining(["question", "files"]));
     expect(argumentsOf("complete_batch")).toContain("files");
     expect(argumentsOf("embed")).toContain("files");
     const embed = withFiles.find(({ name }) => name === "embed");

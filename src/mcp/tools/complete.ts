@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { answerLong, requestAfter } from "../../documents/index.js";
 import type { CompletionState } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolContext } from "../tool.js";
@@ -16,7 +17,6 @@ import {
   resultOf,
   waitedFor,
   wholeOf,
-  withTextBefore,
   writeToArgument,
   writtenAnswer,
 } from "./shared/index.js";
@@ -56,6 +56,10 @@ export const complete = defineTool({
         .optional(),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
       join: z.boolean("true or false").describe("false: join no identical call").optional(),
+      whole: z
+        .boolean("true or false")
+        .describe("true: refuse files longer than the context, rather than answer in parts")
+        .optional(),
     })
     .superRefine(needsPrompt)
     // A call with only messages is accepted, too. Frameworks that build calls from the schema need to
@@ -64,20 +68,29 @@ export const complete = defineTool({
   result: completionResult,
   effect: "generates",
 
-  async handle({ reply_within, join, files: patterns, write_to, ...given }, context) {
+  async handle({ reply_within, join, whole, files: patterns, write_to, ...given }, context) {
     const { client, caller, session, kept, trace, files: folders, signal } = context;
     const withinMs = replyWithinMs(reply_within, context);
     const file = write_to === undefined ? null : await folders.newFile(write_to);
     const files = patterns && (await GivenFiles.read(patterns, folders, signal));
-    const request = files ? withTextBefore(requestOf(given), files.framed) : requestOf(given);
+    const asked = requestOf(given);
+    const request = files ? requestAfter(files.framed, asked) : asked;
     const wanted = client.routed(request);
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
+    const inParts = files !== undefined && whole !== true;
     if (join !== false) await kept.findSame(request);
     const { state: begun, joined } = client.completions.start(request, {
       join,
       caller,
       session: session ?? undefined,
       trace,
+      open: inParts
+        ? answerLong(
+            client,
+            { request: client.routed(asked), texts: files.files, whole: wanted },
+            trace,
+          )
+        : undefined,
     });
     context.identify?.(begun.id);
     const state = await waitedFor(begun, withinMs, context);

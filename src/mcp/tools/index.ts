@@ -1,4 +1,5 @@
 import type { Tool } from "../tool.js";
+import { askDocuments } from "./ask-documents.js";
 import { cancelCompletion } from "./cancel-completion.js";
 import { complete } from "./complete.js";
 import { completeBatch } from "./complete-batch.js";
@@ -21,3 +22,6 @@ export const TOOLS: readonly Tool[] = [
   unloadModel,
   healthCheck,
 ];
+
+/** With those that are listed only where the user allowed folders; a call is refused without. */
+export const TOOLS_WITH_FILES: readonly Tool[] = [...TOOLS, askDocuments];

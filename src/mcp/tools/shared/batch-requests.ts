@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
+import { requestAfter } from "../../../documents/index.js";
 import { AllowedFolders } from "../../../files/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
 import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../../lib/index.js";
@@ -11,7 +12,7 @@ import {
   requestOf,
   type sharedSettings,
 } from "./completion-arguments.js";
-import { GivenFiles, withTextBefore } from "./given-files.js";
+import { GivenFiles } from "./given-files.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;
 
@@ -143,7 +144,7 @@ async function entryOf(
     const request = requestOf(all);
     return all.files === undefined
       ? request
-      : withTextBefore(request, await files.textFor(all.files));
+      : requestAfter(await files.textFor(all.files), request);
   } catch (thrown) {
     return toFoundryError(thrown);
   }

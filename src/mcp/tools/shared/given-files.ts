@@ -1,7 +1,6 @@
 import * as z from "zod";
 import type { AllowedFolders, FileText } from "../../../files/index.js";
-import type { CompletionMessage, CompletionRequest } from "../../../foundry/index.js";
-import { FoundryError, MOST_FILE_PATTERNS } from "../../../lib/index.js";
+import { MOST_FILE_PATTERNS } from "../../../lib/index.js";
 
 const ALLOWED = `a list of 1 to ${MOST_FILE_PATTERNS} paths or globs`;
 
@@ -57,11 +56,13 @@ export class GivenFiles {
     const { length } = this.files;
     const lines = this.files.reduce((sum, file) => sum + countOf(file), 0);
     const read = `Read ${length} ${length === 1 ? "file" : "files"}, ${lines} ${lines === 1 ? "line" : "lines"}: ${named(this.files.map(({ path }) => path))}.`;
-    if (this.#skipped.length === 0) return [read];
-    return [
-      read,
-      `Not read, since they are no text, too large or not allowed: ${named(this.#skipped)}.`,
-    ];
+    return [read, ...this.skippedNotes];
+  }
+
+  /** Where matches of a glob were not read. */
+  get skippedNotes(): string[] {
+    if (this.#skipped.length === 0) return [];
+    return [`Not read, since they are no text, too large or not allowed: ${named(this.#skipped)}.`];
   }
 }
 
@@ -85,30 +86,4 @@ const countOf = ({ firstLine, lastLine, totalLines }: FileText): number =>
 function named(paths: readonly string[]): string {
   const more = paths.length - MOST_SHOWN;
   return `${paths.slice(0, MOST_SHOWN).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-}
-
-/** The same request with the text before what the user asks. */
-export function withTextBefore(request: CompletionRequest, text: string): CompletionRequest {
-  const before = (content: string | null | undefined): string =>
-    `${text}\n\n${content ?? ""}`.trimEnd();
-  const beforeParts = (content: CompletionMessage["content"]): CompletionMessage["content"] =>
-    typeof content === "object" && content !== null ? [`${text}\n\n`, ...content] : before(content);
-  const { messages } = request;
-  if (messages === undefined) return { ...request, prompt: before(request.prompt) };
-  const at = messages.findLastIndex(({ role }) => role === "user");
-  if (at < 0) {
-    throw new FoundryError(
-      "INVALID_ARGUMENT",
-      "files need a message of the user to stand before.",
-      {
-        action: "Give prompt, or a message with role user.",
-      },
-    );
-  }
-  return {
-    ...request,
-    messages: messages.map((message, index) =>
-      index === at ? { ...message, content: beforeParts(message.content) } : message,
-    ),
-  };
 }

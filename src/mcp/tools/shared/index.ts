@@ -32,7 +32,7 @@ export {
   isDownloadAgreed,
   orDownload,
 } from "./download-question.js";
-export { filesArgument, GivenFiles, linesOf, withTextBefore } from "./given-files.js";
+export { filesArgument, GivenFiles, linesOf } from "./given-files.js";
 export { latestNext, latestOf, latestText } from "./latest-completions.js";
 export { adviceOnSeveral, goesOnLine, type Part, severalText } from "./several.js";
 export { waitedFor } from "./waited-for.js";
