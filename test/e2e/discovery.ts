@@ -100,7 +100,11 @@ function promises(installed: Installation): void {
     await machine.restartElsewhere();
     expect(simulator.url).not.toBe(before);
     expect((await ask(host)).text).toBe(ANSWER);
-    expect(await health(host)).toMatchObject({ status: "healthy", endpoint: simulator.url });
+    // The completions that broke off are a problem for a minute.
+    expect(await health(host)).toMatchObject({
+      status: expect.stringMatching(/^(healthy|degraded)$/),
+      endpoint: simulator.url,
+    });
     for (const { isError, result } of await Promise.all(running)) {
       // A completion that had text keeps it and is not reported as whole; one that the service had
       // taken and had no token of yet fails; one that waited is sent to the new address.

@@ -139,9 +139,6 @@ export function reportOf(findings: Findings): DoctorReport {
   };
 }
 
-/** Only the test completion can have failed in this process, and its error says more. */
-const COUNTED_FAILURES = /^The latest completion of /;
-
 /** Each problem once, though several may have met it. */
 function problemsOf(
   { diagnosis: { health }, failure, completion, misspelled, hosts }: Findings,
@@ -149,16 +146,13 @@ function problemsOf(
 ): HealthProblem[] {
   // A search that may start something knows more than one that only looks.
   const isOfSearch = failure?.code === "NO_ENDPOINT" && health.status === "unavailable";
-  const error = completion?.error ?? null;
-  const known = isOfSearch ? [] : health.problems;
-  const problems = known
-    .filter(({ what }) => error === null || !COUNTED_FAILURES.test(what))
-    .map(inTerminalWords);
+  const problems = isOfSearch ? [] : health.problems.map(inTerminalWords);
   const add = (whatHappened: string, advice: string) => {
     const { what, fix } = inTerminalWords({ what: whatHappened, fix: advice });
     if (!problems.some((problem) => problem.what.includes(what))) problems.push({ what, fix });
   };
   if (failure !== null) add(withoutAttempts(failure.message), failure.action);
+  const error = completion?.error ?? null;
   const hasNoModel = models !== null && (models.listed === 0 || models.downloaded === 0);
   const isTold = error?.code === "MODEL_NOT_CACHED" && hasNoModel && problems.length > 0;
   if (error !== null && !isTold) add(error.what, error.fix);
