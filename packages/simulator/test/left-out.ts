@@ -7,7 +7,10 @@ const ROUTES: readonly (readonly [route: RegExp, reason: string])[] = [
     "the client uses chat completions; of these routes it probes one list, and sends images, of which there is no recording",
   ],
   [/\/v1\/audio\//, "the client transcribes nothing"],
-  [/\/(input_tokens|tokenizer\/encode\/count)$/, "the client estimates, reads the usage, and asks only S for a count, of which there is no recording"],
+  [
+    /\/(input_tokens|tokenizer\/encode\/count)$/,
+    "the client estimates, reads the usage, and asks only S for a count, of which there is no recording",
+  ],
   [/\/openai\/[gs]etgpudevice\b/, "the client leaves the graphics device alone"],
 ];
 
