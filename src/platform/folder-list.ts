@@ -20,8 +20,13 @@ export function foldersIn(text: string, machine: Machine): readonly string[] | n
   const plain = entries.map(withoutQuotes);
   if (!plain.every((entry) => isAbsolute(entry) || /^~(?:[\\/]|$)/.test(entry))) return null;
   const folders = plain.map((entry) => pathAsTyped(entry === "~" ? "~/" : entry, machine));
-  // A variable of Windows that is not set stays as it is.
   if (onWindows && !folders.every(isOnWindowsVolume)) return null;
+  // A variable of Windows that is not set stays as it is, and Windows takes it for a relative path.
+  const isUnset = (folder: string, index: number): boolean => {
+    const [variable] = /^%[^%]+%/.exec(plain[index] ?? "") ?? [];
+    return variable !== undefined && folder.includes(variable);
+  };
+  if (onWindows && folders.some(isUnset)) return null;
   const { resolve } = onWindows ? path.win32 : path.posix;
   return [...new Set(folders.map((folder) => resolve(folder)))];
 }

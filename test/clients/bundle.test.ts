@@ -17,7 +17,7 @@ const writtenManifest = z.object({
   tools: z.array(z.object({ name: z.string() })),
   prompts: z.array(z.object({ name: z.string() })),
   compatibility: z.object({ platforms: z.array(z.string()) }),
-  user_config: z.record(z.string(), z.object({ sensitive: z.boolean() })),
+  user_config: z.record(z.string(), z.object({ sensitive: z.boolean().default(false) })),
   server: z.object({
     entry_point: z.string(),
     mcp_config: z.object({
@@ -56,7 +56,7 @@ test("the bundle for Claude Desktop is valid, and its server answers after it wa
   expect(about.compatibility.platforms).toEqual(["darwin", "win32", "linux"]);
   expect(about.tools.map(({ name }) => name)).toEqual(LISTED.map(({ name }) => name));
   expect(about.prompts.map(({ name }) => name)).toEqual(PROMPT_LISTINGS.map(({ name }) => name));
-  expect(Object.keys(user_config)).toEqual(["model", "endpoint", "api_key"]);
+  expect(Object.keys(user_config)).toEqual(["model", "endpoint", "api_key", "folders"]);
   expect(user_config["api_key"]?.sensitive).toBe(true);
   expect(await readdir(unpacked)).toEqual(expect.arrayContaining(["icon.png", "LICENSE"]));
 });
