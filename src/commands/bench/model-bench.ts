@@ -102,7 +102,10 @@ class ModelBench {
     const { client, onStatus, onNote } = this.#context;
     onStatus({ step: "waiting", message: `Unloading ${this.#id}`, percent: null });
     try {
-      await client.unloadModel(this.#id, { signal: AbortSignal.timeout(UNLOAD_MS) });
+      await client.unloadModel(this.#id, {
+        force: true, // What is left of an aborted generation is ours.
+        signal: AbortSignal.timeout(UNLOAD_MS),
+      });
       this.#load = { ...this.#load, unloaded: true };
     } catch {
       onNote(
