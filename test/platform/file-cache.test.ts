@@ -65,8 +65,14 @@ describe("a damaged file is a miss", () => {
 });
 
 test("the bounds hold for what several processes wrote, and the least recently used goes first", async () => {
-  const { cache, folder } = await cacheIn({ entries: 3 });
-  const { cache: other } = await cacheIn({ folder, entries: 3 });
+  // Uses in the same millisecond have no order between processes.
+  let seconds = 0;
+  const now = () => {
+    seconds += 1;
+    return seconds * 1000;
+  };
+  const { cache, folder } = await cacheIn({ entries: 3, now });
+  const { cache: other } = await cacheIn({ folder, entries: 3, now });
   for (const key of ["a", "b", "c"]) await cache.set(key, key);
   expect(await cache.get("a")).toBe("a");
   // The use is noted behind the answer.
