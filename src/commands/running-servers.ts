@@ -138,8 +138,8 @@ export class ServerFile implements Publication {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    if (!this.#isDirectoryMade) return;
     await this.#writing;
+    if (!this.#isDirectoryMade) return;
     const remove = () => rm(this.#path, { force: true });
     await inPool(remove, FILE_READ_MS).catch(() => {});
   }

@@ -225,7 +225,8 @@ export class MetricsRecorder {
     calls.outcomes[outcome] += 1;
     if (answer?.cached === true) calls.cacheHits += 1;
     else this.#measure(calls, outcome === "completed" ? latencyMs : null, answer);
-    if (outcome === "completed") this.#succeeded(calls);
+    // An answer of the cache says nothing about the service.
+    if (outcome === "completed" && answer?.cached !== true) this.#succeeded(calls);
     if (code === null || outcome === "completed" || outcome === "cancelled") return;
     calls.errors.set(code, (calls.errors.get(code) ?? 0) + 1);
     const { operation, model } = calls;

@@ -150,7 +150,7 @@ class AnswerText {
   end(): boolean {
     const { hasBegun } = this;
     process.stdout.write(this.#wrapped.end());
-    if (!this.#isAtLineStart) process.stdout.write("\n");
+    if (!this.#isAtLineStart) process.stdout.write(this.#wrapped.add("\n"));
     this.#isAtLineStart = true;
     this.hasBegun = false;
     return hasBegun;

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import {
   isSimulatedText,
   type KnownModel,
@@ -40,6 +41,8 @@ export interface BenchContext extends BenchLimits {
 
 /** An unload may have to wait for a generation that was left. */
 const UNLOAD_MS = 30_000;
+/** Between two tries to unload a model that is in use. */
+const BUSY_MS = 200;
 
 /**
  * Measures one model: its load where it is not in memory, then rounds of answers. A model that was loaded
@@ -56,6 +59,26 @@ export async function benchModel(name: string, context: BenchContext): Promise<M
     await run.unload();
   }
   return run.report();
+}
+
+/**
+ * A service that refuses to unload a model in use notices the end of an aborted generation a moment after
+ * its request has ended. Other clients may use the model, too, so the unload is not forced.
+ */
+async function unloadWhenFree(
+  client: FoundryClient,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      await client.unloadModel(id, { signal });
+      return;
+    } catch (thrown) {
+      if (toFoundryError(thrown).code !== "MODEL_BUSY") throw thrown;
+      await setTimeout(BUSY_MS, undefined, { signal });
+    }
+  }
 }
 
 interface Cell {
@@ -102,10 +125,7 @@ class ModelBench {
     const { client, onStatus, onNote } = this.#context;
     onStatus({ step: "waiting", message: `Unloading ${this.#id}`, percent: null });
     try {
-      await client.unloadModel(this.#id, {
-        force: true, // What is left of an aborted generation is ours.
-        signal: AbortSignal.timeout(UNLOAD_MS),
-      });
+      await unloadWhenFree(client, this.#id, AbortSignal.timeout(UNLOAD_MS));
       this.#load = { ...this.#load, unloaded: true };
     } catch {
       onNote(

@@ -102,6 +102,8 @@ class ServiceWatch {
         this.#dueAt = performance.now() + (health.endpoint === null ? SEARCH_MS : 0);
         return health;
       });
+      // Aborted by Ctrl+C while nothing waits for it.
+      this.#checking.catch(() => {});
     }
     return this.#latest ?? (await this.#checking) ?? this.latest();
   }

@@ -33,8 +33,8 @@ export class TelemetryExporter {
   /** Ends what is in flight, so that the last of it can be sent. */
   #ending = new AbortController();
   #sending: Promise<void> | null = null;
-  /** Until the collector answers again, its failures are not logged once more. */
-  #isFailing = false;
+  /** Until the collector takes such a message again, its failures are not logged once more. */
+  readonly #failing = new Set<Signal>();
 
   constructor(parts: ExporterParts) {
     this.#parts = parts;
@@ -43,8 +43,9 @@ export class TelemetryExporter {
       const span = spanOf(call, client.metrics().endpoint);
       if (span === null) return;
       this.#spans.push(span);
-      if (this.#spans.length > MOST_SPANS) this.#spans.shift();
-      if (this.#spans.length >= SPANS_AT_ONCE) void this.#flush();
+      this.#dropOldest();
+      // While the collector fails, the timer alone tries it again.
+      if (this.#spans.length >= SPANS_AT_ONCE && !this.#failing.has("traces")) void this.#flush();
     };
     this.#timers = [
       setInterval(() => void this.#flush(), SPANS_MS).unref(),
@@ -59,7 +60,10 @@ export class TelemetryExporter {
     this.#ending.abort();
     await this.#sending;
     this.#ending = new AbortController();
+    // One limit for all batches of spans together.
+    const limit = setTimeout(() => this.#ending.abort(), LAST_MS);
     await Promise.all([this.#sendSpans(LAST_MS), this.#sendMetrics(LAST_MS)]);
+    clearTimeout(limit);
   }
 
   async #flush(): Promise<void> {
@@ -76,9 +80,16 @@ export class TelemetryExporter {
       const outcome = await this.#send("traces", traceRequest(spans, environment), withinMs);
       if (outcome === "sent") continue;
       // A refusal is the same for the same spans.
-      if (outcome === "later") this.#spans.unshift(...spans);
+      if (outcome === "later") {
+        this.#spans.unshift(...spans);
+        this.#dropOldest();
+      }
       return;
     }
+  }
+
+  #dropOldest(): void {
+    this.#spans.splice(0, Math.max(0, this.#spans.length - MOST_SPANS));
   }
 
   async #sendMetrics(withinMs: number): Promise<void> {
@@ -104,20 +115,21 @@ export class TelemetryExporter {
       });
       await answer.body?.cancel();
       if (answer.ok) {
-        this.#isFailing = false;
+        this.#failing.delete(signal);
         return "sent";
       }
       this.#failed(signal, `status ${answer.status}`);
       return answer.status === 429 || answer.status >= 502 ? "later" : "refused";
     } catch (error) {
-      this.#failed(signal, error instanceof Error ? error.message : "unknown");
+      // The message may quote a header or the address, with its key.
+      this.#failed(signal, error instanceof Error ? error.name : "unknown");
       return "later";
     }
   }
 
   #failed(signal: Signal, why: string): void {
-    const level = this.#isFailing ? "debug" : "warn";
-    this.#isFailing = true;
+    const level = this.#failing.has(signal) ? "debug" : "warn";
+    this.#failing.add(signal);
     this.#parts.log[level]({ signal, detail: printable(why, 200) }, "telemetry was not sent");
   }
 }

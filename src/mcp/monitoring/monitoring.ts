@@ -72,9 +72,15 @@ export class Monitoring {
       const checked = this.#client.healthCheck();
       const entry = { checked, until: Number.POSITIVE_INFINITY };
       this.#health = entry;
-      void checked.then(({ endpoint }) => {
-        entry.until = performance.now() + (endpoint === null ? SEARCH_MS : HEALTH_MS);
-      });
+      checked.then(
+        ({ endpoint }) => {
+          entry.until = performance.now() + (endpoint === null ? SEARCH_MS : HEALTH_MS);
+        },
+        // The end of the client; the request that waits for it has the error.
+        () => {
+          this.#health = null;
+        },
+      );
     }
     return this.#health.checked;
   }
