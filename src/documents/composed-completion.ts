@@ -97,9 +97,9 @@ export class ComposedCompletion implements OpenedCompletion {
     };
   }
 
-  /** Which model a completion with this name would use now. */
-  async model(name: string | undefined): Promise<KnownModel> {
-    const model = await this.client.whichModel(name, this.call);
+  /** Which model a completion with this request would use now. */
+  async model(request: CompletionRequest): Promise<KnownModel> {
+    const model = await this.client.modelFor(request, this.call);
     this.#model = model.id;
     return model;
   }

@@ -54,19 +54,19 @@ async function* answered(
   const parts = partsOf(texts, PART_TOKENS);
   if (parts.length === 0) throw noText();
   composed.step(`Ranking ${parts.length} ${parts.length === 1 ? "part" : "parts"} of the files`);
-  const model = await composed.model(name);
-  const ranking = await rankParts(composed.client, question, parts, {
-    ...composed.call,
-    model: embeddingModel,
-    vectors,
-  });
-  const request: CompletionRequest = {
+  const request = composed.client.routed({
     prompt: `Question: ${question}`,
     system: SYSTEM,
     model: name,
     temperature: TEMPERATURE,
     reasoning: "off",
-  };
+  });
+  const model = await composed.model(request);
+  const ranking = await rankParts(composed.client, question, parts, {
+    ...composed.call,
+    model: embeddingModel,
+    vectors,
+  });
   const context = model.contextLength ?? ASSUMED_CONTEXT;
   const nearest = ranking.parts.slice(0, sources);
   let given = fitting(nearest, roomFor(request, context));

@@ -32,7 +32,8 @@ import { nameOf, rootOf, type Target, targetsOf } from "./roots.js";
 export interface FileText {
   /**
    * Relative to its allowed folder, behind the name of the folder where several are allowed; with `/`
-   * between its parts and without control characters. Given back to `read`, it is this file.
+   * between its parts and without control characters. Given back to `read`, it is this file, unless its name
+   * has control characters or ends like a range of lines.
    */
   readonly path: string;
   readonly text: string;

@@ -1,5 +1,10 @@
 import picomatch from "picomatch";
-import { LONGEST_FILE_PATTERN, MOST_STARS, MOST_STARS_IN_PART } from "../lib/index.js";
+import {
+  LONGEST_FILE_PATTERN,
+  MOST_GLOB_CHOICES,
+  MOST_STARS,
+  MOST_STARS_IN_PART,
+} from "../lib/index.js";
 import { badRange, tooComplex, tooLongPattern } from "./refusals.js";
 
 /** Lines of a file, counted from 1. */
@@ -42,8 +47,20 @@ export const isGlob = (path: string): boolean => /[*?[{]/.test(path);
 export function baseOf(glob: string): { readonly base: string; readonly rest: string } {
   const parts = glob.split("/");
   const at = parts.findIndex(isGlob);
-  return { base: parts.slice(0, at).join("/"), rest: parts.slice(at).join("/") };
+  const base = parts.slice(0, at).join("/");
+  return { base: base === "" && at > 0 ? "/" : base, rest: parts.slice(at).join("/") };
 }
+
+/** In how many ways the `{…}` of a glob can be read: at most the product of their alternatives. */
+const choicesIn = (glob: string): number =>
+  glob
+    .split("{")
+    .slice(1)
+    .reduce((product, text) => product * text.split(",").length, 1);
+
+/** picomatch takes them for a regular expression, so that `(a+)+` takes exponential time. */
+const withPlainParentheses = (glob: string): string =>
+  glob.replace(/\\.|[()|+]/gs, (each) => (each.length > 1 ? each : `\\${each}`));
 
 export interface Matcher {
   /** Whether a path below the base, with `/` between its parts, matches. */
@@ -65,7 +82,8 @@ export function matcherOf(glob: string, given: string, platform: NodeJS.Platform
   const starsIn = (text: string): number => text.split("*").length - 1;
   const inPart = Math.max(...parts.map((part) => (part === "**" ? 0 : starsIn(part))));
   if (inPart > MOST_STARS_IN_PART || starsIn(glob) > MOST_STARS) throw tooComplex(given);
-  const matches = picomatch(glob, {
+  if (choicesIn(glob) > MOST_GLOB_CHOICES) throw tooComplex(given);
+  const matches = picomatch(withPlainParentheses(glob), {
     windows: false,
     nocase: platform === "win32" || platform === "darwin",
     // `+(a|a)` and `!(…)` can take exponential time.

@@ -4,6 +4,7 @@ import {
   LONGEST_FILE_PATTERN,
   LONGEST_SHOWN_PATH,
   MOST_FILES,
+  MOST_GLOB_CHOICES,
   MOST_STARS,
   MOST_STARS_IN_PART,
   printable,
@@ -144,8 +145,8 @@ export const tooLongPattern = (given: string): FoundryError =>
 
 export const tooComplex = (given: string): FoundryError =>
   wrong(
-    `The glob ${shown(given)} has too many stars.`,
-    `Use at most ${MOST_STARS} stars, and ${MOST_STARS_IN_PART} between two slashes.`,
+    `The glob ${shown(given)} has too many stars or alternatives.`,
+    `Use at most ${MOST_STARS} stars, ${MOST_STARS_IN_PART} of them between two slashes, and {a,b} with at most ${MOST_GLOB_CHOICES} combinations.`,
   );
 
 export const tooWide = (given: string): FoundryError =>

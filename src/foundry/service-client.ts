@@ -38,6 +38,7 @@ import {
   CompletionProgress,
   type CompletionRequest,
   completionRequestSchema,
+  modelFor,
   noteEnd,
   prepareMessages,
   ServiceCompletion,
@@ -207,6 +208,18 @@ export class ServiceClient {
       loader.resolveModel(model, { ...call, device, onStatus }),
     );
     return resolved.model;
+  }
+
+  /** Which model a completion with this request would use now. */
+  async modelFor(
+    given: CompletionRequest,
+    { onStatus, ...options }: CallOptions = {},
+  ): Promise<KnownModel> {
+    const request = parseArguments(completionRequestSchema, given);
+    const { maxTokens = 1024 } = this.#options;
+    return this.#with(options, null, ({ loader }, call) =>
+      modelFor(loader, request, maxTokens, { ...call, onStatus }),
+    );
   }
 
   /**

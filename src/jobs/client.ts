@@ -276,11 +276,11 @@ export class FoundryClient {
   }
 
   /**
-   * Which model a completion with this name would use now.
+   * Which model a completion with this request would use now.
    * @internal
    */
-  whichModel(model: string | undefined, options: CallOptions = {}): Promise<KnownModel> {
-    return this.#service.whichModel(model, options);
+  modelFor(request: CompletionRequest, options: CallOptions = {}): Promise<KnownModel> {
+    return this.#service.modelFor(this.routed(request), options);
   }
 
   /**

@@ -238,6 +238,8 @@ export const LONGEST_FILE_PATTERN = 1000;
  */
 export const MOST_STARS = 8;
 export const MOST_STARS_IN_PART = 3;
+/** In how many ways the `{a,b}` of a glob can be read: the time of a match grows with their number. */
+export const MOST_GLOB_CHOICES = 64;
 /** Files that one call reads, and bytes of one and of all: each MB is about 250,000 tokens. */
 export const MOST_FILES = 500;
 export const MOST_FILE_BYTES = 8 * 1024 * 1024;

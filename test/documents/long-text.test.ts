@@ -54,6 +54,23 @@ describe.each(["C1", "C2", "openai"] as const)("a request about long texts on %s
 });
 
 describe("a request about long texts", () => {
+  it.each([{ model: "auto" }, { models: ["none", CHATTER] }, { model: "docs" }])(
+    "is answered in parts with the model that %j stands for",
+    async (named) => {
+      const service = await simulate({ models: modelOf(finder) });
+      const client = clientOf(service.url, { routes: { docs: { model: CHATTER } } });
+      const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+
+      const { state } = await composed(
+        client,
+        answerLong(client, { request: { ...REQUEST, ...named }, texts }),
+      );
+
+      expect(state).toMatchObject({ text: "The secret is amber.", model: CHATTER });
+      expect(state.details?.members["parts"]).toBeGreaterThan(5);
+    },
+  );
+
   it("joins the answers in groups while all of them do not fit", async () => {
     const talker: Script = ({ text }) => ({
       text: text.includes("read in parts") ? "Joined." : "word ".repeat(400),

@@ -44,6 +44,23 @@ describe.each(["C1", "C2", "openai"] as const)("a question over texts on %s", (d
     expect(askedOf(service, CHATS)).toHaveLength(1);
   });
 
+  it.each([
+    ["auto", {}],
+    ["docs", { docs: { model: CHATTER } }],
+    ["docs", { docs: { models: ["none", CHATTER] } }],
+  ])("is answered with the model that %s stands for, with the routes %j", async (model, routes) => {
+    const service = await simulate({ dialect, models: [chatter, embedder] });
+    const client = clientOf(service.url, { routes });
+
+    const { state } = await ask(client, {
+      question: "Where is the amber key?",
+      texts: TEXTS,
+      model,
+    });
+
+    expect(state).toMatchObject({ status: "completed", model: CHATTER });
+  });
+
   it("never requests vectors of the model that chats", async () => {
     const service = await simulate({ dialect, models: [chatter, embedder] });
     const client = clientOf(service.url);

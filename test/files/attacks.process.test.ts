@@ -48,6 +48,7 @@ describe("a path that leads out of the allowed folder", () => {
     "*/../../outside/secret.md",
     "/etc/passwd",
     "/etc/*",
+    "/*",
     "/",
     "//server/share/a.md",
     "a\0.md",
@@ -69,6 +70,26 @@ describe("a path that leads out of the allowed folder", () => {
     expect(wordsOf(absent)).toBe(wordsOf(there));
     expect(wordsOf(similar)).toBe(wordsOf(there));
     expect(notIn(allowed, asked)).toEqual([]);
+  });
+});
+
+describe("a glob that would take exponential time", () => {
+  it.each([
+    "(a+)+b*",
+    "(a|a)*(a|aa)+b*",
+    `${"[a-z]+".repeat(20)}Z*`,
+    `${"{?,?}".repeat(40)}Z`,
+    `${"{a,{a,a}}".repeat(20)}Z*`,
+  ])("is refused or matches nothing at once: %j", async (glob) => {
+    const { allowed, folders } = await place();
+    await writeFile(join(allowed, "a".repeat(60)), "inside");
+    expect(await refusalOf(folders.read([glob]))).toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("is not one with parentheses, which stand for themselves", async () => {
+    const { allowed, folders } = await place();
+    await writeFile(join(allowed, "Report (2) new.md"), "inside");
+    expect(await folders.read(["Report (2)*.md"])).toMatchObject([{ text: "inside" }]);
   });
 });
 

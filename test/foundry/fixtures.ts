@@ -1,7 +1,6 @@
 import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
-import type { FoundryClientOptions } from "../../src/foundry/index.js";
-import { FoundryClient } from "../../src/jobs/index.js";
+import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
 import { type Machine, thisMachine } from "../../src/platform/machine.js";
 import { deadPort } from "../dead-port.js";
 import { temporaryFolder } from "../temporary-folder.js";

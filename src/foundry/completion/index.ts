@@ -18,6 +18,8 @@ export {
 /** @internal For the client. */
 export { type EndedCompletion, noteEnd } from "./ended-completion.js";
 /** @internal For the client. */
+export { modelFor } from "./model-for.js";
+/** @internal For the client. */
 export { CompletionProgress } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */
 export {

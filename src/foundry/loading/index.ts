@@ -1,5 +1,5 @@
 export type { AutoWish } from "./auto-choice.js";
 export { CapacityCheck } from "./capacity-check.js";
-export { assertCanChat, ModelLoader, type ResolvedModel } from "./loader.js";
+export { assertCanChat, ModelLoader, type ResolvedModel, type ResolveOptions } from "./loader.js";
 export { MissingModels } from "./missing-model.js";
 export { unloadModel } from "./unload.js";

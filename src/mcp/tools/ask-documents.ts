@@ -50,7 +50,8 @@ export const askDocuments = defineTool({
   async handle({ question, files, model, embedding_model, sources, reply_within }, context) {
     const { client, caller, session, kept, trace, vectors, signal, files: folders } = context;
     const withinMs = replyWithinMs(reply_within, context);
-    if (isDownloadAgreed(context)) await downloadAgreed({ model }, withinMs, context);
+    const wanted = client.routed({ prompt: question, model });
+    if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     const { files: texts, skippedNotes } = await GivenFiles.read(files, folders, signal);
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };
     const request = questionRequest(asked);
@@ -68,6 +69,6 @@ export const askDocuments = defineTool({
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);
     if (state.error === null) return answered;
-    return { ...answered, failure: await orDownload(state.error, { model }, context) };
+    return { ...answered, failure: await orDownload(state.error, wanted, context) };
   },
 });

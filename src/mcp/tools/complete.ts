@@ -85,11 +85,7 @@ export const complete = defineTool({
       session: session ?? undefined,
       trace,
       open: inParts
-        ? answerLong(
-            client,
-            { request: client.routed(asked), texts: files.files, whole: wanted },
-            trace,
-          )
+        ? answerLong(client, { request: client.routed(asked), texts: files.files }, trace)
         : undefined,
     });
     context.identify?.(begun.id);

@@ -79,7 +79,7 @@ class BatchFiles {
   readonly #folders: AllowedFolders;
   readonly #signal: AbortSignal | undefined;
   readonly #onText: (text: string) => void;
-  readonly #read = new Map<string, GivenFiles>();
+  readonly #read = new Map<string, { readonly notes: string[]; readonly framed: string }>();
   #length = 0;
 
   /** @param onText Called with the text of each list that was read, since files may change. */
@@ -97,14 +97,14 @@ class BatchFiles {
     return [...this.#read.values()].flatMap(({ notes }) => notes);
   }
 
-  async read(patterns: readonly string[]): Promise<GivenFiles> {
+  async read(patterns: readonly string[]): Promise<{ readonly framed: string }> {
     const key = JSON.stringify(patterns);
     const known = this.#read.get(key);
     if (known !== undefined) return known;
-    const files = await GivenFiles.read(patterns, this.#folders, this.#signal);
-    this.#read.set(key, files);
-    this.#onText(files.framed);
-    return files;
+    const { notes, framed } = await GivenFiles.read(patterns, this.#folders, this.#signal);
+    this.#read.set(key, { notes, framed });
+    this.#onText(framed);
+    return { framed };
   }
 
   /** The texts for one more item. Each item has its own copy of them. */
