@@ -7,6 +7,7 @@ const OF_SERVER: ReadonlySet<SettingName> = new Set([
   "FOUNDRY_KEEP",
   "FOUNDRY_LOG_LEVEL",
   "FOUNDRY_ON_CANCEL",
+  "FOUNDRY_OTEL",
   "FOUNDRY_REPLY_WITHIN",
   "FOUNDRY_VECTORS",
 ]);

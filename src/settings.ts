@@ -378,9 +378,11 @@ export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
   "FOUNDRY_HTTP_KEY",
 ]);
 
-/** Of an address, where passwords and keys stand in it. */
+/** Also an address with a password or a key in it, and routes, whose `system` may be a text of the user. */
 const isSecret = (name: SettingName, raw: string): boolean =>
-  SECRETS.has(name) || (name === "FOUNDRY_ENDPOINT" && /[@?#]/.test(raw));
+  SECRETS.has(name) ||
+  name === "FOUNDRY_ROUTES" ||
+  (["FOUNDRY_ENDPOINT", "FOUNDRY_OTEL"].includes(name) && /[@?#]/.test(raw));
 
 /** Every setting with its flag, default and meaning, for `--help`. */
 export function describeSettings(): string {

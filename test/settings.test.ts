@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { misspelledSettings } from "../src/misspelled-settings.js";
-import { describeSettings, readSettings } from "../src/settings.js";
+import { describeSettings, readSettings, settingsInForce } from "../src/settings.js";
 
 const NAMES = [
   "FOUNDRY_ENDPOINT",
@@ -318,5 +318,19 @@ describe("describeSettings", () => {
         new RegExp(`^ {2}${name}, --${flag} {2}\\(default: .+\\)$`, "m"),
       );
     }
+  });
+});
+
+describe("settingsInForce", () => {
+  it.each([
+    ["FOUNDRY_API_KEY", "a-key", "(hidden)"],
+    ["FOUNDRY_ENDPOINT", "http://me:word@127.0.0.1:1", "(hidden)"],
+    ["FOUNDRY_ENDPOINT", "http://127.0.0.1:1", "http://127.0.0.1:1"],
+    ["FOUNDRY_OTEL", "http://me:word@127.0.0.1:4318", "(hidden)"],
+    ["FOUNDRY_OTEL", "http://127.0.0.1:4318", "http://127.0.0.1:4318"],
+    ["FOUNDRY_ROUTES", '{"code":{"system":"My name is Ada."}}', "(hidden)"],
+  ])("shows %s=%s as %s", (name, raw, value) => {
+    const found = settingsInForce([], { [name]: raw }).find((each) => each.name === name);
+    expect(found).toEqual({ name, value, source: "environment" });
   });
 });
