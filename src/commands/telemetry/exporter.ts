@@ -9,7 +9,6 @@ const SPANS_AT_ONCE = 512;
 const SPANS_MS = 5000;
 const METRICS_MS = 60_000;
 const ANSWER_MS = 10_000;
-/** The end of the server is not held up for longer. */
 const LAST_MS = 1500;
 
 interface ExporterParts {
@@ -18,6 +17,8 @@ interface ExporterParts {
   /** Without the path of a signal. */
   readonly endpoint: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The end of the server is not held up for longer. Default: 1500. */
+  readonly lastMs?: number;
 }
 
 type Signal = "traces" | "metrics";
@@ -60,9 +61,10 @@ export class TelemetryExporter {
     this.#ending.abort();
     await this.#sending;
     this.#ending = new AbortController();
+    const { lastMs = LAST_MS } = this.#parts;
     // One limit for all batches of spans together.
-    const limit = setTimeout(() => this.#ending.abort(), LAST_MS);
-    await Promise.all([this.#sendSpans(LAST_MS), this.#sendMetrics(LAST_MS)]);
+    const limit = setTimeout(() => this.#ending.abort(), lastMs);
+    await Promise.all([this.#sendSpans(lastMs), this.#sendMetrics(lastMs)]);
     clearTimeout(limit);
   }
 
@@ -121,8 +123,7 @@ export class TelemetryExporter {
       this.#failed(signal, `status ${answer.status}`);
       return answer.status === 429 || answer.status >= 502 ? "later" : "refused";
     } catch (error) {
-      // The message may quote a header or the address, with its key.
-      this.#failed(signal, error instanceof Error ? error.name : "unknown");
+      this.#failed(signal, reason(error));
       return "later";
     }
   }
@@ -132,6 +133,13 @@ export class TelemetryExporter {
     this.#failing.add(signal);
     this.#parts.log[level]({ signal, detail: printable(why, 200) }, "telemetry was not sent");
   }
+}
+
+/** Without the message, which may quote a header or the address, with its key. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  const { code }: { code?: unknown } = Object(error.cause);
+  return typeof code === "string" ? code : error.name;
 }
 
 /** `name=value,name=value`, with values that are percent-encoded. */

@@ -14,18 +14,21 @@ async function exporting(statuses: number[] = [], environment = {}) {
   const receiver = await collector(statuses);
   const setup = await talker({ text: "Hello there." }, {}, { cache: 1 });
   const { client } = setup;
-  const parts = { client, log: silentLogger, endpoint: `${receiver.url}/`, environment };
-  return { ...setup, receiver, exporter: new TelemetryExporter(parts) };
+  const warnings: unknown[] = [];
+  const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
+  const parts = { client, log, endpoint: `${receiver.url}/`, environment, lastMs: 60_000 };
+  return { ...setup, receiver, warnings, exporter: new TelemetryExporter(parts) };
 }
 
 describe("what is exported to a collector", () => {
   it("is a span for each call, with the names for generative AI and without its texts", async () => {
-    const { client, service, receiver, exporter } = await exporting();
+    const { client, service, receiver, warnings, exporter } = await exporting();
     await client.complete({ prompt: SECRET });
     service.addFault({ kind: "status", status: 500, body: SECRET, on: { method: "POST" } });
     await client.complete({ prompt: SECRET }).catch(() => null);
     await client.listModels();
     await exporter.close();
+    expect(warnings).toEqual([]);
 
     const port = Number(new URL(service.url).port);
     const [chat, failed, list] = receiver.spans;
@@ -55,23 +58,25 @@ describe("what is exported to a collector", () => {
   });
 
   it("belongs to the trace of the caller, if that is recorded", async () => {
-    const { client, receiver, exporter } = await exporting();
+    const { client, receiver, warnings, exporter } = await exporting();
     const traceparent = `00-${TRACE}-${PARENT}`;
     await client.complete({ prompt: "1" }, { trace: { traceparent: `${traceparent}-01` } });
     await client.complete({ prompt: "2" }, { trace: { traceparent: `${traceparent}-00` } });
     await client.listModels({ trace: { traceparent: `${traceparent}-01` } });
     await exporter.close();
+    expect(warnings).toEqual([]);
     const ids = receiver.spans.map(({ traceId, parentSpanId }) => ({ traceId, parentSpanId }));
     const own = { traceId: TRACE, parentSpanId: PARENT };
     expect(ids).toEqual([own, own]);
   });
 
   it("has the metrics of all calls, with durations in seconds", async () => {
-    const { client, receiver, exporter } = await exporting();
+    const { client, receiver, warnings, exporter } = await exporting();
     const repeated = { prompt: "1", temperature: 0 };
     await client.complete(repeated);
     await client.complete(repeated);
     await exporter.close();
+    expect(warnings).toEqual([]);
     expect(receiver.faults).toEqual([]);
     const points = (name: string): unknown => {
       const found = receiver.latest.metrics.find((metric) => metric.name === name);
@@ -93,12 +98,13 @@ describe("what is exported to a collector", () => {
   });
 
   it("is sent with the headers and the name of the standard variables", async () => {
-    const { receiver, exporter } = await exporting([], {
+    const { receiver, warnings, exporter } = await exporting([], {
       OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b, x-team = mine",
       OTEL_SERVICE_NAME: "mine",
       OTEL_RESOURCE_ATTRIBUTES: "service.name=other,env=test",
     });
     await exporter.close();
+    expect(warnings).toEqual([]);
     expect(receiver.headers[0]).toMatchObject({ "x-api-key": "a b", "x-team": "mine" });
     expect(receiver.latest.service).toBe("mine");
   });
