@@ -61,7 +61,7 @@ import {
 import type { CircuitState, FoundryClientOptions } from "./options.js";
 import { learnSpeed, type SpeedMemory } from "./speeds/index.js";
 import { assertJsonSchema } from "./structured/index.js";
-import { downloaded, type WorkCall } from "./work-call.js";
+import { downloaded, loaded, type WorkCall } from "./work-call.js";
 
 /** @internal */
 export interface StreamOptions extends CallOptions {
@@ -153,48 +153,22 @@ export class ServiceClient {
   async loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
     parseArguments(modelArgument, { model });
     checkOptions(loadOptions, options);
-    const { device, download, force = false, onStatus } = options;
     const startedAt = performance.now();
     const warnings = new Set<string>();
-    const outcome = await this.#with(options, "load", async (connection, call) => {
-      const { loader } = connection;
-      let resolved = await loader.resolveModel(model, { ...call, device, onStatus });
-      call.onModel(resolved.model.id);
-      if (download === true && resolved.model.downloaded !== true) {
-        const own = { ...call, force, onStatus };
-        for (const warning of await downloaded(resolved.model, connection, own)) {
-          warnings.add(warning);
-        }
-        resolved = await loader.resolveModel(model, { ...call, device });
-      }
-      const { idleSeconds } = options;
-      const { signal, trace } = call;
-      return loader.load(resolved, signal, { idleSeconds, force, onStatus, trace });
-    });
-    for (const warning of outcome.warnings) warnings.add(warning);
+    const { id, status } = await this.#with(options, "load", (connection, call) =>
+      loaded(model, connection, { ...options, ...call, warnings }),
+    );
     const elapsedMs = Math.round(performance.now() - startedAt);
-    return { model: outcome.model.id, status: outcome.status, elapsedMs, warnings: [...warnings] };
+    return { model: id, status, elapsedMs, warnings: [...warnings] };
   }
 
   /** Downloads a model without loading it. */
   async downloadModel(model: string, options: LoadOptions = {}): Promise<DownloadResult> {
     parseArguments(modelArgument, { model });
     checkOptions(loadOptions, options);
-    const { device, force = false, onStatus } = options;
-    return this.#with(options, "download", async (connection, call) => {
-      const resolved = await connection.loader.resolveModel(model, { ...call, device, onStatus });
-      const { id } = resolved.model;
-      call.onModel(id);
-      if (resolved.model.downloaded === true) {
-        return { model: id, status: "already_downloaded", warnings: [] };
-      }
-      const warnings = await downloaded(resolved.model, connection, {
-        ...call,
-        force,
-        onStatus,
-      });
-      return { model: id, status: "downloaded", warnings };
-    });
+    return this.#with(options, "download", (connection, call) =>
+      downloaded(model, connection, { ...options, ...call }),
+    );
   }
 
   /** Which model a name stands for now. Without a name, the default model. */

@@ -1,5 +1,5 @@
 import type { MeteredTrace } from "../lib/index.js";
-import type { CallOptions } from "./calls.js";
+import type { DownloadResult, LoadOptions, LoadResult } from "./calls.js";
 import type { Connection } from "./connection/index.js";
 import type { KnownModel } from "./models/index.js";
 
@@ -11,14 +11,55 @@ export interface WorkCall {
   readonly onModel: (id: string) => void;
 }
 
-/** Downloads a model that may be missing; resolves with what was tight, each a sentence. */
+type LoadCall = Omit<LoadOptions, "signal" | "trace"> & WorkCall;
+
+/**
+ * Loads a model, downloaded first where that is asked for.
+ *
+ * @param call.warnings Gets what was tight, also of an attempt that is repeated.
+ */
+export async function loaded(
+  name: string,
+  connection: Connection,
+  { warnings, ...call }: LoadCall & { readonly warnings: Set<string> },
+): Promise<Pick<LoadResult, "status"> & { readonly id: string }> {
+  const { loader } = connection;
+  const { signal, trace, onStatus, device, idleSeconds, force = false } = call;
+  let resolved = await loader.resolveModel(name, { signal, trace, device, onStatus });
+  call.onModel(resolved.model.id);
+  if (call.download === true && resolved.model.downloaded !== true) {
+    for (const warning of await download(resolved.model, connection, call)) warnings.add(warning);
+    resolved = await loader.resolveModel(name, { signal, trace, device });
+  }
+  const outcome = await loader.load(resolved, signal, { idleSeconds, force, onStatus, trace });
+  for (const warning of outcome.warnings) warnings.add(warning);
+  return { id: outcome.model.id, status: outcome.status };
+}
+
+/** Downloads a model, and does not load it. */
 export async function downloaded(
+  name: string,
+  connection: Connection,
+  call: LoadCall,
+): Promise<DownloadResult> {
+  const { signal, trace, onStatus, device } = call;
+  const { model } = await connection.loader.resolveModel(name, { signal, trace, device, onStatus });
+  call.onModel(model.id);
+  if (model.downloaded === true) {
+    return { model: model.id, status: "already_downloaded", warnings: [] };
+  }
+  const warnings = await download(model, connection, call);
+  return { model: model.id, status: "downloaded", warnings };
+}
+
+/** Resolves with what was tight, each a sentence. */
+async function download(
   model: KnownModel,
   { downloader, capacity }: Connection,
-  { force, ...options }: WorkCall & Pick<CallOptions, "onStatus"> & { readonly force: boolean },
+  { signal, trace, onStatus, force = false }: LoadCall,
 ): Promise<readonly string[]> {
   const warnings =
     model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
-  await downloader.download(model, options);
+  await downloader.download(model, { signal, trace, onStatus });
   return warnings;
 }

@@ -1,5 +1,4 @@
-import type { CompletionRequest } from "../foundry/index.js";
-import { closedError, FoundryError, onAbort, type Trace, throwIfAborted } from "../lib/index.js";
+import { closedError, FoundryError, type Trace } from "../lib/index.js";
 import {
   type AdoptedItem,
   Batch,
@@ -188,48 +187,4 @@ function assertSize(size: number): void {
     size === 0 ? "The batch is empty." : `The batch has ${size} items, which is too many.`,
     { action: `Give 1 to ${BATCH_LIMIT} of them; divide what is more into several batches.` },
   );
-}
-
-export interface CompleteBatchOptions {
-  /** How many items at once, 1 or more; the queue of the model may allow fewer. */
-  readonly concurrency?: number | undefined;
-  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED` or `TIMEOUT`. */
-  readonly signal?: AbortSignal | undefined;
-  /** As in the options of a call, for each of its completions. */
-  readonly trace?: Trace | undefined;
-}
-
-/** The results of a batch in the order of their ends. Leaving the loop stops the others. */
-export async function* batchResults(
-  batches: Batches,
-  requests: readonly CompletionRequest[],
-  { concurrency, signal, trace }: CompleteBatchOptions,
-): AsyncGenerator<BatchResult, void> {
-  throwIfAborted(signal);
-  const come: BatchResult[] = [];
-  let wake = () => {};
-  const onResult = (result: BatchResult): void => {
-    come.push(result);
-    wake();
-  };
-  const batch = batches.start(requests, { concurrency, onResult, trace });
-  const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
-  try {
-    for (let handed = 0; handed < batch.size; ) {
-      throwIfAborted(signal);
-      const result = come.shift();
-      if (result !== undefined) {
-        handed += 1;
-        yield result;
-      } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-  } finally {
-    stopListening();
-    if (!batch.hasEnded) await batch.cancel();
-    batches.forget(batch);
-  }
 }

@@ -1,7 +1,5 @@
-import * as z from "zod";
 import {
   type CallOptions,
-  type CircuitState,
   type Completion,
   type CompletionRequest,
   checkOptions,
@@ -17,7 +15,6 @@ import {
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
-  optionsOf,
   parsedBy,
   queryArgument,
   type RankOptions,
@@ -26,17 +23,17 @@ import {
   rankOptions,
   ServiceClient,
   type SpeedMemory,
-  signalOption,
   type TypedBy,
   textsArgument,
-  traceOption,
   type UnloadOptions,
   type UnloadResult,
 } from "../foundry/index.js";
-import { type MetricsRecorder, parseArguments, type RecordedMetrics } from "../lib/index.js";
+import { type MetricsRecorder, parseArguments } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
-import { BATCH_LIMIT, Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
+import { batchResults, type CompleteBatchOptions } from "./batch-results.js";
+import { Batches } from "./batches.js";
+import type { ClientMetrics } from "./client-metrics.js";
 import { checkedOptions, type FoundryClientOptions } from "./client-options.js";
 import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
@@ -44,16 +41,6 @@ import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 import { type Routes, routed } from "./routes.js";
 import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
-
-/** What a client has done. */
-export interface ClientMetrics extends RecordedMetrics {
-  /** Of the service in use; `null`: none was needed yet. */
-  readonly endpoint: string | null;
-  /** How often the circuit breaker of an endpoint opened and closed, and its state at the service in use. */
-  readonly circuit: RecordedMetrics["circuit"] & { readonly state: CircuitState | null };
-  /** Completions of this client that have a place and that wait, now. */
-  readonly queue: { readonly running: number; readonly waiting: number };
-}
 
 /** A completion whose value a schema types, such as one of zod. */
 export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> &
@@ -92,14 +79,12 @@ export class FoundryClient {
    */
   constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
-    const { concurrency, queueLimit, rateLimit, cache, cacheFolder, routes, log } =
-      checkedOptions(options);
+    const checked = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
-    this.#routes = routes;
-    const own = { concurrency, queueLimit, rateLimit, cache, cacheFolder, routes, log };
-    this.completions = new Completions(this.#service, own);
+    this.#routes = checked.routes;
+    this.completions = new Completions(this.#service, checked);
     this.batches = new Batches(this.completions);
-    this.loads = new Loads(this.#service, { log });
+    this.loads = new Loads(this.#service, checked);
   }
 
   /**
@@ -182,8 +167,6 @@ export class FoundryClient {
     requests: readonly CompletionRequest[],
     options: CompleteBatchOptions = {},
   ): AsyncIterableIterator<BatchResult, void> {
-    checkOptions(batchOptions, options);
-    parseArguments(batchArguments, { requests });
     return batchResults(this.batches, requests, options);
   }
 
@@ -275,10 +258,7 @@ export class FoundryClient {
     return this.#service.downloadOffer(name, options);
   }
 
-  /**
-   * Which model a completion with this request would use now.
-   * @internal
-   */
+  /** @internal Which model a completion with this request would use now. */
   modelFor(request: CompletionRequest, options: CallOptions = {}): Promise<KnownModel> {
     return this.#service.modelFor(this.routed(request), options);
   }
@@ -319,9 +299,7 @@ export class FoundryClient {
    *
    * @example
    * const { operations } = client.metrics();
-   * for (const { operation, model, failed, latencyMs } of operations) {
-   *   console.log(operation, model, failed, latencyMs?.p95);
-   * }
+   * const failed = operations.reduce((sum, each) => sum + each.failed, 0);
    */
   metrics(): ClientMetrics {
     const { queue } = this.completions;
@@ -340,10 +318,7 @@ export class FoundryClient {
     return this.#service.diagnose(options);
   }
 
-  /**
-   * Where the speeds of models are remembered; `null`: nowhere.
-   * @internal
-   */
+  /** @internal Where the speeds of models are remembered; `null`: nowhere. */
   get speeds(): SpeedMemory | null {
     return this.#service.speeds;
   }
@@ -359,11 +334,9 @@ export class FoundryClient {
    * @internal
    */
   readingEstimate(id: string): number | null {
-    const state = this.completions.recordOf(id)?.state;
-    if (state === undefined || state.model === null) return null;
-    const speed = this.speeds?.ofId(state.model)?.promptTokensPerSecond ?? null;
-    const { inputTokens } = state.usage;
-    return speed === null || inputTokens === null ? null : (inputTokens * 1000) / speed;
+    const { model = null, usage } = this.completions.recordOf(id)?.state ?? {};
+    const speed = model === null ? null : this.speeds?.ofId(model)?.promptTokensPerSecond;
+    return speed && usage?.inputTokens ? (usage.inputTokens * 1000) / speed : null;
   }
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
@@ -373,18 +346,3 @@ export class FoundryClient {
     await this.#closing;
   }
 }
-
-const CONCURRENCY = "a whole number, 1 or more";
-const batchOptions = optionsOf({
-  ...signalOption,
-  ...traceOption,
-  concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
-});
-
-/** Checked before the batch begins. Each request is checked by itself. */
-const batchArguments = z.object({
-  requests: z
-    .array(z.unknown(), "a list of requests")
-    .min(1, `1 to ${BATCH_LIMIT} requests`)
-    .max(BATCH_LIMIT, `1 to ${BATCH_LIMIT} requests`),
-});

@@ -179,10 +179,7 @@ export class Completions {
     return this.#open(request, options);
   }
 
-  /**
-   * The batch of a completion has returned its result.
-   * @internal
-   */
+  /** @internal The batch of a completion has returned its result. */
   unpin(id: string): void {
     this.#store.unpin(id);
   }

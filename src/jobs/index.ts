@@ -6,14 +6,15 @@ export {
   type BatchResult,
   lengthOf,
 } from "./batch.js";
+export type { CompleteBatchOptions } from "./batch-results.js";
 export {
   BATCH_ID,
   BATCH_LIMIT,
   Batches,
   type BatchesOptions,
-  type CompleteBatchOptions,
 } from "./batches.js";
-export { type ClientMetrics, FoundryClient, type TypedRequest } from "./client.js";
+export { FoundryClient, type TypedRequest } from "./client.js";
+export type { ClientMetrics } from "./client-metrics.js";
 export type { FoundryClientOptions } from "./client-options.js";
 export type {
   CacheOption,

@@ -124,8 +124,7 @@ export class ServiceCompletion {
 
   leave(): void {
     this.#leaving.abort();
-    const hasBegun = this.#joined !== null;
-    if (!hasBegun) this.#progress.end("cancelled");
+    if (this.#joined === null) this.#progress.end("cancelled");
   }
 
   /** Finds the service and the model. Nothing is loaded or sent yet. */

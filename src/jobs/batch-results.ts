@@ -1,0 +1,84 @@
+import * as z from "zod";
+import {
+  type CompletionRequest,
+  checkOptions,
+  optionsOf,
+  signalOption,
+  traceOption,
+} from "../foundry/index.js";
+import { onAbort, parseArguments, type Trace, throwIfAborted } from "../lib/index.js";
+import type { BatchResult } from "./batch.js";
+import { BATCH_LIMIT, type Batches } from "./batches.js";
+
+export interface CompleteBatchOptions {
+  /** How many items at once, 1 or more; the queue of the model may allow fewer. */
+  readonly concurrency?: number | undefined;
+  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED` or `TIMEOUT`. */
+  readonly signal?: AbortSignal | undefined;
+  /** As in the options of a call, for each of its completions. */
+  readonly trace?: Trace | undefined;
+}
+
+const CONCURRENCY = "a whole number, 1 or more";
+const batchOptions = optionsOf({
+  ...signalOption,
+  ...traceOption,
+  concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
+});
+
+/** Checked before the batch begins. Each request is checked by itself. */
+const batchArguments = z.object({
+  requests: z
+    .array(z.unknown(), "a list of requests")
+    .min(1, `1 to ${BATCH_LIMIT} requests`)
+    .max(BATCH_LIMIT, `1 to ${BATCH_LIMIT} requests`),
+});
+
+/**
+ * The results of a batch in the order of their ends. Leaving the loop stops the others.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT`, before the batch begins.
+ */
+export function batchResults(
+  batches: Batches,
+  requests: readonly CompletionRequest[],
+  options: CompleteBatchOptions,
+): AsyncGenerator<BatchResult, void> {
+  checkOptions(batchOptions, options);
+  parseArguments(batchArguments, { requests });
+  return resultsOf(batches, requests, options);
+}
+
+async function* resultsOf(
+  batches: Batches,
+  requests: readonly CompletionRequest[],
+  { concurrency, signal, trace }: CompleteBatchOptions,
+): AsyncGenerator<BatchResult, void> {
+  throwIfAborted(signal);
+  const come: BatchResult[] = [];
+  let wake = () => {};
+  const onResult = (result: BatchResult): void => {
+    come.push(result);
+    wake();
+  };
+  const batch = batches.start(requests, { concurrency, onResult, trace });
+  const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
+  try {
+    for (let handed = 0; handed < batch.size; ) {
+      throwIfAborted(signal);
+      const result = come.shift();
+      if (result !== undefined) {
+        handed += 1;
+        yield result;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    stopListening();
+    if (!batch.hasEnded) await batch.cancel();
+    batches.forget(batch);
+  }
+}
