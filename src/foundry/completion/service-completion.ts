@@ -5,7 +5,6 @@ import {
   isCancellation,
   type JoinedSignal,
   joinedSignal,
-  jsonFrom,
   type MeteredTrace,
   type SecretMask,
   toFoundryError,
@@ -30,6 +29,7 @@ import { ModelOrder } from "./model-order.js";
 import { needsOf } from "./needs.js";
 import type { CompletionProgress } from "./progress.js";
 import { assertFits } from "./prompt-size.js";
+import { withStored } from "./stored-answer.js";
 import { type Structure, structureOf } from "./structured.js";
 import { assertCounted } from "./token-count.js";
 import { assertCanSee } from "./vision.js";
@@ -148,7 +148,11 @@ export class ServiceCompletion {
     this.#progress.warn(...order.notes);
     const auto = order.wish;
     const call = { signal, onStatus, trace, auto };
+    const { changes } = service;
     const resolved = await connection.loader.resolveModel(order.name, call);
+    // The request for its models may have shown that another server has taken the place of the service.
+    await service.dialect(signal);
+    if (service.changes !== changes) return this.prepare();
     const { model, reason } = resolved;
     order.chose(resolved);
     if (reason !== null) this.#progress.warn(reason);
@@ -327,20 +331,6 @@ export class ServiceCompletion {
     if (error.code === "TIMEOUT" && error.phase !== "connect") return "interrupted";
     return this.#progress.hasStarted ? "interrupted" : "failed";
   }
-}
-
-function withStored(own: Completion, stored: StoredAnswer): Completion {
-  const { ageMs, warnings, ...answer } = stored;
-  return {
-    ...own,
-    ...answer,
-    ...(answer.method === undefined ? {} : { data: jsonFrom(answer.text) }),
-    timing: { ...own.timing, queuedMs: 0, loadMs: 0 },
-    attempts: 0,
-    cached: true,
-    cacheAgeMs: ageMs,
-    warnings: [...new Set([...own.warnings, ...warnings])],
-  };
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
