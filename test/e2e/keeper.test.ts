@@ -103,7 +103,8 @@ describe("a promised completion", () => {
   it.each(ENDS)("is delivered whole by a later process after %s of its own", async (end) => {
     const user = await userWith();
     const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 }, end);
-    expect(begun.result).toMatchObject({ status: "running" });
+    // Where the machine is busy, it has not begun after a second.
+    expect(begun.result).toMatchObject({ status: expect.stringMatching(/^(queued|running)$/) });
     const state = await readToTheEnd(user, begun.result["completion_id"]);
     expect(state).toMatchObject({ status: "completed", text: WHOLE });
     await untilGone(user);
