@@ -15,6 +15,7 @@ import {
   type FoundryClient,
   hasEnded,
   type OpenedCompletion,
+  requestKey,
 } from "../jobs/index.js";
 import {
   isCancellation,
@@ -22,6 +23,7 @@ import {
   joinedSignal,
   type Trace,
   toFoundryError,
+  untilAborted,
 } from "../lib/index.js";
 import { isOverflow } from "./room.js";
 
@@ -45,6 +47,8 @@ export class ComposedCompletion implements OpenedCompletion {
   #usage: CompletionUsage = NO_USAGE;
   #step: string | null = null;
   #answer: CompletionStream | null = null;
+  /** Those that an item of a batch need not ask again after an outage. */
+  readonly #asked = new Map<string, Completion>();
   /** Ends those that run beside one that has failed. */
   #beside: JoinedSignal | null = null;
   #end: { readonly status: CompletionStatus; readonly totalMs: number } | null = null;
@@ -76,7 +80,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<CompletionEvent, void> {
     try {
-      yield* this.#work(this);
+      yield* this.#inTurn();
       this.#ended("completed");
       yield { type: "completed", completion: this.snapshot() };
     } catch (thrown) {
@@ -85,6 +89,23 @@ export class ComposedCompletion implements OpenedCompletion {
       const own = isCancellation(error) ? "cancelled" : "failed";
       this.#ended(answer !== undefined && hasEnded(answer) ? answer.status : own);
       throw error;
+    }
+  }
+
+  /** The work. In a batch it waits for its turn, and for another one where the service was not reached. */
+  async *#inTurn(): AsyncGenerator<CompletionEvent, void> {
+    const { gate, signal } = this.#parts;
+    for (;;) {
+      if (gate !== undefined) await untilAborted(gate.turn(), signal);
+      try {
+        yield* this.#work(this);
+        return;
+      } catch (thrown) {
+        const error = toFoundryError(thrown);
+        const wasSent = error.code === "TIMEOUT" && error.phase !== "connect";
+        if (wasSent || gate?.mayWait(error) !== true) throw thrown;
+        this.#answer = null;
+      }
     }
   }
 
@@ -112,6 +133,15 @@ export class ComposedCompletion implements OpenedCompletion {
 
   /** One of the completions before the last. It is tried twice, so that the others are not lost. */
   async ask(request: CompletionRequest): Promise<Completion> {
+    const key = this.#parts.gate === undefined ? null : requestKey(request);
+    const known = key === null ? undefined : this.#asked.get(key);
+    if (known !== undefined) return known;
+    const completion = await this.#askTwice(request);
+    if (key !== null) this.#asked.set(key, completion);
+    return completion;
+  }
+
+  async #askTwice(request: CompletionRequest): Promise<Completion> {
     try {
       return await this.#askOnce(request);
     } catch (thrown) {
@@ -123,7 +153,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   async #askOnce(request: CompletionRequest): Promise<Completion> {
     const step = this.#step;
-    const stream = this.client.streamComplete(request, this.call);
+    const stream = this.#stream(request);
     try {
       for await (const event of stream) {
         // The model is loaded: the step goes on.
@@ -140,7 +170,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   /** The last one: its text is the answer. */
   async *answer(request: CompletionRequest): AsyncGenerator<CompletionEvent, void> {
-    const stream = this.client.streamComplete(request, this.call);
+    const stream = this.#stream(request);
     this.#answer = stream;
     try {
       for await (const event of stream) if (event.type !== "completed") yield event;
@@ -180,6 +210,12 @@ export class ComposedCompletion implements OpenedCompletion {
       this.#beside = null;
     }
     return results;
+  }
+
+  #stream(request: CompletionRequest): CompletionStream {
+    const { caller, gate } = this.#parts;
+    const own = { ...this.call, caller, isBatch: gate !== undefined };
+    return this.client.completions.stream(request, own);
   }
 
   #report(update: StatusUpdate): void {

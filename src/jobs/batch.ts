@@ -1,4 +1,4 @@
-import type { CompletionRequest, CompletionStatus } from "../foundry/index.js";
+import type { CompletionStatus } from "../foundry/index.js";
 import {
   type FoundryError,
   type Trace,
@@ -7,7 +7,7 @@ import {
   waitFor,
 } from "../lib/index.js";
 import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
-import type { AdoptOptions } from "./completion-options.js";
+import type { AdoptOptions, BatchEntry } from "./completion-options.js";
 import type { CompletionState, RunEvent } from "./completion-run.js";
 import { refusedCompletion } from "./completion-stream.js";
 import type { Completions } from "./completions.js";
@@ -18,9 +18,6 @@ export interface BatchResult {
   readonly index: number;
   readonly state: CompletionState;
 }
-
-/** A request, or why what was given is none: then only this item fails. */
-export type BatchEntry = CompletionRequest | FoundryError;
 
 /** An item of a batch that another process began. */
 export interface AdoptedItem {

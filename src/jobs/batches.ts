@@ -1,12 +1,7 @@
 import { closedError, FoundryError, type Trace } from "../lib/index.js";
-import {
-  type AdoptedItem,
-  Batch,
-  type BatchEntry,
-  type BatchParts,
-  type BatchResult,
-} from "./batch.js";
+import { type AdoptedItem, Batch, type BatchParts, type BatchResult } from "./batch.js";
 import type { BatchPace } from "./batch-items.js";
+import type { BatchEntry } from "./completion-options.js";
 import { STORE_LIMITS } from "./completion-store.js";
 import type { Completions } from "./completions.js";
 

@@ -12,7 +12,7 @@ import {
   traceOption,
   withinMs,
 } from "../foundry/index.js";
-import type { Trace } from "../lib/index.js";
+import type { FoundryError, Trace } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
@@ -80,7 +80,20 @@ export interface StartOptions extends CacheOption {
 /** What a run gives a completion that is made of others. */
 export interface ComposedParts extends RemoteParts {
   readonly id: string;
+  /** On whose behalf the others wait in the queue. Default: one caller for all. */
+  readonly caller?: string | undefined;
+  /** Of an item of a batch. */
+  readonly gate?: Gate | undefined;
 }
+
+/**
+ * An item of a batch: a request, what makes its answer of other completions, or why what was given is neither. Then
+ * only this item fails.
+ */
+export type BatchEntry =
+  | CompletionRequest
+  | ((parts: ComposedParts) => OpenedCompletion)
+  | FoundryError;
 
 /** @internal */
 export interface EnlistOptions {
@@ -100,6 +113,8 @@ export interface OpenOptions extends StreamOptions, CacheOption {
   readonly caller?: string | undefined;
   readonly onPlace?: CompletionStreamParts["onPlace"];
   readonly gate?: Gate | undefined;
+  /** Waits behind the completions that are of no batch. Default: as if a gate is given. */
+  readonly isBatch?: boolean | undefined;
 }
 
 /** @internal */

@@ -8,8 +8,8 @@ import {
 } from "../lib/index.js";
 import {
   type AdoptOptions,
+  type BatchEntry,
   type Cancelled,
-  type CompleteOptions,
   type CompletionChange,
   type CompletionRecord,
   type CompletionService,
@@ -35,7 +35,7 @@ import { routed } from "./routes.js";
 import { untilEnded } from "./run-wait.js";
 
 const QUEUE_LIMIT = 64;
-/** A stopped completion ends within moments. The wait for that is limited. */
+/** A limit for the end of a stopped completion. */
 const STOP_MS = 2000;
 /** A completion that has run for so long is joined by the same request of the same session. */
 const REPEAT_MS = 3000;
@@ -115,7 +115,8 @@ export class Completions {
       session,
       isRepeatable: key !== null && routed(request, this.#options.routes).temperature === 0,
       request: open === undefined ? request : null,
-      open: open ?? ((parts) => this.#open(request, { ...parts, trace, caller, cache })),
+      open: (parts) =>
+        open?.({ ...parts, caller }) ?? this.#open(request, { ...parts, trace, caller, cache }),
     });
     return { state: this.get(id), joined: false };
   }
@@ -125,22 +126,21 @@ export class Completions {
    * until its batch releases it. An invalid item becomes a completion that has failed.
    * @internal
    */
-  enlist(
-    entry: CompletionRequest | FoundryError,
-    { id, batchId, gate, onEvent, trace }: EnlistOptions,
-  ): void {
+  enlist(entry: BatchEntry, { id, batchId, gate, onEvent, trace }: EnlistOptions): void {
     if (this.#isClosed) throw closedError();
     this.#add({
       id,
       batchId,
       key: null,
       isRepeatable: false,
-      request: entry instanceof FoundryError ? null : entry,
+      request: entry instanceof FoundryError || typeof entry === "function" ? null : entry,
       onEvent,
       open: (parts) => {
         if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
+        const own = { ...parts, caller: batchId, gate };
         try {
-          return this.#open(entry, { ...parts, trace, caller: batchId, gate });
+          if (typeof entry === "function") return entry(own);
+          return this.#open(entry, { ...own, trace });
         } catch (thrown) {
           return refusedCompletion(parts.id, toFoundryError(thrown));
         }
@@ -175,7 +175,7 @@ export class Completions {
    * A completion that is not kept here: its reader runs it. It waits in the same queue.
    * @internal
    */
-  stream(request: CompletionRequest, options: CompleteOptions = {}): CompletionStream {
+  stream(request: CompletionRequest, options: OpenOptions = {}): CompletionStream {
     return this.#open(request, options);
   }
 
@@ -223,7 +223,7 @@ export class Completions {
   async cancel(id: string): Promise<Cancelled> {
     const run = this.#find(id);
     if (run.hasEnded) return { state: run.read(), deviceBusy: false };
-    // A load that waits for another one has not begun, and never will.
+    // A load that waits for another one will never begin.
     const status = run.isWaitingForOthers ? "queued" : run.state().status;
     run.stop(stoppedError());
     await waitFor(run.ended, { withinMs: STOP_MS, ref: false });
@@ -320,14 +320,15 @@ export class Completions {
     return run;
   }
 
-  #open(given: CompletionRequest, { gate, caller = "", onPlace, cache, ...call }: OpenOptions) {
+  #open(given: CompletionRequest, options: OpenOptions) {
+    const { gate, isBatch = gate !== undefined, caller = "", onPlace, cache, ...call } = options;
     const request = routed(given, this.#options.routes);
     const completion = this.#service.openCompletion(request, call);
     return new CompletionStream({
       completion,
       queue: this.#queue,
       caller,
-      isBatch: gate !== undefined,
+      isBatch,
       onPlace,
       gate,
       cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),

@@ -1,7 +1,6 @@
 export {
   type AdoptedItem,
   Batch,
-  type BatchEntry,
   type BatchRecordItem,
   type BatchResult,
   lengthOf,
@@ -17,6 +16,7 @@ export { FoundryClient, type TypedRequest } from "./client.js";
 export type { ClientMetrics } from "./client-metrics.js";
 export type { FoundryClientOptions } from "./client-options.js";
 export type {
+  BatchEntry,
   CacheOption,
   Cancelled,
   CompleteOptions,

@@ -1,3 +1,4 @@
+import type { SimulatorOptions } from "foundry-local-simulator";
 import type { SourceText } from "../../src/documents/index.js";
 import type { OpenedCompletion } from "../../src/jobs/completion-stream.js";
 import type {
@@ -9,6 +10,14 @@ import type {
 
 export const CHATTER = "talker-generic-cpu:1";
 export const EMBEDDER = "embedder-generic-cpu:1";
+
+export type Script = NonNullable<NonNullable<SimulatorOptions["models"]>[number]["script"]>;
+
+/** Finds the secret in what it is given: of a part, and of the answers for the parts. */
+export const finder: Script = (prompt) => {
+  const secret = /secret is (\w+)/.exec(prompt.text)?.[1];
+  return { text: secret === undefined ? "NOTHING" : `The secret is ${secret}.` };
+};
 
 export const textOf = (path: string, text: string, firstLine = 1): SourceText => ({
   path,

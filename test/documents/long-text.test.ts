@@ -1,18 +1,9 @@
-import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import { answerLong } from "../../src/documents/index.js";
 import { askedOf, clientOf, simulate } from "../foundry/fixtures.js";
-import { CHATTER, composed, linesWith, textOf } from "./fixtures.js";
+import { CHATTER, composed, finder, linesWith, type Script, textOf } from "./fixtures.js";
 
 const CHATS = "/v1/chat/completions";
-
-type Script = NonNullable<NonNullable<SimulatorOptions["models"]>[number]["script"]>;
-
-/** Finds the secret in what it is given: of a part, and of the answers for the parts. */
-const finder: Script = (prompt) => {
-  const secret = /secret is (\w+)/.exec(prompt.text)?.[1];
-  return { text: secret === undefined ? "NOTHING" : `The secret is ${secret}.` };
-};
 
 const modelOf = (script: Script, contextLength = 4096) => [
   { id: CHATTER, loaded: true, contextLength, script },
@@ -146,6 +137,32 @@ describe("a request about long texts", () => {
 
     expect(state).toMatchObject({ status: "failed", error: { code: expect.any(String) } });
     expect(askedOf(service, CHATS).length).toBeLessThan(8);
+  });
+
+  it("goes on in its turn in a batch, and asks again for no part that was answered", async () => {
+    let turns = 0;
+    const gate = {
+      turn: async () => {
+        turns += 1;
+      },
+      mayWait: () => turns === 1,
+    };
+    const failing: Script = ({ text }) => {
+      if (text.includes("part 3 of") && turns === 1) return { failAfterTokens: 0 };
+      return { text: text.includes("secret is amber") ? "The secret is amber." : "NOTHING" };
+    };
+    const service = await simulate({ dialect: "C1", models: modelOf(failing) });
+    const client = clientOf(service.url, { retry: { retries: 0 } });
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+    const open = answerLong(client, { request: REQUEST, texts });
+
+    const { state } = await composed(client, (parts) => open({ ...parts, gate }));
+
+    expect(state).toMatchObject({ status: "completed", text: "The secret is amber." });
+    expect(turns).toBe(2);
+    const asked = askedOf(service, CHATS).map(({ body }) => JSON.stringify(body));
+    const times = (part: number) => asked.filter((body) => body.includes(`part ${part} of`)).length;
+    expect([1, 2, 4, 5].map(times)).toEqual([1, 1, 1, 1]);
   });
 
   it("is stopped between its parts, and asks for no further one", async () => {

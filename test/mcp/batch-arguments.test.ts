@@ -42,7 +42,7 @@ describe("the arguments of complete_batch", () => {
   });
 
   it.each(Object.entries(ITEMS))("accept an item with %s", async (_, item) => {
-    const { entries } = await batchInputOf({ requests: [item], settings: {} });
+    const { entries } = await batchInputOf({ requests: [item], settings: {}, aboutFiles: Object });
     // It arrives in the request, whatever its name there.
     const values = Object.values(item).map((value) => JSON.stringify(value));
     const request = Object.values(Object(entries[0])).map((value) => JSON.stringify(value));

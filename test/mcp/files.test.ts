@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { finder, linesWith, type Script } from "../documents/fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
@@ -18,7 +19,7 @@ const FILES = {
 
 /** A host that may use `notes`, before a service whose model answers as the script says. */
 async function hostWithFiles(
-  script: object = { text: "Done." },
+  script: Script = { text: "Done." },
   allowed = ["notes"],
   options: SimulatorOptions = {},
 ) {
@@ -28,7 +29,7 @@ async function hostWithFiles(
     await writeFile(join(folder, path), text);
   }
   const service = await simulatedService({
-    models: [{ id: TALKER, loaded: true, script }, EMBEDDER],
+    models: [{ id: TALKER, loaded: true, contextLength: 4096, script }, EMBEDDER],
     ...options,
   });
   const folders = allowed.map((name) => join(folder, name));
@@ -157,6 +158,36 @@ describe("files of complete_batch", () => {
       expect.stringMatching(/a\.md.*one\n<\/part-\w+>\n\nFirst\.$/s),
       expect.stringMatching(/b\.md.*A file\.<\/file>\n<\/part-\w+>\n\nThird\.$/s),
     ]);
+  });
+
+  const LONG = { prompt: "Which secret?", files: ["log.txt"] };
+  it.each([
+    ["an item", { requests: [LONG, { prompt: "Hi" }] }],
+    ["the batch", { prompts: [LONG.prompt], files: LONG.files }],
+  ])("that are longer than the context are answered in parts, of %s", async (_, given) => {
+    const { notes, call, prompts } = await hostWithFiles(finder);
+    await writeFile(join(notes, "log.txt"), linesWith("The secret is amber.", 1500, 2000));
+
+    const {
+      results: [first],
+      notes: said,
+    } = z
+      .looseObject({ results: z.array(z.unknown()), notes: z.array(z.string()) })
+      .parse(structured(await call("complete_batch", given)));
+
+    expect(first).toMatchObject({ text: "The secret is amber.", parts: expect.any(Number) });
+    expect(said[0]).toMatch(/^\[0\]: The files are longer than the context/);
+    expect(prompts().length).toBeGreaterThan(5);
+  });
+
+  it("that are longer than the context fail their item where they are wanted whole", async () => {
+    const { notes, call } = await hostWithFiles(finder);
+    await writeFile(join(notes, "log.txt"), linesWith("The secret is amber.", 1500, 2000));
+    const requests = [{ ...LONG, whole: true }, { prompt: "Hi" }];
+    const answer = await call("complete_batch", { requests });
+    expect(structured(answer)).toMatchObject({
+      results: [{ error: { code: "CONTEXT_LENGTH_EXCEEDED" } }, { text: "NOTHING" }],
+    });
   });
 
   it("that changed make another batch", async () => {

@@ -73,6 +73,7 @@ describe("null for an optional argument", () => {
     const { entries } = await batchInputOf({
       requests: [{ prompt: "Hi", messages: null, seed: null }],
       settings: {},
+      aboutFiles: Object,
     });
     expect(entries).toEqual([{ prompt: "Hi", maxTokens: undefined, topP: undefined }]);
   });
@@ -272,7 +273,7 @@ describe("a value that came as a JSON string", () => {
 
   it("is read in the items of a batch", async () => {
     const requests = ['{"prompt":"a","max_tokens":"5","stop":"x"}'];
-    const { entries } = await batchInputOf({ requests, settings: {} });
+    const { entries } = await batchInputOf({ requests, settings: {}, aboutFiles: Object });
     expect(entries).toEqual([{ prompt: "a", stop: ["x"], maxTokens: 5, topP: undefined }]);
   });
 

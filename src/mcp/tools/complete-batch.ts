@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted } from "../../lib/index.js";
@@ -117,8 +118,9 @@ function problemOf(
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
-  { client: { batches }, kept, trace, files: folders, signal }: ToolContext,
+  { client, kept, trace, files: folders, signal }: ToolContext,
 ): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
+  const { batches } = client;
   if (prompts === undefined && requests === undefined && id !== undefined) {
     return { batch: batches.find(id), warnings: besideId(settings) };
   }
@@ -126,6 +128,8 @@ async function batchOf(
     prompts,
     requests,
     settings,
+    aboutFiles: (request, texts) =>
+      answerLong(client, { request: client.routed(request), texts }, trace),
     folders,
     signal,
   });

@@ -56,10 +56,9 @@ export const complete = defineTool({
         .optional(),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
       join: z.boolean("true or false").describe("false: join no identical call").optional(),
-      whole: z
-        .boolean("true or false")
-        .describe("true: refuse files longer than the context, rather than answer in parts")
-        .optional(),
+      whole: completionArguments.whole.describe(
+        "true: refuse files longer than the context, rather than answer in parts",
+      ),
     })
     .superRefine(needsPrompt)
     // A call with only messages is accepted, too. Frameworks that build calls from the schema need to

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
 import { requestAfter } from "../../../documents/index.js";
-import { AllowedFolders } from "../../../files/index.js";
+import { AllowedFolders, type FileText } from "../../../files/index.js";
+import type { CompletionRequest } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
 import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../../lib/index.js";
 import { hostArguments } from "../../host-arguments.js";
@@ -26,6 +27,8 @@ interface GivenItems {
   readonly prompts?: readonly unknown[] | undefined;
   readonly requests?: readonly unknown[] | undefined;
   readonly settings: Settings;
+  /** What answers a request about files, in parts where they are long. */
+  readonly aboutFiles: (request: CompletionRequest, files: readonly FileText[]) => BatchEntry;
   /** Default: none. */
   readonly folders?: AllowedFolders | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -51,6 +54,7 @@ export async function batchInputOf({
   prompts,
   requests,
   settings,
+  aboutFiles,
   folders,
   signal,
 }: GivenItems): Promise<BatchInput> {
@@ -65,7 +69,7 @@ export async function batchInputOf({
   for (const item of prompts ?? requests ?? []) {
     hash.update(`,${jsonOf(item)}`);
     const given = prompts === undefined ? item : { prompt: item };
-    entries.push(await entryOf(given, settings, files, warnings));
+    entries.push(await entryOf(given, { settings, aboutFiles, files, warnings }));
     if (performance.now() - pausedAt < PAUSE_AFTER_MS) continue;
     await setImmediate();
     pausedAt = performance.now();
@@ -74,12 +78,14 @@ export async function batchInputOf({
   return { entries, key: hash.digest("base64"), warnings: said };
 }
 
+type FramedFiles = Pick<GivenFiles, "files" | "notes" | "framed">;
+
 /** The files of the items of a batch. Equal lists are read once. */
 class BatchFiles {
   readonly #folders: AllowedFolders;
   readonly #signal: AbortSignal | undefined;
   readonly #onText: (text: string) => void;
-  readonly #read = new Map<string, { readonly notes: string[]; readonly framed: string }>();
+  readonly #read = new Map<string, FramedFiles>();
   #length = 0;
 
   /** @param onText Called with the text of each list that was read, since files may change. */
@@ -97,26 +103,27 @@ class BatchFiles {
     return [...this.#read.values()].flatMap(({ notes }) => notes);
   }
 
-  async read(patterns: readonly string[]): Promise<{ readonly framed: string }> {
+  async read(patterns: readonly string[]): Promise<FramedFiles> {
     const key = JSON.stringify(patterns);
     const known = this.#read.get(key);
     if (known !== undefined) return known;
-    const { notes, framed } = await GivenFiles.read(patterns, this.#folders, this.#signal);
-    this.#read.set(key, { notes, framed });
+    const { files, notes, framed } = await GivenFiles.read(patterns, this.#folders, this.#signal);
+    const read = { files, notes, framed };
+    this.#read.set(key, read);
     this.#onText(framed);
-    return { framed };
+    return read;
   }
 
-  /** The texts for one more item. Each item has its own copy of them. */
-  async textFor(patterns: readonly string[]): Promise<string> {
-    const { framed } = await this.read(patterns);
-    this.#length += framed.length;
+  /** The files for one more item. A request with them has its own copy of their texts. */
+  async filesFor(patterns: readonly string[]): Promise<FramedFiles> {
+    const read = await this.read(patterns);
+    this.#length += read.framed.length;
     if (this.#length > MOST_FILES_BYTES) {
       throw new FoundryError("INVALID_ARGUMENT", "The files of this batch are too long together.", {
         action: `Give files with at most ${MOST_FILES_BYTES / 1024 / 1024} MB in all items of a batch.`,
       });
     }
-    return framed;
+    return read;
   }
 }
 
@@ -131,10 +138,12 @@ function jsonOf(item: unknown): string {
 
 async function entryOf(
   item: unknown,
-  settings: Settings,
-  files: BatchFiles,
-  warnings: Set<string>,
+  shared: Pick<GivenItems, "settings" | "aboutFiles"> & {
+    readonly files: BatchFiles;
+    readonly warnings: Set<string>;
+  },
 ): Promise<BatchEntry> {
+  const { settings, aboutFiles, files, warnings } = shared;
   try {
     const { given, warnings: own } = hostArguments(requestSchema, item);
     for (const warning of own) warnings.add(warning);
@@ -142,9 +151,10 @@ async function entryOf(
     const model = given.models === undefined ? settings.model : undefined;
     const all = { ...settings, model, ...given };
     const request = requestOf(all);
-    return all.files === undefined
-      ? request
-      : requestAfter(await files.textFor(all.files), request);
+    if (all.files === undefined) return request;
+    const read = await files.filesFor(all.files);
+    const whole = requestAfter(read.framed, request);
+    return all.whole === true ? whole : aboutFiles(request, read.files);
   } catch (thrown) {
     return toFoundryError(thrown);
   }

@@ -18,6 +18,7 @@ const schema = z
     response_schema,
     tool_choice,
     files: filesArgument,
+    whole: z.boolean("true or false"),
   })
   .partial();
 
@@ -46,6 +47,7 @@ export const requestOf = ({
   response_schema: answerSchema,
   tool_choice: toolChoice,
   files: _files,
+  whole: _whole,
   prompt,
   messages,
   ...same
