@@ -103,7 +103,7 @@ export const SETTINGS = {
   FOUNDRY_STALL_TIMEOUT: setting(
     seconds(SECONDS.stallTimeout),
     "300",
-    "longest time in seconds without a token, before the first token and between tokens",
+    "longest time in seconds without a token, before the first token and between tokens. Where it is not set, a prompt that its model is measured to read for minutes gets up to an hour",
   ),
   FOUNDRY_LOAD_TIMEOUT: setting(
     seconds(SECONDS.loadTimeout),

@@ -82,6 +82,7 @@ export { ServiceClient, type StreamOptions } from "./service-client.js";
 /** @internal For the tools and commands. */
 export {
   isSimulatedText,
+  readingMs,
   type Speed,
   type SpeedKey,
   SpeedMemory,

@@ -40,7 +40,10 @@ export interface FoundryClientOptions {
   readonly maxTokens?: number | undefined;
   /** Milliseconds for a request that should answer at once. Default 30 000. */
   readonly timeoutMs?: number | undefined;
-  /** Longest silence of a generation in milliseconds, before or between tokens. Default 300 000. */
+  /**
+   * Longest silence of a generation in milliseconds, before or between tokens. Default 300 000, in the server longer
+   * for a prompt that its model is measured to read for minutes.
+   */
   readonly stallTimeoutMs?: number | undefined;
   /** Longest load of a model in milliseconds. Default 900 000. */
   readonly loadTimeoutMs?: number | undefined;

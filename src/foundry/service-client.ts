@@ -59,7 +59,7 @@ import {
   resolveModel,
 } from "./models/index.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
-import { learnSpeed, type SpeedMemory } from "./speeds/index.js";
+import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speeds/index.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, loaded, type WorkCall } from "./work-call.js";
 
@@ -117,7 +117,8 @@ export class ServiceClient {
       current: this.#current,
       onStatus: options.onStatus,
       maxTokens: this.#options.maxTokens ?? 1024,
-      stallTimeoutMs: this.#options.stallTimeoutMs ?? 300_000,
+      stallLimitMs: (model, tokens) =>
+        this.#options.stallTimeoutMs ?? stallLimit(this.speeds?.ofId(model) ?? null, tokens),
       now,
       closing: this.#closing.signal,
       secrets: this.#secrets,
@@ -143,7 +144,7 @@ export class ServiceClient {
   /** The vectors of texts, in the order of the texts. The arguments have been checked. */
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
     const { model, onStatus } = options;
-    const stallTimeoutMs = this.#options.stallTimeoutMs ?? 300_000;
+    const stallTimeoutMs = this.#options.stallTimeoutMs ?? STALL_MS;
     return this.#with(options, "embed", (connection, call) =>
       embed(connection, texts, { model, stallTimeoutMs, onStatus, ...call }),
     );

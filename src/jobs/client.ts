@@ -21,6 +21,7 @@ import {
   type RankResult,
   ranked,
   rankOptions,
+  readingMs,
   ServiceClient,
   type SpeedMemory,
   type TypedBy,
@@ -335,8 +336,8 @@ export class FoundryClient {
    */
   readingEstimate(id: string): number | null {
     const { model = null, usage } = this.completions.recordOf(id)?.state ?? {};
-    const speed = model === null ? null : this.speeds?.ofId(model)?.promptTokensPerSecond;
-    return speed && usage?.inputTokens ? (usage.inputTokens * 1000) / speed : null;
+    const speed = model === null ? null : (this.speeds?.ofId(model) ?? null);
+    return readingMs(speed, usage?.inputTokens ?? null);
   }
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */

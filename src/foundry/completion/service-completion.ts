@@ -44,7 +44,8 @@ export interface ServiceCompletionParts {
   readonly onStatus?: OnStatus | undefined;
   readonly trace?: MeteredTrace | undefined;
   readonly maxTokens: number;
-  readonly stallTimeoutMs: number;
+  /** Longest silence of the model after a prompt of so many tokens, in milliseconds. */
+  readonly stallLimitMs: (model: string, inputTokens: number | null) => number;
   readonly now: () => number;
   /** Aborted when the client is closed. */
   readonly closing: AbortSignal;
@@ -84,6 +85,7 @@ export class ServiceCompletion {
   #mayHaveBeenSent = false;
   /** The service was asked once at most for the tokens of the prompt. */
   #isCounted = false;
+  #stallTimeoutMs = 0;
   #connection: Connection | null = null;
   #joined: JoinedSignal | null = null;
   #structure: Structure | null = null;
@@ -268,7 +270,11 @@ export class ServiceCompletion {
     const again = await loader.resolveModel(this.#order.nameAgain, { signal, onStatus, trace });
     const resolved = { ...again, typed: this.#order.typedForAuto ?? again.typed };
     const held = { structure: this.#structure, toolbox: this.#toolbox };
-    yield* chat(resolved, { ...this.#parts, service, loader, dialect, signal, ...held });
+    const { inputTokens } = this.#progress.snapshot().usage;
+    const stallTimeoutMs = this.#parts.stallLimitMs(resolved.model.id, inputTokens);
+    this.#stallTimeoutMs = stallTimeoutMs;
+    const own = { service, loader, dialect, signal, stallTimeoutMs };
+    yield* chat(resolved, { ...this.#parts, ...own, ...held });
     connection.guessWarning = null;
   }
 
@@ -290,8 +296,8 @@ export class ServiceCompletion {
   async #explained(error: FoundryError, { service, foundBy }: Connection): Promise<FoundryError> {
     const { status, model, hasStarted } = this.#progress;
     if (error.code === "TIMEOUT" && status === "running") {
-      const { stallTimeoutMs } = this.#parts;
-      return worded(error, () => stallTimeout(model ?? "The model", stallTimeoutMs, hasStarted));
+      const limitMs = this.#stallTimeoutMs;
+      return worded(error, () => stallTimeout(model ?? "The model", limitMs, hasStarted));
     }
     const brokeOff = hasStarted || error.code === "STREAM_INTERRUPTED";
     if (!brokeOff || !BREAKS.has(error.code)) return error;

@@ -1,2 +1,3 @@
 export { isSimulatedText, learnSpeed, measuredSpeed } from "./measured-speed.js";
 export { type Speed, type SpeedKey, SpeedMemory, type SpeedMemoryOptions } from "./speed-memory.js";
+export { readingMs, STALL_MS, stallLimit } from "./stall-limit.js";

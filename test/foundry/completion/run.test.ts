@@ -44,14 +44,18 @@ function currentOf(url: string): CurrentService {
 }
 
 /** A completion of the talker by this clock. */
-const completionOn = (current: CurrentService, now: () => number): ServiceCompletion =>
+const completionOn = (
+  current: CurrentService,
+  now: () => number,
+  stallLimitMs: (model: string, inputTokens: number | null) => number = () => 60_000,
+): ServiceCompletion =>
   new ServiceCompletion({
     request: { prompt: "Hi", model: "talker" },
     messages: [{ role: "user", content: "Hi" }],
     progress: new CompletionProgress(2, now),
     current,
     maxTokens: 64,
-    stallTimeoutMs: 60_000,
+    stallLimitMs,
     now,
     secrets: new SecretMask([]),
     closing: new AbortController().signal,
@@ -105,6 +109,31 @@ describe("a completion", () => {
       totalMs: 800,
       // The second and the third token came in 200 ms.
       tokensPerSecond: 10,
+    });
+  });
+
+  it("waits for the first token as long as is right for its model and the tokens of its prompt", async () => {
+    const simulator = await simulate({ models: [loadedTalker] });
+    simulator.addFault({ kind: "hang", on: { path: CHAT } });
+    const asked: unknown[] = [];
+    const limit = (model: string, tokens: number | null): number => {
+      asked.push(model, tokens);
+      return 1000;
+    };
+    const completion = completionOn(currentOf(simulator.url), () => performance.now(), limit);
+
+    const { run } = await completion.prepare();
+    let thrown: unknown = null;
+    try {
+      for await (const _event of run());
+    } catch (error) {
+      thrown = error;
+    }
+
+    expect(asked).toEqual(["talker-generic-cpu:1", expect.any(Number)]);
+    expect(await completion.explain(thrown)).toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("no first token within 1 s"),
     });
   });
 
