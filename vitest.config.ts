@@ -9,6 +9,9 @@ const CLIENTS = "test/clients/**";
 const HOSTS = "test/hosts/**";
 const FAULTS = "test/faults/matrix.test.ts";
 
+/** For projects whose workers are used for several files. */
+const SETTLED = "test/settled-imports.ts";
+
 /** A limit that is generous on a loaded machine: only a test that hangs meets it. */
 const GENEROUS = {
   testTimeout: 180_000,
@@ -36,7 +39,7 @@ export default defineConfig({
           name: "unit",
           include: ["{test,packages/*/test}/**/*.test.ts"],
           exclude: [...PROCESSES, LONG, REAL, CLIENTS, HOSTS, FAULTS],
-          setupFiles: ["test/no-processes.ts"],
+          setupFiles: ["test/no-processes.ts", SETTLED],
           // The modules are evaluated once for a worker: that is most of what these tests cost. A
           // test keeps its state in what it makes, and changes no global without putting it back.
           isolate: false,
@@ -52,6 +55,7 @@ export default defineConfig({
           include: PROCESSES.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
           exclude: [LONG, REAL, CLIENTS, HOSTS],
           isolate: false,
+          setupFiles: [SETTLED],
           // Most of these tests wait for sockets and processes rather than compute.
           maxWorkers: 5,
         },
