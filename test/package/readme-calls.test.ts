@@ -1,0 +1,78 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { startSimulator } from "foundry-local-simulator";
+import { expect, onTestFinished, test } from "vitest";
+import * as z from "zod";
+import { environmentWith, MAIN } from "../e2e/executable.js";
+import { temporaryFolder } from "../temporary-folder.js";
+import { blocksOf, page } from "./markdown.js";
+
+const CALL = /^(\w+) (\{.*\})\n([\s\S]+)$/;
+
+/** The calls in README.md, each with what it returns: its text, or members of its structured result. */
+const CALLS = blocksOf(page("README.md"))
+  .filter(({ language }) => language === "text")
+  .flatMap(({ text }) => text.split(/\n\n(?=\w+ \{)/))
+  .flatMap((each) => {
+    const [, name, given, returned] = CALL.exec(each) ?? [];
+    return name && given && returned ? [{ name, given, returned }] : [];
+  });
+
+const argumentsSchema = z.record(z.string(), z.unknown());
+const resultSchema = z.looseObject({
+  data: z.unknown().optional(),
+  tool_calls: z.array(z.object({ name: z.string(), arguments: argumentsSchema })).optional(),
+});
+
+/** What the model gave, for the server to return so much. */
+function answerFor(returned: string) {
+  if (!returned.startsWith("{")) return { text: returned.replace(/\n\nNote: [\s\S]*$/, "") };
+  const { data, tool_calls: toolCalls } = resultSchema.parse(JSON.parse(returned));
+  return toolCalls === undefined ? { text: JSON.stringify(data) } : { toolCalls };
+}
+
+test("README.md has a call for an answer, a value, a tool call and a ranking", () => {
+  expect(CALLS.map(({ name }) => name)).toEqual(["complete", "complete", "embed", "complete"]);
+});
+
+test.each(CALLS)("$name $given returns what README.md says", async ({ name, given, returned }) => {
+  const simulator = await startSimulator({
+    dialect: "C2",
+    models: [
+      { id: "talker-generic-cpu:1", loaded: true, script: answerFor(returned) },
+      { id: "embedder-generic-cpu:1", task: "embeddings" },
+    ],
+  });
+  onTestFinished(() => simulator.close());
+  const folder = await temporaryFolder("readme-calls-");
+  await writeFile(join(folder, "garden.md"), "The hedge is high.\n");
+  await writeFile(join(folder, "house.md"), "The boiler was serviced in March.\nThe roof leaks.\n");
+  const client = new Client({ name: "readme", version: "1" });
+  onTestFinished(() => client.close());
+  const settings = {
+    FOUNDRY_ENDPOINT: simulator.url,
+    FOUNDRY_MODEL: "talker-generic-cpu:1",
+    FOUNDRY_FILES: folder,
+  };
+  await client.connect(
+    new StdioClientTransport({
+      command: process.execPath,
+      args: [MAIN],
+      env: environmentWith(settings),
+      stderr: "inherit",
+    }),
+  );
+
+  const answer = await client.callTool({
+    name,
+    arguments: argumentsSchema.parse(JSON.parse(given)),
+  });
+
+  if (returned.startsWith("{")) {
+    expect(answer.structuredContent).toMatchObject(JSON.parse(returned));
+  } else {
+    expect(answer.content).toEqual([{ type: "text", text: returned }]);
+  }
+});
