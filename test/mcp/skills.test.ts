@@ -3,7 +3,7 @@ import { skillEntry } from "@modelcontextprotocol/server/ext/skills";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { SKILL } from "../../src/mcp/skill.js";
-import { TOOLS } from "../../src/mcp/tools/index.js";
+import { TOOLS_WITH_FILES } from "../../src/mcp/tools/index.js";
 import { connectedHost } from "./host.js";
 
 const listed = z.object({ skills: z.array(SkillSchema) });
@@ -41,9 +41,9 @@ describe("the skill", () => {
   });
 
   it("names no tool that does not exist", () => {
-    const names = TOOLS.map(({ name }) => name);
+    const names = TOOLS_WITH_FILES.map(({ name }) => name);
     const called = [...SKILL.text.matchAll(/`([a-z]+_[a-z]+)`/g)].map(([, name = ""]) => name);
-    const members = ["response_schema", "max_tokens", "size_mb", "context_length"];
+    const members = ["response_schema", "max_tokens", "write_to", "size_mb", "context_length"];
 
     expect(called.length).toBeGreaterThan(3);
     for (const name of called) expect([...names, ...members]).toContain(name);
