@@ -1,3 +1,3 @@
-export { AllowedFolders, type FileText, type ReadOptions } from "./allowed-folders.js";
-export { type Decoded, decode, type TextEncoding } from "./decode.js";
+export { AllowedFolders, type FileText } from "./allowed-folders.js";
+export { decode, type TextEncoding } from "./decode.js";
 export type { NewFile } from "./new-file.js";

@@ -6,7 +6,7 @@ import { chatStream, isDone, read } from "./chat-stream.js";
 import type { Call, ChatMessage, ChatRequest, ChatStream } from "./dialect.js";
 import { about, errorOfFailure } from "./failures.js";
 import { type ThinkingQuirks, withThinkingSwitch } from "./thinking-switch.js";
-import { dataUrl, messagesWithTools, partsOf, toolNotes } from "./tool-messages.js";
+import { contentOf, dataUrl, messagesWithTools, toolNotes } from "./tool-messages.js";
 
 /**
  * A chat over `/v1/responses`, the only route on which Foundry Local gives images to a model: its chat
@@ -75,19 +75,15 @@ function bodyOf(request: ChatRequest): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Text alone as a string: core 2 skips the parts of an assistant's message. */
 const itemOf = (message: ChatMessage): object => ({
   type: "message",
   role: message.role,
-  content:
-    message.images === undefined
-      ? message.content
-      : partsOf(message).map((part) =>
-          typeof part === "string"
-            ? { type: "input_text", text: part }
-            : // Core 1.x wants the type beside the URL.
-              { type: "input_image", image_url: dataUrl(part), media_type: part.mimeType },
-        ),
+  content: contentOf(message, (part) =>
+    typeof part === "string"
+      ? { type: "input_text", text: part }
+      : // Core 1.x wants the type beside the URL.
+        { type: "input_image", image_url: dataUrl(part), media_type: part.mimeType },
+  ),
 });
 
 const countSchema = z.number().catch(0);

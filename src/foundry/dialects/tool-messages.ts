@@ -33,7 +33,7 @@ export function withSystemText(messages: readonly ChatMessage[], text: string): 
 }
 
 /** The text and the images of a message, in their order. */
-export function partsOf({ content, images = [] }: ChatMessage): (string | MessageImage)[] {
+function partsOf({ content, images = [] }: ChatMessage): (string | MessageImage)[] {
   const parts: (string | MessageImage)[] = [];
   let from = 0;
   for (const image of images) {
@@ -55,17 +55,21 @@ export function joinedMessages(one: ChatMessage, other: ChatMessage): ChatMessag
   return { role: other.role, content, ...(images.length === 0 ? {} : { images }) };
 }
 
+/** Text alone as a string: core 2 skips the parts of an assistant's message. */
+export const contentOf = (
+  message: ChatMessage,
+  wirePart: (part: string | MessageImage) => object,
+): string | object[] =>
+  message.images === undefined ? message.content : partsOf(message).map(wirePart);
+
 /** A message as it is sent. */
 export const wireMessage = (message: ChatMessage): object => ({
   role: message.role,
-  content:
-    message.images === undefined
-      ? message.content
-      : partsOf(message).map((part) =>
-          typeof part === "string"
-            ? { type: "text", text: part }
-            : { type: "image_url", image_url: { url: dataUrl(part) } },
-        ),
+  content: contentOf(message, (part) =>
+    typeof part === "string"
+      ? { type: "text", text: part }
+      : { type: "image_url", image_url: { url: dataUrl(part) } },
+  ),
   ...callsOf(message),
 });
 
