@@ -1,4 +1,4 @@
-import type { CompletionEvent, CompletionRequest } from "../foundry/index.js";
+import type { CompletionEvent, CompletionRequest, KnownModel } from "../foundry/index.js";
 import type { ComposedParts, FoundryClient, OpenedCompletion } from "../jobs/index.js";
 import { FoundryError, MOST_PARTS, type Trace } from "../lib/index.js";
 import { ComposedCompletion } from "./composed-completion.js";
@@ -50,7 +50,7 @@ async function* answered(
   const whole = requestAfter(framedWhole(texts), request);
   const size = requestTokens(whole);
   // Some engines cut off without a word what their context does not hold, so an unknown one counts as short.
-  const { contextLength } = await composed.model(request);
+  const { contextLength } = await modelFor(composed, whole, request);
   const limit = contextLength ?? ASSUMED_CONTEXT;
   if (size + answerTokens(limit, request.maxTokens) <= limit) {
     try {
@@ -76,6 +76,20 @@ async function* answered(
     );
   });
   yield* joined(composed, request, context, answers.filter(isSomething));
+}
+
+/** The model of the answer; of the models that "auto" may choose, one that holds all of the text if there is one. */
+async function modelFor(
+  composed: ComposedCompletion,
+  whole: CompletionRequest,
+  request: CompletionRequest,
+): Promise<KnownModel> {
+  try {
+    return await composed.model(whole);
+  } catch {
+    // Another reason than the length of the text fails here, too.
+    return composed.model(request);
+  }
 }
 
 /** One answer from those for the parts, first from some of them each while all do not fit. */

@@ -62,6 +62,19 @@ describe("a request about long texts", () => {
     },
   );
 
+  it("is answered in one piece where auto can choose a model that holds all of it", async () => {
+    const wide = { id: "wide-generic-cpu:1", contextLength: 131_072, script: finder };
+    const service = await simulate({ models: [...modelOf(finder), wide] });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+    const request = { ...REQUEST, model: "auto" };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ text: "The secret is amber.", model: wide.id });
+    expect(state.details).toBeUndefined();
+  });
+
   it("joins the answers in groups while all of them do not fit", async () => {
     const talker: Script = ({ text }) => ({
       text: text.includes("read in parts") ? "Joined." : "word ".repeat(400),
