@@ -104,7 +104,7 @@ function detailsOf(
     score: Number(part.score.toFixed(3)),
   }));
   const list = sources.map(({ file, lines, score }, index) => {
-    return `[${index + 1}] ${file} lines ${lines} (${score})`;
+    return `[${index + 1}] ${file} ${lines.includes("-") ? "lines" : "line"} ${lines} (${score})`;
   });
   const cut =
     given.length === nearest.length

@@ -11,8 +11,9 @@ import { blocksOf, page } from "./markdown.js";
 
 const CALL = /^(\w+) (\{.*\})\n([\s\S]+)$/;
 
-/** The calls in README.md, each with what it returns: its text, or members of its structured result. */
-const CALLS = blocksOf(page("README.md"))
+/** The calls in the pages, each with what it returns: its text, or members of its structured result. */
+const CALLS = ["README.md", "docs/tools.md"]
+  .flatMap((path) => blocksOf(page(path)))
   .filter(({ language }) => language === "text")
   .flatMap(({ text }) => text.split(/\n\n(?=\w+ \{)/))
   .flatMap((each) => {
@@ -33,11 +34,12 @@ function answerFor(returned: string) {
   return toolCalls === undefined ? { text: JSON.stringify(data) } : { toolCalls };
 }
 
-test("README.md has a call for an answer, a value, a tool call and a ranking", () => {
-  expect(CALLS.map(({ name }) => name)).toEqual(["complete", "complete", "embed", "complete"]);
+test("the pages have calls of these tools", () => {
+  const names = CALLS.map(({ name }) => name);
+  expect(new Set(names)).toEqual(new Set(["complete", "embed", "ask_documents"]));
 });
 
-test.each(CALLS)("$name $given returns what README.md says", async ({ name, given, returned }) => {
+test.each(CALLS)("$name $given returns what the page says", async ({ name, given, returned }) => {
   const simulator = await startSimulator({
     dialect: "C2",
     models: [
