@@ -8,8 +8,8 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { FoundryClient, FoundryError } from "foundry-local-mcp";
 
+// The next one is tried where one is not there or cannot be loaded.
 const MODELS = ["phi-4", "phi-4-mini"];
-const TRY_NEXT = ["MODEL_NOT_FOUND", "MODEL_NOT_CACHED", "LOAD_FAILED", "INSUFFICIENT_MEMORY"];
 const client = new FoundryClient({
   endpoint: process.argv[2],
   // A busy service refuses a request at once instead of letting it wait without end.
@@ -17,19 +17,6 @@ const client = new FoundryClient({
   rateLimit: 120,
   cache: 500,
 });
-
-/** @param {string} prompt @param {AbortSignal} signal */
-async function answer(prompt, signal) {
-  for (const model of MODELS.slice(0, -1)) {
-    try {
-      return await client.complete({ prompt, model }, { signal });
-    } catch (error) {
-      if (!(error instanceof FoundryError && TRY_NEXT.includes(error.code))) throw error;
-      console.error(`${model}: ${error.message}`);
-    }
-  }
-  return client.complete({ prompt, model: MODELS.at(-1) }, { signal });
-}
 
 const server = createServer(async (request, response) => {
   /** @param {number} status @param {object} body */
@@ -39,11 +26,13 @@ const server = createServer(async (request, response) => {
   response.on("close", () => gone.abort());
   try {
     if (request.method === "POST") {
-      const completion = await answer(await text(request), gone.signal);
+      const asked = { prompt: await text(request), models: MODELS };
+      const completion = await client.complete(asked, { signal: gone.signal });
+      for (const warning of completion.warnings) console.error(warning);
       return reply(200, { text: completion.text, model: completion.model });
     }
-    const { status, problems, totals, queue, cache } = await client.healthCheck();
-    if (request.url === "/metrics") return reply(200, { totals, queue, cache });
+    if (request.url === "/metrics") return reply(200, client.metrics());
+    const { status, problems } = await client.healthCheck();
     reply(status === "unavailable" ? 503 : 200, { status, problems });
   } catch (error) {
     if (!(error instanceof FoundryError)) return reply(500, { code: "INTERNAL" });

@@ -125,16 +125,21 @@ test("examples/production.js answers with its second model, reports, and ends in
     body: { status: "healthy" },
   });
   expect(await (await fetch(`${address}/metrics`)).json()).toMatchObject({
-    totals: { completed: 1 },
+    endpoint: simulator.url,
     queue: { running: 0, waiting: 0 },
-    cache: { entries: 0 },
+    operations: expect.arrayContaining([
+      expect.objectContaining({
+        operation: "complete",
+        model: "Phi-4-mini-instruct-generic-cpu:5",
+      }),
+    ]),
   });
   // Windows has no signal that a program can handle.
   if (process.platform === "win32") return;
   child.kill("SIGTERM");
   expect(await outcome).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/^phi-4: .*download/),
+    stderr: expect.stringMatching(/^"phi-4" was not used: .*download/),
   });
 });
 
