@@ -1,7 +1,7 @@
 import type { FoundryClient } from "../../jobs/index.js";
 import { printable } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import { metricsRequest, type Span, spanOf, traceRequest } from "./otlp.js";
+import { metricsRequest, pairsIn, type Span, spanOf, traceRequest } from "./otlp.js";
 
 /** Spans that wait while the collector does not answer; the oldest are dropped first. */
 const MOST_SPANS = 2048;
@@ -106,7 +106,7 @@ export class TelemetryExporter {
     withinMs: number,
   ): Promise<"sent" | "refused" | "later"> {
     const { endpoint, environment } = this.#parts;
-    const headers = headersIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
+    const headers = pairsIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
     try {
       const answer = await fetch(`${endpoint.replace(/\/+$/, "")}/v1/${signal}`, {
         method: "POST",
@@ -140,23 +140,4 @@ function reason(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
   const { code }: { code?: unknown } = Object(error.cause);
   return typeof code === "string" ? code : error.name;
-}
-
-/** `name=value,name=value`, with values that are percent-encoded. */
-export function headersIn(text: string): Record<string, string> {
-  const pairs = text.split(",").flatMap((pair): [string, string][] => {
-    const at = pair.indexOf("=");
-    if (at <= 0) return [];
-    const value = pair.slice(at + 1).trim();
-    return [[pair.slice(0, at).trim(), decoded(value)]];
-  });
-  return Object.fromEntries(pairs);
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

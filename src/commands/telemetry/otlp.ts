@@ -43,19 +43,18 @@ function anyValue(value: Value) {
 
 const nanoseconds = (ms: number): string => String(BigInt(Math.round(ms * 1000)) * 1000n);
 
+const secondsOf = (ms: number | null | undefined): number | null =>
+  ms === null || ms === undefined ? null : ms / 1000;
+
 /** What describes this process: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` outrank it. */
 function resourceOf(environment: Readonly<Record<string, string | undefined>>) {
-  const given = (environment["OTEL_RESOURCE_ATTRIBUTES"] ?? "").split(",").flatMap((pair) => {
-    const at = pair.indexOf("=");
-    return at > 0 ? [[pair.slice(0, at).trim(), pair.slice(at + 1).trim()]] : [];
-  });
   const name = environment["OTEL_SERVICE_NAME"] || undefined;
   return {
     attributes: attributes({
       "service.name": SERVICE,
       "service.version": VERSION,
       "service.instance.id": instanceOf(process.pid),
-      ...Object.fromEntries(given),
+      ...pairsIn(environment["OTEL_RESOURCE_ATTRIBUTES"] ?? ""),
       ...(name === undefined ? {} : { "service.name": name }),
     }),
   };
@@ -101,7 +100,7 @@ export function spanOf(call: EndedCall, endpoint: string | null) {
       "foundry_local_mcp.outcome": outcome,
       "foundry_local_mcp.cached": answer?.cached,
       "foundry_local_mcp.queue_ms": answer?.queueMs,
-      "foundry_local_mcp.first_token_ms": answer?.firstTokenMs,
+      "gen_ai.response.time_to_first_chunk": secondsOf(answer?.firstTokenMs),
       "foundry_local_mcp.requests": traffic.requests,
       "foundry_local_mcp.retries": traffic.retries,
     }),
@@ -183,7 +182,7 @@ export function metricsRequest(
       ]),
     ),
     histogram(
-      "foundry_local_mcp.first_token",
+      "gen_ai.client.operation.time_to_first_chunk",
       "s",
       SECONDS,
       completions.map((calls) => [commonOf(calls), calls.firstTokenMs]),
@@ -249,4 +248,23 @@ function bucketsOf(measured: Histogram, { from, to, per }: Range) {
     explicitBounds: cumulative.map(({ upTo }) => upTo / per),
     bucketCounts: [...counts, above].map(String),
   };
+}
+
+/** `name=value,name=value`, with values that are percent-encoded. */
+export function pairsIn(text: string): Record<string, string> {
+  const pairs = text.split(",").flatMap((pair): [string, string][] => {
+    const at = pair.indexOf("=");
+    if (at <= 0) return [];
+    const value = pair.slice(at + 1).trim();
+    return [[pair.slice(0, at).trim(), decoded(value)]];
+  });
+  return Object.fromEntries(pairs);
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { headersIn, TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
+import { TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
+import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
 import { telemetryOf } from "../../../src/commands/telemetry/telemetry.js";
 import { silentLogger } from "../../../src/log.js";
 import { deadPort } from "../../dead-port.js";
@@ -41,6 +42,7 @@ describe("what is exported to a collector", () => {
         "gen_ai.provider.name": "foundry_local",
         "gen_ai.request.model": MODEL,
         "gen_ai.usage.output_tokens": expect.stringMatching(/^\d+$/),
+        "gen_ai.response.time_to_first_chunk": expect.anything(),
         "server.address": "127.0.0.1",
         "server.port": String(port),
         "foundry_local_mcp.outcome": "completed",
@@ -101,7 +103,7 @@ describe("what is exported to a collector", () => {
     const { receiver, warnings, exporter } = await exporting([], {
       OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b, x-team = mine",
       OTEL_SERVICE_NAME: "mine",
-      OTEL_RESOURCE_ATTRIBUTES: "service.name=other,env=test",
+      OTEL_RESOURCE_ATTRIBUTES: "service.name=other,env=a%20test",
     });
     await exporter.close();
     expect(warnings).toEqual([]);
@@ -157,7 +159,7 @@ describe("the settings of telemetry", () => {
     ["a=1", { a: "1" }],
     ["a=b%3Dc,d=%", { a: "b=c", d: "%" }],
     ["=x,y", {}],
-  ])("reads the headers of %j", (text, headers) => {
-    expect(headersIn(text)).toEqual(headers);
+  ])("reads the pairs of %j", (text, headers) => {
+    expect(pairsIn(text)).toEqual(headers);
   });
 });
