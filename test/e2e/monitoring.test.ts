@@ -1,13 +1,10 @@
-import { execFile } from "node:child_process";
 import { request } from "node:http";
-import { promisify } from "node:util";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../temporary-folder.js";
+import { BROWSER, BrowserPage } from "../browser.js";
 import { httpServer } from "./http-server.js";
 import { ANSWER, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-const run = promisify(execFile);
 const KEY = "a-key-of-many-characters";
 const AUTHORIZED = { authorization: `Bearer ${KEY}` };
 
@@ -94,54 +91,39 @@ describe("what an operator sees of a server over HTTP", () => {
   });
 });
 
-/** Debian's and others' Chromium, or Chrome; `null` where there is none. */
-async function browser(): Promise<string | null> {
-  if (process.platform === "win32") return null;
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-    const found = await run(name, ["--version"]).catch(() => null);
-    if (found !== null) return name;
-  }
-  return null;
+/** The page of a server once its script has filled it. */
+async function pageOf(
+  url: string,
+  isFilled: RegExp,
+): Promise<{ html: string; complaints: unknown }> {
+  const page = await BrowserPage.open(BROWSER ?? expect.fail());
+  await page.show(new URL("/", url).href);
+  await expect.poll(() => page.html()).toMatch(isFilled);
+  return { html: await page.html(), complaints: page.complaints };
 }
 
-/** The page after its script has run, and what the browser complained of. */
-async function shown(name: string, url: string) {
-  const profile = await temporaryFolder("browser-");
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`];
-  const { stdout, stderr } = await run(
-    name,
-    [...flags, "--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", url],
-    { maxBuffer: 2 ** 24 },
-  );
-  const complaints = stderr.split("\n").filter((line) => /CONSOLE|Content Security/.test(line));
-  return { dom: stdout, complaints };
-}
-
-test("the page shows state, plots and calls in a real browser", async ({ skip }) => {
-  const name = await browser();
-  if (name === null) return skip("no Chromium found");
-  const simulator = await simulated();
-  const { url } = await httpServer(simulator.url);
-  const client = new Client({ name: "e2e", version: "1" });
-  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-  onTestFinished(() => client.close());
-  await client.callTool({
-    name: "complete",
-    arguments: { prompt: "Hello", model: PROMPT_ANSWER },
+describe.skipIf(BROWSER === undefined)("the page in a real browser", () => {
+  test("shows state, plots and calls", async () => {
+    const simulator = await simulated();
+    const { url } = await httpServer(simulator.url);
+    const client = new Client({ name: "e2e", version: "1" });
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    onTestFinished(() => client.close());
+    await client.callTool({
+      name: "complete",
+      arguments: { prompt: "Hello", model: PROMPT_ANSWER },
+    });
+    const { html, complaints } = await pageOf(url, /The service is healthy\./);
+    expect(complaints).toEqual([]);
+    expect(html.match(/<svg /g)).toHaveLength(4);
+    const row = `<td>complete</td><td>${PROMPT_ANSWER}</td><td>1</td><td>0</td>`;
+    expect(html).toMatch(new RegExp(row));
   });
-  const { dom, complaints } = await shown(name, new URL("/", url).href);
-  expect(complaints).toEqual([]);
-  expect(dom).toContain("The service is healthy.");
-  expect(dom.match(/<svg /g)).toHaveLength(4);
-  expect(dom).toMatch(new RegExp(`<td>complete</td><td>${PROMPT_ANSWER}</td><td>1</td><td>0</td>`));
-});
 
-test("the page of a server with a key asks for it in a real browser", async ({ skip }) => {
-  const name = await browser();
-  if (name === null) return skip("no Chromium found");
-  const simulator = await simulated();
-  const { url } = await httpServer(simulator.url, { FOUNDRY_HTTP_KEY: KEY });
-  const { dom } = await shown(name, new URL("/", url).href);
-  expect(dom).toMatch(/<form id="ask">/);
-  expect(dom).toMatch(/<main id="main" hidden/);
+  test("asks for the key of its server", async () => {
+    const simulator = await simulated();
+    const { url } = await httpServer(simulator.url, { FOUNDRY_HTTP_KEY: KEY });
+    const { html } = await pageOf(url, /<form id="ask">/);
+    expect(html).toMatch(/<main id="main" hidden/);
+  });
 });

@@ -4,8 +4,8 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { htmlReport } from "../../../src/commands/bench/report-html.js";
+import { BROWSER, BrowserPage } from "../../browser.js";
 import { temporaryFolder } from "../../temporary-folder.js";
-import { BROWSER, BrowserPage } from "./browser.js";
 import { benchReport, modelReport } from "./reports.js";
 
 const LONG_NAME = "deepseek-r1-distill-qwen-14b-instruct-quantized-generic-cpu:12";

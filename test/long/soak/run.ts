@@ -16,6 +16,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** Half of them over stdio, half over HTTP. */
   readonly callers: number;
+  /** Called with the address of the server over HTTP and what it counted, before it ends. Default: nothing. */
+  readonly look?: ((url: string, counted: Counted) => Promise<void>) | undefined;
 }
 
 /** What one server and its callers came to. */
@@ -61,7 +63,7 @@ const healthSchema = z.looseObject({
     .nullish(),
 });
 /** The server's own counts; those that failed or were interrupted are one number. */
-interface Counted {
+export interface Counted {
   readonly completed: number;
   readonly cancelled: number;
   readonly failed: number;
@@ -113,6 +115,10 @@ export async function soak(options: SoakOptions): Promise<SoakSummary> {
     const servers = await Promise.all(
       all.map((subject, index) => soakOne(subject, index, options)),
     );
+    for (const [index, { counted }] of servers.entries()) {
+      const server = all[index]?.server;
+      if (server instanceof HttpServer) await options.look?.(server.url, counted);
+    }
     const faults = await Promise.all(
       servers.map((summary, index) => faultsOf(summary, all[index])),
     );

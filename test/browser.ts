@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { WebSocket } from "undici";
 import { onTestFinished } from "vitest";
 import * as z from "zod";
-import { jsonFrom } from "../../../src/lib/index.js";
-import { temporaryFolder } from "../../temporary-folder.js";
+import { jsonFrom } from "../src/lib/index.js";
+import { temporaryFolder } from "./temporary-folder.js";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -92,6 +92,11 @@ export class BrowserPage {
   async evaluate<T>(expression: string, schema: z.ZodType<T>): Promise<T> {
     const { result } = await this.send("Runtime.evaluate", { expression, returnByValue: true });
     return schema.parse(Object(result)["value"]);
+  }
+
+  /** The page as HTML, after its scripts have changed it. */
+  html(): Promise<string> {
+    return this.evaluate("document.documentElement.outerHTML", z.string());
   }
 
   send(method: string, params: object = {}): Promise<Readonly<Record<string, unknown>>> {
