@@ -35,6 +35,7 @@ export type Work = (composed: ComposedCompletion) => AsyncGenerator<CompletionEv
  * the answer of the last.
  */
 export class ComposedCompletion implements OpenedCompletion {
+  /** The requests to it have the settings of their route already. */
   readonly client: FoundryClient;
   /** What the answer adds to the result of its tool. */
   details: AnswerDetails | undefined = undefined;
@@ -158,6 +159,7 @@ export class ComposedCompletion implements OpenedCompletion {
       for await (const event of stream) {
         // The model is loaded: the step goes on.
         if (event.type === "status" && event.status === "running" && step !== null) this.step(step);
+        if (event.type !== "status") this.#parts.gate?.reached();
       }
     } finally {
       const { usage } = stream.snapshot();
@@ -214,7 +216,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   #stream(request: CompletionRequest): CompletionStream {
     const { caller, gate } = this.#parts;
-    const own = { ...this.call, caller, isBatch: gate !== undefined };
+    const own = { ...this.call, caller, isBatch: gate !== undefined, isRouted: true };
     return this.client.completions.stream(request, own);
   }
 

@@ -1,6 +1,12 @@
-import type { CompletionEvent, CompletionRequest, KnownModel } from "../foundry/index.js";
+import {
+  AUTO,
+  type CompletionEvent,
+  type CompletionRequest,
+  type KnownModel,
+  spelledName,
+} from "../foundry/index.js";
 import type { ComposedParts, FoundryClient, OpenedCompletion } from "../jobs/index.js";
-import { FoundryError, MOST_PARTS, type Trace } from "../lib/index.js";
+import { FoundryError, MOST_MODELS_NAMED, MOST_PARTS, type Trace } from "../lib/index.js";
 import { ComposedCompletion } from "./composed-completion.js";
 import {
   DATA,
@@ -54,16 +60,21 @@ async function* answered(
   const limit = contextLength ?? ASSUMED_CONTEXT;
   if (size + answerTokens(limit, request.maxTokens) <= limit) {
     try {
-      yield* composed.answer(whole);
+      yield* composed.answer(withAtMost(Math.floor(limit - size), whole));
       return;
     } catch (thrown) {
       if (!isOverflow(thrown)) throw thrown;
     }
   }
   // An overflow may have shown the limit.
-  const { contextLength: known, id } = await composed.model(request);
+  const model = await composed.model(request);
+  const { contextLength: known, id } = model;
   const context = known ?? ASSUMED_CONTEXT;
-  const partial = partialOf(request, context);
+  const pinned = pinnedTo(model, request);
+  const last = withAtMost(answerTokens(context, request.maxTokens), pinned);
+  // What the last request cannot have is found before the first one.
+  roomFor(last, context);
+  const partial = partialOf(pinned, context);
   // It did not fit in one piece.
   const room = Math.min(roomFor(partial, context), Math.ceil(size / 2));
   const groups = packed(partsOf(texts, mostTokensIn(room)), room);
@@ -75,7 +86,23 @@ async function* answered(
       requestAfter(`${partWords(index + 1, groups.length)}\n\n${framed(parts)}`, partial),
     );
   });
-  yield* joined(composed, request, context, answers.filter(isSomething));
+  yield* joined(composed, last, context, answers.filter(isSomething));
+}
+
+/** A request with a limit for its answer that has room in the context. */
+const withAtMost = (tokens: number, request: CompletionRequest): CompletionRequest =>
+  request.maxTokens === undefined || request.maxTokens <= tokens
+    ? request
+    : { ...request, maxTokens: tokens };
+
+/** A request for this model, where another text could make "auto" choose another one. */
+function pinnedTo(model: KnownModel, request: CompletionRequest): CompletionRequest {
+  const { model: named, models: others = [] } = request;
+  const isAuto = named === undefined || named.trim().toLowerCase() === AUTO;
+  if (!isAuto && others.length === 0) return request;
+  const order = [...(named === undefined ? [] : [named]), ...others];
+  const models = order.length === 0 ? undefined : order.slice(0, MOST_MODELS_NAMED);
+  return { ...request, model: spelledName(model), models };
 }
 
 /** The model of the answer; of the models that "auto" may choose, one that holds all of the text if there is one. */
@@ -104,6 +131,7 @@ async function* joined(
   for (;;) {
     const sized = answers.map((text) => ({ text: shortened(text, mostTokensIn(room / 2)) }));
     const groups = packed(sized, room);
+    if (groups.length > 1 && groups.length >= answers.length) throw noRoomToJoin(context);
     try {
       if (groups.length === 1) {
         composed.step("Joining the answers");
@@ -191,6 +219,13 @@ const detailsOf = (parts: number, model: string, context: number | null) => ({
     `The files are longer than the context of ${model}${context === null ? `, which is not known and taken for ${ASSUMED_CONTEXT} tokens` : ""}. They were answered in ${parts} parts, and the answers were joined: details may be missing.`,
   ],
 });
+
+const noRoomToJoin = (context: number): FoundryError =>
+  new FoundryError(
+    "CONTEXT_LENGTH_EXCEEDED",
+    `The answers for the parts do not fit beside each other into a context of ${context} tokens.`,
+    { action: "Shorten the request, or use a model with a longer context." },
+  );
 
 const tooLong = (tokens: number, context: number, parts: number): FoundryError =>
   new FoundryError(

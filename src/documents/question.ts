@@ -62,14 +62,15 @@ async function* answered(
     reasoning: "off",
   });
   const model = await composed.model(request);
+  const context = model.contextLength ?? ASSUMED_CONTEXT;
+  const room = roomFor(request, context);
   const ranking = await rankParts(composed.client, question, parts, {
     ...composed.call,
     model: embeddingModel,
     vectors,
   });
-  const context = model.contextLength ?? ASSUMED_CONTEXT;
   const nearest = ranking.parts.slice(0, sources);
-  let given = fitting(nearest, roomFor(request, context));
+  let given = fitting(nearest, room);
   for (;;) {
     composed.details = detailsOf(ranking, nearest, given);
     composed.step("Answering from the nearest parts");

@@ -73,7 +73,10 @@ async function byEmbeddings(
   const [query = []] = asked.vectors;
   const texts = parts.map(({ text }) => text);
   const known = await vectors.get(model, texts);
-  const scores = known.map((vector) => (vector === undefined ? null : cosine(query, vector)));
+  // Another engine may have a model of the same name with other vectors.
+  const scores = known.map((vector) =>
+    vector?.length === query.length ? cosine(query, vector) : null,
+  );
   const missing = [...scores.keys()].filter((index) => scores[index] === null);
   for (let at = 0; at < missing.length; at += TEXTS_AT_ONCE) {
     const done = parts.length - missing.length + at;

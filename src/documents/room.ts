@@ -1,5 +1,5 @@
-import { type CompletionRequest, likelyTokens } from "../foundry/index.js";
-import { FoundryError } from "../lib/index.js";
+import { type CompletionRequest, IMAGE_TOKENS, likelyTokens } from "../foundry/index.js";
+import { FoundryError, isMembers } from "../lib/index.js";
 import type { DocumentPart } from "./document.js";
 
 /** Of a model whose context is not known: the smallest among those that people use. */
@@ -17,11 +17,24 @@ export const answerTokens = (context: number, maxTokens = DEFAULT_ANSWER): numbe
   Math.max(1, Math.min(maxTokens, Math.floor(context / 4)));
 
 /** The tokens of a request, as they are estimated. */
-export const requestTokens = ({ prompt, messages, system, schema, tools }: CompletionRequest) =>
-  TEMPLATE_TOKENS + likelyTokens([prompt, messages, system, schema, tools].map(wordsOf).join(" "));
-
-const wordsOf = (member: unknown): string =>
-  typeof member === "string" ? member : (JSON.stringify(member) ?? "");
+export function requestTokens({
+  prompt,
+  messages,
+  system,
+  schema,
+  tools,
+}: CompletionRequest): number {
+  let images = 0;
+  const withoutImages = (_key: string, value: unknown): unknown => {
+    const type = isMembers(value) ? value["type"] : undefined;
+    if (type !== "image" && type !== "image_url") return value;
+    images += 1;
+    return undefined;
+  };
+  const words = [messages, schema, tools].map((each) => JSON.stringify(each, withoutImages) ?? "");
+  const text = [prompt ?? "", system ?? "", ...words].join(" ");
+  return TEMPLATE_TOKENS + likelyTokens(text) + images * IMAGE_TOKENS;
+}
 
 /**
  * Tokens that a context has for parts beside a request and its answer.

@@ -21,7 +21,12 @@ export function wordScores(question: string, texts: readonly string[]): number[]
   const asked = new Set(wordsOf(question));
   const counted = texts.map((text) => countedIn(text, asked));
   const mean = counted.reduce((sum, { words }) => sum + words, 0) / Math.max(1, texts.length);
-  const weights = new Map([...asked].map((word) => [word, weightOf(word, counted)]));
+  const having = new Map<string, number>();
+  for (const { counts } of counted) {
+    for (const word of counts.keys()) having.set(word, (having.get(word) ?? 0) + 1);
+  }
+  const weightOf = (word: string): number => weightIn(having.get(word) ?? 0, texts.length);
+  const weights = new Map([...asked].map((word) => [word, weightOf(word)]));
   const most = [...weights.values()].reduce((sum, weight) => sum + weight, 0) * (REPETITION + 1);
   return counted.map(({ words, counts }) => {
     const longer = 1 - LENGTH + (LENGTH * words) / Math.max(1, mean);
@@ -34,10 +39,9 @@ export function wordScores(question: string, texts: readonly string[]): number[]
   });
 }
 
-function weightOf(word: string, texts: readonly Counted[]): number {
-  const having = texts.filter(({ counts }) => counts.has(word)).length;
-  return Math.log(1 + (texts.length - having + 0.5) / (having + 0.5));
-}
+/** Of a word that so many of the texts have. */
+const weightIn = (having: number, texts: number): number =>
+  Math.log(1 + (texts - having + 0.5) / (having + 0.5));
 
 function countedIn(text: string, asked: ReadonlySet<string>): Counted {
   const counts = new Map<string, number>();

@@ -41,7 +41,7 @@ export {
   type ReasoningMode,
 } from "./completion/index.js";
 /** @internal For `documents`. */
-export { likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
+export { IMAGE_TOKENS, likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";
 /** @internal For `doctor`. */
@@ -59,6 +59,7 @@ export type {
 export { cosine, ranked } from "./embedding/rank.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {
+  AUTO,
   canChat,
   type Device,
   type Family,

@@ -104,7 +104,11 @@ export class BatchItems {
 
   /** Where the completion of an item waits for its turn. */
   gateOf(item: BatchItem): Gate {
-    return { turn: () => this.#turn(item), mayWait: (failure) => this.#mayWait(failure) };
+    return {
+      turn: () => this.#turn(item),
+      mayWait: (failure) => this.#mayWait(failure),
+      reached: () => this.noteService(item),
+    };
   }
 
   /** @param code Of the error that ended the item, if one did. */

@@ -259,9 +259,9 @@ export class FoundryClient {
     return this.#service.downloadOffer(name, options);
   }
 
-  /** @internal Which model a completion with this request would use now. */
+  /** @internal Which model a completion with this request would use now, without routes. */
   modelFor(request: CompletionRequest, options: CallOptions = {}): Promise<KnownModel> {
-    return this.#service.modelFor(this.routed(request), options);
+    return this.#service.modelFor(request, options);
   }
 
   /**

@@ -115,6 +115,8 @@ export interface OpenOptions extends StreamOptions, CacheOption {
   readonly gate?: Gate | undefined;
   /** Waits behind the completions that are of no batch. Default: as if a gate is given. */
   readonly isBatch?: boolean | undefined;
+  /** Whether the request has the settings of its route already. Default `false`. */
+  readonly isRouted?: boolean | undefined;
 }
 
 /** @internal */

@@ -160,15 +160,10 @@ export class Completions {
     if (hasEnded) await run.ended;
   }
 
-  /**
-   * What another process needs to go on with a completion; `null` if it is not kept here.
-   * @internal
-   */
+  /** @internal What another process needs to go on with a completion; `null` if it is not kept here. */
   recordOf(id: string): CompletionRecord | null {
     const run = this.#store.get(id);
-    if (run === null) return null;
-    const { key, request } = run;
-    return { key, request, state: run.state() };
+    return run === null ? null : { key: run.key, request: run.request, state: run.state() };
   }
 
   /**
@@ -184,10 +179,7 @@ export class Completions {
     this.#store.unpin(id);
   }
 
-  /**
-   * How many places a model has, as far as the service is known.
-   * @internal
-   */
+  /** @internal How many places a model has, as far as the service is known. */
   get slots(): number {
     return this.#queue.slots;
   }
@@ -321,8 +313,16 @@ export class Completions {
   }
 
   #open(given: CompletionRequest, options: OpenOptions) {
-    const { gate, isBatch = gate !== undefined, caller = "", onPlace, cache, ...call } = options;
-    const request = routed(given, this.#options.routes);
+    const {
+      gate,
+      isBatch = gate !== undefined,
+      isRouted,
+      caller = "",
+      onPlace,
+      cache,
+      ...call
+    } = options;
+    const request = isRouted === true ? given : routed(given, this.#options.routes);
     const completion = this.#service.openCompletion(request, call);
     return new CompletionStream({
       completion,

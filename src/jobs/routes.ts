@@ -26,6 +26,8 @@ export function routed(request: CompletionRequest, routes: Routes | undefined): 
   const route = routes === undefined ? null : routeOf(request, routes);
   if (route === null) return request;
   const { model: _name, models: own = [], ...given } = request;
+  // What is no list is refused when it begins.
+  if (!Array.isArray(own)) return request;
   const { model, models = [], ...settings } = route;
   const present = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),

@@ -54,7 +54,7 @@ describe("a request about long texts", () => {
 
       const { state } = await composed(
         client,
-        answerLong(client, { request: { ...REQUEST, ...named }, texts }),
+        answerLong(client, { request: client.routed({ ...REQUEST, ...named }), texts }),
       );
 
       expect(state).toMatchObject({ text: "The secret is amber.", model: CHATTER });
@@ -159,6 +159,7 @@ describe("a request about long texts", () => {
         turns += 1;
       },
       mayWait: () => turns === 1,
+      reached: () => {},
     };
     const failing: Script = ({ text }) => {
       if (text.includes("part 3 of") && turns === 1) return { failAfterTokens: 0 };
@@ -176,6 +177,90 @@ describe("a request about long texts", () => {
     const asked = askedOf(service, CHATS).map(({ body }) => JSON.stringify(body));
     const times = (part: number) => asked.filter((body) => body.includes(`part ${part} of`)).length;
     expect([1, 2, 4, 5].map(times)).toEqual([1, 1, 1, 1]);
+  });
+
+  it("goes on in a batch whose service was gone while it read the parts", async () => {
+    const service = await simulate({ dialect: "C1", models: modelOf(finder) });
+    const client = clientOf(service.url, { retry: { retries: 0 } });
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+    const open = answerLong(client, { request: REQUEST, texts });
+    const batch = client.batches.start([open, { prompt: "The secret is jade." }]);
+
+    await service.waitFor(() => askedOf(service, CHATS).length >= 4);
+    await service.stop();
+    await expect.poll(() => batch.outage?.code).toBe("SERVICE_UNREACHABLE");
+    await service.start();
+    await expect.poll(() => batch.hasEnded).toBe(true);
+
+    const texted = [...batch.ready()].map(({ state }) => state.text);
+    expect(texted).toEqual(["The secret is amber.", "The secret is jade."]);
+  });
+
+  it("has an answer with room in the context, whatever max_tokens is", async () => {
+    const service = await simulate({ dialect: "C1", models: modelOf(finder) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+    const request = { ...REQUEST, maxTokens: 4096 };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ status: "completed", text: "The secret is amber." });
+  });
+
+  it("ends where the answers for the parts never fit beside each other", async () => {
+    const message =
+      "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.";
+    const script: Script = ({ text }) => {
+      const [, part, parts] = /part (\d+) of (\d+)/.exec(text) ?? [];
+      if (part === parts) {
+        service.addFault({
+          kind: "status",
+          status: 400,
+          body: JSON.stringify({ error: { message, code: "context_length_exceeded" } }),
+          on: { method: "POST" },
+        });
+      }
+      return { text: "word ".repeat(60) };
+    };
+    const service = await simulate({ dialect: "openai", models: modelOf(script) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("x", 1, 2000))];
+
+    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+
+    expect(state).toMatchObject({ error: { code: "CONTEXT_LENGTH_EXCEEDED" } });
+    expect(askedOf(service, CHATS).length).toBeLessThan(100);
+  });
+
+  it("is in one piece beside an image, which does not count as text", async () => {
+    const service = await simulate({ dialect: "openai", models: modelOf(finder) });
+    const client = clientOf(service.url);
+    const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(90_000)]);
+    const url = `data:image/png;base64,${png.toString("base64")}`;
+    const content = ["Which secret?", { type: "image_url" as const, image_url: { url } }];
+    const texts = [textOf("a.txt", "The secret is amber.\n")];
+    const request = { messages: [{ role: "user" as const, content }] };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ status: "completed", text: "The secret is amber." });
+    expect(askedOf(service, CHATS)).toHaveLength(1);
+  });
+
+  it.each([
+    ["a schema", { schema: { type: "strng" } }],
+    ["the choice of a tool", { toolChoice: "required" as const }],
+    ["a schema without room", { schema: { type: "object", description: "word ".repeat(9000) } }],
+  ])("is refused for %s before its first part", async (_what, wrong) => {
+    const service = await simulate({ models: modelOf(finder) });
+    const client = clientOf(service.url);
+    const texts = [textOf("log.txt", linesWith("x", 1, 2000))];
+    const request = { ...REQUEST, ...wrong };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ status: "failed", error: { retryable: false } });
+    expect(askedOf(service, CHATS)).toHaveLength(0);
   });
 
   it("is stopped between its parts, and asks for no further one", async () => {

@@ -95,6 +95,19 @@ describe("files of complete", () => {
     );
   });
 
+  it("are joined by no call that wants them whole", async () => {
+    const { notes, call } = await hostWithFiles(finder);
+    await writeFile(join(notes, "log.txt"), linesWith("The secret is amber.", 1500, 2000));
+    const given = { prompt: "Which secret?", files: ["log.txt"], temperature: 0 };
+    const [inParts, same, whole] = await Promise.all([
+      call("complete", given),
+      call("complete", given),
+      call("complete", { ...given, whole: true }),
+    ]);
+    expect([inParts, same].map((each) => structured(each)["joined"])).toContain(true);
+    expect(textOf(whole)).toContain("CONTEXT_LENGTH_EXCEEDED");
+  });
+
   it("say what a glob left out", async () => {
     const { call } = await hostWithFiles();
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
@@ -188,6 +201,24 @@ describe("files of complete_batch", () => {
     expect(structured(answer)).toMatchObject({
       results: [{ error: { code: "CONTEXT_LENGTH_EXCEEDED" } }, { text: "NOTHING" }],
     });
+  });
+
+  it("that are too long together fail their items alone", async () => {
+    const { notes, call } = await hostWithFiles();
+    for (const name of ["c", "d", "e"]) {
+      await writeFile(join(notes, `${name}.txt`), `${"word ".repeat(1_400_000)}\n`);
+    }
+    const of = (...files: string[]) => ({ prompt: "Sum up.", files, whole: true });
+    const long = ["c.txt", "d.txt", "e.txt"];
+    const requests = [of(...long), of(...long.toReversed()), of("a.md")];
+    const { results } = z
+      .looseObject({ results: z.array(z.looseObject({ error: z.unknown().optional() })) })
+      .parse(structured(await call("complete_batch", { requests })));
+    expect(results.map(({ error }) => Object(error).message)).toEqual([
+      expect.stringMatching(/tokens/),
+      "The files of this batch are too long together.",
+      undefined,
+    ]);
   });
 
   it("that changed make another batch", async () => {

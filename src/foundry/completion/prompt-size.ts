@@ -114,7 +114,7 @@ const lengthOf = (messages: readonly ChatMessage[]): number =>
   messages.reduce((sum, { content }) => sum + content.length, 0);
 
 /** Tokens of an image, roughly: models make some hundred to three thousand of it, by its size. */
-const IMAGE_TOKENS = 1000;
+export const IMAGE_TOKENS = 1000;
 
 /** The characters of text that images of a message take the place of. */
 export const imageCharacters = ({ images = [] }: ChatMessage): number =>

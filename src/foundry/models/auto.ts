@@ -101,7 +101,8 @@ export function autoModels(
     const isLargest =
       next !== undefined &&
       order(candidate, next) === 0 &&
-      (candidate.model.sizeMb ?? 0) > (next.model.sizeMb ?? 0);
+      next.model.sizeMb !== null &&
+      (candidate.model.sizeMb ?? 0) > next.model.sizeMb;
     const { model } = candidate;
     const rank =
       isDefault(model) === 1 ? "is the default model" : isLargest ? "is the largest" : "";

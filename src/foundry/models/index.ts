@@ -1,4 +1,5 @@
 export {
+  AUTO,
   type AutoModel,
   autoModels,
   missingAbility,

@@ -7,7 +7,9 @@ export function learnSpeed(
   { completion, model, isOnThisMachine }: EndedCompletion,
 ): void {
   const speed = isOnThisMachine ? measuredSpeed(completion) : null;
-  if (model !== null && speed !== null) void memory?.learn(model, speed);
+  // The service may have run another variant than the one that was chosen.
+  const isOfModel = model !== null && model.id === completion.model;
+  if (isOfModel && speed !== null) void memory?.learn(model, speed);
 }
 
 /** Below these, the figures are those of the connection and of the template. */

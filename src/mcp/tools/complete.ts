@@ -77,8 +77,10 @@ export const complete = defineTool({
     const wanted = client.routed(request);
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     const inParts = files !== undefined && whole !== true;
-    if (join !== false) await kept.findSame(request);
-    const { state: begun, joined } = client.completions.start(request, {
+    // It is never sent: an answer in parts is another one than that of the whole.
+    const identity = inParts ? requestAfter(IN_PARTS, request) : request;
+    if (join !== false) await kept.findSame(identity);
+    const { state: begun, joined } = client.completions.start(identity, {
       join,
       caller,
       session: session ?? undefined,
@@ -106,6 +108,8 @@ async function answerOf(state: CompletionState, kept: ToolContext["kept"]) {
   await kept.answered(deliveryOf([{ state, excerpt }]));
   return answerWith(state, excerpt, resultOf(state, excerpt));
 }
+
+const IN_PARTS = "In parts, if it is longer than the context.";
 
 const JOINED =
   "An identical earlier call already started this completion, and its result is shared. Set join to false to start another.";

@@ -86,6 +86,8 @@ class BatchFiles {
   readonly #signal: AbortSignal | undefined;
   readonly #onText: (text: string) => void;
   readonly #read = new Map<string, FramedFiles>();
+  /** Lists whose texts were too long; they are not kept. */
+  readonly #refused = new Set<string>();
   #length = 0;
 
   /** @param onText Called with the text of each list that was read, since files may change. */
@@ -116,16 +118,23 @@ class BatchFiles {
 
   /** The files for one more item. A request with them has its own copy of their texts. */
   async filesFor(patterns: readonly string[]): Promise<FramedFiles> {
+    const key = JSON.stringify(patterns);
+    if (this.#refused.has(key)) throw tooLong();
     const read = await this.read(patterns);
-    this.#length += read.framed.length;
-    if (this.#length > MOST_FILES_BYTES) {
-      throw new FoundryError("INVALID_ARGUMENT", "The files of this batch are too long together.", {
-        action: `Give files with at most ${MOST_FILES_BYTES / 1024 / 1024} MB in all items of a batch.`,
-      });
+    if (this.#length + read.framed.length > MOST_FILES_BYTES) {
+      this.#refused.add(key);
+      this.#read.delete(key);
+      throw tooLong();
     }
+    this.#length += read.framed.length;
     return read;
   }
 }
+
+const tooLong = (): FoundryError =>
+  new FoundryError("INVALID_ARGUMENT", "The files of this batch are too long together.", {
+    action: `Give files with at most ${MOST_FILES_BYTES / 1024 / 1024} MB in all items of a batch.`,
+  });
 
 /** A value that is nested too deep for JSON is no request. All of those count as equal. */
 function jsonOf(item: unknown): string {
