@@ -188,7 +188,7 @@ export const SETTINGS = {
   FOUNDRY_HTTP_KEY: setting(
     z.string().min(16, "at least 16 characters"),
     "none",
-    "bearer token that clients of `serve --http` must send. Required for every address that other machines reach",
+    "bearer token of at least 16 characters that clients of `serve --http` must send. Required for every address that other machines reach",
   ),
   FOUNDRY_OTEL: setting(
     z.url({ protocol: /^https?$/, error: "an http or https URL, such as http://127.0.0.1:4318" }),
