@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, rm, stat } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { MOST_VECTOR_BYTES } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
+import { inPool, LATE } from "../platform/index.js";
 
 /** A vector with the hash of its text. */
 export interface StoredVector {
@@ -15,6 +16,8 @@ const MAGIC = "flmcpvec";
 const VERSION = 1;
 const HASH_BYTES = 32;
 const NUMBER_BYTES = 4;
+/** For a read or a write, on a disk that may not answer. */
+const DISK_MS = 10_000;
 /** No embedding model has more. */
 const MOST_DIMENSIONS = 65_536;
 
@@ -26,6 +29,8 @@ export class VectorFolder {
   readonly #folder: string;
   readonly #mostBytes: number;
   readonly #log: Logger;
+  /** One write after the other: each looks at the size first. */
+  #writes: Promise<void> = Promise.resolve();
 
   /** @param mostBytes Of one file; a full one is begun again. For tests. */
   constructor(folder: string, log: Logger = silentLogger, mostBytes = MOST_VECTOR_BYTES) {
@@ -35,38 +40,60 @@ export class VectorFolder {
   }
 
   async read(model: string): Promise<StoredVector[]> {
-    try {
-      const file = this.#fileOf(model);
-      const facts = await stat(file);
-      return facts.isFile() && facts.size <= this.#mostBytes ? vectorsIn(await readFile(file)) : [];
-    } catch (thrown) {
-      this.#note(thrown);
-      return [];
-    }
+    return (await this.#onDisk(() => this.#read(this.#fileOf(model)))) ?? [];
   }
 
-  async append(model: string, vectors: readonly StoredVector[]): Promise<void> {
+  append(model: string, vectors: readonly StoredVector[]): Promise<void> {
+    this.#writes = this.#writes.then(async () => {
+      await this.#onDisk(() => this.#append(this.#fileOf(model), vectors));
+    });
+    return this.#writes;
+  }
+
+  async #read(file: string): Promise<StoredVector[]> {
+    const facts = await stat(file);
+    return facts.isFile() && facts.size <= this.#mostBytes ? vectorsIn(await readFile(file)) : [];
+  }
+
+  async #append(file: string, vectors: readonly StoredVector[]): Promise<void> {
     const dimensions = vectors[0]?.vector.length ?? 0;
     if (dimensions === 0) return;
-    try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      const file = this.#fileOf(model);
-      const size = await stat(file).then(
-        (facts) => facts.size,
-        () => 0,
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const size = await stat(file).then(
+      (facts) => facts.size,
+      () => 0,
+    );
+    const record = HASH_BYTES + NUMBER_BYTES * dimensions;
+    const bytes = Buffer.concat(vectors.flatMap(({ hash, vector }) => [hash, bytesOf(vector)]));
+    const isFull = size + bytes.length > this.#mostBytes;
+    const isWhole = size === 0 || (size - HEADER_BYTES) % record === 0;
+    // In one write, so that another server's record does not come in between.
+    if (size === 0 || isFull || !isWhole) {
+      await rm(file, { force: true });
+      const all = Buffer.concat([headerOf(dimensions), bytes]);
+      const isMade = await writeFile(file, all, { mode: 0o600, flag: "wx" }).then(
+        () => true,
+        (error: unknown) => {
+          if (codeOf(error) === "EEXIST") return false;
+          throw error;
+        },
       );
-      const record = HASH_BYTES + NUMBER_BYTES * dimensions;
-      const bytes = Buffer.concat(vectors.flatMap(({ hash, vector }) => [hash, bytesOf(vector)]));
-      const isFull = size + bytes.length > this.#mostBytes;
-      const isWhole = size === 0 || (size - HEADER_BYTES) % record === 0;
-      if (isFull || !isWhole) await rm(file, { force: true });
-      const isNew = size === 0 || isFull || !isWhole;
-      // In one write, so that another server's record does not come in between.
-      const all = isNew ? Buffer.concat([headerOf(dimensions), bytes]) : bytes;
-      await appendFile(file, all, { mode: 0o600 });
+      // Another server has begun it since.
+      if (isMade) return;
+    }
+    await appendFile(file, bytes);
+  }
+
+  /** `null` where the disk fails, or does not answer in time. */
+  async #onDisk<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      const done = await inPool(work, DISK_MS);
+      if (done !== LATE) return done;
+      this.#log.warn({ detail: "no answer" }, "vectors on disk cannot be used");
     } catch (thrown) {
       this.#note(thrown);
     }
+    return null;
   }
 
   #fileOf(model: string): string {
@@ -75,11 +102,14 @@ export class VectorFolder {
   }
 
   #note(thrown: unknown): void {
-    const code: unknown = thrown instanceof Error ? Reflect.get(thrown, "code") : null;
+    const code = codeOf(thrown);
     if (code === "ENOENT") return;
     this.#log.warn({ detail: String(code) }, "vectors on disk cannot be used");
   }
 }
+
+const codeOf = (thrown: unknown): unknown =>
+  thrown instanceof Error ? Reflect.get(thrown, "code") : null;
 
 function headerOf(dimensions: number): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);

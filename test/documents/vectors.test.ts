@@ -76,6 +76,15 @@ describe("vectors", () => {
     expect(numbers(await make().get("m", ["b"]))).toEqual([OTHER]);
   });
 
+  it("are all kept where several questions make them at once", async () => {
+    const { make } = await folder();
+    const vectors = make();
+    const texts = Array.from({ length: 20 }, (_none, index) => `text ${index}`);
+    await Promise.all(texts.map((text) => vectors.set("m", [text], [ONE])));
+
+    expect(numbers(await make().get("m", texts))).toEqual(texts.map(() => ONE));
+  });
+
   it("begin a file again that is full", async () => {
     const { directory, make } = await folder(200);
     for (const text of ["a", "b", "c", "d", "e"]) await make().set("m", [text], [ONE]);
