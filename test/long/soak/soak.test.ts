@@ -13,8 +13,9 @@ const ROWS =
 async function lookAtPage(url: string, { completed, failed, cancelled }: Counted): Promise<void> {
   const page = await BrowserPage.open(BROWSER ?? expect.fail());
   await page.show(new URL("/", url).href);
-  await expect.poll(() => page.html()).toContain("The service is");
-  const rows = await page.evaluate(ROWS, rowsSchema);
+  const rowsOfPage = () => page.evaluate(ROWS, rowsSchema);
+  await expect.poll(rowsOfPage).not.toEqual([]);
+  const rows = await rowsOfPage();
   const html = await page.html();
   await page.show("about:blank");
 
