@@ -11,7 +11,11 @@ import {
 
 /** Messages of OTLP in JSON, with the names of the semantic conventions for generative AI. */
 
-type Value = string | number | boolean;
+/** A number that is never an integer of the schema, whatever its value. */
+interface Double {
+  readonly double: number;
+}
+type Value = string | number | boolean | Double;
 type Attributes = Readonly<Record<string, Value | null | undefined>>;
 
 const SERVICE = "foundry-local-mcp";
@@ -37,14 +41,15 @@ const attributes = (given: Attributes) =>
 function anyValue(value: Value) {
   if (typeof value === "string") return { stringValue: value };
   if (typeof value === "boolean") return { boolValue: value };
+  if (typeof value === "object") return { doubleValue: value.double };
   // Numbers of 64 bits are texts in the JSON of protocol buffers.
   return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
 }
 
 const nanoseconds = (ms: number): string => String(BigInt(Math.round(ms * 1000)) * 1000n);
 
-const secondsOf = (ms: number | null | undefined): number | null =>
-  ms === null || ms === undefined ? null : ms / 1000;
+const secondsOf = (ms: number | null | undefined): Double | null =>
+  ms === null || ms === undefined ? null : { double: ms / 1000 };
 
 /** What describes this process: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` outrank it. */
 function resourceOf(environment: Readonly<Record<string, string | undefined>>) {

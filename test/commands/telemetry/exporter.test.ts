@@ -42,7 +42,7 @@ describe("what is exported to a collector", () => {
         "gen_ai.provider.name": "foundry_local",
         "gen_ai.request.model": MODEL,
         "gen_ai.usage.output_tokens": expect.stringMatching(/^\d+$/),
-        "gen_ai.response.time_to_first_chunk": expect.anything(),
+        "gen_ai.response.time_to_first_chunk": expect.any(Number),
         "server.address": "127.0.0.1",
         "server.port": String(port),
         "foundry_local_mcp.outcome": "completed",
@@ -103,12 +103,16 @@ describe("what is exported to a collector", () => {
     const { receiver, warnings, exporter } = await exporting([], {
       OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b, x-team = mine",
       OTEL_SERVICE_NAME: "mine",
-      OTEL_RESOURCE_ATTRIBUTES: "service.name=other,env=a%20test",
+      OTEL_RESOURCE_ATTRIBUTES: "service.name=other",
     });
     await exporter.close();
     expect(warnings).toEqual([]);
     expect(receiver.headers[0]).toMatchObject({ "x-api-key": "a b", "x-team": "mine" });
     expect(receiver.latest.service).toBe("mine");
+
+    const other = await exporting([], { OTEL_RESOURCE_ATTRIBUTES: "service.name=my%20own" });
+    await other.exporter.close();
+    expect(other.receiver.latest.service).toBe("my own");
   });
 
   it("is kept while the collector is busy, and dropped where it refuses", async () => {
@@ -127,10 +131,13 @@ describe("what is exported to a collector", () => {
   it("holds up neither calls nor the end where no collector answers", async () => {
     const { client } = await talker({ text: "Yes." });
     const endpoint = `http://127.0.0.1:${await deadPort()}`;
-    const parts = { client, log: silentLogger, endpoint, environment: {} };
+    const warnings: unknown[] = [];
+    const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
+    const parts = { client, log, endpoint, environment: {} };
     const exporter = new TelemetryExporter(parts);
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Yes." });
     await exporter.close();
+    expect(warnings).toContainEqual({ signal: "traces", detail: "ECONNREFUSED" });
   });
 });
 
