@@ -35,7 +35,6 @@ export type Work = (composed: ComposedCompletion) => AsyncGenerator<CompletionEv
  * the answer of the last.
  */
 export class ComposedCompletion implements OpenedCompletion {
-  /** The requests to it have the settings of their route already. */
   readonly client: FoundryClient;
   /** What the answer adds to the result of its tool. */
   details: AnswerDetails | undefined = undefined;
@@ -124,6 +123,10 @@ export class ComposedCompletion implements OpenedCompletion {
     const model = await this.client.modelFor(request, this.call);
     this.#model = model.id;
     return model;
+  }
+
+  warn(warning: string): void {
+    this.#warnings.add(warning);
   }
 
   /** Says which step begins, such as `Part 3 of 12`. */
@@ -216,6 +219,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   #stream(request: CompletionRequest): CompletionStream {
     const { caller, gate } = this.#parts;
+    // The requests have the settings of their route from the first on.
     const own = { ...this.call, caller, isBatch: gate !== undefined, isRouted: true };
     return this.client.completions.stream(request, own);
   }

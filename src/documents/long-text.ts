@@ -60,7 +60,7 @@ async function* answered(
   const limit = contextLength ?? ASSUMED_CONTEXT;
   if (size + answerTokens(limit, request.maxTokens) <= limit) {
     try {
-      yield* composed.answer(withAtMost(Math.floor(limit - size), whole));
+      yield* answerWithin(composed, whole, Math.floor(limit - size));
       return;
     } catch (thrown) {
       if (!isOverflow(thrown)) throw thrown;
@@ -71,9 +71,8 @@ async function* answered(
   const { contextLength: known, id } = model;
   const context = known ?? ASSUMED_CONTEXT;
   const pinned = pinnedTo(model, request);
-  const last = withAtMost(answerTokens(context, request.maxTokens), pinned);
   // What the last request cannot have is found before the first one.
-  roomFor(last, context);
+  roomFor(pinned, context);
   const partial = partialOf(pinned, context);
   // It did not fit in one piece.
   const room = Math.min(roomFor(partial, context), Math.ceil(size / 2));
@@ -86,14 +85,27 @@ async function* answered(
       requestAfter(`${partWords(index + 1, groups.length)}\n\n${framed(parts)}`, partial),
     );
   });
-  yield* joined(composed, last, context, answers.filter(isSomething));
+  yield* joined(composed, pinned, context, answers.filter(isSomething));
 }
 
-/** A request with a limit for its answer that has room in the context. */
-const withAtMost = (tokens: number, request: CompletionRequest): CompletionRequest =>
-  request.maxTokens === undefined || request.maxTokens <= tokens
-    ? request
-    : { ...request, maxTokens: tokens };
+/** The last answer; with at most so many tokens where the caller's limit does not fit into the context. */
+async function* answerWithin(
+  composed: ComposedCompletion,
+  request: CompletionRequest,
+  tokens: number,
+): AsyncGenerator<CompletionEvent, void> {
+  const { maxTokens = 0 } = request;
+  try {
+    yield* composed.answer(request);
+    return;
+  } catch (thrown) {
+    if (!isOverflow(thrown) || maxTokens <= tokens) throw thrown;
+  }
+  composed.warn(
+    `The answer had at most ${tokens} tokens instead of ${maxTokens}, which do not fit into the context of the model.`,
+  );
+  yield* composed.answer({ ...request, maxTokens: tokens });
+}
 
 /** A request for this model, where another text could make "auto" choose another one. */
 function pinnedTo(model: KnownModel, request: CompletionRequest): CompletionRequest {
@@ -135,7 +147,8 @@ async function* joined(
     try {
       if (groups.length === 1) {
         composed.step("Joining the answers");
-        yield* composed.answer(joining(sized, request));
+        const tokens = answerTokens(context, request.maxTokens);
+        yield* answerWithin(composed, joining(sized, request), tokens);
         return;
       }
       answers = await composed.each(groups, async (group, index) => {

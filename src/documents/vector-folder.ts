@@ -81,7 +81,7 @@ export class VectorFolder {
       // Another server has begun it since.
       if (isMade) return;
     }
-    await appendFile(file, bytes);
+    await appendFile(file, bytes, { mode: 0o600 });
   }
 
   /** `null` where the disk fails, or does not answer in time. */

@@ -1,9 +1,20 @@
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { answerLong } from "../../src/documents/index.js";
+import { jsonFrom } from "../../src/lib/index.js";
 import { askedOf, clientOf, simulate } from "../foundry/fixtures.js";
+import { httpServer } from "../http/servers.js";
 import { CHATTER, composed, finder, linesWith, type Script, textOf } from "./fixtures.js";
 
 const CHATS = "/v1/chat/completions";
+
+const OVERFLOW = {
+  error: {
+    message:
+      "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.",
+    code: "context_length_exceeded",
+  },
+};
 
 const modelOf = (script: Script, contextLength = 4096) => [
   { id: CHATTER, loaded: true, contextLength, script },
@@ -73,6 +84,38 @@ describe("a request about long texts", () => {
 
     expect(state).toMatchObject({ text: "The secret is amber.", model: wide.id });
     expect(state.details).toBeUndefined();
+  });
+
+  it("is answered by one model, whatever auto would choose for a part", async () => {
+    const coder = { id: "qwen2.5-coder-generic-cpu:1", contextLength: 4096, script: finder };
+    const service = await simulate({ models: [...modelOf(finder), coder] });
+    const client = clientOf(service.url);
+    const code = "```ts\nconst weather = 'as usual';\n```\n".repeat(400);
+    const texts = [
+      textOf("a.md", linesWith("The secret is amber.", 400, 500)),
+      textOf("b.md", code),
+    ];
+    const request = { ...REQUEST, model: "auto" };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    const bodies = askedOf(service, CHATS).map(({ body }) => Object(body).model);
+    expect(state.text).toBe("The secret is amber.");
+    expect(bodies.length).toBeGreaterThan(3);
+    expect(new Set(bodies).size).toBe(1);
+  });
+
+  it("has the settings of its route once, also where that names another route", async () => {
+    const service = await simulate({ models: modelOf(finder) });
+    const client = clientOf(service.url, {
+      routes: { docs: { model: "auto" }, auto: { model: "none" } },
+    });
+    const texts = [textOf("a.txt", "The secret is amber.\n")];
+    const request = client.routed({ ...REQUEST, model: "docs" });
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state.text).toBe("The secret is amber.");
   });
 
   it("joins the answers in groups while all of them do not fit", async () => {
@@ -184,7 +227,7 @@ describe("a request about long texts", () => {
     const client = clientOf(service.url, { retry: { retries: 0 } });
     const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
     const open = answerLong(client, { request: REQUEST, texts });
-    const batch = client.batches.start([open, { prompt: "The secret is jade." }]);
+    const batch = client.batches.start([open]);
 
     await service.waitFor(() => askedOf(service, CHATS).length >= 4);
     await service.stop();
@@ -193,7 +236,7 @@ describe("a request about long texts", () => {
     await expect.poll(() => batch.hasEnded).toBe(true);
 
     const texted = [...batch.ready()].map(({ state }) => state.text);
-    expect(texted).toEqual(["The secret is amber.", "The secret is jade."]);
+    expect(texted).toEqual(["The secret is amber."]);
   });
 
   it("has an answer with room in the context, whatever max_tokens is", async () => {
@@ -205,31 +248,33 @@ describe("a request about long texts", () => {
     const { state } = await composed(client, answerLong(client, { request, texts }));
 
     expect(state).toMatchObject({ status: "completed", text: "The secret is amber." });
+    expect(state.warnings).toEqual([
+      expect.stringMatching(/^The answer had at most 1024 tokens instead of 4096,/),
+    ]);
   });
 
   it("ends where the answers for the parts never fit beside each other", async () => {
-    const message =
-      "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.";
-    const script: Script = ({ text }) => {
-      const [, part, parts] = /part (\d+) of (\d+)/.exec(text) ?? [];
-      if (part === parts) {
-        service.addFault({
-          kind: "status",
-          status: 400,
-          body: JSON.stringify({ error: { message, code: "context_length_exceeded" } }),
-          on: { method: "POST" },
-        });
-      }
-      return { text: "word ".repeat(60) };
-    };
-    const service = await simulate({ dialect: "openai", models: modelOf(script) });
-    const client = clientOf(service.url);
+    const asked: unknown[] = [];
+    const { baseUrl } = await httpServer(async (request, response) => {
+      const body = request.method === "POST" ? jsonFrom(await text(request)) : null;
+      const { max_tokens: maxTokens } = Object(body);
+      response.setHeader("content-type", "application/json");
+      if (body !== null) asked.push(maxTokens);
+      // Only the last request has the limit of the caller.
+      const isLast = maxTokens === 1000;
+      if (isLast) response.statusCode = 400;
+      const message = { role: "assistant", content: "word ".repeat(60) };
+      const answer = isLast ? OVERFLOW : { choices: [{ message, finish_reason: "stop" }] };
+      response.end(JSON.stringify(body === null ? { data: [{ id: CHATTER }] } : answer));
+    });
+    const client = clientOf(baseUrl);
     const texts = [textOf("log.txt", linesWith("x", 1, 2000))];
+    const request = { ...REQUEST, maxTokens: 1000 };
 
-    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+    const { state } = await composed(client, answerLong(client, { request, texts }));
 
     expect(state).toMatchObject({ error: { code: "CONTEXT_LENGTH_EXCEEDED" } });
-    expect(askedOf(service, CHATS).length).toBeLessThan(100);
+    expect(asked.filter((tokens) => tokens !== 1000).length).toBeGreaterThan(5);
   });
 
   it("is in one piece beside an image, which does not count as text", async () => {

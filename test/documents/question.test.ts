@@ -144,6 +144,19 @@ describe("a question over texts", () => {
     expect(third - second).toBe(2);
   });
 
+  it("embeds a text again whose vector is of another model of the same name", async () => {
+    const service = await simulate({ models: [chatter, embedder] });
+    const client = clientOf(service.url);
+    const vectors = new Vectors();
+    const texts = [textOf("a.txt", SECRET)];
+    await vectors.set(EMBEDDER, [SECRET], [[1, 0]]);
+
+    const { state } = await ask(client, { question: SECRET, texts }, vectors);
+
+    const [first] = [state.details?.members["sources"]].flat().map(Object);
+    expect(first?.score).toBeGreaterThan(0.99);
+  });
+
   it("gives fewer parts to a model whose context is short, and says so", async () => {
     const service = await simulate({ models: [{ ...chatter, contextLength: 1024 }, embedder] });
     const client = clientOf(service.url);
