@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { tcpServer } from "../http/servers.js";
 import { clientOf, simulate } from "./fixtures.js";
 
 interface Listening {
@@ -25,6 +26,29 @@ async function listen(onRequest: RequestListener): Promise<Listening> {
   });
   const address = server.address();
   return { url: `http://127.0.0.1:${isInfo(address) ? address.port : 0}`, asked };
+}
+
+/** An address before a server; from the next request on before another one, which old connections do not survive. */
+async function replaceable(port: number) {
+  let target = port;
+  const old = new Set<Socket>();
+  const { baseUrl } = await tcpServer((socket) => {
+    const upstream = connect(target, "127.0.0.1");
+    old.add(socket);
+    socket.once("close", () => upstream.destroy());
+    upstream.on("error", () => socket.destroy());
+    socket.pipe(upstream).pipe(socket);
+  });
+  return {
+    url: baseUrl,
+    replaceAtNextRequest(next: number) {
+      target = next;
+      for (const socket of old) {
+        socket.unpipe();
+        socket.once("data", () => socket.destroy()).resume();
+      }
+    },
+  };
 }
 
 const isInfo = (address: AddressInfo | string | null): address is AddressInfo =>
@@ -235,6 +259,24 @@ describe("an engine that", () => {
       expect(await client.healthCheck()).toMatchObject({ dialect });
     },
   );
+
+  it("is replaced while it is asked for its models gets no prompt that is meant for it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const models = [{ id: "talker-generic-cpu:1", alias: "talker" }];
+    const engine = await simulate({ dialect: "openai", models });
+    const foundry = await simulate({ dialect: "C1", models });
+    const address = await replaceable(engine.port);
+    const client = clientOf(address.url);
+    await client.complete({ prompt: "Hi" });
+    address.replaceAtNextRequest(foundry.port);
+    vi.setSystemTime(Date.now() + 61_000);
+
+    const completion = await client.complete({ prompt: "Hi", model: "talker" });
+
+    expect(completion).toMatchObject({ status: "completed" });
+    expect(foundry.requests.filter(({ method }) => method === "POST")).toHaveLength(1);
+  });
 
   it("drops connections is detected again at once after an answer of another server", async () => {
     const models = [{ id: "talker-generic-cpu:1", alias: "talker" }];

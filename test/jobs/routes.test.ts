@@ -11,6 +11,12 @@ const ROUTES: Routes = {
 };
 const prompt = "Hi";
 
+it.each([null, 5, "small"])("models that are no list are refused in words: %j", async (models) => {
+  const { client } = await talker({ text: "Yes." }, {}, { routes: ROUTES });
+  const request = Object({ prompt, model: "code", models });
+  await expect(client.complete(request)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+});
+
 describe("the request of a route", () => {
   it.each<[string, CompletionRequest, CompletionRequest]>([
     ["no model", { prompt }, { prompt }],

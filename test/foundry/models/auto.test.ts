@@ -202,6 +202,9 @@ describe("autoModels", () => {
     expect(why([model("b", absent), model("a", large), model("c")], {})).toBe(
       '"auto" chose a-generic-cpu:1, which is downloaded and is the largest.',
     );
+    expect(why([model("b", absent), model("a", large), model("c", { sizeMb: null })], {})).toBe(
+      '"auto" chose a-generic-cpu:1, which is downloaded.',
+    );
     expect(
       why([model("b", absent), model("a", { ...tools, ...vision })], { tools: true, images: true }),
     ).toBe('"auto" chose a-generic-cpu:1, which is downloaded, calls tools and takes images.');

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import type { Completion } from "../../../src/foundry/index.js";
-import { measuredSpeed } from "../../../src/foundry/speeds/index.js";
+import { learnSpeed, measuredSpeed, SpeedMemory } from "../../../src/foundry/speeds/index.js";
+import { temporaryFolder } from "../../temporary-folder.js";
+import { knownModel } from "../models/known-model.js";
 
 const completion = (facts: Partial<Completion> = {}): Completion => ({
   id: "1",
@@ -49,4 +51,19 @@ it.each<[what: string, facts: Partial<Completion>, speed: unknown]>([
   ],
 ])("a completion shows of the speed %s", (_what, facts, speed) => {
   expect(measuredSpeed(completion(facts))).toEqual(speed);
+});
+
+it("the speed of a variant that ran in place of the chosen one is not that of the chosen one", async () => {
+  const memory = new SpeedMemory({ directory: await temporaryFolder("speeds-") });
+  const learnFor = (id: string): void =>
+    learnSpeed(memory, {
+      completion: completion(),
+      failure: null,
+      model: knownModel(id),
+      isOnThisMachine: true,
+    });
+  learnFor("phi-cuda-gpu:1");
+  learnFor("phi-generic-cpu:1");
+  await expect.poll(() => memory.ofId("phi-generic-cpu:1")).not.toBeNull();
+  expect(memory.ofId("phi-cuda-gpu:1")).toBeNull();
 });
