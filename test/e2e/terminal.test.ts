@@ -84,22 +84,29 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(await readdir(join(file, ".."))).toEqual(["mcp.json"]);
   });
 
-  test("setup downloads a first model after a yes, and ends with its answer", async () => {
-    const { settings } = await homeWithCursor();
-    const small = { id: PROMPT_ANSWER, downloaded: false, sizeMb: 400, script: { text: ANSWER } };
-    const { url } = await simulated({ dialect: "S", models: [small], downloadMs: 500 });
-    const terminal = new Terminal(["setup", "--endpoint", url], settings);
-    await terminal.when("Write these?");
-    terminal.press(ENTER);
-    await terminal.when("Download tiny (400 MB) now?");
-    terminal.press("y");
-    await terminal.when("Ask a model a question now?");
-    terminal.press("y");
+  const WIDTHS = [80, 120];
 
-    expect(await terminal.ended).toBe(0);
-    expect(terminal.output).toMatch(/\[#+-*\] +\d+% Downloading tiny/);
-    expect(terminal.output).toContain(ANSWER);
-  });
+  test.for(WIDTHS)(
+    "setup in %i columns downloads a model after a yes, and ends with its answer",
+    async (columns) => {
+      const { settings } = await homeWithCursor();
+      const small = { id: PROMPT_ANSWER, downloaded: false, sizeMb: 400, script: { text: ANSWER } };
+      const { url } = await simulated({ dialect: "S", models: [small], downloadMs: 500 });
+      const colourless = { ...settings, NO_COLOR: "1" };
+      const terminal = new Terminal(["setup", "--endpoint", url], colourless, columns);
+      await terminal.when("Write these?");
+      terminal.press(ENTER);
+      await terminal.when("Download tiny (400 MB) now?");
+      terminal.press("y");
+      await terminal.when("Ask a model a question now?");
+      terminal.press("y");
+
+      expect(await terminal.ended).toBe(0);
+      expect(terminal.output).toMatch(/\[#+-*\] +\d+% Downloading tiny/);
+      expect(terminal.output).toContain(ANSWER);
+      for (const code of [31, 32, 33, 36]) expect(terminal.output).not.toContain(`\u001b[${code}m`);
+    },
+  );
 
   test("setup that is interrupted at its second question keeps what is written", async () => {
     const { file, settings } = await homeWithCursor();
@@ -117,7 +124,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(requests.some(({ path }) => path.includes("download"))).toBe(false);
   });
 
-  test.for([80, 120])("download draws its bar in one line of %i columns", async (columns) => {
+  test.for(WIDTHS)("download draws its bar in one line of %i columns", async (columns) => {
     const id = "a-model-with-a-long-name-that-does-not-fit-into-a-narrow-terminal-generic-cpu:1";
     const models = [{ id, alias: "long", downloaded: false, sizeMb: 5000 }];
     const { url } = await simulated({ dialect: "S", models, downloadMs: 500 });
@@ -161,6 +168,21 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(await terminal.ended).toBe(130);
     // Broken between words, and never within a command.
     expect(terminal.output).toMatch(/main\.js models`\s+shows\s+when\s+it\s+is\s+complete/);
+  });
+
+  test.for(WIDTHS)("ask breaks its lines between words in %i columns", async (columns) => {
+    const words = Array.from({ length: 60 }, (_none, index) => `answer${index}`).join(" ");
+    const script = { text: words };
+    const { url } = await simulated({ models: [{ id: "long:1", loaded: true, script }] });
+    const terminal = new Terminal(["ask", "Go", "--endpoint", url], {}, columns);
+
+    expect(await terminal.ended).toBe(0);
+    const lines = terminal.lines.filter((line) => line.startsWith("answer"));
+    expect(lines.join(" ")).toBe(words);
+    const longest = Math.max(...lines.map(({ length }) => length));
+    expect(longest).toBeLessThanOrEqual(columns);
+    // Longer lines than a hundred characters are hard to read.
+    expect(longest).toBeGreaterThan(Math.min(columns, 100) - 12);
   });
 
   test("ask streams, stops at Ctrl+C, and a model does not steer the terminal", async () => {
