@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import type { Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-/** Ten times as fast as a model of twenty tokens a second, in front of a host of 60 s cut to a tenth. */
-const TOKENS_PER_SECOND = 200;
+/** 15 s at this speed, so that the host waits shorter, and longer than a loaded machine takes to reply. */
+const TOKENS_PER_SECOND = 130;
 const TOKENS = 2000;
-const HOST_TIMEOUT_MS = 6000;
+const HOST_TIMEOUT_MS = 12_000;
 const REPLY_WITHIN_S = 2;
 
 const LONG = "long-generic-cpu:1";
