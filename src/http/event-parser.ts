@@ -50,6 +50,11 @@ class EventParser {
     let at = 0;
     while (at < text.length && !this.isTooLarge) {
       if (this.#line === "new") {
+        const end = this.#wholeLine(text, at);
+        if (end !== -1) {
+          at = end;
+          continue;
+        }
         this.#begin(text.charAt(at));
         at += 1;
         continue;
@@ -60,6 +65,26 @@ class EventParser {
       if (lineEnd !== -1) this.#endLine();
       at = end + 1;
     }
+  }
+
+  /**
+   * What nearly every line of a stream is: `data: {…}` with its end, without anything before it in its event.
+   * It is emitted without a look at each character. Returns the index behind it, -1 where it is another line.
+   */
+  #wholeLine(text: string, at: number): number {
+    if (!text.startsWith(DATA, at) || this.#head !== "" || this.#value !== "" || this.#isPage) {
+      return -1;
+    }
+    const end = text.indexOf("\n", at);
+    const from = at + DATA.length + (text.charAt(at + DATA.length) === " " ? 1 : 0);
+    if (text.charAt(from) !== "{" || text.charAt(end - 1) !== "}") return -1;
+    const data = text.slice(from, end);
+    const value = data.length > this.#maxCharacters ? undefined : jsonFrom(data);
+    if (value === undefined) return -1;
+    this.#isPage = false;
+    this.arrived.push({ data, event: this.#name, value });
+    this.#clear();
+    return end + 1;
   }
 
   /**
@@ -142,7 +167,8 @@ class EventParser {
       this.#add(text.slice(at, end));
       at = end;
       if (jsonEnd === -1) continue;
-      if (isWhole(this.#value)) this.#emit();
+      const value = jsonFrom(this.#value);
+      if (value !== undefined) this.#emit(value);
       // A sentence may begin with a bracket, too.
       else this.#holds = "text";
     }
@@ -186,13 +212,14 @@ class EventParser {
     this.#clear();
   }
 
-  #emit(): void {
+  /** @param value Its JSON, where it has been parsed. */
+  #emit(value?: unknown): void {
     if (this.#value.length <= this.#maxCharacters) {
       // Proxies that frame a stream once more send `data: data: {…}`.
       const data = this.#value.startsWith(DATA)
         ? this.#value.slice(DATA.length).trim()
         : this.#value;
-      this.arrived.push({ data, event: this.#name });
+      this.arrived.push({ data, event: this.#name, ...(value !== undefined && { value }) });
     }
     this.#clear();
   }
@@ -216,6 +243,10 @@ class EventParser {
     }
   }
 }
+
+/** The data of an event as JSON; `undefined` where it is none. */
+export const jsonOf = ({ data, value }: StreamEvent): unknown =>
+  value === undefined ? jsonFrom(data) : value;
 
 const isWhole = (data: string): boolean => data.trim() === "[DONE]" || jsonFrom(data) !== undefined;
 

@@ -33,7 +33,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   requestId: string | null = null;
 
   readonly #source: StreamSource;
-  readonly #events: AsyncGenerator<StreamEvent, void, undefined>;
+  readonly #events: AsyncGenerator<StreamEvent, string | null | undefined, undefined>;
   /** Read while waiting for the start, not yet handed on. */
   readonly #ahead: StreamEvent[] = [];
   #charactersAhead = 0;
@@ -49,7 +49,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   constructor(source: StreamSource) {
     this.#source = source;
     this.#silenceLeftMs = source.limits.silenceMs;
-    this.#events = this.#readEvents();
+    this.#events = readEvents(this.#chunks(), source.maxBytes);
   }
 
   /**
@@ -125,10 +125,11 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     const since = performance.now();
     const result = await this.#events.next();
     exchange.relax();
-    if (result.done === true) return undefined;
-    const isPart = this.#isPart(result.value);
+    const event = result.done === true ? this.#eventInPlace(result.value ?? null) : result.value;
+    if (event === undefined) return undefined;
+    const isPart = this.#isPart(event);
     this.#countSilence(isPart, performance.now() - since);
-    return { event: result.value, isPart };
+    return { event, isPart };
   }
 
   #countSilence(isPart: boolean, waitedMs: number): void {
@@ -145,17 +146,16 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     if (isPart) this.#idleBytes = 0;
   }
 
-  async *#readEvents(): AsyncGenerator<StreamEvent, void, undefined> {
-    const { head, maxBytes, baseUrl } = this.#source;
-    // Engines and proxies leave the type out or send a wrong one, so the body decides.
-    const unread = yield* readEvents(this.#chunks(), maxBytes);
-    if (unread === null) return;
+  /** What a body without any event has in place of them; engines and proxies send words with every type. */
+  #eventInPlace(unread: string | null): StreamEvent | undefined {
+    if (unread === null) return undefined;
+    const { head, baseUrl } = this.#source;
     const contentType = head.headers["content-type"] ?? "";
-    if (unread === "" && contentType.includes("text/event-stream")) return;
+    if (unread === "" && contentType.includes("text/event-stream")) return undefined;
     const kind = kindOf(unread, contentType);
     if (kind !== "words") throw invalidStream(baseUrl, kind);
-    // Words in place of an answer: what they mean is known to the caller.
-    yield { data: unread, event: null };
+    // What they mean is known to the caller.
+    return { data: unread, event: null };
   }
 
   /** Comments and lines without an end bring no event, so bytes are counted here. */

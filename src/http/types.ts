@@ -83,6 +83,8 @@ export interface HttpAnswer {
 export interface StreamEvent {
   readonly data: string;
   readonly event: string | null;
+  /** The data as JSON, where it was parsed to find the end of the event. `jsonOf` reads it. */
+  readonly value?: unknown;
 }
 
 export interface StreamSpec extends Request, Refusable {

@@ -11,7 +11,10 @@ async function* inChunks(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
 
 async function eventsIn(chunks: readonly Uint8Array[], limit = 1e6): Promise<StreamEvent[]> {
   const events: StreamEvent[] = [];
-  for await (const event of readEvents(inChunks(chunks), limit)) events.push(event);
+  for await (const { data, event, value } of readEvents(inChunks(chunks), limit)) {
+    if (value !== undefined) expect(value).toEqual(JSON.parse(data));
+    events.push({ data, event });
+  }
   return events;
 }
 
@@ -204,7 +207,10 @@ describe("the event reader", () => {
       await new Promise(() => {});
     }
     const events = readEvents(chunks(), 100);
-    expect(await events.next()).toEqual({ done: false, value: event('{"a":1}') });
+    expect(await events.next()).toEqual({
+      done: false,
+      value: { ...event('{"a":1}'), value: { a: 1 } },
+    });
   });
 
   it.each([

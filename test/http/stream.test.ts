@@ -50,7 +50,7 @@ describe("a stream", () => {
     const events: StreamEvent[] = [];
     for await (const event of stream) events.push(event);
     expect(events).toEqual([
-      { data: '{"role":"assistant"}', event: null },
+      { data: '{"role":"assistant"}', event: null, value: { role: "assistant" } },
       { data: "token 1", event: "x" },
       { data: "token 2", event: null },
       { data: "[DONE]", event: null },

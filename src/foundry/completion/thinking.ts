@@ -190,6 +190,8 @@ export class ThinkingSplitter {
       const at = this.#pending.indexOf(this.#close);
       return at === -1 ? null : { at, tag: this.#close };
     }
+    // Nearly no piece of text has any of these.
+    if (!/[<[◁`]/.test(this.#pending)) return null;
     let isInFence = this.#isInFence;
     for (const { 0: tag, index: at } of this.#pending.matchAll(FOUND)) {
       if (tag === FENCE) {
@@ -269,7 +271,7 @@ export class ThinkingSplitter {
   }
 
   #noteText(text: string): void {
-    for (const { index } of text.matchAll(FENCES)) {
+    for (const { index } of text.includes(FENCE) ? text.matchAll(FENCES) : []) {
       if (beginsLine(text, index, this.#isLineBlank)) this.#isInFence = !this.#isInFence;
     }
     this.#lastCharacter = text.charAt(text.length - 1);

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import {
   CHARACTERS_SLACK,
+  isMembers,
   MAX_CHARACTERS_PER_TOKEN,
   MAX_COMPLETION_CHARACTERS,
   MAX_PIECES_PER_TOKEN,
@@ -224,8 +225,7 @@ export type AnswerPart =
   | { readonly type: "calls"; readonly kind: string; readonly value: unknown }
   | { readonly type: "other"; readonly kind: string };
 
-const objectSchema = z.record(z.string(), z.unknown());
-type Members = z.output<typeof objectSchema>;
+type Members = Readonly<Record<string, unknown>>;
 
 /** The members in which engines put their thinking. Some send the same in several of them. */
 const REASONING = [
@@ -242,22 +242,21 @@ const CALLS = ["tool_calls", "function_call"] as const;
 
 /** The parts of a `delta` or `message`; `null` where the value is none. */
 export function partsOfMessage(message: unknown): AnswerPart[] | null {
-  const members = objectSchema.safeParse(message).data;
-  if (members === undefined) return null;
-  const reasoning = firstWords(members, REASONING);
-  const content = partsOf(members["content"]);
-  const refusal = wordsOf(members["refusal"]);
+  if (!isMembers(message)) return null;
+  const reasoning = firstWords(message, REASONING);
+  const content = partsOf(message["content"]);
+  const refusal = wordsOf(message["refusal"]);
   return [
     // Its content may repeat it.
     ...(reasoning === "" ? [] : [{ type: "reasoning" as const, text: reasoning }]),
     ...(reasoning === "" ? content : content.filter(({ type }) => type !== "reasoning")),
     ...(refusal === "" ? [] : [{ type: "refusal" as const, text: refusal }]),
-    ...CALLS.filter((kind) => isFilled(members[kind])).map((kind) => ({
+    ...CALLS.filter((kind) => isFilled(message[kind])).map((kind) => ({
       type: "calls" as const,
       kind,
-      value: members[kind],
+      value: message[kind],
     })),
-    ...OTHERS.filter((name) => isFilled(members[name])).map((kind) => other(kind)),
+    ...OTHERS.filter((name) => isFilled(message[name])).map((kind) => other(kind)),
   ];
 }
 
@@ -266,8 +265,7 @@ function partsOf(content: unknown): AnswerPart[] {
   if (content === null || content === undefined || content === "") return [];
   if (typeof content === "string") return [{ type: "text", text: content }];
   if (Array.isArray(content)) return content.flatMap(partsOf);
-  const members = objectSchema.safeParse(content).data;
-  return members === undefined ? [other(typeof content)] : partOf(members);
+  return isMembers(content) ? partOf(content) : [other(typeof content)];
 }
 
 const THOUGHT = /^(?:thinking|thought|reasoning|summary_text)/i;
@@ -304,8 +302,7 @@ const TEXT_MEMBERS = [
 function wordsOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(wordsOf).join("");
-  const members = objectSchema.safeParse(value).data;
-  return members === undefined ? "" : firstWords(members, TEXT_MEMBERS);
+  return isMembers(value) ? firstWords(value, TEXT_MEMBERS) : "";
 }
 
 function firstWords(members: Members, names: readonly string[]): string {

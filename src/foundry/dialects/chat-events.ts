@@ -1,7 +1,6 @@
-import { errorTextOf, type StreamEvent, wordsOfError } from "../../http/index.js";
+import { errorTextOf, jsonOf, type StreamEvent, wordsOfError } from "../../http/index.js";
 import {
   FoundryError,
-  jsonFrom,
   MAX_UNKNOWN_WORD,
   printable,
   SEARCHED_OF_BODY,
@@ -43,6 +42,9 @@ export class EventReader {
   readonly #takesCalls: boolean;
   /** The events before the first token, which the transport reads before the consumer does. */
   readonly #early = new WeakMap<StreamEvent, ReadEvent>();
+  /** The event that was read last: after the first token the consumer takes each before the next is read. */
+  #latest: { readonly event: StreamEvent; readonly read: ReadEvent } | null = null;
+  #hasBegun = false;
   readonly #otherKinds = new Set<string>();
   #hasEnded = false;
   #hasWords = false;
@@ -76,13 +78,16 @@ export class EventReader {
 
   /** Reads an event that {@link read} is going to be asked for too. */
   readEarly(event: StreamEvent): ReadEvent {
-    const result = this.read(event);
+    const read = this.read(event);
+    this.#latest = { event, read };
     // Empty events can come at full speed, and an entry keeps its event until a full collection.
-    if (result.events.length > 0) this.#early.set(event, result);
-    return result;
+    if (!this.#hasBegun && read.events.length > 0) this.#early.set(event, read);
+    this.#hasBegun ||= read.isPart;
+    return read;
   }
 
   read(event: StreamEvent): ReadEvent {
+    if (this.#latest?.event === event) return this.#latest.read;
     const early = this.#early.get(event);
     if (early !== undefined) return early;
     const answers = this.#answers;
@@ -133,7 +138,7 @@ export class EventReader {
 
   /** The chunks in an event; `null` for words where a chunk is expected. */
   #chunksIn(event: StreamEvent): readonly (Chunk | null)[] {
-    const value = jsonFrom(event.data);
+    const value = jsonOf(event);
     const isCut = value === undefined && CUT_JSON.test(event.data);
     if (typeof value !== "object" && (!isCut || isNamed(event))) {
       return [event.event === "error" ? { error: event.data } : null];
@@ -196,7 +201,7 @@ export class EventReader {
     if (!isError && message == null) return;
     // A message alone in place of an answer may be of a server that is no engine.
     if (!isError && this.#answers === 0) throw noAnswer(event, this.#subject, this.#secrets);
-    throw this.#errorOf(event, jsonFrom(event.data));
+    throw this.#errorOf(event, jsonOf(event));
   }
 
   #errorOf(event: StreamEvent, error: unknown): FoundryError {
@@ -274,7 +279,7 @@ const wordsOf = ({ data }: StreamEvent, secrets: SecretMask): string =>
 
 function noAnswer(event: StreamEvent, subject: Subject, secrets: SecretMask): FoundryError {
   const said = wordsOf(event, secrets);
-  const { kinds } = wordsOfError(jsonFrom(event.data));
+  const { kinds } = wordsOfError(jsonOf(event));
   const known = knownError({ text: said, kinds }, subject, { status: 200, detail: said });
   if (known !== null) return known;
   const message = sanitizeMessage(said);

@@ -1,6 +1,5 @@
 import * as z from "zod";
-import type { HttpTransport, StreamEvent } from "../../http/index.js";
-import { jsonFrom } from "../../lib/index.js";
+import { type HttpTransport, jsonOf, type StreamEvent } from "../../http/index.js";
 import { EventReader } from "./chat-events.js";
 import { chatStream, isDone, read } from "./chat-stream.js";
 import type { Call, ChatMessage, ChatRequest, ChatStream } from "./dialect.js";
@@ -138,7 +137,7 @@ class Chunks {
 }
 
 function chunkOf(event: StreamEvent): StreamEvent | null {
-  const value = jsonFrom(event.data);
+  const value = jsonOf(event);
   const parsed = eventSchema.safeParse(value);
   if (!parsed.success) return event;
   const { type, object, delta, response } = parsed.data;

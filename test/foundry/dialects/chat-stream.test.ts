@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openChat, wholeChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
@@ -53,6 +53,17 @@ describe("openChat", () => {
       { type: "finish", reason: "stop" },
       { type: "usage", usage: { inputTokens: 15, outputTokens: 2 } },
     ]);
+  });
+
+  it("parses the JSON of each event once", async () => {
+    const parse = vi.spyOn(JSON, "parse");
+    onTestFinished(() => parse.mockRestore());
+    const events = await read(data(text("Hel"), text("lo"), "[DONE]"));
+    expect(events).toHaveLength(3);
+    const parsed = parse.mock.calls.map(([json]) => json);
+    for (const each of [text("Hel"), text("lo")]) {
+      expect(parsed.filter((json) => json === JSON.stringify(each))).toHaveLength(1);
+    }
   });
 
   it("reads the stream of C1: everything twice, usage in every chunk", async () => {
