@@ -86,14 +86,13 @@ const itemOf = (message: ChatMessage): object => ({
 });
 
 const countSchema = z.number().catch(0);
+const textsSchema = z.array(z.looseObject({ text: z.string().catch("") })).catch([]);
 const responseSchema = z.looseObject({
   status: z.string().nullish().catch(null),
   error: z.unknown().optional(),
   incomplete_details: z.object({ reason: z.string() }).nullish().catch(null),
   output: z
-    .array(
-      z.looseObject({ content: z.array(z.looseObject({ text: z.string().catch("") })).catch([]) }),
-    )
+    .array(z.looseObject({ type: z.unknown(), content: textsSchema, summary: textsSchema }))
     .catch([]),
   usage: z.object({ input_tokens: countSchema, output_tokens: countSchema }).nullish().catch(null),
 });
@@ -153,19 +152,23 @@ function chunkOf(event: StreamEvent): StreamEvent | null {
   return asChunk(endOf(response));
 }
 
-const asChunk = (value: object): StreamEvent => ({ data: JSON.stringify(value), event: null });
+const asChunk = (value: object): StreamEvent => ({
+  data: JSON.stringify(value),
+  event: null,
+  value,
+});
 
 const pieceOf = (delta: object): object => ({
   object: "chat.completion.chunk",
   choices: [{ index: 0, delta, finish_reason: null }],
 });
 
-function endOf({ status, error, incomplete_details: cut, usage }: Response): object {
+function endOf(response: Response): object {
+  const { status, error, usage } = response;
   if (status === "failed") return { error: error ?? { message: "The model failed." } };
-  const reason = cut?.reason === "max_output_tokens" ? "length" : (cut?.reason ?? "stop");
   return {
     object: "chat.completion.chunk",
-    choices: [{ index: 0, delta: {}, finish_reason: reason }],
+    choices: [{ index: 0, delta: {}, finish_reason: finishReasonOf(response) }],
     ...(usage == null
       ? {}
       : { usage: { prompt_tokens: usage.input_tokens, completion_tokens: usage.output_tokens } }),
@@ -176,16 +179,19 @@ function endOf({ status, error, incomplete_details: cut, usage }: Response): obj
 function wholeOf(response: Response): object {
   const end = endOf(response);
   if ("error" in end) return end;
-  const content = response.output.flatMap((item) => item.content.map(({ text }) => text)).join("");
+  const textOf = (isReasoning: boolean): string =>
+    response.output
+      .filter(({ type }) => (type === "reasoning") === isReasoning)
+      .flatMap(({ content, summary }) => (content.length > 0 ? content : summary))
+      .map(({ text }) => text)
+      .join("");
+  const message = { content: textOf(false), reasoning_content: textOf(true) };
   return {
     ...end,
     object: "chat.completion",
-    choices: [
-      {
-        index: 0,
-        message: { content },
-        finish_reason: response.incomplete_details ? "length" : "stop",
-      },
-    ],
+    choices: [{ index: 0, message, finish_reason: finishReasonOf(response) }],
   };
 }
+
+const finishReasonOf = ({ incomplete_details: cut }: Response): string =>
+  cut?.reason === "max_output_tokens" ? "length" : (cut?.reason ?? "stop");
