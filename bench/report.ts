@@ -58,6 +58,27 @@ export function tableOf(results: Results, floors: readonly string[]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
+/** A figure beside another one of the same run. */
+export interface Beside {
+  readonly figure: string;
+  /** Whose figure `other` is. */
+  readonly server: string;
+  readonly other: string;
+}
+
+/** Figures of ours as a Markdown table, each beside another. */
+export function tableBeside(results: Results, ours: string, rows: readonly Beside[]): string {
+  const cells = rows.map(({ figure, server, other }) => {
+    const [own, beside] = [results.median(ours, figure), results.median(server, other)];
+    const ratio = own === null || beside === null ? null : own / beside;
+    const name = server === ours ? other : server;
+    return [figure, shown(own), `${shown(beside)} (${name})`, shown(ratio)];
+  });
+  return [["", ours, "beside", "ratio"], ["---", "---", "---", "---"], ...cells]
+    .map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
+}
+
 const WIDTH = 760;
 const ROW = 22;
 const LABEL = 230;

@@ -13,8 +13,17 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { measureCalls, measureStart } from "./measures.js";
-import { plotOf, Results, tableOf } from "./report.js";
+import {
+  dialectCall,
+  HTTP_CALL,
+  LIST_10_000,
+  LIST_150,
+  measurePaths,
+  STDIO_CALL,
+} from "./paths.js";
+import { type Beside, plotOf, Results, tableBeside, tableOf } from "./report.js";
 import type { Subject } from "./server-process.js";
+import { LONG, measureStreams, SHORT, STREAM } from "./streams.js";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const node = (name: string, file: string): Subject => ({
@@ -39,8 +48,11 @@ const FLOORS = [
 ];
 const [command, ...args] = values.against?.split(" ") ?? [];
 const other: Subject[] = command === undefined ? [] : [{ name: "other", command, args }];
-const STARTS = values.quick ? 7 : 31;
+const STARTS = values.quick ? 5 : 31;
 const LOADS = values.quick ? 3 : 7;
+const PATHS = values.quick ? 1 : 3;
+const PATH_CALLS = values.quick ? 200 : 1000;
+const BARE = "a bare loop with eventsource-parser";
 const LOAD = { sequential: values.quick ? 100 : 300, concurrent: 2000, atOnce: 32 };
 /** A ratio may be so much above its limit before it is a regression. */
 const TOLERANCE = 1.15;
@@ -58,15 +70,36 @@ for (let run = 0; run < LOADS; run += 1) {
     results.note(subject.name, await measureCalls(subject, String(endpoint), LOAD));
   }
 }
+/** What has no counterpart in the floors, each beside another figure of the same run. */
+const paths = new Results();
+for (let run = 0; run < PATHS; run += 1) {
+  const { ours, bare } = await measureStreams(String(endpoint));
+  paths.note(OURS.name, { ...ours, ...(await measurePaths(OURS, String(endpoint), PATH_CALLS)) });
+  paths.note(BARE, bare);
+}
 upstream.disconnect();
 
-const table = tableOf(
-  results,
-  FLOORS.map(({ name }) => name),
-);
+const BESIDE: readonly Beside[] = [
+  { figure: STREAM, server: BARE, other: STREAM },
+  { figure: LONG, server: OURS.name, other: SHORT },
+  { figure: LIST_10_000, server: OURS.name, other: LIST_150 },
+  { figure: HTTP_CALL, server: OURS.name, other: STDIO_CALL },
+  ...["S", "C1", "C2"].map((dialect) => ({
+    figure: dialectCall(dialect),
+    server: OURS.name,
+    other: dialectCall("openai"),
+  })),
+];
+const table = [
+  tableOf(
+    results,
+    FLOORS.map(({ name }) => name),
+  ),
+  tableBeside(paths, OURS.name, BESIDE),
+].join("\n\n");
 process.stdout.write(`${table}\n`);
 if (values.write) {
-  const head = `# Measured\n\n\`npm run bench -- ${values.quick ? "--quick " : ""}--write\`, Node ${process.version}, ${process.platform}: medians of ${STARTS} starts and ${LOADS} loads of each server, in turn. Spread is that of the middle half.\n\n`;
+  const head = `# Measured\n\n\`npm run bench -- ${values.quick ? "--quick " : ""}--write\`, Node ${process.version}, ${process.platform}: medians of ${STARTS} starts and ${LOADS} loads of each server, in turn. Spread is that of the middle half. The second table has medians of ${PATHS} runs.\n\n`;
   writeFileSync(path("results.md"), `${head}${table}\n`);
   writeFileSync(path("../docs/performance.svg"), plotOf(results, "SDK server"));
 }

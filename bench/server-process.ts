@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 
@@ -59,16 +59,6 @@ export class ServerProcess {
       clientInfo: { name: "bench", version: "1" },
     });
     this.notify("notifications/initialized");
-  }
-
-  /** CPU time of all its threads so far, in milliseconds. From /proc, so on Linux only. */
-  cpuMs(): number {
-    const tasks = `/proc/${this.child.pid}/task`;
-    const nanoseconds = readdirSync(tasks).map((task) => {
-      const [onCpu] = readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ");
-      return Number(onCpu);
-    });
-    return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e6;
   }
 
   /** Resident memory in MB. From /proc, so on Linux only. */

@@ -1,0 +1,132 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { cpuMsOf, environment, type Figures, inFlight } from "./measures.js";
+import { ServerProcess, type Subject } from "./server-process.js";
+
+const AT_ONCE = 32;
+/** Calls before anything is measured: connections and compiled code are there then. */
+const WARM_UP = 50;
+const DIALECTS = ["S", "C1", "C2", "openai"];
+const MODEL = "qwen2.5-0.5b";
+
+export const LIST_150 = "list_models of 150 models, CPU ms";
+export const LIST_10_000 = "list_models of 10,000 models, CPU ms";
+export const STDIO_CALL = "a call over stdio, CPU ms";
+export const HTTP_CALL = "a call over Streamable HTTP, CPU ms";
+export const dialectCall = (dialect: string): string =>
+  `a call to the simulated ${dialect}, CPU ms`;
+
+/** What calls cost on other ways through the server than the one that is compared with the floors. */
+export async function measurePaths(
+  subject: Subject,
+  endpoint: string,
+  calls: number,
+): Promise<Figures> {
+  const figures: Record<string, number> = {
+    [LIST_150]: await listCpu(subject, endpoint, 150),
+    [LIST_10_000]: await listCpu(subject, endpoint, 10_000),
+    [STDIO_CALL]: await callCpu(subject, endpoint, "instant", calls),
+    [HTTP_CALL]: await httpCpu(subject, endpoint, calls),
+  };
+  for (const dialect of DIALECTS) {
+    figures[dialectCall(dialect)] = await dialectCpu(subject, dialect, calls);
+  }
+  return figures;
+}
+
+async function listCpu(subject: Subject, endpoint: string, count: number): Promise<number> {
+  const server = new ServerProcess(subject, environment(`${endpoint}/models-${count}`));
+  const list = { name: "list_models", arguments: { filter: "all" } };
+  try {
+    await server.initialize();
+    // The first one finds out what answers there.
+    await server.request("tools/call", list);
+    return await cpuOf(server, 50, () => server.request("tools/call", list));
+  } finally {
+    await server.close();
+  }
+}
+
+/** The simulator answers as each service does, as fast as it can. */
+async function dialectCpu(subject: Subject, dialect: string, calls: number): Promise<number> {
+  const flags = ["--tokens-per-second", "infinity", "--first-token-ms", "0", "--load-ms", "0"];
+  const simulator = spawn(
+    subject.command,
+    [...subject.args, "simulate", "--dialect", dialect, ...flags],
+    { stdio: ["ignore", "pipe", "ignore"] },
+  );
+  const [url] = await once(createInterface({ input: simulator.stdout }), "line");
+  try {
+    return await callCpu(subject, String(url), MODEL, calls);
+  } finally {
+    simulator.kill();
+  }
+}
+
+async function callCpu(
+  subject: Subject,
+  endpoint: string,
+  model: string,
+  calls: number,
+): Promise<number> {
+  const server = new ServerProcess(subject, environment(endpoint));
+  const call = (number: number) =>
+    server.request("tools/call", {
+      name: "complete",
+      arguments: { prompt: `Say hello, number ${number}.`, model, max_tokens: 8 },
+    });
+  try {
+    await server.initialize();
+    // The first one loads the model.
+    for (let number = 0; number < WARM_UP; number += 1) await call(-number);
+    return await cpuOf(server, calls, call);
+  } finally {
+    await server.close();
+  }
+}
+
+async function httpCpu(
+  { command, args }: Subject,
+  endpoint: string,
+  calls: number,
+): Promise<number> {
+  const server = spawn(command, [...args, "serve", "--http", "0"], {
+    env: { ...process.env, ...environment(endpoint) },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const client = new Client({ name: "bench", version: "1" });
+  const call = (number: number) =>
+    client.callTool({
+      name: "complete",
+      arguments: { prompt: `Say hello, number ${number}.`, model: "instant", max_tokens: 8 },
+    });
+  try {
+    let url: string | undefined;
+    for await (const line of createInterface({ input: server.stderr })) {
+      url = / serves MCP at (http\S+)/.exec(line)?.[1];
+      if (url !== undefined) break;
+    }
+    // Its log is read on, so that it can write.
+    server.stderr.resume();
+    await client.connect(new StreamableHTTPClientTransport(new URL(String(url))));
+    for (let number = 0; number < WARM_UP; number += 1) await call(-number);
+    return await cpuOf({ child: server }, calls, call);
+  } finally {
+    await client.close();
+    server.kill();
+  }
+}
+
+/** CPU milliseconds of the server for each of so many calls, {@link AT_ONCE} of them in flight. */
+async function cpuOf(
+  { child: { pid } }: Pick<ServerProcess, "child">,
+  calls: number,
+  call: (number: number) => Promise<unknown>,
+): Promise<number> {
+  const before = cpuMsOf(pid);
+  await inFlight(AT_ONCE, calls, call);
+  return (cpuMsOf(pid) - before) / calls;
+}

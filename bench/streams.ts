@@ -1,0 +1,45 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
+import type { Figures } from "./measures.js";
+
+const readSchema = z.object({ cpuMs: z.number(), characters: z.number() });
+const run = promisify(execFile);
+
+/** The CPU milliseconds of a reader for a stream of so many events, in a process of its own. */
+async function cpuOf(
+  reader: "ours" | "bare",
+  endpoint: string,
+  events: number,
+  characters: number,
+): Promise<number> {
+  const file = fileURLToPath(new URL(`readers/${reader}.mjs`, import.meta.url));
+  const prompt = `events ${events} ${characters}`;
+  const { stdout } = await run(process.execPath, [file, endpoint, prompt]);
+  const read = readSchema.parse(JSON.parse(stdout));
+  if (read.characters < events * characters) throw new Error(`${reader} did not read all events`);
+  return read.cpuMs;
+}
+
+const TOKENS = 50_000;
+/** Of an event of the long texts. */
+const PIECE = 100;
+const LONG_TEXT = 8_000_000;
+
+export const STREAM = `a stream of ${TOKENS} tokens, CPU ms`;
+export const LONG = "an answer of 8 MB, CPU ms";
+export const SHORT = "an answer of 0.8 MB, CPU ms";
+
+/** What a stream costs the library, and what a bare loop over its events. */
+export async function measureStreams(endpoint: string): Promise<Record<"ours" | "bare", Figures>> {
+  const text = (length: number) => cpuOf("ours", endpoint, length / PIECE, PIECE);
+  return {
+    ours: {
+      [STREAM]: await cpuOf("ours", endpoint, TOKENS, 0),
+      [LONG]: await text(LONG_TEXT),
+      [SHORT]: await text(LONG_TEXT / 10),
+    },
+    bare: { [STREAM]: await cpuOf("bare", endpoint, TOKENS, 0) },
+  };
+}
