@@ -105,17 +105,17 @@ const DOORS: readonly (readonly [string, number, (text: string) => unknown])[] =
   ["readAnswer", 64 * 1024, (text) => readAnswer({ stdout: text, stderr: text })],
 ];
 
-/** Processor time of one call, the least of several, in µs. */
+/** Processor time of one call, in µs. The threads of the garbage collector count, too. */
 function costOf(work: (text: string) => unknown, text: string): number {
-  const once = () => {
-    const before = process.cpuUsage();
-    work(text);
-    const { user, system } = process.cpuUsage(before);
-    return user + system;
-  };
-  once();
-  return Math.min(once(), once(), once());
+  const before = process.cpuUsage();
+  work(text);
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
 }
+
+/** A machine with other work adds to single calls; what is not linear costs too much in each of them. */
+const MOST_ROUNDS = 30;
+const LEAST_ROUNDS = 3;
 
 /** Below it, clocks and the collector of garbage say more than the expressions. */
 const NOISE = 4000;
@@ -123,9 +123,14 @@ const NOISE = 4000;
 describe.each(DOORS)("%s", (_name, bound, work) => {
   it.each(NEAR_MATCHES)("takes linear time for repeated %j", (piece) => {
     const of = (length: number) => piece.repeat(Math.ceil(length / piece.length)).slice(0, length);
-    const whole = costOf(work, of(bound));
-    const half = costOf(work, of(bound / 2));
-    expect(whole).toBeLessThan(Math.max(NOISE, half) * 3.5);
-    expect(whole).toBeLessThan(300_000);
+    const least = { whole: Number.POSITIVE_INFINITY, half: Number.POSITIVE_INFINITY };
+    const isLinear = (): boolean => least.whole < Math.max(NOISE, least.half) * 3.5;
+    work(of(bound));
+    for (let round = 0; round < LEAST_ROUNDS || (!isLinear() && round < MOST_ROUNDS); round += 1) {
+      least.whole = Math.min(least.whole, costOf(work, of(bound)));
+      least.half = Math.min(least.half, costOf(work, of(bound / 2)));
+    }
+    expect(isLinear(), JSON.stringify(least)).toBe(true);
+    expect(least.whole).toBeLessThan(1_000_000);
   });
 });
