@@ -41,7 +41,7 @@ export async function measureCalls(
   const server = new ServerProcess(subject, environment(endpoint));
   try {
     await server.initialize();
-    // Connections and compiled code are there before anything is measured.
+    // Then connections are there; of the code only the first part is compiled.
     for (let number = 0; number < 50; number += 1) await server.request("tools/call", prompt(-1));
     const cpuBefore = cpuMsOf(server.child.pid);
     const times: number[] = [];

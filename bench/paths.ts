@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -7,7 +7,7 @@ import { cpuMsOf, environment, type Figures, inFlight } from "./measures.js";
 import { ServerProcess, type Subject } from "./server-process.js";
 
 const AT_ONCE = 32;
-/** Calls before anything is measured: connections and compiled code are there then. */
+/** Calls before anything is measured: then the model is loaded and connections are there. */
 const WARM_UP = 50;
 const DIALECTS = ["S", "C1", "C2", "openai"];
 const MODEL = "qwen2.5-0.5b";
@@ -18,6 +18,9 @@ export const STDIO_CALL = "a call over stdio, CPU ms";
 export const HTTP_CALL = "a call over Streamable HTTP, CPU ms";
 export const dialectCall = (dialect: string): string =>
   `a call to the simulated ${dialect}, CPU ms`;
+
+/** Without the lines of calls in the log, which go to different places over stdio and HTTP. */
+const quiet = (endpoint: string) => ({ ...environment(endpoint), FOUNDRY_LOG_LEVEL: "warn" });
 
 /** What calls cost on other ways through the server than the one that is compared with the floors. */
 export async function measurePaths(
@@ -44,7 +47,8 @@ async function listCpu(subject: Subject, endpoint: string, count: number): Promi
     await server.initialize();
     // The first one finds out what answers there.
     await server.request("tools/call", list);
-    return await cpuOf(server, 50, () => server.request("tools/call", list));
+    // One after the other: calls at the same time share a request to the service.
+    return await cpuOf(server, 20, 1, () => server.request("tools/call", list));
   } finally {
     await server.close();
   }
@@ -58,11 +62,19 @@ async function dialectCpu(subject: Subject, dialect: string, calls: number): Pro
     [...subject.args, "simulate", "--dialect", dialect, ...flags],
     { stdio: ["ignore", "pipe", "ignore"] },
   );
-  const [url] = await once(createInterface({ input: simulator.stdout }), "line");
   try {
+    const ended = once(simulator, "exit").then(() => {
+      throw new Error("the simulator has ended");
+    });
+    // After the measurement it is ended on purpose.
+    ended.catch(() => {});
+    const [url] = await Promise.race([
+      once(createInterface({ input: simulator.stdout }), "line"),
+      ended,
+    ]);
     return await callCpu(subject, String(url), MODEL, calls);
   } finally {
-    simulator.kill();
+    await end(simulator);
   }
 }
 
@@ -72,7 +84,7 @@ async function callCpu(
   model: string,
   calls: number,
 ): Promise<number> {
-  const server = new ServerProcess(subject, environment(endpoint));
+  const server = new ServerProcess(subject, quiet(endpoint));
   const call = (number: number) =>
     server.request("tools/call", {
       name: "complete",
@@ -82,7 +94,7 @@ async function callCpu(
     await server.initialize();
     // The first one loads the model.
     for (let number = 0; number < WARM_UP; number += 1) await call(-number);
-    return await cpuOf(server, calls, call);
+    return await cpuOf(server, calls, AT_ONCE, call);
   } finally {
     await server.close();
   }
@@ -94,7 +106,7 @@ async function httpCpu(
   calls: number,
 ): Promise<number> {
   const server = spawn(command, [...args, "serve", "--http", "0"], {
-    env: { ...process.env, ...environment(endpoint) },
+    env: { ...process.env, ...quiet(endpoint) },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const client = new Client({ name: "bench", version: "1" });
@@ -113,20 +125,28 @@ async function httpCpu(
     server.stderr.resume();
     await client.connect(new StreamableHTTPClientTransport(new URL(String(url))));
     for (let number = 0; number < WARM_UP; number += 1) await call(-number);
-    return await cpuOf({ child: server }, calls, call);
+    return await cpuOf({ child: server }, calls, AT_ONCE, call);
   } finally {
+    await end(server);
     await client.close();
-    server.kill();
   }
 }
 
-/** CPU milliseconds of the server for each of so many calls, {@link AT_ONCE} of them in flight. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill();
+  await ended;
+}
+
+/** CPU milliseconds of the server for each of so many calls. */
 async function cpuOf(
   { child: { pid } }: Pick<ServerProcess, "child">,
   calls: number,
+  atOnce: number,
   call: (number: number) => Promise<unknown>,
 ): Promise<number> {
   const before = cpuMsOf(pid);
-  await inFlight(AT_ONCE, calls, call);
+  await inFlight(atOnce, calls, call);
   return (cpuMsOf(pid) - before) / calls;
 }

@@ -1,9 +1,9 @@
-// Reads a stream with `fetch` and `eventsource-parser` alone, without a look at the JSON of an event, and
-// prints the CPU milliseconds of the second time.
+// Reads two streams with `fetch` and `eventsource-parser` alone, without a look at the JSON of an event, and
+// prints the CPU milliseconds of the second one.
 import { createParser } from "eventsource-parser";
 
-const [endpoint, prompt] = process.argv.slice(2);
-const read = async () => {
+const [endpoint, warmUp, measured] = process.argv.slice(2);
+const read = async (prompt) => {
   let characters = 0;
   const parser = createParser({
     onEvent: ({ data }) => {
@@ -19,9 +19,9 @@ const read = async () => {
   for await (const bytes of answer.body) parser.feed(decoder.decode(bytes, { stream: true }));
   return characters;
 };
-await read();
+await read(warmUp);
 const before = process.cpuUsage();
-const characters = await read();
+const characters = await read(measured);
 const { user, system } = process.cpuUsage(before);
 process.stdout.write(JSON.stringify({ cpuMs: (user + system) / 1000, characters }));
 // The connections of `fetch` would keep it for a while.

@@ -116,6 +116,8 @@ function costOf(work: (text: string) => unknown, text: string): number {
 /** A machine with other work adds to single calls; what is not linear costs too much in each of them. */
 const MOST_ROUNDS = 30;
 const LEAST_ROUNDS = 3;
+/** In µs, too. */
+const LONGEST = 300_000;
 
 /** Below it, clocks and the collector of garbage say more than the expressions. */
 const NOISE = 4000;
@@ -124,13 +126,13 @@ describe.each(DOORS)("%s", (_name, bound, work) => {
   it.each(NEAR_MATCHES)("takes linear time for repeated %j", (piece) => {
     const of = (length: number) => piece.repeat(Math.ceil(length / piece.length)).slice(0, length);
     const least = { whole: Number.POSITIVE_INFINITY, half: Number.POSITIVE_INFINITY };
-    const isLinear = (): boolean => least.whole < Math.max(NOISE, least.half) * 3.5;
+    const isLinear = (): boolean =>
+      least.whole < Math.max(NOISE, least.half) * 3.5 && least.whole < LONGEST;
     work(of(bound));
     for (let round = 0; round < LEAST_ROUNDS || (!isLinear() && round < MOST_ROUNDS); round += 1) {
       least.whole = Math.min(least.whole, costOf(work, of(bound)));
       least.half = Math.min(least.half, costOf(work, of(bound / 2)));
     }
     expect(isLinear(), JSON.stringify(least)).toBe(true);
-    expect(least.whole).toBeLessThan(1_000_000);
   });
 });

@@ -78,10 +78,12 @@ export class EventReader {
 
   /** Reads an event that {@link read} is going to be asked for too. */
   readEarly(event: StreamEvent): ReadEvent {
+    const answers = this.#answers;
     const read = this.read(event);
     this.#latest = { event, read };
-    // Empty events can come at full speed, and an entry keeps its event until a full collection.
-    if (!this.#hasBegun && read.events.length > 0) this.#early.set(event, read);
+    // Signs of life can come at full speed, and an entry keeps its event until a full collection.
+    const isKept = read.events.length > 0 || this.#answers > answers;
+    if (!this.#hasBegun && isKept) this.#early.set(event, read);
     this.#hasBegun ||= read.isPart;
     return read;
   }

@@ -86,13 +86,19 @@ const itemOf = (message: ChatMessage): object => ({
 });
 
 const countSchema = z.number().catch(0);
-const textsSchema = z.array(z.looseObject({ text: z.string().catch("") })).catch([]);
+const partsSchema = z.array(z.unknown()).catch([]);
 const responseSchema = z.looseObject({
   status: z.string().nullish().catch(null),
   error: z.unknown().optional(),
   incomplete_details: z.object({ reason: z.string() }).nullish().catch(null),
   output: z
-    .array(z.looseObject({ type: z.unknown(), content: textsSchema, summary: textsSchema }))
+    .array(
+      z.looseObject({
+        type: z.unknown().optional(),
+        content: partsSchema,
+        summary: partsSchema,
+      }),
+    )
     .catch([]),
   usage: z.object({ input_tokens: countSchema, output_tokens: countSchema }).nullish().catch(null),
 });
@@ -179,13 +185,13 @@ function endOf(response: Response): object {
 function wholeOf(response: Response): object {
   const end = endOf(response);
   if ("error" in end) return end;
-  const textOf = (isReasoning: boolean): string =>
-    response.output
-      .filter(({ type }) => (type === "reasoning") === isReasoning)
-      .flatMap(({ content, summary }) => (content.length > 0 ? content : summary))
-      .map(({ text }) => text)
-      .join("");
-  const message = { content: textOf(false), reasoning_content: textOf(true) };
+  const thoughts = response.output.filter(({ type }) => type === "reasoning");
+  const message = {
+    content: response.output.flatMap(({ type, content }) => (type === "reasoning" ? [] : content)),
+    reasoning_content: thoughts.flatMap(({ content }) => content),
+    // Read where the one before it has no words.
+    reasoning: thoughts.flatMap(({ summary }) => summary),
+  };
   return {
     ...end,
     object: "chat.completion",

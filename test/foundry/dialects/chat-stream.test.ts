@@ -55,6 +55,14 @@ describe("openChat", () => {
     ]);
   });
 
+  it.each(["", data("null")])(
+    "takes one empty message for a whole answer, before %j",
+    async (rest) => {
+      const body = data({ choices: [{ message: { content: "" } }] }) + rest;
+      expect(await read(body)).toEqual([{ type: "finish", reason: "stop" }]);
+    },
+  );
+
   it("parses the JSON of each event once", async () => {
     const parse = vi.spyOn(JSON, "parse");
     onTestFinished(() => parse.mockRestore());

@@ -43,9 +43,36 @@ it.each([
   ]);
 });
 
+it("a response whose items have no type is read", async () => {
+  const [{ content }] = [said("A boat.")];
+  expect(
+    await readWhole({ status: "completed", output: [{ role: "assistant", content }] }),
+  ).toEqual([
+    { type: "text", text: "A boat." },
+    { type: "finish", reason: "stop" },
+  ]);
+});
+
+it("a refusal in a response is the text, and is called one", async () => {
+  const content = [{ type: "refusal", refusal: "I cannot." }];
+  expect(await readWhole({ status: "completed", output: [{ type: "message", content }] })).toEqual(
+    expect.arrayContaining([
+      { type: "text", text: "I cannot." },
+      { type: "warning", warning: expect.stringContaining("refused") },
+    ]),
+  );
+});
+
 it.each([
   ["content", { content: [{ type: "reasoning_text", text: "Water, sail." }] }],
-  ["summary", { summary: [{ type: "summary_text", text: "Water, sail." }], content: [] }],
+  ["summary", { summary: [{ type: "summary_text", text: "Water, sail." }] }],
+  [
+    "summary beside an empty content",
+    {
+      summary: [{ type: "summary_text", text: "Water, sail." }],
+      content: [{ type: "reasoning_text", text: "" }],
+    },
+  ],
 ])("the thinking in a response is no part of its text: %s", async (_where, thought) => {
   const output = [{ type: "reasoning", ...thought }, said("A boat.")];
   expect(await readWhole({ status: "completed", output })).toEqual([
