@@ -171,7 +171,7 @@ export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
 ]);
 
 /** Also an address with a password or a key in it, and routes, whose `system` may be a text of the user. */
-const isSecret = (name: SettingName, raw: string): boolean =>
+export const isSecret = (name: SettingName, raw: string): boolean =>
   SECRETS.has(name) ||
   name === "FOUNDRY_ROUTES" ||
   (["FOUNDRY_ENDPOINT", "FOUNDRY_OTEL"].includes(name) && /[@?#]/.test(raw));

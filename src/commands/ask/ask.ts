@@ -97,7 +97,7 @@ async function answered(
   progress.clear();
   const completion = stream.snapshot();
   if (flags.json) writeJson({ ok: true, ...resultOf(completion), error: null });
-  else if (!isStreamed) process.stdout.write(`${completion.text}\n`);
+  else if (!isStreamed) process.stdout.write(`${harmless(completion.text)}\n`);
   answer.end();
   for (const warning of warningsOf(completion)) notes.faint(`Note: ${warning}`);
   return EXIT.done;
@@ -141,8 +141,7 @@ class AnswerText {
   add(text: string): void {
     if (!this.isShown || text === "") return;
     this.hasBegun = true;
-    // A model must not steer the terminal. A file or a pipe gets the text as it is.
-    process.stdout.write(process.stdout.isTTY ? this.#wrapped.add(withoutControls(text)) : text);
+    process.stdout.write(process.stdout.isTTY ? this.#wrapped.add(harmless(text)) : text);
     this.#isAtLineStart = text.endsWith("\n");
   }
 
@@ -194,5 +193,8 @@ const failureOf = ({ code, message, action, retryable }: FoundryError) => ({
 });
 
 function writeJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${harmless(JSON.stringify(value, null, 2))}\n`);
 }
+
+/** A model must not steer the terminal. A file or a pipe gets the text as it is. */
+const harmless = (text: string): string => (process.stdout.isTTY ? withoutControls(text) : text);

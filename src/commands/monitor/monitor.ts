@@ -96,12 +96,16 @@ class ServiceWatch {
   /** The newest there is; the first one is waited for. */
   async latest(): Promise<Health> {
     if (this.#checking === null && performance.now() >= this.#dueAt) {
-      this.#checking = this.#client.healthCheck({ signal: this.#signal }).then((health) => {
-        this.#latest = health;
-        this.#checking = null;
-        this.#dueAt = performance.now() + (health.endpoint === null ? SEARCH_MS : 0);
-        return health;
-      });
+      this.#checking = this.#client
+        .healthCheck({ signal: this.#signal })
+        .then((health) => {
+          this.#latest = health;
+          this.#dueAt = performance.now() + (health.endpoint === null ? SEARCH_MS : 0);
+          return health;
+        })
+        .finally(() => {
+          this.#checking = null;
+        });
       // Aborted by Ctrl+C while nothing waits for it.
       this.#checking.catch(() => {});
     }

@@ -28,7 +28,7 @@ export function withServer(
     const servers = serversIn(value, container);
     const name = ownName(servers);
     const before = servers[name];
-    if (before !== undefined && !isOurs(before)) {
+    if (before !== undefined && !isOurs(before, name)) {
       throw new CannotEdit(`it has another server with the name "${name}"`);
     }
     const entry = entryOf(before);
@@ -47,7 +47,7 @@ export function withoutServer(text: string, host: HostKind): Edit {
     const { container } = host;
     const servers = serversIn(value, container);
     const name = ownName(servers);
-    if (!isOurs(servers[name])) return null;
+    if (!isOurs(servers[name], name)) return null;
     const { [name]: _own, ...others } = servers;
     return {
       text: format.remove(plain, { container, name }),
@@ -60,8 +60,9 @@ export function withoutServer(text: string, host: HostKind): Edit {
 /** The entry that starts this server; `null` where there is none. @throws CannotEdit */
 export function serverIn(text: string, host: HostKind): Entry | null {
   const servers = serversIn(objectOf(parsed(text, host)), host.container);
-  const entry = servers[ownName(servers)];
-  return isOurs(entry) ? { ...Object(entry) } : null;
+  const name = ownName(servers);
+  const entry = servers[name];
+  return isOurs(entry, name) ? { ...Object(entry) } : null;
 }
 
 /** Whether a file says nothing, not even in a comment. */
@@ -149,7 +150,7 @@ function serversIn(
 
 /** The name of the entry that starts this server, whatever its user has named it. */
 const ownName = (servers: Readonly<Record<string, unknown>>): string =>
-  Object.keys(servers).find((name) => isOurs(servers[name])) ?? ENTRY_NAME;
+  Object.keys(servers).find((name) => isOurs(servers[name], name)) ?? ENTRY_NAME;
 
 /** Values of parsers, some of which have prototypes or dates of their own, as plain data. */
 function plainValue(value: unknown): unknown {

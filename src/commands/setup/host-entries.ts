@@ -52,7 +52,7 @@ async function missingIn(entry: Entry): Promise<string | null> {
  */
 export async function repaired(host: HostKind, machine: Machine = thisMachine()): Promise<void> {
   const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
-  const given = { flags: [], env: {} };
+  const given = { flags: [], env: {}, names: [] };
   const plan = await additionTo(host, machine, (before) =>
     mergedEntry(host, before, program, given),
   );

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { PACKAGE_FOLDER } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
 import type { Entry, HostKind, ServerCommand } from "./hosts.js";
 
@@ -39,32 +40,66 @@ export function commandLine(entry: unknown): string[] {
   return words.filter((word): word is string => typeof word === "string");
 }
 
-const isProgram = (word: string): boolean =>
+/** What starts the program that is named behind it. */
+const RUNNER =
+  /(?:^|[\\/])(?:cmd|env|npx|npm|pnpm|pnpx|yarn|bun|bunx|node|exec|dlx|x)(?:\.exe|\.cmd)?$/i;
+const isOption = (word: string): boolean => word.startsWith("-") || /^\/[a-z]$/i.test(word);
+const isPackage = (word: string): boolean =>
   /^foundry-local-mcp(?:@[\w.-]+)?$/.test(word) ||
-  /[\\/]dist[\\/]main\.js$/.test(word) ||
   /(?:^|[\\/])foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
+/** Many programs have a file of this name. */
+const isMain = (word: string): boolean => /[\\/]dist[\\/]main\.js$/.test(word);
+const isMainOfPackage = (word: string): boolean =>
+  isMain(word) &&
+  (/[\\/]foundry-local-mcp[^\\/]*[\\/]dist[\\/]main\.js$/.test(word) ||
+    path.resolve(word) === path.join(PACKAGE_FOLDER, "dist", "main.js"));
 
-/** Whether an entry starts this server. */
-export const isOurs = (entry: unknown): boolean => commandLine(entry).some(isProgram);
+/** The index of the program in a command line, behind runners, the options of these, and a Node of any name. */
+function programIn(words: readonly string[], isName: (word: string) => boolean): number {
+  const at = words.findIndex((word) => !RUNNER.test(word) && !isOption(word));
+  const program = words[at];
+  if (program === undefined) return -1;
+  if (isPackage(program) || isName(program)) return at;
+  const script = words.findIndex((word, index) => index > at && !isOption(word));
+  return at === 0 && isName(words[script] ?? "") ? script : -1;
+}
 
-/** What follows the program in an entry: what its user has added. */
+/** Whether an entry starts this server. In an entry with another name the folder must be that of the package. */
+export const isOurs = (entry: unknown, name: string): boolean =>
+  programIn(commandLine(entry), name === ENTRY_NAME ? isMain : isMainOfPackage) !== -1;
+
+/** What follows the program in an entry of this server: what its user has added. */
 export function flagsIn(entry: unknown): string[] {
   const words = commandLine(entry);
-  const last = words.findLastIndex(isProgram);
-  return last === -1 ? [] : words.slice(last + 1);
+  const at = programIn(words, isMain);
+  return at === -1 ? [] : words.slice(at + 1);
+}
+
+/** Flags without those of some names; a flag ends where the next one begins. */
+function flagsWithout(flags: readonly string[], names: readonly string[]): string[] {
+  let isKept = true;
+  return flags.filter((word) => {
+    if (word.startsWith("--")) isKept = !names.includes(word.split("=", 1)[0] ?? "");
+    return isKept;
+  });
 }
 
 /**
  * The entry for a host: what is there already, with our members in their place. Flags of the user stay
- * unless others are given.
+ * unless the same are given.
  */
 export function mergedEntry(
   host: HostKind,
   before: unknown,
   program: Pick<ServerCommand, "command" | "args">,
-  given: { readonly flags: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  given: {
+    readonly flags: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    /** The flags of all settings that are given, also of those in `env`: a flag outranks its variable. */
+    readonly names: readonly string[];
+  },
 ): Entry {
-  const flags = given.flags.length > 0 ? given.flags : flagsIn(before);
+  const flags = [...flagsWithout(flagsIn(before), given.names), ...given.flags];
   const wanted = host.entry({
     command: program.command,
     args: [...program.args, ...flags],

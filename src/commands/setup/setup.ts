@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { thisMachine } from "../../platform/index.js";
-import { readSettings, SECRETS, settingsOfFlags } from "../../settings.js";
+import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../exit-codes.js";
 import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
@@ -95,16 +95,17 @@ async function hostsNamed(name: string): Promise<readonly HostKind[]> {
   throw misuse(`There is no host ${JSON.stringify(name)}.`, `Known hosts: ${known}.`);
 }
 
-/** The entry of a host: the program, and the settings that were given. Keys go into its variables. */
+/** The entry of a host: the program, and the settings that were given. What is secret goes into its variables. */
 function entryFor(host: HostKind, flags: readonly string[]) {
   const machine = thisMachine();
   const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
   const given = settingsOfFlags(flags);
-  const isSecret = ({ name }: (typeof given)[number]): boolean => SECRETS.has(name);
+  const isHidden = ({ name, raw }: (typeof given)[number]): boolean => isSecret(name, raw);
   return (before: unknown) =>
     mergedEntry(host, before, program, {
-      flags: given.filter((each) => !isSecret(each)).flatMap(({ flag, raw }) => [flag, raw]),
-      env: Object.fromEntries(given.filter(isSecret).map(({ name, raw }) => [name, raw])),
+      flags: given.filter((each) => !isHidden(each)).flatMap(({ flag, raw }) => [flag, raw]),
+      env: Object.fromEntries(given.filter(isHidden).map(({ name, raw }) => [name, raw])),
+      names: given.map(({ flag }) => flag),
     });
 }
 

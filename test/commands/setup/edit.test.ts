@@ -106,7 +106,7 @@ describe("an entry in JSON", () => {
 
   it("is updated member by member, so that comments in it stay", () => {
     const before =
-      '{\n  "mcpServers": {\n    "mine": {\n      // old\n      "command": "old", // path\n      "args": ["/old/dist/main.js"],\n      "disabled": true\n    }\n  }\n}\n';
+      '{\n  "mcpServers": {\n    "mine": {\n      // old\n      "command": "old", // path\n      "args": ["/old/foundry-local-mcp/dist/main.js"],\n      "disabled": true\n    }\n  }\n}\n';
     const edit = withServer(before, DESKTOP, (old) => ({ ...Object(old), command: "new" }));
     expect(edit).toMatchObject({ text: before.replace('"old"', '"new"'), isNew: false });
   });

@@ -142,16 +142,38 @@ describe("what a host starts", () => {
     [{ command: "node", args: ["/x/foundry-local-mcp/dist/main.js"] }, true, []],
     [{ command: "npx", args: ["-y", "foundry-local-mcp", "--model", "m"] }, true, ["--model", "m"]],
     [{ command: "npx", args: ["-y", "foundry-local-mcp@0.1.0"] }, true, []],
-    [{ command: ["node", "C:\\p\\dist\\main.js", "--model", "m"] }, true, ["--model", "m"]],
+    [{ command: ["node", "C:\\foundry-local-mcp\\dist\\main.js", "--a", "m"] }, true, ["--a", "m"]],
+    [{ command: "cmd", args: ["/c", "npx", "-y", "foundry-local-mcp", "--a"] }, true, ["--a"]],
+    [{ command: "/opt/node22", args: ["/x/foundry-local-mcp-main/dist/main.js"] }, true, []],
+    [
+      {
+        command: "node",
+        args: ["/x/foundry-local-mcp/dist/main.js", "--cache-dir", "/c/foundry-local-mcp", "--a"],
+      },
+      true,
+      ["--cache-dir", "/c/foundry-local-mcp", "--a"],
+    ],
     [{ cmd: "foundry-local-mcp", args: [] }, true, []],
     [{ command: "C:\\n\\foundry-local-mcp.cmd" }, true, []],
     [{ command: "npx", args: ["-y", "another-server"] }, false, []],
+    [
+      { command: "npx", args: ["-y", "server-filesystem", "/home/me/foundry-local-mcp"] },
+      false,
+      [],
+    ],
+    [{ command: "/bin/files", args: ["/home/me/foundry-local-mcp"] }, false, []],
     [{ url: "http://127.0.0.1:8765/mcp" }, false, []],
     ["text", false, []],
     [undefined, false, []],
   ])("is recognised in %j", (entry, ours, flags) => {
-    expect(isOurs(entry)).toBe(ours);
+    expect(isOurs(entry, "mine")).toBe(ours);
     expect(flagsIn(entry)).toEqual(flags);
+  });
+
+  it("is recognised in any folder under its own name, and under no other", () => {
+    const entry = { command: "node", args: ["/opt/github-mcp/dist/main.js", "--token-file", "/x"] };
+    expect(isOurs(entry, "foundry-local")).toBe(true);
+    expect(isOurs(entry, "github")).toBe(false);
   });
 
   it("keeps what a user has added to the entry, unless it is given", () => {
@@ -165,14 +187,47 @@ describe("what a host starts", () => {
     };
     const program = { command: "node", args: ["/new/dist/main.js"] };
 
-    expect(mergedEntry(host, before, program, { flags: [], env: {} })).toEqual({
+    expect(mergedEntry(host, before, program, { flags: [], env: {}, names: [] })).toEqual({
       command: "node",
       args: ["/new/dist/main.js", "--model", "mine"],
       env: { A: "1" },
       disabled: true,
     });
     expect(
-      mergedEntry(host, before, program, { flags: ["--model", "x"], env: { K: "2" } }),
+      mergedEntry(host, before, program, {
+        flags: ["--model", "x"],
+        env: { K: "2" },
+        names: ["--model"],
+      }),
     ).toMatchObject({ args: ["/new/dist/main.js", "--model", "x"], env: { A: "1", K: "2" } });
+  });
+
+  it("keeps the flags that are not given again, and none that would outrank a new variable", () => {
+    const [host] = HOSTS;
+    if (host === undefined) throw new Error("no host");
+    const flags = [
+      "--endpoint=http://h:1",
+      "--api-key",
+      "old",
+      "--files",
+      "/a",
+      "/b",
+      "--model",
+      "m",
+    ];
+    const before = { command: "node", args: ["/x/foundry-local-mcp/dist/main.js", ...flags] };
+    const given = { flags: ["--model", "x"], env: { FOUNDRY_API_KEY: "new" } };
+    const program = { command: "node", args: ["/new/dist/main.js"] };
+    expect(
+      mergedEntry(host, before, program, { ...given, names: ["--model", "--api-key"] })["args"],
+    ).toEqual([
+      "/new/dist/main.js",
+      "--endpoint=http://h:1",
+      "--files",
+      "/a",
+      "/b",
+      "--model",
+      "x",
+    ]);
   });
 });
