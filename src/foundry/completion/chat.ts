@@ -1,11 +1,4 @@
-import {
-  cancelledError,
-  type FoundryError,
-  MAX_UNKNOWN_WORD,
-  printable,
-  type Trace,
-  toFoundryError,
-} from "../../lib/index.js";
+import { cancelledError, type FoundryError, type Trace, toFoundryError } from "../../lib/index.js";
 import {
   type Call,
   type ChatMessage,
@@ -18,6 +11,12 @@ import type { KnownModel } from "../models/index.js";
 import type { ModelUse, Service } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
+import {
+  warnAboutBusyDevice,
+  warnAboutEmptiness,
+  warnAboutOverrun,
+  warnAboutUnknownEnd,
+} from "./answer-warnings.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 import { measuredCharacters, promptMeasured } from "./prompt-size.js";
@@ -245,6 +244,14 @@ async function* receive(
     }
   }
 
+  /** Returns the text that was held back as the beginning of a call. */
+  function endCalls(reader: CallReader | ForcedCall, isWhole: boolean): string {
+    const found = reader.end(isWhole);
+    progress.warn(...found.warnings);
+    progress.called(found.calls);
+    return found.text;
+  }
+
   let isAbandoned = false;
   let inputTokens = 0;
   try {
@@ -288,6 +295,8 @@ async function* receive(
         // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.
         // Counts that the service sends at the end stay unknown.
         progress.finished("stop");
+        // What was held back stood behind the stop string.
+        if (calls !== null) endCalls(calls, false);
         warnAboutBusyDevice(dialect, progress);
         return;
       }
@@ -299,52 +308,14 @@ async function* receive(
   }
   promptMeasured(service, progress.model ?? "", messages, inputTokens);
   yield* take(splitter.end());
-  if (calls !== null && !cutter.isCut) {
-    const found = calls.end(progress.snapshot().finishReason !== "length");
-    progress.warn(...found.warnings);
-    progress.called(found.calls);
-    yield* addText(cutter.push(found.text));
+  if (calls !== null) {
+    const isWhole = !cutter.isCut && progress.snapshot().finishReason === "stop";
+    // After a stop string the cutter takes nothing.
+    yield* addText(cutter.push(endCalls(calls, isWhole)));
   }
   yield* addText(cutter.end());
   if (progress.isOnlyReasoning) {
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };
-  }
-}
-
-function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): void {
-  if (dialect.can.stopsOnDisconnect !== false) return;
-  progress.warn(
-    "The answer ended at a stop string, but this version of Foundry Local generates on to its token limit, so the device may be busy for a while.",
-  );
-}
-
-function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void {
-  progress.warn(
-    `The service did not stop at \`maxTokens\`, so the answer was cut off here.${
-      dialect.can.stopsOnDisconnect === false
-        ? " It may go on without being read, so the device may be busy for a while."
-        : ""
-    }`,
-  );
-}
-
-function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
-  progress.warn(
-    `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
-  );
-}
-
-function warnAboutEmptiness(progress: CompletionProgress): void {
-  const { text, finishReason, toolCalls } = progress.snapshot();
-  if (text.trim() !== "" || toolCalls !== undefined) return;
-  if (finishReason === "content_filter") {
-    progress.warn("A content filter ended the answer before its first word.");
-  } else if (finishReason === "length" && progress.hasThought) {
-    progress.warn(
-      "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`, or with reasoning off.",
-    );
-  } else {
-    progress.warn("The model gave no text.");
   }
 }

@@ -217,8 +217,8 @@ export class CompletionProgress {
   /** The model calls these tools. */
   called(calls: readonly ToolCall[]): void {
     this.#toolCalls = calls;
-    // Of an answer that was cut off, the calls before the cut are whole.
-    if (calls.length > 0 && this.#finishReason !== "length") this.#finishReason = "tool_calls";
+    // Of an answer that did not end by itself, the calls before its end are whole.
+    if (calls.length > 0 && this.#finishReason === "stop") this.#finishReason = "tool_calls";
   }
 
   /** The answer is this value. */

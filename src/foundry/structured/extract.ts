@@ -16,11 +16,12 @@ export type Extracted =
  */
 export function extracted(text: string, check: SchemaCheck, isWhole: boolean): Extracted {
   let nearest: readonly string[] | null = null;
-  const parts = partsOf(text);
+  const parts = partsOf(text, isWhole);
   for (const read of isWhole ? [jsonFrom, repaired] : [jsonFrom]) {
     for (const part of parts) {
       const data = hasMoreValues(part, MOST_ANSWER_VALUES) ? undefined : read(part);
-      if (data === undefined) continue;
+      // More digits may have been to come.
+      if (data === undefined || (!isWhole && typeof data === "number")) continue;
       const complaints = check(data);
       if (complaints.length === 0) return { fits: true, data };
       // What is no JSON at first and a text when repaired is words, and no value.
@@ -32,13 +33,17 @@ export function extracted(text: string, check: SchemaCheck, isWhole: boolean): E
 }
 
 /** The parts of a text that may be the value, the likeliest first. */
-function partsOf(text: string): string[] {
+function partsOf(text: string, isWhole: boolean): string[] {
   // Every second part stands between two fences; its first line names the language.
   const blocks = text
     .split("```")
     .filter((_, index) => index % 2 === 1)
     .map((block) => block.replace(/^[\w-]*(?=\s)/, ""));
-  const all = [text, ...blocks, between(text, "{", "}"), between(text, "[", "]")];
+  const first = /[[{]/.exec(text)?.[0];
+  // In a text that was cut off, what the other brackets hold is a part of its value.
+  const object = isWhole || first === "{" ? between(text, "{", "}") : "";
+  const list = isWhole || first === "[" ? between(text, "[", "]") : "";
+  const all = [text, ...blocks, object, list];
   return [...new Set(all.map((part) => part.trim()))].filter((part) => part !== "");
 }
 

@@ -21,6 +21,8 @@ export class CallReader {
   readonly #toolbox: Toolbox;
   readonly #pieces = new CallPieces();
   readonly #channelled: { name: string; arguments: string }[] = [];
+  /** The message that comes now is above the bound. */
+  #isChannelDropped = false;
   readonly #text: CallText;
 
   constructor(toolbox: Toolbox) {
@@ -40,10 +42,11 @@ export class CallReader {
 
   /** Takes the next piece of a message to a tool; `to` only with its first. */
   pushChannel(to: string | null, text: string): void {
-    if (to !== null && this.#channelled.length < MOST_CALLS) {
-      this.#channelled.push({ name: to, arguments: "" });
+    if (to !== null) {
+      this.#isChannelDropped = this.#channelled.length >= MOST_CALLS;
+      if (!this.#isChannelDropped) this.#channelled.push({ name: to, arguments: "" });
     }
-    const last = this.#channelled.at(-1);
+    const last = this.#isChannelDropped ? undefined : this.#channelled.at(-1);
     if (last !== undefined) last.arguments += text;
   }
 
@@ -95,7 +98,7 @@ function warningsOf(calls: readonly ToolCall[], isCut: boolean, isUnreadable: bo
     ...wrong,
     ...(isCut
       ? [
-          "The answer was cut off in a call of a tool, which is left out. Ask again with a larger `maxTokens`.",
+          "The answer was cut off in a call of a tool, which is left out. Ask again, with a larger `maxTokens` where it reached this limit.",
         ]
       : []),
     ...(isUnreadable

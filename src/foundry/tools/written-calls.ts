@@ -25,9 +25,13 @@ export interface WrittenCalls {
  * @param isWhole `false`: the answer was cut off, so that its last call may lack its end.
  */
 export function writtenCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
-  if (FUNCTION_TAG.test(text)) return taggedCalls(text, repair, isWhole);
+  // Behind a bracket, a tag is a part of an argument.
+  if (!/^[^<]*[{[]/.test(text) && FUNCTION_TAG.test(text)) {
+    return taggedCalls(text, repair, isWhole);
+  }
   const byKeys = callByKeys(text);
-  if (byKeys !== null) return { calls: [byKeys], isCut: false };
+  if (byKeys !== null)
+    return isWhole ? { calls: [byKeys], isCut: false } : { calls: [], isCut: true };
   const named = NAMED.exec(text);
   const { whole, open } = objectsIn(text, MOST_CALLS);
   const isCut = open !== "" && !isWhole;

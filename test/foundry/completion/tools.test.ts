@@ -337,3 +337,37 @@ describe("tools that cannot be used", () => {
     await expect(complete(given)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 });
+
+describe("calls of an answer that did not end by itself", () => {
+  const answered = async (content: string, finish_reason: string, stop?: readonly string[]) => {
+    const engine = await chatEngine(() =>
+      events({ choices: [{ delta: { content }, finish_reason }] }),
+    );
+    const request = {
+      model: "m",
+      prompt: "The weather in Oslo?",
+      tools: [WEATHER],
+      ...(stop && { stop }),
+    };
+    return clientOf(engine.url).complete(request);
+  };
+
+  it("are kept where a stop string follows them", async () => {
+    const text = `${CALL_TEXT}\nObservation: cold`;
+    expect(await answered(text, "stop", ["Observation:"])).toMatchObject({
+      text: "\n",
+      finishReason: "tool_calls",
+      toolCalls: [CALL],
+    });
+  });
+
+  it.each(["content_filter", "length", "gone"])(
+    "are left out where %s cut them off",
+    async (end) => {
+      const completion = await answered(CALL_TEXT.slice(0, -20), end);
+      expect(completion.toolCalls).toBeUndefined();
+      expect(completion.finishReason).toBe(end === "gone" ? null : end);
+      expect(completion.warnings).toContainEqual(expect.stringContaining("cut off in a call"));
+    },
+  );
+});

@@ -309,9 +309,24 @@ describe("the calls in a text", () => {
     ["in a bare call", 'So: {"name": "get_weather", "arguments": {"ci', [], "So:"],
     ["in functions", "<function=get_weather><parameter=city>Os", [], ""],
     ["in functools", `functools[${J}, {"na`, [OSLO], ""],
+    [
+      "in a value of keys and values",
+      "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Os",
+      [],
+      "",
+    ],
     ["in a second tag", `<tool_call>${J}</tool_call><tool_call>{"nam`, [OSLO], ""],
   ])("that were cut off %s are left out, with a warning", (_name, text, calls, rest) => {
     expect(readAllWays(text, false)).toEqual({ text: rest, calls, errors: [], warnings: 1 });
+  });
+
+  it.each([
+    ["in a tag", (json: string) => `<tool_call>${json}</tool_call>`],
+    ["bare", (json: string) => json],
+  ])("keep what looks like a call in an argument, %s", (_where, written) => {
+    const city = 'Oslo <function=get_time>{"zone":"x"}</function>';
+    const json = JSON.stringify({ name: "get_weather", arguments: { city } });
+    expect(readAllWays(written(json))).toMatchObject({ calls: [["get_weather", { city }]] });
   });
 
   it("that cannot be read are dropped, with a warning", () => {

@@ -1,0 +1,40 @@
+import { MAX_UNKNOWN_WORD, printable } from "../../lib/index.js";
+import type { Dialect } from "../dialects/index.js";
+import type { CompletionProgress } from "./progress.js";
+
+export function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): void {
+  if (dialect.can.stopsOnDisconnect !== false) return;
+  progress.warn(
+    "The answer ended at a stop string, but this version of Foundry Local generates on to its token limit, so the device may be busy for a while.",
+  );
+}
+
+export function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void {
+  progress.warn(
+    `The service did not stop at \`maxTokens\`, so the answer was cut off here.${
+      dialect.can.stopsOnDisconnect === false
+        ? " It may go on without being read, so the device may be busy for a while."
+        : ""
+    }`,
+  );
+}
+
+export function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
+  progress.warn(
+    `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
+  );
+}
+
+export function warnAboutEmptiness(progress: CompletionProgress): void {
+  const { text, finishReason, toolCalls } = progress.snapshot();
+  if (text.trim() !== "" || toolCalls !== undefined) return;
+  if (finishReason === "content_filter") {
+    progress.warn("A content filter ended the answer before its first word.");
+  } else if (finishReason === "length" && progress.hasThought) {
+    progress.warn(
+      "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`, or with reasoning off.",
+    );
+  } else {
+    progress.warn("The model gave no text.");
+  }
+}

@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { extracted } from "../../../src/foundry/structured/extract.js";
+
+const isNumber = (value: unknown): string[] => (typeof value === "number" ? [] : ["no number"]);
+const isList = (value: unknown): string[] => (Array.isArray(value) ? [] : ["no list"]);
+const isObject = (value: unknown): string[] =>
+  typeof value === "object" && !Array.isArray(value) ? [] : ["no object"];
+
+it.each([
+  ["digits that may go on", "3.1", isNumber],
+  ["digits in a block that may go on", "```json\n3.1", isNumber],
+  ["an object in a list", '[{"id":1},{"id":2', isObject],
+  ["a list in an object", '{"items":[1,2],"more":', isList],
+])("an answer that was cut off is not taken for its part: %s", (_what, text, check) => {
+  expect(extracted(text, check, false)).toMatchObject({ fits: false });
+});
+
+it.each([
+  ["a number", "3.1", isNumber, 3.1],
+  ["an object in words", 'So: {"id":1} it is', isObject, { id: 1 }],
+  ["a list in words", "So: [1] it is", isList, [1]],
+])("an answer that is whole may hold it anywhere: %s", (_what, text, check, data) => {
+  expect(extracted(text, check, true)).toEqual({ fits: true, data });
+});
+
+it("a value that was whole before the cut is taken", () => {
+  expect(extracted('{"id":1} and so', isObject, false)).toEqual({ fits: true, data: { id: 1 } });
+});
