@@ -67,10 +67,7 @@ class EventParser {
     }
   }
 
-  /**
-   * What nearly every line of a stream is: `data: {…}` with its end, without anything before it in its event.
-   * It is emitted without a look at each character. Returns the index behind it, -1 where it is another line.
-   */
+  /** Emits `data: {…}`, the usual line, without a look at each character. Returns its end, -1 for other lines. */
   #wholeLine(text: string, at: number): number {
     if (!text.startsWith(DATA, at) || this.#head !== "" || this.#value !== "" || this.#isPage) {
       return -1;

@@ -122,7 +122,7 @@ export class FileCache {
     let [count, bytes] = [entries.length, bytesOf(entries)];
     for (const entry of entries) {
       if (count <= most && bytes <= mostBytes) return;
-      await rm(join(folder, entry.name), { force: true });
+      if (!(await isRemoved(join(folder, entry.name)))) continue;
       count -= 1;
       bytes -= entry.bytes;
     }
@@ -140,7 +140,7 @@ export class FileCache {
           const facts = await lstat(path).catch(() => null);
           if (facts?.isFile() !== true) return [];
           if (ENTRY.test(name)) return [{ name, bytes: facts.size, usedAt: facts.mtimeMs }];
-          if (Math.abs(this.#now() - facts.mtimeMs) > ABANDONED_MS) await rm(path, { force: true });
+          if (Math.abs(this.#now() - facts.mtimeMs) > ABANDONED_MS) await isRemoved(path);
           return [];
         }),
     );
@@ -157,6 +157,13 @@ export class FileCache {
     return join(this.#options.folder, `${sha256(key)}.entry`);
   }
 }
+
+/** A file may be held open by another process, or its folder be read-only. */
+const isRemoved = (path: string): Promise<boolean> =>
+  rm(path, { force: true }).then(
+    () => true,
+    () => false,
+  );
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const bytesOf = (entries: readonly Entry[]): number =>

@@ -58,7 +58,10 @@ test("doctor tells a person the same, in lines that a program can search", async
 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^ {2}Running at +http:\/\/127\.0\.0\.1:\d+$/m);
-  expect(stdout).toMatch(/^ {2}Found by +`foundry server status`, in \d.*s$/m);
+  // The file of the service is read at the same time, and on a busy machine the command line takes longer.
+  expect(stdout).toMatch(
+    /^ {2}Found by +(?:`foundry server status`|its own file, \.foundry\/daemon\.json), in \d.*s$/m,
+  );
   expect(stdout).toMatch(/^ {2}Command line +0\.10\.3 at .*foundry/m);
   expect(stdout).toMatch(/^ {2}Listed +2 \(2 downloaded\)$/m);
   expect(stdout).toMatch(/^ {2}Answer +"Hello from a tiny model\."$/m);

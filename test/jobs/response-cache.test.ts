@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Completion, CompletionRequest } from "../../src/foundry/index.js";
 import { ResponseCache, type ResponseCacheOptions } from "../../src/jobs/response-cache.js";
+import { clientOf, simulate } from "../foundry/fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
@@ -321,6 +322,18 @@ describe("a client with a cache", () => {
       if (event.type === "text") break;
     }
     expect((await client.healthCheck()).cache).toEqual({ entries: 0, hits: 0 });
+  });
+
+  it("keeps the answers of other engines with the same name for a model apart", async () => {
+    const cacheFolder = await temporaryFolder("answers");
+    const answerOf = async (text: string): Promise<Completion> => {
+      const models = [{ id: "assistant:1", script: { text } }];
+      const { url } = await simulate({ dialect: "openai", models });
+      const client = clientOf(url, { cacheFolder });
+      return client.complete({ ...ASKED, model: "assistant:1" });
+    };
+    expect(await answerOf("Of one.")).toMatchObject({ text: "Of one.", cached: false });
+    expect(await answerOf("Of another.")).toMatchObject({ text: "Of another.", cached: false });
   });
 
   it("does not exist by default", async () => {

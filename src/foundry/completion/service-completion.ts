@@ -172,7 +172,8 @@ export class ServiceCompletion {
     this.#progress.queued(model.id);
     return {
       model: model.id,
-      service: `${dialect.name} ${dialect.version ?? ""}`,
+      // The same name of a model says nothing of another engine at another address.
+      service: `${dialect.name} ${dialect.can.isFoundryLocal ? (dialect.version ?? "") : service.endpoint}`,
       generationsAtOnce: dialect.can.generationsAtOnce,
       run: () => this.#run(connection, dialect),
     };
