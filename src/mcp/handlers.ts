@@ -9,7 +9,7 @@ import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS_WITH_FILES } from "./tools/index.js";
 
 interface HandlerOptions
-  extends Omit<ResourceOptions, "clock" | "kept">,
+  extends Omit<ResourceOptions, "clock" | "kept" | "secrets">,
     Omit<CallOptions, "clock"> {
   /** Routes of the user that are tools. Default: none. */
   readonly routes?: NamedRoutes | undefined;
@@ -20,8 +20,8 @@ export function createHandlers(backend: Backend, options: HandlerOptions): Handl
   const clock = guardedClock(backend.log);
   const { tasks = new Tasks(), routes = {} } = options;
   const tools = toolsWith(TOOLS_WITH_FILES, routes);
-  const { kept } = backend;
-  const resources = resourceHandlers(backend.client, { ...options, kept, clock });
+  const { kept, secrets } = backend;
+  const resources = resourceHandlers(backend.client, { ...options, kept, secrets, clock });
   return {
     methods: {
       ...resources.methods,

@@ -97,7 +97,7 @@ async function callTool(
   request: RequestContext,
   parts: CallParts,
 ): Promise<Record<string, unknown>> {
-  const { log, policy, clock, calls, tasks } = parts;
+  const { log, policy, calls, tasks } = parts;
   const { signal, envelope } = request;
   const clientName = clientNameIn(envelope) ?? parts.clientName?.();
   const limit = parts.limits.of(clientName);
@@ -110,7 +110,7 @@ async function callTool(
   const trace = withCallId(traceIn(request._meta));
   log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
   if (!TASK_TOOLS.has(tool.variantOf ?? tool.name) || !declaresTasks(envelope)) {
-    const progress = reporterFor(request, clock);
+    const progress = reporterFor(request, parts);
     const ended = calls.begin({ ...call, progress });
     const own = {
       signal,
@@ -126,7 +126,7 @@ async function callTool(
     const answered = (asked: RequestContext): Promise<CallToolResult> =>
       answerOf(tool, given, parts, {
         signal: task.signal,
-        progress: reporterFor(request, clock, task),
+        progress: reporterFor(request, parts, task),
         replyWithinMs: TASK_REPLY_WITHIN_MS,
         caller,
         trace,
@@ -243,12 +243,17 @@ const textBlock = (text: string) => ({ type: "text", text }) as const;
 /** Reports to the host where it asked for progress, and to the task as long as it works. */
 function reporterFor(
   { _meta, notify }: RequestContext,
-  clock: Clock,
+  { clock, secrets }: Pick<CallParts, "clock" | "secrets">,
   task?: TaskCall,
 ): ProgressReporter {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined && task === undefined) return new ProgressReporter(null);
-  const send = async (update: ProgressUpdate): Promise<void> => {
+  const send = async (sent: ProgressUpdate): Promise<void> => {
+    // A whole number without a total counts tokens, and its message is text of the model.
+    const isOfModel = Number.isInteger(sent.progress) && sent.total === undefined;
+    const update = isOfModel
+      ? sent
+      : { ...sent, message: secrets.hide(withoutControls(sent.message)) };
     task?.note(update);
     if (progressToken === undefined || task?.isAnswered === true) return;
     await notify({ method: "notifications/progress", params: { progressToken, ...update } });

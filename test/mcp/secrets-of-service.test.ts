@@ -36,6 +36,45 @@ it.each(["list_models", "health_check", "load_model"])(
   },
 );
 
+it("progress and resources show neither the key nor control characters in the name of a model", async () => {
+  const id = `m-${KEY}\u009b2J\u202e`;
+  const { url } = await httpService((request, response) => {
+    const isList = request.url === "/v1/models";
+    const isChat = request.url === "/v1/chat/completions";
+    const type = isChat ? "text/event-stream" : "application/json";
+    response.writeHead(isList || isChat ? 200 : 404, { "content-type": type });
+    const answer = { choices: [{ delta: { content: "Hi." }, finish_reason: "stop" }] };
+    if (isChat) response.end(`data: ${JSON.stringify(answer)}\n\ndata: [DONE]\n\n`);
+    else response.end(JSON.stringify(isList ? { object: "list", data: [{ id }] } : {}));
+  });
+  const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
+  const secrets = new SecretMask([KEY]);
+  const server = createServer({ backend: backendOf({ client: foundry, secrets }) });
+  const host = new Client({ name: "test", version: "1" });
+  const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
+  await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
+  onTestFinished(async () => {
+    await host.close();
+    await foundry.close();
+  });
+  const said: unknown[] = [];
+  const onprogress = (progress: unknown): void => void said.push(progress);
+  const call = { name: "complete", arguments: { prompt: "Hi", model: id } };
+  const { structuredContent } = await host.callTool(call, undefined, { onprogress });
+  expect(structuredContent).toMatchObject({ text: "Hi." });
+  const { resources } = await host.listResources();
+  said.push(resources);
+  for (const { uri } of resources) {
+    said.push(await host.readResource({ uri }));
+    if (uri.includes("completions/")) said.push(await host.readResource({ uri: `${uri}/state` }));
+  }
+  expect(resources).toHaveLength(2);
+  const all = JSON.stringify(said);
+  expect(all).toContain("m-(secret)");
+  expect(all).not.toContain(KEY);
+  expect(all).not.toMatch(/\u009b|\u202e/);
+});
+
 it("the completion of a model's name leaves out names with the key or with control characters", async () => {
   const names = [
     `m-${KEY}`,

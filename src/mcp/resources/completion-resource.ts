@@ -1,6 +1,7 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { portableJson } from "../../lib/index.js";
+import { type SecretMask, withoutControls } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
+import { harmlessJson } from "./harmless-json.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -22,13 +23,13 @@ export function partOf(
 }
 
 /** A completion in a list of resources. */
-export function resourceOf(state: CompletionState) {
+export function resourceOf(state: CompletionState, secrets: SecretMask) {
   const { id, text, endedAt } = state;
   return {
     uri: completionUri(id),
     name: id,
-    title: titleOf(state),
-    description: descriptionOf(state),
+    title: secrets.hide(withoutControls(titleOf(state))),
+    description: secrets.hide(withoutControls(descriptionOf(state))),
     mimeType: "text/plain",
     size: Buffer.byteLength(text),
     ...(endedAt === null ? {} : { annotations: { lastModified: new Date(endedAt).toISOString() } }),
@@ -36,13 +37,13 @@ export function resourceOf(state: CompletionState) {
 }
 
 /** The text and how it stands, as two contents: the first is the text and nothing else. */
-export function contentsOf(state: CompletionState, part: "text" | "state") {
+export function contentsOf(state: CompletionState, part: "text" | "state", secrets: SecretMask) {
   const { id, text } = state;
   const textContent = { uri: completionUri(id), mimeType: "text/plain", text };
   const stateContent = {
     uri: stateUri(id),
     mimeType: "application/json",
-    text: portableJson(JSON.stringify(fieldsOf(state))),
+    text: harmlessJson(fieldsOf(state), secrets),
   };
   return part === "state" ? [stateContent] : [textContent, stateContent];
 }

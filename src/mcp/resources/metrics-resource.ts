@@ -1,5 +1,6 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { inSnakeCase, portableJson } from "../../lib/index.js";
+import { inSnakeCase, type SecretMask } from "../../lib/index.js";
+import { harmlessJson } from "./harmless-json.js";
 
 export const METRICS_URI = "foundry://metrics";
 
@@ -12,10 +13,10 @@ export const METRICS_RESOURCE = {
   mimeType: "application/json",
 };
 
-export const metricsContents = (client: Pick<FoundryClient, "metrics">) => [
+export const metricsContents = (client: Pick<FoundryClient, "metrics">, secrets: SecretMask) => [
   {
     uri: METRICS_URI,
     mimeType: "application/json",
-    text: portableJson(JSON.stringify(inSnakeCase(client.metrics()))),
+    text: harmlessJson(inSnakeCase(client.metrics()), secrets),
   },
 ];

@@ -11,7 +11,7 @@ import {
   hasEnded,
 } from "../../jobs/index.js";
 import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
-import { FoundryError, parseArguments, truncate } from "../../lib/index.js";
+import { FoundryError, parseArguments, SecretMask, truncate } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 import { assertFirstPage } from "../paging.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
@@ -49,6 +49,8 @@ export interface ResourceOptions {
   readonly notifies: "subscribed" | "all" | "none";
   /** Notifies the host that a resource has changed. */
   readonly updated: (uri: string) => Promise<void>;
+  /** Hidden in what is not the text of a model. Default: nothing is. */
+  readonly secrets?: SecretMask | undefined;
   /** What other processes left. Default: nothing. */
   readonly kept?: Kept | undefined;
   readonly clock?: Clock;
@@ -60,7 +62,13 @@ export interface ResourceOptions {
  */
 export function resourceHandlers(
   client: Pick<FoundryClient, "completions" | "metrics">,
-  { notifies, updated, kept = NOTHING_KEPT, clock = systemClock }: ResourceOptions,
+  {
+    notifies,
+    updated,
+    secrets = new SecretMask([]),
+    kept = NOTHING_KEPT,
+    clock = systemClock,
+  }: ResourceOptions,
 ) {
   const { completions } = client;
   const updates = new ResourceUpdates(updated, clock);
@@ -69,7 +77,7 @@ export function resourceHandlers(
     methods: {
       "resources/list": (params) => {
         const { cursor } = checked(listParams, params);
-        return pageOf(completions.list(), cursor);
+        return pageOf(completions.list(), cursor, secrets);
       },
       "resources/templates/list": (params) => {
         assertFirstPage(params);
@@ -79,13 +87,13 @@ export function resourceHandlers(
         const { uri } = checked(uriParams, params);
         const skill = skillContents(uri);
         if (skill !== null) return { contents: skill };
-        if (uri === METRICS_URI) return { contents: metricsContents(client) };
+        if (uri === METRICS_URI) return { contents: metricsContents(client, secrets) };
         await kept.find(idsIn(uri));
         const { state, part } = meant(completions, uri);
         if (part === "text" && hasEnded(state)) {
           await kept.answered({ promised: [], delivered: [state.id] });
         }
-        return { contents: contentsOf(state, part) };
+        return { contents: contentsOf(state, part, secrets) };
       },
       "resources/subscribe": async (params) => {
         const given = checked(uriParams, params).uri;
@@ -194,13 +202,20 @@ const notFound = (uri: string, what: string): ProtocolError =>
   );
 
 /** The newest first, from the one after the cursor. The metrics are at the end. */
-function pageOf(states: readonly CompletionState[], cursor: string | undefined) {
+function pageOf(
+  states: readonly CompletionState[],
+  cursor: string | undefined,
+  secrets: SecretMask,
+) {
   const rest = cursor === undefined ? states : statesAfter(states, cursor);
   const page = rest.slice(0, PAGE);
   const last = page.at(-1);
   const isMore = last !== undefined && rest.length > PAGE;
   return {
-    resources: [...page.map(resourceOf), ...(isMore ? [] : [METRICS_RESOURCE])],
+    resources: [
+      ...page.map((state) => resourceOf(state, secrets)),
+      ...(isMore ? [] : [METRICS_RESOURCE]),
+    ],
     ...(isMore ? { nextCursor: `${last.createdAt}.${last.id}` } : {}),
   };
 }
