@@ -276,8 +276,10 @@ test("doctor gives advice for a terminal, not for an agent", async () => {
 test("doctor --fix repairs the entry of a host that starts what is not there, and no other", async () => {
   const machine = await FoundryMachine.start(C1);
   const file = join(machine.home, ".cursor", "mcp.json");
-  const args = [join(machine.home, "gone", "dist", "main.js"), "--model", "tiny"];
-  const before = { mcpServers: { local: { command: process.execPath, args }, b: { url: "x" } } };
+  const args = [join(machine.home, "foundry-local-mcp", "dist", "main.js"), "--model", "tiny"];
+  // Of another program, which may be missing for a reason of its own.
+  const other = { command: process.execPath, args: [join(machine.home, "dist", "main.js")] };
+  const before = { mcpServers: { other, local: { command: process.execPath, args } } };
   await mkdir(join(machine.home, ".cursor"));
   await writeFile(file, JSON.stringify(before));
 
@@ -292,7 +294,7 @@ test("doctor --fix repairs the entry of a host that starts what is not there, an
   expect(again.stderr).toContain("Nothing to fix");
   const local = { command: process.execPath, args: [MAIN, "--model", "tiny"] };
   expect(JSON.parse(await readFile(file, "utf8"))).toEqual({
-    mcpServers: { local, b: { url: "x" } },
+    mcpServers: { other, local },
   });
 });
 

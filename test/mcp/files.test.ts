@@ -35,7 +35,10 @@ async function hostWithFiles(
   const folders = allowed.map((name) => join(folder, name));
   const { host } = await connectedHost({ endpoint: service.url }, undefined, folders);
   const call = (name: string, given: object) =>
-    host.callTool({ name, arguments: { model: TALKER, ...given } });
+    // Some read 40 MB of files, which takes a loaded machine longer than the default of the client.
+    host.callTool({ name, arguments: { model: TALKER, ...given } }, undefined, {
+      timeout: 170_000,
+    });
   /** What the service was asked, in order. */
   const prompts = (): string[] =>
     service.requests

@@ -47,11 +47,11 @@ const isOption = (word: string): boolean => word.startsWith("-") || /^\/[a-z]$/i
 const isPackage = (word: string): boolean =>
   /^foundry-local-mcp(?:@[\w.-]+)?$/.test(word) ||
   /(?:^|[\\/])foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
-/** Many programs have a file of this name. */
+/** Many programs have a file of this name; archives of a branch or a version have it in their folder's name. */
 const isMain = (word: string): boolean => /[\\/]dist[\\/]main\.js$/.test(word);
 const isMainOfPackage = (word: string): boolean =>
   isMain(word) &&
-  (/[\\/]foundry-local-mcp[^\\/]*[\\/]dist[\\/]main\.js$/.test(word) ||
+  (/[\\/]foundry-local-mcp(?:-(?:main|master|v?\d[\w.-]*))?[\\/]dist[\\/]main\.js$/.test(word) ||
     path.resolve(word) === path.join(PACKAGE_FOLDER, "dist", "main.js"));
 
 /** The index of the program in a command line, behind runners, the options of these, and a Node of any name. */
