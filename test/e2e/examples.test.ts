@@ -60,6 +60,7 @@ test.each([
   ["batch.js", "", /(?=.*positive: Great)(?=.*negative: The)(?=.*neutral: It)/s, /^$/],
   ["structured.js", "", /^notebook: 4\.50\nfountain pen: 32\.00\nKari Nordmann/, /1 attempt/],
   ["tools.js", "", "No, the fountain pen is sold out.\n", /stock_of fountain pen: 0\n2 requests/],
+  ["files.js", "", "chat.js remembers the conversation.\n", /^README\.md, lines \d+-\d+\n/],
   ["ranking.js", "", "Hold the red button for five seconds.\n", /^0\.\d\d To reset the alarm/],
 ] as const)("examples/%s runs on the simulator", async (file, input, stdout, stderr) => {
   const { url } = await simulated();
@@ -73,7 +74,7 @@ test.each([
   });
 });
 
-test.each(["basic.js", "structured.js", "tools.js", "ranking.js"])(
+test.each(["basic.js", "structured.js", "tools.js", "ranking.js", "files.js"])(
   "examples/%s says what to do where the service fails",
   async (file) => {
     const child = start(file, "http://127.0.0.1:1");
