@@ -1,8 +1,9 @@
 // Reads two streams with `fetch` and `eventsource-parser` alone, without a look at the JSON of an event, and
 // prints the CPU milliseconds of the second one.
 import { createParser } from "eventsource-parser";
+import { printCpu } from "./print-cpu.mjs";
 
-const [endpoint, warmUp, measured] = process.argv.slice(2);
+const [endpoint] = process.argv.slice(2);
 const read = async (prompt) => {
   let characters = 0;
   const parser = createParser({
@@ -19,10 +20,6 @@ const read = async (prompt) => {
   for await (const bytes of answer.body) parser.feed(decoder.decode(bytes, { stream: true }));
   return characters;
 };
-await read(warmUp);
-const before = process.cpuUsage();
-const characters = await read(measured);
-const { user, system } = process.cpuUsage(before);
-process.stdout.write(JSON.stringify({ cpuMs: (user + system) / 1000, characters }));
+await printCpu(read);
 // The connections of `fetch` would keep it for a while.
 process.exit();

@@ -1,7 +1,8 @@
 // Reads two streams with the built library, and prints the CPU milliseconds of the second one.
 import { FoundryClient } from "../../dist/index.js";
+import { printCpu } from "./print-cpu.mjs";
 
-const [endpoint, warmUp, measured] = process.argv.slice(2);
+const [endpoint] = process.argv.slice(2);
 const client = new FoundryClient({ endpoint, model: "instant" });
 const read = async (prompt) => {
   let characters = 0;
@@ -10,9 +11,5 @@ const read = async (prompt) => {
   }
   return characters;
 };
-await read(warmUp);
-const before = process.cpuUsage();
-const characters = await read(measured);
-const { user, system } = process.cpuUsage(before);
-process.stdout.write(JSON.stringify({ cpuMs: (user + system) / 1000, characters }));
+await printCpu(read);
 await client.close();

@@ -10,6 +10,21 @@ import { backendOf } from "./backend.js";
 
 const KEY = "sk-SECRET-0123456789";
 
+/** A host of a server that uses this service with the key. */
+async function hostOn(url: string): Promise<Client> {
+  const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
+  const secrets = new SecretMask([KEY]);
+  const server = createServer({ backend: backendOf({ client: foundry, secrets }) });
+  const host = new Client({ name: "test", version: "1" });
+  const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
+  await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
+  onTestFinished(async () => {
+    await host.close();
+    await foundry.close();
+  });
+  return host;
+}
+
 it.each(["list_models", "health_check", "load_model"])(
   "%s shows neither the key nor control characters that a service puts into a name",
   async (name) => {
@@ -19,16 +34,7 @@ it.each(["list_models", "health_check", "load_model"])(
       const data = [{ id: `m-${KEY}`, object: "model", owned_by: `${KEY}\u001b[2J\u202e` }];
       response.end(JSON.stringify(isList ? { object: "list", data } : { message: KEY }));
     });
-    const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
-    const secrets = new SecretMask([KEY]);
-    const server = createServer({ backend: backendOf({ client: foundry, secrets }) });
-    const host = new Client({ name: "test", version: "1" });
-    const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
-    await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
-    onTestFinished(async () => {
-      await host.close();
-      await foundry.close();
-    });
+    const host = await hostOn(url);
     const given = name === "load_model" ? { model: "m" } : {};
     const answer = JSON.stringify(await host.callTool({ name, arguments: given }));
     expect(answer).not.toContain(KEY);
@@ -47,16 +53,7 @@ it("progress and resources show neither the key nor control characters in the na
     if (isChat) response.end(`data: ${JSON.stringify(answer)}\n\ndata: [DONE]\n\n`);
     else response.end(JSON.stringify(isList ? { object: "list", data: [{ id }] } : {}));
   });
-  const foundry = new FoundryClient({ endpoint: url, apiKey: KEY });
-  const secrets = new SecretMask([KEY]);
-  const server = createServer({ backend: backendOf({ client: foundry, secrets }) });
-  const host = new Client({ name: "test", version: "1" });
-  const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
-  await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
-  onTestFinished(async () => {
-    await host.close();
-    await foundry.close();
-  });
+  const host = await hostOn(url);
   const said: unknown[] = [];
   const onprogress = (progress: unknown): void => void said.push(progress);
   const call = { name: "complete", arguments: { prompt: "Hi", model: id } };

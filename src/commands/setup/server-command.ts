@@ -47,8 +47,9 @@ const isOption = (word: string): boolean => word.startsWith("-") || /^\/[a-z]$/i
 const isPackage = (word: string): boolean =>
   /^foundry-local-mcp(?:@[\w.-]+)?$/.test(word) ||
   /(?:^|[\\/])foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
-/** Many programs have a file of this name; archives of a branch or a version have it in their folder's name. */
+/** Many programs have a file of this name. */
 const isMain = (word: string): boolean => /[\\/]dist[\\/]main\.js$/.test(word);
+/** In the folder of this package: a clone, an archive of a branch or a version, or the one that runs. */
 const isMainOfPackage = (word: string): boolean =>
   isMain(word) &&
   (/[\\/]foundry-local-mcp(?:-(?:main|master|v?\d[\w.-]*))?[\\/]dist[\\/]main\.js$/.test(word) ||
