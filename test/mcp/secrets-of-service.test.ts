@@ -1,5 +1,6 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { startSimulator } from "foundry-local-simulator";
 import { expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { SecretMask } from "../../src/lib/secrets.js";
@@ -70,6 +71,18 @@ it("progress and resources show neither the key nor control characters in the na
   expect(all).toContain("m-(secret)");
   expect(all).not.toContain(KEY);
   expect(all).not.toMatch(/\u009b|\u202e/);
+});
+
+it("progress of a load does not show the key in the name of the model", async () => {
+  const simulator = await startSimulator({ models: [{ id: `m-${KEY}:1`, loadMs: 300 }] });
+  onTestFinished(() => simulator.close());
+  const host = await hostOn(simulator.url);
+  const said: unknown[] = [];
+  const onprogress = (progress: unknown): void => void said.push(progress);
+  const call = { name: "load_model", arguments: { model: `m-${KEY}:1` } };
+  await host.callTool(call, undefined, { onprogress });
+  expect(JSON.stringify(said)).toContain("m-(secret)");
+  expect(JSON.stringify(said)).not.toContain(KEY);
 });
 
 it("the completion of a model's name leaves out names with the key or with control characters", async () => {
