@@ -3,7 +3,12 @@ import { jsonFrom, LONGEST_QUOTE, MOST_ROUTES, printable, requestSettings } from
 
 /** The setting FOUNDRY_ROUTES. */
 
-const { maxTokens: max_tokens, topP: top_p, ...sameNames } = requestSettings;
+const {
+  maxTokens: max_tokens,
+  topP: top_p,
+  reasoningBudget: reasoning_budget,
+  ...sameNames
+} = requestSettings;
 
 const routeSchema = z
   .strictObject(
@@ -11,6 +16,7 @@ const routeSchema = z
       ...sameNames,
       max_tokens,
       top_p,
+      reasoning_budget,
       tool: z.boolean("true or false"),
       description: z
         .string("a string")
@@ -24,7 +30,14 @@ const routeSchema = z
     path: ["description"],
     error: "a string that says what the tool is for, since tool is true",
   })
-  .transform(({ max_tokens: maxTokens, top_p: topP, ...same }) => ({ ...same, maxTokens, topP }));
+  .transform(
+    ({ max_tokens: maxTokens, top_p: topP, reasoning_budget: reasoningBudget, ...same }) => ({
+      ...same,
+      maxTokens,
+      topP,
+      reasoningBudget,
+    }),
+  );
 
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/i;
 

@@ -18,6 +18,7 @@ const METHODS: ReadonlyMap<string, string> = new Map([
   ["unloadModel", "unload_model"],
   ["healthCheck", "health_check"],
   ["maxTokens", "max_tokens"],
+  ["reasoningBudget", "reasoning_budget"],
 ]);
 
 /** Each option of the client with its setting. */

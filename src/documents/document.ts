@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CompletionMessage, CompletionRequest } from "../foundry/index.js";
+import type { CompletionMessage, CompletionRequest, ContentPart } from "../foundry/index.js";
 import { FoundryError } from "../lib/index.js";
 import { splitText } from "./split.js";
 
@@ -66,8 +66,54 @@ export const framedWhole = (texts: readonly SourceText[]): string =>
  * @throws FoundryError `INVALID_ARGUMENT` for messages without one of the user.
  */
 export function requestAfter(before: string, request: CompletionRequest): CompletionRequest {
-  const { prompt, messages } = request;
-  if (messages === undefined) return { ...request, prompt: `${before}\n\n${prompt ?? ""}` };
+  const { prompt } = request;
+  return request.messages === undefined
+    ? { ...request, prompt: `${before}\n\n${prompt ?? ""}` }
+    : withContent(request, (content) =>
+        typeof content === "object" && content !== null
+          ? [`${before}\n\n`, ...content]
+          : `${before}\n\n${content ?? ""}`,
+      );
+}
+
+/** An image that was read from a file. */
+export interface SourceImage {
+  /** As it is shown. */
+  readonly path: string;
+  /** Base64. */
+  readonly data: string;
+}
+
+/**
+ * A request with images before its instruction, each behind its path where there are several.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` for messages without one of the user.
+ */
+export function requestWithImages(
+  images: readonly SourceImage[],
+  { prompt, ...request }: CompletionRequest,
+): CompletionRequest {
+  if (images.length === 0) return { prompt, ...request };
+  const parts = images.flatMap(({ path, data }): ContentPart[] => [
+    ...(images.length > 1 ? [`${path}:`] : []),
+    { type: "image", data },
+  ]);
+  const messages = request.messages ?? [{ role: "user", content: prompt }];
+  return withContent({ ...request, messages }, (content) =>
+    typeof content === "object" && content !== null
+      ? [...parts, ...content]
+      : [...parts, content ?? ""],
+  );
+}
+
+type Content = CompletionMessage["content"];
+
+/** The request with another content of the last message of the user. */
+function withContent(
+  request: CompletionRequest,
+  changed: (content: Content) => Content,
+): CompletionRequest {
+  const { messages = [] } = request;
   const last = messages.findLastIndex(({ role }) => role === "user");
   if (last === -1) {
     throw new FoundryError(
@@ -81,16 +127,7 @@ export function requestAfter(before: string, request: CompletionRequest): Comple
   return {
     ...request,
     messages: messages.map((message, index) =>
-      index === last ? { ...message, content: contentAfter(before, message.content) } : message,
+      index === last ? { ...message, content: changed(message.content) } : message,
     ),
   };
-}
-
-function contentAfter(
-  before: string,
-  content: CompletionMessage["content"],
-): CompletionMessage["content"] {
-  return typeof content === "object" && content !== null
-    ? [`${before}\n\n`, ...content]
-    : `${before}\n\n${content ?? ""}`;
 }

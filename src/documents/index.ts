@@ -1,4 +1,10 @@
-export { framedWhole, requestAfter, type SourceText } from "./document.js";
+export {
+  framedWhole,
+  requestAfter,
+  requestWithImages,
+  type SourceImage,
+  type SourceText,
+} from "./document.js";
 export { answerLong } from "./long-text.js";
 export {
   answerQuestion,

@@ -2,18 +2,19 @@ import {
   ALLOWED_FILE_MS,
   FoundryError,
   LONGEST_FILE_PATTERN,
+  LONGEST_IMAGE_BYTES,
   LONGEST_SHOWN_PATH,
   MOST_FILE_BYTES,
   MOST_FILE_PATTERNS,
   MOST_FILES,
   MOST_FILES_BYTES,
+  MOST_IMAGES,
   printable,
   throwIfAborted,
 } from "../lib/index.js";
 import { inPool, LATE } from "../platform/index.js";
-import { decode, documentKind, type TextEncoding } from "./decode.js";
+import { type FileImage, type FileText, imageIn, namesImages, textIn } from "./content.js";
 import { GlobWalk } from "./glob-walk.js";
-import { linesOf } from "./lines.js";
 import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
 import {
   NoPlace,
@@ -28,24 +29,6 @@ import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } fr
 import * as refusals from "./refusals.js";
 import { nameOf, rootOf, type Target, targetsOf } from "./roots.js";
 
-/** The text of a file, or of some of its lines. */
-export interface FileText {
-  /**
-   * Relative to its allowed folder, behind the name of the folder where several are allowed; with `/`
-   * between its parts and without control characters. Given back to `read`, it is this file, unless its name
-   * has control characters or ends like a range of lines.
-   */
-  readonly path: string;
-  readonly text: string;
-  /** Counted from 1; 0 in an empty file. */
-  readonly firstLine: number;
-  readonly lastLine: number;
-  readonly totalLines: number;
-  readonly encoding: TextEncoding;
-  /** Of the whole file on the disk. */
-  readonly bytes: number;
-}
-
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Files at most. Default and upper limit: `MOST_FILES`. */
@@ -54,6 +37,11 @@ export interface ReadOptions {
   readonly maxFileBytes?: number | undefined;
   /** Bytes of all files. Default and upper limit: `MOST_FILES_BYTES`. */
   readonly maxBytes?: number | undefined;
+  /**
+   * Called for each image that is named by its path, or by a glob for images, such as `*.png`. Default: an image is
+   * refused, as all that is no text.
+   */
+  readonly onImage?: ((image: FileImage) => void) | undefined;
   /** Called for each match of a glob that is not read, such as a picture. Without a glob it is an error. */
   readonly onSkipped?: ((path: string, why: FoundryError) => void) | undefined;
 }
@@ -96,7 +84,7 @@ export class AllowedFolders {
   async read(patterns: readonly string[], options: ReadOptions = {}): Promise<FileText[]> {
     if (this.isEmpty) throw refusals.noneAllowed(platform);
     if (patterns.length > MOST_FILE_PATTERNS) throw refusals.tooMany(MOST_FILE_PATTERNS);
-    const { signal, onSkipped } = options;
+    const { signal, onImage, onSkipped } = options;
     const roots = await this.#roots();
     const walk = new GlobWalk(roots, signal);
     const maxFiles = Math.min(options.maxFiles ?? MOST_FILES, MOST_FILES);
@@ -111,21 +99,31 @@ export class AllowedFolders {
     const maxBytes = Math.min(options.maxBytes ?? MOST_FILES_BYTES, MOST_FILES_BYTES);
     const files: FileText[] = [];
     let bytes = 0;
+    let images = 0;
     let firstSkipped: FoundryError | null = null;
     for (const each of wanted.values()) {
       throwIfAborted(signal);
       try {
-        const file = await this.#text(each, roots, maxFileBytes);
-        bytes += file.bytes;
-        files.push(file);
+        const read = await this.#read(each, roots, maxFileBytes);
+        bytes += read.bytes.length;
+        const image = imageIn(read);
+        if (image === null) {
+          files.push(textIn(read));
+        } else {
+          const isMeant = each.lines === null && (!each.isMatch || namesImages(each.given));
+          if (onImage === undefined || !isMeant) throw refusals.isImage(read.given);
+          images += 1;
+          onImage(image);
+        }
       } catch (thrown) {
         if (!each.isMatch || !(thrown instanceof FoundryError)) throw thrown;
         firstSkipped ??= thrown;
         onSkipped?.(this.#shownPath(each), thrown);
       }
       if (bytes > maxBytes) throw refusals.tooMuch(maxBytes);
+      if (images > MOST_IMAGES) throw refusals.tooManyImages();
     }
-    if (files.length === 0 && firstSkipped !== null) throw firstSkipped;
+    if (files.length + images === 0 && firstSkipped !== null) throw firstSkipped;
     return files;
   }
 
@@ -243,26 +241,15 @@ export class AllowedFolders {
     return targets;
   }
 
-  async #text(wanted: Wanted, roots: readonly Root[], maxBytes: number): Promise<FileText> {
-    const { root, parts, lines: range, given } = wanted;
-    const path = wanted.isMatch ? this.#shownPath(wanted) : given;
-    const read = () => readInside(root, parts, roots, maxBytes).catch(noPlaceIn);
-    const outcome = await this.#onDisk(read, path);
-    if ("fault" in outcome) throw this.#refusal(outcome, path, maxBytes);
-    const { bytes } = outcome;
-    const kind = documentKind(bytes, parts.at(-1) ?? "");
-    if (kind !== null) throw refusals.needsConversion(path, kind);
-    const decoded = decode(bytes);
-    if (decoded === null) throw refusals.binary(path);
-    const lines = linesOf(decoded.text, range);
-    if (lines === null)
-      throw refusals.pastTheEnd(path, linesOf(decoded.text, null)?.totalLines ?? 0);
-    return {
-      path: this.#shownPath(wanted),
-      ...lines,
-      encoding: decoded.encoding,
-      bytes: bytes.length,
-    };
+  async #read(wanted: Wanted, roots: readonly Root[], maxBytes: number) {
+    const { root, parts, lines, isMatch } = wanted;
+    const path = this.#shownPath(wanted);
+    const given = isMatch ? path : wanted.given;
+    const most = namesImages(parts.at(-1) ?? "") ? LONGEST_IMAGE_BYTES : maxBytes;
+    const read = () => readInside(root, parts, roots, most).catch(noPlaceIn);
+    const outcome = await this.#onDisk(read, given);
+    if ("fault" in outcome) throw this.#refusal(outcome, given, most);
+    return { bytes: outcome.bytes, path, given, lines };
   }
 
   #refusal(outcome: Fault, path: string, maxBytes: number): FoundryError {

@@ -5,6 +5,7 @@ import {
   LONGEST_SHOWN_PATH,
   MOST_FILES,
   MOST_GLOB_CHOICES,
+  MOST_IMAGES,
   MOST_STARS,
   MOST_STARS_IN_PART,
   printable,
@@ -84,6 +85,15 @@ export const tooMany = (most = MOST_FILES): FoundryError =>
 
 export const binary = (path: string): FoundryError =>
   wrong(`${shown(path)} is not text.`, "Give a text file.");
+
+export const isImage = (path: string): FoundryError =>
+  wrong(
+    `${shown(path)} is an image, and only text is read here.`,
+    "Give an image to complete or complete_batch, by its own path or by a glob such as *.png, and without lines.",
+  );
+
+export const tooManyImages = (): FoundryError =>
+  wrong(`These are more than ${MOST_IMAGES} images.`, "Give fewer images in one call.");
 
 export const needsConversion = (path: string, kind: string): FoundryError =>
   wrong(

@@ -13,6 +13,7 @@ export type Route = Pick<
   | "stop"
   | "seed"
   | "reasoning"
+  | "reasoningBudget"
 >;
 
 /** Routes by name. The case of a name does not matter. */

@@ -26,6 +26,7 @@ export {
   toFoundryError,
 } from "./errors.js";
 export type { Distribution, Histogram } from "./histogram.js";
+export { type ImageType, imageTypeOf } from "./image-type.js";
 export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";

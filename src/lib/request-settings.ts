@@ -39,4 +39,5 @@ export const requestSettings = {
   maxTokens: wholeNumber(min, max),
   topP: numberFrom(0, 1),
   reasoning: z.enum(REASONING, { error: `one of ${REASONING.join(", ")}` }),
+  reasoningBudget: wholeNumber(min, max),
 };

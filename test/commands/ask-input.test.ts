@@ -2,7 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { promptOf } from "../../src/commands/ask/input.js";
+import { requestOf } from "../../src/commands/ask/input.js";
+import { PNG } from "../foundry/images.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const terminal = Object.assign(new PassThrough(), { isTTY: true });
@@ -19,7 +20,9 @@ describe("the prompt of ask", () => {
     [["Summarize:", "-"], "a text\n", "Summarize:\n\na text"],
     [["Summarize:"], "\ufeffa text", "Summarize:\n\na text"],
   ])("is made of the words %j and of stdin %j", async (words, text, prompt) => {
-    expect(await promptOf({ words, files: [], input: piped(text), signal })).toBe(prompt);
+    expect(await requestOf({ words, files: [], input: piped(text), signal })).toEqual({
+      prompt,
+    });
   });
 
   it("has each file with its name after the question", async () => {
@@ -27,9 +30,41 @@ describe("the prompt of ask", () => {
     const file = join(folder, "notes ä.txt");
     await writeFile(file, "one\ntwo\n");
 
-    const prompt = await promptOf({ words: ["Why?"], files: [file], input: terminal, signal });
+    const { prompt } = await requestOf({
+      words: ["Why?"],
+      files: [file],
+      input: terminal,
+      signal,
+    });
 
     expect(prompt).toBe("Why?\n\n--- notes ä.txt ---\none\ntwo\n--- end of notes ä.txt ---");
+  });
+
+  it("has an image as an image, before the question", async () => {
+    const folder = await temporaryFolder("ask-");
+    const image = join(folder, "dot.png");
+    const notes = join(folder, "notes.txt");
+    await writeFile(image, Buffer.from(PNG, "base64"));
+    await writeFile(notes, "one");
+
+    const files = [notes, image];
+    const { prompt, messages } = await requestOf({
+      words: ["Which?"],
+      files,
+      input: terminal,
+      signal,
+    });
+
+    expect(prompt).toBeUndefined();
+    expect(messages).toEqual([
+      {
+        role: "user",
+        content: [
+          { type: "image", data: PNG },
+          "Which?\n\n--- notes.txt ---\none\n--- end of notes.txt ---",
+        ],
+      },
+    ]);
   });
 
   it.each([
@@ -41,25 +76,26 @@ describe("the prompt of ask", () => {
     ],
     ["image.png", Buffer.from([0x89, 0, 1]), "is not text"],
     ["large.txt", Buffer.alloc(4 * 1024 * 1024 + 1, "a"), "is larger than 4 MB"],
+    ["photo.jpg", Buffer.alloc(10 * 1024 * 1024 + 1, "a"), "is larger than 10 MB"],
   ])("refuses the file %s in words", async (name, content, words) => {
     const folder = await temporaryFolder("ask-");
     const file = join(folder, name);
     if (content !== null) await writeFile(file, content);
 
-    const prompt = promptOf({ words: ["Why?"], files: [file], input: terminal, signal });
+    const prompt = requestOf({ words: ["Why?"], files: [file], input: terminal, signal });
 
     await expect(prompt).rejects.toThrow(new RegExp(words));
   });
 
   it("is missing where nothing is given", async () => {
     const none = { words: [], files: [], signal };
-    await expect(promptOf({ ...none, input: terminal })).rejects.toThrow("nothing to ask");
-    await expect(promptOf({ ...none, input: piped(" \n") })).rejects.toThrow("nothing to ask");
+    await expect(requestOf({ ...none, input: terminal })).rejects.toThrow("nothing to ask");
+    await expect(requestOf({ ...none, input: piped(" \n") })).rejects.toThrow("nothing to ask");
   });
 
   it("ends with the signal while it waits for stdin", async () => {
     const ending = new AbortController();
-    const prompt = promptOf({
+    const prompt = requestOf({
       words: ["-"],
       files: [],
       input: new PassThrough(),

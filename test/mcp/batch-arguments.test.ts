@@ -21,6 +21,7 @@ const ITEMS = {
   max_tokens: { prompt: "Hi", max_tokens: 5 },
   top_p: { prompt: "Hi", top_p: 0.5 },
   reasoning: { prompt: "Hi", reasoning: "include" },
+  reasoning_budget: { prompt: "Hi", reasoning_budget: 100 },
   tools: { prompt: "Hi", tools: [{ type: "function", function: { name: "now" } }] },
   tool_choice: { prompt: "Hi", tool_choice: "required" },
   response_schema: { prompt: "a", response_schema: { type: "string" } },

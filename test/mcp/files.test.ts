@@ -4,6 +4,7 @@ import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { finder, linesWith, type Script } from "../documents/fixtures.js";
+import { dataUrl, GIF, PNG } from "../foundry/images.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
@@ -147,6 +148,122 @@ describe("files of complete", () => {
       expect(prompts()).toEqual([]);
     },
   );
+});
+
+describe("images in files", () => {
+  /** Adds two images to the allowed folder, before an engine whose models take images. */
+  async function hostWithImages() {
+    const folder = await realpath(await temporaryFolder("files-"));
+    for (const [name, data] of [
+      ["red.png", PNG],
+      ["blue.gif", GIF],
+      ["plain", PNG],
+    ] as const) {
+      await writeFile(join(folder, name), Buffer.from(data, "base64"));
+    }
+    await writeFile(join(folder, "a.md"), "one\ntwo\n");
+    const service = await simulatedService({ dialect: "openai", models: [{ id: "vlm:1" }] });
+    const { host } = await connectedHost({ endpoint: service.url }, undefined, [folder]);
+    const call = (name: string, given: object) =>
+      host.callTool({ name, arguments: { model: "vlm:1", ...given } });
+    const contents = (): unknown[] =>
+      service.requests
+        .filter(({ path }) => path === "/v1/chat/completions")
+        .map(({ body }) => Object(body).messages.at(-1).content);
+    return { folder, call, contents };
+  }
+  const image = (data: string, type: string) => ({
+    type: "image_url",
+    image_url: { url: dataUrl(data, type) },
+  });
+  const RED = image(PNG, "image/png");
+  const BLUE = image(GIF, "image/gif");
+
+  it("are seen by the model before the prompt, and the result says which", async () => {
+    const { call, contents } = await hostWithImages();
+    const one = await call("complete", { prompt: "What is it?", files: ["plain"] });
+    const several = await call("complete", { prompt: "Compare.", files: ["*.{png,gif}", "a.md"] });
+    expect(contents()).toEqual([
+      [RED, { type: "text", text: "What is it?" }],
+      [
+        { type: "text", text: expect.stringMatching(/^The text of the files.*blue\.gif:$/s) },
+        BLUE,
+        { type: "text", text: expect.stringMatching(/red\.png:$/) },
+        RED,
+        { type: "text", text: expect.stringMatching(/Compare\.$/) },
+      ],
+    ]);
+    expect(structured(one)).toMatchObject({
+      notes: ["Read 1 image: plain."],
+      files: [{ path: "plain", image: "image/png" }],
+    });
+    expect(structured(several)).toMatchObject({
+      notes: ["Read 1 file, 2 lines: a.md.", "Read 2 images: blue.gif, red.png."],
+      files: [
+        { path: "a.md", lines: "1-2" },
+        { path: "blue.gif", image: "image/gif" },
+        { path: "red.png", image: "image/png" },
+      ],
+    });
+  });
+
+  it("stand with the last message of the user, beside its own", async () => {
+    const { call, contents } = await hostWithImages();
+    const content = [
+      { type: "text", text: "Compare:" },
+      { type: "image", data: GIF, mimeType: "image/gif" },
+    ];
+    await call("complete", { messages: [{ role: "user", content }], files: ["red.png"] });
+    expect(contents()).toEqual([[RED, { type: "text", text: "Compare:" }, BLUE]]);
+  });
+
+  it("belong to an item of a batch", async () => {
+    const { call, contents } = await hostWithImages();
+    await call("complete_batch", {
+      requests: [{ prompt: "First?", files: ["red.png"] }, { prompt: "Second?" }],
+    });
+    expect(contents()).toEqual(
+      expect.arrayContaining([[RED, { type: "text", text: "First?" }], "Second?"]),
+    );
+  });
+
+  it("make another request when they change", async () => {
+    const { folder, call, contents } = await hostWithImages();
+    const given = { requests: [{ prompt: "What?", files: ["red.png"] }], batch_id: "b" };
+    await call("complete_batch", given);
+    await writeFile(join(folder, "red.png"), Buffer.from(GIF, "base64"));
+    const other = await call("complete_batch", given);
+    expect(textOf(other)).toContain("already exists with other requests");
+    expect(contents()).toHaveLength(1);
+  });
+
+  it.each([
+    ["complete", { prompt: "?", files: ["red.png:1-2"] }, '"red.png:1-2" is an image'],
+    ["embed", { files: ["red.png"], query: "red" }, '"red.png" is an image'],
+    ["ask_documents", { files: ["red.png"], question: "?" }, '"red.png" is an image'],
+    ["complete", { prompt: "?", files: ["many/*.png"] }, "more than 16 images"],
+    ["complete", { prompt: "?", files: ["large.png"] }, '"large.png" has 11 MB'],
+  ])("are refused by %s of %j", async (tool, given, words) => {
+    const { folder, call, contents } = await hostWithImages();
+    await mkdir(join(folder, "many"));
+    for (let n = 1; n <= 17; n += 1) {
+      await writeFile(join(folder, "many", `${n}.png`), Buffer.from(PNG, "base64"));
+    }
+    const large = Buffer.concat([Buffer.from(PNG, "base64"), Buffer.alloc(11 * 1024 * 1024)]);
+    await writeFile(join(folder, "large.png"), large);
+    expect(textOf(await call(tool, given))).toContain(words);
+    expect(contents()).toEqual([]);
+  });
+
+  it("that a glob for all files matches are left out, and a note says so", async () => {
+    const { call, contents } = await hostWithImages();
+    const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
+    expect(structured(answer)["notes"]).toEqual([
+      "Read 1 file, 2 lines: a.md.",
+      "Not read, since they are no text, too large or not allowed: blue.gif, plain, red.png.",
+    ]);
+    expect(contents()).toEqual([expect.stringContaining("Sum up.")]);
+  });
 });
 
 describe("files of complete_batch", () => {

@@ -6,6 +6,7 @@ import { startSimulator } from "foundry-local-simulator";
 import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { environmentWith, MAIN } from "../e2e/executable.js";
+import { PNG } from "../foundry/images.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { blocksOf, page } from "./markdown.js";
 
@@ -24,14 +25,18 @@ const CALLS = ["README.md", "docs/tools.md"]
 const argumentsSchema = z.record(z.string(), z.unknown());
 const resultSchema = z.looseObject({
   data: z.unknown().optional(),
+  text: z.string().optional(),
+  reasoning: z.string().optional(),
   tool_calls: z.array(z.object({ name: z.string(), arguments: argumentsSchema })).optional(),
 });
 
 /** What the model gave, for the server to return so much. */
 function answerFor(returned: string) {
   if (!returned.startsWith("{")) return { text: returned.replace(/\n\nNote: [\s\S]*$/, "") };
-  const { data, tool_calls: toolCalls } = resultSchema.parse(JSON.parse(returned));
-  return toolCalls === undefined ? { text: JSON.stringify(data) } : { toolCalls };
+  const { data, text, reasoning, tool_calls } = resultSchema.parse(JSON.parse(returned));
+  if (tool_calls !== undefined) return { toolCalls: tool_calls };
+  const thinking = reasoning === undefined ? "" : `<think>${reasoning}</think>`;
+  return { text: `${thinking}${text ?? JSON.stringify(data)}` };
 }
 
 test("the pages have calls of these tools", () => {
@@ -42,8 +47,15 @@ test("the pages have calls of these tools", () => {
 test.each(CALLS)("$name $given returns what the page says", async ({ name, given, returned }) => {
   const simulator = await startSimulator({
     dialect: "C2",
+    // With the catalog, which says what a model can do.
+    modelCachePath: await temporaryFolder("models-"),
     models: [
       { id: "talker-generic-cpu:1", loaded: true, script: answerFor(returned) },
+      {
+        id: "seer-generic-cpu:1",
+        task: "vision-language-chat",
+        script: answerFor(returned),
+      },
       { id: "embedder-generic-cpu:1", task: "embeddings" },
     ],
   });
@@ -51,6 +63,7 @@ test.each(CALLS)("$name $given returns what the page says", async ({ name, given
   const folder = await temporaryFolder("readme-calls-");
   await writeFile(join(folder, "garden.md"), "The hedge is high.\n");
   await writeFile(join(folder, "house.md"), "The boiler was serviced in March.\nThe roof leaks.\n");
+  await writeFile(join(folder, "roof.png"), Buffer.from(PNG, "base64"));
   const client = new Client({ name: "readme", version: "1" });
   onTestFinished(() => client.close());
   const settings = {

@@ -7,7 +7,7 @@ import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../exit-codes.js";
 import { asTyped, textColumns, WrappedText } from "../terminal/index.js";
-import { jsonFile, promptOf } from "./input.js";
+import { jsonFile, requestOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
        PROGRAM | foundry-local-mcp ask [QUESTION] [flags]
@@ -18,7 +18,7 @@ is added to the question; with - or without a question it is the question.
   --model NAME       alias, name or id; default: the model of FOUNDRY_MODEL
   --system TEXT      instructions that come before the question
   --max-tokens N     longest answer
-  --file PATH        add a text file to the question; may be given several times
+  --file PATH        add a text file or an image; may be given several times
   --schema FILE      a JSON Schema that the answer fits; the answer is JSON, written at its end
   --json             one JSON object at the end, and nothing else on stdout: ok, text, data,
                      reasoning, model, finish_reason, usage, timing, warnings; or ok and error
@@ -57,10 +57,10 @@ export async function ask(args: readonly string[]): Promise<number> {
   };
   return clientCommand({ flags, onFailure }, async (command) => {
     const { signal } = command;
-    const prompt = await promptOf({ words, files: own.file, input: process.stdin, signal });
+    const asked = await requestOf({ words, files: own.file, input: process.stdin, signal });
     const schema = own.schema === undefined ? undefined : await schemaOf(own.schema, signal);
     const { FOUNDRY_MODEL: model } = command.settings;
-    return answered({ prompt, system: own.system, schema, model }, own, command);
+    return answered({ ...asked, system: own.system, schema, model }, own, command);
   });
 }
 

@@ -1,8 +1,16 @@
 import { createReadStream } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
-import { decode } from "../../files/index.js";
-import { cancelledError, FoundryError, LONGEST_ASK_BYTES } from "../../lib/index.js";
+import { requestWithImages, type SourceImage } from "../../documents/index.js";
+import { decode, namesImages } from "../../files/index.js";
+import type { CompletionRequest } from "../../foundry/index.js";
+import {
+  cancelledError,
+  FoundryError,
+  imageTypeOf,
+  LONGEST_ASK_BYTES,
+  LONGEST_IMAGE_BYTES,
+} from "../../lib/index.js";
 import { misuse } from "../arguments.js";
 
 /** `process.stdin`, as far as it matters here. */
@@ -21,11 +29,16 @@ const FIRST_BYTE_MS = 3000;
 const EXAMPLE = 'Give the question: `foundry-local-mcp ask "Why is the sky blue?"`';
 
 /**
- * The prompt: the words, then what stdin has, then each file with its name.
+ * The request: the words, then what stdin has, then each text file with its name; images come before.
  *
  * @throws FoundryError `INVALID_SETTING` where there is no prompt, or a file cannot be read.
  */
-export async function promptOf({ words, files, input, signal }: PromptSource): Promise<string> {
+export async function requestOf({
+  words,
+  files,
+  input,
+  signal,
+}: PromptSource): Promise<CompletionRequest> {
   const question = words.filter((word) => word !== "-").join(" ");
   const isWanted = words.includes("-") || (words.length === 0 && input.isTTY !== true);
   const isPiped = input.isTTY !== true && words.length > 0;
@@ -34,13 +47,21 @@ export async function promptOf({ words, files, input, signal }: PromptSource): P
       ? await textOf(input, "stdin", signal, isWanted ? undefined : FIRST_BYTE_MS)
       : "";
   const parts = [question, given.trimEnd()].filter((part) => part.trim() !== "");
+  const images: SourceImage[] = [];
   for (const file of files) {
     const name = path.basename(file);
-    const text = await textOf(createReadStream(file), JSON.stringify(file), signal);
-    parts.push(`--- ${name} ---\n${text.trimEnd()}\n--- end of ${name} ---`);
+    const quoted = JSON.stringify(file);
+    const mostBytes = namesImages(file) ? LONGEST_IMAGE_BYTES : LONGEST_ASK_BYTES;
+    const bytes = await bytesOf(createReadStream(file), { name: quoted, signal, mostBytes });
+    if (imageTypeOf(bytes) === null) {
+      const text = decoded(bytes, quoted).trimEnd();
+      parts.push(`--- ${name} ---\n${text}\n--- end of ${name} ---`);
+    } else {
+      images.push({ path: name, data: bytes.toString("base64") });
+    }
   }
   if (parts.length === 0) throw misuse("There is nothing to ask.", EXAMPLE);
-  return parts.join("\n\n");
+  return requestWithImages(images, { prompt: parts.join("\n\n") });
 }
 
 /** @throws FoundryError `INVALID_SETTING` for a file that cannot be read or is not JSON. */
@@ -60,17 +81,25 @@ async function textOf(
   signal: AbortSignal,
   firstMs?: number,
 ): Promise<string> {
-  const bytes = await bytesOf(stream, name, signal, firstMs);
-  const decoded = decode(bytes);
-  if (decoded === null) throw misuse(`${name} is not text.`, "Give a file of plain text.");
-  return decoded.text;
+  return decoded(await bytesOf(stream, { name, signal, firstMs }), name);
+}
+
+function decoded(bytes: Buffer, name: string): string {
+  const text = decode(bytes)?.text ?? null;
+  if (text === null) throw misuse(`${name} is not text.`, "Give plain text, or an image.");
+  return text;
+}
+
+interface ReadLimits {
+  readonly name: string;
+  readonly signal: AbortSignal;
+  readonly mostBytes?: number;
+  readonly firstMs?: number | undefined;
 }
 
 function bytesOf(
   stream: Readable,
-  name: string,
-  signal: AbortSignal,
-  firstMs: number | undefined,
+  { name, signal, mostBytes = LONGEST_ASK_BYTES, firstMs }: ReadLimits,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
@@ -92,17 +121,17 @@ function bytesOf(
       clearTimeout(timer);
       pieces.push(piece);
       length += piece.length;
-      if (length > LONGEST_ASK_BYTES) end(() => reject(tooLong(name)));
+      if (length > mostBytes) end(() => reject(tooLong(name, mostBytes)));
     });
     stream.once("end", () => end(() => resolve(Buffer.concat(pieces))));
     stream.once("error", (error) => end(() => reject(unreadable(name, error))));
   });
 }
 
-const tooLong = (name: string): FoundryError =>
+const tooLong = (name: string, mostBytes: number): FoundryError =>
   misuse(
-    `${name} is larger than ${LONGEST_ASK_BYTES / 1024 / 1024} MB.`,
-    "Give a part of it: no local model reads more at once.",
+    `${name} is larger than ${mostBytes / 1024 / 1024} MB.`,
+    "Give a part of it, or a smaller image: no local model reads more at once.",
   );
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import { MAX_UNKNOWN_WORD, printable } from "../../lib/index.js";
 import type { Dialect } from "../dialects/index.js";
+import type { CompletionRequest } from "./completion.js";
 import type { CompletionProgress } from "./progress.js";
 
 export function warnAboutBusyDevice(dialect: Dialect, progress: CompletionProgress): void {
@@ -23,6 +24,25 @@ export function warnAboutUnknownEnd(said: string, progress: CompletionProgress):
   progress.warn(
     `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
   );
+}
+
+/** An estimate that is so much above the budget is no error of the estimate. */
+const FAR_ABOVE = 1.5;
+
+export function warnAboutThinking(
+  { reasoning, reasoningBudget }: CompletionRequest,
+  progress: CompletionProgress,
+): void {
+  const { thoughtTokens } = progress;
+  if (reasoning === "off" && thoughtTokens > 0) {
+    progress.warn(
+      "The model thought although reasoning is off: it ignores its switch for thinking, or has none that is known here.",
+    );
+  } else if (reasoningBudget !== undefined && thoughtTokens > reasoningBudget * FAR_ABOVE) {
+    progress.warn(
+      `The model thought for about ${thoughtTokens} tokens although \`reasoningBudget\` is ${reasoningBudget}: this service does not hold it to a budget. llama.cpp and vLLM do; otherwise set reasoning to off, or raise \`maxTokens\`.`,
+    );
+  }
 }
 
 export function warnAboutEmptiness(progress: CompletionProgress): void {

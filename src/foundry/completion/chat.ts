@@ -15,6 +15,7 @@ import {
   warnAboutBusyDevice,
   warnAboutEmptiness,
   warnAboutOverrun,
+  warnAboutThinking,
   warnAboutUnknownEnd,
 } from "./answer-warnings.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
@@ -64,11 +65,7 @@ export async function* chat(
   } else {
     yield* structured(structure, context, (messages) => answer(resolved, { ...context, messages }));
   }
-  if (context.request.reasoning === "off" && progress.hasThought) {
-    progress.warn(
-      "The model thought although reasoning is off: it ignores its switch for thinking, or has none that is known here.",
-    );
-  }
+  warnAboutThinking(context.request, progress);
 }
 
 async function* answer(
@@ -119,6 +116,7 @@ async function* open(
   const { request, messages, progress, service, dialect } = context;
   const { temperature, topP, seed, schema } = request;
   const reasoning = request.reasoning === "off" ? request.reasoning : undefined;
+  const { reasoningBudget } = request;
   const { tools, toolChoice } = context.toolbox === null ? {} : request;
   let { model } = wanted;
   let sends = 0;
@@ -139,6 +137,7 @@ async function* open(
       maxTokens,
       schema,
       reasoning,
+      reasoningBudget,
       tools,
       toolChoice,
     };

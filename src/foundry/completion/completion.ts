@@ -69,6 +69,11 @@ export interface CompletionRequest {
    */
   readonly reasoning?: ReasoningMode | undefined;
   /**
+   * Tokens that the model may think, 1 to 1 000 000; then it answers. llama.cpp and vLLM hold a model to it; a
+   * warning says where the model thought for longer. Default: as many as the model wants.
+   */
+  readonly reasoningBudget?: number | undefined;
+  /**
    * The answer is one JSON value that fits this JSON Schema (2020-12 or draft-07), of at most 32,000
    * characters. An answer that does not fit is repaired, or requested again with what is wrong, at most
    * twice; else the completion fails with `SCHEMA_MISMATCH`.

@@ -1,4 +1,4 @@
-import { isMembers, LONGEST_IMAGE_BYTES, MOST_IMAGES } from "../../lib/index.js";
+import { imageTypeOf, isMembers, LONGEST_IMAGE_BYTES, MOST_IMAGES } from "../../lib/index.js";
 import type { MessageImage } from "../dialects/index.js";
 
 /** The content of a message, as text and images. The models here take no other kind of part. */
@@ -87,18 +87,10 @@ function readImage(data: unknown, path: readonly string[]): ReadPart {
       allowed: "base64, of which this has characters that it does not know, or too few",
     };
   }
-  const mimeType = typeOf(Buffer.from(digits.slice(0, 32), "base64"));
+  // What the caller said of it may be wrong.
+  const mimeType = imageTypeOf(Buffer.from(digits.slice(0, 32), "base64"));
   if (mimeType === null) return { path, allowed: IMAGE };
   return { mimeType, data: digits.padEnd(Math.ceil(digits.length / 4) * 4, "=") };
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MB`;
-
-/** By its first bytes; what the caller said of it may be wrong. */
-function typeOf(bytes: Buffer): string | null {
-  const head = bytes.toString("latin1");
-  if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
-  if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";
-  if (/^GIF8[79]a/.test(head)) return "image/gif";
-  return /^RIFF[\s\S]{4}WEBP/.test(head) ? "image/webp" : null;
-}

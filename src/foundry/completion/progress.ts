@@ -238,6 +238,11 @@ export class CompletionProgress {
     return this.#reasoning !== "";
   }
 
+  /** Estimated; 0 where it has not thought. */
+  get thoughtTokens(): number {
+    return Math.ceil(this.#reasoning.length / this.#charactersPerToken);
+  }
+
   /** Offsets into a text that was thinking stay valid only with the thinking. */
   get #isHidden(): boolean {
     return this.#hidesReasoning && !this.#wasShownAsText;

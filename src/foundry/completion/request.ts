@@ -107,7 +107,7 @@ const toolChoiceSchema = z.union(
   CHOICE,
 );
 
-const { reasoning, ...settings } = requestSettings;
+const { reasoning, reasoningBudget, ...settings } = requestSettings;
 
 const imagesIn = (messages: readonly CompletionMessage[]): number =>
   messages.reduce((sum, { content }) => {
@@ -137,6 +137,7 @@ export const completionFields = {
   tools: z.array(toolSchema, "a list of tools").max(MOST_TOOLS, `at most ${MOST_TOOLS} tools`),
   toolChoice: toolChoiceSchema,
   reasoning,
+  reasoningBudget,
 } satisfies FieldSchemas;
 
 /**

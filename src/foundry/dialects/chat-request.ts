@@ -35,6 +35,8 @@ const REFUSABLE = [
   "response_format",
   "chat_template_kwargs",
   "reasoning_effort",
+  "thinking_budget_tokens",
+  "thinking_token_budget",
   "tools",
   "system",
   "schema",
@@ -190,7 +192,12 @@ const CONSTRAINT =
 const NO_TOOLS =
   /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice/i;
 
-const THINKING_FIELDS = ["chat_template_kwargs", "reasoning_effort"] as const;
+const THINKING_FIELDS = [
+  "chat_template_kwargs",
+  "reasoning_effort",
+  "thinking_budget_tokens",
+  "thinking_token_budget",
+] as const;
 
 const CODES = new Set([
   "INVALID_REQUEST",

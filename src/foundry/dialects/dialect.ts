@@ -73,6 +73,8 @@ export interface ChatRequest {
   readonly seed?: number | undefined;
   /** `off`: the model is asked to answer without thinking, where it has a switch. */
   readonly reasoning?: "off" | undefined;
+  /** Tokens that the model may think. Sent where engines are known to hold a model to it. */
+  readonly reasoningBudget?: number | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
   readonly schema?: Readonly<Record<string, unknown>> | undefined;
   /** A schema is not sent beside tools. */

@@ -136,6 +136,7 @@ export function openaiDialect(
             schemaForm: "named",
             takesTemplateArguments: true,
             takesReasoningEffort: true,
+            takesReasoningBudget: true,
           },
           call,
         );

@@ -1,16 +1,18 @@
 import type { ChatMessage, ChatRequest } from "./dialect.js";
 
 /**
- * How a model is asked to answer without thinking. There is no common way: Qwen3 has a switch in its
- * prompt, templates have arguments, and some engines take `reasoning_effort`.
+ * How a model is asked to answer without thinking, or after little of it. There is no common way: Qwen3 has a
+ * switch in its prompt, templates have arguments, and some engines take `reasoning_effort` or a budget.
  */
 
-/** What a service takes of the ways to switch thinking off. */
+/** What a service takes of the ways to limit thinking. */
 export interface ThinkingQuirks {
   /** `chat_template_kwargs`: arguments of the model's template. */
   readonly takesTemplateArguments?: boolean;
   /** `reasoning_effort`: Ollama takes no other way on its OpenAI-compatible routes. */
   readonly takesReasoningEffort?: boolean;
+  /** A number of tokens, under the name that llama.cpp has for it or that of vLLM. */
+  readonly takesReasoningBudget?: boolean;
 }
 
 /** Qwen3, and not Qwen3.5, which has the switch only in its template. */
@@ -19,11 +21,21 @@ const PROMPT_SWITCH = "/no_think";
 /** It always thinks, and least with this. */
 const LEAST_IS_LOW = /gpt-?oss/i;
 
-/** The fields of a request that ask for an answer without thinking. */
+/** The fields of a request that ask for an answer without thinking, or for little of it. */
 export const thinkingFields = (
-  { model, reasoning }: Pick<ChatRequest, "model" | "reasoning">,
-  { takesTemplateArguments = false, takesReasoningEffort = false }: ThinkingQuirks,
+  {
+    model,
+    reasoning,
+    reasoningBudget,
+  }: Pick<ChatRequest, "model" | "reasoning" | "reasoningBudget">,
+  {
+    takesTemplateArguments = false,
+    takesReasoningEffort = false,
+    takesReasoningBudget = false,
+  }: ThinkingQuirks,
 ) => ({
+  thinking_budget_tokens: takesReasoningBudget ? reasoningBudget : undefined,
+  thinking_token_budget: takesReasoningBudget ? reasoningBudget : undefined,
   chat_template_kwargs:
     reasoning === "off" && takesTemplateArguments ? { enable_thinking: false } : undefined,
   reasoning_effort:

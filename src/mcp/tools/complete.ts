@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { answerLong, requestAfter } from "../../documents/index.js";
+import { answerLong, requestAfter, requestWithImages } from "../../documents/index.js";
 import type { CompletionState } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, type ToolContext } from "../tool.js";
@@ -49,7 +49,7 @@ export const complete = defineTool({
       tools: completionArguments.tools.meta({ listed: OBJECTS }),
       tool_choice: completionArguments.tool_choice.meta({ listed: { type: "string" } }),
       files: completionArguments.files.describe(
-        "Paths or globs that the server reads, such as a.md:10-40",
+        "Paths or globs that the server reads, like a.md:10-40, a.png",
       ),
       write_to: writeToArgument
         .describe("New file for the answer, in place of its text")
@@ -72,11 +72,12 @@ export const complete = defineTool({
     const withinMs = replyWithinMs(reply_within, context);
     const file = write_to === undefined ? null : await folders.newFile(write_to);
     const files = patterns && (await GivenFiles.read(patterns, folders, signal));
-    const asked = requestOf(given);
-    const request = files ? requestAfter(files.framed, asked) : asked;
+    const asked = requestWithImages(files?.images ?? [], requestOf(given));
+    const texts = files?.files ?? [];
+    const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;
     const wanted = client.routed(request);
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
-    const inParts = files !== undefined && whole !== true;
+    const inParts = texts.length > 0 && whole !== true;
     // It is never sent: an answer in parts is another one than that of the whole.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
     if (join !== false) await kept.findSame(identity);
@@ -86,7 +87,7 @@ export const complete = defineTool({
       session: session ?? undefined,
       trace,
       open: inParts
-        ? answerLong(client, { request: client.routed(asked), texts: files.files }, trace)
+        ? answerLong(client, { request: client.routed(asked), texts }, trace)
         : undefined,
     });
     context.identify?.(begun.id);

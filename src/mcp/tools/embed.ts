@@ -23,7 +23,7 @@ export const embedTool = defineTool({
   name: "embed",
   title: "Rank texts by meaning",
   description:
-    "Ranks texts by meaning against a query, on the user's machine. vectors: true instead of query returns embeddings.",
+    "Ranks texts by meaning against a query, on the user's machine. vectors: true returns embeddings instead.",
   arguments: z
     .strictObject({
       texts: z
@@ -69,7 +69,7 @@ export const embedTool = defineTool({
     context,
   ) {
     const { client, signal, trace, progress } = context;
-    const files = patterns && (await GivenFiles.read(patterns, context.files, signal));
+    const files = patterns && (await GivenFiles.readTexts(patterns, context.files, signal));
     const own = given.texts ?? [];
     const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
     const texts = [...own, ...read.map(({ text }) => text)];

@@ -144,6 +144,59 @@ describe("reasoning off", () => {
   });
 });
 
+describe("a budget for reasoning", () => {
+  const request = { prompt: "2+2?", model: "m", reasoningBudget: 50 } as const;
+  const NAMES = ["thinking_budget_tokens", "thinking_token_budget"] as const;
+  const thoughtFor = (tokens: number) =>
+    events(
+      { choices: [{ delta: { reasoning_content: "hmm ".repeat(tokens) } }] },
+      { choices: [{ delta: { content: ANSWER }, finish_reason: "stop" }] },
+    );
+
+  it("is sent to an engine under both names, and to no service of Foundry Local", async () => {
+    const engine = await chatEngine(hello);
+    await clientOf(engine.url).complete(request);
+    await clientOf(engine.url).complete({ ...request, reasoningBudget: undefined });
+    expect(engine.chats.map((body) => NAMES.map((name) => body[name]))).toEqual([
+      [50, 50],
+      [undefined, undefined],
+    ]);
+    for (const dialect of ["S", "C1", "C2"] as const) {
+      const { url, requests } = await simulate({ dialect, models: [{ id: "m:1", loaded: true }] });
+      await clientOf(url).complete(request);
+      const sent = JSON.stringify(requests.map(({ body }) => body));
+      for (const name of NAMES) expect(sent).not.toContain(name);
+    }
+  });
+
+  it.each([
+    ["thinking_token_budget", "thinking_token_budget is set but reasoning_config is not"],
+    ["thinking_budget_tokens", "Extra inputs are not permitted"],
+  ] as const)("is sent without a name that is refused: %s", async (name, msg) => {
+    const { url, chats } = await chatEngine((body) =>
+      name in body ? json({ detail: [{ loc: ["body", name], msg }] }, 400) : hello(body),
+    );
+    const client = clientOf(url);
+    const first = await client.complete(request);
+    const second = await client.complete(request);
+    expect([first.attempts, second.attempts]).toEqual([2, 1]);
+    expect(NAMES.map((each) => each in Object(chats.at(-1)))).toEqual(
+      NAMES.map((each) => each !== name),
+    );
+  });
+
+  it("says where the model thought for much longer, and only there", async () => {
+    const engine = await chatEngine(({ seed }) => thoughtFor(Number(seed)));
+    const warningsFor = async (tokens: number, more = {}) =>
+      (await clientOf(engine.url).complete({ ...request, seed: tokens, ...more })).warnings;
+    expect(await warningsFor(200)).toEqual([
+      "The model thought for about 229 tokens although `reasoningBudget` is 50: this service does not hold it to a budget. llama.cpp and vLLM do; otherwise set reasoning to off, or raise `maxTokens`.",
+    ]);
+    expect(await warningsFor(60)).toEqual([]);
+    expect(await warningsFor(200, { reasoningBudget: undefined })).toEqual([]);
+  });
+});
+
 describe("an answer whose tokens all went into thinking", () => {
   const thinking = (body: ChatBody): ChatAnswer => {
     const message = { reasoning_content: THOUGHT };

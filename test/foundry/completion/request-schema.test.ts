@@ -176,7 +176,7 @@ describe("the arguments of a completion", () => {
     [
       { prompt: "x", max_tokens: 5 },
       'There is no argument "max_tokens".',
-      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, models, temperature, stop, seed, maxTokens, topP, schema, tools, toolChoice, reasoning.',
+      'Leave "max_tokens" out. Did you mean maxTokens? There are: prompt, messages, system, model, models, temperature, stop, seed, maxTokens, topP, schema, tools, toolChoice, reasoning, reasoningBudget.',
     ],
     [
       { prompt: "x", messages: [{ role: "user", content: "y" }] },

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
-import { requestAfter } from "../../../documents/index.js";
+import { requestAfter, requestWithImages } from "../../../documents/index.js";
 import { AllowedFolders, type FileText } from "../../../files/index.js";
 import type { CompletionRequest } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
@@ -78,7 +78,7 @@ export async function batchInputOf({
   return { entries, key: hash.digest("base64"), warnings: said };
 }
 
-type FramedFiles = Pick<GivenFiles, "files" | "notes" | "framed">;
+type FramedFiles = Pick<GivenFiles, "files" | "images" | "notes" | "framed">;
 
 /** The files of the items of a batch. Equal lists are read once. */
 class BatchFiles {
@@ -90,7 +90,7 @@ class BatchFiles {
   readonly #refused = new Set<string>();
   #length = 0;
 
-  /** @param onText Called with the text of each list that was read, since files may change. */
+  /** @param onText Called with the content of each list that was read, since files may change. */
   constructor(
     folders = new AllowedFolders(),
     signal: AbortSignal | undefined,
@@ -109,10 +109,11 @@ class BatchFiles {
     const key = JSON.stringify(patterns);
     const known = this.#read.get(key);
     if (known !== undefined) return known;
-    const { files, notes, framed } = await GivenFiles.read(patterns, this.#folders, this.#signal);
-    const read = { files, notes, framed };
+    const given = await GivenFiles.read(patterns, this.#folders, this.#signal);
+    const { files, images, notes, framed } = given;
+    const read = { files, images, notes, framed };
     this.#read.set(key, read);
-    this.#onText(framed);
+    for (const text of [framed, ...images.map(({ data }) => data)]) this.#onText(text);
     return read;
   }
 
@@ -121,12 +122,13 @@ class BatchFiles {
     const key = JSON.stringify(patterns);
     if (this.#refused.has(key)) throw tooLong();
     const read = await this.read(patterns);
-    if (this.#length + read.framed.length > MOST_FILES_BYTES) {
+    const length = read.images.reduce((sum, { data }) => sum + data.length, read.framed.length);
+    if (this.#length + length > MOST_FILES_BYTES) {
       this.#refused.add(key);
       this.#read.delete(key);
       throw tooLong();
     }
-    this.#length += read.framed.length;
+    this.#length += length;
     return read;
   }
 }
@@ -162,8 +164,11 @@ async function entryOf(
     const request = requestOf(all);
     if (all.files === undefined) return request;
     const read = await files.filesFor(all.files);
-    const whole = requestAfter(read.framed, request);
-    return all.whole === true ? whole : aboutFiles(request, read.files);
+    const asked = requestWithImages(read.images, request);
+    if (read.files.length === 0) return asked;
+    // Refused here where it cannot have files.
+    const whole = requestAfter(read.framed, asked);
+    return all.whole === true ? whole : aboutFiles(asked, read.files);
   } catch (thrown) {
     return toFoundryError(thrown);
   }

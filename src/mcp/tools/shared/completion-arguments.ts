@@ -5,6 +5,7 @@ import { filesArgument } from "./given-files.js";
 const {
   maxTokens: max_tokens,
   topP: top_p,
+  reasoningBudget: reasoning_budget,
   schema: response_schema,
   toolChoice: tool_choice,
   ...sameNames
@@ -15,6 +16,7 @@ const schema = z
     ...sameNames,
     max_tokens,
     top_p,
+    reasoning_budget,
     response_schema,
     tool_choice,
     files: filesArgument,
@@ -44,6 +46,7 @@ export function needsPrompt(given: Given, context: z.core.$RefinementCtx): void 
 export const requestOf = ({
   max_tokens: maxTokens,
   top_p: topP,
+  reasoning_budget: reasoningBudget,
   response_schema: answerSchema,
   tool_choice: toolChoice,
   files: _files,
@@ -56,6 +59,7 @@ export const requestOf = ({
   ...conversationOf(prompt, messages),
   maxTokens,
   topP,
+  reasoningBudget,
   schema: answerSchema,
   toolChoice,
 });

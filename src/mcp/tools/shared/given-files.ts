@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { framedWhole } from "../../../documents/index.js";
-import type { AllowedFolders, FileText } from "../../../files/index.js";
+import type { AllowedFolders, FileImage, FileText } from "../../../files/index.js";
 import { MOST_FILE_PATTERNS } from "../../../lib/index.js";
 
 const ALLOWED = `a list of 1 to ${MOST_FILE_PATTERNS} paths or globs`;
@@ -14,44 +14,90 @@ export const filesArgument = z
 /** Files in a result, and names in a note. */
 const MOST_SHOWN = 20;
 
+interface ReadFiles {
+  readonly files: readonly FileText[];
+  readonly images: readonly FileImage[];
+  readonly skipped: readonly string[];
+}
+
 /** The files of a call, and what its result says of them. */
 export class GivenFiles {
+  /** Those with text. */
   readonly files: readonly FileText[];
+  readonly images: readonly FileImage[];
   readonly #skipped: readonly string[];
 
-  private constructor(files: readonly FileText[], skipped: readonly string[]) {
+  private constructor({ files, images, skipped }: ReadFiles) {
     this.files = files;
+    this.images = images;
     this.#skipped = skipped;
   }
 
-  /** @throws FoundryError as `AllowedFolders.read` does. */
-  static async read(
+  /**
+   * Reads texts alone.
+   *
+   * @throws FoundryError as `AllowedFolders.read` does.
+   */
+  static async readTexts(
     patterns: readonly string[],
     folders: AllowedFolders,
     signal?: AbortSignal,
   ): Promise<GivenFiles> {
     const skipped: string[] = [];
     const onSkipped = (path: string): void => void skipped.push(path);
-    return new GivenFiles(await folders.read(patterns, { signal, onSkipped }), skipped);
+    const files = await folders.read(patterns, { signal, onSkipped });
+    return new GivenFiles({ files, images: [], skipped });
   }
 
-  /** The files for a model, each in a frame with its path and lines. */
+  /**
+   * Reads texts and images.
+   *
+   * @throws FoundryError as `AllowedFolders.read` does.
+   */
+  static async read(
+    patterns: readonly string[],
+    folders: AllowedFolders,
+    signal?: AbortSignal,
+  ): Promise<GivenFiles> {
+    const images: FileImage[] = [];
+    const skipped: string[] = [];
+    const files = await folders.read(patterns, {
+      signal,
+      onImage: (image) => images.push(image),
+      onSkipped: (path) => skipped.push(path),
+    });
+    return new GivenFiles({ files, images, skipped });
+  }
+
+  /** The texts for a model, each in a frame with its path and lines; empty where there are none. */
   get framed(): string {
-    return framedWhole(this.files);
+    return this.files.length === 0 ? "" : framedWhole(this.files);
   }
 
   /** For the structured result. */
   get listed() {
-    return this.files
-      .slice(0, MOST_SHOWN)
-      .map((file) => ({ path: file.path, lines: linesOf(file) }));
+    const texts = this.files.map((file) => ({ path: file.path, lines: linesOf(file) }));
+    const images = this.images.map(({ path, mimeType }) => ({ path, image: mimeType }));
+    return [...texts, ...images].slice(0, MOST_SHOWN);
   }
 
   get notes(): string[] {
+    return [...this.#textNotes, ...this.#imageNotes, ...this.skippedNotes];
+  }
+
+  get #textNotes(): string[] {
     const { length } = this.files;
+    if (length === 0) return [];
     const lines = this.files.reduce((sum, file) => sum + countOf(file), 0);
-    const read = `Read ${length} ${length === 1 ? "file" : "files"}, ${lines} ${lines === 1 ? "line" : "lines"}: ${named(this.files.map(({ path }) => path))}.`;
-    return [read, ...this.skippedNotes];
+    return [
+      `Read ${length} ${length === 1 ? "file" : "files"}, ${lines} ${lines === 1 ? "line" : "lines"}: ${namesOf(this.files)}.`,
+    ];
+  }
+
+  get #imageNotes(): string[] {
+    const { length } = this.images;
+    if (length === 0) return [];
+    return [`Read ${length} ${length === 1 ? "image" : "images"}: ${namesOf(this.images)}.`];
   }
 
   /** Where matches of a glob were not read. */
@@ -65,6 +111,9 @@ export const linesOf = ({ firstLine, lastLine }: FileText): string => `${firstLi
 
 const countOf = ({ firstLine, lastLine, totalLines }: FileText): number =>
   totalLines === 0 ? 0 : lastLine - firstLine + 1;
+
+const namesOf = (files: readonly { readonly path: string }[]): string =>
+  named(files.map(({ path }) => path));
 
 function named(paths: readonly string[]): string {
   const more = paths.length - MOST_SHOWN;
