@@ -157,7 +157,7 @@ describe("readSettings", () => {
     ['{"code":{"temperature":3}}', "; code.temperature is a number from 0 to 2"],
     [
       '{"code":{"temprature":0}}',
-      '; code has no "temprature", but system, model, models, temperature, stop, seed, reasoning, max_tokens, top_p, tool, description',
+      '; code has no "temprature", but system, model, models, temperature, stop, seed, reasoning, max_tokens, top_p, reasoning_budget, tool, description',
     ],
     ['{"code":{"models":[]}}', "; code.models is a list of 1 to 10 names of models"],
     [

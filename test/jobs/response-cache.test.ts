@@ -127,6 +127,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     ["the limit of tokens", { maxTokens: 1 }, { maxTokens: 2 }],
     ["the stop strings", { stop: ["a"] }, { stop: ["a", "b"] }],
     ["the thinking", { reasoning: "omit" }, { reasoning: "off" }],
+    ["the budget for thinking", { reasoningBudget: 10 }, { reasoningBudget: 20 }],
     ["the schema", { schema: { type: "object" } }, { schema: { type: "array" } }],
     ["the tools", { tools: TOOLS }, {}],
     ["the choice of tools", { tools: TOOLS, toolChoice: "none" }, { tools: TOOLS }],
