@@ -1,13 +1,14 @@
-import type {
-  AnswerDetails,
-  CallOptions,
-  Completion,
-  CompletionEvent,
-  CompletionRequest,
-  CompletionStatus,
-  CompletionUsage,
-  KnownModel,
-  StatusUpdate,
+import {
+  type AnswerDetails,
+  type CallOptions,
+  type Completion,
+  type CompletionEvent,
+  type CompletionRequest,
+  type CompletionStatus,
+  type CompletionUsage,
+  type KnownModel,
+  type StatusUpdate,
+  THOUGHT_ALTHOUGH_OFF,
 } from "../foundry/index.js";
 import {
   type CompletionStream,
@@ -169,7 +170,9 @@ export class ComposedCompletion implements OpenedCompletion {
       this.#usage = sumOf(this.#usage, usage);
     }
     const completion = stream.snapshot();
-    for (const warning of completion.warnings) this.#warnings.add(warning);
+    // Those before the last are asked without thinking, whatever the caller wants.
+    const warnings = completion.warnings.filter((warning) => warning !== THOUGHT_ALTHOUGH_OFF);
+    for (const warning of warnings) this.#warnings.add(warning);
     return completion;
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CompletionMessage, CompletionRequest, ContentPart } from "../foundry/index.js";
-import { FoundryError } from "../lib/index.js";
+import { FoundryError, MOST_IMAGES } from "../lib/index.js";
 import { splitText } from "./split.js";
 
 /** A text that was read: a file, or some lines of it. */
@@ -95,16 +95,28 @@ export function requestWithImages(
 ): CompletionRequest {
   if (images.length === 0) return { prompt, ...request };
   const parts = images.flatMap(({ path, data }): ContentPart[] => [
-    ...(images.length > 1 ? [`${path}:`] : []),
+    ...(images.length > 1 ? [`Image ${JSON.stringify(path)}:`] : []),
     { type: "image", data },
   ]);
   const messages = request.messages ?? [{ role: "user", content: prompt }];
+  if (images.length + imagesIn(messages) > MOST_IMAGES) {
+    throw new FoundryError("INVALID_ARGUMENT", `These are more than ${MOST_IMAGES} images.`, {
+      action: "Give fewer images in one request.",
+    });
+  }
   return withContent({ ...request, messages }, (content) =>
     typeof content === "object" && content !== null
       ? [...parts, ...content]
       : [...parts, content ?? ""],
   );
 }
+
+/** How many images the messages of a request have. */
+export const imagesIn = (messages: CompletionRequest["messages"] = []): number =>
+  messages.reduce((sum, { content }) => {
+    const parts = typeof content === "object" && content !== null ? content : [];
+    return sum + parts.filter((part) => typeof part === "object" && part.type !== "text").length;
+  }, 0);
 
 type Content = CompletionMessage["content"];
 

@@ -13,6 +13,7 @@ import {
   type DocumentPart,
   framed,
   framedWhole,
+  imagesIn,
   partsOf,
   requestAfter,
   type SourceText,
@@ -78,7 +79,7 @@ async function* answered(
   const room = Math.min(roomFor(partial, context), Math.ceil(size / 2));
   const groups = packed(partsOf(texts, mostTokensIn(room)), room);
   if (groups.length > MOST_PARTS) throw tooLong(size, context, groups.length);
-  composed.details = detailsOf(groups.length, id, known);
+  composed.details = detailsOf({ parts: groups.length, model: id, context: known, request });
   const answers = await composed.each(groups, (group, index) => {
     composed.step(`Part ${index + 1} of ${groups.length}`);
     return answerPart(composed, group, (parts) =>
@@ -226,10 +227,17 @@ const isSomething = (answer: string): boolean => {
 const shortened = (text: string, mostTokens: number): string =>
   splitText(text, { mostTokens })[0]?.text ?? text;
 
-const detailsOf = (parts: number, model: string, context: number | null) => ({
+interface PartsFacts {
+  readonly parts: number;
+  readonly model: string;
+  readonly context: number | null;
+  readonly request: CompletionRequest;
+}
+
+const detailsOf = ({ parts, model, context, request }: PartsFacts) => ({
   members: { parts },
   notes: [
-    `The files are longer than the context of ${model}${context === null ? `, which is not known and taken for ${ASSUMED_CONTEXT} tokens` : ""}. They were answered in ${parts} parts, and the answers were joined: details may be missing.`,
+    `The files are longer than the context of ${model}${context === null ? `, which is not known and taken for ${ASSUMED_CONTEXT} tokens` : ""}. They were answered in ${parts} parts, and the answers were joined: details may be missing.${imagesIn(request.messages) > 0 ? " The images were given with each part." : ""}`,
   ],
 });
 

@@ -1,6 +1,6 @@
 import { type CompletionRequest, IMAGE_TOKENS, likelyTokens } from "../foundry/index.js";
 import { FoundryError, isMembers } from "../lib/index.js";
-import type { DocumentPart } from "./document.js";
+import { type DocumentPart, imagesIn } from "./document.js";
 
 /** Of a model whose context is not known: the smallest among those that people use. */
 export const ASSUMED_CONTEXT = 4096;
@@ -47,8 +47,10 @@ export function roomFor(request: CompletionRequest, context: number): number {
   if (room >= LEAST_ROOM) return room;
   throw new FoundryError(
     "CONTEXT_LENGTH_EXCEEDED",
-    `The request without its files has about ${own} tokens, which leaves no room for their text in a context of ${context} tokens.`,
-    { action: "Shorten the request, or use a model with a longer context." },
+    `The request without the text of its files${imagesIn(request.messages) > 0 ? ", but with its images," : ""} has about ${own} tokens, which leaves no room for that text in a context of ${context} tokens.`,
+    {
+      action: "Shorten the request, give fewer images, or use a model with a longer context.",
+    },
   );
 }
 

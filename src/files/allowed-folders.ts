@@ -1,6 +1,7 @@
 import {
   ALLOWED_FILE_MS,
   FoundryError,
+  imageTypeOf,
   LONGEST_FILE_PATTERN,
   LONGEST_IMAGE_BYTES,
   LONGEST_SHOWN_PATH,
@@ -13,7 +14,7 @@ import {
   throwIfAborted,
 } from "../lib/index.js";
 import { inPool, LATE } from "../platform/index.js";
-import { type FileImage, type FileText, imageIn, namesImages, textIn } from "./content.js";
+import { type FileImage, type FileText, imageIn, namesEndingOf, textIn } from "./content.js";
 import { GlobWalk } from "./glob-walk.js";
 import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
 import {
@@ -50,7 +51,10 @@ export interface ReadOptions {
 interface Wanted extends Target {
   readonly lines: LineRange | null;
   readonly given: string;
+  /** Of a glob, which may match what is not meant. */
   readonly isMatch: boolean;
+  /** Whether it is to be seen if it is an image. */
+  readonly isImageMeant: boolean;
 }
 
 const { platform } = process;
@@ -91,7 +95,8 @@ export class AllowedFolders {
     const wanted = new Map<string, Wanted>();
     for (const pattern of patterns.map((given) => patternOf(given, platform))) {
       for (const file of await this.#wantedBy(pattern, roots, walk, signal)) {
-        wanted.set(JSON.stringify([file.root.real, file.parts, file.lines]), file);
+        const key = JSON.stringify([file.root.real, file.parts, file.lines]);
+        wanted.set(key, clearerOf(file, wanted.get(key)));
         if (wanted.size > maxFiles) throw refusals.tooMany(maxFiles);
       }
     }
@@ -104,17 +109,17 @@ export class AllowedFolders {
     for (const each of wanted.values()) {
       throwIfAborted(signal);
       try {
-        const read = await this.#read(each, roots, maxFileBytes);
-        bytes += read.bytes.length;
+        const takesImage = onImage !== undefined && each.isImageMeant;
+        const read = await this.#read(each, roots, { maxFileBytes, takesImage });
         const image = imageIn(read);
         if (image === null) {
           files.push(textIn(read));
         } else {
-          const isMeant = each.lines === null && (!each.isMatch || namesImages(each.given));
-          if (onImage === undefined || !isMeant) throw refusals.isImage(read.given);
+          if (!takesImage) throw refusals.isImage(read.given, onImage !== undefined);
           images += 1;
           onImage(image);
         }
+        bytes += read.bytes.length;
       } catch (thrown) {
         if (!each.isMatch || !(thrown instanceof FoundryError)) throw thrown;
         firstSkipped ??= thrown;
@@ -202,7 +207,9 @@ export class AllowedFolders {
     signal: AbortSignal | undefined,
   ): Promise<readonly Wanted[]> {
     const asWritten = await this.#pathAsWritten(path, given, roots);
-    if (asWritten !== null) return [{ ...asWritten, lines, given, isMatch: false }];
+    if (asWritten !== null) {
+      return [{ ...asWritten, lines, given, isMatch: false, isImageMeant: lines === null }];
+    }
     throwIfAborted(signal);
     const { base, rest } = baseOf(path);
     if (rest.split("/").includes("..")) throw refusals.outside(given, this.names);
@@ -210,7 +217,8 @@ export class AllowedFolders {
     const matches: Wanted[] = [];
     for (const { root, parts: from } of this.#placesOf(base, given, roots)) {
       for (const parts of await walk.matches(root, from, matcher, given)) {
-        matches.push({ root, parts, lines, given, isMatch: true });
+        const isImageMeant = lines === null && namesEndingOf(parts.at(-1) ?? "", rest);
+        matches.push({ root, parts, lines, given, isMatch: true, isImageMeant });
       }
     }
     if (matches.length === 0) throw refusals.noMatch(given, this.names);
@@ -241,15 +249,23 @@ export class AllowedFolders {
     return targets;
   }
 
-  async #read(wanted: Wanted, roots: readonly Root[], maxBytes: number) {
+  async #read(
+    wanted: Wanted,
+    roots: readonly Root[],
+    { maxFileBytes, takesImage }: { readonly maxFileBytes: number; readonly takesImage: boolean },
+  ) {
     const { root, parts, lines, isMatch } = wanted;
     const path = this.#shownPath(wanted);
     const given = isMatch ? path : wanted.given;
-    const most = namesImages(parts.at(-1) ?? "") ? LONGEST_IMAGE_BYTES : maxBytes;
+    const most = takesImage ? Math.max(maxFileBytes, LONGEST_IMAGE_BYTES) : maxFileBytes;
     const read = () => readInside(root, parts, roots, most).catch(noPlaceIn);
     const outcome = await this.#onDisk(read, given);
     if ("fault" in outcome) throw this.#refusal(outcome, given, most);
-    return { bytes: outcome.bytes, path, given, lines };
+    const { bytes } = outcome;
+    if (bytes.length > maxFileBytes && imageTypeOf(bytes) === null) {
+      throw refusals.tooLargeFile(given, bytes.length, maxFileBytes);
+    }
+    return { bytes, path, given, lines };
   }
 
   #refusal(outcome: Fault, path: string, maxBytes: number): FoundryError {
@@ -275,6 +291,13 @@ export class AllowedFolders {
     const named = this.#folders.length > 1 ? [root.name, ...parts] : parts;
     return printable(named.filter((part) => part !== "").join("/"), LONGEST_SHOWN_PATH);
   }
+}
+
+/** One file may be wanted by its path and by globs. What says most clearly that it is meant counts. */
+function clearerOf(one: Wanted, other: Wanted | undefined): Wanted {
+  if (other === undefined) return one;
+  const rank = ({ isMatch, isImageMeant }: Wanted): number => (isMatch ? Number(isImageMeant) : 2);
+  return rank(one) > rank(other) ? one : other;
 }
 
 type Fault = Exclude<ReadOutcome, { readonly bytes: Buffer }> | { readonly fault: PlaceFault };

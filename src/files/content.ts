@@ -58,7 +58,9 @@ export function imageIn({ bytes, path }: ReadFile): FileImage | null {
   return mimeType === null ? null : { path, mimeType, data: bytes.toString("base64") };
 }
 
-/** Whether a path or a glob names images alone. */
-export const namesImages = (pattern: string): boolean => IMAGE_ENDING.test(pattern);
-
-const IMAGE_ENDING = /\.(?:png|jpe?g|gif|webp|\{(?:(?:png|jpe?g|gif|webp),?)+\})$/i;
+/** Whether a glob has the ending of a name, as `*.{png,md}` has that of `a.png` and `a*` has not. */
+export function namesEndingOf(name: string, glob: string): boolean {
+  const [, ending] = /\.(\w+)$/.exec(name.toLowerCase()) ?? [];
+  const [last = ""] = glob.toLowerCase().split("/").slice(-1);
+  return ending !== undefined && last.split(/\W+/).includes(ending);
+}

@@ -84,13 +84,22 @@ export const tooMany = (most = MOST_FILES): FoundryError =>
   wrong(`These are more than ${most} files.`, "Give fewer files in one call.");
 
 export const binary = (path: string): FoundryError =>
-  wrong(`${shown(path)} is not text.`, "Give a text file.");
-
-export const isImage = (path: string): FoundryError =>
   wrong(
-    `${shown(path)} is an image, and only text is read here.`,
-    "Give an image to complete or complete_batch, by its own path or by a glob such as *.png, and without lines.",
+    `${shown(path)} is neither text nor an image in PNG, JPEG, GIF or WebP.`,
+    "Convert it first, and give the new file.",
   );
+
+/** @param mayTake Whether the tool takes images that are named as such. */
+export const isImage = (path: string, mayTake: boolean): FoundryError =>
+  mayTake
+    ? wrong(
+        `${shown(path)} is an image.`,
+        "Give an image by its own path or by a glob with its ending, such as *.png, and without lines.",
+      )
+    : wrong(
+        `${shown(path)} is an image, and this tool reads text.`,
+        "Give images to complete or complete_batch.",
+      );
 
 export const tooManyImages = (): FoundryError =>
   wrong(`These are more than ${MOST_IMAGES} images.`, "Give fewer images in one call.");

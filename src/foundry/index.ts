@@ -23,6 +23,8 @@ export type {
   UnloadOptions,
   UnloadResult,
 } from "./calls.js";
+/** @internal For `documents`. */
+export { THOUGHT_ALTHOUGH_OFF } from "./completion/answer-warnings.js";
 /** @internal For `jobs`, which runs it. */
 export type { AnswerDetails, ServiceCompletion, StoredAnswer } from "./completion/index.js";
 export {

@@ -74,7 +74,7 @@ describe("the prompt of ask", () => {
       null,
       process.platform === "win32" ? "cannot be read|is a folder|may not" : "is a folder",
     ],
-    ["image.png", Buffer.from([0x89, 0, 1]), "is not text"],
+    ["image.png", Buffer.from([0x89, 0, 1]), "is neither text nor an image"],
     ["large.txt", Buffer.alloc(4 * 1024 * 1024 + 1, "a"), "is larger than 4 MB"],
     ["photo.jpg", Buffer.alloc(10 * 1024 * 1024 + 1, "a"), "is larger than 10 MB"],
   ])("refuses the file %s in words", async (name, content, words) => {

@@ -308,6 +308,23 @@ describe("a request about long texts", () => {
     expect(askedOf(service, CHATS)).toHaveLength(0);
   });
 
+  it.each([undefined, "off"] as const)(
+    "says of a model that thinks only what the caller asked about: reasoning %s",
+    async (reasoning) => {
+      const thinker: Script = { think: "Hm.", text: "Something." };
+      const service = await simulate({ dialect: "openai", models: modelOf(thinker) });
+      const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+      const client = clientOf(service.url);
+
+      const request = { ...REQUEST, reasoning };
+      const { state } = await composed(client, answerLong(client, { request, texts }));
+
+      expect(state.warnings.filter((each) => each.includes("reasoning is off"))).toHaveLength(
+        reasoning === "off" ? 1 : 0,
+      );
+    },
+  );
+
   it("is stopped between its parts, and asks for no further one", async () => {
     const service = await simulate({
       dialect: "C1",

@@ -125,7 +125,7 @@ describe("reading in an allowed folder", () => {
   it.each([
     ["a.pdf", "%PDF-1.7\n", "Convert it to text first"],
     ["a.docx", "PK\u0003\u0004", "Convert it to text first"],
-    ["a.bin", "a\0b", "Give a text file"],
+    ["a.bin", "a\0b", "Convert it first"],
   ])("refuses %s, and leaves it out of what a glob matches", async (name, content, action) => {
     const folder = await folderWith({ [name]: content, "z.md": "z" });
     const folders = new AllowedFolders([folder]);

@@ -117,7 +117,7 @@ describe("files of complete", () => {
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 2 files, 5 lines: a.md, b.md.",
-      "Not read, since they are no text, too large or not allowed: picture.png.",
+      "Not read, since they are no text, too large or not allowed: picture.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
     ]);
   });
 
@@ -186,9 +186,12 @@ describe("images in files", () => {
     expect(contents()).toEqual([
       [RED, { type: "text", text: "What is it?" }],
       [
-        { type: "text", text: expect.stringMatching(/^The text of the files.*blue\.gif:$/s) },
+        {
+          type: "text",
+          text: expect.stringMatching(/^The text of the files.*\nImage "blue\.gif":$/s),
+        },
         BLUE,
-        { type: "text", text: expect.stringMatching(/red\.png:$/) },
+        { type: "text", text: expect.stringMatching(/^\s*Image "red\.png":$/) },
         RED,
         { type: "text", text: expect.stringMatching(/Compare\.$/) },
       ],
@@ -242,6 +245,15 @@ describe("images in files", () => {
     ["embed", { files: ["red.png"], query: "red" }, '"red.png" is an image'],
     ["ask_documents", { files: ["red.png"], question: "?" }, '"red.png" is an image'],
     ["complete", { prompt: "?", files: ["many/*.png"] }, "more than 16 images"],
+    [
+      "complete",
+      {
+        messages: [{ role: "user", content: [{ type: "image", data: PNG }, "?"] }],
+        files: ["many/{1,2,3,4,5,6,7,8}*.png"],
+      },
+      "more than 16 images",
+    ],
+    ["complete", { prompt: "?", files: ["many/*"] }, '"many/1.png" is an image.'],
     ["complete", { prompt: "?", files: ["large.png"] }, '"large.png" has 11 MB'],
   ])("are refused by %s of %j", async (tool, given, words) => {
     const { folder, call, contents } = await hostWithImages();
@@ -255,12 +267,77 @@ describe("images in files", () => {
     expect(contents()).toEqual([]);
   });
 
+  it.each([
+    [["red.png", "*"], ["red.png"]],
+    [["*", "red.png"], ["red.png"]],
+    [["*", "*.{md,gif}"], ["blue.gif"]],
+    [["*.{md,gif}", "*"], ["blue.gif"]],
+    [["r*.png", "*.p?g"], ["red.png"]],
+  ])("are meant by the clearest of several patterns: %j", async (files, images) => {
+    const { call } = await hostWithImages();
+    const answer = structured(await call("complete", { prompt: "?", files }));
+    const listed = z.array(z.looseObject({ path: z.string() })).parse(answer["files"]);
+    expect(listed.filter((file) => "image" in file).map(({ path }) => path)).toEqual(images);
+  });
+
+  it("that are only left out count for no limit", async () => {
+    const { folder, call } = await hostWithImages();
+    const photo = Buffer.concat([Buffer.from(PNG, "base64"), Buffer.alloc(7 * 1024 * 1024)]);
+    for (let n = 1; n <= 5; n += 1) await writeFile(join(folder, `photo-${n}.png`), photo);
+    const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
+    expect(structured(answer)["notes"]).toContain("Read 1 file, 2 lines: a.md.");
+  });
+
+  it("that all items of a batch share count once", async () => {
+    const { folder, call } = await hostWithImages();
+    const photo = Buffer.concat([Buffer.from(PNG, "base64"), Buffer.alloc(7 * 1024 * 1024)]);
+    await writeFile(join(folder, "photo.png"), photo);
+    const answer = await call("complete_batch", {
+      prompts: ["One?", "Two?", "Three?", "Four?", "Five?", "Six?"],
+      files: ["photo.png"],
+      reply_within: 60,
+    });
+    expect(structured(answer)).toMatchObject({ counts: { completed: 6 } });
+    expect(structured(answer)["notes"]).toContain("Read 1 image: photo.png.");
+  });
+
+  it("are an image by their bytes, whatever their name", async () => {
+    const { folder, call } = await hostWithImages();
+    await writeFile(join(folder, "gif.md"), "GIF89a begins each such file.");
+    await writeFile(join(folder, "notes.png"), "a text");
+    const answer = await call("complete", { prompt: "?", files: ["gif.md", "notes.png"] });
+    expect(structured(answer)["notes"]).toEqual(["Read 2 files, 2 lines: gif.md, notes.png."]);
+  });
+
+  it("outside are refused like texts", async () => {
+    const { folder, call, contents } = await hostWithImages();
+    const outside = await realpath(await temporaryFolder("outside-"));
+    await writeFile(join(outside, "secret.png"), Buffer.from(PNG, "base64"));
+    await symlink(join(outside, "secret.png"), join(folder, "link.png"));
+    for (const path of ["link.png", join(outside, "secret.png"), "../secret.png"]) {
+      expect(textOf(await call("complete", { prompt: "?", files: [path] }))).toContain(
+        "FILE_NOT_ALLOWED",
+      );
+    }
+    expect(contents()).toEqual([]);
+  });
+
+  it("are named as images where they and a long text leave no room", async () => {
+    const { folder, call } = await hostWithImages();
+    await writeFile(join(folder, "long.txt"), "word ".repeat(20_000));
+    for (let n = 1; n <= 12; n += 1) {
+      await writeFile(join(folder, `many-${n}.png`), Buffer.from(PNG, "base64"));
+    }
+    const answer = await call("complete", { prompt: "?", files: ["long.txt", "many-*.png"] });
+    expect(textOf(answer)).toMatch(/CONTEXT_LENGTH_EXCEEDED.*, but with its images, has about/s);
+  });
+
   it("that a glob for all files matches are left out, and a note says so", async () => {
     const { call, contents } = await hostWithImages();
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 1 file, 2 lines: a.md.",
-      "Not read, since they are no text, too large or not allowed: blue.gif, plain, red.png.",
+      "Not read, since they are no text, too large or not allowed: blue.gif, plain, red.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
     ]);
     expect(contents()).toEqual([expect.stringContaining("Sum up.")]);
   });

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { requestWithImages, type SourceImage } from "../../documents/index.js";
-import { decode, namesImages } from "../../files/index.js";
+import { decode } from "../../files/index.js";
 import type { CompletionRequest } from "../../foundry/index.js";
 import {
   cancelledError,
@@ -42,31 +42,34 @@ export async function requestOf({
   const question = words.filter((word) => word !== "-").join(" ");
   const isWanted = words.includes("-") || (words.length === 0 && input.isTTY !== true);
   const isPiped = input.isTTY !== true && words.length > 0;
-  const given =
-    isWanted || isPiped
-      ? await textOf(input, "stdin", signal, isWanted ? undefined : FIRST_BYTE_MS)
-      : "";
-  const parts = [question, given.trimEnd()].filter((part) => part.trim() !== "");
+  const parts = [question];
   const images: SourceImage[] = [];
+  if (isWanted || isPiped) {
+    const firstMs = isWanted ? undefined : FIRST_BYTE_MS;
+    const bytes = await bytesOf(input, { name: "stdin", signal, firstMs });
+    if (isImage(bytes)) images.push(imageOf("stdin", bytes));
+    else parts.push(decoded(bytes, "stdin").trimEnd());
+  }
   for (const file of files) {
-    const name = path.basename(file);
     const quoted = JSON.stringify(file);
-    const mostBytes = namesImages(file) ? LONGEST_IMAGE_BYTES : LONGEST_ASK_BYTES;
-    const bytes = await bytesOf(createReadStream(file), { name: quoted, signal, mostBytes });
-    if (imageTypeOf(bytes) === null) {
+    const bytes = await bytesOf(createReadStream(file), { name: quoted, signal });
+    const name = path.basename(file);
+    if (isImage(bytes)) {
+      images.push(imageOf(file, bytes));
+    } else {
       const text = decoded(bytes, quoted).trimEnd();
       parts.push(`--- ${name} ---\n${text}\n--- end of ${name} ---`);
-    } else {
-      images.push({ path: name, data: bytes.toString("base64") });
     }
   }
-  if (parts.length === 0) throw misuse("There is nothing to ask.", EXAMPLE);
-  return requestWithImages(images, { prompt: parts.join("\n\n") });
+  const given = parts.filter((part) => part.trim() !== "");
+  if (given.length === 0) throw misuse("There is nothing to ask.", EXAMPLE);
+  return requestWithImages(images, { prompt: given.join("\n\n") });
 }
 
 /** @throws FoundryError `INVALID_SETTING` for a file that cannot be read or is not JSON. */
 export async function jsonFile(file: string, signal: AbortSignal): Promise<unknown> {
-  const text = await textOf(createReadStream(file), JSON.stringify(file), signal);
+  const name = JSON.stringify(file);
+  const text = decoded(await bytesOf(createReadStream(file), { name, signal }), name);
   try {
     return JSON.parse(text);
   } catch {
@@ -74,33 +77,31 @@ export async function jsonFile(file: string, signal: AbortSignal): Promise<unkno
   }
 }
 
-/** @param firstMs Time limit for the first byte, after which there is no text. Default: none. */
-async function textOf(
-  stream: Readable,
-  name: string,
-  signal: AbortSignal,
-  firstMs?: number,
-): Promise<string> {
-  return decoded(await bytesOf(stream, { name, signal, firstMs }), name);
-}
+const isImage = (bytes: Buffer): boolean => imageTypeOf(bytes) !== null;
+
+const imageOf = (path: string, bytes: Buffer): SourceImage => ({
+  path,
+  data: bytes.toString("base64"),
+});
 
 function decoded(bytes: Buffer, name: string): string {
+  if (bytes.length > LONGEST_ASK_BYTES) throw tooLong(name, LONGEST_ASK_BYTES);
   const text = decode(bytes)?.text ?? null;
-  if (text === null) throw misuse(`${name} is not text.`, "Give plain text, or an image.");
-  return text;
+  if (text !== null) return text;
+  throw misuse(
+    `${name} is neither text nor an image in PNG, JPEG, GIF or WebP.`,
+    "Convert it first, and give the new file.",
+  );
 }
 
 interface ReadLimits {
   readonly name: string;
   readonly signal: AbortSignal;
-  readonly mostBytes?: number;
+  /** Time limit for the first byte, after which there is none. Default: none. */
   readonly firstMs?: number | undefined;
 }
 
-function bytesOf(
-  stream: Readable,
-  { name, signal, mostBytes = LONGEST_ASK_BYTES, firstMs }: ReadLimits,
-): Promise<Buffer> {
+function bytesOf(stream: Readable, { name, signal, firstMs }: ReadLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
@@ -121,7 +122,7 @@ function bytesOf(
       clearTimeout(timer);
       pieces.push(piece);
       length += piece.length;
-      if (length > mostBytes) end(() => reject(tooLong(name, mostBytes)));
+      if (length > LONGEST_IMAGE_BYTES) end(() => reject(tooLong(name, LONGEST_IMAGE_BYTES)));
     });
     stream.once("end", () => end(() => resolve(Buffer.concat(pieces))));
     stream.once("error", (error) => end(() => reject(unreadable(name, error))));
@@ -145,7 +146,7 @@ function unreadable(name: string, error: Error): FoundryError {
   const code = "code" in error ? String(error.code) : "";
   const reason = REASONS[code] ?? `cannot be read (${code})`;
   return new FoundryError("INVALID_SETTING", `${name} ${reason}.`, {
-    action: "Give the path of a text file.",
+    action: "Give the path of a text file or an image.",
     cause: error,
   });
 }

@@ -26,6 +26,9 @@ export function warnAboutUnknownEnd(said: string, progress: CompletionProgress):
   );
 }
 
+export const THOUGHT_ALTHOUGH_OFF =
+  "The model thought although reasoning is off: it ignores its switch for thinking, or has none that is known here.";
+
 /** An estimate that is so much above the budget is no error of the estimate. */
 const FAR_ABOVE = 1.5;
 
@@ -35,9 +38,7 @@ export function warnAboutThinking(
 ): void {
   const { thoughtTokens } = progress;
   if (reasoning === "off" && thoughtTokens > 0) {
-    progress.warn(
-      "The model thought although reasoning is off: it ignores its switch for thinking, or has none that is known here.",
-    );
+    progress.warn(THOUGHT_ALTHOUGH_OFF);
   } else if (reasoningBudget !== undefined && thoughtTokens > reasoningBudget * FAR_ABOVE) {
     progress.warn(
       `The model thought for about ${thoughtTokens} tokens although \`reasoningBudget\` is ${reasoningBudget}: this service does not hold it to a budget. llama.cpp and vLLM do; otherwise set reasoning to off, or raise \`maxTokens\`.`,
@@ -45,14 +46,17 @@ export function warnAboutThinking(
   }
 }
 
-export function warnAboutEmptiness(progress: CompletionProgress): void {
+export function warnAboutEmptiness(
+  { reasoning }: CompletionRequest,
+  progress: CompletionProgress,
+): void {
   const { text, finishReason, toolCalls } = progress.snapshot();
   if (text.trim() !== "" || toolCalls !== undefined) return;
   if (finishReason === "content_filter") {
     progress.warn("A content filter ended the answer before its first word.");
   } else if (finishReason === "length" && progress.hasThought) {
     progress.warn(
-      "The model used up its tokens while thinking and gave no answer. Ask again with a larger `maxTokens`, or with reasoning off.",
+      `The model used up its tokens while thinking and gave no answer. Ask again with a larger \`maxTokens\`${reasoning === "off" ? "" : ", or with reasoning off"}.`,
     );
   } else {
     progress.warn("The model gave no text.");

@@ -61,11 +61,12 @@ export async function* chat(
   const { structure, progress } = context;
   if (structure === null) {
     yield* answer(resolved, context);
-    warnAboutEmptiness(progress);
   } else {
     yield* structured(structure, context, (messages) => answer(resolved, { ...context, messages }));
   }
   warnAboutThinking(context.request, progress);
+  // The last warning of an empty answer says that it is empty.
+  if (structure === null) warnAboutEmptiness(context.request, progress);
 }
 
 async function* answer(

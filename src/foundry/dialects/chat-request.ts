@@ -192,12 +192,9 @@ const CONSTRAINT =
 const NO_TOOLS =
   /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice/i;
 
-const THINKING_FIELDS = [
-  "chat_template_kwargs",
-  "reasoning_effort",
-  "thinking_budget_tokens",
-  "thinking_token_budget",
-] as const;
+const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
+const BUDGET_FIELDS: ReadonlySet<string> = new Set(BUDGETS);
+const THINKING_FIELDS = ["chat_template_kwargs", "reasoning_effort", ...BUDGETS] as const;
 
 const CODES = new Set([
   "INVALID_REQUEST",
@@ -230,10 +227,13 @@ export function refusalsIn(
     return [isForced ? "tools" : "response_format"];
   }
   if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
-  // Their values are the only ones that this client sends.
-  const ofThinking = THINKING_FIELDS.filter((name) => name in sent && wordOf(name).test(text));
+  // The values of switches are the only ones that this client sends. A budget is the caller's.
+  const isWrongValue = WRONG_VALUE.test(text);
+  const ofThinking = THINKING_FIELDS.filter(
+    (name) => name in sent && wordOf(name).test(text) && !(isWrongValue && BUDGET_FIELDS.has(name)),
+  );
   if (ofThinking.length > 0) return ofThinking;
-  if (!REFUSES.test(text) || WRONG_VALUE.test(text)) return [];
+  if (!REFUSES.test(text) || isWrongValue) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)
     .map((name) => ({ name, at: about.search(wordOf(name)) }))
@@ -272,6 +272,11 @@ export function warningsOf(
     if (value !== undefined && isLeftOut) {
       warnings.push(`This engine refuses ${name}, so the request was sent without it.`);
     }
+  }
+  if (request.reasoningBudget !== undefined && BUDGETS.every((name) => refused.has(name))) {
+    warnings.push(
+      "This engine refuses a budget for reasoning, so the request was sent without it.",
+    );
   }
   if (refused.has("system") && request.messages.some(({ role }) => role === "system")) {
     warnings.push(

@@ -55,6 +55,37 @@ describe.each(FORMS)("thinking in %s", (_form, message) => {
   });
 });
 
+/** What each service makes of a thought in the text of its model: 2.0.1 cuts it out of what it sends. */
+const SERVICES = [
+  ["S", {}, THOUGHT],
+  ["C1", {}, THOUGHT],
+  ["C2", { version: "2.0.1" }, null],
+  ["C2", {}, THOUGHT],
+  ["openai", {}, THOUGHT],
+] as const;
+
+describe.each(SERVICES)("thinking on %s %j", (dialect, options, thought) => {
+  it.each(["streamed", "whole"] as const)("is apart from the answer (%s)", async (way) => {
+    const script = { think: THOUGHT, text: ANSWER };
+    const reasoningMarkers = { start: "<think>", end: "</think>" };
+    const models = [{ id: "m:1", loaded: true, script, reasoningMarkers }];
+    const client = clientOf((await simulate({ dialect, models, ...options })).url);
+    const answered = async (reasoning: "omit" | "include" | "off") => {
+      const request = { prompt: "2+2?", model: "m:1", reasoning };
+      if (way === "whole") return client.complete(request);
+      const stream = client.streamComplete(request);
+      for await (const _ of stream);
+      return stream.snapshot();
+    };
+
+    expect(await answered("include")).toMatchObject({ text: ANSWER, reasoning: thought });
+    expect(await answered("omit")).toMatchObject({ text: ANSWER, reasoning: null, warnings: [] });
+    const off = await answered("off");
+    expect(off).toMatchObject({ text: ANSWER, reasoning: null });
+    expect(off.warnings).toHaveLength(thought === null ? 0 : 1);
+  });
+});
+
 describe("reasoning off", () => {
   const request = { prompt: "2+2?", reasoning: "off" } as const;
 
@@ -185,6 +216,34 @@ describe("a budget for reasoning", () => {
     );
   });
 
+  it("says so where the engine refuses both names", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      const name = NAMES.find((each) => each in body);
+      const msg = `Unrecognized request argument supplied: ${name}`;
+      return name === undefined ? hello(body) : json({ error: { message: msg } }, 400);
+    });
+    const { warnings } = await clientOf(url).complete(request);
+    expect(warnings).toEqual([
+      "This engine refuses a budget for reasoning, so the request was sent without it.",
+    ]);
+    expect(NAMES.some((name) => name in Object(chats.at(-1)))).toBe(false);
+  });
+
+  it("fails where the engine refuses the number, and is sent again with another one", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      const isWrong = Number(body["thinking_token_budget"]) > 4096;
+      const message = "thinking_token_budget must be at most 4096";
+      return isWrong ? json({ error: { message } }, 400) : hello(body);
+    });
+    const client = clientOf(url);
+    await expect(client.complete({ ...request, reasoningBudget: 9999 })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      detail: expect.stringContaining("at most 4096"),
+    });
+    await client.complete(request);
+    expect(Object(chats.at(-1))).toMatchObject({ thinking_token_budget: 50 });
+  });
+
   it("says where the model thought for much longer, and only there", async () => {
     const engine = await chatEngine(({ seed }) => thoughtFor(Number(seed)));
     const warningsFor = async (tokens: number, more = {}) =>
@@ -215,6 +274,25 @@ describe("an answer whose tokens all went into thinking", () => {
       expect.stringMatching(
         /used up its tokens while thinking.*`maxTokens`, or with reasoning off/,
       ),
+    ]);
+  });
+
+  it("says it last, behind what became of the budget or of reasoning off", async () => {
+    const { url } = await chatEngine((body) => {
+      const message = { reasoning_content: "hmm ".repeat(200) };
+      return body["stream"] === true
+        ? events({ choices: [{ delta: message, finish_reason: "length" }] })
+        : json({ choices: [{ message, finish_reason: "length" }] });
+    });
+    const warningsOf = async (more: object) =>
+      (await clientOf(url).complete({ prompt: "2+2?", model: "m", ...more })).warnings;
+    expect(await warningsOf({ reasoningBudget: 50 })).toEqual([
+      expect.stringContaining("although `reasoningBudget` is 50"),
+      expect.stringContaining("used up its tokens while thinking"),
+    ]);
+    expect(await warningsOf({ reasoning: "off" })).toEqual([
+      expect.stringContaining("although reasoning is off"),
+      expect.stringMatching(/used up its tokens while thinking.*larger `maxTokens`\.$/),
     ]);
   });
 

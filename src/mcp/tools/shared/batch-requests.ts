@@ -78,7 +78,7 @@ export async function batchInputOf({
   return { entries, key: hash.digest("base64"), warnings: said };
 }
 
-type FramedFiles = Pick<GivenFiles, "files" | "images" | "notes" | "framed">;
+type FramedFiles = Pick<GivenFiles, "files" | "images" | "framed">;
 
 /** The files of the items of a batch. Equal lists are read once. */
 class BatchFiles {
@@ -86,6 +86,7 @@ class BatchFiles {
   readonly #signal: AbortSignal | undefined;
   readonly #onText: (text: string) => void;
   readonly #read = new Map<string, FramedFiles>();
+  readonly #notes = new Map<string, readonly string[]>();
   /** Lists whose texts were too long; they are not kept. */
   readonly #refused = new Set<string>();
   #length = 0;
@@ -102,7 +103,7 @@ class BatchFiles {
   }
 
   get notes(): string[] {
-    return [...this.#read.values()].flatMap(({ notes }) => notes);
+    return [...this.#notes.values()].flat();
   }
 
   async read(patterns: readonly string[]): Promise<FramedFiles> {
@@ -111,8 +112,11 @@ class BatchFiles {
     if (known !== undefined) return known;
     const given = await GivenFiles.read(patterns, this.#folders, this.#signal);
     const { files, images, notes, framed } = given;
-    const read = { files, images, notes, framed };
+    const read = { files, images, framed };
     this.#read.set(key, read);
+    this.#notes.set(key, notes);
+    // All requests share the content of one image.
+    this.#length += bytesOf(images);
     for (const text of [framed, ...images.map(({ data }) => data)]) this.#onText(text);
     return read;
   }
@@ -122,16 +126,20 @@ class BatchFiles {
     const key = JSON.stringify(patterns);
     if (this.#refused.has(key)) throw tooLong();
     const read = await this.read(patterns);
-    const length = read.images.reduce((sum, { data }) => sum + data.length, read.framed.length);
-    if (this.#length + length > MOST_FILES_BYTES) {
+    if (this.#length + read.framed.length > MOST_FILES_BYTES) {
       this.#refused.add(key);
       this.#read.delete(key);
+      this.#length -= bytesOf(read.images);
       throw tooLong();
     }
-    this.#length += length;
+    this.#length += read.framed.length;
     return read;
   }
 }
+
+/** Four characters of base64 are three bytes. */
+const bytesOf = (images: FramedFiles["images"]): number =>
+  images.reduce((sum, { data }) => sum + (data.length * 3) / 4, 0);
 
 const tooLong = (): FoundryError =>
   new FoundryError("INVALID_ARGUMENT", "The files of this batch are too long together.", {

@@ -14,6 +14,10 @@ export const filesArgument = z
 /** Files in a result, and names in a note. */
 const MOST_SHOWN = 20;
 
+const IMAGE_ENDING = /\.(?:png|jpe?g|gif|webp)$/i;
+const IMAGE_HINT =
+  " Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.";
+
 interface ReadFiles {
   readonly files: readonly FileText[];
   readonly images: readonly FileImage[];
@@ -103,7 +107,10 @@ export class GivenFiles {
   /** Where matches of a glob were not read. */
   get skippedNotes(): string[] {
     if (this.#skipped.length === 0) return [];
-    return [`Not read, since they are no text, too large or not allowed: ${named(this.#skipped)}.`];
+    const hint = this.#skipped.some((path) => IMAGE_ENDING.test(path)) ? IMAGE_HINT : "";
+    return [
+      `Not read, since they are no text, too large or not allowed: ${named(this.#skipped)}.${hint}`,
+    ];
   }
 }
 
