@@ -9,8 +9,16 @@ const prompt = (number: number) => ({
   arguments: { prompt: `Say hello, number ${number}.`, model: "instant" },
 });
 
-/** From the start of the process to an answered `tools/list`. */
-export async function measureStart(subject: Subject, endpoint: string): Promise<Figures> {
+/**
+ * From the start of the process to an answered `tools/list`, and the call that follows at once.
+ *
+ * @param hasComplete Whether it has a tool `complete`, as the floors have.
+ */
+export async function measureStart(
+  subject: Subject,
+  endpoint: string,
+  hasComplete: boolean,
+): Promise<Figures> {
   const startedAt = performance.now();
   const server = new ServerProcess(subject, environment(endpoint));
   await server.initialize();
@@ -20,8 +28,14 @@ export async function measureStart(subject: Subject, endpoint: string): Promise<
     "start, CPU ms": cpuMsOf(server.child.pid),
     "memory when ready, MB": server.memoryMb(),
   };
+  const calledAt = performance.now();
+  if (hasComplete) await server.request("tools/call", prompt(0));
+  const ofFirstCall = {
+    "start to the end of a first call, CPU ms": cpuMsOf(server.child.pid),
+    "the first call, right after the list of tools, ms": performance.now() - calledAt,
+  };
   await server.close();
-  return figures;
+  return hasComplete ? { ...figures, ...ofFirstCall } : figures;
 }
 
 export interface LoadOptions {

@@ -72,11 +72,11 @@ export function tableBeside(results: Results, ours: string, rows: readonly Besid
     const [own, beside] = [results.median(ours, figure), results.median(server, other)];
     const ratio = own === null || beside === null ? null : own / beside;
     const name = server === ours ? other : server;
-    return [figure, shown(own), `${shown(beside)} (${name})`, shown(ratio)];
+    const spread = `${shown(results.spread(ours, figure), 0)} %`;
+    return [figure, shown(own), spread, `${shown(beside)} (${name})`, shown(ratio)];
   });
-  return [["", ours, "beside", "ratio"], ["---", "---", "---", "---"], ...cells]
-    .map((row) => `| ${row.join(" | ")} |`)
-    .join("\n");
+  const head = ["", ours, "spread", "beside", "ratio"];
+  return [head, head.map(() => "---"), ...cells].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
 const WIDTH = 760;

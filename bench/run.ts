@@ -3,7 +3,8 @@
  * and one as the SDK's documentation writes it. On Linux, where /proc has the CPU time and the memory of a process.
  *
  * `--quick`: fewer runs, about a minute. `--against CMD`: one more server, of which the start is
- * measured. `--write`: writes bench/results.md and docs/performance.svg. `--check`: exit code 1 where a
+ * measured, and with `--complete` its calls: it has a tool `complete` with `prompt` and `model`, and asks the
+ * engine at `FOUNDRY_ENDPOINT`. `--write`: writes bench/results.md and docs/performance.svg. `--check`: exit code 1 where a
  * ratio is more than 15 % above that of bench/limits.json.
  */
 import { fork } from "node:child_process";
@@ -23,7 +24,7 @@ import {
 } from "./paths.js";
 import { type Beside, plotOf, Results, tableBeside, tableOf } from "./report.js";
 import type { Subject } from "./server-process.js";
-import { LONG, measureStreams, SHORT, STREAM } from "./streams.js";
+import { LONG, measureStreams, READER, SHORT, STREAM } from "./streams.js";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const node = (name: string, file: string): Subject => ({
@@ -38,16 +39,18 @@ const { values } = parseArgs({
     write: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     against: { type: "string" },
+    complete: { type: "boolean", default: false },
   },
 });
 
+const OTHER = "other";
 const OURS = node("ours", "../dist/main.js");
 const FLOORS = [
   node("floor", "baselines/floor.mjs"),
   node("SDK server", "baselines/sdk-server.mjs"),
 ];
 const [command, ...args] = values.against?.split(" ") ?? [];
-const other: Subject[] = command === undefined ? [] : [{ name: "other", command, args }];
+const other: Subject[] = command === undefined ? [] : [{ name: OTHER, command, args }];
 const STARTS = values.quick ? 5 : 31;
 const LOADS = values.quick ? 3 : 7;
 const PATHS = values.quick ? 1 : 3;
@@ -62,11 +65,12 @@ const upstream = fork(path("upstream.mjs"));
 const [endpoint] = await once(upstream, "message");
 for (let run = 0; run < STARTS; run += 1) {
   for (const subject of [OURS, ...FLOORS, ...other]) {
-    results.note(subject.name, await measureStart(subject, String(endpoint)));
+    const hasComplete = subject.name !== OTHER || values.complete;
+    results.note(subject.name, await measureStart(subject, String(endpoint), hasComplete));
   }
 }
 for (let run = 0; run < LOADS; run += 1) {
-  for (const subject of [OURS, ...FLOORS]) {
+  for (const subject of [OURS, ...FLOORS, ...(values.complete ? other : [])]) {
     results.note(subject.name, await measureCalls(subject, String(endpoint), LOAD));
   }
 }
@@ -81,6 +85,7 @@ upstream.disconnect();
 
 const BESIDE: readonly Beside[] = [
   { figure: STREAM, server: BARE, other: STREAM },
+  { figure: READER, server: BARE, other: READER },
   { figure: LONG, server: OURS.name, other: SHORT },
   { figure: LIST_10_000, server: OURS.name, other: LIST_150 },
   { figure: HTTP_CALL, server: OURS.name, other: STDIO_CALL },

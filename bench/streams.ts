@@ -32,17 +32,26 @@ const WARM_UP = `events ${TOKENS} 0`;
 
 export const STREAM = `a stream of ${TOKENS} tokens, CPU ms`;
 export const LONG = "an answer of 8 MB, CPU ms";
+export const READER = "text of an answer of 8 MB, MB read in a CPU second (more is better)";
 export const SHORT = "an answer of 0.8 MB, CPU ms";
+
+const megabytesInSecond = (cpuMs: number): number => LONG_TEXT / 1e6 / (cpuMs / 1000);
 
 /** What a stream costs the library, and what a bare loop over its events. */
 export async function measureStreams(endpoint: string): Promise<Record<"ours" | "bare", Figures>> {
-  const text = (length: number) => cpuOf("ours", endpoint, length / PIECE, PIECE);
+  const text = (reader: "ours" | "bare", length: number) =>
+    cpuOf(reader, endpoint, length / PIECE, PIECE);
+  const long = await text("ours", LONG_TEXT);
   return {
     ours: {
       [STREAM]: await cpuOf("ours", endpoint, TOKENS, 0),
-      [LONG]: await text(LONG_TEXT),
-      [SHORT]: await text(LONG_TEXT / 10),
+      [READER]: megabytesInSecond(long),
+      [LONG]: long,
+      [SHORT]: await text("ours", LONG_TEXT / 10),
     },
-    bare: { [STREAM]: await cpuOf("bare", endpoint, TOKENS, 0) },
+    bare: {
+      [STREAM]: await cpuOf("bare", endpoint, TOKENS, 0),
+      [READER]: megabytesInSecond(await text("bare", LONG_TEXT)),
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { FoundryClient } from "../jobs/index.js";
 import { runKeeper, type SettingsSource } from "../keeper/index.js";
 import { silentLogger } from "../log.js";
+import { keepHeapSmall } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { clientOptions } from "./client-options.js";
 import { ownKeeperAddress } from "./keeping.js";
@@ -9,6 +10,7 @@ import { ownKeeperAddress } from "./keeping.js";
 export async function keep(): Promise<number> {
   // A defect in one of the things that it holds does not end the others.
   process.on("unhandledRejection", () => {});
+  keepHeapSmall();
   await runKeeper({ address: ownKeeperAddress(), clientOf });
   return 0;
 }

@@ -29,5 +29,6 @@ export {
   runProgram,
 } from "./run-program.js";
 export { type FileFault, readSmallFile } from "./small-file.js";
+export { keepHeapSmall } from "./small-heap.js";
 export { onTermination } from "./termination.js";
 export { unblock } from "./unblocked-output.js";
