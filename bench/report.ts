@@ -31,10 +31,10 @@ export class Results {
     return one === null || two === null ? null : one / two;
   }
 
-  /** How far apart the middle half of the runs lies, in per cent of the median. */
+  /** How far apart the middle half of the runs lies, in per cent of the median; `null` for a single run. */
   spread(server: string, figure: string): number | null {
     const values = this.#values.get(server)?.get(figure);
-    if (values === undefined) return null;
+    if (values === undefined || values.length < 2) return null;
     const sorted = [...values].sort((one, other) => one - other);
     const at = (part: number): number => sorted[Math.floor((sorted.length - 1) * part)] ?? 0;
     return ((at(0.75) - at(0.25)) / median(values)) * 100;
@@ -44,6 +44,9 @@ export class Results {
 const shown = (value: number | null, digits = 2): string =>
   value === null ? "" : value >= 100 ? value.toFixed(0) : value.toFixed(digits);
 
+const shownSpread = (spread: number | null): string =>
+  spread === null ? "" : `${shown(spread, 0)} %`;
+
 /** The figures as a Markdown table: the median of each server, and what ours is to the floors. */
 export function tableOf(results: Results, floors: readonly string[]): string {
   const [ours = "", ...others] = results.servers;
@@ -51,7 +54,7 @@ export function tableOf(results: Results, floors: readonly string[]): string {
   const rows = results.figures.map((figure) => [
     figure,
     shown(results.median(ours, figure)),
-    `${shown(results.spread(ours, figure), 0)} %`,
+    shownSpread(results.spread(ours, figure)),
     ...others.map((server) => shown(results.median(server, figure))),
     ...floors.map((floor) => shown(results.ratio(figure, ours, floor))),
   ]);
@@ -72,7 +75,7 @@ export function tableBeside(results: Results, ours: string, rows: readonly Besid
     const [own, beside] = [results.median(ours, figure), results.median(server, other)];
     const ratio = own === null || beside === null ? null : own / beside;
     const name = server === ours ? other : server;
-    const spread = `${shown(results.spread(ours, figure), 0)} %`;
+    const spread = shownSpread(results.spread(ours, figure));
     return [figure, shown(own), spread, `${shown(beside)} (${name})`, shown(ratio)];
   });
   const head = ["", ours, "spread", "beside", "ratio"];
