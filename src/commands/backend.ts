@@ -5,7 +5,7 @@ import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
 import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
 import { misspelledSettings } from "../misspelled-settings.js";
-import { ownDirectory, thisMachine } from "../platform/index.js";
+import { keepHeapSmall, ownDirectory, thisMachine } from "../platform/index.js";
 import { type Settings, settingsInForce } from "../settings.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { keepingOf } from "./keeping.js";
@@ -14,6 +14,7 @@ import { telemetryOf } from "./telemetry/index.js";
 
 /** The client and the log of a server, by its settings. */
 export function createBackend(settings: Settings, flags: readonly string[]): Backend {
+  keepHeapSmall();
   const secrets = secretsOf(settings);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "info", secrets);
   for (const { variable, meant } of misspelledSettings(process.env)) {

@@ -1,6 +1,6 @@
 import { FoundryError, isLoopback, Lazy, VERSION } from "../lib/index.js";
 import { closeBackend, serveOverHttp } from "../mcp/index.js";
-import { keepHeapSmall, onTermination } from "../platform/index.js";
+import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { createBackend } from "./backend.js";
 import { isHttpFlag } from "./command-line.js";
@@ -27,7 +27,6 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
   const backend = createBackend(settings, rest);
   const made = new Lazy(async () => backend);
   surviveDefects(made);
-  keepHeapSmall();
   const ending = new AbortController();
   onTermination((signal) => {
     backend.log.info({ signal }, "asked to end");

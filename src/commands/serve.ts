@@ -1,6 +1,6 @@
 import { Lazy } from "../lib/index.js";
 import { closeBackend, serveOverStdio } from "../mcp/index.js";
-import { keepHeapSmall, onTermination, unblock } from "../platform/index.js";
+import { onTermination, unblock } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { surviveDefects } from "./defects.js";
 import { explain } from "./explain.js";
@@ -19,7 +19,6 @@ async function untilTheEnd(flags: readonly string[]): Promise<number> {
     (await import("./backend.js")).createBackend(settings, flags),
   );
   surviveDefects(backend);
-  keepHeapSmall();
   unblock(process.stdout);
   const ending = new AbortController();
   onTermination((signal) => {
