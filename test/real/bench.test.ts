@@ -16,7 +16,7 @@ test.each(real.services.map((service) => [`${service.dialect} ${service.sdkVersi
   "bench measures a model on %s, and writes its report",
   async (_name, { url, models }) => {
     const html = join(await temporaryFolder("bench-"), "report.html");
-    const flags = ["--rounds", "1", "--tokens", "512", "--json", "--html", html];
+    const flags = ["--rounds", "1", "--tokens", "64", "--json", "--html", html];
 
     const { code, stdout, stderr } = await run([
       "bench",
