@@ -107,7 +107,7 @@ describe("the CPU time of a stream", () => {
     };
     // Quadratic is 64 times, each time. On a loaded machine the garbage of others can fall into one measurement.
     const ratios = [await ratio()];
-    while (ratios.length < 3 && Math.min(...ratios) >= 24) ratios.push(await ratio());
+    while (ratios.length < 10 && Math.min(...ratios) >= 24) ratios.push(await ratio());
     expect(Math.min(...ratios)).toBeLessThan(24);
   });
 });

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { withinTime } from "../../src/lib/within-time.js";
+
+/** Waits in the main thread without any CPU time, as on a machine that is busy with something else. */
+const starve = (): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
+};
+
+describe("work within a time", () => {
+  it("is begun again where this process had no time for it", () => {
+    let begun = 0;
+    const found = withinTime(1000, () => {
+      begun += 1;
+      if (begun === 1) starve();
+      return "done";
+    });
+    expect({ begun, found }).toEqual({ begun: 2, found: { value: "done" } });
+  });
+
+  it("is ended where it takes too much, also in a regular expression", () => {
+    expect(withinTime(1000, () => /^(a+)+$/.test(`${"a".repeat(50)}b`))).toBeNull();
+  });
+
+  it("that throws throws its own error", () => {
+    const work = (): never => {
+      throw new RangeError("mine");
+    };
+    expect(() => withinTime(1000, work)).toThrow(new RangeError("mine"));
+  });
+});
