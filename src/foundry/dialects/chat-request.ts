@@ -193,8 +193,7 @@ const NO_TOOLS =
   /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice/i;
 
 const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
-const BUDGET_FIELDS: ReadonlySet<string> = new Set(BUDGETS);
-const THINKING_FIELDS = ["chat_template_kwargs", "reasoning_effort", ...BUDGETS] as const;
+const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
 
 const CODES = new Set([
   "INVALID_REQUEST",
@@ -229,8 +228,8 @@ export function refusalsIn(
   if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
   const isWrongValue = WRONG_VALUE.test(text);
-  const ofThinking = THINKING_FIELDS.filter(
-    (name) => name in sent && wordOf(name).test(text) && !(isWrongValue && BUDGET_FIELDS.has(name)),
+  const ofThinking = (isWrongValue ? SWITCHES : [...SWITCHES, ...BUDGETS]).filter(
+    (name) => name in sent && wordOf(name).test(text),
   );
   if (ofThinking.length > 0) return ofThinking;
   if (!REFUSES.test(text) || isWrongValue) return [];

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { framedWhole } from "../../../documents/index.js";
-import type { AllowedFolders, FileImage, FileText } from "../../../files/index.js";
+import type { AllowedFolders, FileImage, FileText, ReadOptions } from "../../../files/index.js";
 import { MOST_FILE_PATTERNS } from "../../../lib/index.js";
 
 const ALLOWED = `a list of 1 to ${MOST_FILE_PATTERNS} paths or globs`;
@@ -47,10 +47,7 @@ export class GivenFiles {
     folders: AllowedFolders,
     signal?: AbortSignal,
   ): Promise<GivenFiles> {
-    const skipped: string[] = [];
-    const onSkipped = (path: string): void => void skipped.push(path);
-    const files = await folders.read(patterns, { signal, onSkipped });
-    return new GivenFiles({ files, images: [], skipped });
+    return GivenFiles.#read(patterns, folders, { signal });
   }
 
   /**
@@ -64,12 +61,19 @@ export class GivenFiles {
     signal?: AbortSignal,
   ): Promise<GivenFiles> {
     const images: FileImage[] = [];
+    const onImage = (image: FileImage): void => void images.push(image);
+    return GivenFiles.#read(patterns, folders, { signal, onImage }, images);
+  }
+
+  static async #read(
+    patterns: readonly string[],
+    folders: AllowedFolders,
+    options: ReadOptions,
+    images: readonly FileImage[] = [],
+  ): Promise<GivenFiles> {
     const skipped: string[] = [];
-    const files = await folders.read(patterns, {
-      signal,
-      onImage: (image) => images.push(image),
-      onSkipped: (path) => skipped.push(path),
-    });
+    const onSkipped = (path: string): void => void skipped.push(path);
+    const files = await folders.read(patterns, { ...options, onSkipped });
     return new GivenFiles({ files, images, skipped });
   }
 
