@@ -105,12 +105,13 @@ if [ $# -eq 0 ]; then
   mapfile -t files < <(listed_files)
   set -- "${files[@]}"
 fi
-# wine's Node cannot write to the pipes of Linux: it gets files. wine 8 now and then fails to start a
-# program with "spawn UNKNOWN"; only a test that failed for this is run again.
+# wine's Node cannot write to the pipes of Linux: it gets files. wine 8 now and then answers the start of
+# a program or the connection to a pipe with an error that Node does not know, "spawn UNKNOWN" or
+# "connect UNKNOWN"; only a test that failed for this is run again.
 cd "$TREE"
 in_wine wine "$NODE" node_modules/vitest/vitest.mjs run "${PROJECTS[@]}" --no-color \
   --testTimeout=90000 --hookTimeout=90000 --maxWorkers=2 \
-  --retry.count=2 --retry.condition='spawn UNKNOWN' "$@" >"$HOLD/out.txt" 2>"$HOLD/err.txt" && code=0 || code=$?
+  --retry.count=2 --retry.condition='(spawn|connect) UNKNOWN' "$@" >"$HOLD/out.txt" 2>"$HOLD/err.txt" && code=0 || code=$?
 cat "$HOLD/out.txt"
 tail -c 20000 "$HOLD/err.txt" >&2
 in_wine wineserver -k || true

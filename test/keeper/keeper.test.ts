@@ -69,7 +69,8 @@ describe("the keeper", () => {
     const address = await newAddress();
     const running = keeperAt(address, client);
     const first = await linkTo(address);
-    const strangers = await Promise.all(Array.from({ length: 150 }, () => rawTo(address)));
+    const strangers: Awaited<ReturnType<typeof rawTo>>[] = [];
+    for (let count = 0; count < 150; count += 1) strangers.push(await rawTo(address));
     expect(await (await linkTo(address)).holds()).toBe(0);
     expect(await first.holds()).toBe(0);
     for (const { socket } of strangers) socket.destroy();
