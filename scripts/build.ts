@@ -42,6 +42,9 @@ const withConstants: Plugin = {
   },
 };
 
+const throwing = (what: string): string =>
+  `() => { throw new Error("${what} is not part of this build"); }`;
+
 /** Leaves out the parts of dependencies that are imported with the rest and never used. */
 const withoutUnusedParts: Plugin = {
   name: "without-unused-parts",
@@ -86,6 +89,17 @@ const withoutUnusedParts: Plugin = {
         Client: require("./lib/dispatcher/client.js"),
         errors: require("./lib/core/errors.js"),
       };`,
+    }));
+    // The service is spoken to in HTTP/1.1, with bodies that are texts.
+    onLoad({ filter: /[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
+      contents: `module.exports = ${throwing("HTTP/2")};`,
+    }));
+    onLoad({ filter: /[\\/]undici[\\/]lib[\\/]web[\\/]fetch[\\/]body\.js$/ }, () => ({
+      contents: `exports.extractBody = ${throwing("a body of fetch")};`,
+    }));
+    // src/log.ts writes the lines by itself.
+    onLoad({ filter: /[\\/]pino[\\/]lib[\\/]transport\.js$/ }, () => ({
+      contents: `module.exports = ${throwing("a transport of pino")};`,
     }));
     // undici has its parser twice. The one without SIMD is for processors of before 2008.
     onLoad({ filter: /[\\/]llhttp[\\/]llhttp-wasm\.js$/ }, () => ({

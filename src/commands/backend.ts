@@ -3,7 +3,7 @@ import { AllowedFolders } from "../files/index.js";
 import { SpeedMemory } from "../foundry/index.js";
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
-import { type Backend, type CallPolicy, DEFAULT_CALL_POLICY } from "../mcp/index.js";
+import type { Backend, CallPolicy } from "../mcp/index.js";
 import { misspelledSettings } from "../misspelled-settings.js";
 import { keepHeapSmall, ownDirectory, thisMachine } from "../platform/index.js";
 import { type Settings, settingsInForce } from "../settings.js";
@@ -46,6 +46,6 @@ function policyOf(settings: Settings): CallPolicy {
   const { FOUNDRY_REPLY_WITHIN: seconds, FOUNDRY_ON_CANCEL: onCancel } = settings;
   return {
     replyWithinMs: seconds === undefined ? undefined : seconds * 1000,
-    onCancel: onCancel ?? DEFAULT_CALL_POLICY.onCancel,
+    onCancel: onCancel ?? "auto",
   };
 }

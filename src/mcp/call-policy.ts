@@ -11,8 +11,6 @@ export interface CallPolicy {
   readonly onCancel: OnCancel;
 }
 
-export const DEFAULT_CALL_POLICY: CallPolicy = { onCancel: "auto" };
-
 const ALLOWED = "a number of seconds from 0 to 3600";
 
 /** The argument `reply_within`; {@link replyWithinMs} converts it. */

@@ -1,4 +1,4 @@
-export { type CallPolicy, DEFAULT_CALL_POLICY } from "./call-policy.js";
+export type { CallPolicy } from "./call-policy.js";
 export type { ProgressUpdate } from "./progress-reporter.js";
 export { type Backend, closeBackend, type Publication } from "./request-handler.js";
 export { type ServeOptions, serveOverStdio } from "./server.js";

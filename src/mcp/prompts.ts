@@ -1,6 +1,7 @@
-import { type Prompt, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import type { Prompt } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { quoted } from "../lib/index.js";
+import { RequestError } from "./request-error.js";
 
 interface PromptArgument {
   readonly description: string;
@@ -134,5 +135,4 @@ function textOf(value: unknown): string | undefined {
   return text.trim() === "" ? undefined : text;
 }
 
-const invalid = (message: string): ProtocolError =>
-  new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+const invalid = (message: string): RequestError => new RequestError("invalid params", message);

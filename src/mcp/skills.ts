@@ -1,6 +1,6 @@
-import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { truncate } from "../lib/index.js";
+import { RequestError } from "./request-error.js";
 import type { Handlers } from "./request-handler.js";
 import { SKILL } from "./skill.js";
 
@@ -15,8 +15,8 @@ export const skillHandlers = {
   "skills/get": (params) => {
     const { uri = "" } = uriParams.safeParse(params).data ?? {};
     if (uri === SKILL.entry.uri) return { skill: SKILL.entry, ...FIXED };
-    throw new ProtocolError(
-      ProtocolErrorCode.InvalidParams,
+    throw new RequestError(
+      "invalid params",
       `There is no skill ${truncate(uri, 200)}. There is ${SKILL.entry.uri}.`,
     );
   },

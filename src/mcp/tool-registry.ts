@@ -1,9 +1,4 @@
-import { CallToolResultSchema } from "@modelcontextprotocol/core";
-import {
-  type CallToolResult,
-  ProtocolError,
-  ProtocolErrorCode,
-} from "@modelcontextprotocol/server";
+import type { CallToolResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { Vectors } from "../documents/index.js";
 import { AllowedFolders } from "../files/index.js";
@@ -21,6 +16,7 @@ import { logAnswer } from "./call-log.js";
 import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
 import { HostCalls, HostLimits } from "./hosts/index.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
+import { RequestError } from "./request-error.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
 import { type TaskCall, Tasks } from "./tasks/index.js";
 import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
@@ -69,8 +65,8 @@ export function callHandler(
     const { name, arguments: given = {} } = callParams.parse(params);
     const tool = byName.get(name);
     if (tool === undefined) {
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
+      throw new RequestError(
+        "invalid params",
         `There is no tool ${quoted(name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }
@@ -203,14 +199,17 @@ const QUOTING_TOOLS = new Set([
 
 /** Names, versions and states of a service, without secrets; its text also without control characters. */
 function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
-  const { content, ...rest } = CallToolResultSchema.parse(secrets.hideIn(result));
-  return {
-    ...rest,
-    content: content.map((part) =>
-      part.type === "text" ? { ...part, text: serverWords(withoutControls(part.text)) } : part,
-    ),
-  };
+  const { content, structuredContent, ...rest } = result;
+  const cleaned = content.map((part) => {
+    if (part.type !== "text") return part;
+    return { ...part, text: serverWords(withoutControls(secrets.hide(part.text))) };
+  });
+  if (structuredContent === undefined) return { ...rest, content: cleaned };
+  const structured = jsonObject.parse(secrets.hideIn(structuredContent));
+  return { ...rest, content: cleaned, structuredContent: structured };
 }
+
+const jsonObject = z.record(z.string(), z.unknown());
 
 /**
  * The same for both kinds of hosts: one block of text, and a structured result that begins with `next` and

@@ -1,4 +1,4 @@
-import { type InputRequests, inputRequired, inputResponse } from "@modelcontextprotocol/server";
+import type { InputRequests, InputRequiredResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { RequestContext } from "./request-handler.js";
 import type { TaskCall } from "./tasks/index.js";
@@ -20,8 +20,8 @@ export class UserQuestion extends Error {
   }
 
   /** The result of a call without a handshake: the host asks, and makes the call again. */
-  get result(): Record<string, unknown> {
-    return { ...inputRequired({ inputRequests: this.#requests }) };
+  get result(): InputRequiredResult {
+    return { resultType: "input_required", inputRequests: this.#requests };
   }
 
   /** Asks through the task that the call was answered with; returns the request with the answer. */
@@ -44,7 +44,7 @@ export class UserQuestion extends Error {
   }
 
   get #requests(): InputRequests {
-    return { [this.key]: inputRequired.elicit(this.#form) };
+    return { [this.key]: { method: "elicitation/create", params: this.#form } };
   }
 
   get #form() {
@@ -72,11 +72,12 @@ export const elicitationIn = (envelope: unknown): unknown =>
   envelopeSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientCapabilities"]
     .elicitation;
 
+const answerSchema = z.looseObject({ action: z.enum(["accept", "decline", "cancel"]) });
+
 /** The answer that came with a request; `null`: the question was not asked. */
 export function userAnswer(
   { inputResponses }: Pick<RequestContext, "inputResponses">,
   key: string,
 ): UserAnswer | null {
-  const view = inputResponse(inputResponses, key);
-  return view.kind === "elicit" ? view.action : null;
+  return answerSchema.safeParse(inputResponses?.[key]).data?.action ?? null;
 }

@@ -1,13 +1,12 @@
 import { Lazy, SecretMask } from "../../src/lib/index.js";
 import { silentLogger } from "../../src/log.js";
-import { DEFAULT_CALL_POLICY } from "../../src/mcp/call-policy.js";
 import type { Backend } from "../../src/mcp/request-handler.js";
 
 /** What a server works with, where the test says no more than the client. */
 export const backendOf = (given: Pick<Backend, "client"> & Partial<Backend>): Lazy<Backend> =>
   new Lazy(async () => ({
     log: silentLogger,
-    policy: DEFAULT_CALL_POLICY,
+    policy: { onCancel: "auto" },
     secrets: new SecretMask([]),
     ...given,
   }));

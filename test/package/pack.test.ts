@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -184,6 +184,28 @@ test.each(["demo", "doctor"])(
   },
   60_000,
 );
+
+test("the server loads the SDK once up to its first call, and nothing of serve-http", async () => {
+  const loaded = new Map<string, string>();
+  const load = async (path: string): Promise<void> => {
+    if (loaded.has(path)) return;
+    const text = await readFile(path, "utf8");
+    loaded.set(path, text);
+    for (const [, name = ""] of text.matchAll(/(?:from|import)"(\.[^"]+\.js)"/g)) {
+      await load(join(dirname(path), name));
+    }
+  };
+  for (const file of ["serve.js", "chunks/handlers.js", "chunks/backend.js"]) {
+    await load(join(root, "dist", file));
+  }
+  const holding = (part: string) =>
+    [...loaded].filter(([, text]) => text.includes(part)).map(([path]) => basename(path));
+
+  expect(loaded.size).toBeGreaterThan(5);
+  expect(holding("mcp.SdkError")).toEqual(["serve.js"]);
+  // The server over HTTP imports it.
+  expect(holding('"node:http2"')).toEqual([]);
+});
 
 describe("the library", () => {
   let project: string;

@@ -1,4 +1,4 @@
-import { SdkError, SdkErrorCode } from "@modelcontextprotocol/server";
+import type { SdkErrorCode } from "@modelcontextprotocol/server";
 import type { OnCancel } from "../../settings.js";
 
 /**
@@ -21,6 +21,8 @@ const STOP =
   /\buser\b|\bstop(?:ped|ping)?\b|\binterrupt(?:ed)?\b|\bpressed\b|\b(?:no longer|not) (?:needed|wanted)\b|\bctrl[-+ ]?c\b|\bSIGINT\b|\bshut(?:ting)? ?down\b|\bquit\b/i;
 /** A name of the platform's for every abort, in the words of an old library. */
 const SAYS_NOTHING = /the user aborted a request/i;
+/** Of the error that the SDK aborts with when the connection ends. */
+const CONNECTION_CLOSED = "CONNECTION_CLOSED" satisfies `${SdkErrorCode.ConnectionClosed}`;
 const AFTER =
   /(?:after|within|of|exceeded) (?:the )?(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?|min|minutes?)\b/i;
 
@@ -35,7 +37,7 @@ export function cancellationOf(
   hasSession = true,
 ): Cancellation {
   if (onCancel !== "auto") return onCancel;
-  if (reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed) {
+  if (reason instanceof Error && "code" in reason && reason.code === CONNECTION_CLOSED) {
     return hasSession ? "stop" : "unclear";
   }
   const words = wordsOf(reason);

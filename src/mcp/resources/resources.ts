@@ -1,8 +1,3 @@
-import {
-  ProtocolError,
-  ProtocolErrorCode,
-  ResourceNotFoundError,
-} from "@modelcontextprotocol/server";
 import * as z from "zod";
 import {
   type CompletionState,
@@ -15,6 +10,7 @@ import { FoundryError, parseArguments, SecretMask, truncate } from "../../lib/in
 import { serverWords } from "../../server-words.js";
 import { assertFirstPage } from "../paging.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
+import { RequestError } from "../request-error.js";
 import type { Handlers } from "../request-handler.js";
 import { skillContents } from "../skills.js";
 import {
@@ -102,8 +98,8 @@ export function resourceHandlers(
         if (hasEnded(state)) {
           updates.notifyOnce(uri);
         } else if (!updates.subscribe(state.id, uri)) {
-          throw new ProtocolError(
-            ProtocolErrorCode.InvalidRequest,
+          throw new RequestError(
+            "invalid request",
             `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
           );
         }
@@ -162,7 +158,7 @@ function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
     return parseArguments(schema, params ?? {});
   } catch (thrown) {
     if (!(thrown instanceof FoundryError)) throw thrown;
-    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${thrown.message} ${thrown.action}`);
+    throw new RequestError("invalid params", `${thrown.message} ${thrown.action}`);
   }
 }
 
@@ -195,11 +191,10 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
   }
 }
 
-const notFound = (uri: string, what: string): ProtocolError =>
-  new ResourceNotFoundError(
-    truncate(uri, LONGEST_URI),
-    `${what} resources/list lists the existing ones.`,
-  );
+const notFound = (uri: string, what: string): RequestError =>
+  new RequestError("invalid params", `${what} resources/list lists the existing ones.`, {
+    uri: truncate(uri, LONGEST_URI),
+  });
 
 /** The newest first, from the one after the cursor. The metrics are at the end. */
 function pageOf(
@@ -227,8 +222,8 @@ function statesAfter(
 ): readonly CompletionState[] {
   const [, time, id] = /^(\d{1,16})\.([a-z0-9-]{1,60})$/.exec(cursor) ?? [];
   if (time === undefined) {
-    throw new ProtocolError(
-      ProtocolErrorCode.InvalidParams,
+    throw new RequestError(
+      "invalid params",
       "Unknown cursor. Omit cursor to start with the newest.",
     );
   }

@@ -1,12 +1,8 @@
-import {
-  type CallToolResult,
-  MissingRequiredClientCapabilityError,
-  ProtocolError,
-  ProtocolErrorCode,
-} from "@modelcontextprotocol/server";
+import type { CallToolResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { onAbort, quoted, TIMED_OUT, waitFor } from "../../lib/index.js";
 import { declaresTasks, TASKS_EXTENSION } from "../envelope.js";
+import { RequestError } from "../request-error.js";
 import type { RequestContext, RequestHandler } from "../request-handler.js";
 import { KEPT_MS, TaskCall } from "./task-call.js";
 
@@ -71,9 +67,11 @@ export class Tasks {
 
   #meant(params: unknown, request: RequestContext) {
     if (!declaresTasks(request.envelope)) {
-      throw new MissingRequiredClientCapabilityError({
-        requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
-      });
+      throw new RequestError(
+        "missing capability",
+        "Missing required client capabilities: extensions",
+        { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } },
+      );
     }
     this.#prune();
     const id = idParams.safeParse(params).data?.taskId;
@@ -81,8 +79,8 @@ export class Tasks {
     const shown = calls?.find(({ isWanted }) => isWanted) ?? calls?.at(-1);
     if (calls !== undefined && shown !== undefined) return { calls, shown };
     const what = id === undefined ? "taskId is missing." : `There is no task ${quoted(id)}.`;
-    throw new ProtocolError(
-      ProtocolErrorCode.InvalidParams,
+    throw new RequestError(
+      "invalid params",
       `${what} Ended tasks are kept for 30 minutes, the latest ${MOST_ENDED}.`,
     );
   }
