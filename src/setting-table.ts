@@ -93,7 +93,7 @@ export const SETTINGS = {
   FOUNDRY_ROUTES: setting(
     routesSchema,
     "none",
-    'names for purposes, as JSON: {"code":{"model":"qwen2.5-coder-7b","temperature":0}}. A call with the name as its model gets these settings where it has none of its own: model, models, system, temperature, top_p, max_tokens, stop, seed, reasoning. With "tool": true and a "description", the route is also a tool, such as complete_code',
+    'names for purposes, as JSON: {"code":{"model":"qwen2.5-coder-7b","temperature":0}}. A call with the name as its model gets these settings where it has none of its own: model, models, system, temperature, top_p, max_tokens, stop, seed, reasoning, reasoning_budget. With "tool": true and a "description", the route is also a tool, such as complete_code',
   ),
   FOUNDRY_TIMEOUT: setting(
     seconds(SECONDS.timeout),

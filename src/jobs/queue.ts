@@ -216,7 +216,7 @@ export class Queue {
   #isBatchNext(lane: Lane): boolean {
     if (lane.batches.size === 0) return false;
     if (lane.singles.size === 0) return true;
-    // Where the rate is the limit, places are free, and half of them would be all starts.
+    // With a rate limit places are free, and half of them could take every start.
     return this.#rate === null && hasRoomForBatch(lane);
   }
 

@@ -53,7 +53,7 @@ export interface HeldOptions {
 
 type Keep = Extract<RequestMessage, { do: "keep" }>;
 
-/** Text that comes in between is one change. */
+/** Changes within this interval are merged. */
 const UPDATE_MS = 100;
 
 /** The completions and batches that the keeper holds. */

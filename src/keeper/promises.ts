@@ -2,7 +2,7 @@ import { type Batch, type FoundryClient, hasEnded } from "../jobs/index.js";
 import type { HeldBatch, HeldCompletion, HeldLoad } from "./messages.js";
 import { type Patch, patchOf, toWire, type WireState } from "./states.js";
 
-/** Text that comes in between is one change. */
+/** Changes within this interval are merged. */
 const UPDATE_MS = 200;
 
 /** What this process promised, and what the keeper knows of it. */

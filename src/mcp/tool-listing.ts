@@ -10,8 +10,8 @@ interface Annotations {
 }
 
 /**
- * What hosts decide by whether to ask the user first. Nothing here leaves the machine's models, hence
- * never an open world; and nothing loses data: an unloaded model is loaded again by the next use.
+ * Hosts use these to decide whether to ask the user first. `openWorldHint` is false: the tools use models
+ * of this machine only. No data is lost: an unloaded model is loaded again when it is used.
  */
 const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
   reads: { readOnlyHint: true, openWorldHint: false },

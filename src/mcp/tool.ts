@@ -35,7 +35,7 @@ export interface ToolContext {
   readonly replyWithinMs: number;
   /** What the host wants of the work, once the signal is aborted. */
   readonly cancellation: () => Cancellation;
-  /** Runs after the time in which the work of an unclear cancellation may be asked for. */
+  /** Runs after the grace period of a cancellation without a clear reason. */
   readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
   readonly caller?: string | undefined;

@@ -43,7 +43,7 @@ export class HostCalls {
 
   /** Follows a call until the function that is returned is called. */
   begin({ tool, given, signal, progress, limit }: HostCall): () => void {
-    // One that cannot be compared is like no other.
+    // A call without a key matches no other.
     const key = keyOf(tool, given) ?? Symbol(tool);
     const startedAt = this.#clock.now();
     this.#learnFromRepeat(key, startedAt, limit);

@@ -46,7 +46,7 @@ export class ResourceUpdates {
     if (own?.size === 0) this.#subscribed.delete(id);
   }
 
-  /** For one who subscribed to what had ended, and would wait for news that never come. */
+  /** For a subscriber to an ended completion, which has no further updates. */
   notifyOnce(uri: string): void {
     // After the answer to the subscription.
     this.#clock.after(0, () => {

@@ -74,7 +74,7 @@ export const completeBatch = defineTool({
   name: "complete_batch",
   title: "Complete many prompts",
   description:
-    "Like complete, for up to 500 prompts or requests; each fails alone. Returns a batch_id and the results so far, each once.",
+    "Like complete, for up to 500 prompts or requests; a failed one stops no other. Returns a batch_id and new results.",
   arguments: argumentsSchema,
   result,
   effect: "generates",

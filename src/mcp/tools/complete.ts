@@ -55,7 +55,7 @@ export const complete = defineTool({
         .describe("New file for the answer, in place of its text")
         .optional(),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
-      join: z.boolean("true or false").describe("false: join no identical call").optional(),
+      join: z.boolean("true or false").describe("false: start a new completion").optional(),
       whole: completionArguments.whole.describe(
         "true: refuse files longer than the context, rather than answer in parts",
       ),
@@ -78,7 +78,7 @@ export const complete = defineTool({
     const wanted = client.routed(request);
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     const inParts = texts.length > 0 && whole !== true;
-    // It is never sent: an answer in parts is another one than that of the whole.
+    // Never sent: it only keeps answers in parts apart from whole answers.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
     if (join !== false) await kept.findSame(identity);
     const { state: begun, joined } = client.completions.start(identity, {
