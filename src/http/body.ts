@@ -16,27 +16,30 @@ export async function readBody(
   // Copied together as they come: chunks of one byte would take a hundred times their size.
   let buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   let bytes = 0;
-  for await (const chunk of exchange) {
-    onChunk();
-    if (bytes + chunk.length > maxBytes) {
-      const error = new FoundryError(
-        "RESPONSE_TOO_LARGE",
-        `The answer is larger than ${maxBytes} bytes.`,
-        { action: "Ask for less, or look what answers at the endpoint." },
-      );
-      exchange.abort(error);
-      throw error;
+  try {
+    for await (const chunk of exchange) {
+      onChunk();
+      if (bytes + chunk.length > maxBytes) throw tooLarge(maxBytes);
+      if (bytes + chunk.length > buffer.length) {
+        const larger = new Uint8Array(Math.max(bytes + chunk.length, 2 * buffer.length));
+        larger.set(buffer.subarray(0, bytes));
+        buffer = larger;
+      }
+      buffer.set(chunk, bytes);
+      bytes += chunk.length;
     }
-    if (bytes + chunk.length > buffer.length) {
-      const larger = new Uint8Array(Math.max(bytes + chunk.length, 2 * buffer.length));
-      larger.set(buffer.subarray(0, bytes));
-      buffer = larger;
-    }
-    buffer.set(chunk, bytes);
-    bytes += chunk.length;
+  } catch (thrown) {
+    // The peer may send more, or hold the connection open.
+    exchange.abort(toFoundryError(thrown));
+    throw thrown;
   }
   return new TextDecoder().decode(buffer.subarray(0, bytes));
 }
+
+const tooLarge = (maxBytes: number): FoundryError =>
+  new FoundryError("RESPONSE_TOO_LARGE", `The answer is larger than ${maxBytes} bytes.`, {
+    action: "Ask for less, or look what answers at the endpoint.",
+  });
 
 /** The body as text, piece by piece as it comes, invalid UTF-8 replaced. */
 export async function* readPieces(

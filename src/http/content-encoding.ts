@@ -53,6 +53,9 @@ export async function* decompressed(
   for (const failure of failures) throw failure;
 }
 
+/** How JSON and events begin. A compressed text hardly ever does. */
+const TEXT_START = /^(?:\{["}\s]|\[["\]{\s]|da|ev|: )/;
+
 /** How the body is decompressed; `null`: it is not compressed. */
 function decoderOf(start: Uint8Array, encoding: string): Transform | null {
   const [first = 0, second = 0] = start;
@@ -60,7 +63,7 @@ function decoderOf(start: Uint8Array, encoding: string): Transform | null {
     // A body that broke off is given as far as it came.
     return createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH });
   }
-  if (start.length === 0) return null;
+  if (start.length === 0 || TEXT_START.test(String.fromCharCode(first, second))) return null;
   if (encoding === "deflate") {
     const hasHeader = (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0;
     const options = { finishFlush: zlib.Z_SYNC_FLUSH };

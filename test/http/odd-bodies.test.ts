@@ -63,6 +63,8 @@ const ENCODINGS: readonly (readonly [string, string, (body: string) => Uint8Arra
   ["deflate without its header", "deflate", deflateRawSync],
   ["brotli", "br", brotliCompressSync],
   ["a header alone", "gzip", (body) => Buffer.from(body)],
+  ["a header of deflate alone", "deflate", (body) => Buffer.from(body)],
+  ["a header of brotli alone", "br", (body) => Buffer.from(body)],
   ["a header that says nothing", "identity", (body) => Buffer.from(body)],
 ];
 
@@ -118,6 +120,16 @@ describe("compression that was not requested", () => {
       code: "INVALID_RESPONSE",
       message: "The answer is compressed and cannot be read.",
     });
+  });
+
+  it("that is broken ends the connection, though the body has no end", async () => {
+    const { baseUrl, sockets } = await httpServer((_request, response) => {
+      response.writeHead(200, {});
+      response.write(Buffer.from([0x1f, 0x8b, 1, 2, 3, 4]));
+    });
+    const asking = transportTo(baseUrl).request({ ...get(), limits: {} });
+    await expect(asking).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("counts towards the limit of a body as what it is decompressed to", async () => {
