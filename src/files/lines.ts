@@ -10,24 +10,31 @@ export interface Lines {
 
 /** The lines of a range, with their line breaks; `null` where the text ends before it. */
 export function linesOf(text: string, range: LineRange | null): Lines | null {
-  const starts = startsOf(text);
-  const totalLines = starts.length;
+  const { first, last } = range ?? { first: 1, last: null };
+  let totalLines = 0;
+  let from: number | null = null;
+  let to = text.length;
+  for (let start = 0; start < text.length; start = endOfLine(text, start)) {
+    totalLines += 1;
+    if (totalLines === first) from = start;
+    if (last !== null && totalLines === last + 1) to = start;
+  }
   if (range === null)
     return { text, firstLine: Math.min(1, totalLines), lastLine: totalLines, totalLines };
-  const from = starts[range.first - 1];
-  if (from === undefined) return null;
-  const lastLine = Math.min(range.last ?? totalLines, totalLines);
-  // Without an end the last line has one more start behind it.
-  const to = starts[lastLine] ?? text.length;
-  return { text: text.slice(from, to), firstLine: range.first, lastLine, totalLines };
+  if (from === null) return null;
+  const lastLine = Math.min(last ?? totalLines, totalLines);
+  return { text: text.slice(from, to), firstLine: first, lastLine, totalLines };
 }
 
-/** Where each line begins. A line break at the end begins none. */
-function startsOf(text: string): number[] {
-  const starts = text === "" ? [] : [0];
-  for (const { index, 0: end } of text.matchAll(/\r\n|\r|\n/g)) {
-    const next = index + end.length;
-    if (next < text.length) starts.push(next);
+const LF = 10;
+const CR = 13;
+
+/** Behind the line break. By code, since a file may have millions of lines. */
+function endOfLine(text: string, start: number): number {
+  for (let at = start; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === LF) return at + 1;
+    if (code === CR) return text.charCodeAt(at + 1) === LF ? at + 2 : at + 1;
   }
-  return starts;
+  return text.length;
 }

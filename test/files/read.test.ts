@@ -2,6 +2,7 @@ import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { AllowedFolders } from "../../src/files/index.js";
+import { linesOf } from "../../src/files/lines.js";
 import { MOST_FILE_BYTES } from "../../src/lib/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -34,6 +35,32 @@ async function pathsOf(folder: string, ...patterns: string[]): Promise<string[]>
 }
 
 describe("reading in an allowed folder", () => {
+  it.each<[string, string, string, number]>([
+    ["1-1", "\n\r\n\rx", "\n", 4],
+    ["2-2", "\n\r\n\rx", "\r\n", 4],
+    ["3-3", "\n\r\n\rx", "\r", 4],
+    ["4", "\n\r\n\rx", "x", 4],
+    ["2-", "a\nb\n\n", "b\n\n", 3],
+  ])("counts lines with each kind of line break: %s of %j", async (range, text, wanted, total) => {
+    const folder = await folderWith({ "a.txt": text });
+    const [file] = await new AllowedFolders([folder]).read([`a.txt:${range}`]);
+    expect(file).toMatchObject({ text: wanted, totalLines: total });
+  });
+
+  it("finds a line among millions in little more time than in one long line", () => {
+    const cpuMsOf = (text: string): number => {
+      const rounds = Array.from({ length: 3 }, () => {
+        const before = process.cpuUsage();
+        linesOf(text, { first: 1, last: 1 });
+        const { user, system } = process.cpuUsage(before);
+        return (user + system) / 1000;
+      });
+      return Math.min(...rounds);
+    };
+    const length = MOST_FILE_BYTES / 2;
+    expect(cpuMsOf("\n".repeat(length))).toBeLessThan(20 * cpuMsOf("x".repeat(length)) + 20);
+  });
+
   it("gives text, lines, encoding and size", async () => {
     const folder = await folderWith(TREE);
     expect(await new AllowedFolders([folder]).read(["a.md", "a.md:2-9"])).toEqual([
