@@ -271,8 +271,7 @@ class OpenRequests {
       return;
     }
     const id = CancelledNotificationSchema.safeParse(message).data?.params.requestId;
-    // The SDK does not cancel a request with the id 0 or "".
-    if (id) this.answered(id);
+    this.answered(id);
   }
 
   answered(id: RequestId | undefined): void {

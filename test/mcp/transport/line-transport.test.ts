@@ -318,10 +318,15 @@ describe("requests that are not answered yet", () => {
     expect(received).toHaveLength(MOST_IN_FLIGHT + 1);
   });
 
-  it("are not those that were cancelled, which get no answer", async () => {
+  it.each([
+    ["a number of its own", (at: number) => at + 1],
+    ["the number 0", () => 0],
+    ["an empty text", () => ""],
+  ])("are not those that were cancelled, which get no answer: %s", async (_what, idOf) => {
     const { input, received } = await started();
     const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled" };
-    for (let id = 1; id <= MOST_IN_FLIGHT; id++) {
+    for (let at = 0; at < MOST_IN_FLIGHT; at++) {
+      const id = idOf(at);
       input.write(`${ping(id)}\n${JSON.stringify({ ...cancelled, params: { requestId: id } })}\n`);
     }
     input.write(`${ping("last")}\n`);
