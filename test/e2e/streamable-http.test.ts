@@ -145,6 +145,23 @@ describe("a request that is not served", () => {
     expect((await post(url, { "content-type": "text/plain" })).status).toBe(415);
   });
 
+  test("is no message, and is told so under its id", async () => {
+    const { url } = await served();
+    const refused = await post(url, {}, '{"jsonrpc":"1.0","id":"a","method":"ping"}');
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ id: "a", error: { code: -32600 } });
+  });
+
+  test("is a handshake that cannot be answered, which leaves no session", async () => {
+    const { url } = await served();
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    const refused = await post(url, { accept: "application/json" }, body);
+    expect(refused.status).toBe(406);
+    const health = await fetch(url.replace("/mcp", "/health"));
+    expect(await health.json()).toMatchObject({ sessions: 0 });
+  });
+
   test("names a session that does not exist", async () => {
     const { url } = await served();
     const list = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" });
@@ -154,7 +171,7 @@ describe("a request that is not served", () => {
 });
 
 /** A session whose requests a test sends itself. */
-async function rawSession(url: string) {
+async function rawSession(url: string, given: object = {}) {
   const headers = {
     "content-type": "application/json",
     accept: "application/json, text/event-stream",
@@ -166,7 +183,7 @@ async function rawSession(url: string) {
       body: JSON.stringify({ jsonrpc: "2.0", ...body }),
       ...(signal && { signal }),
     });
-  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO, ...given };
   const initialized = await post({ id: 1, method: "initialize", params });
   await initialized.text();
   const session = {
@@ -178,6 +195,16 @@ async function rawSession(url: string) {
     post: (body: object, signal?: AbortSignal) => post(body, session, signal),
   };
 }
+
+test("a null for an optional param is as absent", async () => {
+  const { url } = await served();
+  const { post } = await rawSession(url, { _meta: null });
+  const list = await post({ id: 2, method: "tools/list", params: { cursor: null } });
+  expect(await list.text()).toContain('"tools"');
+  const params = { name: "list_models", arguments: null, _meta: { progressToken: null } };
+  const call = await post({ id: 3, method: "tools/call", params });
+  expect(await call.text()).toContain('"structuredContent"');
+});
 
 test("a call that its client cancels is answered with an error, which ends its stream", async () => {
   const { url } = await served();

@@ -26,6 +26,7 @@ import { type Backend, closeBackend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks/index.js";
+import { readingOf, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
@@ -65,9 +66,9 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
   /** An answer that is logged. */
-  const refuse: Refuse = (status, code, message) => {
+  const refuse: Refuse = (status, code, message, id) => {
     report(new Error(message));
-    return jsonRpcError(status, code, message);
+    return jsonRpcError(status, code, message, id);
   };
   const sessions = new Sessions({
     createServer: (sessionId) => newServer({ ...offered, calls, session: sessionId }),
@@ -140,7 +141,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   return { url: `http://${shown}:${address.port}/mcp`, ended };
 }
 
-type Refuse = (status: number, code: number, message: string) => Response;
+type Refuse = (status: number, code: number, message: string, id?: string | number) => Response;
 
 /** The parsed body of a request, or why it is not taken. */
 async function bodyOf(request: Request, refuse: Refuse): Promise<unknown> {
@@ -153,7 +154,12 @@ async function bodyOf(request: Request, refuse: Refuse): Promise<unknown> {
     return refuse(413, -32600, `The message has more than ${MOST_VALUES} values.`);
   }
   const parsed = jsonFrom(withoutDepths(read.text, DEEPEST_JSON));
-  return parsed === undefined ? refuse(400, -32700, "Invalid JSON.") : parsed;
+  if (parsed === undefined) return refuse(400, -32700, "Invalid JSON.");
+  if (Array.isArray(parsed)) return parsed.map(withoutNulls);
+  const reading = readingOf(parsed);
+  if ("message" in reading) return reading.message;
+  const { code, message, id } = reading.refusal;
+  return refuse(400, code, message, id);
 }
 
 function listening(

@@ -65,7 +65,11 @@ export class Sessions {
         return jsonRpcError(503, -32000, message);
       }
     }
-    return this.#answer(await this.#begin(), request, parsedBody);
+    const [begun, session] = await this.#begin();
+    const response = await this.#answer(session, request, parsedBody);
+    // The client has not got the id of the session.
+    if (!response.ok) this.#end(begun);
+    return response;
   }
 
   async close(): Promise<void> {
@@ -75,7 +79,7 @@ export class Sessions {
     await Promise.all(transports.map((transport) => transport.close()));
   }
 
-  async #begin(): Promise<Session> {
+  async #begin(): Promise<readonly [id: string, Session]> {
     const id = randomUUID();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
@@ -87,7 +91,7 @@ export class Sessions {
     await this.#parts.createServer(id).connect(transport);
     const session = { transport, usedAt: performance.now(), open: 0 };
     this.#sessions.set(id, session);
-    return session;
+    return [id, session];
   }
 
   async #answer(session: Session, request: Request, parsedBody: unknown): Promise<Response> {

@@ -95,7 +95,8 @@ const envelopeSchema = z.looseObject(
 /** As much of a message as is needed to answer it. JSON-RPC lets a number be any, and MCP does not. */
 const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
 
-function readingOf(sent: unknown): Reading {
+/** What one message says. */
+export function readingOf(sent: unknown): Reading {
   const given = withoutNulls(sent);
   const message = JSONRPCMessageSchema.safeParse(given);
   if (message.success) return { message: message.data };
@@ -120,7 +121,7 @@ const withParamsSchema = z.looseObject({ params: z.looseObject({}) });
 const withMetaSchema = z.looseObject({ _meta: z.looseObject({}) });
 
 /** Some hosts send `null` for each optional param. It is as absent. */
-function withoutNulls(sent: unknown): unknown {
+export function withoutNulls(sent: unknown): unknown {
   const message = withParamsSchema.safeParse(sent).data;
   if (message === undefined) return sent;
   const params = withoutNullMembers(message.params);
