@@ -38,7 +38,10 @@ test.for(INSTALLATIONS)("doctor finds $dialect, asks it, and is content", async 
     ok: true,
     status: "healthy",
     endpoint: machine.simulator.url,
-    found_by: installed.generation === "service" ? "service_status" : "server_status",
+    // On a busy machine the file of the service answers before the command line.
+    found_by: expect.stringMatching(
+      installed.generation === "service" ? /^service_status$/ : /^(?:server_status|daemon_file)$/,
+    ),
     search_ms: expect.any(Number),
     dialect: installed.dialect,
     command_line: {
