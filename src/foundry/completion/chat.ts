@@ -294,7 +294,7 @@ async function* receive(
       if (cutter.isCut) {
         // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.
         // Counts that the service sends at the end stay unknown.
-        progress.finished("stop");
+        progress.cutAtStop();
         // What was held back stood behind the stop string.
         if (calls !== null) endCalls(calls, false);
         warnAboutBusyDevice(dialect, progress);
@@ -306,7 +306,7 @@ async function* receive(
   } finally {
     use.end("abandoned");
   }
-  promptMeasured(service, progress.model ?? "", messages, inputTokens);
+  if (calls === null) promptMeasured(service, progress.model ?? "", messages, inputTokens);
   yield* take(splitter.end());
   if (calls !== null) {
     const isWhole = !cutter.isCut && progress.snapshot().finishReason === "stop";

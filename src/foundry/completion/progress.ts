@@ -25,6 +25,7 @@ export class CompletionProgress {
   #status: CompletionStatus = "queued";
   #model: string | null = null;
   #finishReason: FinishReason | null = null;
+  #isCutAtStop = false;
   #usage: TokenCounts | null = null;
   /** The service's count of the prompt when it refused it. */
   #refusedInputTokens: number | null = null;
@@ -152,6 +153,17 @@ export class CompletionProgress {
     this.#finishReason = reason === "tool_calls" ? "stop" : reason;
   }
 
+  /** A stop string of the caller ended it. */
+  cutAtStop(): void {
+    this.finished("stop");
+    this.#isCutAtStop = true;
+  }
+
+  /** Whether the model ended the answer by itself. */
+  get isWhole(): boolean {
+    return this.#finishReason === "stop" && !this.#isCutAtStop;
+  }
+
   counted(usage: TokenCounts | null): void {
     this.#usage = usage;
   }
@@ -208,6 +220,7 @@ export class CompletionProgress {
     this.#firstTokenAt = null;
     this.#lastTokenAt = null;
     this.#finishReason = null;
+    this.#isCutAtStop = false;
     this.#toolCalls = [];
     this.#text = "";
     this.#reasoning = "";

@@ -136,15 +136,21 @@ export function promptTokens(
   return { least, likely: Math.max(least, likely) };
 }
 
-/** Compares the service's count of a prompt with the bound, which it corrects for this model. */
+/**
+ * Compares the service's count of a prompt with the bound, which it corrects for this model.
+ *
+ * @param messages All that was counted: without tools.
+ */
 export function promptMeasured(
   service: Service,
   model: string,
   messages: readonly ChatMessage[],
   tokens: number,
 ): void {
-  const hasImages = messages.some(({ images }) => images !== undefined);
-  if (tokens < LEAST_MEASURED || hasImages) return;
+  const isText = messages.every(
+    (each) => each.images === undefined && each.toolCalls === undefined,
+  );
+  if (tokens < LEAST_MEASURED || !isText) return;
   const bound = leastTokens(contentsOf(messages));
   const all = measuredOf.get(service) ?? new RecentMap<string, Measured>(MOST_MODELS_REMEMBERED);
   const lowest = Math.min(all.get(model)?.lowest ?? 1, bound === 0 ? 1 : tokens / bound);

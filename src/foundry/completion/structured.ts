@@ -49,8 +49,8 @@ export async function* structured(
     const { text, finishReason, toolCalls } = progress.snapshot();
     // The value comes after the results of the tools.
     if (toolCalls !== undefined) return;
-    // After any other end, such as that of a filter, the value may go on.
-    const found = read(text, finishReason === "stop");
+    // After any other end, such as that of a filter or at a stop string, the value may go on.
+    const found = read(text, progress.isWhole);
     if (found.fits) {
       const json = JSON.stringify(found.data);
       progress.isValue(found.data, json);

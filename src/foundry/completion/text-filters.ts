@@ -47,8 +47,9 @@ export class StopCutter {
     return this.#take(this.#pending.length - held);
   }
 
-  /** Takes the end of the text; returns what was held back. */
+  /** Takes the end of the text, or of a part that no stop string reaches beyond; returns what was held back. */
   end(): string {
+    for (const search of this.#searches) search.matched = 0;
     return this.#isCut ? "" : this.#take(this.#pending.length);
   }
 

@@ -25,9 +25,9 @@ export async function stateOfFiles(cache: string, model: KnownModel): Promise<st
     .join("\n");
 }
 
-/** The size of a model's files on disk, complete or not, in MB. */
+/** The size of a model's files on disk, complete or not, in MB. Other versions of it do not count. */
 export async function mbOfFiles(cache: string, model: KnownModel): Promise<number> {
-  const files = await filesOf(cache, model);
+  const files = await filesOf(cache, model, model.version);
   return files.reduce((sum, { facts }) => sum + (facts.blocks * BLOCK) / (1024 * 1024), 0);
 }
 
@@ -40,14 +40,24 @@ interface ModelFile {
   readonly facts: Stats;
 }
 
-async function filesOf(cache: string, model: KnownModel): Promise<ModelFile[]> {
+async function filesOf(
+  cache: string,
+  model: KnownModel,
+  version: number | null = null,
+): Promise<ModelFile[]> {
   const name = model.name.toLowerCase();
+  const isNamed = (path: string): boolean => {
+    const base = basename(path).toLowerCase();
+    const [, other] = /^-(\d+)$/.exec(base.slice(name.length)) ?? [];
+    const isOther = version !== null && other !== undefined && Number(other) !== version;
+    return base.startsWith(name) && !isOther;
+  };
   const files: ModelFile[] = [];
   const walk = new FolderWalk();
   const visit = async (folder: Folder, depth: number, isInside: boolean): Promise<void> => {
     const listed = await walk.list(folder);
     if (listed === null) return;
-    const isOfModel = (path: string) => isInside || basename(path).toLowerCase().startsWith(name);
+    const isOfModel = (path: string) => isInside || isNamed(path);
     for (const path of [...listed.files].map((file) => join(folder.path, file)).filter(isOfModel)) {
       if (files.length >= MOST_FILES) return;
       const facts = await inPool(() => lstat(path).catch(() => null), walk.leftMs);

@@ -40,7 +40,8 @@ interface Entry {
 
 /**
  * Joins the pieces of calls. Pieces belong together by their id, or by their index where they have no id.
- * C2 begins each group of calls with index 0 again, and some engines send whole calls without either.
+ * C2 begins each group of calls with index 0 again, some engines send whole calls without either, and
+ * LocalAI gives all calls of an answer the same id.
  */
 export class CallPieces {
   readonly #entries: Entry[] = [];
@@ -73,16 +74,20 @@ export class CallPieces {
     else if (given !== null && given !== undefined) entry.value = given;
   }
 
-  #entryOf({ id, index, name, arguments: given }: CallPiece): Entry | undefined {
-    if (id !== null) {
-      const same = this.#entries.find((entry) => entry.id === id);
-      const first = this.#entries.findLast((entry) => entry.index === index);
-      // An id may follow its first piece.
-      return same ?? (first?.id === null && !hasArguments(first) ? first : undefined);
-    }
+  #entryOf(piece: CallPiece): Entry | undefined {
+    const last = this.#lastOf(piece);
+    const isNext = piece.name !== null && piece.arguments !== null && piece.arguments !== "";
+    return isNext && last !== undefined && isComplete(last) ? undefined : last;
+  }
+
+  #lastOf({ id, index }: CallPiece): Entry | undefined {
     const last = this.#entries.findLast((entry) => index === null || entry.index === index);
-    const isNext = name !== null && given !== null && last !== undefined && isComplete(last);
-    return isNext ? undefined : last;
+    if (id === null) return last;
+    const isAt = (entry: Entry): boolean =>
+      index === null || entry.index === null || entry.index === index;
+    const same = this.#entries.findLast((entry) => entry.id === id && isAt(entry));
+    // An id may follow its first piece.
+    return same ?? (last?.id === null && !hasArguments(last) ? last : undefined);
   }
 
   #begin({ id, index }: CallPiece): Entry | null {

@@ -85,4 +85,11 @@ describe("StopCutter", () => {
     cutter.push("a.");
     expect([cutter.push("more"), cutter.end()]).toEqual(["", ""]);
   });
+
+  it("begins to search anew after the end of a part", () => {
+    const cutter = new StopCutter(["\n#"]);
+    expect(cutter.push("think\n") + cutter.end()).toBe("think\n");
+    expect(cutter.push("# Title")).toBe("# Title");
+    expect(cutter.isCut).toBe(false);
+  });
 });

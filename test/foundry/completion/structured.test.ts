@@ -42,6 +42,13 @@ async function answering(answers: readonly (string | Script)[], options: object 
 
 const request = { prompt: "Who?", schema: SCHEMA };
 
+it("does not make up the end of a value that a stop string cut", async () => {
+  const { client } = await answering(['{\n"name": "Åsa"\n}']);
+  const schema = { type: "object", properties: { name: { type: "string" } } };
+  const asking = client.complete({ prompt: "Who?", schema, stop: ["\n"] });
+  await expect(asking).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+});
+
 function containingItself(): object {
   const schema: Record<string, unknown> = { type: "object" };
   schema["properties"] = { a: schema };

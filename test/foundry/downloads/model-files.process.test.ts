@@ -1,7 +1,7 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { stateOfFiles } from "../../../src/foundry/downloads/model-files.js";
+import { mbOfFiles, stateOfFiles } from "../../../src/foundry/downloads/model-files.js";
 import { simulate } from "../fixtures.js";
 import { downloaderFor, known, MISSING, machine, standIn } from "./fixtures.js";
 
@@ -20,6 +20,19 @@ describe("the files of a model", () => {
     expect(await stateOfFiles(home, model)).toBe(before);
     await appendFile(join(folder, "model.onnx.data"), "and the rest");
     expect(await stateOfFiles(home, model)).not.toBe(before);
+  });
+
+  it("are those of its version where their size counts", async () => {
+    const simulator = await simulate({ models: [MISSING] });
+    const model = await known(await downloaderFor({ url: simulator.url }));
+    const { home } = await machine();
+    for (const version of [1, 10, 3]) {
+      const folder = join(home, "Microsoft", `Walker-generic-cpu-${version}`, `v${version}`);
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, "model.onnx.data"), Buffer.alloc(version * 1024 * 1024, 1));
+    }
+    expect(model.version).toBe(1);
+    expect(Math.round(await mbOfFiles(home, model))).toBe(1);
   });
 
   it("are no error where there is no folder", async () => {

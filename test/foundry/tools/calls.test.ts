@@ -415,6 +415,32 @@ describe("structured calls", () => {
       [OSLO, ROME],
     ],
     [
+      "two with one id and indices of their own",
+      [
+        { id: "r", name: "get_weather" },
+        { id: "r", name: null, arguments: '{"city":"Oslo"}' },
+        { index: 1, id: "r", name: "get_weather" },
+        { index: 1, id: "r", name: null, arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "two whole ones with one id",
+      [
+        { id: "r", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "r", name: "get_weather", arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
+    [
+      "two whole ones with one id and no index",
+      [
+        { index: null, id: "r", name: "get_weather", arguments: { city: "Oslo" } },
+        { index: null, id: "r", name: "get_weather", arguments: { city: "Rome" } },
+      ],
+      [OSLO, ROME],
+    ],
+    [
       "two without ids or indices",
       [
         { index: null, name: "get_weather", arguments: '{"city":"Oslo"}' },
