@@ -301,6 +301,23 @@ test("doctor --fix repairs the entry of a host that starts what is not there, an
   });
 });
 
+test("doctor --fix says that a file cannot be changed, and leaves it as it is", async () => {
+  const machine = await FoundryMachine.start(C1);
+  const file = join(machine.home, ".codex", "config.toml");
+  const gone = join(machine.home, "foundry-local-mcp", "dist", "main.js");
+  const command = JSON.stringify(process.execPath);
+  const entry = `{ command = ${command}, args = [${JSON.stringify(gone)}] }`;
+  const before = `[mcp_servers]\nfoundry-local = ${entry}\n`;
+  await mkdir(join(machine.home, ".codex"));
+  await writeFile(file, before);
+
+  const { stderr } = await doctorOn(machine, {}, ["--no-completion", "--fix"]);
+
+  expect(stderr).toContain("was not fixed: its file was left as it is");
+  expect(stderr).not.toContain("Fixed the entry");
+  expect(await readFile(file, "utf8")).toBe(before);
+});
+
 test("doctor refuses a setting that does not fit with 2, and prints nothing else", async () => {
   const { code, stdout, stderr } = await run(["doctor", "--json"], { FOUNDRY_RETRIES: "many" });
 

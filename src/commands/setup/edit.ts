@@ -150,7 +150,8 @@ function serversIn(
 
 /** The name of the entry that starts this server, whatever its user has named it. */
 const ownName = (servers: Readonly<Record<string, unknown>>): string =>
-  Object.keys(servers).find((name) => isOurs(servers[name], name)) ?? ENTRY_NAME;
+  // Of several the one that `setup` writes.
+  [ENTRY_NAME, ...Object.keys(servers)].find((name) => isOurs(servers[name], name)) ?? ENTRY_NAME;
 
 /** Values of parsers, some of which have prototypes or dates of their own, as plain data. */
 function plainValue(value: unknown): unknown {

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
-import { readConfigFile } from "./config-file.js";
+import { readConfigFile, Unusable } from "./config-file.js";
 import { serverIn } from "./edit.js";
 import { type Entry, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, reasonOf } from "./plan.js";
@@ -48,7 +48,7 @@ async function missingIn(entry: Entry): Promise<string | null> {
 /**
  * Writes this program in place of the missing one, and keeps all else of the entry.
  *
- * @throws Unusable where the file cannot be written.
+ * @throws Unusable where the file cannot be changed.
  */
 export async function repaired(host: HostKind, machine: Machine = thisMachine()): Promise<void> {
   const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
@@ -56,5 +56,6 @@ export async function repaired(host: HostKind, machine: Machine = thisMachine())
   const plan = await additionTo(host, machine, (before) =>
     mergedEntry(host, before, program, given),
   );
+  if (plan.action === "refused") throw new Unusable(plan.reason ?? "was left as it is");
   await plan.run();
 }

@@ -37,6 +37,14 @@ function removed(text: string, host: HostKind): string {
 const parsed = (text: string, host: HostKind) =>
   Object(FORMATS[host.format].parse(text.replace("\ufeff", "").replaceAll("\r\n", "\n")));
 
+it("of two entries of this server, the one that setup writes is changed", () => {
+  const own = { command: "/usr/bin/node", args: ["/opt/foundry-local-mcp/dist/main.js"] };
+  const servers = { "gpu-box": { command: "npx", args: ["-y", "foundry-local-mcp"] }, other: {} };
+  const text = JSON.stringify({ mcpServers: { ...servers, "foundry-local": own } });
+  expect(serverIn(text, DESKTOP)).toEqual(own);
+  expect(parsed(removed(text, DESKTOP), DESKTOP)).toEqual({ mcpServers: servers });
+});
+
 const ENTRY = `{
       "command": "/usr/bin/node",
       "args": [
