@@ -55,15 +55,24 @@ export class HeldLoads {
     for (const [key, entry] of this.#entries) {
       if (entry.owner !== owner) continue;
       entry.owner = null;
-      const client = this.#options.clientOf(entry.settings);
-      const { model, wish } = entry.load;
-      const load = client.loads.start(model, wish);
-      entry.run = { client, load };
-      void load.ended.then(() => {
-        if (load.state().status === "failed") entry.failedAt = this.#options.now();
-        else this.#entries.delete(key);
-      });
+      try {
+        this.#start(key, entry);
+      } catch {
+        // Settings of another version of this package may be refused.
+        this.#entries.delete(key);
+      }
     }
+  }
+
+  #start(key: string, entry: Entry): void {
+    const client = this.#options.clientOf(entry.settings);
+    const { model, wish } = entry.load;
+    const load = client.loads.start(model, wish);
+    entry.run = { client, load };
+    void load.ended.then(() => {
+      if (load.state().status === "failed") entry.failedAt = this.#options.now();
+      else this.#entries.delete(key);
+    });
   }
 
   /** `null`: the keeper does not run this load. */

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { HeldCompletions, type Owner } from "../../src/keeper/held.js";
+import { HeldLoads } from "../../src/keeper/held-loads.js";
 import { REGENERATED, toWire } from "../../src/keeper/states.js";
 import { MOST_HELD, MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
 import { talker } from "../jobs/fixtures.js";
@@ -119,4 +120,23 @@ describe("what the keeper holds", () => {
     held.cancel("c-before-1");
     expect(stopped).toEqual(["c-before-1"]);
   });
+});
+
+it("holds no load that the keeper cannot begin", () => {
+  const clientOf = (): FoundryClient => {
+    throw new Error("These settings are of another version.");
+  };
+  const held = new HeldLoads({ clientOf, now: () => 0 });
+  const process = owner();
+  const wish = { device: undefined, download: false, force: false, idleSeconds: undefined };
+  held.keep(
+    [
+      { model: "a", wish },
+      { model: "b", wish },
+    ],
+    SETTINGS,
+    process,
+  );
+  held.takeOver(process);
+  expect(held.size).toBe(0);
 });
