@@ -119,16 +119,21 @@ export function settingsOfFlags(
 }
 
 /**
- * `--files A B` as one value: the form of a host gives each folder as an argument of its own, and no
- * argument where none was chosen.
+ * `--files A B`, also in several flags, as one value: the form of a host gives each folder as an argument
+ * of its own, and no argument where none was chosen.
  */
 function withJoinedFolders(flags: readonly string[]): readonly string[] {
-  const at = flags.indexOf("--files");
-  if (at < 0) return flags;
-  const next = flags.findIndex((flag, index) => index > at && flag.startsWith("--"));
-  const end = next < 0 ? flags.length : next;
-  const folders = flags.slice(at + 1, end).join(folderSeparator(process.platform));
-  return [...flags.slice(0, at), `--files=${folders}`, ...flags.slice(end)];
+  const folders: string[] = [];
+  const others: string[] = [];
+  let isFolder = false;
+  for (const flag of flags) {
+    if (flag.startsWith("--")) isFolder = flag === "--files";
+    else if (isFolder) folders.push(flag);
+    if (flag.startsWith("--files=")) folders.push(flag.slice("--files=".length));
+    else if (!isFolder) others.push(flag);
+  }
+  if (!flags.some((flag) => /^--files(?:=|$)/.test(flag))) return flags;
+  return [...others, `--files=${folders.join(folderSeparator(process.platform))}`];
 }
 
 function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {

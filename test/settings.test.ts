@@ -77,6 +77,14 @@ describe("readSettings", () => {
       [NOTES, `${NOTES}2`],
     ],
     [[`--files=${NOTES}`], [NOTES]],
+    [
+      ["--files", NOTES, "--model", "a", "--files", `${NOTES}2`],
+      [NOTES, `${NOTES}2`],
+    ],
+    [
+      [`--files=${NOTES}`, `--files=${NOTES}2`],
+      [NOTES, `${NOTES}2`],
+    ],
     [["--files"], undefined],
     [["--files", "--model", "a"], undefined],
     [["--files", ""], undefined],
