@@ -148,11 +148,15 @@ export class CompletionRun {
     return !this.#stopping.signal.aborted && this.#now() - this.#startedAt > afterMs;
   }
 
-  /** A further call shares it. */
-  join(): void {
+  /**
+   * A further call shares it.
+   *
+   * @param isRepeat Whether it repeats an earlier call of its session, which has no use for the answer any more.
+   */
+  join(isRepeat: boolean): void {
     this.asked += 1;
-    // A detached run has no owner, so the new caller replaces the claim instead of adding one.
-    if (!this.#isDetached) this.#claims += 1;
+    // The new caller takes over the claim of one that is gone.
+    if (!this.#isDetached && !isRepeat) this.#claims += 1;
     this.#isDetached = false;
   }
 

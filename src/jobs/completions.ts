@@ -104,7 +104,7 @@ export class Completions {
     const { session, trace, caller, cache, open } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
-      same.join();
+      same.join(!same.isJoinable);
       return { state: same.state(), joined: true };
     }
     const id = this.#ids.next("completion");

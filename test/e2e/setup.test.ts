@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { FORMATS } from "../../src/commands/setup/edit.js";
 import { HOSTS, type HostKind } from "../../src/commands/setup/hosts.js";
 import type { Machine } from "../../src/platform/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -235,6 +236,21 @@ test("setup writes nothing with --dry-run and --print, and without a terminal", 
   expect(silent.code).toBe(2);
   expect(silent.stderr).toContain("Add --yes");
   expect(await home.read("cursor")).toBe("{}");
+});
+
+test.for(["cursor", "codex", "goose"])("setup shows no key of the file of %s", async (id) => {
+  const home = await newHome();
+  const key = 'sk-"of a user"';
+  const { container, format, entry } = hostNamed(id);
+  const env = { FOUNDRY_API_KEY: key };
+  const own = entry({ command: process.execPath, args: [MAIN], env });
+  await home.write(id, FORMATS[format].set("", { container, name: "foundry-local" }, own));
+
+  const { stdout } = await home.setup("--remove", "--dry-run");
+
+  expect(stdout).toContain("FOUNDRY_API_KEY");
+  expect(stdout).toContain("(secret)");
+  expect(stdout).not.toContain("of a user");
 });
 
 test.for([

@@ -267,6 +267,17 @@ describe("an identical completion", () => {
     expect(completions.list().map((run) => run.id)).toEqual(started);
   });
 
+  it("is stopped by the call that repeats it, which the earlier one does not outlive", async () => {
+    let now = 0;
+    const completions = await timed(FOREVER, () => now);
+    const { id } = completions.start(asked("Go"), { session: "one" }).state;
+    now = 3001;
+    expect(completions.start(asked("Go"), { session: "one" }).joined).toBe(true);
+    expect(completions.abandon(id)).toBe(true);
+    await completions.wait(id);
+    expect(completions.get(id).status).toBe("cancelled");
+  });
+
   it("is not joined as a repetition when it has ended or is being stopped", async () => {
     let now = 0;
     const completions = await timed({ text: "It is blue." }, () => now);

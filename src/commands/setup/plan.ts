@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
-import { printable } from "../../lib/index.js";
+import { printable, SecretMask } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
+import { SECRETS } from "../../settings.js";
 import {
   backupOf,
   type ConfigFile,
@@ -51,7 +52,7 @@ export function additionTo(
     if (edit.kind === "same") return null;
     return {
       action: edit.isNew ? "add" : "update",
-      preview: addedLines(config.text, edit.text),
+      preview: shownLines(config.text, edit.text, host),
       run: async () => {
         await replaceConfigFile(config, edit.text);
         return config.bytes === null ? null : backupOf(config.path);
@@ -69,7 +70,7 @@ export function removalFrom(host: HostKind, machine: Machine): Promise<Plan> {
     const text = original ?? edit.text;
     return {
       action: "remove",
-      preview: addedLines(text, config.text),
+      preview: shownLines(text, config.text, host),
       run: () => restore(config, text, original !== null, host),
     };
   });
@@ -134,6 +135,19 @@ export function reasonOf(error: unknown): string {
   if (error instanceof RangeError) return "was left as it is: it is nested too deeply";
   const [words = ""] = String(error).split("\n");
   return `was left as it is: it could not be understood (${printable(words, 200)})`;
+}
+
+/** {@link addedLines} without the values of secret settings: a terminal may be shared or logged. */
+function shownLines(before: string, after: string, host: HostKind): string {
+  const secrets = [before, after].flatMap((text) => secretsIn(serverIn(text, host)));
+  return new SecretMask(secrets).hide(addedLines(before, after));
+}
+
+function secretsIn(entry: unknown): string[] {
+  if (typeof entry !== "object" || entry === null) return [];
+  return Object.entries(entry).flatMap(([name, value]) =>
+    typeof value === "string" && SECRETS.has(name) ? [value] : secretsIn(value),
+  );
 }
 
 /** The lines of `after` that are not in `before`. */
