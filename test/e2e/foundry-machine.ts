@@ -9,6 +9,7 @@ import {
   startSimulator,
 } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
+import { ownPort } from "../ports.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
@@ -43,6 +44,7 @@ export class FoundryMachine {
   static async start(options: MachineOptions): Promise<FoundryMachine> {
     const home = await temporaryFolder("foundry-local-mcp-machine-");
     const simulator = await startSimulator({
+      port: await ownPort(),
       dialect: options.dialect,
       models: MODELS,
       modelCachePath: join(home, ".foundry", "cache", "models"),

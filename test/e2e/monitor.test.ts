@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { deadPort } from "../dead-port.js";
+import { deadPort } from "../ports.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { Executable, run, type Settings } from "./executable.js";
 import { hostOn, PROMPT_ANSWER, simulated } from "./simulated.js";

@@ -1,5 +1,6 @@
 import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
+import { ownPort } from "../ports.js";
 import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { WireHost } from "./wire-host.js";
@@ -22,7 +23,8 @@ export const MODELS: NonNullable<SimulatorOptions["models"]> = [
 
 /** A service for one test, which ends with that test. */
 export async function simulated(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await startSimulator({ models: MODELS, ...options });
+  const port = await ownPort();
+  const simulator = await startSimulator({ models: MODELS, port, ...options });
   onTestFinished(() => simulator.close());
   return simulator;
 }

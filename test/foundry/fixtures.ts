@@ -2,13 +2,14 @@ import { type Simulator, type SimulatorOptions, startSimulator } from "foundry-l
 import { onTestFinished } from "vitest";
 import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
 import { type Machine, thisMachine } from "../../src/platform/machine.js";
-import { deadPort } from "../dead-port.js";
+import { deadPort, ownPort } from "../ports.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 /** A simulated service whose model cache is on this machine. It ends with the test. */
 export async function simulate(options: SimulatorOptions = {}): Promise<Simulator> {
   const modelCachePath = await temporaryFolder("cache-");
-  const simulator = await startSimulator({ modelCachePath, ...options });
+  const port = await ownPort();
+  const simulator = await startSimulator({ modelCachePath, port, ...options });
   onTestFinished(() => simulator.close());
   return simulator;
 }

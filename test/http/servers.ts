@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { HttpTransport } from "../../src/http/index.js";
 import type { HttpFailure, StreamSpec, TransportOptions } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
+import { ownPort } from "../ports.js";
 
 /** A server of the test, gone when the test is. */
 export interface TestServer {
@@ -16,12 +17,12 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-export async function httpServer(onRequest: RequestListener, port = 0): Promise<TestServer> {
-  return started(createServer(onRequest), port);
+export async function httpServer(onRequest: RequestListener, port?: number): Promise<TestServer> {
+  return started(createServer(onRequest), port ?? (await ownPort()));
 }
 
 export async function tcpServer(onSocket: (socket: Socket) => void): Promise<TestServer> {
-  return started(createTcpServer(onSocket), 0);
+  return started(createTcpServer(onSocket), await ownPort());
 }
 
 async function started(

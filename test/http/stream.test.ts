@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
-import { deadPort } from "../dead-port.js";
+import { deadPort } from "../ports.js";
 import { httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({

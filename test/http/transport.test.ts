@@ -5,7 +5,7 @@ import { HttpTransport } from "../../src/http/index.js";
 import type { HttpFailure } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { silentLogger } from "../../src/log.js";
-import { deadPort } from "../dead-port.js";
+import { deadPort } from "../ports.js";
 import { bodyOf, get, httpServer, post, refused, tcpServer, transportTo } from "./servers.js";
 
 const PROBE = { method: "GET", path: "/", limits: {}, anyStatus: true } as const;

@@ -1,8 +1,8 @@
 import { type Simulator, startSimulator } from "foundry-local-simulator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { deadPort } from "../dead-port.js";
 import { Host } from "../e2e/host.js";
 import { CannotRunHere } from "../installed.js";
+import { deadPort } from "../ports.js";
 import { LITELLM_KEY, type LiteLlm, startLiteLlm } from "./litellm.js";
 import { findPython } from "./python.js";
 

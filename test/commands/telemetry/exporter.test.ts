@@ -3,8 +3,8 @@ import { TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
 import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
 import { telemetryOf } from "../../../src/commands/telemetry/telemetry.js";
 import { silentLogger } from "../../../src/log.js";
-import { deadPort } from "../../dead-port.js";
 import { MODEL, talker } from "../../jobs/fixtures.js";
+import { deadPort } from "../../ports.js";
 import { collector } from "./collector.js";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
