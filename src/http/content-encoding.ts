@@ -53,8 +53,8 @@ export async function* decompressed(
   for (const failure of failures) throw failure;
 }
 
-/** How JSON and events begin. A compressed text hardly ever does. */
-const TEXT_START = /^(?:\{["}\s]|\[["\]{\s]|da|ev|: )/;
+/** How a JSON object and events begin. A compressed text hardly ever does, unlike with the bracket of a list. */
+const TEXT_START = /^(?:\{["}\s]|da|ev|: )/;
 
 /** How the body is decompressed; `null`: it is not compressed. */
 function decoderOf(start: Uint8Array, encoding: string): Transform | null {
