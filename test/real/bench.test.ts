@@ -30,15 +30,16 @@ test.each(real.services.map((service) => [`${service.dialect} ${service.sdkVersi
     const { models: measured } = jsonFrom(stdout) as BenchReport;
     const [model] = measured;
     expect(model?.load.status).toMatch(/measured|loaded/);
-    for (const { prompt, at_once, answers, failed, total_tokens_per_second } of model?.cases ??
-      []) {
+    for (const { prompt, at_once, answers, failed, ...speeds } of model?.cases ?? []) {
       expect({ prompt, at_once, answers, failed }).toEqual({
         prompt,
         at_once,
         answers: at_once,
         failed: 0,
       });
-      expect(total_tokens_per_second?.median).toBeGreaterThan(0);
+      expect(speeds.first_token_ms?.median).toBeGreaterThan(0);
+      // A round of less than 20 ms has no speed, and this model is tiny.
+      expect(speeds.total_tokens_per_second?.median ?? Infinity).toBeGreaterThan(0);
     }
     expect(model?.cases.length).toBeGreaterThan(0);
     expect(await readFile(html, "utf8")).toContain(model?.model ?? "no model");
