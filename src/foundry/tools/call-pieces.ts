@@ -76,8 +76,10 @@ export class CallPieces {
 
   #entryOf(piece: CallPiece): Entry | undefined {
     const last = this.#lastOf(piece);
-    const isNext = piece.name !== null && piece.arguments !== null && piece.arguments !== "";
-    return isNext && last !== undefined && isComplete(last) ? undefined : last;
+    const { id, name, arguments: given } = piece;
+    if (last === undefined || name === null || given === null || !isComplete(last)) return last;
+    // Some engines repeat the id and the name in a last piece without text.
+    return id !== null && name === last.name && given === "" ? last : undefined;
   }
 
   #lastOf({ id, index }: CallPiece): Entry | undefined {

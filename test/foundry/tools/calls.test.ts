@@ -449,6 +449,22 @@ describe("structured calls", () => {
       [OSLO, ROME],
     ],
     [
+      "two without ids or indices, the second without arguments",
+      [
+        { index: null, name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { index: null, name: "get_time", arguments: "" },
+      ],
+      [OSLO, ["get_time", {}]],
+    ],
+    [
+      "two with one id, the second without arguments",
+      [
+        { id: "r", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "r", name: "get_time", arguments: "" },
+      ],
+      [OSLO, ["get_time", {}]],
+    ],
+    [
       "a name in two pieces",
       [{ id: "a", name: "get_" }, { name: "weather" }, { arguments: '{"city":"Oslo"}' }],
       [OSLO],
