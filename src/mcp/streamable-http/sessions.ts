@@ -17,6 +17,7 @@ const CHECK_MS = 60_000;
 const RETRY_MS = 1000;
 
 interface Session {
+  readonly id: string;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   usedAt: number;
   /** Requests in flight. */
@@ -65,10 +66,10 @@ export class Sessions {
         return jsonRpcError(503, -32000, message);
       }
     }
-    const [begun, session] = await this.#begin();
+    const session = await this.#begin();
     const response = await this.#answer(session, request, parsedBody);
     // The client has not got the id of the session.
-    if (!response.ok) this.#end(begun);
+    if (!response.ok) this.#end(session.id);
     return response;
   }
 
@@ -79,7 +80,7 @@ export class Sessions {
     await Promise.all(transports.map((transport) => transport.close()));
   }
 
-  async #begin(): Promise<readonly [id: string, Session]> {
+  async #begin(): Promise<Session> {
     const id = randomUUID();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
@@ -89,9 +90,9 @@ export class Sessions {
       onsessionclosed: () => void this.#sessions.delete(id),
     });
     await this.#parts.createServer(id).connect(transport);
-    const session = { transport, usedAt: performance.now(), open: 0 };
+    const session = { id, transport, usedAt: performance.now(), open: 0 };
     this.#sessions.set(id, session);
-    return [id, session];
+    return session;
   }
 
   async #answer(session: Session, request: Request, parsedBody: unknown): Promise<Response> {
