@@ -19,7 +19,7 @@ export type Settings = Readonly<Record<string, string>>;
 
 /**
  * What a host passes on of its own environment, and nothing of the developer's settings. No keeper is
- * started, since it would outlive the test: `keeper.test.ts` has keepers of its own.
+ * started, since it would outlive the test: `keeper.long.test.ts` has keepers of its own.
  */
 export const environmentWith = (settings: Settings): Record<string, string> => ({
   ...getDefaultEnvironment(),

@@ -331,40 +331,6 @@ describe("an engine that refuses to constrain an answer", () => {
 });
 
 describe("a schema that makes its check hard", () => {
-  it.each([
-    ["a pattern that backtracks", { pattern: "^(a+)+$" }, `"${"a".repeat(60)}!"`],
-    ["a pattern of alternatives", { pattern: "^(a|aa)+$" }, `"${"a".repeat(200)}!"`],
-    [
-      "a pattern for names",
-      { patternProperties: { "^(x+x+)+y$": true } },
-      `{"${"x".repeat(60)}": 1}`,
-    ],
-    [
-      "references that double at each step",
-      {
-        $defs: Object.fromEntries(
-          Array.from({ length: 60 }, (_, step) => [
-            `s${step}`,
-            step === 59
-              ? { type: "object" }
-              : { allOf: [{ $ref: `#/$defs/s${step + 1}` }, { $ref: `#/$defs/s${step + 1}` }] },
-          ]),
-        ),
-        $ref: "#/$defs/s0",
-      },
-      "{}",
-    ],
-    [
-      "unique items of a long list",
-      { uniqueItems: true },
-      JSON.stringify(Array.from({ length: 20_000 }, (_, at) => ({ at }))),
-    ],
-  ])("does not stop the process: %s", async (_what, schema, answer) => {
-    const read = await loadReader(schema);
-
-    expect(() => read(answer, true)).toThrow("could not be checked by the schema within 1 s");
-  });
-
   it("fails at once where its check takes too long", async () => {
     const { client, chats } = await answering([`"${"a".repeat(60)}!"`]);
     const schema = { type: "string", pattern: "^(a+)+$" };

@@ -71,10 +71,10 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
     /^npm(\.cmd)? run bundle$/,
     "it downloads the packer; test/clients/bundle.test.ts does the same",
   ],
-  [/^npm pack$/, "it writes into this folder; test/package/pack.test.ts packs elsewhere"],
+  [/^npm pack$/, "it writes into this folder; test/package/pack.long.test.ts packs elsewhere"],
   [
     /^npm install -g /,
-    "it installs for the whole machine; test/package/pack.test.ts installs the file",
+    "it installs for the whole machine; test/package/pack.long.test.ts installs the file",
   ],
   [/^npm install .*foundry-local-sdk$/, "it downloads some hundred MB"],
   [/^npx(\.cmd)? .*foundry-local-mcp/, "the package is not published"],

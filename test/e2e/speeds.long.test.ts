@@ -23,7 +23,8 @@ const service = (): Promise<Simulator> =>
         script: { text: "word ".repeat(40) },
       },
     ],
-    tokensPerSecond: 200,
+    // A second of tokens: on a busy machine too few of 200 ms come one by one to measure a speed.
+    tokensPerSecond: 40,
     firstTokenMs: 300,
   });
 
