@@ -215,9 +215,9 @@ export class Queue {
 
   #isBatchNext(lane: Lane): boolean {
     if (lane.batches.size === 0) return false;
-    if (lane.singles.size === 0) return true;
     // With a rate limit places are free, and half of them could take every start.
-    return this.#rate === null && hasRoomForBatch(lane);
+    if (this.#rate !== null) return !this.#waitingLanes().some(startsSingle);
+    return lane.singles.size === 0 || hasRoomForBatch(lane);
   }
 
   #notifyPlaces(lane: Lane): void {
@@ -243,12 +243,16 @@ export class Queue {
   }
 
   /** The estimated milliseconds until the turn of a place; `null`: not measured. */
-  #estimatesOf({ holders, slots, durations }: Lane): (place: number) => number | null {
+  #estimatesOf({ singles, holders, slots, durations }: Lane): (place: number) => number | null {
     const heldMs = [...holders].map(({ since }) => this.#now() - since);
     const free = Math.max(0, slots - holders.size);
     const rate = this.#rate;
     if (rate === null) return (place) => durations.until(place, heldMs, free);
-    const models = Math.max(1, this.#waitingLanes().length);
+    // Batches of other models take no start from single completions.
+    const rivals = this.#waitingLanes().filter(
+      (lane) => singles.size === 0 || lane.singles.size > 0,
+    );
+    const models = Math.max(1, rivals.length);
     return (place) => {
       const placeMs = durations.until(place, heldMs, free);
       return placeMs === null ? null : Math.max(placeMs, rate.until((place - 1) * models + 1));
@@ -265,6 +269,10 @@ export class Queue {
     });
   }
 }
+
+/** Whether a single completion waits for nothing but the rate limit. */
+const startsSingle = ({ singles, holders, slots }: Lane): boolean =>
+  singles.size > 0 && holders.size < slots;
 
 /** Whether a batch may have one place more while single completions wait. */
 function hasRoomForBatch({ slots, holders }: Lane): boolean {

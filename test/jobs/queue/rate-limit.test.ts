@@ -70,6 +70,27 @@ describe("the rate limit of the queue", () => {
     ]);
   });
 
+  it("starts no batch of another model while a single completion waits", async () => {
+    const { clock, starts, enter, placesOf } = queueOf({ rateLimit: 10 });
+    enter({ name: "first", model: "one" });
+    for (const name of ["item-1", "item-2", "item-3"])
+      enter({ name, model: "one", caller: "batch", isBatch: true });
+    for (const name of ["single-1", "single-2"]) enter({ name, model: "two" });
+    expect(placesOf("single-2")).toEqual([[2, 12_000]]);
+    await clock.pass(MINUTE_MS);
+    const names = starts.map(({ name }) => name);
+    expect(names).toEqual(["first", "single-1", "single-2", "item-1", "item-2", "item-3"]);
+  });
+
+  it("starts a batch while a single completion of another model waits for a place", async () => {
+    const { clock, starts, enter } = queueOf({ rateLimit: 10, slots: 1 });
+    enter({ name: "running", model: "two" });
+    enter({ name: "waiting", model: "two" });
+    enter({ name: "item", model: "one", caller: "batch", isBatch: true });
+    await clock.pass(MINUTE_MS);
+    expect(starts.map(({ name }) => name)).toEqual(["running", "item"]);
+  });
+
   it("refuses beyond the queue's limit, with the time of the next start", async () => {
     const { clock, enter } = queueOf({ rateLimit: 2, limit: 1 });
     for (const name of ["a", "b"]) enter({ name });
