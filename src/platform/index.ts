@@ -6,7 +6,7 @@ export {
   withoutQuotes,
 } from "./executables.js";
 export { FileCache } from "./file-cache.js";
-export { type FileLock, FileLocks } from "./file-lock.js";
+export { type FileLock, FileLocks, stableHost } from "./file-lock.js";
 export { folderSeparator, foldersIn } from "./folder-list.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
 export { type KeeperAddress, keeperAddress, serversDirectory } from "./keeper-address.js";

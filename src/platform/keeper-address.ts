@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
+import { stableHost } from "./file-lock.js";
 import type { Machine } from "./machine.js";
 import { ownDirectory } from "./own-directory.js";
 
@@ -27,7 +28,7 @@ export function keeperAddress(
   hostname: string,
 ): KeeperAddress {
   const { join } = platform === "win32" ? path.win32 : path.posix;
-  const machine = shortHash(hostname.toLowerCase());
+  const machine = shortHash(stableHost(platform, hostname).toLowerCase());
   const directory = join(ownDirectory({ platform, home }), `keeper-${machine}`);
   if (platform === "win32") {
     const user = shortHash(`${home.toLowerCase()} ${machine}`);
@@ -45,7 +46,10 @@ export function serversDirectory(
   hostname: string,
 ): string {
   const { join } = machine.platform === "win32" ? path.win32 : path.posix;
-  return join(ownDirectory(machine), `servers-${shortHash(hostname.toLowerCase())}`);
+  return join(
+    ownDirectory(machine),
+    `servers-${shortHash(stableHost(machine.platform, hostname).toLowerCase())}`,
+  );
 }
 
 const shortHash = (text: string): string =>

@@ -1,4 +1,3 @@
-import path from "node:path";
 import { FILE_READ_MS, SOCKET_TABLE_BYTES } from "../lib/index.js";
 import {
   pidsInNetstat,
@@ -11,6 +10,7 @@ import type { Machine } from "./machine.js";
 import { ownUid } from "./own-directory.js";
 import { type ProgramRun, runProgram } from "./run-program.js";
 import { readSmallFile } from "./small-file.js";
+import { windowsProgram } from "./windows-program.js";
 
 /** Whose program listens: this user's, another's (the system's, too), or the system does not show it. */
 export type ListenerOwner = "own" | "other" | "unknown";
@@ -76,8 +76,7 @@ async function ownerOnMac(port: number, asked: Asked): Promise<ListenerOwner> {
 }
 
 async function ownerOnWindows(port: number, asked: Asked): Promise<ListenerOwner> {
-  const root = asked.machine.environment["SystemRoot"] ?? "C:\\Windows";
-  const system = (name: string): string => path.win32.join(root, "System32", name);
+  const system = (name: string): string => windowsProgram(name, asked.machine.environment);
   const run = runOf(asked);
   const sockets = await run(system("netstat.exe"), ["-ano"]);
   const pids = new Set(pidsInNetstat(sockets.stdout, port));

@@ -14,6 +14,13 @@ export async function simulate(options: SimulatorOptions = {}): Promise<Simulato
   return simulator;
 }
 
+/** A simulated service whose model cache cannot be seen here, as that of another machine. */
+export async function simulateFar(options: SimulatorOptions): Promise<Simulator> {
+  const simulator = await startSimulator(options);
+  onTestFinished(() => simulator.close());
+  return simulator;
+}
+
 /** This machine with memory and disk enough for any model, however small it is. */
 export const roomyMachine = (): Machine => ({
   ...thisMachine(),

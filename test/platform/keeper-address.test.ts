@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keeperAddress } from "../../src/platform/keeper-address.js";
+import { keeperAddress, serversDirectory } from "../../src/platform/keeper-address.js";
 
 const LONG = `/home/${"x".repeat(120)}`;
 
@@ -21,6 +21,25 @@ describe("the address of the keeper", () => {
       keeperAddress({ platform: "linux", home: "/home/one" }, 1, "laptop"),
     ];
     expect(new Set(addresses.map(({ socket }) => socket)).size).toBe(addresses.length);
+  });
+
+  it("stays the same where a Mac joins another network", () => {
+    const on = (hostname: string) =>
+      ["darwin", "linux"].map((platform) => [
+        keeperAddress(
+          { platform: platform === "darwin" ? "darwin" : "linux", home: "/u" },
+          1,
+          hostname,
+        ),
+        serversDirectory(
+          { platform: platform === "darwin" ? "darwin" : "linux", home: "/u" },
+          hostname,
+        ),
+      ]);
+    const [mac, linux] = on("anna.fritz.box");
+    const [sameMac, otherLinux] = on("Anna.local");
+    expect(sameMac).toEqual(mac);
+    expect(otherLinux).not.toEqual(linux);
   });
 
   it("is short enough for a socket where the home is not", () => {

@@ -103,7 +103,7 @@ const onMac = (run: ProgramRun): Asked => ({
   },
 });
 const onWindows = (tasks: Readonly<Record<number, string>>): Asked => ({
-  machine: { platform: "win32", environment: { SystemRoot: "D:\\Win" } },
+  machine: { platform: "win32", environment: { SYSTEMROOT: "D:\\Win" } },
   uid: null,
   pid: 7,
   run: async (file, args) => {

@@ -1,4 +1,3 @@
-import { isRefused } from "../../http/index.js";
 import {
   endedError,
   type FoundryError,
@@ -9,7 +8,12 @@ import {
   type SecretMask,
   toFoundryError,
 } from "../../lib/index.js";
-import type { Attempts, Connection, CurrentService } from "../connection/index.js";
+import {
+  afterDeath,
+  type Connection,
+  type CurrentService,
+  noAttempts,
+} from "../connection/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -79,9 +83,7 @@ export class ServiceCompletion {
   readonly #progress: CompletionProgress;
   readonly #order: ModelOrder;
   readonly #leaving = new AbortController();
-  readonly #attempts: Attempts = { retries: 0, changes: 0 };
-  /** How often the service broke off this request and was gone afterwards. */
-  #deaths = 0;
+  readonly #attempts = noAttempts();
   #mayHaveBeenSent = false;
   /** The service was asked once at most for the tokens of the prompt. */
   #isCounted = false;
@@ -239,7 +241,7 @@ export class ServiceCompletion {
     this.#progress.restarted();
     if (as === "retry") return;
     this.#attempts.retries = 0;
-    this.#deaths = 0;
+    this.#attempts.deaths = 0;
   }
 
   /** Ends the completion with an error, and returns the error for the reader. */
@@ -282,15 +284,10 @@ export class ServiceCompletion {
   /** A restart of the service is worth one more try. A prompt that killed it twice is not sent again (#818). */
   #afterDeath(failure: FoundryError): FoundryError | null {
     const { status, model } = this.#progress;
-    if (status !== "running" || !brokeOffAndIsGone(failure)) return null;
-    this.#deaths += 1;
-    if (this.#deaths < 2) return null;
-    return failure.reworded({
-      code: "SERVER_CRASHED",
-      message: `The service died of this request to ${model} twice, so it is not sent again.`,
-      action: "Try a shorter prompt, another variant or another model.",
-      retryable: false,
-    });
+    if (status === "running")
+      return afterDeath(failure, this.#attempts, `this request to ${model}`);
+    if (status === "loading") return afterDeath(failure, this.#attempts, `the load of ${model}`);
+    return null;
   }
 
   /** A stream that broke off is a crash when the service is gone, too. */
@@ -341,7 +338,3 @@ export class ServiceCompletion {
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
-
-/** Whether an earlier attempt reached the service and nothing listens there any more. */
-const brokeOffAndIsGone = (error: FoundryError): boolean =>
-  isRefused(error) ? error.attempts > 1 : error.code === "CIRCUIT_OPEN" && error.attempts > 0;

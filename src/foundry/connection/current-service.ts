@@ -18,20 +18,13 @@ import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
+import { type Attempts, afterDeath, noAttempts } from "./attempts.js";
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
 export interface CallContext {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: OnStatus | undefined;
-}
-
-/** The attempts of one call, on one connection after the other. */
-export interface Attempts {
-  /** How many were made again. */
-  retries: number;
-  /** The service's count of changes when the current attempt began. */
-  changes: number;
 }
 
 /** Pauses between searches for a service that was just lost: it may be restarting. */
@@ -139,7 +132,7 @@ export class CurrentService {
    */
   async use<T>(context: CallContext, work: (connection: Connection) => Promise<T>): Promise<T> {
     const { signal } = context;
-    const attempts: Attempts = { retries: 0, changes: 0 };
+    const attempts = noAttempts();
     for (;;) {
       const connection = await this.connection(context);
       attempts.changes = connection.service.changes;
@@ -149,7 +142,9 @@ export class CurrentService {
         attempts.retries += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
-        if (!(await this.shouldRetry(connection, error, attempts, signal))) throw error;
+        const crash = afterDeath(error, attempts, "a request of this call");
+        const isRetried = await this.shouldRetry(connection, error, attempts, signal);
+        if (!isRetried || crash !== null) throw crash ?? error;
       }
     }
   }

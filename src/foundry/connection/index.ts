@@ -1,2 +1,3 @@
+export { type Attempts, afterDeath, noAttempts } from "./attempts.js";
 export type { Connection } from "./connections.js";
-export { type Attempts, CurrentService } from "./current-service.js";
+export { CurrentService } from "./current-service.js";

@@ -2,7 +2,7 @@ import { FoundryError, formatDuration, type Trace, toFoundryError } from "../../
 import type { Connection } from "../connection/index.js";
 import type { Call, Dialect, Embeddings } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
-import { canEmbed, type KnownModel } from "../models/index.js";
+import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
 import type { OnStatus } from "../status.js";
 import type { EmbedResult } from "./embedding.js";
@@ -99,7 +99,7 @@ async function chosen(
     const { models } = await service.models.recent({ signal, trace });
     const model = readiest(models.filter((each) => canEmbed(each) === true));
     if (model?.downloaded !== false && model !== undefined) {
-      return { model, typed: model.id, reason: null };
+      return { model, typed: spelledName(model), reason: null };
     }
     if (model === undefined) throw noEmbedder(dialect);
     throw await loader.explained(notDownloaded(model), model);

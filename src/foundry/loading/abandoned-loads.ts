@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { cancelledError, toFoundryError } from "../../lib/index.js";
 import type { Dialect } from "../dialects/index.js";
-import { type KnownModel, modelKey } from "../models/index.js";
+import { isSameVariant, type KnownModel, modelKey } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
 /** How often to check whether an abandoned load has ended, in milliseconds. */
@@ -45,7 +45,9 @@ export class AbandonedLoads {
       for (;;) {
         if (signal.aborted) throw cancelledError();
         const { models } = await service.models.refreshLoaded(service.patient());
-        const isLoaded = models.some((listed) => modelKey(listed) === key && listed.loaded);
+        const isLoaded = models.some(
+          (listed) => listed.loaded === true && isSameVariant(listed, model),
+        );
         const isOver = performance.now() - abandonedAt > service.loadTimeoutMs;
         // Where lists wait for loads, a list that came proves that no load is running.
         if (isLoaded || isOver || can.listsWaitForLoads) break;

@@ -12,11 +12,13 @@ import {
   type Device,
   findModel,
   isAuto,
+  isSameVariant,
   type KnownModel,
   modelKey,
   nearestNames,
   resolveModel,
   shortName,
+  spelledName,
   unlistedModel,
 } from "../models/index.js";
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
@@ -124,7 +126,8 @@ export class ModelLoader {
         return { model, typed: device === undefined ? name : model.id, reason: null };
       }
       const { model, reason } = chooseDefaultModel(models, can.isFoundryLocal);
-      return { model, typed: model.id, reason };
+      // Whatever variant the service prefers will do.
+      return { model, typed: spelledName(model), reason };
     };
     try {
       return choose(await lists.recent({ signal, trace }));
@@ -296,7 +299,8 @@ function loadedAs(
   if (exact !== undefined) return exact;
   const isSibling = (candidate: KnownModel): boolean =>
     candidate.family === model.family && shortName(candidate) === shortName(model);
-  const sibling = loaded.find(isSibling);
+  const variant = loaded.find((candidate) => isSameVariant(candidate, model));
+  const sibling = variant ?? loaded.find(isSibling);
   const isExact = model.version !== null && typed.toLowerCase() === model.id.toLowerCase();
   if (sibling !== undefined && !isExact) return sibling;
   if (sibling !== undefined) {

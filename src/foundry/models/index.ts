@@ -15,6 +15,7 @@ export {
   type Device,
   deviceOf,
   type Family,
+  isSameVariant,
   type KnownModel,
   type ListedModel,
   type LoadedModel,

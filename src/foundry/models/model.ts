@@ -125,6 +125,12 @@ export const isForCode = ({ task, name }: Pick<ModelInfo, "task" | "name">): boo
 export const modelKey = ({ family, id }: Pick<KnownModel, "family" | "id">): string =>
   `${family}/${id}`;
 
+/** Whether two entries are of one variant. A disk that is not seen hides the version until it is loaded. */
+export const isSameVariant = (one: KnownModel, other: KnownModel): boolean =>
+  one.family === other.family &&
+  one.name === other.name &&
+  (one.version === null || other.version === null || one.version === other.version);
+
 /**
  * The grammar of model ids: `base-hardware-device:version`, of which only the base is certain; models
  * that users registered need not follow it (docs/foundry-local.md, section 2).

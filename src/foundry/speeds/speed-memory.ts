@@ -16,6 +16,7 @@ import {
   makePrivateDirectory,
   ownUid,
   readSmallFile,
+  stableHost,
 } from "../../platform/index.js";
 
 /** How fast a model was on this machine. `null`: not measured. */
@@ -91,7 +92,7 @@ export class SpeedMemory {
     this.#file = join(directory, "speeds.json");
     this.#log = log ?? silentLogger;
     this.#now = now ?? Date.now;
-    this.#machine = (machine ?? os.hostname()).slice(0, 300);
+    this.#machine = (machine ?? stableHost(process.platform, os.hostname())).slice(0, 300);
   }
 
   /** Reads the file, once. Resolves after half a second at the latest. */

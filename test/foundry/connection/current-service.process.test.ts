@@ -144,6 +144,35 @@ describe("a service that dies of a prompt (#818)", () => {
   });
 });
 
+describe("a service that dies of a load", () => {
+  it("is sent it once more, and not again", async () => {
+    const model = { id: "talker-generic-cpu:1", loadMs: 60_000 };
+    const service = await simulate({ dialect: "C1", models: [model] });
+    const cli = await startFoundryCli({ generation: "server", service });
+    onTestFinished(() => cli.close());
+    const { machine } = await Installation.make();
+    const client = new FoundryClient({ cliPath: cli.path, embedded: false }, machine);
+    onTestFinished(() => client.close());
+    const loads = () => askedOf(service, "/models/load/").length;
+    let killed = 0;
+    const killer = setInterval(() => {
+      if (loads() === killed) return;
+      killed = loads();
+      void service.stop();
+    }, 20);
+    onTestFinished(() => clearInterval(killer));
+
+    const loading = client.loadModel("talker-generic-cpu:1");
+
+    await expect(loading).rejects.toMatchObject({
+      code: "SERVER_CRASHED",
+      message: "The service died of a request of this call twice, so it is not sent again.",
+      retryable: false,
+    });
+    expect(loads()).toBe(2);
+  });
+});
+
 describe("waiters of one search", () => {
   it("get each update once, though they pass the same function, and so do later ones", async () => {
     const { url } = await simulate();

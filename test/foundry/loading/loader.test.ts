@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 
@@ -128,6 +128,18 @@ describe("loading a model", () => {
       code: "UNSUPPORTED_BY_SERVER",
       message: expect.stringContaining("talker-cuda-gpu:1"),
     });
+  });
+
+  it("without a name takes the variant that the service prefers", async () => {
+    // Which variants are downloaded is not known here.
+    const simulator = await simulateFar({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker", downloaded: false },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+      ],
+    });
+    const { model } = await clientOf(simulator.url).complete({ prompt: "Hi" });
+    expect([model, simulator.loaded]).toEqual(["talker-generic-cpu:1", ["talker-generic-cpu:1"]]);
   });
 
   it("for a device takes the variant for it", async () => {

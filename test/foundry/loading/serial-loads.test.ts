@@ -3,7 +3,7 @@ import type { StatusUpdate } from "../../../src/foundry/index.js";
 import { ModelLoader } from "../../../src/foundry/loading/loader.js";
 import { MissingModels } from "../../../src/foundry/loading/missing-model.js";
 import { serviceAt } from "../downloads/fixtures.js";
-import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
 
 const LOADS = "/models/load/";
 const [one, two, three] = [
@@ -139,6 +139,19 @@ describe("a load that took longer than we waited", () => {
     const asked = simulator.requests.filter(({ path }) => path.includes("/load/"));
     // Core 2.x says itself that it has it.
     expect(asked).toHaveLength(dialect === "C2" ? 2 : 1);
+  });
+
+  it("is recognised where only a loaded model shows its version", async () => {
+    const simulator = await simulateFar({
+      dialect: "C1",
+      models: [{ id: "slow-generic-cpu:4", loadMs: 6000 }],
+    });
+    const client = clientOf(simulator.url, { loadTimeoutMs: 5000 });
+    await expect(client.loadModel("slow-generic-cpu")).rejects.toMatchObject({ code: "TIMEOUT" });
+    const { model, elapsedMs } = await client.loadModel("slow-generic-cpu");
+    expect(model).toBe("slow-generic-cpu:4");
+    // Not until the time limit of the load that was given up.
+    expect(elapsedMs).toBeLessThan(4000);
   });
 
   it("is begun again when it has come to nothing", async () => {
