@@ -88,7 +88,8 @@ export class Batches {
   }
 
   /** No call waits for the batch any more. */
-  forget({ id }: Batch): void {
+  forget({ id, pending }: Batch): void {
+    for (const each of pending) this.#completions.unpin(each);
     this.#batches.delete(id);
     this.#completions.ids.forget(id);
   }

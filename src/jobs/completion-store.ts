@@ -31,7 +31,7 @@ export class CompletionStore {
   readonly #finished = new Map<string, Finished>();
   /** Completions that their batch has not returned yet. */
   readonly #pinnedIds = new Set<string>();
-  /** The finished ones of these. The limit on their number does not apply: a batch may exceed it. */
+  /** The finished ones of these. No limit on their number or time applies: a batch may exceed both. */
   readonly #pinned = new Map<string, Finished>();
   #bytes = 0;
   readonly #onGone: (id: string) => void;
@@ -46,7 +46,7 @@ export class CompletionStore {
     this.#onGone = onGone;
   }
 
-  /** @param isPinned Exempt from the limit on the number until {@link unpin}. */
+  /** @param isPinned Exempt from the limits on number and time until {@link unpin}. */
   add(run: CompletionRun, isPinned = false): void {
     this.#runs.set(run.id, run);
     if (isPinned) this.#pinnedIds.add(run.id);
@@ -90,12 +90,13 @@ export class CompletionStore {
 
   /** Evicts the oldest first. The completion that has just ended stays, also if it is too large. */
   #prune(): void {
-    this.#pruneOne(this.#finished, this.#limits.most);
-    this.#pruneOne(this.#pinned, Number.POSITIVE_INFINITY);
+    const { most, keptMs } = this.#limits;
+    this.#pruneOne(this.#finished, most, keptMs);
+    this.#pruneOne(this.#pinned, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
-  #pruneOne(finished: Map<string, Finished>, most: number): void {
-    const { keptMs, mostBytes } = this.#limits;
+  #pruneOne(finished: Map<string, Finished>, most: number, keptMs: number): void {
+    const { mostBytes } = this.#limits;
     for (const [id, { bytes, since }] of finished) {
       const isLast = finished.size === 1;
       const isTooMuch = finished.size > most || (this.#bytes > mostBytes && !isLast);

@@ -78,6 +78,20 @@ it("keeps at most so many bytes, but always the one that ended last", async () =
   expect(idsOn(shelf)).toEqual(["c-3"]);
 });
 
+it("keeps a result that its batch has not returned, and from then on as any other", async () => {
+  const { shelf, pass } = shelfOf({ keptMs: 1000 });
+  const ofBatch = completionOf("c-1", "One");
+  shelf.add(ofBatch, true);
+  await ofBatch.ended;
+  pass(5000);
+  expect(shelf.get("c-1")?.state().text).toBe("One");
+  shelf.unpin("c-1");
+  pass(1000);
+  expect(idsOn(shelf)).toEqual(["c-1"]);
+  pass(1);
+  expect(idsOn(shelf)).toEqual([]);
+});
+
 it("never lets go of one that has not ended", async () => {
   const { shelf, finished, pass } = shelfOf({ most: 1, keptMs: 1000 });
   let end = (): void => {};
