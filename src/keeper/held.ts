@@ -314,7 +314,8 @@ export class HeldCompletions {
   }
 }
 
-const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
+/** Characters that an entry takes. */
+export const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
   text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
 
 const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>

@@ -238,10 +238,10 @@ export class Keeping implements Kept {
       const link = await this.#linkOrStart();
       if (link === null) return;
       try {
-        const parts = this.#promises.unsent();
+        const { isTooMuch, ...parts } = this.#promises.unsent();
         const question = { do: "keep", settings, keptMs, ...parts } as const;
         const reply = await this.#replyOf(link, link.ask(question, keptSchema));
-        if (reply?.isKept === false)
+        if (isTooMuch || reply?.isKept === false)
           log.warn({}, "the keeper is full; this answer ends with its process");
         return;
       } catch (error) {

@@ -1,9 +1,23 @@
 import { type Batch, type FoundryClient, hasEnded } from "../jobs/index.js";
+import { MOST_HELD_CHARACTERS } from "../lib/index.js";
+import { sizeOf } from "./held.js";
 import type { HeldBatch, HeldCompletion, HeldLoad } from "./messages.js";
 import { type Patch, patchOf, toWire, type WireState } from "./states.js";
 
 /** Changes within this interval are merged. */
 const UPDATE_MS = 200;
+
+/** What a message to the keeper has. */
+interface Unsent {
+  readonly completions: HeldCompletion[];
+  readonly batches: HeldBatch[];
+  readonly loads: HeldLoad[];
+  /**
+   * The completions that are missing exceed what the keeper holds. Requests share an image in memory, and
+   * each has its own copy in a message, so that 40 of them could break the connection.
+   */
+  readonly isTooMuch: boolean;
+}
 
 /** What this process promised, and what the keeper knows of it. */
 export class Promises {
@@ -74,23 +88,39 @@ export class Promises {
   }
 
   /** What the keeper does not know. It counts as known from now on. */
-  unsent(): { completions: HeldCompletion[]; batches: HeldBatch[]; loads: HeldLoad[] } {
+  unsent(): Unsent {
     const completions: HeldCompletion[] = [];
+    let characters = 0;
     for (const [id, sent] of this.#completions) {
       const record = this.#client.completions.recordOf(id);
       if (record === null) this.#completions.delete(id);
       if (record === null || sent !== null) continue;
       const state = toWire(record.state);
+      characters += sizeOf(state, record.request);
+      if (characters > MOST_HELD_CHARACTERS) break;
       this.#completions.set(id, state);
       completions.push({ state, key: record.key, request: record.request });
     }
+    const isTooMuch = characters > MOST_HELD_CHARACTERS;
+    if (isTooMuch) this.#dropUnsent(completions);
     this.#flush();
     const batches = [...this.#batches.values()].map(({ id, key, record }) => ({
       id,
       key,
       items: record,
     }));
-    return { completions, batches, loads: [...this.#loads.values()] };
+    const loads = [...this.#loads.values()];
+    return { completions: isTooMuch ? [] : completions, batches, loads, isTooMuch };
+  }
+
+  /** Drops what is unsent, with its batches: it ends with this process. */
+  #dropUnsent(begun: readonly HeldCompletion[]): void {
+    const ids = new Set(begun.map(({ state }) => state.id));
+    for (const [id, sent] of this.#completions) if (sent === null) ids.add(id);
+    for (const id of ids) this.#completions.delete(id);
+    for (const [id, { record }] of this.#batches) {
+      if (record.some((item) => ids.has(item.id))) this.#batches.delete(id);
+    }
   }
 
   /** The keeper has ended. What it would have delivered for an ended completion, this process does. */
