@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { environmentWith, MAIN } from "./executable.js";
+import { environmentWith, MAIN, type Settings } from "./executable.js";
 import { httpServer } from "./http-server.js";
 import { simulated } from "./simulated.js";
 
@@ -26,7 +26,12 @@ async function world(
   {
     elicitation = {},
     isHttp = false,
-  }: { elicitation?: Record<string, Record<string, never>>; isHttp?: boolean } = {},
+    settings = {},
+  }: {
+    elicitation?: Record<string, Record<string, never>>;
+    isHttp?: boolean;
+    settings?: Settings;
+  } = {},
 ) {
   const simulator = await simulated({
     dialect: "S",
@@ -56,19 +61,24 @@ async function world(
       : new StdioClientTransport({
           command: process.execPath,
           args: [MAIN],
-          env: environmentWith({ FOUNDRY_ENDPOINT: simulator.url, FOUNDRY_LOG_LEVEL: "warn" }),
+          env: environmentWith({
+            FOUNDRY_ENDPOINT: simulator.url,
+            FOUNDRY_LOG_LEVEL: "warn",
+            ...settings,
+          }),
           stderr: "inherit",
         }),
   );
   onTestFinished(() => client.close());
-  const call = async (name: string, given: object) => {
-    const answer = await client.callTool({ name, arguments: { ...given } });
+  const call = async (name: string, given: object, signal?: AbortSignal) => {
+    const params = { name, arguments: { ...given } };
+    const answer = await client.callTool(params, signal && { signal });
     const [block] = answer.content;
     return { ...answer, text: block?.type === "text" ? block.text : "" };
   };
   const downloads = () =>
     simulator.requests.filter(({ path }) => path.startsWith("/openai/download"));
-  return { call, asked, downloads };
+  return { call, asked, downloads, simulator };
 }
 
 const CALLS = [
@@ -98,6 +108,19 @@ test("without a name the default model is offered where none is downloaded", asy
   const answer = await call("complete", { prompt: "Why?" });
   expect(asked).toEqual(["Download phi-4-mini (4.8 GB)? It is not downloaded yet."]);
   expect(answer.structuredContent).toMatchObject({ text: TEXT });
+});
+
+test("a download that the user agreed to ends with the call that he stops", async () => {
+  const settings = { FOUNDRY_ON_CANCEL: "stop" };
+  const slow = { downloadMs: 600_000 };
+  const { call, downloads, simulator } = await world("legacy", "accept", slow, { settings });
+  const stopping = new AbortController();
+  const answer = call("complete", { prompt: "Why?", model: "talker" }, stopping.signal);
+  answer.catch(() => {});
+  await expect.poll(downloads).toHaveLength(1);
+  stopping.abort();
+  await expect(answer).rejects.toThrow();
+  await simulator.waitFor(() => downloads().every(({ endedBy }) => endedBy === "client-gone"));
 });
 
 test.each<Mode>(["legacy", "auto"])("a host in mode %s is asked over HTTP, too", async (mode) => {

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
-import type { LoadRun, LoadState, LoadWish } from "../../jobs/index.js";
+import type { LoadState, LoadWish } from "../../jobs/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
-import { isDownloadAgreed, orDownload } from "./shared/index.js";
+import { isDownloadAgreed, leaveLoad, orDownload } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
@@ -35,6 +35,8 @@ export const loadModel = defineTool({
     progress.waiting(`Loading ${model}`);
     const withinMs = replyWithinMs(reply_within, context);
     const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
+    // A load has no id of its own.
+    context.identify?.(context.trace.id);
     const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
     const state = elsewhere ?? (await loaded(model, wanted, withinMs, context));
     if (state.status === "failed") {
@@ -62,27 +64,14 @@ async function loaded(
   const { client, kept, signal, trace, progress } = context;
   const { loads } = client;
   const load = loads.start(model, { ...wish, trace });
-  // A load has no id of its own.
-  context.identify?.(trace.id);
   try {
     const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
     await kept.answeredLoad(model, wish, load);
     return state;
   } catch (thrown) {
-    if (signal.aborted) leave(load, context);
+    if (signal.aborted) leaveLoad(load, context);
     throw thrown;
   }
-}
-
-/** What becomes of a load whose call the host has cancelled. */
-function leave(load: LoadRun, { client: { loads }, cancellation, afterGrace }: ToolContext): void {
-  const meant = cancellation();
-  if (meant === "stop") loads.stop(load);
-  if (meant !== "unclear") return;
-  const { waits } = load;
-  afterGrace(() => {
-    if (load.waits === waits) loads.stop(load);
-  });
 }
 
 /** Reports loading again only after another step: the call has already reported it once. */

@@ -1,8 +1,14 @@
-import { type Device, type KnownModel, shortName } from "../../../foundry/index.js";
+import {
+  type Device,
+  type KnownModel,
+  type StatusUpdate,
+  shortName,
+} from "../../../foundry/index.js";
 import type { LoadState } from "../../../jobs/index.js";
 import { FoundryError, formatMegabytes } from "../../../lib/index.js";
 import type { ToolContext } from "../../tool.js";
 import { UserQuestion } from "../../user-questions.js";
+import { leaveLoad } from "./left-load.js";
 
 export const DOWNLOAD = "download";
 
@@ -79,10 +85,10 @@ export async function downloadAgreed(
   const { loads } = client;
   const load = loads.start(offer.id, { download: true, trace });
   identify?.(trace.id);
-  const state = await loads.wait(load, {
-    withinMs,
-    signal,
-    onStatus: (news) => progress.news(news, "Loading it"),
+  const onStatus = (news: StatusUpdate): void => progress.news(news, "Loading it");
+  const state = await loads.wait(load, { withinMs, signal, onStatus }).catch((thrown: unknown) => {
+    if (signal.aborted) leaveLoad(load, context);
+    throw thrown;
   });
   if (state.error !== null) throw state.error;
   if (state.status !== "loaded" && state.status !== "already_loaded") throw notThereYet(state);

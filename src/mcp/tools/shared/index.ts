@@ -34,6 +34,7 @@ export {
 } from "./download-question.js";
 export { filesArgument, GivenFiles, linesOf } from "./given-files.js";
 export { latestNext, latestOf, latestText } from "./latest-completions.js";
+export { leaveLoad } from "./left-load.js";
 export { adviceOnSeveral, goesOnLine, type Part, severalText } from "./several.js";
 export { waitedFor } from "./waited-for.js";
 export { writeToArgument, writtenAnswer } from "./written-answer.js";
