@@ -163,12 +163,19 @@ export class HeldCompletions {
   /** Drops what has been kept for long enough, and the oldest of what has ended where it is too much. */
   prune(): void {
     const now = this.#options.now();
+    const isFresh = ({ endedAt, keptMs }: Entry): boolean =>
+      endedAt === null || now - endedAt <= keptMs;
+    // The results of a batch are read together, so they stay while one of them is fresh.
+    const fresh = new Set(
+      [...this.#entries.values()].filter(isFresh).map(({ state }) => state.batchId),
+    );
     let characters = this.#characters();
-    for (const [id, { endedAt, keptMs, state }] of this.#entries) {
-      if (endedAt === null) continue;
-      if (now - endedAt <= keptMs && characters <= MOST_HELD_CHARACTERS) continue;
+    for (const [id, entry] of this.#entries) {
+      const isKept = isFresh(entry) || (entry.state.batchId && fresh.has(entry.state.batchId));
+      const isTooMuch = entry.endedAt !== null && characters > MOST_HELD_CHARACTERS;
+      if (isKept && !isTooMuch) continue;
       this.#entries.delete(id);
-      characters -= sizeOf(state, null);
+      characters -= sizeOf(entry.state, null);
     }
     for (const [id, { items }] of this.#batches) {
       if (!items.some((item) => this.#entries.has(item.id))) this.#batches.delete(id);

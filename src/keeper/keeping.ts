@@ -155,9 +155,11 @@ export class Keeping implements Kept {
   }
 
   isRegenerated(id: string): boolean {
-    if (!this.#regenerated.delete(id)) return false;
-    this.#link?.send({ do: "seen", completions: [id] });
-    return true;
+    return this.#regenerated.has(id);
+  }
+
+  answeredRegenerated(id: string): void {
+    if (this.#regenerated.delete(id)) this.#link?.send({ do: "seen", completions: [id] });
   }
 
   async holds(): Promise<number | null> {

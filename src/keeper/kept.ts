@@ -34,8 +34,10 @@ export interface Kept {
   /** @returns the state of a load that goes on elsewhere; `null` if none does. */
   load(model: string, wish: LoadWish, waiting: LoadWaiting): Promise<LoadState | null>;
   answeredLoad(model: string, wish: LoadWish, run: LoadRun): Promise<void>;
-  /** Whether another answer took the place of the one that was returned before. True once. */
+  /** Whether another answer took the place of the one that was returned before. */
   isRegenerated(id: string): boolean;
+  /** An answer has said so. */
+  answeredRegenerated(id: string): void;
   /** How many completions and loads the keeper holds; `null` if none runs. */
   holds(): Promise<number | null>;
   /** Leaves to the keeper what was promised. Call it before the client is closed. */
@@ -53,6 +55,7 @@ export const NOTHING_KEPT: Kept = {
   load: async () => null,
   answeredLoad: async () => {},
   isRegenerated: () => false,
+  answeredRegenerated: () => {},
   holds: async () => null,
   close: async () => {},
 };

@@ -77,6 +77,27 @@ describe("what the keeper holds", () => {
     expect(held.foundOne("c-before-2")).not.toBeNull();
   });
 
+  it("keeps the results of a batch together, until the last of them is old", async () => {
+    const { client } = await talker(ANSWER);
+    const { held, time } = heldBy(client);
+    const batchId = "b-before-1";
+    const early = keepOf({ id: "c-before-1", batchId, status: "completed", endedAt: 5 });
+    const late = keepOf({ id: "c-before-2", batchId });
+    const process = owner();
+    held.keep(early, process);
+    held.keep(late, process);
+    time.now = 600_001;
+    held.prune();
+    expect(held.foundOne("c-before-1")).not.toBeNull();
+    held.keep(keepOf({ id: "c-before-2", batchId, status: "completed", endedAt: 6 }), process);
+    time.now = 1_200_001;
+    held.prune();
+    expect(held.foundOne("c-before-1")).not.toBeNull();
+    time.now = 1_200_002;
+    held.prune();
+    expect(held.size).toBe(0);
+  });
+
   it("is found by an identical request only when its process has ended", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);

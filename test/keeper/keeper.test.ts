@@ -50,6 +50,40 @@ describe("the keeper", () => {
     expect(await keeperHolds(address)).toBeNull();
   });
 
+  it("says that an answer was generated again until an answer has said so", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const first = await linkTo(address);
+    await first.ask(keepOf({ text: "There was another beginning" }), keptSchema);
+    first.close();
+    const id = "c-before-1";
+    const serverOf = async () => {
+      const { client: own } = await talker(ANSWER);
+      const start = () => Promise.resolve();
+      const keeping = new Keeping({
+        client: own,
+        address,
+        settings: SETTINGS,
+        start,
+        log: silentLogger,
+      });
+      onTestFinished(() => keeping.close());
+      await keeping.find([id]);
+      await own.completions.wait(id, { withinMs: 5000 });
+      return keeping;
+    };
+    // A call that is cancelled while it waits asks, and answers nothing.
+    expect((await serverOf()).isRegenerated(id)).toBe(true);
+    const second = await serverOf();
+    expect([second.isRegenerated(id), second.isRegenerated(id)]).toEqual([true, true]);
+    second.answeredRegenerated(id);
+    expect(second.isRegenerated(id)).toBe(false);
+    await expect.poll(async () => (await serverOf()).isRegenerated(id)).toBe(false);
+    await second.answered({ promised: [], delivered: [id] });
+    await running;
+  });
+
   it("is one for a user, however many start at once", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();

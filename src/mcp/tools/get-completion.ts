@@ -94,8 +94,7 @@ async function one(
 ): Promise<Answer> {
   const before = client.completions.get(id);
   // Reject an invalid offset before waiting.
-  const wasRegenerated = kept.isRegenerated(id);
-  if (!wasRegenerated) offsetIn(before, from);
+  if (!kept.isRegenerated(id)) offsetIn(before, from);
   reportState(before, progress);
   const state = await client.completions.wait(id, {
     withinMs,
@@ -103,8 +102,9 @@ async function one(
     onEvent: (event) => reportEvent(event, progress),
   });
   // Of an answer that was generated again, a warning says so.
-  const isRegenerated = kept.isRegenerated(id) || wasRegenerated;
+  const isRegenerated = kept.isRegenerated(id);
   const excerpt = partOf(state, isRegenerated ? 0 : offsetIn(state, from), LONGEST_TEXT);
+  kept.answeredRegenerated(id);
   const restarted = !isRegenerated && excerpt.from < from - 1 ? [WAS_THINKING] : [];
   await kept.answered(deliveryOf([{ state, excerpt }]));
   const result = { ...NOTHING, completions: [resultOf(state, excerpt)] };
