@@ -77,7 +77,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // All faults of all operations; a fixed sample of it is in "unit".
+        // All faults of all operations; a fixed sample of it is in "long".
         test: {
           name: "faults",
           include: [FAULTS],

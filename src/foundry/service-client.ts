@@ -319,7 +319,8 @@ export class ServiceClient {
     };
     let attempts = 0;
     try {
-      const result = await this.#current.use({ signal: end.signal, onStatus }, (connection) => {
+      const context = { signal: end.signal, onStatus, operation };
+      const result = await this.#current.use(context, (connection) => {
         attempts += 1;
         if (attempts > 1) traffic.retries += 1;
         return work(connection, { signal: end.signal, trace, onModel });

@@ -166,14 +166,12 @@ export class HeldCompletions {
     const isFresh = ({ endedAt, keptMs }: Entry): boolean =>
       endedAt === null || now - endedAt <= keptMs;
     // The results of a batch are read together, so they stay while one of them is fresh.
-    const fresh = new Set(
-      [...this.#entries.values()].filter(isFresh).map(({ state }) => state.batchId),
-    );
+    const groupOf = ({ state }: Entry): string => state.batchId ?? state.id;
+    const fresh = new Set([...this.#entries.values()].filter(isFresh).map(groupOf));
     let characters = this.#characters();
     for (const [id, entry] of this.#entries) {
-      const isKept = isFresh(entry) || (entry.state.batchId && fresh.has(entry.state.batchId));
       const isTooMuch = entry.endedAt !== null && characters > MOST_HELD_CHARACTERS;
-      if (isKept && !isTooMuch) continue;
+      if (fresh.has(groupOf(entry)) && !isTooMuch) continue;
       this.#entries.delete(id);
       characters -= sizeOf(entry.state, null);
     }

@@ -13,8 +13,8 @@ interface Unsent {
   readonly batches: HeldBatch[];
   readonly loads: HeldLoad[];
   /**
-   * The completions that are missing exceed what the keeper holds. Requests share an image in memory, and
-   * each has its own copy in a message, so that 40 of them could break the connection.
+   * A batch or a completion is left out, since it exceeds what the keeper holds. Requests share an image in
+   * memory, and each has its own copy in a message, so that 40 of them could break the connection.
    */
   readonly isTooMuch: boolean;
 }
@@ -90,19 +90,26 @@ export class Promises {
   /** What the keeper does not know. It counts as known from now on. */
   unsent(): Unsent {
     const completions: HeldCompletion[] = [];
-    let characters = 0;
+    const tooLarge = new Set<string>();
+    let room = MOST_HELD_CHARACTERS;
     for (const [id, sent] of this.#completions) {
       const record = this.#client.completions.recordOf(id);
       if (record === null) this.#completions.delete(id);
       if (record === null || sent !== null) continue;
       const state = toWire(record.state);
-      characters += sizeOf(state, record.request);
-      if (characters > MOST_HELD_CHARACTERS) break;
-      this.#completions.set(id, state);
+      const group = state.batchId ?? id;
+      if (tooLarge.has(group)) continue;
+      const size = sizeOf(state, record.request);
+      if (size > room) {
+        tooLarge.add(group);
+        continue;
+      }
+      room -= size;
       completions.push({ state, key: record.key, request: record.request });
     }
-    const isTooMuch = characters > MOST_HELD_CHARACTERS;
-    if (isTooMuch) this.#dropUnsent(completions);
+    for (const group of tooLarge) this.#drop(group);
+    const kept = completions.filter(({ state }) => this.#completions.has(state.id));
+    for (const { state } of kept) this.#completions.set(state.id, state);
     this.#flush();
     const batches = [...this.#batches.values()].map(({ id, key, record }) => ({
       id,
@@ -110,17 +117,14 @@ export class Promises {
       items: record,
     }));
     const loads = [...this.#loads.values()];
-    return { completions: isTooMuch ? [] : completions, batches, loads, isTooMuch };
+    return { completions: kept, batches, loads, isTooMuch: tooLarge.size > 0 };
   }
 
-  /** Drops what is unsent, with its batches: it ends with this process. */
-  #dropUnsent(begun: readonly HeldCompletion[]): void {
-    const ids = new Set(begun.map(({ state }) => state.id));
-    for (const [id, sent] of this.#completions) if (sent === null) ids.add(id);
-    for (const id of ids) this.#completions.delete(id);
-    for (const [id, { record }] of this.#batches) {
-      if (record.some((item) => ids.has(item.id))) this.#batches.delete(id);
-    }
+  /** Drops a completion, or a batch with its completions: it ends with this process. */
+  #drop(group: string): void {
+    const batch = this.#batches.get(group);
+    if (batch === undefined) this.#completions.delete(group);
+    else this.deleteBatch(batch);
   }
 
   /** The keeper has ended. What it would have delivered for an ended completion, this process does. */

@@ -18,10 +18,11 @@ it("more than the keeper holds is not sent, and takes nothing with it", async ()
     () => {},
   );
   onTestFinished(() => promises.close());
-  promises.add(id);
-  promises.unsent();
   promises.addBatch(large);
-  expect(promises.unsent()).toMatchObject({ completions: [], batches: [], isTooMuch: true });
+  promises.add(id);
+  const first = promises.unsent();
+  expect(first.completions.map(({ state }) => state.id)).toEqual([id]);
+  expect(first).toMatchObject({ batches: [], isTooMuch: true });
 
   const other = client.batches.start([{ prompt: "Small." }]);
   promises.addBatch(other);

@@ -25,16 +25,9 @@ describe("the address of the keeper", () => {
 
   it("stays the same where a Mac joins another network", () => {
     const on = (hostname: string) =>
-      ["darwin", "linux"].map((platform) => [
-        keeperAddress(
-          { platform: platform === "darwin" ? "darwin" : "linux", home: "/u" },
-          1,
-          hostname,
-        ),
-        serversDirectory(
-          { platform: platform === "darwin" ? "darwin" : "linux", home: "/u" },
-          hostname,
-        ),
+      (["darwin", "linux"] as const).map((platform) => [
+        keeperAddress({ platform, home: "/u" }, 1, hostname),
+        serversDirectory({ platform, home: "/u" }, hostname),
       ]);
     const [mac, linux] = on("anna.fritz.box");
     const [sameMac, otherLinux] = on("Anna.local");

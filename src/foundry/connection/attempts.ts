@@ -1,5 +1,5 @@
 import { isRefused } from "../../http/index.js";
-import type { FoundryError } from "../../lib/index.js";
+import type { FoundryError, Operation } from "../../lib/index.js";
 
 /** The attempts of one call, on one connection after the other. */
 export interface Attempts {
@@ -12,6 +12,12 @@ export interface Attempts {
 }
 
 export const noAttempts = (): Attempts => ({ retries: 0, changes: 0, deaths: 0 });
+
+/** The request of an operation of which the service may die, in words; `null` for other operations. */
+export function requestOf(operation: Operation | null | undefined): string | null {
+  if (operation === "load") return "this load";
+  return operation === "embed" ? "this request for embeddings" : null;
+}
 
 /**
  * Takes note of a failure of which the service may have died.
@@ -34,7 +40,7 @@ export function afterDeath(
   return error.reworded({
     code: "SERVER_CRASHED",
     message: `The service died of ${request} twice, so it is not sent again.`,
-    action: "Try a shorter prompt, another variant or another model.",
+    action: "Try another variant or another model. If the prompt is long, shorten it.",
     retryable: false,
   });
 }

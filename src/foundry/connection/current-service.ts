@@ -5,6 +5,7 @@ import {
   closedError,
   FoundryError,
   type MetricsRecorder,
+  type Operation,
   SharedTasks,
   toFoundryError,
 } from "../../lib/index.js";
@@ -18,13 +19,15 @@ import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import { type Attempts, afterDeath, noAttempts } from "./attempts.js";
+import { type Attempts, afterDeath, noAttempts, requestOf } from "./attempts.js";
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
 export interface CallContext {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: OnStatus | undefined;
+  /** What the call does. A death of the service is taken for the fault of a load or of embeddings only. */
+  readonly operation?: Operation | null;
 }
 
 /** Pauses between searches for a service that was just lost: it may be restarting. */
@@ -142,7 +145,8 @@ export class CurrentService {
         attempts.retries += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
-        const crash = afterDeath(error, attempts, "a request of this call");
+        const request = requestOf(context.operation);
+        const crash = request === null ? null : afterDeath(error, attempts, request);
         const isRetried = await this.shouldRetry(connection, error, attempts, signal);
         if (!isRetried || crash !== null) throw crash ?? error;
       }

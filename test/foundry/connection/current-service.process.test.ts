@@ -166,7 +166,7 @@ describe("a service that dies of a load", () => {
 
     await expect(loading).rejects.toMatchObject({
       code: "SERVER_CRASHED",
-      message: "The service died of a request of this call twice, so it is not sent again.",
+      message: "The service died of this load twice, so it is not sent again.",
       retryable: false,
     });
     expect(loads()).toBe(2);

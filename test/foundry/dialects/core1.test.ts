@@ -1,6 +1,6 @@
-import { type ModelOptions, type SimulatorOptions, startSimulator } from "foundry-local-simulator";
+import type { ModelOptions, SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
 
 const CHAT = "/v1/chat/completions";
 const LOAD = "/models/load/";
@@ -22,11 +22,8 @@ const ENDLESS: ModelOptions = {
 const core1 = (models: readonly ModelOptions[]) => simulate({ dialect: "C1", models });
 
 /** A core 1.x of another machine, whose model cache cannot be read here. */
-async function farCore1(model: ModelOptions, options: SimulatorOptions = {}) {
-  const simulator = await startSimulator({ dialect: "C1", models: [model], ...options });
-  onTestFinished(() => simulator.close());
-  return simulator;
-}
+const farCore1 = (model: ModelOptions, options: SimulatorOptions = {}) =>
+  simulateFar({ dialect: "C1", models: [model], ...options });
 
 describe("on core 1.x", () => {
   it("models are listed with the versions that the disk tells", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { bodyOf, httpServer } from "../../http/servers.js";
-import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
 
 const MODELS = [
   { id: "chatty-generic-cpu:1", loaded: true },
@@ -272,4 +272,20 @@ describe("an answer with embeddings", () => {
     expect(failure).toBeInstanceOf(Error);
     expect(JSON.stringify(failure)).not.toContain("0123456789");
   });
+});
+
+it("without a model comes from the variant that the service prefers", async () => {
+  const simulator = await simulateFar({
+    models: [
+      {
+        id: "tiny-embedding-cuda-gpu:1",
+        alias: "tiny-embedding",
+        downloaded: false,
+        task: "embeddings",
+      },
+      { id: "tiny-embedding-generic-cpu:1", alias: "tiny-embedding", task: "embeddings" },
+    ],
+  });
+  const { model } = await clientOf(simulator.url).embed(TEXTS);
+  expect(model).toBe("tiny-embedding-generic-cpu:1");
 });

@@ -155,6 +155,15 @@ describe("the items of a batch", () => {
     expect(batch.counts()).toMatchObject({ completed: 300 });
   });
 
+  it("of a batch that is forgotten are kept as any other", async () => {
+    const { client, completions } = await talker(echo, {}, { concurrency: 4 });
+    const batch = client.batches.start(prompts(201));
+    const signal = new AbortController().signal;
+    await batch.wait({ withinMs: 50_000, signal, isEnough: () => false });
+    client.batches.forget(batch);
+    expect(completions.list()).toHaveLength(200);
+  });
+
   it("have a model named by the batch, and say which it was", async () => {
     const { client } = await talker(echo);
     const [result] = await all(client.completeBatch([{ prompt: "Hi.", model: "talker" }]));
