@@ -9,17 +9,17 @@ export interface LaunchSetting {
   readonly mayBeLeft: boolean;
 }
 
-export type Launch =
-  | {
-      readonly command: string;
-      readonly args: readonly string[];
-      /** In a session of its own. */
-      readonly detached: boolean;
-      /** The command is {@link LAUNCHER}, whose exit code may be one of {@link launchFailure}. */
-      readonly isLauncher: boolean;
-    }
-  /** Why it cannot be started, as a clause for people. */
-  | { readonly refused: string };
+export interface StartedAs {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** In a session of its own. */
+  readonly detached: boolean;
+  /** The command is {@link LAUNCHER}, whose exit code may be one of {@link launchFailure}. */
+  readonly isLauncher: boolean;
+}
+
+/** `refused`: why it cannot be started, as a clause for people. */
+export type Launch = StartedAs | { readonly refused: string };
 
 /** How a file is started without a shell. */
 export function launchOf(file: string, args: readonly string[], setting: LaunchSetting): Launch {
@@ -43,6 +43,10 @@ export function launchOf(file: string, args: readonly string[], setting: LaunchS
   const launched = ["-e", LAUNCHER, "--", command, ...rest];
   return { command: setting.node, args: launched, detached: true, isLauncher: true };
 }
+
+/** Whether a start that the system refused with this code may succeed in a moment: it is short of something, or the file is being replaced. */
+export const isPassingFault = (code: unknown): boolean =>
+  typeof code === "string" && ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY"].includes(code);
 
 /** Errors that the launcher hands on, in the order of their exit codes. */
 const NOT_STARTED = ["ENOENT", "EACCES", "EPERM", "ENOEXEC", "UNKNOWN"] as const;

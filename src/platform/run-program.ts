@@ -4,10 +4,11 @@ import { existsSync } from "node:fs";
 import { Socket } from "node:net";
 import path from "node:path";
 import type { Readable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import { MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort } from "../lib/index.js";
 import { firstChildStarted } from "./first-child.js";
 import { homeFolder } from "./machine.js";
-import { launchFailure, launchOf } from "./program-launch.js";
+import { isPassingFault, launchFailure, launchOf, type StartedAs } from "./program-launch.js";
 import { ProgramOutput } from "./program-output.js";
 
 /** How a run of a program ended. */
@@ -18,8 +19,11 @@ export type ProgramEnd =
   | { readonly kind: "aborted" }
   /** It had said enough (`leaveWhen`) and still runs. Never without `leaveWhen`. */
   | { readonly kind: "left" }
-  /** It could not be started at all: `reason` is a clause for people, without a path. */
-  | { readonly kind: "not_started"; readonly reason: string };
+  /**
+   * It could not be started at all: `reason` is a clause for people, without a path. `isPassing` where
+   * the system could not do so at the moment, and may in a while.
+   */
+  | { readonly kind: "not_started"; readonly reason: string; readonly isPassing?: true };
 
 export interface ProgramRun {
   readonly end: ProgramEnd;
@@ -52,6 +56,8 @@ const GRACE_MS = 1000;
 const QUIET_MS = 50;
 /** For what others, who inherited its pipes, go on writing. */
 const LONGEST_DRAIN_MS = 500;
+/** Waits before a program is started again that could not be started at the moment. */
+const START_AGAIN_MS = [50, 200, 500] as const;
 
 /**
  * Runs a program without a shell, in the user's home. Resolves when it has exited, though others may
@@ -73,26 +79,39 @@ export async function runProgram(
   });
   if ("refused" in launch) return nothingRan({ kind: "not_started", reason: launch.refused });
   await firstChildStarted();
-  if (options.signal?.aborted) return nothingRan({ kind: "aborted" });
-  let child: Child;
+  for (let retry = 0; ; retry += 1) {
+    if (options.signal?.aborted) return nothingRan({ kind: "aborted" });
+    const started = await start(launch, options);
+    if (!("notStarted" in started)) {
+      const run = await new RunningProgram(started, options).done;
+      return launch.isLauncher ? withoutLauncher(run) : run;
+    }
+    const delay = isPassingFault(started.notStarted) ? START_AGAIN_MS[retry] : undefined;
+    if (delay === undefined) return nothingRan(notStarted(started.notStarted));
+    await wait(delay, undefined, { signal: options.signal }).catch(() => {});
+  }
+}
+
+/** The child, or the system's code for why there is none. */
+async function start(
+  launch: StartedAs,
+  options: ProgramOptions,
+): Promise<Child | { readonly notStarted: unknown }> {
   try {
-    child = spawn(launch.command, [...launch.args], {
+    const child = spawn(launch.command, [...launch.args], {
       cwd: neutralFolder(),
       env: { ...(options.environment ?? process.env), ...PLAIN_OUTPUT },
       stdio: ["ignore", "pipe", "pipe"],
       windowsHide: true,
       detached: launch.detached,
     });
+    if (child.pid !== undefined) return child;
+    // It may have no pipes then, whatever its type says.
+    const [error]: unknown[] = await once(child, "error");
+    return { notStarted: codeOf(error) };
   } catch (thrown) {
-    return nothingRan({ kind: "not_started", reason: reasonOf(thrown) });
+    return { notStarted: codeOf(thrown) };
   }
-  if (child.pid !== undefined) {
-    const run = await new RunningProgram(child, options).done;
-    return launch.isLauncher ? withoutLauncher(run) : run;
-  }
-  // It may have no pipes then, whatever its type says.
-  const [error]: unknown[] = await once(child, "error");
-  return nothingRan({ kind: "not_started", reason: reasonOf(error) });
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -115,16 +134,27 @@ const nothingRan = (end: ProgramEnd): ProgramRun => ({ end, stdout: "", stderr: 
 /** As if the launcher between us and the program were not there. */
 function withoutLauncher(run: ProgramRun): ProgramRun {
   const failure = run.end.kind === "exited" ? launchFailure(run.end.code) : null;
-  return failure === null
-    ? run
-    : nothingRan({ kind: "not_started", reason: reasonOfCode(failure || null) });
+  return failure === null ? run : nothingRan(notStarted(failure || null));
 }
 
-const reasonOf = (thrown: unknown): string =>
-  reasonOfCode(thrown instanceof Error && "code" in thrown ? thrown.code : null);
+const codeOf = (thrown: unknown): unknown =>
+  thrown instanceof Error && "code" in thrown ? thrown.code : null;
 
-function reasonOfCode(code: unknown): string {
+const notStarted = (code: unknown): ProgramEnd => ({
+  kind: "not_started",
+  reason: reasonOf(code),
+  ...(isPassingFault(code) ? { isPassing: true } : {}),
+});
+
+function reasonOf(code: unknown): string {
   switch (code) {
+    case "EAGAIN":
+    case "ENOMEM":
+    case "EMFILE":
+    case "ENFILE":
+      return "the system has no room for another program at the moment";
+    case "ETXTBSY":
+      return "its file is being written";
     case "ENOENT":
       return "there is no such file";
     case "EACCES":

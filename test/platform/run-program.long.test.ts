@@ -258,26 +258,47 @@ describe("a program that cannot be started", () => {
   });
 });
 
-describe("a machine on which no more files can be opened", () => {
-  it.skipIf(onWindows || !existsSync(PRLIMIT))(
-    "is told as a program that cannot be started",
-    async () => {
+describe.skipIf(onWindows || !existsSync(PRLIMIT))(
+  "a machine on which no more files can be opened",
+  () => {
+    /** How a run ends that begins then, while `meanwhile` runs; `files` are all that could be opened. */
+    async function endWith(meanwhile: string): Promise<unknown> {
       const runner = new URL("../../src/platform/run-program.ts", import.meta.url).href;
       const starter = await programs.script(
         "starter",
-        `import { openSync } from "node:fs";
-       const { runProgram } = await import(${JSON.stringify(runner)});
-       const once = await runProgram(process.execPath, ["--version"], { timeoutMs: 20_000 });
-       try { for (;;) openSync(process.execPath); } catch {}
-       const { end } = await runProgram(process.execPath, ["--version"], { timeoutMs: 20_000 });
-       process.stdout.write(once.end.kind + ", then " + end.kind);`,
+        `import { closeSync, openSync } from "node:fs";
+         const { runProgram } = await import(${JSON.stringify(runner)});
+         const start = () => runProgram(process.execPath, ["--version"], { timeoutMs: 20_000 });
+         const once = await start();
+         const files = [];
+         try { for (;;) files.push(openSync(process.execPath)); } catch {}
+         const starting = start();
+         ${meanwhile}
+         const { end } = await starting;
+         process.stdout.write(JSON.stringify([once.end.kind, end]));`,
       );
       const args = ["--nofile=200", process.execPath, fileURLToPath(TSX), starter];
-      const ended = await runProgram(PRLIMIT, args, { timeoutMs: 20_000 });
-      expect(ended.stdout).toBe("exited, then not_started");
-    },
-  );
-});
+      const ended = await runProgram(PRLIMIT, args, { timeoutMs: 60_000 });
+      return JSON.parse(ended.stdout);
+    }
+
+    it("is told as a program that cannot be started at the moment", async () => {
+      expect(await endWith("")).toEqual([
+        "exited",
+        {
+          kind: "not_started",
+          reason: "the system has no room for another program at the moment",
+          isPassing: true,
+        },
+      ]);
+    });
+
+    it("is waited for a moment", async () => {
+      const freed = "setTimeout(() => files.splice(0, 50).forEach((file) => closeSync(file)), 20);";
+      expect(await endWith(freed)).toEqual(["exited", exited(0)]);
+    });
+  },
+);
 
 describe("a listener that throws", () => {
   it("ends the program, and its error is the caller's", async () => {

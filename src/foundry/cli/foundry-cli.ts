@@ -29,7 +29,7 @@ export type CliReport =
   | {
       readonly kind: "failed";
       readonly what: string;
-      /** `false` where the system could not start the program at all. */
+      /** `false` where the system cannot start the program at all. */
       readonly isStartable?: false;
     };
 
@@ -180,7 +180,8 @@ export class FoundryCli {
       return { kind: "running", urls: [], pid: null };
     }
     const what = failureOf(asked, this.machine.platform);
-    return { kind: "failed", what, ...(end.kind === "not_started" ? { isStartable: false } : {}) };
+    const isNoProgram = end.kind === "not_started" && end.isPassing !== true;
+    return { kind: "failed", what, ...(isNoProgram ? { isStartable: false } : {}) };
   }
 
   async #ask(generation: CliGeneration, verb: Verb, call: CliCall): Promise<Asked> {

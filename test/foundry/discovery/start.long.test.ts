@@ -84,6 +84,7 @@ describe("a service that does not run", () => {
     const { error } = await installation.discovery().search({ mayStart: false });
 
     expect(await installation.runsOf("server start")).toBe(0);
+    expect(error?.message).not.toContain("could not be started");
     expect(error).toMatchObject({ code: "NO_ENDPOINT", retryable: true });
     expect(error?.action).toContain("the next call that needs it starts it");
   });
