@@ -9,6 +9,8 @@ export interface RawRequest {
   readonly body?: string | Uint8Array;
   /** Close the connection once this many chunks have come. */
   readonly leaveAfterChunks?: number;
+  /** Close the connection once this many events with data have come; comments do not count. */
+  readonly leaveAfterEvents?: number;
   /** Close the connection after this time, answered or not. */
   readonly leaveAfterMilliseconds?: number;
 }
@@ -24,6 +26,7 @@ export interface RawResponse {
   readonly connection?: string;
 }
 
+const LEFT = "closed by the client";
 const patienceMilliseconds = 60_000;
 // An answer to HEAD has no body, but one service sends one nevertheless.
 const headBodyMilliseconds = 500;
@@ -37,12 +40,24 @@ export function rawExchange(url: string, request: RawRequest): Promise<RawRespon
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname);
     const parser = new ResponseParser();
-    let chunksSeen = 0;
+    /** After how many chunks it leaves; `undefined`: they have not come. */
+    const chunksBeforeLeaving = (chunks: readonly string[]): number | undefined => {
+      const { leaveAfterChunks = Number.POSITIVE_INFINITY, leaveAfterEvents } = request;
+      const last = chunks.findIndex(
+        (_, at) =>
+          eventsIn(chunks.slice(0, at + 1)) >= (leaveAfterEvents ?? Number.POSITIVE_INFINITY),
+      );
+      if (last !== -1) return last + 1;
+      return chunks.length >= leaveAfterChunks ? leaveAfterChunks : undefined;
+    };
     const finish = (connection?: string) => {
       clearTimeout(patience);
       clearTimeout(leave);
       socket.destroy();
-      resolve({ ...parser.result(), ...(connection === undefined ? {} : { connection }) });
+      const { chunks, ...rest } = parser.result();
+      // On a busy machine several chunks come at once.
+      const seen = connection === LEFT ? chunks.slice(0, chunksBeforeLeaving(chunks)) : chunks;
+      resolve({ ...rest, chunks: seen, ...(connection === undefined ? {} : { connection }) });
     };
     const patience = setTimeout(
       () => finish(`no end of the answer within ${patienceMilliseconds / 1_000} s`),
@@ -51,15 +66,12 @@ export function rawExchange(url: string, request: RawRequest): Promise<RawRespon
     const leave =
       request.leaveAfterMilliseconds === undefined
         ? undefined
-        : setTimeout(() => finish("closed by the client"), request.leaveAfterMilliseconds);
+        : setTimeout(() => finish(LEFT), request.leaveAfterMilliseconds);
     socket.on("data", (data) => {
       parser.add(data);
-      chunksSeen = parser.chunkCount();
       if (request.method === "HEAD") setTimeout(finish, headBodyMilliseconds);
       else if (parser.complete()) finish();
-      else if (request.leaveAfterChunks !== undefined && chunksSeen >= request.leaveAfterChunks) {
-        finish("closed by the client");
-      }
+      else if (chunksBeforeLeaving(parser.result().chunks) !== undefined) finish(LEFT);
     });
     socket.on("error", (error) => finish("code" in error ? String(error.code) : error.message));
     socket.on("close", () => {
@@ -69,6 +81,9 @@ export function rawExchange(url: string, request: RawRequest): Promise<RawRespon
     send(socket, host, request);
   });
 }
+
+const eventsIn = (chunks: readonly string[]): number =>
+  chunks.join("").match(/^data:/gm)?.length ?? 0;
 
 function send(socket: Socket, host: string, request: RawRequest): void {
   const lines = [`${request.method} ${request.path} HTTP/1.1`, `Host: ${host}`];
@@ -96,10 +111,6 @@ class ResponseParser {
     this.#rest = Buffer.concat([this.#rest, data]);
     if (this.#head === undefined) this.#readHead();
     if (this.#head !== undefined && !this.#complete) this.#readBody();
-  }
-
-  chunkCount(): number {
-    return this.#chunks.length;
   }
 
   complete(): boolean {

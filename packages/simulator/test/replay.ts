@@ -98,9 +98,8 @@ function requestOf({ request, response }: RecordedExchange, url: string): RawReq
   const body = bodyOf(request.body);
   const sent = { method, path, ...(body === undefined ? {} : { body }) };
   const leaves = response.connection === "closed by the client";
-  // Recorded chunks may hold several events each; those of the simulator hold one.
-  const events = (response.events ?? []).join("").split("\n\n").length - 1;
-  const leaving = events > 0 ? { leaveAfterChunks: events } : { leaveAfterMilliseconds: 100 };
+  const events = (response.events ?? []).join("").match(/^data:/gm)?.length ?? 0;
+  const leaving = events > 0 ? { leaveAfterEvents: events } : { leaveAfterMilliseconds: 100 };
   const headers = filled(request.headers, (filler) =>
     headLength(url, { method, path, headers: { ...request.headers, "X-Filler": filler } }),
   );
