@@ -58,8 +58,8 @@ export interface Attempt {
 }
 
 /**
- * Whether the same request is sent again. No other code of this layer decides that.
- * An attempt is over with the first token of a stream, so nothing after that ever comes here.
+ * Whether the transport sends the same request again.
+ * An attempt ends with the first token of a stream, so no error after that comes here.
  */
 export function isRetried(
   error: FoundryError,

@@ -113,7 +113,7 @@ export interface OpenOptions extends StreamOptions, CacheOption {
   readonly caller?: string | undefined;
   readonly onPlace?: CompletionStreamParts["onPlace"];
   readonly gate?: Gate | undefined;
-  /** Waits behind the completions that are of no batch. Default: as if a gate is given. */
+  /** Gives way to completions that are of no batch. Default: whether a gate is given. */
   readonly isBatch?: boolean | undefined;
   /** Whether the request has the settings of its route already. Default `false`. */
   readonly isRouted?: boolean | undefined;

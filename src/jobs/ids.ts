@@ -43,7 +43,7 @@ export class Ids {
   }
 
   standingOf(id: string, kind: IdKind): Standing {
-    // Earlier versions had no code.
+    // In earlier versions, two random characters stand in the place of the code.
     const [, prefix, run, number] =
       /^([a-z])-([a-z0-9]{4})(?:[a-z0-9]{2}|[a-z0-9]{8})-([1-9]\d{0,14})$/.exec(id) ?? [];
     if ((this.#chosen.get(id) ?? kind) !== kind) return "other_kind";
@@ -58,7 +58,7 @@ export class Ids {
   }
 }
 
-/** So many characters, of 5.2 random bits each. */
+/** Random characters, of 5.2 bits each. */
 const base36 = (bytes: Buffer, length: number): string =>
   bytes.readBigUInt64BE().toString(36).padStart(13, "0").slice(-length);
 

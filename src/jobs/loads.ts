@@ -140,7 +140,7 @@ export class Loads {
 /** A success is joined as long as the model is still loaded. */
 function isJoinable({ progress, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
   const isUseful = progress.isOpen || (progress.isUnreportedSuccess && isLoaded);
-  // One that may go further than the other can succeed where the other must fail.
+  // With `force` or `download` a load can succeed where another one fails.
   const isLimited =
     (wanted.force === true && wish.force !== true) ||
     (wanted.download === true && wish.download !== true);

@@ -47,9 +47,9 @@ const HANDOVER_MS = 5000;
 const START_MS = 10_000;
 const START_POLL_MS = 25;
 const ANOTHER_MS = 500;
-/** So long after no keeper ran, identical requests are not searched in one. */
+/** For this long after no keeper ran, no keeper is searched for identical requests. */
 const ABSENT_MS = 100;
-/** A keeper that cannot be used is left alone for so long. */
+/** For this long, a keeper that cannot be used is not tried again. */
 const PAUSE_MS = 60_000;
 /** A keeper that has just ended is not there, or closes the connection: another one is started. */
 const TRIES = 3;
@@ -68,7 +68,7 @@ export class Keeping implements Kept {
   readonly #regenerated = new Set<string>();
   #link: Link | null = null;
   #connecting: Promise<Link | null> | null = null;
-  /** The end of what is sent to the keeper, one after the other. */
+  /** The last of the messages to the keeper, which are sent one after the other. */
   #sending: Promise<unknown> = Promise.resolve();
   #pausedUntil = 0;
   #absentUntil = 0;
@@ -188,7 +188,7 @@ export class Keeping implements Kept {
   async #find({ ids = [], batch = null, same = null }: Partial<Search>): Promise<void> {
     const question = { do: "find", ids, batch, same } as const;
     await this.#asked((link) => link.ask(question, foundSchema, (found) => this.#adopt(found)));
-    // What has ended is known as ended to the client after this turn.
+    // After this turn the client knows what has ended.
     await setImmediate();
   }
 

@@ -17,13 +17,13 @@ export const ERROR_CODES = {
   UNSUPPORTED_BY_SERVER: "this service has no route for what was asked",
   UNAUTHORIZED: "the service refused the credentials",
   SERVICE_BUSY:
-    "the service asked to be left alone for a while (408, 429, 502 to 504, 529), or is loading",
+    "the service refuses requests for now (408, 429, 502 to 504, 529), is loading, or a quota is used up",
   SERVICE_ERROR: "the service failed on a request that was fine",
   INVALID_RESPONSE: "the answer was not what this route answers: HTML, half a JSON, nothing",
   RESPONSE_TOO_LARGE: "the answer was larger than the limit",
   REQUEST_TOO_LARGE: "the request line and headers are longer than the service reads",
   TIMEOUT: "a time limit passed; `phase` says which",
-  QUEUE_FULL: "as many completions wait as may; `retryAfterMs` says when there may be room",
+  QUEUE_FULL: "the queue is full; `retryAfterMs` says when there may be room",
   COMPLETION_NOT_FOUND: "no completion has this id, or it is not kept any more",
   CANCELLED: "the caller cancelled",
   CLIENT_CLOSED: "the client was closed",
@@ -64,7 +64,7 @@ export interface FoundryErrorOptions {
   readonly retryable?: boolean;
   /** The HTTP status that came back, where one did. */
   readonly status?: number;
-  /** How long the service asked to be left alone, in milliseconds. */
+  /** After how long the service takes requests again, in milliseconds, as it said. */
   readonly retryAfterMs?: number;
   readonly phase?: TimeoutPhase;
   /**
@@ -110,7 +110,7 @@ export class FoundryError extends Error {
   readonly retryAfterMs: number | null;
   readonly phase: TimeoutPhase | null;
   readonly detail: string | null;
-  /** How often the request was sent before this error was given up to. Set by the retry policy. */
+  /** How often the request was sent before it was given up. Set by the retry policy. */
   attempts = 1;
   /**
    * The id of the request in the service's log, and in the log of a router in front of it; `null` where
@@ -191,11 +191,11 @@ export class FoundryError extends Error {
   }
 }
 
-/** What a caller's abort becomes, wherever it is noticed. */
 /** Whether a call was ended from outside: by its caller, or with the client. */
 export const isCancellation = ({ code }: FoundryError): boolean =>
   code === "CANCELLED" || code === "CLIENT_CLOSED";
 
+/** What a caller's abort becomes, wherever it is noticed. */
 export function cancelledError(): FoundryError {
   return new FoundryError("CANCELLED", "The call was cancelled.", {
     action: "Nothing to do. The device may still be busy with it for a while.",

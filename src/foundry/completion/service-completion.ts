@@ -227,7 +227,7 @@ export class ServiceCompletion {
       this.#attempts,
       this.signal,
     );
-    // After the first token nothing is ever sent again.
+    // The rule about the first token (docs/architecture.md).
     if (this.#progress.hasStarted) return false;
     if (!canRetry) return this.#order.next(error, ofLoad);
     const { traffic } = this.#parts.trace ?? {};

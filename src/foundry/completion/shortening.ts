@@ -42,7 +42,7 @@ export function shortening(
   return limited(guess, `a part of ${context}`);
 }
 
-/** A figure of a service, unless it can be no count of tokens. */
+/** A service's figure; `null` if it is no count of tokens. */
 export const believed = (tokens: number | null): number | null =>
   tokens !== null && Number.isInteger(tokens) && tokens >= 0 && tokens <= MAX_TOKEN_COUNT
     ? tokens

@@ -9,7 +9,7 @@ export function overlap(text: string, word: string): number {
 /**
  * Ends a text before the first of some stop strings, also where one arrives in pieces. C1 and C2 2.0
  * ignore `stop`, and C2 2.2 looks for it in the hidden thinking, too, so that the answer is empty
- * (docs/foundry-local.md, section 4): it is never sent, and done here for all.
+ * (docs/foundry-local.md, section 4): `stop` is not sent but applied here.
  *
  * The first is the one that is complete first; of several at the same place, the longest.
  */

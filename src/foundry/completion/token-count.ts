@@ -9,7 +9,7 @@ const NEAR = 0.7;
 /** The count is a help; a service that takes longer is not waited for. */
 const COUNT_MS = 5000;
 
-/** Services whose route did not count once, most of which do not have it. */
+/** Services that failed to count once; most have no route for it. */
 const without = new WeakSet<Service>();
 
 interface Counted {

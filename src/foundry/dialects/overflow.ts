@@ -20,7 +20,7 @@ const FIGURES: readonly RegExp[] = [
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,300}\((?<input>\d{1,12}) (?:in the messages|in your prompt|of text input)[,;] (?<output>\d{1,12}) (?:in|for) the (?:completion|output)\)/is,
   // vLLM: "'max_tokens' is too large: 5000. This model's … and your request has 18 input tokens".
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}request has (?<input>\d{1,12}) input tokens(?: \((?<output>\d{1,12}) >)?/is,
-  // vLLM from 0.12 on; a negative count is one that was never made.
+  // vLLM from 0.12 on; a negative count means that nothing was counted.
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}requested (?<output>\d{1,12}) output tokens.{0,60}prompt contains (?<least>at least )?(?<input>-?\d{1,12}) input tokens/is,
   /passed (?<input>\d{1,12}) input tokens and requested (?<output>\d{1,12}) output tokens.{0,100}context length is only (?<limit>\d{1,12})/is,
   /decoder prompt \(length (?<input>\d{1,12})\) is longer than the maximum model length of (?<limit>\d{1,12})/i,

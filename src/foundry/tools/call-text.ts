@@ -54,7 +54,7 @@ const LONGEST_BETWEEN = 200;
 /** After these marks of a call, its arguments follow. */
 const INNER_MARK = /\[(?:ARGS|CALL_ID)\]$/;
 
-/** Calls that the text is being searched for the end of. */
+/** Calls whose end is not found yet. */
 interface Open {
   /** `null`: without markup. */
   readonly markup: Markup | null;

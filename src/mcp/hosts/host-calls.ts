@@ -59,7 +59,7 @@ export class HostCalls {
       const silentMs = lastSentAt === null ? null : now - lastSentAt;
       const allowed = allowedMs(signal.reason, { elapsedMs, silentMs });
       if (allowed !== null) limit.timedOut(allowed);
-      // Whatever the setting does with the work: only the words are asked here.
+      // The setting decides what becomes of the work; here only the words count.
       if (this.#cancellationOf(signal, "auto") !== "unclear") return;
       call.cancelledAfterMs = elapsedMs;
       this.#clock.after(GRACE_MS, forget);

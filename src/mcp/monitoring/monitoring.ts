@@ -65,7 +65,7 @@ export class Monitoring {
     });
   }
 
-  /** One check for all who look. */
+  /** Concurrent readers share one check. */
   async #checked(): Promise<Health> {
     const now = performance.now();
     if (this.#health === null || now > this.#health.until) {

@@ -92,7 +92,7 @@ const envelopeSchema = z.looseObject(
   { error: "A message must be a JSON object" },
 );
 
-/** As much of a message as is needed to answer it. JSON-RPC lets a number be any, and MCP does not. */
+/** As much of a message as is needed to answer it. In JSON-RPC an id may be any number, in MCP only an integer. */
 const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
 
 /** What one message says. */

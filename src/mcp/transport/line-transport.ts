@@ -57,13 +57,13 @@ export class LineTransport implements Transport {
     this.#input.once("end", this.#onEnd);
     this.#input.once("close", this.#onEnd);
     this.#input.once("error", this.#onBreak);
-    // Never taken away: a pipe may report its end long after we have stopped to use it.
+    // Never removed: a pipe may report its end long after its last use.
     this.#output.on("error", this.#onBreak);
     this.#output.on("drain", () => this.#wake());
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    // Old when the host reads again, and then the next one comes.
+    // Outdated by the time the host reads; another one follows.
     const isProgress = "method" in message && message.method === "notifications/progress";
     if (isProgress && this.#isFull) return;
     const line = lineOf(message);

@@ -23,7 +23,7 @@ export class LogThrottle {
   }
 }
 
-/** So many in each period, and no more. */
+/** At most this many in each period. */
 export class RateLimit {
   readonly #most: number;
   readonly #periodMs: number;
