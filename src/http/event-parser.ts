@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import {
+  answerFrom,
   EVENTS_PER_TURN,
   FoundryError,
-  jsonFrom,
   SEARCHED_OF_BODY,
   STREAM_BYTES_PER_TURN,
 } from "../lib/index.js";
@@ -76,7 +76,7 @@ class EventParser {
     const from = at + DATA.length + (text.charAt(at + DATA.length) === " " ? 1 : 0);
     if (text.charAt(from) !== "{" || text.charAt(end - 1) !== "}") return -1;
     const data = text.slice(from, end);
-    const value = data.length > this.#maxCharacters ? undefined : jsonFrom(data);
+    const value = data.length > this.#maxCharacters ? undefined : answerFrom(data);
     if (value === undefined) return -1;
     this.#isPage = false;
     this.arrived.push({ data, event: this.#name, value });
@@ -164,7 +164,7 @@ class EventParser {
       this.#add(text.slice(at, end));
       at = end;
       if (jsonEnd === -1) continue;
-      const value = jsonFrom(this.#value);
+      const value = answerFrom(this.#value);
       if (value !== undefined) this.#emit(value);
       // A sentence may begin with a bracket, too.
       else this.#holds = "text";
@@ -195,7 +195,7 @@ class EventParser {
     } else if (name === "event") {
       this.#name = value === "" ? null : value;
     } else if (name === "error" && value.trim() !== "") {
-      const error = jsonFrom(value) ?? value;
+      const error = answerFrom(value) ?? value;
       this.arrived.push({ data: JSON.stringify({ error }), event: "error" });
     } else if (!/^(?:data|id|retry)$/.test(name)) {
       this.#noteUnread(line);
@@ -243,9 +243,10 @@ class EventParser {
 
 /** The data of an event as JSON; `undefined` where it is none. */
 export const jsonOf = ({ data, value }: StreamEvent): unknown =>
-  value === undefined ? jsonFrom(data) : value;
+  value === undefined ? answerFrom(data) : value;
 
-const isWhole = (data: string): boolean => data.trim() === "[DONE]" || jsonFrom(data) !== undefined;
+const isWhole = (data: string): boolean =>
+  data.trim() === "[DONE]" || answerFrom(data) !== undefined;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

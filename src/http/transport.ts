@@ -143,11 +143,8 @@ export class HttpTransport {
     const { scope } = call;
     try {
       return await this.#attempts(call, async (attempt) => {
-        const exchange = await this.#send(call, attempt);
-        const head = await exchange.head;
-        if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this));
-        }
+        spec.onAttempt?.();
+        const { exchange, head } = await this.#accepted(call, attempt, spec);
         const { limits } = spec;
         const maxBytes = this.#maxBodyBytes;
         const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
@@ -170,22 +167,25 @@ export class HttpTransport {
    */
   async text(spec: TextSpec): Promise<TextStream> {
     const call = this.#open(spec, false);
-    const { scope } = call;
     try {
       return await this.#attempts(call, async (attempt) => {
-        const exchange = await this.#send(call, attempt);
-        const head = await exchange.head;
-        if (!isSuccess(head.status)) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this));
-        }
+        const { exchange } = await this.#accepted(call, attempt, spec);
         const pieces = readPieces(exchange, silenceWatch(call, exchange));
-        void exchange.over.then(() => scope.dispose());
+        void exchange.over.then(() => call.scope.dispose());
         return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
       });
     } catch (thrown) {
-      scope.dispose();
+      call.scope.dispose();
       throw thrown;
     }
+  }
+
+  /** Sends a request; resolves at the beginning of its answer, unless that is a refusal. */
+  async #accepted(call: Call, attempt: Attempt, { toError }: TextSpec) {
+    const exchange = await this.#send(call, attempt);
+    const head = await exchange.head;
+    if (isSuccess(head.status)) return { exchange, head };
+    throw toError(await refusal(call, attempt, exchange, head, this));
   }
 
   /** Ends everything in flight with `CLIENT_CLOSED`; so does every later call. */

@@ -94,6 +94,8 @@ export interface StreamSpec extends Request, Refusable {
    * `FoundryError` for an error inside a 200.
    */
   readonly isStart: (event: StreamEvent) => boolean;
+  /** Called before each attempt: the events of the one before are no part of the answer. */
+  readonly onAttempt?: (() => void) | undefined;
 }
 
 export interface EventStream extends AsyncIterable<StreamEvent> {

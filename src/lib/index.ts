@@ -27,7 +27,14 @@ export {
 } from "./errors.js";
 export type { Distribution, Histogram } from "./histogram.js";
 export { type ImageType, imageTypeOf } from "./image-type.js";
-export { hasMoreValues, isMembers, jsonFrom, membersKey, withoutDepths } from "./json.js";
+export {
+  answerFrom,
+  hasMoreValues,
+  isMembers,
+  jsonFrom,
+  membersKey,
+  withoutDepths,
+} from "./json.js";
 export * from "./limits.js";
 export { meantName, type OtherNames } from "./meant-name.js";
 export { type Calls, MetricsRecorder, type OpenCall } from "./metrics.js";

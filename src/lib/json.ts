@@ -1,4 +1,4 @@
-import { DEEPEST_JSON, MOST_VALUES } from "./limits.js";
+import { DEEPEST_JSON, MOST_ANSWER_VALUES, MOST_VALUES } from "./limits.js";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -17,6 +17,10 @@ export function jsonFrom(text: string): unknown {
     return undefined;
   }
 }
+
+/** The same for what a service sent: `undefined` also for more values than an answer has. */
+export const answerFrom = (text: string): unknown =>
+  hasMoreValues(text, MOST_ANSWER_VALUES) ? undefined : jsonFrom(text);
 
 /** Whether a value is an object with members, and no list. */
 export const isMembers = (value: unknown): value is Readonly<Record<string, unknown>> =>

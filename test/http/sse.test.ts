@@ -224,6 +224,12 @@ describe("the event reader", () => {
     expect(await events.next()).toEqual({ done: true, value: unread });
   });
 
+  it.each(["data: ", ""])("parses no event of millions of values, after %j", async (field) => {
+    const data = `[${"{},".repeat(2_000_000)}{}]`;
+    const events = readEvents(inChunks([utf8.encode(`${field}${data}\n\n`)]), 1e8);
+    expect((await events.next()).value).not.toHaveProperty("value");
+  });
+
   it("replaces bytes that are not UTF-8 instead of failing", async () => {
     const bytes = new Uint8Array([...utf8.encode("data: a"), 0xff, ...utf8.encode("b\n\n")]);
     expect(await eventsIn([bytes])).toEqual([event("a\ufffdb")]);

@@ -158,7 +158,7 @@ async function* open(
       return { stream, use };
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      use.end(MAY_STILL_RUN.has(error.code) ? "abandoned" : "finished");
+      use.failed(error);
       sends += error.attempts;
       progress.attempted(sends);
       const overflow = overflowOf(error);
@@ -202,9 +202,6 @@ async function beginUse(model: KnownModel, { service, signal }: ChatContext): Pr
   throw cancelledError();
 }
 
-/** Failures after which the service may still generate. All others are the service's own answers. */
-const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
-
 const chatCall = ({ stallTimeoutMs, signal, trace }: ChatContext): Call => ({
   limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },
   signal,
@@ -244,11 +241,14 @@ async function* receive(
     }
   }
 
+  let hasCall = false;
   /** Returns the text that was held back as the beginning of a call. */
   function endCalls(reader: CallReader | ForcedCall, isWhole: boolean): string {
     const found = reader.end(isWhole);
     progress.warn(...found.warnings);
     progress.called(found.calls);
+    // Of a call that could not be read, there is a warning.
+    hasCall = found.calls.length + found.warnings.length > 0;
     return found.text;
   }
 
@@ -314,7 +314,7 @@ async function* receive(
     yield* addText(cutter.push(endCalls(calls, isWhole)));
   }
   yield* addText(cutter.end());
-  if (progress.isOnlyReasoning) {
+  if (!hasCall && progress.isOnlyReasoning) {
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };
   }

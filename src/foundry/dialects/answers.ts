@@ -1,19 +1,16 @@
 import * as z from "zod";
 import type { HttpAnswer } from "../../http/index.js";
 import {
+  answerFrom,
   FoundryError,
   HIGHEST_PID,
-  hasMoreValues,
-  jsonFrom,
   LONGEST_MODEL_NAME,
   MAX_TOKEN_COUNT,
-  MOST_ANSWER_VALUES,
 } from "../../lib/index.js";
 import { listedTask, listedVision } from "./listed-task.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
-export const jsonOf = ({ body }: Pick<HttpAnswer, "body">): unknown =>
-  hasMoreValues(body, MOST_ANSWER_VALUES) ? undefined : jsonFrom(body);
+export const jsonOf = ({ body }: Pick<HttpAnswer, "body">): unknown => answerFrom(body);
 
 /**
  * The body of an answer as what its route answers.

@@ -48,7 +48,8 @@ export async function openChat(
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
   const body = bodyOf(request, refused, quirks);
-  const reader = new EventReader(subject, transport.secrets, takesCalls(request, body));
+  const newReader = () => new EventReader(subject, transport.secrets, takesCalls(request, body));
+  let reader = newReader();
   const orRefusal = notRetriedRefusal(request, refused, quirks);
   const isStart = (event: StreamEvent): boolean => {
     if (isDone(event)) return true;
@@ -65,6 +66,10 @@ export async function openChat(
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
     toError: (failure) => orRefusal(errorOfFailure(failure, subject)),
+    // What a failed attempt sent is no part of the answer.
+    onAttempt: () => {
+      reader = newReader();
+    },
     // An error event throws here: before the first token it can still be retried.
     isStart,
   });
@@ -174,12 +179,13 @@ export async function* read(
   },
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
+  let countedTokens = 0;
   const allowance = new Allowance(maxTokens);
   /** The end of an answer whose finish_reason is missing or unreliable, decided by its length. */
   const stop = (): ChatEvent => ({
     type: "finish",
-    // A piece has at least one token.
-    reason: allowance.pieces >= maxTokens ? "length" : "stop",
+    // A piece has at least one token. The service's count comes before the end, or not in time.
+    reason: Math.max(allowance.pieces, countedTokens) >= maxTokens ? "length" : "stop",
   });
   const events = new EventIterator(stream);
   try {
@@ -197,6 +203,7 @@ export async function* read(
         // C1 sends "stop" after "tool_calls": the first finish_reason counts.
         if (finished && (each.type === "finish" || each.type === "aborted")) continue;
         finished ||= each.type === "finish";
+        if (each.type === "usage") countedTokens = each.usage?.outputTokens ?? 0;
         if (finished && each.type !== "usage") events.answerEnded();
         const isDoubtful = mistakesLimitForStop && each.type === "finish" && each.reason === "stop";
         const event = isDoubtful ? stop() : orAborted(each);
@@ -271,15 +278,13 @@ export async function adaptedChat(
       attempts += error.attempts;
       error.attempts = attempts;
       const isHanging =
-        error.code === "TIMEOUT" &&
-        error.phase === "first_byte" &&
-        error.status === null &&
-        !refused.has("stream") &&
-        quirks.alwaysBeginsStreams !== true;
+        isSilent(error) && !refused.has("stream") && quirks.alwaysBeginsStreams !== true;
       const found = isHanging ? (["stream"] as const) : refusalsIn(error, sent, refused, quirks);
       if (found.length === 0 || changes === MOST_CHANGES) {
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
+        // An answer in one piece takes longer than the limit, so the next one is streamed again.
+        if (known.has("stream") && isSilent(error)) forgetStream(transport, id, known);
         throw error;
       }
       hasHung ||= isHanging;
@@ -289,6 +294,15 @@ export async function adaptedChat(
       }
     }
   }
+}
+
+/** The service sent nothing, not even a status. */
+const isSilent = ({ code, phase, status }: FoundryError): boolean =>
+  code === "TIMEOUT" && phase === "first_byte" && status === null;
+
+function forgetStream(transport: HttpTransport, model: string, known: Refused): void {
+  const others = [...known].filter((name) => name !== "stream");
+  refusedBy.get(transport)?.set(model, new Set(others));
 }
 
 function remember(transport: HttpTransport, model: string, refused: Refused): void {

@@ -47,17 +47,32 @@ export function core1Dialect(transport: HttpTransport): Dialect {
    * streaming returns the reason, or succeeds (section 10).
    */
   const retryWithoutStream = async (request: ChatRequest, call: Call, error: FoundryError) => {
+    let { attempts } = error;
+    const counted = (thrown: unknown): FoundryError => {
+      const failure = toFoundryError(thrown);
+      failure.attempts += attempts;
+      return failure;
+    };
     const loaded = await loadedModels(call).catch(() => null);
     // The service does not answer any more.
     if (loaded === null) throw error;
-    if (!loaded.some(({ id }) => id === request.model.id)) throw notLoaded(request.model);
-    const whole = await wholeChat(transport, request, QUIRKS, call).catch((thrown) => {
-      const failure = toFoundryError(thrown);
+    if (!loaded.some(({ id }) => id === request.model.id)) {
+      const unloaded = notLoaded(request.model);
+      unloaded.attempts = attempts;
+      throw unloaded;
+    }
+    const whole = await wholeChat(transport, request, QUIRKS, call).catch((thrown: unknown) => {
+      const failure = counted(thrown);
       if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
+      ({ attempts } = failure);
       // Its grammar does not know every keyword.
-      return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call);
+      return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call).catch(
+        (again: unknown) => {
+          throw counted(again);
+        },
+      );
     });
-    return { ...whole, attempts: error.attempts + whole.attempts };
+    return { ...whole, attempts: attempts + whole.attempts };
   };
 
   return {

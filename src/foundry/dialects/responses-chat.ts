@@ -30,7 +30,7 @@ export async function responsesChat(
   call: Call,
 ): Promise<ChatStream> {
   const subject = about("chat", request.model);
-  const reader = new EventReader(subject, transport.secrets);
+  let reader = new EventReader(subject, transport.secrets);
   const chunks = new Chunks();
   const stream = await transport.stream({
     method: "POST",
@@ -39,6 +39,9 @@ export async function responsesChat(
     ...call,
     ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
     toError: (failure) => errorOfFailure(failure, subject),
+    onAttempt: () => {
+      reader = new EventReader(subject, transport.secrets);
+    },
     isStart: (event) => {
       const chunk = chunks.of(event);
       return chunk !== null && (isDone(chunk) || reader.readEarly(chunk).isPart);

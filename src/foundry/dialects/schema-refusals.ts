@@ -18,7 +18,7 @@ type Omitted = readonly string[] | "all";
 
 const NOTHING_OMITTED: Omitted = [];
 
-/** Without one of these a schema allows more, and no value less. */
+/** Removing one of these allows more values, never fewer. */
 const OMITTABLE = [
   "uniqueItems",
   "not",
@@ -56,13 +56,21 @@ const OMITTABLE = [
   "allOf",
 ] as const;
 
-/** What only has a meaning beside another keyword goes with it. */
+const UNEVALUATED = ["unevaluatedItems", "unevaluatedProperties"] as const;
+
+/** Keywords that depend on another one are removed with it. */
 const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   if: ["if", "then", "else"],
   contains: ["contains", "minContains", "maxContains"],
+  // These refuse the members and elements that the removed keyword would have named.
+  patternProperties: ["patternProperties", "additionalProperties", "unevaluatedProperties"],
+  oneOf: ["oneOf", ...UNEVALUATED],
+  anyOf: ["anyOf", ...UNEVALUATED],
+  allOf: ["allOf", ...UNEVALUATED],
+  dependentSchemas: ["dependentSchemas", ...UNEVALUATED],
 };
 
-/** Inside of these, a keyword less allows less. */
+/** Inside these, a removal allows fewer values. */
 const INVERTED = new Set(["if", "not"]);
 
 /** The schema without these keywords wherever they are keywords, and not names of members of the value. */

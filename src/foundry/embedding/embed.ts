@@ -63,9 +63,11 @@ export async function embed(
         inputTokens === null || part.inputTokens === null ? null : inputTokens + part.inputTokens;
       if (texts.length > TEXTS_AT_ONCE) onStatus?.(progressOf(vectors.length, texts.length));
     }
-    return { model: model.id, vectors, inputTokens };
-  } finally {
     use.end("finished");
+    return { model: model.id, vectors, inputTokens };
+  } catch (thrown) {
+    use.failed(toFoundryError(thrown));
+    throw thrown;
   }
 }
 

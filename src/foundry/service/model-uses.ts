@@ -1,4 +1,9 @@
-import { MOST_MODELS_REMEMBERED, RecentMap, untilAborted } from "../../lib/index.js";
+import {
+  type FoundryError,
+  MOST_MODELS_REMEMBERED,
+  RecentMap,
+  untilAborted,
+} from "../../lib/index.js";
 import { type KnownModel, modelKey } from "../models/index.js";
 
 /** Enough for a service to notice a closed stream, whatever the speed of the model. */
@@ -12,7 +17,12 @@ export interface ModelUse {
   token(): void;
   /** `abandoned`: the stream was closed before its end, so the service may still generate a token. */
   end(how: "finished" | "abandoned"): void;
+  /** Ends with an error. */
+  failed(error: FoundryError): void;
 }
+
+/** Failures after which the service may still generate. All others are the service's own answers. */
+const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
 
 /**
  * Which models our own generations use, or may still use after their stream was closed. C1 crashes
@@ -42,7 +52,7 @@ export class ModelUses {
     let lastTokenAt: number | null = null;
     let longestGapMs = 0;
     let isOver = false;
-    return {
+    const use: ModelUse = {
       token: () => {
         const now = this.#now();
         if (lastTokenAt !== null) longestGapMs = Math.max(longestGapMs, now - lastTokenAt);
@@ -61,7 +71,9 @@ export class ModelUses {
             : Math.max(SHORTEST_REST_MS, 3 * longestGapMs);
         this.#restsUntil.set(key, Math.max(this.#restUntil(key), this.#now() + restMs));
       },
+      failed: ({ code }) => use.end(MAY_STILL_RUN.has(code) ? "abandoned" : "finished"),
     };
+    return use;
   }
 
   /** Lets no generation begin on a model until `work` has ended. */

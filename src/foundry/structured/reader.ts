@@ -36,10 +36,10 @@ export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
   return (value) => inTime(() => check(value));
 }
 
-/** The value of what is nearly JSON; `undefined` where it is none. */
+/** The value of what is nearly JSON; `undefined` where it is none, or the repair takes too long. */
 export async function loadRepair(): Promise<(text: string) => unknown> {
   const { repaired } = await import("./extract.js");
-  return repaired;
+  return (text) => withinTime(LONGEST_CHECK_MS, () => repaired(text))?.value;
 }
 
 function inTime<T>(work: () => T): T {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES, MOST_CALLS } from "../../lib/index.js";
+import { answerFrom, MOST_CALLS } from "../../lib/index.js";
 import type { CallPiece, RawCall } from "./tool.js";
 
 const text = z.string().nullish().catch(null);
@@ -82,14 +82,17 @@ export class CallPieces {
     return id !== null && name === last.name && given === "" ? last : undefined;
   }
 
-  #lastOf({ id, index }: CallPiece): Entry | undefined {
+  #lastOf({ id, index, name }: CallPiece): Entry | undefined {
     const last = this.#entries.findLast((entry) => index === null || entry.index === index);
     if (id === null) return last;
     const isAt = (entry: Entry): boolean =>
       index === null || entry.index === null || entry.index === index;
     const same = this.#entries.findLast((entry) => entry.id === id && isAt(entry));
+    // Some engines give each piece another id; only the first one has the name.
+    const goesOn = name === null && index !== null;
     // An id may follow its first piece.
-    return same ?? (last?.id === null && !hasArguments(last) ? last : undefined);
+    const isLate = last?.id === null && !hasArguments(last);
+    return same ?? (goesOn || isLate ? last : undefined);
   }
 
   #begin({ id, index }: CallPiece): Entry | null {
@@ -103,7 +106,4 @@ export class CallPieces {
 const hasArguments = ({ text, value }: Entry): boolean => text !== "" || value !== undefined;
 
 const isComplete = ({ text, value }: Entry): boolean =>
-  value !== undefined ||
-  (/\}\s*$/.test(text.slice(-20)) &&
-    !hasMoreValues(text, MOST_ANSWER_VALUES) &&
-    jsonFrom(text) !== undefined);
+  value !== undefined || (/\}\s*$/.test(text.slice(-20)) && answerFrom(text) !== undefined);

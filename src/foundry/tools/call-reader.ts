@@ -1,4 +1,4 @@
-import { jsonFrom, LONGEST_CALL_ID, MOST_CALLS } from "../../lib/index.js";
+import { answerFrom, LONGEST_CALL_ID, MOST_CALLS } from "../../lib/index.js";
 import { CallPieces } from "./call-pieces.js";
 import { CallText } from "./call-text.js";
 import type { CallPiece, RawCall, ToolCall } from "./tool.js";
@@ -85,7 +85,7 @@ export class CallReader {
   ): { readonly calls: readonly RawCall[]; readonly isCut: boolean } {
     const last = calls.at(-1);
     const isCut =
-      !isWhole && typeof last?.arguments === "string" && jsonFrom(last.arguments) === undefined;
+      !isWhole && typeof last?.arguments === "string" && answerFrom(last.arguments) === undefined;
     return { calls: isCut ? calls.slice(0, -1) : calls, isCut };
   }
 }

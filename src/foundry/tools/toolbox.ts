@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  answerFrom,
   FoundryError,
   hasMoreValues,
   isMembers,
@@ -85,7 +86,10 @@ export class Toolbox {
       const text: string = value.trim();
       if (text === "") return {};
       if (hasMoreValues(text, MOST_ANSWER_VALUES)) return null;
-      value = jsonFrom(text) ?? this.repair(text) ?? null;
+      value = jsonFrom(text);
+      // Some engines send `null` where there are no arguments.
+      if (value === null) return {};
+      if (value === undefined) value = this.repair(text);
     }
     return isMembers(value) ? value : null;
   }
@@ -106,15 +110,33 @@ function typedValue(text: unknown, tool: Offered | undefined, key: string): unkn
   if (typeof text !== "string") return text;
   const properties = tool?.parameters["properties"];
   const schema = isMembers(properties) ? properties[key] : undefined;
-  const type: unknown = isMembers(schema) ? schema["type"] : undefined;
-  const types = Array.isArray(type) ? type : [type];
+  const types = typesOf(schema, tool?.parameters ?? {});
   const word = text.trim();
-  const value = hasMoreValues(word, MOST_ANSWER_VALUES)
-    ? undefined
-    : jsonFrom(PYTHON[word] ?? word);
+  const value = answerFrom(PYTHON[word] ?? word);
   if (types.includes("string")) return value === null && types.includes("null") ? null : text;
   return value === undefined ? text : value;
 }
+
+/** In schemas within schemas. */
+const DEEPEST_TYPE = 5;
+
+/** The types that a schema names, also in its alternatives, its values and what it refers to. */
+function typesOf(schema: unknown, root: JsonSchema, depth = 0): readonly unknown[] {
+  if (!isMembers(schema) || depth > DEEPEST_TYPE) return [];
+  const { type, enum: values, const: value, anyOf, oneOf, allOf, $ref: reference } = schema;
+  if (type !== undefined) return Array.isArray(type) ? type : [type];
+  const named = [...(Array.isArray(values) ? values : []), value].map((each) => typeof each);
+  const others = [anyOf, oneOf, allOf].flatMap((all): unknown[] => (Array.isArray(all) ? all : []));
+  const meant = typeof reference === "string" ? referredTo(reference, root) : undefined;
+  return [...named, ...[...others, meant].flatMap((each) => typesOf(each, root, depth + 1))];
+}
+
+/** The part of a schema that a reference such as `#/$defs/Size` is to. */
+const referredTo = (reference: string, root: JsonSchema): unknown =>
+  reference
+    .split("/")
+    .slice(1)
+    .reduce<unknown>((part, name) => (isMembers(part) ? part[name] : undefined), root);
 
 const PYTHON: Readonly<Record<string, string | undefined>> = {
   True: "true",

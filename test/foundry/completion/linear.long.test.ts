@@ -3,6 +3,7 @@ import { CompletionProgress } from "../../../src/foundry/completion/progress.js"
 import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
 import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download-stream.js";
+import { CallReader, loadToolbox } from "../../../src/foundry/tools/index.js";
 import { readEvents } from "../../../src/http/event-parser.js";
 
 /** Milliseconds of CPU time, at least one. */
@@ -95,6 +96,14 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
   ["a download's line of digits", 8000, (n) => download(["1".repeat(n)])],
   ["a download's line without an end", 20_000, (n) => download(times(n, "x"))],
 ];
+
+it("the repair of a call that is nearly JSON ends after a second", async () => {
+  const reader = new CallReader(await loadToolbox([{ function: { name: "f" } }]));
+  reader.pushText(`<tool_call>{"name":"f","arguments":[${"1 ".repeat(500_000)}`);
+  const cpu = await cpuOf(() => reader.end(true));
+  // Without a limit it takes minutes.
+  expect(cpu).toBeLessThan(20_000);
+});
 
 describe("the CPU time of a stream", () => {
   it.each(WORK)("grows with its length and no faster: %s", async (_what, count, work) => {

@@ -234,6 +234,29 @@ describe("calls of an engine", () => {
   });
   const called = (index: number, given: object) => ({ tool_calls: [{ index, ...given }] });
 
+  it.each([true, false])(
+    "that cannot be read leave the thinking what it is, streamed: %s",
+    async (isStreamed) => {
+      const content = '<think>A plan.</think><tool_call>{"city":"Oslo"}</tool_call>';
+      const { url, chats } = await chatEngine(() =>
+        isStreamed
+          ? events(delta({ content }, "stop"))
+          : json({ choices: [{ message: { content }, finish_reason: "stop" }] }),
+      );
+      const client = clientOf(url, { cache: 10 });
+      const ask = () =>
+        client.complete({ prompt: "Hi", model: "m", tools: [WEATHER], temperature: 0 });
+
+      const answers = [await ask(), await ask()];
+
+      for (const answer of answers) {
+        expect(answer).toMatchObject({ text: "", reasoning: "A plan." });
+        expect(answer.warnings).toContainEqual(expect.stringMatching(/call/));
+      }
+      expect(chats).toHaveLength(2);
+    },
+  );
+
   it("come structured in pieces", async () => {
     const { url } = await chatEngine(() =>
       events(

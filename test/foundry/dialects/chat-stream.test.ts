@@ -185,6 +185,15 @@ describe("openChat", () => {
     expect(doubted.at(-1)).toEqual({ ...ends, reason: "length" });
   });
 
+  it("doubts a stop by the count of the service, too, where text comes in large pieces", async () => {
+    const chunk = {
+      choices: [{ delta: { content: "all of it" }, finish_reason: "stop" }],
+      usage: { prompt_tokens: 3, completion_tokens: 64 },
+    };
+    const events = await read(data(chunk, "[DONE]"), { mistakesLimitForStop: true });
+    expect(events).toContainEqual({ type: "finish", reason: "length" });
+  });
+
   it("takes a finish_reason without [DONE] for a proper end", async () => {
     const body = data(text("a"), { choices: [{ delta: {}, finish_reason: "stop" }] });
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "stop" });

@@ -137,6 +137,7 @@ describe("on core 1.x", () => {
     await expect(asking).rejects.toMatchObject({
       code: "CONTEXT_LENGTH_EXCEEDED",
       message: expect.stringContaining("15 tokens and the answer may have 600"),
+      attempts: 2,
     });
     expect(askedOf(simulator, CHAT).map(({ body }) => body)).toMatchObject([
       { stream: true },

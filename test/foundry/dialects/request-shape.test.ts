@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
-import { type ChatBody, chatEngine, events, hello, json } from "./chat-engine.js";
+import { type ChatAnswer, type ChatBody, chatEngine, events, hello, json } from "./chat-engine.js";
 
 const FIELDS = ["stream_options", "stream", "max_tokens", "temperature", "top_p", "seed"];
 const SAMPLING = { temperature: 0.2, topP: 0.9, seed: 7 };
@@ -322,6 +322,36 @@ describe("a system text", () => {
   });
 });
 
+describe("an engine that fails before its answer", () => {
+  const piece = (given: object, finish: string | null = null) => ({
+    choices: [{ index: 0, delta: given, finish_reason: finish }],
+  });
+  const failed = { error: { message: "overloaded", code: 503 } };
+
+  it.each<[string, ChatAnswer, ChatAnswer]>([
+    [
+      "after an event that cannot be read",
+      { body: `data: ping\n\ndata: ${JSON.stringify(failed)}\n\n` },
+      {
+        body: `${events(piece({ content: "Hel" }), piece({ content: "lo" })).body}data: [DONE]\n\n`,
+      },
+    ],
+    [
+      "after an event without text",
+      events(piece({ role: "assistant" }), failed),
+      events({ choices: [{ message: { role: "assistant", content: "Hello" } }] }),
+    ],
+  ])("is asked again, and of the first attempt nothing counts: %s", async (_, first, second) => {
+    let chat = 0;
+    const { url } = await chatEngine(() => {
+      chat += 1;
+      return chat === 1 ? first : second;
+    });
+    const answer = await clientOf(url).complete({ prompt: "Hi", model: "m" });
+    expect(answer).toMatchObject({ text: "Hello", attempts: 2, warnings: [] });
+  });
+});
+
 describe("an engine whose streams never begin", () => {
   it("is asked in one piece after the stall limit, and at once from then on", async () => {
     const { url, chats } = await chatEngine((body) =>
@@ -352,6 +382,21 @@ describe("an engine whose streams never begin", () => {
       expect.not.objectContaining({ stream: true }),
       expect.not.objectContaining({ stream: true }),
     ]);
+  });
+
+  it("is asked for a stream again after an answer in one piece took too long", async () => {
+    let chat = 0;
+    const { url, chats } = await chatEngine((body) => {
+      chat += 1;
+      // The first stream, and then a long answer in one piece.
+      return chat === 1 || chat === 3 ? null : hello(body);
+    });
+    const client = clientOf(url, { stallTimeoutMs: 1000 });
+    const ask = () => client.complete({ prompt: "Hi", model: "m" });
+    await ask();
+    await expect(ask()).rejects.toMatchObject({ code: "TIMEOUT" });
+    await ask();
+    expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, undefined, true]);
   });
 
   it("is slow where it gives nothing in one piece either, and streams the next time", async () => {

@@ -117,6 +117,26 @@ const OF_SCHEMA = [
   ],
 ] as const;
 
+it.each([
+  [
+    "patternProperties",
+    { patternProperties: { "^[0-9]+$": { type: "number" } }, additionalProperties: false },
+  ],
+  ["oneOf", { oneOf: [{ required: ["a"] }], unevaluatedProperties: false }],
+])("what would refuse every value without %s goes with it", async (keyword, members) => {
+  const schema = { type: "object", ...members };
+  const { url, chats } = await chatEngine((body) =>
+    JSON.stringify(schemaIn(body)).includes(keyword)
+      ? refusal("status", `Grammar error: Unimplemented keys: ["${keyword}"]`, 400)
+      : json({ choices: [{ message: { content: '{"1":2,"a":3}' }, finish_reason: "stop" }] }),
+  );
+  const request = { prompt: "?", model: "m", schema: { ...schema } };
+  await clientOf(url)
+    .complete(request)
+    .catch(() => {});
+  expect(chats.slice(0, 2).map(schemaIn)).toEqual([schema, { type: "object" }]);
+});
+
 describe.each(OF_SCHEMA)(
   "a schema that is refused as by %s",
   (_engine, status, message, keyword) => {

@@ -56,6 +56,27 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
     expect(percents).toEqual([45, 91, 100]);
   });
 
+  it.runIf(dialect === "C1")("that are cancelled leave time before an unload", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+    const { model } = await client.embed(["one"]);
+    simulator.addFault({ kind: "hang", on: { path: "/v1/embeddings" }, times: 1 });
+    const stopping = new AbortController();
+    const embedding = client.embed(["two"], { signal: stopping.signal });
+    await expect.poll(() => askedOf(simulator, "/v1/embeddings")).toHaveLength(2);
+    stopping.abort();
+    await expect(embedding).rejects.toMatchObject({ code: "CANCELLED" });
+
+    const unloading = new AbortController();
+    const unload = client.unloadModel(model, { signal: unloading.signal });
+    // An unload that does not wait is sent before these.
+    for (let list = 0; list < 5; list += 1) await client.listModels();
+
+    expect(askedOf(simulator, "/models/unload")).toEqual([]);
+    unloading.abort();
+    await expect(unload).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
   it("are never requested of a model that chats", async () => {
     const simulator = await simulate({ dialect, models: MODELS });
     const client = clientOf(simulator.url);

@@ -357,6 +357,19 @@ describe("the calls in a text", () => {
   });
 });
 
+it.each<[string, object]>([
+  ["alternatives", { anyOf: [{ type: "string" }, { type: "null" }] }],
+  ["values", { enum: ["12345", "2"] }],
+  ["one value", { const: "12345" }],
+  ["a reference", { $ref: "#/$defs/zip" }],
+])("an argument in tags stays a text where its schema has %s", async (_, zip) => {
+  const parameters = { type: "object", properties: { zip }, $defs: { zip: { type: "string" } } };
+  const reader = new CallReader(await loadToolbox([{ function: { name: "find", parameters } }]));
+  reader.pushText("<function=find><parameter=zip>12345</parameter></function>");
+  const { calls } = reader.end(true);
+  expect(calls).toEqual([{ id: expect.any(String), name: "find", arguments: { zip: "12345" } }]);
+});
+
 describe("structured calls", () => {
   const piece = (given: object) => ({ index: 0, id: null, name: null, arguments: null, ...given });
   const readPieces = (pieces: readonly object[], text = "") => {
@@ -385,6 +398,20 @@ describe("structured calls", () => {
         ...'{"city":"Oslo"}'.split("").map((c) => ({ arguments: c })),
       ],
       [OSLO],
+    ],
+    [
+      "in pieces with ids of their own",
+      [
+        { id: "a", name: "get_weather", arguments: "" },
+        { id: "b", arguments: '{"city":"Os' },
+        { id: "c", arguments: 'lo"}' },
+      ],
+      [OSLO],
+    ],
+    [
+      "whose arguments are null",
+      [{ id: "a", name: "get_time", arguments: "null" }],
+      [["get_time", {}]],
     ],
     [
       "in pieces that repeat the id and the name",
@@ -474,6 +501,7 @@ describe("structured calls", () => {
     const found = readPieces(pieces);
     expect(found.calls.map(({ name, arguments: given }) => [name, given])).toEqual(calls);
     expect(new Set(found.calls.map(({ id }) => id)).size).toBe(calls.length);
+    expect(found.calls.map(({ error }) => error)).toEqual(calls.map(() => undefined));
   });
 
   it("keep their ids, and get one where they have none or the same", () => {
