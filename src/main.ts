@@ -82,5 +82,16 @@ async function run(args: readonly string[]): Promise<number> {
 
 // The reader of the output may stop early (`… --help | head`). That is not an error.
 process.stdout.on("error", () => {});
-process.exitCode = await run(process.argv.slice(2));
-setTimeout(endProcess, LAST_WORDS_MS).unref();
+const args = process.argv.slice(2);
+process.exitCode = await run(args);
+setTimeout(endWhenWritten, LAST_WORDS_MS).unref();
+
+/** The reader of a command's output may be slow (`… | less`). A host that does not read is not waited for. */
+function endWhenWritten(): void {
+  const isForReader = TYPED.has(args[0] ?? "") && args[0] !== "serve";
+  if (isForReader && process.stdout.writableLength > 0 && !process.stdout.destroyed) {
+    setTimeout(endWhenWritten, LAST_WORDS_MS).unref();
+  } else {
+    endProcess();
+  }
+}

@@ -176,10 +176,19 @@ export const SECRETS: ReadonlySet<string> = new Set<SettingName>([
 ]);
 
 /** Also an address with a password or a key in it, and routes, whose `system` may be a text of the user. */
-export const isSecret = (name: SettingName, raw: string): boolean =>
+export const isSecret = (name: string, raw: string): boolean =>
   SECRETS.has(name) ||
   name === "FOUNDRY_ROUTES" ||
   (["FOUNDRY_ENDPOINT", "FOUNDRY_OTEL"].includes(name) && /[@?#]/.test(raw));
+
+/** The values of flags that are secret. The flags may be of another version. */
+export const secretFlags = (flags: readonly string[]): string[] =>
+  flags.flatMap((word, at) => {
+    const [flag = "", ...behind] = word.split("=");
+    const raw = behind.length > 0 ? behind.join("=") : (flags[at + 1] ?? "");
+    const name = SETTING_NAMES.find((each) => `--${flagOf(each)}` === flag);
+    return name !== undefined && raw !== "" && isSecret(name, raw) ? [raw] : [];
+  });
 
 /** Every setting with its flag, default and meaning, for `--help`. */
 export function describeSettings(): string {

@@ -25,10 +25,10 @@ import {
   type Root,
   readInside,
 } from "./opened-file.js";
-import { isPlainName } from "./paths.js";
+import { isWritableName } from "./paths.js";
 import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
 import * as refusals from "./refusals.js";
-import { nameOf, rootOf, type Target, targetsOf } from "./roots.js";
+import { namesOf, rootOf, type Target, targetsOf } from "./roots.js";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -74,7 +74,7 @@ export class AllowedFolders {
 
   /** Names of the folders, as texts show them. */
   get names(): readonly string[] {
-    return this.#folders.map(nameOf);
+    return namesOf(this.#folders);
   }
 
   /**
@@ -152,6 +152,8 @@ export class AllowedFolders {
       const free = () => freePlace(file, roots).catch(writeFaultIn);
       const place = await this.#onDisk(free, given);
       if (typeof place !== "string") return file;
+      // A name that is taken is not looked for elsewhere: the repeated call would write a second file.
+      if (place === "exists") throw this.#writeRefusal(place, given);
       refusal ??= this.#writeRefusal(place, given);
     }
     throw refusal ?? refusals.outside(given, this.names);
@@ -194,7 +196,12 @@ export class AllowedFolders {
 
   /** The allowed folders that exist. */
   async #roots(): Promise<readonly Root[]> {
-    const found = await this.#onDisk(() => Promise.all(this.#folders.map(rootOf)), "FOUNDRY_FILES");
+    const { names } = this;
+    const isOne = names.length === 1;
+    const all = this.#folders.map((folder, at) =>
+      rootOf(folder, isOne ? null : (names[at] ?? null)),
+    );
+    const found = await this.#onDisk(() => Promise.all(all), "FOUNDRY_FILES");
     const roots = found.filter((root) => root !== null);
     if (roots.length > 0) return roots;
     throw refusals.noFolderThere();
@@ -288,7 +295,7 @@ export class AllowedFolders {
   }
 
   #shownPath({ root, parts }: Target): string {
-    const named = this.#folders.length > 1 ? [root.name, ...parts] : parts;
+    const named = [root.name ?? "", ...parts];
     return printable(named.filter((part) => part !== "").join("/"), LONGEST_SHOWN_PATH);
   }
 }
@@ -324,7 +331,5 @@ const newFileOf = (root: Root, parts: readonly string[]): NewFile => ({
   name: parts.at(-1) ?? "",
 });
 
-/** Files such as `.git/hooks/…` and `.envrc` are run by other programs. */
 const isWritable = ({ parent, name }: NewFile): boolean =>
-  name !== "" &&
-  [...parent, name].every((part) => isPlainName(part, platform) && !part.startsWith("."));
+  name !== "" && [...parent, name].every((part) => isWritableName(part, platform));

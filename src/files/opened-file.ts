@@ -9,8 +9,8 @@ export interface Root {
   readonly folder: string;
   /** Without links. */
   readonly real: string;
-  /** As results show it. */
-  readonly name: string;
+  /** Paths that results show begin with it; `null` where there is one folder. */
+  readonly name: string | null;
 }
 
 /** A path without links, inside an allowed folder. */

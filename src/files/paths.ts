@@ -35,6 +35,15 @@ export function isPlainName(name: string, platform: NodeJS.Platform): boolean {
   return !WINDOWS_DEVICE.test(name.split(".")[0]?.trimEnd() ?? "");
 }
 
+/**
+ * Whether a new file or its folder may have this name. Files such as `.git/hooks/…` and `.envrc` are run by
+ * other programs. On Windows, `GIT~1` is `.git`, too.
+ */
+export const isWritableName = (name: string, platform: NodeJS.Platform): boolean =>
+  isPlainName(name, platform) &&
+  !name.startsWith(".") &&
+  !(platform === "win32" && /~\d/.test(name));
+
 /** Where the system keeps no files but itself: a read can have effects, or give secrets of processes. */
 export const isSystemPath = (target: string, platform: NodeJS.Platform): boolean =>
   platform !== "win32" && /^\/(?:proc|sys|dev)(?:\/|$)/.test(target);

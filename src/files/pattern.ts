@@ -48,7 +48,9 @@ export function baseOf(glob: string): { readonly base: string; readonly rest: st
   const parts = glob.split("/");
   const at = parts.findIndex(isGlob);
   const base = parts.slice(0, at).join("/");
-  return { base: base === "" && at > 0 ? "/" : base, rest: parts.slice(at).join("/") };
+  // Without its slash, `/` would be nothing, and `D:` the folder that a process has there.
+  const isRoot = at > 0 && /^(?:[a-z]:)?$/i.test(base);
+  return { base: isRoot ? `${base}/` : base, rest: parts.slice(at).join("/") };
 }
 
 /** In how many ways the `{…}` of a glob can be read: at most the product of their alternatives. */

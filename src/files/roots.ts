@@ -9,15 +9,28 @@ export interface Target {
 }
 
 const { platform } = process;
-const { basename, resolve } = pathsOf(platform);
+const { resolve } = pathsOf(platform);
 
-export const nameOf = (folder: string): string => basename(folder);
+/** The last parts of each folder, as few as make it different from the others. */
+export function namesOf(folders: readonly string[]): string[] {
+  const parts = folders.map((folder) => folder.split(/[\\/]/).filter((part) => part !== ""));
+  return parts.map((own, at) => {
+    const others = parts.filter((_, index) => index !== at);
+    const isSame = (count: number): boolean =>
+      others.some((other) => endOf(other, count) === endOf(own, count));
+    let count = 1;
+    while (count < own.length && isSame(count)) count += 1;
+    return endOf(own, count);
+  });
+}
+
+const endOf = (parts: readonly string[], count: number): string => parts.slice(-count).join("/");
 
 /** The folder without links; `null` where it does not exist. */
-export async function rootOf(folder: string): Promise<Root | null> {
+export async function rootOf(folder: string, name: string | null): Promise<Root | null> {
   try {
     const real = await realpath(folder);
-    return (await stat(real)).isDirectory() ? { folder, real, name: nameOf(folder) } : null;
+    return (await stat(real)).isDirectory() ? { folder, real, name } : null;
   } catch {
     return null;
   }
@@ -27,17 +40,25 @@ export async function rootOf(folder: string): Promise<Root | null> {
 export function targetsOf(path: string, roots: readonly Root[]): readonly Target[] {
   const isAbsolute = isAbsolutePath(path, platform);
   if (isAbsolute === null) return [];
-  if (!isAbsolute) return roots.flatMap((root) => relativeTargets(root, path, roots));
+  if (!isAbsolute) {
+    // As results show paths, and then in each folder.
+    return [
+      ...roots.flatMap((root) => namedTargets(root, path)),
+      ...roots.flatMap((root) => targetsIn(root, path)),
+    ];
+  }
   const inside = insideOf(resolve(path), roots);
   return inside === null ? [] : [inside];
 }
 
-/** A relative path in a folder, also behind the name of the folder where there are several. */
-function relativeTargets(root: Root, path: string, { length }: readonly Root[]): Target[] {
-  const [first, ...rest] = path.split("/");
-  const ways = length > 1 && first === root.name ? [path, `./${rest.join("/")}`] : [path];
-  return ways.flatMap((way) => {
-    const parts = partsInside(root.real, resolve(root.real, way), platform);
-    return parts === null ? [] : [{ root, parts }];
-  });
+/** A path that begins with the name of the folder. */
+function namedTargets(root: Root, path: string): Target[] {
+  const { name } = root;
+  if (name === null || !`${path}/`.startsWith(`${name}/`)) return [];
+  return targetsIn(root, `./${path.slice(name.length + 1)}`);
+}
+
+function targetsIn(root: Root, path: string): Target[] {
+  const parts = partsInside(root.real, resolve(root.real, path), platform);
+  return parts === null ? [] : [{ root, parts }];
 }

@@ -88,7 +88,7 @@ const callFields = { ...signalOption, ...traceOption, onStatus: listener.optiona
 export const callOptions = optionsOf(callFields);
 export const streamOptions = optionsOf({ ...callFields, id: z.string("a string").optional() });
 
-/** What is wished of a load, without whose call it is. */
+/** The options of a load, without those of the call. */
 export const loadWishFields = {
   device: z.enum(["cpu", "gpu", "npu"], { error: "cpu, gpu or npu" }).optional(),
   download: flag.optional(),
@@ -100,7 +100,11 @@ export const loadWishFields = {
 };
 
 export const loadOptions = optionsOf({ ...callFields, ...loadWishFields });
-export const unloadOptions = optionsOf({ ...callFields, force: flag.optional() });
+export const unloadOptions = optionsOf({
+  ...callFields,
+  device: loadWishFields.device,
+  force: flag.optional(),
+});
 
 export const embedOptions = optionsOf({ ...callFields, model: completionFields.model.optional() });
 const TOP = "a whole number, 1 or more";

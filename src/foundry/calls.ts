@@ -38,6 +38,8 @@ export interface LoadOptions extends CallOptions {
 }
 
 export interface UnloadOptions extends CallOptions {
+  /** The variant for this device, where a name stands for several. Default: one that is loaded. */
+  readonly device?: Device | undefined;
   /** Unload it although it is in use, where the service supports that. Default `false`. */
   readonly force?: boolean | undefined;
 }

@@ -1,11 +1,13 @@
+import { spawn } from "node:child_process";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
 import { temporaryFolder } from "../temporary-folder.js";
-import { Executable, MAIN, run, type Settings } from "./executable.js";
+import { Executable, environmentWith, MAIN, run, type Settings } from "./executable.js";
 import { simulated } from "./simulated.js";
 
 /** Every setting there is, with its default. */
@@ -202,6 +204,32 @@ test("demo uses the service at FOUNDRY_ENDPOINT where that is set", async () => 
   expect(code).toBe(0);
   expect(demo.stdout).toContain(simulator.url);
   expect(demo.stdout).toContain("Hello from a tiny model.");
+});
+
+test("demo shows no password of the address", async () => {
+  const { url } = await simulated();
+  const endpoint = url.replace("//", "//me:word-12345@");
+  const { code, stdout, stderr } = await run(["demo"], { FOUNDRY_ENDPOINT: endpoint });
+
+  expect(code).toBe(0);
+  expect(stdout + stderr).not.toContain("word-12345");
+});
+
+test("a reader that is slow gets the whole output of a command", async () => {
+  const models = Array.from({ length: 1000 }, (_, at) => ({ id: `m-generic-cpu:${at + 1}` }));
+  const { url } = await simulated({ dialect: "openai", models });
+  const child = spawn(process.execPath, [MAIN, "models", "--json", "--endpoint", url], {
+    env: environmentWith({}),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  // More than the process has after its last line.
+  await setTimeout(4000);
+
+  const output = await text(child.stdout);
+
+  expect(output.length).toBeGreaterThan(70_000);
+  expect(JSON.parse(output).models).toHaveLength(1000);
 });
 
 test("demo says what is wrong where there is no service, and fails", async () => {

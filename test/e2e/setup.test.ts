@@ -287,6 +287,35 @@ test("setup ends with an answer, and downloads nothing with --yes", async () => 
   expect(empty.requests.some(({ path }) => /download/.test(path))).toBe(false);
 });
 
+test("setup asks no model where nobody can be asked and --yes is not given", async () => {
+  const home = await newHome();
+  await home.setup("--yes", "--host", "cursor");
+  const { url, requests } = await simulated({ models: [{ id: PROMPT_ANSWER }] });
+
+  const { code } = await run(["setup", "--host", "cursor"], {
+    ...home.settings,
+    FOUNDRY_ENDPOINT: url,
+  });
+
+  expect([code, requests]).toEqual([0, []]);
+});
+
+test("setup shows no password and no key, whatever the form of the entry", async () => {
+  const home = await newHome();
+  const args = ["/opt/foundry-local-mcp/dist/main.js", "--api-key", "sk-of-the-user"];
+  const own = { command: "/usr/bin/node", args };
+  await home.write("cursor", JSON.stringify({ mcpServers: { "foundry-local": own } }));
+
+  const dry = await home.setup("--host", "cursor", "--remove", "--dry-run");
+  const added = await home.setup(
+    ...["--host", "claude-desktop", "--dry-run", "--endpoint", "http://me:word-12345@127.0.0.1:9"],
+  );
+
+  expect(`${dry.stdout}${dry.stderr}`).not.toContain("sk-of-the-user");
+  expect(`${added.stdout}${added.stderr}`).not.toContain("word-12345");
+  expect(added.stdout).toContain("FOUNDRY_ENDPOINT");
+});
+
 test("setup says how to install Foundry Local where there is none", async () => {
   const home = await newHome();
   const settings = { ...home.settings, PATH: home.path, FOUNDRY_EMBEDDED: "false" };

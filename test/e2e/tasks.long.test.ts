@@ -219,6 +219,18 @@ test("a batch and a load are tasks, too", async () => {
   });
 });
 
+test("two calls for one batch are two tasks, and no result is lost between them", async () => {
+  const { call, followed } = await world(30);
+  const prompts = ["One", "Two", "Three"];
+  const begun = await call({ name: "complete_batch", arguments: { prompts, model: MODEL } });
+  const joined = await call({ name: "complete_batch", arguments: { batch_id: begun.taskId } });
+  const ends = [(await followed(begun.taskId)).at(-1), (await followed(joined.taskId)).at(-1)];
+  const results = ends.flatMap((end) => Object(end).result.structuredContent.results);
+
+  expect(joined.taskId).not.toBe(begun.taskId);
+  expect(results.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+});
+
 test("the task that a request of 2025-11-25 asks for is ignored", async () => {
   const { simulator } = await world(2000);
   const host = await WireHost.start({ FOUNDRY_ENDPOINT: simulator.url });

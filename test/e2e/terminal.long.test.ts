@@ -186,7 +186,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
   });
 
   test("ask streams, stops at Ctrl+C, and a model does not steer the terminal", async () => {
-    const evil = { id: "evil:1", loaded: true, script: { text: "a\u001b[2Jb \u0007c" } };
+    const evil = { id: "evil:1", loaded: true, script: { text: "a\u001b[2Jb \u0007c hidden\rd" } };
     const { url } = await simulated({ models: [...MODELS, evil] });
     const endless = new Terminal(["ask", "Go", "--model", ENDLESS, "--endpoint", url], {});
     await endless.when("On and on");
@@ -196,7 +196,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(await endless.ended).toBe(130);
     expect(await steering.ended).toBe(0);
     expect(steering.output).not.toContain("\u001b[2J");
-    expect(steering.output).toContain("a [2Jb  c");
+    expect(steering.output).toContain("a [2Jb  c hidden d");
   });
 
   test("models shows no line that is wider than the terminal, and NO_COLOR no colour", async () => {

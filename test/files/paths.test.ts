@@ -1,9 +1,55 @@
 import { describe, expect, it } from "vitest";
-import { isAbsolutePath, isPlainName, isSystemPath, partsInside } from "../../src/files/paths.js";
-import { patternOf } from "../../src/files/pattern.js";
+import {
+  isAbsolutePath,
+  isPlainName,
+  isSystemPath,
+  isWritableName,
+  partsInside,
+} from "../../src/files/paths.js";
+import { baseOf, patternOf } from "../../src/files/pattern.js";
+import { namesOf } from "../../src/files/roots.js";
 import { folderSeparator, foldersIn, type Machine } from "../../src/platform/index.js";
 
 const SYSTEMS = ["linux", "darwin", "win32"] as const;
+
+it.each([
+  ["linux", ".git", false],
+  ["linux", "GIT~1", true],
+  ["win32", "GIT~1", false],
+  ["win32", "vscode~12", false],
+  ["win32", "draft~", true],
+  ["win32", "nul.txt", false],
+] as const)("on %s, whether a new file may have %j in its path is %j", (system, name, answer) => {
+  expect(isWritableName(name, system)).toBe(answer);
+});
+
+it.each([
+  ["docs/*.md", "docs", "*.md"],
+  ["*.md", "", "*.md"],
+  ["/*.md", "/", "*.md"],
+  ["D:/*.md", "D:/", "*.md"],
+  ["D:/a/**/*.md", "D:/a", "**/*.md"],
+])("the glob %j begins at %j", (glob, base, rest) => {
+  expect(baseOf(glob)).toEqual({ base, rest });
+});
+
+it.each([
+  [["/home/me/notes"], ["notes"]],
+  [
+    ["/home/me/app/docs", "/home/me/site/docs", "/notes"],
+    ["app/docs", "site/docs", "notes"],
+  ],
+  [
+    ["/docs", "/a/docs"],
+    ["docs", "a/docs"],
+  ],
+  [
+    ["C:\\app\\docs", "D:\\app\\docs"],
+    ["C:/app/docs", "D:/app/docs"],
+  ],
+])("the folders %j are shown as %j", (folders, names) => {
+  expect(namesOf(folders)).toEqual(names);
+});
 
 describe("a path by its text alone", () => {
   it.each([

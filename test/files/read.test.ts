@@ -133,6 +133,20 @@ describe("reading in an allowed folder", () => {
     expect(await pathsFor(`${inTwo}/*.md`)).toEqual([`${inTwo}/a.md`, `${inTwo}/b.md`]);
   });
 
+  it("finds each file by the path that it shows, in folders of one name and within them", async () => {
+    const parent = await folderWith({
+      "app/docs/x.md": "1",
+      "app/docs/docs/x.md": "2",
+      "site/docs/x.md": "3",
+      "site/docs/app/docs/x.md": "4",
+    });
+    const folders = new AllowedFolders([join(parent, "app", "docs"), join(parent, "site", "docs")]);
+    const shown = await folders.read(["**/*.md"]);
+    const again = await Promise.all(shown.map(({ path }) => folders.read([path])));
+    expect(shown.map(({ path }) => path)).toHaveLength(4);
+    expect(again.flat().map(({ text }) => text)).toEqual(shown.map(({ text }) => text));
+  });
+
   it.each([
     ["none.md", "There is no file"],
     ["docs", "is a folder"],

@@ -33,6 +33,13 @@ describe("a new file", () => {
     },
   );
 
+  it("is not written into another folder where its name is taken in the first", async () => {
+    const { allowed, outside } = await place();
+    const folders = new AllowedFolders([allowed, outside]);
+    await expect(folders.newFile("a.md")).rejects.toMatchObject(WRONG);
+    expect((await folders.newFile("sub/a.md")).root.folder).toBe(allowed);
+  });
+
   it("is written by an absolute path", async () => {
     const { allowed, write } = await place();
     expect(await write(join(allowed, "sub", "b.md"))).toBe("sub/b.md");

@@ -197,4 +197,5 @@ function writeJson(value: object): void {
 }
 
 /** A model must not steer the terminal. A file or a pipe gets the text as it is. */
-const harmless = (text: string): string => (process.stdout.isTTY ? withoutControls(text) : text);
+const harmless = (text: string): string =>
+  process.stdout.isTTY ? withoutControls(text).replaceAll("\r", " ") : text;

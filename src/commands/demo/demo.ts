@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startFoundryCli, startSimulator } from "foundry-local-simulator";
 import * as z from "zod";
+import { withoutCredentials } from "../../lib/index.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings } from "../../settings.js";
 import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
@@ -69,7 +70,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
         "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its command line. The server has to find it, as it would find yours, and all else is real.",
       );
     } else {
-      screen.say(`This demo runs on the service at ${endpoint}.`);
+      screen.say(`This demo runs on the service at ${withoutCredentials(endpoint).endpoint}.`);
     }
     const server = keep(
       await LocalServer.start({

@@ -28,6 +28,7 @@ Takes a downloaded model into memory, by alias, name or id, so that the next ans
 Takes a model out of memory.
 
   --force           although it is in use, where the service supports that
+  --device DEVICE   the variant for cpu, gpu or npu
 `,
 } as const;
 type Work = keyof typeof HELP;
@@ -96,9 +97,9 @@ export const load = commandOf("load", async (name, flags, command) => {
   return { text, warnings };
 });
 
-export const unload = commandOf("unload", async (name, { force }, command) => {
+export const unload = commandOf("unload", async (name, flags, command) => {
   const { client, signal } = command;
-  const options = { force, signal, onStatus: statusTo(command) };
+  const options = { ...flags, signal, onStatus: statusTo(command) };
   const { model, status } = await client.unloadModel(name, options);
   return { text: status === "unloaded" ? `Unloaded ${model}` : `Not in memory: ${model}` };
 });

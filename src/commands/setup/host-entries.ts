@@ -6,7 +6,7 @@ import { readConfigFile, Unusable } from "./config-file.js";
 import { serverIn } from "./edit.js";
 import { type Entry, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, reasonOf } from "./plan.js";
-import { commandLine, mergedEntry, programOf } from "./server-command.js";
+import { commandLine, mainFileIn, mergedEntry, programOf } from "./server-command.js";
 
 /** Whether a host of this machine starts this server. */
 export interface HostEntry {
@@ -37,9 +37,9 @@ async function entryOf(host: HostKind, machine: Machine): Promise<HostEntry> {
 
 /** The first file with a whole path that an entry names as its program and that is not there. */
 async function missingIn(entry: Entry): Promise<string | null> {
-  const [command = "", script = ""] = commandLine(entry);
-  const named = script.endsWith("main.js") ? [command, script] : [command];
-  for (const file of named.filter(path.isAbsolute)) {
+  const [command = ""] = commandLine(entry);
+  const named = [command, mainFileIn(entry) ?? ""];
+  for (const file of named.filter((each) => path.isAbsolute(each))) {
     if ((await stat(file).catch(() => null)) === null) return file;
   }
   return null;

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { printable, SecretMask } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
-import { SECRETS } from "../../settings.js";
+import { isSecret, secretFlags } from "../../settings.js";
 import {
   backupOf,
   type ConfigFile,
@@ -15,6 +15,7 @@ import {
 import { isBare, serverIn, withoutServer, withServer } from "./edit.js";
 import { CannotEdit } from "./formats/index.js";
 import { type Entry, evidenceOf, type HostKind } from "./hosts.js";
+import { flagsIn } from "./server-command.js";
 
 /** What is to be done with the file of one host. */
 export interface Plan {
@@ -145,9 +146,11 @@ function shownLines(before: string, after: string, host: HostKind): string {
 
 function secretsIn(entry: unknown): string[] {
   if (typeof entry !== "object" || entry === null) return [];
-  return Object.entries(entry).flatMap(([name, value]) =>
-    typeof value === "string" && SECRETS.has(name) ? [value] : secretsIn(value),
+  const ofFlags = secretFlags(flagsIn(entry));
+  const inside = Object.entries(entry).flatMap(([name, value]) =>
+    typeof value === "string" && isSecret(name, value) ? [value] : secretsIn(value),
   );
+  return [...ofFlags, ...inside];
 }
 
 /** The lines of `after` that are not in `before`. */

@@ -69,6 +69,13 @@ function programIn(words: readonly string[], isName: (word: string) => boolean):
 export const isOurs = (entry: unknown, name: string): boolean =>
   programIn(commandLine(entry), name === ENTRY_NAME ? isMain : isMainOfPackage) !== -1;
 
+/** The file of this server that an entry names; `null` for a package. */
+export function mainFileIn(entry: unknown): string | null {
+  const words = commandLine(entry);
+  const file = words[programIn(words, isMain)];
+  return file !== undefined && isMain(file) ? file : null;
+}
+
 /** What follows the program in an entry of this server: what its user has added. */
 export function flagsIn(entry: unknown): string[] {
   const words = commandLine(entry);

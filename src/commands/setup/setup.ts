@@ -76,7 +76,13 @@ export async function setup(args: readonly string[]): Promise<number> {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
   const code = await hostsChanged(named, flags, own, screen, questions);
-  const isEnd = own.remove || own["dry-run"] || own["no-check"] || code === EXIT.interrupted;
+  const isEnd =
+    own.remove ||
+    own["dry-run"] ||
+    own["no-check"] ||
+    code === EXIT.interrupted ||
+    // Nobody can be asked whether a service may be started and a model loaded.
+    (questions === null && !own.yes);
   if (isEnd) return code;
   const checked = await checkFoundry(flags, screen, questions);
   return checked === EXIT.done ? code : checked;

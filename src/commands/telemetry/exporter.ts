@@ -107,10 +107,11 @@ export class TelemetryExporter {
   ): Promise<"sent" | "refused" | "later"> {
     const { endpoint, environment } = this.#parts;
     const headers = pairsIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
+    const { url, authorization } = addressOf(endpoint, signal);
     try {
-      const answer = await fetch(`${endpoint.replace(/\/+$/, "")}/v1/${signal}`, {
+      const answer = await fetch(url, {
         method: "POST",
-        headers: { ...headers, "content-type": "application/json" },
+        headers: { ...authorization, ...headers, "content-type": "application/json" },
         body: JSON.stringify(message),
         redirect: "error",
         signal: AbortSignal.any([AbortSignal.timeout(withinMs), this.#ending.signal]),
@@ -133,6 +134,19 @@ export class TelemetryExporter {
     this.#failing.add(signal);
     this.#parts.log[level]({ signal, detail: printable(why, 200) }, "telemetry was not sent");
   }
+}
+
+/** The address for a signal: behind the path, before a query with a key. `fetch` takes no password in it. */
+function addressOf(endpoint: string, signal: Signal) {
+  const url = new URL(endpoint);
+  const { username, password } = url;
+  url.username = "";
+  url.password = "";
+  url.hash = "";
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
+  return { url, authorization: pair === ":" ? {} : { authorization } };
 }
 
 /** Without the message, which may quote a header or the address, with its key. */

@@ -52,6 +52,14 @@ const ENTRY = `{
       ]
     }`;
 
+it("comments in a list of JSON stay where an element changes", () => {
+  const text =
+    '{"mcpServers": {"foundry-local": {"command": "/usr/bin/node", "args": [\n  /* the file */ "/o/dist/main.js", // mine\n  "--model", "m"\n]}}}';
+  const args = ["/new/dist/main.js", "--model", "m"];
+  const changed = withServer(text, DESKTOP, (before) => ({ ...Object(before), args }));
+  expect(changed.kind === "same" ? "" : changed.text).toBe(text.replace("/o/", "/new/"));
+});
+
 describe("an entry in JSON", () => {
   it.each([
     ["", `{\n  "mcpServers": {\n    "foundry-local": ${ENTRY}\n  }\n}\n`],
@@ -152,6 +160,21 @@ describe("an entry in TOML", () => {
     expect(removed(text, CODEX)).toBe("[a]\nx = 1\n\n# about b\n[b]\ny = 2\n");
   });
 
+  const OWN = '[mcp_servers.foundry-local]\n# mine\ncommand = "old"\nargs = ["/o/dist/main.js"]\n';
+  it.each([
+    ["at the end", `${OWN}\n# [profiles.x]\n# model = "m"\n`],
+    ["apart from the next table", `${OWN}\n# [profiles.x]\n\n[b]\ny = 2\n`],
+    ["right behind it", `${OWN}# [profiles.x]\n[b]\ny = 2\n`],
+  ])("leaves what is commented out %s", (_, text) => {
+    const changed = withServer(text, CODEX, () => Object(CODEX.entry(SERVER)));
+    const after = changed.kind === "same" ? "" : changed.text;
+    const others = text.slice(OWN.length);
+    expect(after).toContain(others);
+    expect(commentsOf(after)).toContain("# mine");
+    expect(serverIn(after, CODEX)).toMatchObject({ command: "/usr/bin/node" });
+    expect(removed(text, CODEX).trim()).toBe(others.trim());
+  });
+
   it.each([
     ["a = ", "not valid TOML"],
     ["a = 1\na = 2\n", "not valid TOML"],
@@ -181,6 +204,17 @@ describe("an entry in YAML", () => {
     expect(added(after, GOOSE)).toBe(after);
     expect(withoutContainer(again, GOOSE)).toEqual(withoutContainer(before, GOOSE));
     expect(commentsOf(again)).toEqual(commentsOf(before));
+  });
+
+  it("is changed at its place, and its comments stay", () => {
+    const text =
+      "extensions:\n  foundry-local:\n    # mine\n    cmd: old\n    args: [/o/dist/main.js]\n  b:\n    cmd: b\n";
+    const changed = withServer(text, GOOSE, () => Object(GOOSE.entry(SERVER)));
+    const after = changed.kind === "same" ? "" : changed.text;
+    expect(after).toMatch(
+      /^extensions:\n {4}# mine\n {2}foundry-local:\n[\s\S]*\n {2}b:\n {4}cmd: b\n$/,
+    );
+    expect(serverIn(after, GOOSE)).toMatchObject({ cmd: "/usr/bin/node" });
   });
 
   it.each([

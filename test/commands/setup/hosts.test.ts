@@ -3,6 +3,7 @@ import { evidenceOf, HOSTS, hostsFor } from "../../../src/commands/setup/hosts.j
 import {
   flagsIn,
   isOurs,
+  mainFileIn,
   mergedEntry,
   programOf,
 } from "../../../src/commands/setup/server-command.js";
@@ -168,6 +169,15 @@ describe("what a host starts", () => {
   ])("is recognised in %j", (entry, ours, flags) => {
     expect(isOurs(entry, "mine")).toBe(ours);
     expect(flagsIn(entry)).toEqual(flags);
+  });
+
+  it.each([
+    [["node", "/x/foundry-local-mcp/dist/main.js"], "/x/foundry-local-mcp/dist/main.js"],
+    [["cmd", "/c", "node", "C:\\f\\dist\\main.js", "--a"], "C:\\f\\dist\\main.js"],
+    [["node", "--max-old-space-size=512", "/x/dist/main.js"], "/x/dist/main.js"],
+    [["npx", "-y", "foundry-local-mcp"], null],
+  ])("in the command line %j has the file %j", ([command, ...args], file) => {
+    expect(mainFileIn({ command, args })).toBe(file);
   });
 
   it("is recognised in any folder under its own name, and under no other", () => {

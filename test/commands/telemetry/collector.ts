@@ -118,9 +118,10 @@ export async function collector(statuses: number[] = []) {
   const server = createServer(async (request, response) => {
     const body = await text(request);
     headers.push(request.headers);
-    const status = request.url === "/v1/traces" ? (statuses.shift() ?? 200) : 200;
+    const [path = ""] = request.url?.split("?") ?? [];
+    const status = path === "/v1/traces" ? (statuses.shift() ?? 200) : 200;
     try {
-      if (status === 200) receive(request.url ?? "", JSON.parse(body));
+      if (status === 200) receive(path, JSON.parse(body));
     } catch (error) {
       faults.push(error);
     }

@@ -11,17 +11,34 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
 const SECRET = "the prompt of a user";
 
-async function exporting(statuses: number[] = [], environment = {}) {
+async function exporting(statuses: number[] = [], environment = {}, addressOf = toFolder) {
   const receiver = await collector(statuses);
   const setup = await talker({ text: "Hello there." }, {}, { cache: 1 });
   const { client } = setup;
   const warnings: unknown[] = [];
   const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
-  const parts = { client, log, endpoint: `${receiver.url}/`, environment, lastMs: 60_000 };
+  const parts = { client, log, endpoint: addressOf(receiver.url), environment, lastMs: 60_000 };
   return { ...setup, receiver, warnings, exporter: new TelemetryExporter(parts) };
 }
 
+const toFolder = (url: string): string => `${url}/`;
+
 describe("what is exported to a collector", () => {
+  it.each<[string, (url: string) => string, object]>([
+    [
+      "a password",
+      (url) => url.replace("//", "//me:w%40rd@"),
+      { authorization: `Basic ${Buffer.from("me:w@rd").toString("base64")}` },
+    ],
+    ["a key", (url) => `${url}/?key=abc`, {}],
+  ])("is sent to an address with %s", async (_, addressOf, headers) => {
+    const { client, receiver, warnings, exporter } = await exporting([], {}, addressOf);
+    await client.complete({ prompt: SECRET });
+    await exporter.close();
+    expect([warnings, receiver.spans.length]).toEqual([[], 1]);
+    expect(receiver.headers[0]).toMatchObject(headers);
+  });
+
   it("is a span for each call, with the names for generative AI and without its texts", async () => {
     const { client, service, receiver, warnings, exporter } = await exporting();
     await client.complete({ prompt: SECRET });

@@ -48,8 +48,7 @@ export const json: Format = {
       if (own?.type !== "object") throw new CannotEdit(`its "${name}" is not an object`);
       const old = memberOf(own, member);
       if (old === undefined) return spliced(whole, insertion(whole, own, member, value, indent));
-      const isSame = isDeepStrictEqual(getNodeValue(old), value);
-      return isSame ? whole : replaced(whole, old, value, indent);
+      return merged(whole, old, value, indent);
     }, text);
   },
 
@@ -64,6 +63,17 @@ export const json: Format = {
   snippet: ({ container, name }: Place, entry) =>
     JSON.stringify({ [container]: { [name]: entry } }, null, 2),
 };
+
+/** A list of the same length element by element, so that comments in it stay. */
+function merged(text: string, old: Node, value: unknown, indent: string): string {
+  if (isDeepStrictEqual(getNodeValue(old), value)) return text;
+  const { children = [] } = old;
+  if (!Array.isArray(value) || old.type !== "array" || children.length !== value.length) {
+    return replaced(text, old, value, indent);
+  }
+  // From the last one, since a change moves what is behind it.
+  return children.reduceRight((whole, child, at) => merged(whole, child, value[at], indent), text);
+}
 
 function replaced(text: string, { offset, length }: Node, value: unknown, indent: string): string {
   const lines = JSON.stringify(value, null, indent);

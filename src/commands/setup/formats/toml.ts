@@ -23,7 +23,9 @@ export const toml: Format = {
     if (own.length > 0) {
       const kept = without(text, own);
       const [{ from } = { from: 0 }] = own;
-      return `${kept.slice(0, from)}${table}${kept.slice(from) === "" ? "" : "\n"}${kept.slice(from)}`;
+      const after = kept.slice(from);
+      const gap = after === "" || after.startsWith("\n") ? "" : "\n";
+      return `${kept.slice(0, from)}${commentsIn(text, own)}${table}${gap}${after}`;
     }
     if (text.trim() === "") return `${text}${table}`;
     return `${text}${text.endsWith("\n") ? "" : "\n"}\n${table}`;
@@ -37,7 +39,8 @@ export const toml: Format = {
     const [before, after] = [kept.slice(0, from), kept.slice(from)];
     // The blank line before the own table goes with it.
     if (after === "") return before.replace(/\n\n$/, "\n");
-    return `${before}${after}`;
+    const isGap = after.startsWith("\n") && (before === "" || before.endsWith("\n\n"));
+    return `${before}${isGap ? after.slice(1) : after}`;
   },
 
   snippet: (place, entry) => tableText(place, entry).trimEnd(),
@@ -65,21 +68,25 @@ function linesOf(text: string, { container, name }: Place): Range[] {
       from = null;
     }
   }
-  if (from !== null) ranges.push({ from, to: text.length });
+  if (from !== null) ranges.push({ from, to: endOfTable(text, from, text.length) });
   return ranges;
 }
 
-/** Comments right above the next header belong to that one. */
+/** Behind the last key or header: what comes after it, such as a part that is commented out, stays. */
 function endOfTable(text: string, from: number, next: number): number {
   const lines = text.slice(from, next).split(/(?<=\n)/);
   let end = next;
   while (lines.length > 1) {
     const line = lines.pop() ?? "";
-    if (!line.trim().startsWith("#")) break;
+    if (!/^\s*(?:#|$)/.test(line)) break;
     end -= line.length;
   }
   return end;
 }
+
+/** The lines of the own tables that are comments. */
+const commentsIn = (text: string, ranges: readonly Range[]): string =>
+  ranges.flatMap(({ from, to }) => text.slice(from, to).match(/^[\t ]*#[^\n]*\n/gm) ?? []).join("");
 
 const without = (text: string, ranges: readonly Range[]): string =>
   ranges.toReversed().reduce((all, { from, to }) => all.slice(0, from) + all.slice(to), text);

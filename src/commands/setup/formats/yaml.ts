@@ -38,7 +38,13 @@ export const yaml: Format = {
     }
     if (!isMap(value)) throw new CannotEdit(`its "${container}" is not a map`);
     if (value.flow === true) throw new CannotEdit(`its "${container}" is a map in braces`);
-    if (pairOf(value, name) !== undefined) return this.set(this.remove(text, place), place, entry);
+    const own = pairOf(value, name);
+    if (own !== undefined) {
+      const { from, to } = linesOf(text, own, value);
+      const comments = text.slice(from, to).match(/^ *#[^\n]*\n/gm) ?? [];
+      const after = text.slice(to);
+      return `${text.slice(0, from)}${comments.join("")}${lines(indentOf(text, value))}${after}`;
+    }
     return insertedAt(text, endOf(text, value), lines(indentOf(text, value)));
   },
 
@@ -50,8 +56,7 @@ export const yaml: Format = {
     if (pair === undefined || !isMap(holder) || own === undefined || holder.flow === true) {
       throw new CannotEdit(`its "${container}" cannot be changed`);
     }
-    const from = lineStart(text, rangeOf(own.key)[0]);
-    const to = from + lengthOfEntry(text.slice(from), indentOf(text, holder).length);
+    const { from, to } = linesOf(text, own, holder);
     const rest = `${text.slice(0, from)}${text.slice(to)}`;
     if (holder.items.length > 1) return rest;
     // A map without items would be read as null.
@@ -76,6 +81,11 @@ function documentOf(text: string) {
 
 const pairOf = (map: YAMLMap<unknown, unknown>, name: string): Pair<unknown, unknown> | undefined =>
   map.items.find(({ key }) => isScalar(key) && key.value === name);
+
+function linesOf(text: string, own: Pair<unknown, unknown>, holder: YAMLMap<unknown, unknown>) {
+  const from = lineStart(text, rangeOf(own.key)[0]);
+  return { from, to: from + lengthOfEntry(text.slice(from), indentOf(text, holder).length) };
+}
 
 /** The lines of an entry, up to the next line that is indented as little as it is. */
 function lengthOfEntry(text: string, indent: number): number {
