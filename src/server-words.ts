@@ -82,8 +82,8 @@ export const reworded = (
     .replace(/\bthe option `(\w+)`/g, (all, name: string) => options.get(name) ?? all)
     .replace(/`([\w.]+)`/g, (all, name: string) => methods.get(name) ?? all);
 
-/** What a model wrote. */
-const QUOTED: ReadonlySet<string> = new Set(["text", "answer", "data", "reasoning"]);
+/** What a model wrote, also the arguments of its tool calls. */
+const QUOTED: ReadonlySet<string> = new Set(["text", "answer", "data", "reasoning", "arguments"]);
 
 /**
  * A tool's structured result without the members that are `null`, and with {@link serverWords} for all

@@ -1,4 +1,4 @@
-import type { MeteredTrace } from "../lib/index.js";
+import { FoundryError, type MeteredTrace } from "../lib/index.js";
 import type { DownloadResult, LoadOptions, LoadResult } from "./calls.js";
 import type { Connection } from "./connection/index.js";
 import type { KnownModel } from "./models/index.js";
@@ -28,7 +28,14 @@ export async function loaded(
   let resolved = await loader.resolveModel(name, { signal, trace, device, onStatus });
   call.onModel(resolved.model.id);
   if (call.download === true && resolved.model.downloaded !== true) {
-    for (const warning of await download(resolved.model, connection, call)) warnings.add(warning);
+    const tight = await download(resolved.model, connection, call).catch((thrown: unknown) => {
+      // Where it is not known whether the model is there, its load shows it.
+      const isUnavailable =
+        thrown instanceof FoundryError && thrown.code === "DOWNLOAD_UNAVAILABLE";
+      if (resolved.model.downloaded === null && isUnavailable) return [];
+      throw thrown;
+    });
+    for (const warning of tight) warnings.add(warning);
     resolved = await loader.resolveModel(name, { signal, trace, device });
   }
   const outcome = await loader.load(resolved, signal, { idleSeconds, force, onStatus, trace });

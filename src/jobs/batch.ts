@@ -1,6 +1,7 @@
 import type { CompletionStatus } from "../foundry/index.js";
 import {
   type FoundryError,
+  LONGEST_REASONING,
   type Trace,
   throwIfAborted,
   toFoundryError,
@@ -178,6 +179,14 @@ export class Batch {
     this.#completions.unpin(item.id);
   }
 
+  /** A result that was taken did not reach its caller. */
+  giveBack(index: number): void {
+    const item = this.#items.all[index];
+    if (item?.state.is !== "ended") return;
+    item.state = { ...item.state, isTaken: false };
+    this.#completions.pin(item.id);
+  }
+
   /**
    * Waits until all items have ended, or there is enough.
    *
@@ -295,6 +304,8 @@ const NONE: Readonly<Record<CompletionStatus, number>> = {
   failed: 0,
 };
 
-/** How much of a reader's time a result takes. */
-export const lengthOf = ({ text, error }: CompletionState): number =>
-  text.length + (error === null ? 0 : error.message.length + error.action.length);
+/** Characters of a result, with the thinking as far as a result has it. */
+export const lengthOf = ({ text, reasoning, error }: CompletionState): number =>
+  text.length +
+  Math.min(reasoning?.length ?? 0, LONGEST_REASONING) +
+  (error === null ? 0 : error.message.length + error.action.length);

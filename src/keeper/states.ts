@@ -56,6 +56,7 @@ const factFields = {
   details: z
     .object({ members: z.record(z.string(), z.unknown()), notes: z.array(z.string()) })
     .optional(),
+  isDraft: z.boolean().optional(),
   /** Of a value by a schema, which is not sent: the text is its JSON. */
   method: z.enum(ANSWER_METHODS).optional(),
   error: errorSchema.nullable(),

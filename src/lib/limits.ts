@@ -227,6 +227,11 @@ export const FOLDER_WALK_ENTRIES = 20_000;
 /** Models registered by the user whose folders are looked at; each is a read. */
 export const REGISTERED_MODELS_READ = 200;
 
+// To the hosts.
+
+/** Characters of the thinking in a result: a detail beside the answer. */
+export const LONGEST_REASONING = 20_000;
+
 // From the folders that the user allowed.
 
 /** Paths and globs in one call, and code units of each. */

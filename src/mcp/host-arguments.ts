@@ -138,6 +138,9 @@ class UnknownNames {
   }
 }
 
+/** Lists whose elements a result names by their position. */
+const POSITIONAL: ReadonlySet<string> = new Set(["texts"]);
+
 /** Different unknown names in one call that are compared with the known ones. */
 const MOST_COMPARED = 100;
 
@@ -147,7 +150,8 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
   const value = typeof sent === "string" ? fromText(wanted, sent) : sent;
   if (wanted instanceof z.ZodArray && Array.isArray(value)) {
     const { element: kind } = wanted;
-    const elements = kind instanceof z.ZodString ? value.filter((one) => one !== "") : value;
+    const mayDrop = kind instanceof z.ZodString && !POSITIONAL.has(path);
+    const elements = mayDrop ? value.filter((one) => one !== "") : value;
     return elements.map((element) => valueFor(kind, element, path, unknown));
   }
   if (wanted instanceof z.ZodString && Array.isArray(value)) return textOf(value, path) ?? value;

@@ -6,7 +6,8 @@ import type { Logger } from "../log.js";
  * Progress notifications of one call that asked for them. `progress` counts tokens. A message with a
  * whole number is new text of the model. A message with a fraction is a status in our words, such as
  * "Loading phi-4-mini, 12 s". The protocol requires every number to be greater than the one before.
- * During a download `progress` is its percentage and `total` is 100.
+ * During a download `progress` is its percentage and `total` is 100. After a download the number is more
+ * than the tokens.
  */
 export interface ProgressUpdate {
   readonly progress: number;
@@ -30,7 +31,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The same, where a throw of what was to be run is logged: from a timer it would end the process. */
+/** The same, but an error of the callback is logged: thrown from a timer, it would end the process. */
 export const guardedClock = (log: Logger): Clock => ({
   now: systemClock.now,
   after: (ms, callback) =>
@@ -45,11 +46,14 @@ export const guardedClock = (log: Logger): Clock => ({
 
 /** Nine a second while it runs; the last one, which does not wait, makes it ten. */
 const INTERVAL_MS = 120;
-/** After so long without news, a sign of life. Hosts that count silence as death count on it. */
+/** After this time without news, a sign of life: some hosts end a silent call. */
 const HEARTBEAT_MS = 1000;
 const FRACTION = 0.001;
 /** Of new text longer than this only the end is sent: no model on a user's machine is that fast. */
 const LONGEST_MESSAGE = 1000;
+
+/** @param tokens So far, where the message is new text of the model; `null`: it is a status in words. */
+type Send = (update: ProgressUpdate, tokens: number | null) => Promise<void>;
 
 /** The message after which text in the messages begins from its beginning. */
 export const TEXT_DROPPED = "The text so far is dropped";
@@ -58,7 +62,7 @@ export const TEXT_DROPPED = "The text so far is dropped";
 type Words = (seconds: number) => string;
 
 export class ProgressReporter {
-  readonly #send: ((update: ProgressUpdate) => Promise<void>) | null;
+  readonly #send: Send | null;
   readonly #clock: Clock;
   #tokens = 0;
   #newText = "";
@@ -70,7 +74,7 @@ export class ProgressReporter {
   /** A sign of life that is due as soon as the rate allows. */
   #status: string | null = null;
   #words: Words | null = null;
-  /** The news that is waited on now, as it is sent; `null` while something else is. */
+  /** The message of the current wait, as it is sent; `null`: nothing is waited for. */
   #waitsFor: string | null = null;
   /** How far a download of this call is. */
   #percent: number | null = null;
@@ -84,8 +88,8 @@ export class ProgressReporter {
   #isFinished = false;
   #cancelTimer: (() => void) | null = null;
 
-  /** `send` is `null` for a caller who did not ask: then nothing is done. */
-  constructor(send: ((update: ProgressUpdate) => Promise<void>) | null, clock = systemClock) {
+  /** `send` is `null` for a caller that did not ask: then nothing is done. */
+  constructor(send: Send | null, clock = systemClock) {
     this.#send = send;
     this.#clock = clock;
     this.#lastSentAt = clock.now() - INTERVAL_MS;
@@ -140,6 +144,8 @@ export class ProgressReporter {
   token(newText: string): void {
     if (this.#isIdle()) return;
     this.#tokens += 1;
+    // The download is over, and tokens have no total.
+    this.#percent = null;
     this.#waitsFor = null;
     const text = this.#half + newText;
     this.#half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? "";
@@ -158,7 +164,7 @@ export class ProgressReporter {
     this.#work();
   }
 
-  /** So many of all items have come to their end; the words are asked for when they are sent. */
+  /** How many of all items have ended; the words are asked for when they are sent. */
   items(done: number, total: number, words: () => string): void {
     if (this.#isIdle()) return;
     this.#tokens = done;
@@ -212,7 +218,8 @@ export class ProgressReporter {
       this.#newText = "";
       this.#hasSentText = true;
       this.#status = null;
-      this.#deliver(Math.max(this.#tokens, this.#lastProgress + FRACTION), message);
+      const next = Math.floor(this.#lastProgress) + 1;
+      this.#deliver(Math.max(this.#tokens, next), message, this.#tokens);
       return;
     }
     const seconds = Math.round((this.#clock.now() - this.#waitingSince) / 1000);
@@ -227,7 +234,7 @@ export class ProgressReporter {
     this.#deliver(isNew ? done : Math.max(done, this.#lastProgress) + FRACTION, message);
   }
 
-  #deliver(progress: number, message: string): void {
+  #deliver(progress: number, message: string, tokens: number | null = null): void {
     this.#lastProgress = Math.round(progress / FRACTION) * FRACTION;
     this.#lastSentAt = this.#clock.now();
     this.#hasSent = true;
@@ -235,13 +242,11 @@ export class ProgressReporter {
     const sent = (): void => {
       this.#isSending = false;
     };
-    // A caller who has gone needs no progress, and its call ends by its own signal.
+    // A caller that has gone needs no progress, and its call ends by its own signal.
     const whole = this.#items ?? (this.#percent === null ? null : 100);
     const total = whole === null ? {} : { total: whole };
-    this.#send?.({ progress: Number(this.#lastProgress.toFixed(3)), ...total, message }).then(
-      sent,
-      sent,
-    );
+    const update = { progress: Number(this.#lastProgress.toFixed(3)), ...total, message };
+    this.#send?.(update, tokens).then(sent, sent);
   }
 }
 

@@ -73,9 +73,8 @@ export function callHandler(
     try {
       return await callTool(tool, given, request, parts);
     } catch (thrown) {
-      if (!(thrown instanceof UserQuestion)) throw thrown;
-      if (request.envelope !== undefined) return thrown.result;
-      return callTool(tool, given, await thrown.askedIn(request), parts);
+      if (thrown instanceof UserQuestion) return thrown.result;
+      throw thrown;
     }
   };
 }
@@ -87,13 +86,18 @@ const TASK_REPLY_WITHIN_MS = 24 * 60 * 60_000;
 /** Their work has an id, and outlives the call. */
 const TASK_TOOLS = new Set(["complete", "complete_batch", "ask_documents", "load_model"]);
 
+/**
+ * Calls a tool, and once more with the answer to its question.
+ *
+ * @throws UserQuestion where the host asks it, and makes the call again.
+ */
 async function callTool(
   tool: Tool,
   given: unknown,
   request: RequestContext,
   parts: CallParts,
 ): Promise<Record<string, unknown>> {
-  const { log, policy, calls, tasks } = parts;
+  const { log, policy, calls, tasks, clock } = parts;
   const { signal, envelope } = request;
   const clientName = clientNameIn(envelope) ?? parts.clientName?.();
   const limit = parts.limits.of(clientName);
@@ -107,32 +111,47 @@ async function callTool(
   log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
   if (!TASK_TOOLS.has(tool.variantOf ?? tool.name) || !declaresTasks(envelope)) {
     const progress = reporterFor(request, parts);
+    const startedAt = clock.now();
     const ended = calls.begin({ ...call, progress });
-    const own = {
-      signal,
-      progress,
-      replyWithinMs,
-      caller,
-      trace,
-      userAnswerTo: answersIn(request),
-    };
-    return answerOf(tool, given, parts, own).finally(ended);
+    const answered = (asked: RequestContext): Promise<CallToolResult> =>
+      answerOf(tool, given, parts, {
+        signal,
+        progress,
+        // For the host, the time of the user's answer is part of the call.
+        replyWithinMs: Math.max(0, replyWithinMs - (clock.now() - startedAt)),
+        caller,
+        trace,
+        userAnswerTo: answersIn(asked),
+      });
+    return answered(request)
+      .catch(async (thrown: unknown) => {
+        if (!(thrown instanceof UserQuestion) || envelope !== undefined) throw thrown;
+        progress.waiting("Waiting for the user's answer");
+        return answered(await thrown.askedIn(request));
+      })
+      .finally(() => {
+        progress.finish();
+        ended();
+      });
   }
   return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) => {
+    const progress = reporterFor(request, parts, task);
     const answered = (asked: RequestContext): Promise<CallToolResult> =>
       answerOf(tool, given, parts, {
         signal: task.signal,
-        progress: reporterFor(request, parts, task),
+        progress,
         replyWithinMs: TASK_REPLY_WITHIN_MS,
         caller,
         trace,
         userAnswerTo: answersIn(asked),
         identify: (id) => task.identify(id),
       });
-    return answered(request).catch(async (thrown: unknown) => {
-      if (!(thrown instanceof UserQuestion) || !task.isAnswered) throw thrown;
-      return answered(await thrown.askedThrough(task, request));
-    });
+    return answered(request)
+      .catch(async (thrown: unknown) => {
+        if (!(thrown instanceof UserQuestion) || !task.isAnswered) throw thrown;
+        return answered(await thrown.askedThrough(task, request));
+      })
+      .finally(() => progress.finish());
   });
 }
 
@@ -157,7 +176,7 @@ async function answerOf(
   }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
-  const { signal, progress, trace } = own;
+  const { signal, trace } = own;
   const startedAt = performance.now();
   let { id } = trace;
   const answer = await tool
@@ -178,8 +197,7 @@ async function answerOf(
     .catch((thrown: unknown) => {
       if (thrown instanceof UserQuestion) throw thrown;
       return { failure: toFoundryError(thrown), text: "", result: {} };
-    })
-    .finally(() => progress.finish());
+    });
 
   const ms = Math.round(performance.now() - startedAt);
   logAnswer(log, { tool: tool.name, trace: { ...trace, id }, ms, answer });
@@ -247,13 +265,11 @@ function reporterFor(
 ): ProgressReporter {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined && task === undefined) return new ProgressReporter(null);
-  const send = async (sent: ProgressUpdate): Promise<void> => {
-    // A whole number without a total counts tokens, and its message is text of the model.
-    const isOfModel = Number.isInteger(sent.progress) && sent.total === undefined;
-    const update = isOfModel
-      ? sent
-      : { ...sent, message: secrets.hide(withoutControls(sent.message)) };
-    task?.note(update);
+  const send = async (sent: ProgressUpdate, tokens: number | null): Promise<void> => {
+    // What a model wrote is handed on as it is.
+    const update =
+      tokens === null ? { ...sent, message: secrets.hide(withoutControls(sent.message)) } : sent;
+    task?.note(update, tokens);
     if (progressToken === undefined || task?.isAnswered === true) return;
     await notify({ method: "notifications/progress", params: { progressToken, ...update } });
   };

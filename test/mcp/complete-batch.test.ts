@@ -2,6 +2,7 @@ import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { FoundryClientOptions } from "../../src/jobs/index.js";
+import type { Kept } from "../../src/keeper/index.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
@@ -34,6 +35,7 @@ const answerSchema = z.looseObject({
 });
 
 interface Setting {
+  readonly kept?: Partial<Kept>;
   readonly simulator?: SimulatorOptions;
   readonly client?: FoundryClientOptions;
   readonly policy?: CallPolicy;
@@ -42,11 +44,11 @@ interface Setting {
 
 /** A host in front of a service whose one model follows a script. */
 async function hostOf(script: object, setting: Setting = {}) {
-  const { simulator = {}, client = {}, policy, contextLength = 4096 } = setting;
+  const { simulator = {}, client = {}, policy, contextLength = 4096, kept } = setting;
   const models = [{ id: "talker-generic-cpu:1", loaded: true, script, contextLength }];
   const service = await simulatedService({ models, ...simulator });
   const options = { endpoint: service.url, retry: { retries: 0 }, ...client };
-  const connected = await connectedHost(options, policy);
+  const connected = await connectedHost(options, policy, [], kept);
   await connected.host.listTools();
   const call = (given: Record<string, unknown>) =>
     connected.host.callTool({ name: "complete_batch", arguments: given });
@@ -218,6 +220,39 @@ describe("complete_batch", () => {
     const third = await batch({ batch_id: first.batch_id });
     expect(third).toMatchObject({ results: [], pending: [], counts: { completed: 5 } });
     expect(chats()).toHaveLength(5);
+  });
+
+  it.each(["Request timed out", "user stopped"])(
+    "returns its results again where the call ends during the handover to the keeper: %s",
+    async (reason) => {
+      let handovers = 0;
+      const answeredBatch = async (): Promise<void> => {
+        handovers += 1;
+        if (handovers === 1) await new Promise(() => {});
+      };
+      const { batch, host } = await hostOf(echo, { kept: { answeredBatch } });
+      const stopping = new AbortController();
+      const given = { prompts: prompts(2), batch_id: "b" };
+      const call = host.callTool({ name: "complete_batch", arguments: given }, undefined, {
+        signal: stopping.signal,
+      });
+      const ended = call.catch(() => null);
+      await expect.poll(() => handovers).toBe(1);
+      stopping.abort(reason);
+      await ended;
+
+      const { results } = await batch({ batch_id: "b" });
+
+      expect(results.map(({ index }) => index)).toEqual([0, 1]);
+    },
+  );
+
+  it("counts the thinking, of which a result has a part, too", async () => {
+    const tokens = [`<think>${"a thought ".repeat(2000)}</think>`, "Yes."];
+    const { batch } = await hostOf({ tokens }, { contextLength: 200_000 });
+    const first = await batch({ prompts: prompts(5) });
+    expect(first.results.length).toBeLessThanOrEqual(3);
+    expect(first.pending.length).toBeGreaterThan(0);
   });
 
   it("continues under a name of the caller's own, also with the same prompts, not with others", async () => {

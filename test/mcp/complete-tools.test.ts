@@ -1,6 +1,6 @@
 import type { PromptSeen } from "foundry-local-simulator";
 import { expect, it } from "vitest";
-import { connectedHost, simulatedService } from "./host.js";
+import { connectedHost, simulatedService, textOf } from "./host.js";
 
 const tools = [
   {
@@ -12,6 +12,28 @@ const tools = [
   },
 ];
 const CALL = '{"name":"get_weather","arguments":{"city":"Oslo"}}';
+
+it("the calls of tools are as the model wrote them, and in the text, too", async () => {
+  const given = { city: null, note: "use `loadModel`" };
+  const script = { text: JSON.stringify([{ name: "get_weather", arguments: given }]) };
+  const parameters = { type: "object", properties: { city: {}, note: { type: "string" } } };
+  const models = [{ id: "agent-generic-cpu:1", loaded: true, script }];
+  const { url } = await simulatedService({ models });
+  const { host } = await connectedHost({ endpoint: url });
+
+  const answer = await host.callTool({
+    name: "complete",
+    arguments: {
+      prompt: "Oslo?",
+      tools: [{ type: "function", function: { name: "get_weather", parameters } }],
+      tool_choice: "required",
+    },
+  });
+
+  const [call] = Object(answer.structuredContent).tool_calls;
+  expect(call).toMatchObject({ name: "get_weather", arguments: given });
+  expect(textOf(answer)).toContain(`tool_calls: ${JSON.stringify([call])}`);
+});
 
 it("complete gives the calls of tools, says what to do with them, and takes their results", async () => {
   const script = ({ messages }: PromptSeen) => {

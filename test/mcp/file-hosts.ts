@@ -2,6 +2,7 @@ import { mkdir, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SimulatorOptions } from "foundry-local-simulator";
 import * as z from "zod";
+import type { Kept } from "../../src/keeper/index.js";
 import type { Script } from "../documents/fixtures.js";
 import { GIF, PNG } from "../foundry/images.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -22,6 +23,7 @@ export async function hostWithFiles(
   script: Script = { text: "Done." },
   allowed = ["notes"],
   options: SimulatorOptions = {},
+  kept: Partial<Kept> = {},
 ) {
   const folder = await realpath(await temporaryFolder("files-"));
   for (const [path, text] of Object.entries(FILES)) {
@@ -33,7 +35,7 @@ export async function hostWithFiles(
     ...options,
   });
   const folders = allowed.map((name) => join(folder, name));
-  const { host } = await connectedHost({ endpoint: service.url }, undefined, folders);
+  const { host } = await connectedHost({ endpoint: service.url }, undefined, folders, kept);
   const call = (name: string, given: object) =>
     // Some read 40 MB of files, which takes a loaded machine longer than the default of the client.
     host.callTool({ name, arguments: { model: TALKER, ...given } }, undefined, {

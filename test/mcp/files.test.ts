@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "no
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import type { Answered } from "../../src/keeper/index.js";
 import { finder, linesWith } from "../documents/fixtures.js";
 import { dataUrl, GIF, PNG } from "../foundry/images.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -405,6 +406,24 @@ describe("write_to", () => {
       );
     }
     expect(await readdir(notes)).not.toContain("out.md");
+  });
+
+  it("leaves the answer to the keeper where it cannot be written", async () => {
+    const promised: string[] = [];
+    const answered = async (what: Answered): Promise<void> => void promised.push(...what.promised);
+    const options = { tokensPerSecond: 100 };
+    const { notes, call, prompts } = await hostWithFiles({ text: LONG }, ["notes"], options, {
+      answered,
+    });
+    const writing = call("complete", { prompt: "Write.", write_to: "out.md", max_tokens: 3000 });
+    await expect.poll(prompts).toHaveLength(1);
+    await writeFile(join(notes, "out.md"), "of another");
+
+    const answer = await writing;
+
+    expect(answer.isError).toBe(true);
+    expect(promised).toHaveLength(1);
+    expect(textOf(answer)).toContain(`completion_ids ["${promised[0]}"]`);
   });
 
   it("says to repeat the call where the answer is not finished, which then writes the file", async () => {

@@ -61,6 +61,47 @@ describe("get_completion", () => {
     expect(joined).toBe(text);
   });
 
+  it("gives no offset into an answer by a schema, which its value replaces", async () => {
+    const value = Array.from({ length: 40 }, (_, at) => `item ${at}`);
+    const { host } = await runningCompletion({ text: JSON.stringify(value, null, 8) });
+    const id = await started(host, { response_schema: { type: "array" } });
+    const soFar = async () => {
+      const answer = await get(host, { completion_ids: [id], reply_within: 0.1 });
+      const { next, completions } = structured(answer);
+      return { next, ...completions[0] };
+    };
+    await expect.poll(soFar).toMatchObject({
+      status: "running",
+      text: expect.stringContaining("item 1"),
+      next: expect.stringContaining("to get the answer."),
+      next_from: 0,
+    });
+
+    const whole = await get(host, { completion_ids: [id], from: 0 });
+
+    expect(structured(whole).completions[0]).toMatchObject({ status: "completed", data: value });
+    expect(textOf(whole)).toBe(JSON.stringify(value));
+  });
+
+  it("bounds the thinking of several completions, too", async () => {
+    const thought = "a thought ".repeat(2000);
+    const { host } = await runningCompletion(
+      { tokens: [`<think>${thought}</think>`, "Yes."] },
+      "auto",
+      { tokensPerSecond: 2000 },
+    );
+    const ids: string[] = [];
+    for (let seed = 0; seed < 20; seed += 1) ids.push(await started(host, { seed }));
+
+    const answer = await get(host, { completion_ids: ids });
+
+    const completions: { text: string; reasoning: string }[] = structured(answer).completions;
+    expect(completions.map(({ text }) => text)).toEqual(ids.map(() => "Yes."));
+    const lengths = completions.map(({ reasoning }) => reasoning.length);
+    expect(Math.min(...lengths)).toBeGreaterThan(2000);
+    expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThan(61_000);
+  });
+
   it("says that nothing is left where all was read", async () => {
     const { host } = await runningCompletion({ text: TEXT });
     const id = await started(host);

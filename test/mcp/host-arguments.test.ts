@@ -16,6 +16,15 @@ function given(tool: string, sent: unknown) {
   return hostArguments(schema, sent);
 }
 
+it("an empty text is refused where the result counts the texts", () => {
+  const texts = ["", "cat", "dog"];
+  expect(() => given("embed", { query: "cat", texts })).toThrow("texts.0");
+  expect(given("get_completion", { completion_ids: ["", "c-1"] })).toEqual({
+    given: { completion_ids: ["c-1"] },
+    warnings: [],
+  });
+});
+
 describe("null for an optional argument", () => {
   it.each<[string, object, object]>([
     [

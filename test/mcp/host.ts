@@ -5,6 +5,7 @@ import { type SimulatorOptions, startSimulator } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
 import { AllowedFolders } from "../../src/files/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
+import { type Kept, NOTHING_KEPT } from "../../src/keeper/index.js";
 import type { CallPolicy } from "../../src/mcp/call-policy.js";
 import { createServer } from "../../src/mcp/server.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -31,11 +32,17 @@ export async function connectedHost(
   options: FoundryClientOptions,
   policy?: CallPolicy,
   folders: readonly string[] = [],
+  kept: Partial<Kept> = {},
 ) {
   const foundry = new FoundryClient(options);
   const files = new AllowedFolders(folders);
   const server = createServer({
-    backend: backendOf({ client: foundry, files, ...(policy && { policy }) }),
+    backend: backendOf({
+      client: foundry,
+      files,
+      kept: { ...NOTHING_KEPT, ...kept },
+      ...(policy && { policy }),
+    }),
     hasFiles: folders.length > 0,
   });
   const host = new Client({ name: "test", version: "1" });

@@ -63,6 +63,33 @@ describe("the progress of a call", () => {
       expect(Number.isInteger(number)).toBe(message !== "The text so far is dropped");
   });
 
+  it("forgets the percentage of a download with the first token", async () => {
+    const { sent, progress } = recorded();
+    progress.news({ step: "downloading", message: "Downloading phi", percent: 99 });
+    await vi.advanceTimersByTimeAsync(300);
+    for (let token = 0; token < 150; token += 1) {
+      progress.token("a");
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    progress.finish();
+    const text = sent.filter(({ message }) => /^a+$/.test(message));
+    expect(text.map(({ message }) => message).join("")).toBe("a".repeat(150));
+    expect(text.every(({ progress, total }) => total === undefined && progress % 1 === 0)).toBe(
+      true,
+    );
+    const numbers = sent.map(({ progress: number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+  });
+
+  it("gives text whole numbers also after a thousand signs of life", async () => {
+    const { sent, progress } = recorded();
+    progress.waiting("Loading phi");
+    await vi.advanceTimersByTimeAsync(1_500_000);
+    progress.token("One");
+    progress.finish();
+    expect(sent.at(-1)).toMatchObject({ message: "One", progress: 2 });
+  });
+
   it("leaves to the result what follows dropped text at its end", async () => {
     const { sent, progress } = recorded();
     progress.token("wrong");

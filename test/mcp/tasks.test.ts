@@ -80,30 +80,24 @@ describe("a task", () => {
   });
 
   it.each([
-    ["a status", [{ progress: 0.001, message: "Waiting, place 2" }], "Waiting, place 2"],
-    [
-      "a percentage",
-      [{ progress: 41, total: 100, message: "Downloading phi, 41.0 %" }],
-      "Downloading phi, 41.0 %",
-    ],
-    ["items of a batch", [{ progress: 3, total: 9, message: "3 of 9 done" }], "3 of 9 done"],
+    ["a status", [{ tokens: null, message: "Waiting, place 2" }], "Waiting, place 2"],
     [
       "text after a status",
       [
-        { progress: 0.001, message: "Loading phi…" },
-        { progress: 2, message: "It is" },
-        { progress: 4, message: " blue." },
+        { tokens: null, message: "Loading phi…" },
+        { tokens: 2, message: "It is" },
+        { tokens: 4, message: " blue." },
       ],
       "4 tokens so far: It is blue.",
     ],
     [
       "the end of a long text",
-      [{ progress: 500, message: `${"x".repeat(300)}🌊end` }],
+      [{ tokens: 500, message: `${"x".repeat(300)}🌊end` }],
       `500 tokens so far: …${"x".repeat(194)}🌊end`,
     ],
   ])("shows in its status message %s", (_what, updates, words) => {
     const task = new TaskCall(Date.now);
-    for (const update of updates) task.note(update);
+    for (const { tokens, message } of updates) task.note({ message }, tokens);
     expect(task.describe()).toMatchObject({ statusMessage: words });
   });
 });

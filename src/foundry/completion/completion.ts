@@ -126,6 +126,11 @@ export interface Completion {
   readonly finishReason: FinishReason | null;
   /** Only of a completed request with a `schema`: the value, which fits it. `text` is its JSON. */
   readonly data?: unknown;
+  /**
+   * Only while an answer by a `schema` is generated: the JSON of the value will take the place of the text
+   * so far, so an offset into it is of no use.
+   */
+  readonly isDraft?: boolean | undefined;
   /** The tools that the model calls, with their arguments; absent where it calls none. */
   readonly toolCalls?: readonly ToolCall[] | undefined;
   /** Beside `data`: how the value was obtained. */

@@ -46,6 +46,7 @@ export class CompletionProgress {
   #wasShownAsText = false;
   #charactersPerToken = CHARACTERS_PER_TOKEN;
   #isConstrained = false;
+  #isDraft = false;
   #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
   /** `null` until its turn has come. */
   #queuedMs: number | null = null;
@@ -234,6 +235,11 @@ export class CompletionProgress {
     if (calls.length > 0 && this.#finishReason === "stop") this.#finishReason = "tool_calls";
   }
 
+  /** The text is an answer by a schema, until its value takes the place. */
+  draftsValue(): void {
+    this.#isDraft = true;
+  }
+
   /** The answer is this value. */
   isValue(data: unknown, json: string): void {
     this.#value = { data, method: this.#isConstrained ? "constrained" : "instructed" };
@@ -263,6 +269,7 @@ export class CompletionProgress {
 
   end(status: CompletionStatus): void {
     this.#status = status;
+    this.#isDraft = false;
     // Nothing reads it any more, and completions are kept.
     if (this.#isHidden) this.#reasoning = "";
     this.#endedAt = this.#now();
@@ -282,6 +289,7 @@ export class CompletionProgress {
       finishReason: this.#finishReason,
       model: this.#model,
       ...(this.#value === null ? {} : this.#value),
+      ...(this.#isDraft ? { isDraft: true } : {}),
       ...(this.#toolCalls.length === 0 ? {} : { toolCalls: this.#toolCalls }),
       usage: this.#withEarlier({
         inputTokens: inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),

@@ -37,6 +37,7 @@ export async function* structured(
   { messages, progress }: StructuredContext,
   ask: (messages: readonly ChatMessage[]) => AsyncGenerator<CompletionEvent, void>,
 ): AsyncGenerator<CompletionEvent, void> {
+  progress.draftsValue();
   const first = withSchema(messages, schema);
   let asked = first;
   let before: readonly string[] = [];
@@ -88,7 +89,7 @@ function repairOf(text: string, complaints: readonly string[]): ChatMessage[] {
   ];
 }
 
-/** A correction that the context has no room for is none. */
+/** Where the context has no room for a correction, the mismatch is the error. */
 const orMismatch = (error: FoundryError, complaints: readonly string[]): FoundryError =>
   error.code === "CONTEXT_LENGTH_EXCEEDED" ? mismatch(complaints, false, NO_ROOM) : error;
 

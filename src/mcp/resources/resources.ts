@@ -93,6 +93,8 @@ export function resourceHandlers(
       },
       "resources/subscribe": async (params) => {
         const given = checked(uriParams, params).uri;
+        // They are listed, and have no updates.
+        if (given === METRICS_URI || skillContents(given) !== null) return {};
         await kept.find(idsIn(given));
         const { state, uri } = meant(completions, given);
         if (hasEnded(state)) {
@@ -147,7 +149,7 @@ function follow(
   if (notifies === "none") return () => {};
   return completions.onChange((id, what) => {
     if (notifies === "all" && what === "started") {
-      for (const uriOf of Object.values(URIS)) updates.subscribe(id, uriOf(id));
+      for (const uriOf of Object.values(URIS)) updates.follow(id, uriOf(id));
     }
     updates.changed(id, what);
   });

@@ -85,14 +85,16 @@ export class TaskCall {
     this.#onIdentified();
   }
 
-  /** The progress of the work, of which the status message shows the latest. */
-  note({ progress, total, message }: ProgressUpdate): void {
+  /**
+   * The progress of the work, of which the status message shows the latest.
+   *
+   * @param tokens So far, where the message is new text of the model; `null`: it is a status in words.
+   */
+  note({ message }: Pick<ProgressUpdate, "message">, tokens: number | null): void {
     this.#updatedAt = this.#now();
-    // New text of the model has a whole number and no total; everything else is a status in words.
-    const isText = total === undefined && Number.isInteger(progress);
     if (message === TEXT_DROPPED) this.#tail = "";
-    if (isText) this.#tail = tailOf(`${this.#tail}${message}`);
-    this.#words = isText ? `${progress} tokens so far: ${this.#tail}` : message;
+    if (tokens !== null) this.#tail = tailOf(`${this.#tail}${message}`);
+    this.#words = tokens === null ? message : `${tokens} tokens so far: ${this.#tail}`;
   }
 
   /**

@@ -63,9 +63,11 @@ export const askDocuments = defineTool({
       open: answerQuestion(client, asked, vectors, trace),
     });
     context.identify?.(begun.id);
-    const state = await waitedFor(begun, withinMs, context);
-    const excerpt = wholeOf(state);
-    await kept.answered(deliveryOf([{ state, excerpt }]));
+    const { state, excerpt } = await waitedFor(begun, withinMs, context, async (state) => {
+      const excerpt = wholeOf(state);
+      await kept.answered(deliveryOf([{ state, excerpt }]));
+      return { state, excerpt };
+    });
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);
     if (state.error === null) return answered;

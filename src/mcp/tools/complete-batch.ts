@@ -2,7 +2,7 @@ import * as z from "zod";
 import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
-import { FoundryError, throwIfAborted } from "../../lib/index.js";
+import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { Cancellation } from "../hosts/index.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
@@ -85,17 +85,18 @@ export const completeBatch = defineTool({
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
       const deviceBusy = await batch.cancel();
-      return handedOver(answered(batch, besideId(given), { deviceBusy }), batch, kept);
+      return answered(batch, context, besideId(given), { deviceBusy });
     }
     if ([given.prompts, given.requests, given.batch_id].every((value) => value === undefined)) {
       return NOTHING;
     }
-    const { batch, warnings } = await batchOf(given, context);
-    context.identify?.(batch.id);
-    await waitFor(batch, replyWithinMs(reply_within, context), context);
-    // A result is returned once, and the caller of an aborted call would not receive it.
+    const { batch, warnings, isNew } = await batchOf(given, context);
+    // A result is returned to one call only, so no other call may have the same task.
+    context.identify?.(isNew ? batch.id : context.trace.id);
+    await waitForResults(batch, replyWithinMs(reply_within, context), context);
+    // The caller of an aborted call would not receive the results.
     throwIfAborted(signal);
-    return handedOver(answered(batch, warnings), batch, kept);
+    return answered(batch, context, warnings);
   },
 });
 
@@ -119,10 +120,14 @@ function problemOf(
 async function batchOf(
   { prompts, requests, batch_id: id, ...settings }: Omit<Given, "reply_within" | "cancel">,
   { client, kept, trace, files: folders, signal }: ToolContext,
-): Promise<{ readonly batch: Batch; readonly warnings: readonly string[] }> {
+): Promise<{
+  readonly batch: Batch;
+  readonly warnings: readonly string[];
+  readonly isNew: boolean;
+}> {
   const { batches } = client;
   if (prompts === undefined && requests === undefined && id !== undefined) {
-    return { batch: batches.find(id), warnings: besideId(settings) };
+    return { batch: batches.find(id), warnings: besideId(settings), isNew: false };
   }
   const { entries, key, warnings } = await batchInputOf({
     prompts,
@@ -136,9 +141,9 @@ async function batchOf(
   if (id === undefined) await kept.findSameBatch(key);
   const known = id === undefined ? batches.takeOver(key) : batches.get(id);
   if (known === null) {
-    return { batch: batches.start(entries, { id, key, trace }), warnings };
+    return { batch: batches.start(entries, { id, key, trace }), warnings, isNew: true };
   }
-  if (known.key === key) return { batch: known, warnings };
+  if (known.key === key) return { batch: known, warnings, isNew: false };
   throw new FoundryError(
     "INVALID_ARGUMENT",
     `Batch ${JSON.stringify(known.id)} already exists with other requests or settings.`,
@@ -155,7 +160,7 @@ function besideId({ batch_id: _id, ...others }: Readonly<Record<string, unknown>
   ];
 }
 
-async function waitFor(
+async function waitForResults(
   batch: Batch,
   withinMs: number,
   { signal, progress, cancellation, afterGrace }: ToolContext,
@@ -193,26 +198,39 @@ async function abandon(batch: Batch): Promise<void> {
   if (!batch.isWatched) await batch.cancel();
 }
 
-/** The same answer, after what it promises has been handed to the keeper. */
-async function handedOver(
-  answer: ToolAnswer<z.output<typeof result>>,
+/** The answer with the results that fit, after what it promises has been handed to the keeper. */
+async function answered(
   batch: Batch,
-  kept: Kept,
-): Promise<ToolAnswer<z.output<typeof result>>> {
-  await kept.answeredBatch(batch);
-  const cut = answer.result.results.filter(({ next_from: next }) => next !== null);
-  const promised = cut.map(({ completion_id: id }) => id);
-  if (promised.length > 0) await kept.answered({ promised, delivered: [] });
-  return answer;
+  { kept, signal, cancellation, afterGrace }: ToolContext,
+  warnings: readonly string[],
+  cancelled?: { readonly deviceBusy: boolean | null },
+): Promise<Answer> {
+  const parts = fittingParts(batch);
+  for (const { index } of parts) batch.take(index);
+  const answer = answerOf(batch, parts, warnings, cancelled);
+  try {
+    await waitFor(handedOver(answer, batch, kept), { signal });
+    return answer;
+  } catch (thrown) {
+    for (const { index } of parts) batch.giveBack(index);
+    if (signal.aborted) await leave(batch, cancellation(), afterGrace);
+    throw thrown;
+  }
 }
 
-function answered(
+async function handedOver({ result }: Answer, batch: Batch, kept: Kept): Promise<void> {
+  await kept.answeredBatch(batch);
+  const cut = result.results.filter(({ next_from: next }) => next !== null);
+  const promised = cut.map(({ completion_id: id }) => id);
+  if (promised.length > 0) await kept.answered({ promised, delivered: [] });
+}
+
+function answerOf(
   batch: Batch,
+  parts: readonly BatchPart[],
   warnings: readonly string[],
   cancelled?: { readonly deviceBusy: boolean | null },
 ): Answer {
-  const parts = fittingParts(batch);
-  for (const { index } of parts) batch.take(index);
   const { next, notes } = batchAdvice(batch, parts);
   const isBusy = cancelled !== undefined && cancelled.deviceBusy !== false;
   return {

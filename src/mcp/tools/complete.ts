@@ -91,8 +91,10 @@ export const complete = defineTool({
         : undefined,
     });
     context.identify?.(begun.id);
-    const state = await waitedFor(begun, withinMs, context);
-    const own = await (file === null ? answerOf(state, kept) : writtenAnswer(state, file, context));
+    const { state, own } = await waitedFor(begun, withinMs, context, async (state) => ({
+      state,
+      own: await (file === null ? answerOf(state, kept) : writtenAnswer(state, file, context)),
+    }));
     const answer = {
       ...own,
       notes: [...(joined ? [JOINED] : []), ...(files?.notes ?? []), ...(own.notes ?? [])],

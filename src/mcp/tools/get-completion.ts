@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
-import { FoundryError, LONGEST_QUOTE, truncate } from "../../lib/index.js";
+import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
 import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
@@ -156,7 +156,10 @@ async function several(
     ),
     result: {
       ...NOTHING,
-      completions: parts.map(({ state, excerpt }) => itemOf(state, excerpt)),
+      // All of the thinking is bounded as all of the text is.
+      completions: parts.map(({ state, excerpt }) =>
+        itemOf(state, excerpt, Math.min(LONGEST_REASONING, LONGEST_TEXT / parts.length)),
+      ),
       errors: errors.length === 0 ? null : errors,
     },
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
+import { askedOf, clientOf, roomyMachine, simulate, simulateFar } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 
@@ -142,6 +142,25 @@ describe("loading a model", () => {
     expect([model, simulator.loaded]).toEqual(["talker-generic-cpu:1", ["talker-generic-cpu:1"]]);
   });
 
+  it("with a download needs no way to download where the model turns out to be there", async () => {
+    const simulator = await simulateFar({
+      models: [
+        { id: "talker-generic-cpu:1", alias: "talker" },
+        { id: "absent-generic-cpu:1", alias: "absent", downloaded: false },
+      ],
+    });
+    const machine = { ...roomyMachine(), environment: { PATH: "" } };
+    const client = clientOf(simulator.url, {}, machine);
+    expect(await client.loadModel("talker", { download: true })).toMatchObject({
+      model: "talker-generic-cpu:1",
+      status: "loaded",
+    });
+    await expect(client.loadModel("absent", { download: true })).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      action: expect.stringContaining("command line"),
+    });
+  });
+
   it("for a device takes the variant for it", async () => {
     const simulator = await simulate({
       models: [
@@ -188,6 +207,17 @@ describe("unloading a model", () => {
     });
     expect(simulator.loaded).toEqual([]);
     expect(await client.unloadModel("talker")).toMatchObject({ status: "not_loaded" });
+  });
+
+  it("takes the variant for a device", async () => {
+    const simulator = await simulate({
+      models: [
+        { ...talker, loaded: true },
+        { id: "talker-generic-gpu:1", alias: "talker", loaded: true },
+      ],
+    });
+    await clientOf(simulator.url).unloadModel("talker", { device: "gpu" });
+    expect(simulator.loaded).toEqual([talker.id]);
   });
 
   it("shows at once in the list of models", async () => {

@@ -36,6 +36,15 @@ describe("the updates of a completion", () => {
     expect(rest.map((at) => at - first)).toEqual([1000, 2000, 3000, 3000]);
   });
 
+  it("come of each completion to a host that follows all of them", () => {
+    const { updates, times } = recorded();
+    for (let number = 0; number <= MOST_SUBSCRIPTIONS; number += 1) {
+      updates.follow(`c-${number}`, `foundry://completions/c-${number}`);
+    }
+    updates.changed(`c-${MOST_SUBSCRIPTIONS}`, "ended");
+    expect(times(`foundry://completions/c-${MOST_SUBSCRIPTIONS}`)).toBe(1);
+  });
+
   it("come for the last piece of text also when nothing follows it", async () => {
     const { updates, told } = recorded();
     updates.subscribe("c-1", URI);

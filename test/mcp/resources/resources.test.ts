@@ -83,6 +83,11 @@ describe("completions as resources", () => {
     ]);
   });
 
+  it("stand beside the metrics, to which a host may subscribe in vain", async () => {
+    const { host } = await hostAndClient();
+    expect(await host.subscribeResource({ uri: METRICS })).toEqual({});
+  });
+
   it("are listed, the newest first, with model, status, time and first words", async () => {
     const { host, completions } = await hostAndClient();
     const first = await completions.wait(completions.start(HELLO).state.id);

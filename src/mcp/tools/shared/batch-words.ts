@@ -1,5 +1,6 @@
 import type { Batch, BatchResult } from "../../../jobs/index.js";
 import { failureLine } from "../../tool.js";
+import { textOf } from "./completion-result.js";
 import { adviceOnSeveral, collect, type Part } from "./several.js";
 
 /** A result as far as it fits. */
@@ -50,7 +51,7 @@ export function batchAdvice(batch: Batch, parts: readonly BatchPart[]) {
 
 function answerText({ index, state, excerpt }: BatchPart): string {
   const { status, error } = state;
-  if (error === null) return `[${index}]\n${excerpt.text}`;
+  if (error === null) return `[${index}]\n${textOf(state, excerpt)}`;
   const what = error.code === "SCHEMA_MISMATCH" ? "last answer" : "incomplete answer";
   return `[${index}] ${status}, ${what}:\n${excerpt.text}`;
 }

@@ -2,22 +2,19 @@ import * as z from "zod";
 import type { FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
 import type { Answered } from "../../../keeper/index.js";
-import type { FoundryError } from "../../../lib/index.js";
+import { type FoundryError, LONGEST_REASONING } from "../../../lib/index.js";
 import type { ProgressReporter } from "../../progress-reporter.js";
 import { completionUri } from "../../resources/index.js";
 import type { ToolAnswer } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;
-/** Thinking is a detail beside the answer. */
-const LONGEST_REASONING = 20_000;
-
 /**
  * A completion in a structured result. The listed schema is short, since hosts read it with each list of
  * tools: the rare members and the members of `usage` are only in {@link resultOf}.
  */
 export const completionResult = z.looseObject({
-  /** Not beside `data`, of which it is the JSON. */
+  /** `null` beside `data`: it would be the same as JSON. */
   text: z.string().nullable(),
   status: z.string(),
   completion_id: z.string(),
@@ -28,8 +25,16 @@ export const completionResult = z.looseObject({
 });
 type CompletionResult = z.output<typeof completionResult>;
 
-/** A completion as structured result. `null` is what says nothing. */
-export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionResult {
+/**
+ * A completion as structured result. `null` is what says nothing.
+ *
+ * @param longestReasoning In characters.
+ */
+export function resultOf(
+  state: CompletionState,
+  excerpt: Excerpt,
+  longestReasoning = LONGEST_REASONING,
+): CompletionResult {
   const { usage, attempts } = state;
   const isPart = excerpt.from > 0 || excerpt.isCut;
   return {
@@ -53,7 +58,7 @@ export function resultOf(state: CompletionState, excerpt: Excerpt): CompletionRe
     next_from: nextFrom(state, excerpt),
     total_chars: isPart ? excerpt.total : null,
     // Returned once, with the first part of the text.
-    reasoning: excerpt.from > 0 ? null : reasoningOf(state),
+    reasoning: excerpt.from > 0 ? null : reasoningOf(state, longestReasoning),
     place: state.place,
     eta_s: secondsOf(state.etaMs),
     attempts: attempts === null || attempts <= 1 ? null : attempts,
@@ -75,10 +80,18 @@ export function answerWith<R>(
   return {
     next: nextOf(state, excerpt),
     notes: [...notes, ...notesOn(state, excerpt)],
-    text: excerpt.text,
+    text: textOf(state, excerpt),
     result,
     failure: state.error,
   };
+}
+
+/** For hosts that show only the text: after the end of the text, the calls of tools, whose markup it does not have. */
+export function textOf({ toolCalls }: CompletionState, { text, isCut }: Excerpt): string {
+  if (toolCalls === undefined || isCut) return text;
+  return [text, `tool_calls: ${JSON.stringify(toolCalls)}`]
+    .filter((each) => each !== "")
+    .join("\n\n");
 }
 
 /** A completion in a list: of the same members, the listed schema has fewer. */
@@ -93,8 +106,12 @@ export const itemResult = listedResult.extend({
   error: z.record(z.string(), z.unknown()).nullable(),
 });
 
-export const itemOf = (state: CompletionState, excerpt: Excerpt): z.output<typeof itemResult> => ({
-  ...resultOf(state, excerpt),
+export const itemOf = (
+  state: CompletionState,
+  excerpt: Excerpt,
+  longestReasoning = LONGEST_REASONING,
+): z.output<typeof itemResult> => ({
+  ...resultOf(state, excerpt, longestReasoning),
   error: state.error === null ? null : errorOf(state.error),
 });
 
@@ -114,6 +131,7 @@ export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LON
 
 /** The offset to continue from, for text that was cut or is still growing. */
 function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
+  if (state.isDraft === true) return 0;
   return isCut || !hasEnded(state) ? from + text.length : null;
 }
 
@@ -131,9 +149,9 @@ export function deliveryOf(
   return { promised: idsOf(false), delivered: idsOf(true) };
 }
 
-function reasoningOf({ reasoning }: CompletionState): string | null {
-  if (reasoning === null || reasoning.length <= LONGEST_REASONING) return reasoning;
-  return `${headOf(reasoning, LONGEST_REASONING)}…`;
+function reasoningOf({ reasoning }: CompletionState, longest: number): string | null {
+  if (reasoning === null || reasoning.length <= longest) return reasoning;
+  return `${headOf(reasoning, longest)}…`;
 }
 
 /** Never 0, which would say that it is over. */

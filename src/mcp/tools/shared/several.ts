@@ -1,7 +1,7 @@
 import { type CompletionState, hasEnded } from "../../../jobs/index.js";
 import { type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
 import { failureLine } from "../../tool.js";
-import { type Excerpt, howFar, notesOn, restAdvice } from "./completion-result.js";
+import { type Excerpt, howFar, notesOn, restAdvice, textOf } from "./completion-result.js";
 
 /** A completion among several, as far as its text fits. */
 export interface Part {
@@ -84,11 +84,9 @@ function endedWords(ended: number, missing: number): string {
   return `${ended} of ${ended + missing} ${ended === 1 ? "has" : "have"} ended, and ${others}.`;
 }
 
-function partText(
-  { state, excerpt: { text } }: Part,
-  wordsOf: (error: FoundryError) => string,
-): string {
+function partText({ state, excerpt }: Part, wordsOf: (error: FoundryError) => string): string {
   const { id, status, error } = state;
+  const text = textOf(state, excerpt);
   if (!hasEnded(state)) return `${id}, ${howFar(state)}:\n${text}`.trimEnd();
   if (error !== null) return `${id}, ${status}, ${wordsOf(error)}\n${text}`.trimEnd();
   return `${id}, ${status}:\n${text}`;

@@ -3,12 +3,16 @@ import { onAbort } from "../../../lib/index.js";
 import type { ToolContext } from "../../tool.js";
 import { reportEvent, reportState } from "./completion-result.js";
 
-/** Waits for a completion this call started. Cancelling the call may cancel the completion. */
-export async function waitedFor(
+/**
+ * Waits for a completion this call started, and makes the answer of it. Until then, cancelling the call
+ * may cancel the completion.
+ */
+export async function waitedFor<T>(
   state: CompletionState,
   withinMs: number,
   { client, signal, progress, cancellation, afterGrace }: ToolContext,
-): Promise<CompletionState> {
+  answerOf: (state: CompletionState) => Promise<T>,
+): Promise<T> {
   const { id } = state;
   reportState(state, progress);
   // Known before the prompt is sent, or not at all: no completion waits for a disk.
@@ -24,15 +28,14 @@ export async function waitedFor(
   const stopListening = onAbort(signal, leave);
   if (signal.aborted) leave();
   try {
-    return await completions.wait(id, {
+    const waited = await completions.wait(id, {
       withinMs,
       signal,
       onEvent: (event) => reportEvent(event, progress, () => client.readingEstimate(id)),
     });
-  } catch (thrown) {
-    if (signal.aborted && cancellation() === "stop") completions.abandon(id);
-    throw thrown;
+    return await answerOf(waited);
   } finally {
     stopListening();
+    if (signal.aborted && cancellation() === "stop") completions.abandon(id);
   }
 }

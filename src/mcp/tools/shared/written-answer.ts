@@ -45,6 +45,7 @@ export async function writtenAnswer(
       result: { ...beginning.result, written: { path, characters } },
     };
   } catch (thrown) {
+    await kept.answered({ promised: [state.id], delivered: [] });
     client.completions.detach(state.id);
     return {
       text: "",

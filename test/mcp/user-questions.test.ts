@@ -1,0 +1,63 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { expect, it, onTestFinished } from "vitest";
+import { FoundryClient } from "../../src/jobs/index.js";
+import { createServer } from "../../src/mcp/server.js";
+import { backendOf } from "./backend.js";
+import { cacheFolder, simulatedService, textOf } from "./host.js";
+
+const MODEL = {
+  id: "talker-generic-cpu:1",
+  alias: "talker",
+  downloaded: false,
+  script: { text: "It is blue." },
+};
+
+/** A host whose user agrees to a download when the server says that it waits for him. */
+async function answeringHost(replyWithinMs: number) {
+  const { url } = await simulatedService({
+    dialect: "S",
+    models: [MODEL],
+    modelCachePath: await cacheFolder(),
+    loadMs: 100,
+  });
+  const client = new FoundryClient({ endpoint: url });
+  const policy = { onCancel: "auto", replyWithinMs } as const;
+  const server = createServer({ backend: backendOf({ client, policy }) });
+  const host = new Client(
+    { name: "test", version: "1" },
+    { capabilities: { elicitation: { form: {} } } },
+  );
+  const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
+  const updates: { progress: number; message?: string | undefined }[] = [];
+  host.setRequestHandler(ElicitRequestSchema, async () => {
+    await expect
+      .poll(() => updates.map(({ message }) => message))
+      .toContain("Waiting for the user's answer, 1 s");
+    return { action: "accept", content: {} };
+  });
+  await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
+  onTestFinished(async () => {
+    await host.close();
+    await client.close();
+  });
+  const complete = async () => {
+    const params = { name: "complete", arguments: { prompt: "Why?", model: "talker" } };
+    const onprogress = (update: (typeof updates)[number]) => void updates.push(update);
+    return host.callTool(params, undefined, { onprogress });
+  };
+  return { complete, updates };
+}
+
+it("a question to the user is part of its call, whose progress goes on", async () => {
+  const { complete, updates } = await answeringHost(45_000);
+  expect(textOf(await complete())).toBe("It is blue.");
+  const numbers = updates.map(({ progress }) => progress);
+  expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+});
+
+it("the time of the user's answer counts as time of the call", async () => {
+  const { complete } = await answeringHost(1000);
+  expect(textOf(await complete())).toMatch(/^MODEL_NOT_CACHED: .* is being downloaded/);
+});
