@@ -227,9 +227,10 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
       loadMs: flags["load-ms"],
       downloadMs: flags["download-ms"],
       answers,
-      models: SAMPLE_CATALOG.map((model) =>
-        flags["nothing-downloaded"] ? { ...model, downloaded: false } : model,
-      ),
+      // Otherwise the sample models, of which scripted answers need a loaded one.
+      ...(flags["nothing-downloaded"] && {
+        models: SAMPLE_CATALOG.map((model) => ({ ...model, downloaded: false })),
+      }),
     });
     try {
       for (const fault of flags.faults) addFault(simulator, fault);

@@ -154,12 +154,13 @@ describe("foundry-local-mcp simulate", () => {
     return file;
   }
 
-  it("gives the answers of a file", async () => {
+  // The default service answers with loaded models only.
+  it.each([[["--dialect", "openai"]], [[]]])("gives the answers of a file: %j", async (dialect) => {
     const file = await answersFile('[{"match": "/^HELLO/i", "reply": "Scripted."}]');
     const { written, output } = collected();
-    const ended = simulate(["--dialect", "openai", "--answers", file], output);
+    const ended = simulate([...dialect, "--answers", file], output);
     const url = await firstLine(written);
-    const model = "qwen2.5-0.5b-instruct-generic-cpu:4";
+    const model = "Phi-4-mini-instruct-generic-cpu:5";
     const messages = [{ role: "user", content: "hello there" }];
     const answer = await post(url, "/v1/chat/completions", { model, messages });
     process.emit("SIGTERM", "SIGTERM");

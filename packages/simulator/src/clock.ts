@@ -1,6 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Timers that end when the simulator is closed. */
 export class Clock {
   readonly #closed = new AbortController();
@@ -21,15 +23,15 @@ export class Clock {
    */
   async sleep(milliseconds: number, cut?: AbortSignal): Promise<void> {
     if (milliseconds <= 0 || cut?.aborted) return;
-    if (cut === undefined) {
-      await delay(milliseconds, undefined, { signal: this.#closed.signal });
-      return;
-    }
-    const signal = AbortSignal.any([this.#closed.signal, cut]);
+    const closed = this.#closed.signal;
+    const signal = cut === undefined ? closed : AbortSignal.any([closed, cut]);
     try {
-      await delay(milliseconds, undefined, { signal });
+      // A timer with more fires at once.
+      for (let left = milliseconds; left > 0; left -= LONGEST_TIMER_MS) {
+        await delay(Math.min(left, LONGEST_TIMER_MS), undefined, { signal });
+      }
     } catch (error) {
-      if (this.#closed.signal.aborted) throw error;
+      if (closed.aborted) throw error;
     }
   }
 

@@ -38,6 +38,8 @@ const KEPT_REQUESTS = 10_000;
 export class RequestLog {
   readonly requests: ReceivedRequest[] = [];
   readonly #checks = new Set<Check>();
+  /** Rejects the waits, once the simulator is closed. */
+  readonly #waits = new Set<() => void>();
 
   add(head: RequestHead, connection: number, fault: string | null): ReceivedRequest {
     const request: ReceivedRequest = {
@@ -80,10 +82,15 @@ export class RequestLog {
 
   /** Resolves to the first value of `predicate` that is neither `undefined`, `null` nor `false`. */
   waitFor<T>(predicate: () => T, timeoutMs: number): Promise<Exclude<T, undefined | null | false>> {
-    return new Promise((resolve, reject) => {
+    const reached = new Promise<Exclude<T, undefined | null | false>>((resolve, reject) => {
       const stop = () => {
         clearTimeout(timer);
         this.#checks.delete(check);
+        this.#waits.delete(end);
+      };
+      const end = () => {
+        stop();
+        reject(new Error("the simulator was closed before the condition was met"));
       };
       const check = () => {
         try {
@@ -101,8 +108,17 @@ export class RequestLog {
         reject(new Error(`the condition was not met within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#checks.add(check);
+      this.#waits.add(end);
       check();
     });
+    // A test that has failed before it awaits this has its own error.
+    reached.catch(() => {});
+    return reached;
+  }
+
+  /** Nothing changes any more. */
+  close(): void {
+    for (const end of [...this.#waits]) end();
   }
 }
 

@@ -60,7 +60,10 @@ export async function answerExchange(
     const clientClosed = () => clientGone() || socket.readableEnded;
     await dialect.answer({ head, readBody, reply, record, clientGone, clientClosed });
     const complete = await reply.finished;
-    if (complete) log.end(record, "answered");
+    if (complete) {
+      record.tokensSent = record.tokensGenerated;
+      log.end(record, "answered");
+    }
     // A dialect can end its answer after the socket was destroyed and before "close" is emitted.
     else if (clientGone()) gone();
     return complete && !reply.closes && !socket.destroyed;

@@ -193,6 +193,7 @@ export class Simulator {
    */
   async start(port: number = this.#port): Promise<void> {
     await this.#closed;
+    if (this.#clock.signal.aborted) throw new Error("the simulator was closed");
     if (this.#server !== null) throw new Error("the simulator is listening already");
     let server = await this.#listen(port);
     if (port === 0 && PINNED_PORTS.has(portOf(server))) {
@@ -237,6 +238,7 @@ export class Simulator {
     this.#clock.close();
     await this.stop();
     await this.#closed;
+    this.#log.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

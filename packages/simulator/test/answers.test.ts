@@ -85,6 +85,17 @@ describe.each(DIALECTS)("as %s, a scripted answer", (dialect) => {
     expect(choices.map(({ finish_reason }) => finish_reason)).toContain("tool_calls");
   });
 
+  it("calls several tools, which a client tells apart", async () => {
+    const toolCalls = [...CALLS, ...CALLS];
+    await using service = await simulator([{ toolCalls }], dialect);
+    const events = dataOf(await ask(service.url, "Hi", { stream: true }));
+    const calls = events.flatMap((event) => Object(event).choices?.[0]?.delta.tool_calls ?? []);
+    expect(calls).toHaveLength(2);
+    // Core 2.x begins again at 0 with each piece.
+    const key = dialect === "openai" ? "index" : "id";
+    expect(new Set(calls.map((call) => call[key])).size).toBe(2);
+  });
+
   it.each([true, false])("is an error in the dialect's words, streamed: %s", async (stream) => {
     const error = { status: 429, message: "one at a time" };
     await using service = await simulator([{ error }], dialect);
@@ -96,6 +107,32 @@ describe.each(DIALECTS)("as %s, a scripted answer", (dialect) => {
       expect(jsonOf(answer)).toMatchObject({ error: { message: "one at a time", type } });
     }
   });
+});
+
+it.each(["slow-body,bytes=5,everyMs=0", "split,bytes=7", "close-after,bytes=5"])(
+  "an error keeps its status under the fault %s",
+  async (fault) => {
+    await using service = await simulator([{ error: { status: 429, message: "later" } }]);
+    service.addFault(fault);
+    expect((await ask(service.url, "Hi")).status).toBe(429);
+  },
+);
+
+it.each(["C1", "C2", "openai", "S"] as const)(
+  "a whole answer of %s counts its tokens",
+  async (dialect) => {
+    await using service = await simulator([{ reply: "One two three." }], dialect);
+    await ask(service.url, "Hi");
+    const { requests } = service;
+    expect(requests.at(-1)).toMatchObject({ tokensGenerated: 4, tokensSent: 4 });
+  },
+);
+
+it("a delay of more than a timer takes does not end at once", async () => {
+  await using service = await simulator([{ reply: "late", delayMs: 2 ** 31 }]);
+  const messages = [{ role: "user", content: "Hi" }];
+  const answer = chat(service.url, { messages }, { leaveAfterMilliseconds: 100 });
+  expect(await answer).toMatchObject({ chunks: [], connection: "closed by the client" });
 });
 
 describe("the delay of a scripted answer", () => {

@@ -20,6 +20,18 @@ async function getWith(fault: Fault | string) {
   return await get(simulator.url, "/v1/models");
 }
 
+it.each([
+  "split,bytes=1",
+  "split,bytes=1+2",
+  "error-event,message=503",
+  "comments,text=1",
+  "status,status=500,body=true",
+  "no-done,finishReason=false,times=2",
+])("the fault %s is read in the types of its settings", async (text) => {
+  await using simulator = await startSimulator({ models: [TALKER] });
+  expect(() => simulator.addFault(text)).not.toThrow();
+});
+
 describe("a fault instead of an answer", () => {
   it("resets before any byte", async () => {
     const { answer, request } = await streamWith({ kind: "reset" });

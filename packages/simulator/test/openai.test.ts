@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { rawExchange } from "../../../test/real/raw_http.js";
 import { startSimulator } from "../src/index.js";
@@ -46,6 +47,24 @@ describe("a plain OpenAI-compatible engine", () => {
     const headers = { Authorization: "Bearer secret" };
     const request = { method: "GET", path: "/v1/models", headers };
     expect((await rawExchange(simulator.url, request)).status).toBe(200);
+  });
+
+  it("reads what it refuses, so that the connection has the next request", async () => {
+    await using simulator = await startSimulator({ ...OPTIONS, apiKey: "secret" });
+    const socket = connect(simulator.port, "127.0.0.1");
+    const body = JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "Hi" }] });
+    const post = (key: string) =>
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    let seen = "";
+    socket.setEncoding("utf8").on("data", (text) => {
+      seen += text;
+    });
+    socket.write(post("wrong"));
+    await expect.poll(() => seen).toContain("invalid_api_key");
+    socket.write(post("secret"));
+    await expect.poll(() => seen).toContain("one two three");
+    socket.destroy();
+    expect(simulator.requests.map(({ status }) => status)).toEqual([401, 200]);
   });
 
   it("says what is wrong with a request", async () => {

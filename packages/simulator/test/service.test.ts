@@ -203,3 +203,17 @@ describe("bytes on the wire", () => {
     for (const socket of idle) socket.destroy();
   });
 });
+
+it("ends what waits for it when it is closed, and does not start again", async () => {
+  const simulator = await startSimulator();
+  const waiting = simulator.waitFor(() => false);
+  await simulator.close();
+  await expect(waiting).rejects.toThrow("was closed");
+  await expect(simulator.start()).rejects.toThrow("was closed");
+});
+
+it("lets one model be fast where the others are slow", async () => {
+  const models = [{ id: "fast-generic-cpu:1", tokensPerSecond: Number.POSITIVE_INFINITY }];
+  await using simulator = await startSimulator({ tokensPerSecond: 5, models });
+  expect(simulator.models).toHaveLength(1);
+});

@@ -1,3 +1,5 @@
+import * as z from "zod";
+import { kinds } from "./kinds.js";
 import { type ArmedFault, parseFault } from "./parse-fault.js";
 
 /**
@@ -20,14 +22,29 @@ export function faultFromText(text: string): ArmedFault {
     if (name === "method" || name === "path") on[name] = value;
     else if (name === "header")
       headers[value.split(":")[0] ?? ""] = value.replace(/^[^:]*:\s*/, "");
-    else settings[name] = valueIn(name, value);
+    else settings[name] = valueIn(kind, name, value);
   }
   const withHeaders = Object.keys(headers).length > 0 ? { headers } : {};
   return parseFault({ ...settings, ...withHeaders, kind, on });
 }
 
-function valueIn(name: string, value: string): unknown {
-  if (value === "true" || value === "false") return value === "true";
-  if (/^\d+(\+\d+)+$/.test(value)) return value.split("+").map(Number);
-  return /^\d+(\.\d+)?$/.test(value) && name !== "body" ? Number(value) : value;
+/** A value in the type that the setting has. */
+function valueIn(kind: string, name: string, value: string): unknown {
+  const shape = kinds.find((each) => each.shape.kind.value === kind)?.shape ?? {};
+  const type = typeOf(name === "times" ? z.number() : Reflect.get(shape, name));
+  if (type instanceof z.ZodBoolean && /^(?:true|false)$/.test(value)) return value === "true";
+  if (type instanceof z.ZodArray) return value.split("+").map(numberIn);
+  return type instanceof z.ZodNumber ? numberIn(value) : value;
 }
+
+/** Anything else stays a text, which the check of the setting refuses. */
+const numberIn = (value: string): unknown =>
+  /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : value;
+
+/** Without what makes a setting optional. */
+const typeOf = (schema: unknown): unknown =>
+  schema instanceof z.ZodOptional ||
+  schema instanceof z.ZodDefault ||
+  schema instanceof z.ZodNullable
+    ? typeOf(schema.unwrap())
+    : schema;

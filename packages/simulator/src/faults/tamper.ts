@@ -2,7 +2,7 @@ import type { Clock } from "../clock.js";
 import type { Part, Send, Tamper } from "../wire/reply.js";
 import type { Wire } from "../wire/wire.js";
 import type { FaultKind } from "./parse-fault.js";
-import { cutBytes } from "./pieces.js";
+import { cutBytes, startOf } from "./pieces.js";
 
 /** Time for the client to read what came before a reset. */
 const RESET_AFTER_MS = 50;
@@ -26,9 +26,7 @@ export function tamperOf(fault: FaultKind, clock: Clock, ended: () => void): Tam
     case "hang-after-headers":
       return async (part, send) => {
         if (part.kind === "start" || part.kind === "whole") {
-          await send(
-            part.kind === "whole" ? { kind: "start", contentType: part.answer.contentType } : part,
-          );
+          await send(part.kind === "whole" ? startOf(part.answer) : part);
           await never;
         }
       };
@@ -176,7 +174,7 @@ function inPieces(lengths: readonly number[], pause: () => Promise<void>): Tampe
   return async (part, send) => {
     if (part.kind === "bytes") return cut(part.bytes, send);
     if (part.kind !== "whole") return send(part);
-    await send({ kind: "start", contentType: part.answer.contentType });
+    await send(startOf(part.answer));
     await cut(Buffer.from(part.answer.body), send);
     await send({ kind: "end" });
   };
@@ -192,5 +190,5 @@ function half(part: Extract<Part, { kind: "whole" }>): Part {
 
 function withContentType(part: Part, contentType: string): Part {
   if (part.kind === "whole") return { kind: "whole", answer: { ...part.answer, contentType } };
-  return part.kind === "start" ? { kind: "start", contentType } : part;
+  return part.kind === "start" ? { ...part, contentType } : part;
 }

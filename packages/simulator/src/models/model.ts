@@ -138,7 +138,7 @@ const modelSchema = z.strictObject({
   loaded: z.boolean().default(false),
   script: z.custom<ModelOptions["script"]>().optional(),
   loadError: text,
-  tokensPerSecond: z.number().positive().optional(),
+  tokensPerSecond: z.union([z.number().positive(), z.literal(Infinity)]).optional(),
   firstTokenMs: milliseconds,
   loadMs: milliseconds,
   downloadMs: milliseconds,

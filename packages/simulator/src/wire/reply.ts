@@ -4,7 +4,12 @@ import type { Wire } from "./wire.js";
 /** A part of an answer, in the order in which a dialect sends them. */
 export type Part =
   | { readonly kind: "whole"; readonly answer: WholeAnswer }
-  | { readonly kind: "start"; readonly contentType: string | null }
+  | {
+      readonly kind: "start";
+      readonly contentType: string | null;
+      /** Default 200. */
+      readonly status?: number;
+    }
   | { readonly kind: "bytes"; readonly bytes: Buffer; readonly event: boolean }
   | { readonly kind: "end" }
   | { readonly kind: "cut" };
@@ -115,7 +120,7 @@ export class Reply {
         const changed = (name: string) =>
           contentType !== null && name.toLowerCase() === "content-type" ? contentType : null;
         this.options.wire.head(
-          200,
+          part.status ?? 200,
           headers.map(([name, value]) => [name, changed(name) ?? value] as const),
         );
         break;

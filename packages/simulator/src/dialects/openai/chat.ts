@@ -93,8 +93,12 @@ async function streamed(request: DialectRequest, chat: ChatBody, run: Run): Prom
   reply.start();
   try {
     chunk({ role: "assistant", content: "" });
+    let calls = 0;
     for await (const pieces of run.pieces()) {
-      for (const piece of pieces) chunk(deltaOf(piece));
+      for (const piece of pieces) {
+        chunk(deltaOf(piece, calls));
+        if (piece.kind === "calls") calls += piece.calls.length;
+      }
       if (!request.clientGone()) record.tokensSent = record.tokensGenerated;
     }
     chunk({}, run.finish);
@@ -108,10 +112,11 @@ async function streamed(request: DialectRequest, chat: ChatBody, run: Run): Prom
   }
 }
 
-function deltaOf(piece: Piece): object {
+/** @param calls The number of calls before this piece: clients join the pieces of a call by its index. */
+function deltaOf(piece: Piece, calls: number): object {
   if (piece.kind === "content") return { content: piece.text };
   if (piece.kind === "reasoning") return { reasoning_content: piece.text };
-  return { tool_calls: callsOf(piece).map((call, index) => ({ index, ...call })) };
+  return { tool_calls: callsOf(piece).map((call, at) => ({ index: calls + at, ...call })) };
 }
 
 function callsOf(piece: Extract<Piece, { kind: "calls" }>) {

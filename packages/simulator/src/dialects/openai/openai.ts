@@ -22,7 +22,7 @@ export function openai(context: DialectContext): Dialect {
     answer: async (request) => {
       const { head, reply } = request;
       try {
-        authorize(context, request);
+        await authorize(context, request);
         const path = decodeURIComponent(head.target.split("?")[0] ?? "");
         const handler = ROUTES[`${head.method} ${path}`] ?? oneModel(head.method, path);
         if (handler === null) {
@@ -39,10 +39,13 @@ export function openai(context: DialectContext): Dialect {
   };
 }
 
-function authorize({ apiKey }: DialectContext, { head }: DialectRequest): void {
+async function authorize({ apiKey }: DialectContext, request: DialectRequest): Promise<void> {
   if (apiKey === null) return;
-  const given = head.headers.find(([name]) => name.toLowerCase() === "authorization")?.[1];
+  const { headers } = request.head;
+  const given = headers.find(([name]) => name.toLowerCase() === "authorization")?.[1];
   if (given === `Bearer ${apiKey}`) return;
+  // What is left unread would be taken for the next request of the connection.
+  await request.readBody();
   throw new OpenAIError(
     401,
     "Incorrect API key provided.",
