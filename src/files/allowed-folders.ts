@@ -143,10 +143,10 @@ export class AllowedFolders {
     if (given.length > LONGEST_FILE_PATTERN) throw refusals.tooLongPattern(given);
     const roots = await this.#roots();
     const path = platform === "win32" ? given.replaceAll("\\", "/") : given;
-    const files = this.#placesOf(path, given, roots).map(({ root, parts }) =>
-      newFileOf(root, parts),
-    );
-    if (!files.every(isWritable)) throw refusals.notWritable(given);
+    const files = this.#placesOf(path, given, roots)
+      .map(({ root, parts }) => newFileOf(root, parts))
+      .filter(isWritable);
+    if (files.length === 0) throw refusals.notWritable(given);
     let refusal: FoundryError | null = null;
     for (const file of files) {
       const free = () => freePlace(file, roots).catch(writeFaultIn);

@@ -46,13 +46,23 @@ export function batchResults(
 ): AsyncGenerator<BatchResult, void> {
   checkOptions(batchOptions, options);
   parseArguments(batchArguments, { requests });
-  return resultsOf(batches, requests, options);
+  const leaving = new AbortController();
+  const results = resultsOf(batches, requests, options, leaving.signal);
+  // That of a generator waits for the result that is waited for.
+  const end = results.return.bind(results);
+  results.return = (value) => {
+    leaving.abort();
+    return end(value);
+  };
+  return results;
 }
 
+/** @param leaving Aborted when the reader leaves the loop. */
 async function* resultsOf(
   batches: Batches,
   requests: readonly CompletionRequest[],
   { concurrency, signal, trace }: CompleteBatchOptions,
+  leaving: AbortSignal,
 ): AsyncGenerator<BatchResult, void> {
   throwIfAborted(signal);
   const come: BatchResult[] = [];
@@ -62,9 +72,14 @@ async function* resultsOf(
     wake();
   };
   const batch = batches.start(requests, { concurrency, onResult, trace });
-  const stopListening = signal === undefined ? () => {} : onAbort(signal, () => wake());
+  // At once, though the reader may be busy with a result.
+  const stop = (): void => {
+    batch.cancel().catch(() => {});
+    wake();
+  };
+  const stopListening = [signal ?? leaving, leaving].map((each) => onAbort(each, stop));
   try {
-    for (let handed = 0; handed < batch.size; ) {
+    for (let handed = 0; handed < batch.size && !leaving.aborted; ) {
       throwIfAborted(signal);
       const result = come.shift();
       if (result !== undefined) {
@@ -77,7 +92,7 @@ async function* resultsOf(
       }
     }
   } finally {
-    stopListening();
+    for (const stopOne of stopListening) stopOne();
     if (!batch.hasEnded) await batch.cancel();
     batches.forget(batch);
   }

@@ -170,21 +170,24 @@ export class Batch {
     }
   }
 
-  /** From now on the completion is kept as any other. */
+  /** It is returned once; {@link returned} or {@link giveBack} follows. */
   take(index: number): void {
     const item = this.#items.all[index];
     if (item?.state.is !== "ended") return;
     item.state = { ...item.state, isTaken: true };
     this.#touchedAt = this.#now();
-    this.#completions.unpin(item.id);
   }
 
   /** A result that was taken did not reach its caller. */
   giveBack(index: number): void {
     const item = this.#items.all[index];
-    if (item?.state.is !== "ended") return;
-    item.state = { ...item.state, isTaken: false };
-    this.#completions.pin(item.id);
+    if (item?.state.is === "ended") item.state = { ...item.state, isTaken: false };
+  }
+
+  /** A result that was taken has reached its caller. From now on the completion is kept as any other. */
+  returned(index: number): void {
+    const item = this.#items.all[index];
+    if (item !== undefined) this.#completions.unpin(item.id);
   }
 
   /**
@@ -279,6 +282,7 @@ export class Batch {
     this.#items.end(item, ended, error?.code ?? null);
     if (this.#onResult === undefined) return;
     this.take(item.index);
+    this.returned(item.index);
     this.#onResult({ index: item.index, state });
   }
 
@@ -304,8 +308,10 @@ const NONE: Readonly<Record<CompletionStatus, number>> = {
   failed: 0,
 };
 
-/** Characters of a result, with the thinking as far as a result has it. */
-export const lengthOf = ({ text, reasoning, error }: CompletionState): number =>
+/** Characters of a result, with the thinking and the calls of tools as far as a result has them. */
+export const lengthOf = ({ text, reasoning, toolCalls, error }: CompletionState): number =>
   text.length +
   Math.min(reasoning?.length ?? 0, LONGEST_REASONING) +
+  // In the text and in the structured result.
+  (toolCalls === undefined ? 0 : 2 * JSON.stringify(toolCalls).length) +
   (error === null ? 0 : error.message.length + error.action.length);

@@ -63,15 +63,6 @@ export class CompletionStore {
     this.#prune();
   }
 
-  /** Its batch has still to return it. */
-  pin(id: string): void {
-    const finished = this.#finished.get(id);
-    if (finished === undefined) return;
-    this.#finished.delete(id);
-    this.#pinnedIds.add(id);
-    this.#pinned.set(id, finished);
-  }
-
   get(id: string): CompletionRun | null {
     this.#prune();
     return this.#runs.get(id) ?? null;

@@ -179,11 +179,6 @@ export class Completions {
     this.#store.unpin(id);
   }
 
-  /** @internal The batch of a completion has its result back. */
-  pin(id: string): void {
-    this.#store.pin(id);
-  }
-
   /** @internal How many places a model has, as far as the service is known. */
   get slots(): number {
     return this.#queue.slots;

@@ -10,7 +10,7 @@ import {
   type StandardSchema,
   type ToolCall,
 } from "../foundry/index.js";
-import { parseArguments, throwIfAborted, truncate } from "../lib/index.js";
+import { parseArguments, throwIfAborted, truncate, untilAborted } from "../lib/index.js";
 import type { CompleteOptions } from "./completion-options.js";
 
 /** A tool that `FoundryClient.run` runs itself. */
@@ -60,7 +60,10 @@ const runArguments = z.object({
       z.object({
         name: z.string("a name"),
         description: z.string("a string").optional(),
-        schema: z.custom((value) => typeof value === "object" && value !== null, "a schema"),
+        schema: z.custom(
+          (value) => (typeof value === "object" && value !== null) || isTyped({ schema: value }),
+          "a schema",
+        ),
         run: z.custom((value) => typeof value === "function", "a function"),
       }),
       "a list of tools with name, schema and run",
@@ -141,8 +144,15 @@ async function resultOf(
     return `Error: ${call.error ?? "unknown tool"}`;
   try {
     const { schema } = tool;
-    const value = isStandard(schema) ? await parsedBy(schema, call.arguments) : call.arguments;
-    const result: unknown = await tool.run(value, { signal });
+    // A tool that ignores its signal is not waited for.
+    const result: unknown = await untilAborted(
+      (async () => {
+        const given = call.arguments;
+        const value = isStandard(schema) ? await parsedBy(schema, given) : given;
+        return tool.run(value, { signal });
+      })(),
+      signal,
+    );
     const words = typeof result === "string" ? result : (JSON.stringify(result) ?? "done");
     return truncate(words, LONGEST_RESULT);
   } catch (thrown) {

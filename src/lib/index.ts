@@ -57,6 +57,7 @@ export { nonEmptyText, requestSettings } from "./request-settings.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,
+  basicAuthorization,
   ENDPOINT_ALLOWED,
   endpointFault,
   isLoopback,

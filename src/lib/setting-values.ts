@@ -55,13 +55,17 @@ export function withoutCredentials(text: string): {
 } {
   if (endpointFault(text) !== "holds credentials") return { endpoint: text, authorization: null };
   const url = new URL(text);
-  const pair = `${decoded(url.username)}:${decoded(url.password)}`;
+  const authorization = basicAuthorization(url);
   url.username = "";
   url.password = "";
-  return {
-    endpoint: url.href,
-    authorization: `Basic ${Buffer.from(pair).toString("base64")}`,
-  };
+  return { endpoint: url.href, authorization };
+}
+
+/** The `Authorization` header for the user name and password of an address; `null` where it has none. */
+export function basicAuthorization({ username, password }: URL): string | null {
+  if (username === "" && password === "") return null;
+  const pair = `${decoded(username)}:${decoded(password)}`;
+  return `Basic ${Buffer.from(pair).toString("base64")}`;
 }
 
 function decoded(text: string): string {

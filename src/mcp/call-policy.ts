@@ -19,5 +19,8 @@ export const replyWithin = z.number(ALLOWED).min(0, ALLOWED).max(3600, ALLOWED).
 /** How long a call waits before it answers with what it has, in milliseconds. */
 export const replyWithinMs = (
   given: number | undefined,
-  context: { readonly replyWithinMs: number },
-): number => (given === undefined ? context.replyWithinMs : given * 1000);
+  context: { readonly replyWithinMs: number; readonly spentMs?: number | undefined },
+): number => {
+  const all = given === undefined ? context.replyWithinMs : given * 1000;
+  return Math.max(0, all - (context.spentMs ?? 0));
+};

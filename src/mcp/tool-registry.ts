@@ -117,8 +117,9 @@ async function callTool(
       answerOf(tool, given, parts, {
         signal,
         progress,
+        replyWithinMs,
         // For the host, the time of the user's answer is part of the call.
-        replyWithinMs: Math.max(0, replyWithinMs - (clock.now() - startedAt)),
+        spentMs: clock.now() - startedAt,
         caller,
         trace,
         userAnswerTo: answersIn(asked),
@@ -149,6 +150,7 @@ async function callTool(
     return answered(request)
       .catch(async (thrown: unknown) => {
         if (!(thrown instanceof UserQuestion) || !task.isAnswered) throw thrown;
+        progress.waiting("Waiting for the user's answer");
         return answered(await thrown.askedThrough(task, request));
       })
       .finally(() => progress.finish());
@@ -157,7 +159,14 @@ async function callTool(
 
 type OwnContext = Pick<
   ToolContext,
-  "signal" | "progress" | "replyWithinMs" | "caller" | "identify" | "trace" | "userAnswerTo"
+  | "signal"
+  | "progress"
+  | "replyWithinMs"
+  | "spentMs"
+  | "caller"
+  | "identify"
+  | "trace"
+  | "userAnswerTo"
 >;
 
 /** The result of a tool, in the form of the protocol. */

@@ -33,6 +33,8 @@ export interface ToolContext {
   readonly vectors: Vectors;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
+  /** How much of it the user's answer has taken. Default 0. */
+  readonly spentMs?: number | undefined;
   /** What the host wants of the work, once the signal is aborted. */
   readonly cancellation: () => Cancellation;
   /** Runs after the grace period of a cancellation without a clear reason. */

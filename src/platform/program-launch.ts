@@ -45,11 +45,13 @@ export function launchOf(file: string, args: readonly string[], setting: LaunchS
 }
 
 /** Whether a start that the system refused with this code may succeed in a moment: it is short of something, or the file is being replaced. */
-export const isPassingFault = (code: unknown): boolean =>
-  typeof code === "string" && ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY"].includes(code);
+export const isPassingFault = (code: unknown): boolean => PASSING.some((each) => each === code);
+
+/** The last two are of a file: on Windows one that another program writes is busy. */
+const PASSING = ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY", "EBUSY"] as const;
 
 /** Errors that the launcher hands on, in the order of their exit codes. */
-const NOT_STARTED = ["ENOENT", "EACCES", "EPERM", "ENOEXEC", "UNKNOWN"] as const;
+const NOT_STARTED = ["ENOENT", "EACCES", "EPERM", "ENOEXEC", "UNKNOWN", ...PASSING] as const;
 /** No program ends with codes like these. */
 const FIRST_CODE = 0x4e6f0000;
 

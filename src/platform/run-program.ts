@@ -81,37 +81,34 @@ export async function runProgram(
   await firstChildStarted();
   for (let retry = 0; ; retry += 1) {
     if (options.signal?.aborted) return nothingRan({ kind: "aborted" });
-    const started = await start(launch, options);
-    if (!("notStarted" in started)) {
-      const run = await new RunningProgram(started, options).done;
-      return launch.isLauncher ? withoutLauncher(run) : run;
-    }
-    const delay = isPassingFault(started.notStarted) ? START_AGAIN_MS[retry] : undefined;
-    if (delay === undefined) return nothingRan(notStarted(started.notStarted));
+    const run = await runOnce(launch, options);
+    const delay = START_AGAIN_MS[retry];
+    const isPassing = run.end.kind === "not_started" && run.end.isPassing === true;
+    if (!isPassing || delay === undefined) return run;
     await wait(delay, undefined, { signal: options.signal }).catch(() => {});
   }
 }
 
-/** The child, or the system's code for why there is none. */
-async function start(
-  launch: StartedAs,
-  options: ProgramOptions,
-): Promise<Child | { readonly notStarted: unknown }> {
+async function runOnce(launch: StartedAs, options: ProgramOptions): Promise<ProgramRun> {
+  let child: Child;
   try {
-    const child = spawn(launch.command, [...launch.args], {
+    child = spawn(launch.command, [...launch.args], {
       cwd: neutralFolder(),
       env: { ...(options.environment ?? process.env), ...PLAIN_OUTPUT },
       stdio: ["ignore", "pipe", "pipe"],
       windowsHide: true,
       detached: launch.detached,
     });
-    if (child.pid !== undefined) return child;
-    // It may have no pipes then, whatever its type says.
-    const [error]: unknown[] = await once(child, "error");
-    return { notStarted: codeOf(error) };
   } catch (thrown) {
-    return { notStarted: codeOf(thrown) };
+    return nothingRan(notStarted(codeOf(thrown)));
   }
+  if (child.pid !== undefined) {
+    const run = await new RunningProgram(child, options).done;
+    return launch.isLauncher ? withoutLauncher(run) : run;
+  }
+  // It may have no pipes then, whatever its type says.
+  const [error]: unknown[] = await once(child, "error");
+  return nothingRan(notStarted(codeOf(error)));
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -154,6 +151,7 @@ function reasonOf(code: unknown): string {
     case "ENFILE":
       return "the system has no room for another program at the moment";
     case "ETXTBSY":
+    case "EBUSY":
       return "its file is being written";
     case "ENOENT":
       return "there is no such file";

@@ -40,6 +40,16 @@ describe("a new file", () => {
     expect((await folders.newFile("sub/a.md")).root.folder).toBe(allowed);
   });
 
+  it("is written behind the name of its folder, also where that has a dot", async () => {
+    const { outside } = await place();
+    const [one, two] = [join(outside, ".a", "docs"), join(outside, "b", "docs")];
+    await mkdir(one, { recursive: true });
+    await mkdir(two, { recursive: true });
+    const folders = new AllowedFolders([one, two]);
+    const { path } = await folders.write(await folders.newFile(".a/docs/x.md"), "x");
+    expect([path, await readdir(one)]).toEqual([".a/docs/x.md", ["x.md"]]);
+  });
+
   it("is written by an absolute path", async () => {
     const { allowed, write } = await place();
     expect(await write(join(allowed, "sub", "b.md"))).toBe("sub/b.md");

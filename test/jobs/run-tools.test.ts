@@ -54,6 +54,26 @@ describe("run", () => {
     ]);
   });
 
+  it("does not wait for a tool that ignores its signal", async () => {
+    const client = await calling([{ a: 1, b: 2 }]);
+    const stopping = new AbortController();
+    const run = () => {
+      stopping.abort();
+      return new Promise(() => {});
+    };
+    const tools = [typedTool({ name: "add", schema, run })];
+    await expect(
+      client.run({ prompt: "Add.", tools }, { signal: stopping.signal }),
+    ).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it("takes a schema that is a function, as those of some libraries are", async () => {
+    const client = await calling([{ a: 1, b: 2 }]);
+    const callable = Object.assign(() => {}, { "~standard": schema["~standard"] });
+    const tool = { name: "add", schema: callable, run: () => 3 };
+    expect((await client.run({ prompt: "Add.", tools: [tool] })).text).toBe("Said: 3");
+  });
+
   it.each<[string, object, () => unknown, RegExp]>([
     [
       "a tool that fails",

@@ -247,6 +247,45 @@ describe("complete_batch", () => {
     },
   );
 
+  it("returns all of more results than are kept again, after a call that ended in the handover", async () => {
+    let handovers = 0;
+    const answeredBatch = async (): Promise<void> => {
+      handovers += 1;
+      if (handovers === 1) await new Promise(() => {});
+    };
+    const { batch, host } = await hostOf(echo, {
+      simulator: { tokensPerSecond: Number.POSITIVE_INFINITY },
+      kept: { answeredBatch },
+    });
+    const stopping = new AbortController();
+    const given = { prompts: prompts(250), batch_id: "b" };
+    const call = host.callTool({ name: "complete_batch", arguments: given }, undefined, {
+      signal: stopping.signal,
+    });
+    const ended = call.catch(() => null);
+    await expect.poll(() => handovers).toBe(1);
+    stopping.abort("Request timed out");
+    await ended;
+
+    const { results } = await batch({ batch_id: "b" });
+
+    expect(results.map(({ status }) => status)).toEqual(results.map(() => "completed"));
+    expect(results).toHaveLength(250);
+    // After the abort, and with the answer.
+    expect(handovers).toBe(3);
+  });
+
+  it("counts the calls of tools, too", async () => {
+    const city = "x".repeat(10_000);
+    const text = JSON.stringify([{ name: "f", arguments: { city } }]);
+    const { batch } = await hostOf(() => inPieces(text), { contextLength: 200_000 });
+    const tools = [{ type: "function", function: { name: "f" } }];
+    const requests = prompts(20).map((prompt) => ({ prompt, tools, tool_choice: "required" }));
+    const first = await batch({ requests, max_tokens: 20_000 });
+    expect(first.results.length).toBeLessThan(20);
+    expect(first.pending.length).toBeGreaterThan(0);
+  });
+
   it("counts the thinking, of which a result has a part, too", async () => {
     const tokens = [`<think>${"a thought ".repeat(2000)}</think>`, "Yes."];
     const { batch } = await hostOf({ tokens }, { contextLength: 200_000 });

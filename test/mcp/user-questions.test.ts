@@ -42,8 +42,8 @@ async function answeringHost(replyWithinMs: number) {
     await host.close();
     await client.close();
   });
-  const complete = async () => {
-    const params = { name: "complete", arguments: { prompt: "Why?", model: "talker" } };
+  const complete = async (given: object = {}) => {
+    const params = { name: "complete", arguments: { prompt: "Why?", model: "talker", ...given } };
     const onprogress = (update: (typeof updates)[number]) => void updates.push(update);
     return host.callTool(params, undefined, { onprogress });
   };
@@ -57,7 +57,10 @@ it("a question to the user is part of its call, whose progress goes on", async (
   expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
 });
 
-it("the time of the user's answer counts as time of the call", async () => {
-  const { complete } = await answeringHost(1000);
-  expect(textOf(await complete())).toMatch(/^MODEL_NOT_CACHED: .* is being downloaded/);
+it.each([
+  [1000, {}],
+  [45_000, { reply_within: 1 }],
+])("the time of the user's answer counts as time of the call: %i, %j", async (limit, given) => {
+  const { complete } = await answeringHost(limit);
+  expect(textOf(await complete(given))).toMatch(/^MODEL_NOT_CACHED: .* is being downloaded/);
 });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { launchFailure, launchOf } from "../../src/platform/program-launch.js";
+import { isPassingFault, launchFailure, launchOf } from "../../src/platform/program-launch.js";
 
 const on = (platform: NodeJS.Platform, outlivesUs = false, mayBeLeft = false) => ({
   platform,
@@ -100,6 +100,14 @@ describe("the Node in between", () => {
 
   it.runIf(process.platform === "win32")("says that there is no such program", async () => {
     expect(await launched("C:\\nowhere\\foundry.exe")).toMatchObject({ failure: "ENOENT" });
+  });
+
+  it.each(["ETXTBSY", "EBUSY", "EAGAIN", "EMFILE"])("%s may pass", (code) => {
+    expect(isPassingFault(code)).toBe(true);
+  });
+
+  it.each([null, "ENOENT", "EACCES", ""])("%s does not pass", (code) => {
+    expect(isPassingFault(code)).toBe(false);
   });
 
   it("is not blamed for the exit codes of programs", () => {

@@ -1,5 +1,5 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { printable } from "../../lib/index.js";
+import { basicAuthorization, printable } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { metricsRequest, pairsIn, type Span, spanOf, traceRequest } from "./otlp.js";
 
@@ -106,12 +106,16 @@ export class TelemetryExporter {
     withinMs: number,
   ): Promise<"sent" | "refused" | "later"> {
     const { endpoint, environment } = this.#parts;
-    const headers = pairsIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
-    const { url, authorization } = addressOf(endpoint, signal);
     try {
+      const { url, authorization } = addressOf(endpoint, signal);
+      const headers = new Headers(pairsIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? ""));
+      if (authorization !== null && !headers.has("authorization")) {
+        headers.set("authorization", authorization);
+      }
+      headers.set("content-type", "application/json");
       const answer = await fetch(url, {
         method: "POST",
-        headers: { ...authorization, ...headers, "content-type": "application/json" },
+        headers,
         body: JSON.stringify(message),
         redirect: "error",
         signal: AbortSignal.any([AbortSignal.timeout(withinMs), this.#ending.signal]),
@@ -139,14 +143,12 @@ export class TelemetryExporter {
 /** The address for a signal: behind the path, before a query with a key. `fetch` takes no password in it. */
 function addressOf(endpoint: string, signal: Signal) {
   const url = new URL(endpoint);
-  const { username, password } = url;
+  const authorization = basicAuthorization(url);
   url.username = "";
   url.password = "";
   url.hash = "";
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
-  return { url, authorization: pair === ":" ? {} : { authorization } };
+  return { url, authorization };
 }
 
 /** Without the message, which may quote a header or the address, with its key. */

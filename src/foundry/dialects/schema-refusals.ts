@@ -60,8 +60,13 @@ const UNEVALUATED = ["unevaluatedItems", "unevaluatedProperties"] as const;
 
 /** Keywords that depend on another one are removed with it. */
 const TOGETHER: Readonly<Record<string, readonly string[]>> = {
-  if: ["if", "then", "else"],
-  contains: ["contains", "minContains", "maxContains"],
+  if: ["if", "then", "else", ...UNEVALUATED],
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+  then: ["then", ...UNEVALUATED],
+  else: ["else", ...UNEVALUATED],
+  contains: ["contains", "minContains", "maxContains", ...UNEVALUATED],
+  // Without it, one element at least would have to match.
+  minContains: ["contains", "minContains", "maxContains", ...UNEVALUATED],
   // These refuse the members and elements that the removed keyword would have named.
   patternProperties: ["patternProperties", "additionalProperties", "unevaluatedProperties"],
   oneOf: ["oneOf", ...UNEVALUATED],

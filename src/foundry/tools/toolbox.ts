@@ -105,30 +105,48 @@ function complaintsOf({ check }: Offered, value: unknown): readonly string[] {
   }
 }
 
-/** The value of an argument that came as a text, by the type that its schema has for it. */
+/** The value of an argument that came as a text, by what its schema allows. */
 function typedValue(text: unknown, tool: Offered | undefined, key: string): unknown {
   if (typeof text !== "string") return text;
   const properties = tool?.parameters["properties"];
   const schema = isMembers(properties) ? properties[key] : undefined;
-  const types = typesOf(schema, tool?.parameters ?? {});
+  const { types, values } = allowedBy(schema, tool?.parameters ?? {});
   const word = text.trim();
   const value = answerFrom(PYTHON[word] ?? word);
-  if (types.includes("string")) return value === null && types.includes("null") ? null : text;
-  return value === undefined ? text : value;
+  const listed = [text, word, value].find((each) => each !== undefined && values.includes(each));
+  if (listed !== undefined) return listed;
+  const kind = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+  // What is a number or true may be meant as a text, what has brackets is not.
+  const isPlain = kind === "number" || kind === "boolean";
+  if (!isPlain && types.includes(kind)) return value;
+  return types.includes("string") || value === undefined ? text : value;
+}
+
+interface Allowed {
+  /** Types of which any value is allowed. */
+  readonly types: readonly unknown[];
+  /** Values that are listed. */
+  readonly values: readonly unknown[];
 }
 
 /** In schemas within schemas. */
 const DEEPEST_TYPE = 5;
 
-/** The types that a schema names, also in its alternatives, its values and what it refers to. */
-function typesOf(schema: unknown, root: JsonSchema, depth = 0): readonly unknown[] {
-  if (!isMembers(schema) || depth > DEEPEST_TYPE) return [];
-  const { type, enum: values, const: value, anyOf, oneOf, allOf, $ref: reference } = schema;
-  if (type !== undefined) return Array.isArray(type) ? type : [type];
-  const named = [...(Array.isArray(values) ? values : []), value].map((each) => typeof each);
+/** What a schema allows, also in its alternatives and in what it refers to. */
+function allowedBy(schema: unknown, root: JsonSchema, depth = 0): Allowed {
+  if (!isMembers(schema) || depth > DEEPEST_TYPE) return { types: [], values: [] };
+  const { type, enum: listed, const: value, anyOf, oneOf, allOf, $ref: reference } = schema;
+  if (Array.isArray(listed) || value !== undefined) {
+    return { types: [], values: Array.isArray(listed) ? listed : [value] };
+  }
+  if (type !== undefined) return { types: Array.isArray(type) ? type : [type], values: [] };
   const others = [anyOf, oneOf, allOf].flatMap((all): unknown[] => (Array.isArray(all) ? all : []));
   const meant = typeof reference === "string" ? referredTo(reference, root) : undefined;
-  return [...named, ...[...others, meant].flatMap((each) => typesOf(each, root, depth + 1))];
+  const inside = [...others, meant].map((each) => allowedBy(each, root, depth + 1));
+  return {
+    types: inside.flatMap(({ types }) => types),
+    values: inside.flatMap(({ values }) => values),
+  };
 }
 
 /** The part of a schema that a reference such as `#/$defs/Size` is to. */

@@ -1,7 +1,14 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
-import { answerWith, completionResult, deliveryOf, resultOf, wholeOf } from "./shared/index.js";
+import {
+  answerWith,
+  completionResult,
+  deliveryOf,
+  resultOf,
+  textOf,
+  wholeOf,
+} from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
@@ -21,7 +28,8 @@ export const cancelCompletion = defineTool({
     await kept.answered(deliveryOf([{ state, excerpt }]));
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const label = hadEnded ? "Its text:" : "The text so far:";
-    const text = excerpt.text === "" ? words : `${words} ${label}\n\n${excerpt.text}`;
+    const said = textOf(state, excerpt);
+    const text = said === "" ? words : `${words} ${label}\n\n${said}`;
     const result = { ...resultOf(state, excerpt), device_busy: deviceBusy };
     return { ...answerWith(state, excerpt, result), text, failure: null };
   },

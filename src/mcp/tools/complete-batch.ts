@@ -210,9 +210,12 @@ async function answered(
   const answer = answerOf(batch, parts, warnings, cancelled);
   try {
     await waitFor(handedOver(answer, batch, kept), { signal });
+    for (const { index } of parts) batch.returned(index);
     return answer;
   } catch (thrown) {
     for (const { index } of parts) batch.giveBack(index);
+    // The keeper may have been told that they were returned.
+    void kept.answeredBatch(batch);
     if (signal.aborted) await leave(batch, cancellation(), afterGrace);
     throw thrown;
   }

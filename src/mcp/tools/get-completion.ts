@@ -22,6 +22,7 @@ import {
   reportState,
   resultOf,
   severalText,
+  textOf,
 } from "./shared/index.js";
 
 const MOST = 50;
@@ -172,7 +173,7 @@ function shared(states: readonly CompletionState[]) {
   let left = LONGEST_TEXT;
   return states.map((state, index) => {
     const excerpt = partOf(state, 0, Math.floor(left / (states.length - index)));
-    left -= excerpt.text.length;
+    left = Math.max(0, left - textOf(state, excerpt).length);
     return { state, excerpt };
   });
 }

@@ -212,9 +212,18 @@ describe("an entry in YAML", () => {
     const changed = withServer(text, GOOSE, () => Object(GOOSE.entry(SERVER)));
     const after = changed.kind === "same" ? "" : changed.text;
     expect(after).toMatch(
-      /^extensions:\n {4}# mine\n {2}foundry-local:\n[\s\S]*\n {2}b:\n {4}cmd: b\n$/,
+      /^extensions:\n {2}# mine\n {2}foundry-local:\n[\s\S]*\n {2}b:\n {4}cmd: b\n$/,
     );
     expect(serverIn(after, GOOSE)).toMatchObject({ cmd: "/usr/bin/node" });
+  });
+
+  it("is changed behind a text of several lines, which gets none of its comments", () => {
+    const text =
+      "extensions:\n  other:\n    description: |\n      some text\n  foundry-local:\n    cmd: node\n    args: [/o/dist/main.js]\n    envs:\n      # my model\n      NOTE: |\n        # no comment\n";
+    const changed = withServer(text, GOOSE, () => Object(GOOSE.entry(SERVER)));
+    const after = changed.kind === "same" ? "" : changed.text;
+    expect(parsed(after, GOOSE).extensions.other).toEqual({ description: "some text\n" });
+    expect(commentsOf(after)).toEqual(["# my model"]);
   });
 
   it.each([

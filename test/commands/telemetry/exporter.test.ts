@@ -30,6 +30,11 @@ describe("what is exported to a collector", () => {
       (url) => url.replace("//", "//me:w%40rd@"),
       { authorization: `Basic ${Buffer.from("me:w@rd").toString("base64")}` },
     ],
+    [
+      "a password that is not encoded",
+      (url) => url.replace("//", "//me:50%off@"),
+      { authorization: `Basic ${Buffer.from("me:50%off").toString("base64")}` },
+    ],
     ["a key", (url) => `${url}/?key=abc`, {}],
   ])("is sent to an address with %s", async (_, addressOf, headers) => {
     const { client, receiver, warnings, exporter } = await exporting([], {}, addressOf);

@@ -123,6 +123,8 @@ it.each([
     { patternProperties: { "^[0-9]+$": { type: "number" } }, additionalProperties: false },
   ],
   ["oneOf", { oneOf: [{ required: ["a"] }], unevaluatedProperties: false }],
+  ["contains", { contains: { const: 1 }, unevaluatedItems: false }],
+  ["minContains", { contains: { const: 1 }, minContains: 0 }],
 ])("what would refuse every value without %s goes with it", async (keyword, members) => {
   const schema = { type: "object", ...members };
   const { url, chats } = await chatEngine((body) =>

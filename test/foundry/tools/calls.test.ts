@@ -370,6 +370,30 @@ it.each<[string, object]>([
   expect(calls).toEqual([{ id: expect.any(String), name: "find", arguments: { zip: "12345" } }]);
 });
 
+it.each<[string, object, string, unknown]>([
+  [
+    "a list beside a text",
+    { anyOf: [{ type: "array", items: { type: "string" } }, { type: "string" }] },
+    '["a","b"]',
+    ["a", "b"],
+  ],
+  [
+    "a number beside one text",
+    { anyOf: [{ const: "all", type: "string" }, { type: "integer" }] },
+    "5",
+    5,
+  ],
+  ["null among values", { enum: ["low", "high", null] }, "null", null],
+  ["a number among values", { enum: ["auto", 1, 2] }, "1", 1],
+  ["a text among values", { enum: ["auto", 1, 2] }, "auto", "auto"],
+])("an argument in tags is %s where its schema has that", async (_, x, written, value) => {
+  const parameters = { type: "object", properties: { x } };
+  const reader = new CallReader(await loadToolbox([{ function: { name: "f", parameters } }]));
+  reader.pushText(`<function=f><parameter=x>${written}</parameter></function>`);
+  const { calls } = reader.end(true);
+  expect(calls).toEqual([{ id: expect.any(String), name: "f", arguments: { x: value } }]);
+});
+
 describe("structured calls", () => {
   const piece = (given: object) => ({ index: 0, id: null, name: null, arguments: null, ...given });
   const readPieces = (pieces: readonly object[], text = "") => {

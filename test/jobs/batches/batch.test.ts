@@ -15,6 +15,31 @@ async function all(results: AsyncIterable<BatchResult>): Promise<BatchResult[]> 
 }
 
 describe("a batch as an iterable", () => {
+  it("stops at once when it is aborted, though its reader is busy", async () => {
+    const { client, service } = await talker(
+      ({ text }: { readonly text: string }) => (text === "Item 0." ? { text } : FOREVER),
+      { tokensPerSecond: 50 },
+      { concurrency: 2 },
+    );
+    const stopping = new AbortController();
+    const results = client.completeBatch(prompts(2), { signal: stopping.signal });
+    await results.next();
+    await expect.poll(() => service.generating).toBe(1);
+    stopping.abort();
+    await expect.poll(() => service.generating).toBe(0);
+    await expect(results.next()).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it("ends when its reader leaves, though a result is waited for", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const results = client.completeBatch(prompts(1));
+    const next = results.next();
+    await expect.poll(() => service.generating).toBe(1);
+    expect(await results.return?.()).toEqual({ done: true, value: undefined });
+    expect(await next).toEqual({ done: true, value: undefined });
+    await expect.poll(() => service.generating).toBe(0);
+  });
+
   it("gives each result once, in the order in which they come", async () => {
     const { client } = await talker(echo, { tokensPerSecond: 40 }, { concurrency: 2 });
     const long = "And on and on. ".repeat(8).trim();
@@ -149,7 +174,10 @@ describe("the items of a batch", () => {
     await batch.wait({ withinMs: 50_000, signal, isEnough: () => false });
     const texts = [...batch.ready()].map(({ state }) => state.text);
     expect(texts).toEqual(prompts(300).map(({ prompt }) => prompt));
-    for (let index = 0; index < 300; index += 1) batch.take(index);
+    for (let index = 0; index < 300; index += 1) {
+      batch.take(index);
+      batch.returned(index);
+    }
     expect(completions.list()).toHaveLength(200);
     expect([...batch.ready()]).toEqual([]);
     expect(batch.counts()).toMatchObject({ completed: 300 });

@@ -84,9 +84,16 @@ function endOfTable(text: string, from: number, next: number): number {
   return end;
 }
 
-/** The lines of the own tables that are comments. */
+/** The comments in the own tables, each in a line. */
 const commentsIn = (text: string, ranges: readonly Range[]): string =>
-  ranges.flatMap(({ from, to }) => text.slice(from, to).match(/^[\t ]*#[^\n]*\n/gm) ?? []).join("");
+  ranges
+    .flatMap(({ from, to }) => text.slice(from, to).match(TOKENS) ?? [])
+    .flatMap((token) => (token.startsWith("#") ? [`${token}\n`] : []))
+    .join("");
+
+/** Strings, of several lines or one, and comments: a bracket in them begins nothing. */
+const TOKENS =
+  /"""(?:\\[\s\S]|[^\\])*?"{3,5}|'''[\s\S]*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*|[[\]{}]|\n/g;
 
 const without = (text: string, ranges: readonly Range[]): string =>
   ranges.toReversed().reduce((all, { from, to }) => all.slice(0, from) + all.slice(to), text);
@@ -94,9 +101,7 @@ const without = (text: string, ranges: readonly Range[]): string =>
 /** Each `[table]` and `[[array]]` header that is not inside a value. */
 function headersOf(text: string): { readonly offset: number; readonly keys: readonly string[] }[] {
   const headers: { offset: number; keys: string[] }[] = [];
-  // Strings, of several lines or one, and comments: a bracket in them begins nothing.
-  const tokens =
-    /"""(?:\\[\s\S]|[^\\])*?"{3,5}|'''[\s\S]*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*|[[\]{}]|\n/g;
+  const tokens = new RegExp(TOKENS);
   let depth = 0;
   let isLineStart = true;
   let previous = 0;

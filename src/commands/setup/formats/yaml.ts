@@ -1,4 +1,4 @@
-import { isMap, isScalar, type Pair, parseDocument, stringify, type YAMLMap } from "yaml";
+import { isMap, isScalar, Lexer, type Pair, parseDocument, stringify, type YAMLMap } from "yaml";
 import { CannotEdit, type Format } from "./format.js";
 
 const MOST_ALIASES = 1000;
@@ -41,9 +41,10 @@ export const yaml: Format = {
     const own = pairOf(value, name);
     if (own !== undefined) {
       const { from, to } = linesOf(text, own, value);
-      const comments = text.slice(from, to).match(/^ *#[^\n]*\n/gm) ?? [];
-      const after = text.slice(to);
-      return `${text.slice(0, from)}${comments.join("")}${lines(indentOf(text, value))}${after}`;
+      const indent = indentOf(text, value);
+      // At the indentation of the entry, since a text above it may go on deeper.
+      const comments = commentsIn(text.slice(from, to)).map((each) => `${indent}${each}\n`);
+      return `${text.slice(0, from)}${comments.join("")}${lines(indent)}${text.slice(to)}`;
     }
     return insertedAt(text, endOf(text, value), lines(indentOf(text, value)));
   },
@@ -81,6 +82,14 @@ function documentOf(text: string) {
 
 const pairOf = (map: YAMLMap<unknown, unknown>, name: string): Pair<unknown, unknown> | undefined =>
   map.items.find(({ key }) => isScalar(key) && key.value === name);
+
+/** What follows this token of the lexer is a text, whatever it begins with. */
+const BEFORE_TEXT = "\u001f";
+
+function commentsIn(text: string): string[] {
+  const tokens = [...new Lexer().lex(text)];
+  return tokens.filter((token, at) => token.startsWith("#") && tokens[at - 1] !== BEFORE_TEXT);
+}
 
 function linesOf(text: string, own: Pair<unknown, unknown>, holder: YAMLMap<unknown, unknown>) {
   const from = lineStart(text, rangeOf(own.key)[0]);

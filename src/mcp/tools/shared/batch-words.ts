@@ -53,7 +53,7 @@ function answerText({ index, state, excerpt }: BatchPart): string {
   const { status, error } = state;
   if (error === null) return `[${index}]\n${textOf(state, excerpt)}`;
   const what = error.code === "SCHEMA_MISMATCH" ? "last answer" : "incomplete answer";
-  return `[${index}] ${status}, ${what}:\n${excerpt.text}`;
+  return `[${index}] ${status}, ${what}:\n${textOf(state, excerpt)}`;
 }
 
 function failures(parts: readonly BatchPart[]): string[] {

@@ -25,6 +25,7 @@ export {
   reportEvent,
   reportState,
   resultOf,
+  textOf,
   wholeOf,
 } from "./completion-result.js";
 export {
