@@ -186,9 +186,10 @@ export const SETTINGS = {
     "folder in which ask_documents keeps the vectors of texts for later servers: hashes and numbers, no text. Without it they are kept in memory only",
   ),
   FOUNDRY_HTTP_KEY: setting(
-    z.string().min(16, "at least 16 characters"),
+    // Others cannot be sent in a header by every client.
+    z.string().regex(/^[!-~]{16,}$/, "at least 16 letters, digits and signs, without spaces"),
     "none",
-    "bearer token of at least 16 characters that clients of `serve --http` must send. Required for every address that other machines reach",
+    "bearer token of at least 16 characters, without spaces, that clients of `serve --http` must send. Required for every address that other machines reach",
   ),
   FOUNDRY_OTEL: setting(
     z.url({ protocol: /^https?$/, error: "an http or https URL, such as http://127.0.0.1:4318" }),

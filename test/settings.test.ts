@@ -134,6 +134,20 @@ describe("readSettings", () => {
     );
   });
 
+  it.each(["a key with many spaces", "short", "ein-Schlüssel-mit-ü"])(
+    "refuses the key %j for HTTP, which clients could not send, without showing it",
+    (raw) => {
+      const read = () => readSettings([], { FOUNDRY_HTTP_KEY: raw });
+      expect(read).toThrowError(
+        expect.objectContaining({
+          code: "INVALID_SETTING",
+          message: expect.not.stringContaining(raw),
+          action: expect.stringContaining("without spaces"),
+        }),
+      );
+    },
+  );
+
   it.each(["not json", "[]", '{"X-Key":7}', '"s3cret"', "null"])(
     "refuses FOUNDRY_HEADERS=%s without showing it, since keys stand in it",
     (raw) => {

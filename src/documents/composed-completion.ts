@@ -47,6 +47,8 @@ export class ComposedCompletion implements OpenedCompletion {
   #model: string | null = null;
   #usage: CompletionUsage = NO_USAGE;
   #step: string | null = null;
+  /** One of its requests was sent. */
+  #hasBegun = false;
   #answer: CompletionStream | null = null;
   /** Those that an item of a batch need not ask again after an outage. */
   readonly #asked = new Map<string, Completion>();
@@ -166,8 +168,11 @@ export class ComposedCompletion implements OpenedCompletion {
         if (event.type !== "status") this.#parts.gate?.reached();
       }
     } finally {
-      const { usage } = stream.snapshot();
-      this.#usage = sumOf(this.#usage, usage);
+      const { usage, attempts, cached } = stream.snapshot();
+      const wasSent = (attempts ?? 0) > 0;
+      // Of a prompt that was not sent, the count is an estimate.
+      if (wasSent || cached) this.#usage = sumOf(this.#usage, usage);
+      this.#hasBegun ||= wasSent;
     }
     const completion = stream.snapshot();
     // Those before the last are asked without thinking, whatever the caller wants.
@@ -223,7 +228,13 @@ export class ComposedCompletion implements OpenedCompletion {
   #stream(request: CompletionRequest): CompletionStream {
     const { caller, gate } = this.#parts;
     // The requests have the settings of their route from the first on.
-    const own = { ...this.call, caller, isBatch: gate !== undefined, isRouted: true };
+    const own = {
+      ...this.call,
+      caller,
+      isBatch: gate !== undefined,
+      goesOn: this.#hasBegun,
+      isRouted: true,
+    };
     return this.client.completions.stream(request, own);
   }
 

@@ -4,7 +4,7 @@ const LENGTH = 0.75;
 
 /** Words, and of alphabets without spaces between words the pairs of neighbouring characters. */
 const WORDS =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]+|[\p{L}\p{N}]+/gu;
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]+|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
 const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
 
 interface Counted {
@@ -54,7 +54,7 @@ function countedIn(text: string, asked: ReadonlySet<string>): Counted {
 }
 
 function* wordsOf(text: string): Generator<string> {
-  for (const [run] of text.toLowerCase().matchAll(WORDS)) {
+  for (const [run] of text.normalize("NFC").toLowerCase().matchAll(WORDS)) {
     if (!UNSPACED.test(run) || run.length < 3) {
       yield run;
       continue;

@@ -115,6 +115,8 @@ export interface OpenOptions extends StreamOptions, CacheOption {
   readonly gate?: Gate | undefined;
   /** Gives way to completions that are of no batch. Default: whether a gate is given. */
   readonly isBatch?: boolean | undefined;
+  /** Part of work that has begun: it waits also in a full queue. Default `false`. */
+  readonly goesOn?: boolean | undefined;
   /** Whether the request has the settings of its route already. Default `false`. */
   readonly isRouted?: boolean | undefined;
 }

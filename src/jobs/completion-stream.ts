@@ -24,6 +24,7 @@ export interface CompletionStreamParts {
   readonly queue: Queue;
   readonly caller: string;
   readonly isBatch: boolean;
+  readonly goesOn?: boolean | undefined;
   /** Called with the place in the queue and the estimate, and with `null` when it waits no more. */
   readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
   /** Default: the completion begins at once. */
@@ -97,14 +98,14 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   }
 
   async *#attempt(): AsyncGenerator<CompletionEvent, void> {
-    const { completion, queue, caller, isBatch, onPlace, cache } = this.#parts;
+    const { completion, queue, caller, isBatch, goesOn, onPlace, cache } = this.#parts;
     const { model, service, generationsAtOnce, run } = await completion.prepare();
     const stored = (await cache?.find(model, service, this.snapshot().warnings)) ?? null;
     if (stored !== null) {
       yield* completion.restore(stored);
       return;
     }
-    const waiter: Waiter = { caller, isBatch, onPlace, signal: completion.signal };
+    const waiter: Waiter = { caller, isBatch, goesOn, onPlace, signal: completion.signal };
     const release = await completion
       .queued(queue.enter(model, generationsAtOnce, waiter))
       .finally(() => onPlace?.(null, null));

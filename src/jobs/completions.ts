@@ -316,6 +316,7 @@ export class Completions {
     const {
       gate,
       isBatch = gate !== undefined,
+      goesOn,
       isRouted,
       caller = "",
       onPlace,
@@ -329,6 +330,7 @@ export class Completions {
       queue: this.#queue,
       caller,
       isBatch,
+      goesOn,
       onPlace,
       gate,
       cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),

@@ -14,6 +14,8 @@ export interface Waiter {
   readonly caller: string;
   /** Part of a batch: gives way to single completions, and does not count as waiting in the queue. */
   readonly isBatch: boolean;
+  /** Part of work that has begun: it waits also in a full queue. Default `false`. */
+  readonly goesOn?: boolean | undefined;
   readonly signal: AbortSignal;
   /** Called with the place, 1 for the next, whenever it changes. */
   readonly onPlace?: ((place: number, etaMs: number | null) => void) | undefined;
@@ -108,7 +110,8 @@ export class Queue {
     // The number of places may have grown since the others began to wait.
     this.#serve(lane);
     if (this.#mayStart(lane)) return this.#take(lane, waiter.isBatch);
-    if (!waiter.isBatch && this.waiting >= this.#limit) throw this.#full(lane);
+    const mayWait = waiter.isBatch || waiter.goesOn === true || this.waiting < this.#limit;
+    if (!mayWait) throw this.#full(lane);
     return new Promise((resolve, reject) => {
       const turns = waiter.isBatch ? lane.batches : lane.singles;
       const stopListening = onAbort(waiter.signal, () => {

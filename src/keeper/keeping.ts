@@ -114,6 +114,8 @@ export class Keeping implements Kept {
   }
 
   async answeredBatch(batch: Batch): Promise<void> {
+    // The keeper drops them: one that is given back later is sent as a new one.
+    for (const { id, isTaken } of batch.record) if (isTaken) this.#remote.delete(id);
     if (batch.pending.length === 0) {
       this.#promises.deleteBatch(batch);
       this.#release({ batches: [batch.id] });
@@ -171,10 +173,8 @@ export class Keeping implements Kept {
     this.#isClosed = true;
     this.#promises.close();
     for (const remote of this.#remote.values()) remote.leave("closing");
-    const link = this.#link;
-    if (link === null) return;
-    link.end();
-    await waitFor(link.closed, { withinMs: CLOSE_MS, ref: false });
+    this.#link?.end();
+    await waitFor(Promise.resolve(this.#link?.closed), { withinMs: CLOSE_MS, ref: false });
   }
 
   get #isPaused(): boolean {

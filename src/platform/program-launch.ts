@@ -63,9 +63,12 @@ const FIRST_CODE = 0x4e6f0000;
  */
 const LAUNCHER = `const { spawn } = require("node:child_process");
 const [command, ...args] = process.argv.slice(1);
-const child = spawn(command, args, { stdio: "inherit", windowsHide: true });
-child.on("error", ({ code }) => process.exit(${FIRST_CODE} + 1 + ${JSON.stringify(NOT_STARTED)}.indexOf(code)));
-child.on("exit", (code) => process.exit(code ?? 1));`;
+const failed = ({ code }) => process.exit(${FIRST_CODE} + 1 + ${JSON.stringify(NOT_STARTED)}.indexOf(code));
+try {
+  const child = spawn(command, args, { stdio: "inherit", windowsHide: true });
+  child.on("error", failed);
+  child.on("exit", (code) => process.exit(code ?? 1));
+} catch (error) { failed(error); }`;
 
 /** Why the launcher could not start the program: a code of the system, or `""`; `null` where it did. */
 export function launchFailure(exitCode: number | null): string | null {

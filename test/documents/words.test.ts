@@ -25,6 +25,17 @@ describe("wordScores", () => {
     expect(best(question, texts)).toBe(index);
   });
 
+  it("keeps words with signs together, in either form", () => {
+    expect(wordScores("दिल्ली", ["दाल लाल", "दिल्ली"]).map((score) => score > 0)).toEqual([
+      false,
+      true,
+    ]);
+    expect(wordScores("caf\u00e9", ["cafe\u0301", "cafe"]).map((score) => score > 0)).toEqual([
+      true,
+      false,
+    ]);
+  });
+
   it("counts a rare word more than a common one, and is between 0 and 1", () => {
     const texts = ["the cat", "the dog", "the zebra", "the the the"];
     const scores = wordScores("the zebra", texts);

@@ -98,6 +98,18 @@ describe("the Node in between", () => {
     });
   });
 
+  // Node throws this fault, in place of an event. Other systems cut the exit code.
+  it.runIf(process.platform !== "win32")("prints no stack where a start throws", async () => {
+    const launch = launchOf("C:\\foundry.exe", [], {
+      ...on("win32", true, true),
+      node: process.execPath,
+    });
+    if ("refused" in launch) throw new Error(launch.refused);
+    const args = [...launch.args.slice(0, -1), `${process.execPath}/no-folder`];
+    const child = spawn(launch.command, args, { stdio: ["ignore", "ignore", "pipe"] });
+    expect(await text(child.stderr)).toBe("");
+  });
+
   it.runIf(process.platform === "win32")("says that there is no such program", async () => {
     expect(await launched("C:\\nowhere\\foundry.exe")).toMatchObject({ failure: "ENOENT" });
   });

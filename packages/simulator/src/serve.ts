@@ -61,7 +61,9 @@ export async function answerExchange(
     await dialect.answer({ head, readBody, reply, record, clientGone, clientClosed });
     const complete = await reply.finished;
     if (complete) {
-      record.tokensSent = record.tokensGenerated;
+      if (record.status !== null && record.status < 400) {
+        record.tokensSent = record.tokensGenerated;
+      }
       log.end(record, "answered");
     }
     // A dialect can end its answer after the socket was destroyed and before "close" is emitted.

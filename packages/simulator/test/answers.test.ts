@@ -128,6 +128,13 @@ it.each(["C1", "C2", "openai", "S"] as const)(
   },
 );
 
+it("an answer that fails counts no tokens as sent", async () => {
+  const script = { text: "One two three four.", failAfterTokens: 3 };
+  await using service = await startSimulator({ models: [{ id: MODEL, loaded: true, script }] });
+  expect((await ask(service.url, "Hi")).status).toBeGreaterThanOrEqual(400);
+  expect(service.requests.at(-1)).toMatchObject({ tokensGenerated: 3, tokensSent: 0 });
+});
+
 it("a delay of more than a timer takes does not end at once", async () => {
   await using service = await simulator([{ reply: "late", delayMs: 2 ** 31 }]);
   const messages = [{ role: "user", content: "Hi" }];

@@ -116,8 +116,8 @@ function typedValue(text: unknown, tool: Offered | undefined, key: string): unkn
   const listed = [text, word, value].find((each) => each !== undefined && values.includes(each));
   if (listed !== undefined) return listed;
   const kind = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
-  // What is a number or true may be meant as a text, what has brackets is not.
-  const isPlain = kind === "number" || kind === "boolean";
+  // A number, true and quoted words may be meant as a text; a list, an object and null are not.
+  const isPlain = ["number", "boolean", "string"].includes(kind);
   if (!isPlain && types.includes(kind)) return value;
   return types.includes("string") || value === undefined ? text : value;
 }

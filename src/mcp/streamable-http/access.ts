@@ -7,8 +7,8 @@ import {
 } from "@modelcontextprotocol/server";
 
 export interface AccessRules {
-  /** The address that is listened on. */
-  readonly host: string;
+  /** What is listened on: the name or address that was given, and the address that it stands for. */
+  readonly hosts: readonly string[];
   /** What a client must send as a bearer token. */
   readonly key?: string | undefined;
 }
@@ -23,13 +23,14 @@ export interface Refusal {
  * Whether a request may be served. A page in a browser can reach every port of its machine. So `Host` is
  * validated against DNS rebinding, and `Origin` against requests of other sites.
  */
-export function refusalOf(headers: Headers, { host, key }: AccessRules): Refusal | null {
-  const hostnames = [...localhostAllowedHostnames(), bracketed(host)];
+export function refusalOf(headers: Headers, { hosts, key }: AccessRules): Refusal | null {
+  const own = hosts.map(hostnameOf);
   // A server on all addresses has names that are not known here; the key protects it.
-  const isAnyAddress = ANY_ADDRESS.has(host);
-  const named = validateHostHeader(headers.get("host"), hostnames);
+  const isAnyAddress = hosts.some((host) => ANY_ADDRESS.has(host));
+  const named = validateHostHeader(headers.get("host"), [...localhostAllowedHostnames(), ...own]);
   if (!named.ok && !isAnyAddress) return { status: 403, message: named.message };
-  const from = validateOriginHeader(headers.get("origin"), [...localhostAllowedOrigins(), host]);
+  const origins = [...localhostAllowedOrigins(), ...own];
+  const from = validateOriginHeader(headers.get("origin"), origins);
   if (!from.ok) return { status: 403, message: from.message };
   if (key === undefined || isSame(tokenOf(headers), key)) return null;
   return {
@@ -40,7 +41,11 @@ export function refusalOf(headers: Headers, { host, key }: AccessRules): Refusal
 
 const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+/** As in a URL: in lower case, an IPv6 address in brackets and in its shortest form. */
+function hostnameOf(host: string): string {
+  const url = `http://${host.includes(":") ? `[${host}]` : host}`;
+  return URL.canParse(url) ? new URL(url).hostname : host;
+}
 
 const tokenOf = (headers: Headers): string =>
   /^Bearer\s+(\S+)\s*$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";

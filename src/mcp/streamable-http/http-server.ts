@@ -18,6 +18,7 @@ import {
   LONGEST_LINE,
   MOST_VALUES,
   VERSION,
+  waitFor,
   withoutDepths,
 } from "../../lib/index.js";
 import { HostLimits } from "../hosts/index.js";
@@ -31,7 +32,11 @@ import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
 
-export interface HttpServeOptions extends AccessRules, Pick<ServerParts, "routes" | "hasFiles"> {
+export interface HttpServeOptions
+  extends Pick<AccessRules, "key">,
+    Pick<ServerParts, "routes" | "hasFiles"> {
+  /** The name or address to listen on. */
+  readonly host: string;
   readonly backend: Lazy<Backend>;
   /** 0 is any free port. */
   readonly port: number;
@@ -49,6 +54,8 @@ export interface HttpServing {
 }
 
 const ANSWERS_MS = 2000;
+/** For answers that are written, and not yet read. */
+const LAST_BYTES_MS = 1000;
 const MOST_CONNECTIONS = 2000;
 /** Longer than clients keep a connection, so that they close it first and no request is reset. */
 const KEEP_ALIVE_MS = 75_000;
@@ -92,6 +99,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
 
   const monitoring = new Monitoring((await backend.get()).client, () => sessions.size);
 
+  const hosts = [host];
   const answerMcp = async (request: Request): Promise<Response> => {
     if (request.method !== "POST") return sessions.handle(request, undefined);
     const body = await bodyOf(request, refuse);
@@ -105,7 +113,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const isRead = request.method === "GET";
     const isHealth = isRead && pathname === "/health";
     const isOpen = isHealth || (isRead && pathname === Monitoring.OPEN_PATH);
-    const refusal = refusalOf(request.headers, isOpen ? { host } : options);
+    const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });
     if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
     if (pathname === "/mcp") return portable(await answerMcp(request));
@@ -125,6 +133,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   server.maxConnections = MOST_CONNECTIONS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const address = await listening(server, host, port);
+  hosts.push(address.address);
   const ended = new Promise<void>((resolve) => server.once("close", resolve));
   const stop = async (): Promise<void> => {
     server.close();
@@ -133,6 +142,10 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     (await follower.ifBegun())?.close();
     monitoring.close();
     await Promise.all([sessions.close(), modern.close()]);
+    // A large answer may still be on its way to another machine.
+    const closing = setInterval(() => server.closeIdleConnections(), 20);
+    await waitFor(ended, { withinMs: LAST_BYTES_MS });
+    clearInterval(closing);
     server.closeAllConnections();
   };
   signal.addEventListener("abort", () => void stop(), { once: true });

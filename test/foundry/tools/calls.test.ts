@@ -385,6 +385,7 @@ it.each<[string, object, string, unknown]>([
   ],
   ["null among values", { enum: ["low", "high", null] }, "null", null],
   ["a number among values", { enum: ["auto", 1, 2] }, "1", 1],
+  ["a text in quotes", { type: "string" }, '"an exact phrase"', '"an exact phrase"'],
   ["a text among values", { enum: ["auto", 1, 2] }, "auto", "auto"],
 ])("an argument in tags is %s where its schema has that", async (_, x, written, value) => {
   const parameters = { type: "object", properties: { x } };

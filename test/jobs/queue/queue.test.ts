@@ -9,7 +9,10 @@ function queueOf({ limit = 64, slots = 1 } = {}) {
   const queue = new Queue({ limit, now: () => time });
   const order: string[] = [];
   const places = new Map<string, [number, number | null][]>();
-  const enter = (name: string, { caller = "", isBatch = false, model = MODEL } = {}) => {
+  const enter = (
+    name: string,
+    { caller = "", isBatch = false, model = MODEL, goesOn = false } = {},
+  ) => {
     const leaving = new AbortController();
     const told: [number, number | null][] = [];
     places.set(name, told);
@@ -17,6 +20,7 @@ function queueOf({ limit = 64, slots = 1 } = {}) {
       .enter(model, slots, {
         caller,
         isBatch,
+        goesOn,
         signal: leaving.signal,
         onPlace: (place, etaMs) => void told.push([place, etaMs]),
       })
@@ -47,6 +51,16 @@ describe("the queue in front of a model", () => {
     const { queue, enter } = queueOf();
     await enter("one").entered;
     expect({ running: queue.running, waiting: queue.waiting }).toEqual({ running: 1, waiting: 0 });
+  });
+
+  it("lets work that has begun wait, however full it is", async () => {
+    const { enter, order } = queueOf({ limit: 0 });
+    const first = enter("first");
+    const part = enter("part", { goesOn: true });
+    await expect(enter("another").entered).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    await first.leave();
+    await part.leave();
+    expect(order).toEqual(["first", "part"]);
   });
 
   it("serves one caller in the order in which it came", async () => {

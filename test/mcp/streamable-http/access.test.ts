@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { refusalOf } from "../../../src/mcp/streamable-http/access.js";
 
-const LOOPBACK = { host: "127.0.0.1" };
+const LOOPBACK = { hosts: ["127.0.0.1"] };
 const KEY = "a-key-of-many-characters";
 
 describe("a server on the loopback address", () => {
@@ -23,8 +23,23 @@ describe("a server on the loopback address", () => {
   });
 });
 
+describe("a server on an address of the network", () => {
+  it.each([
+    ["its name in other letters", ["MyBox", "192.168.1.5"], "mybox:8765", "http://mybox:8765"],
+    ["the address of its name", ["MyBox", "192.168.1.5"], "192.168.1.5:8765", "http://192.168.1.5"],
+    ["another form of its address", ["FD00::5"], "[fd00:0::5]:8765", "http://[fd00::5]:8765"],
+  ])("serves %s", (_what, hosts, host, origin) => {
+    expect(refusalOf(new Headers({ host, origin }), { hosts })).toBeNull();
+  });
+
+  it("refuses others", () => {
+    const rules = { hosts: ["mybox", "192.168.1.5"] };
+    expect(refusalOf(new Headers({ host: "evil.example" }), rules)).toMatchObject({ status: 403 });
+  });
+});
+
 describe("a server with a key", () => {
-  const rules = { host: "0.0.0.0", key: KEY };
+  const rules = { hosts: ["0.0.0.0"], key: KEY };
   const ask = (authorization?: string) =>
     refusalOf(
       new Headers({ host: "box.lan:8765", ...(authorization && { authorization }) }),
