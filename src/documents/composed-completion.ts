@@ -71,7 +71,7 @@ export class ComposedCompletion implements OpenedCompletion {
       id: this.#parts.id,
       status: this.#end?.status ?? answer?.status ?? own,
       model: answer?.model ?? this.#model,
-      usage: sumOf(this.#usage, answer?.usage ?? NO_USAGE),
+      usage: sumOf(this.#usage, answer === undefined ? NO_USAGE : usageOf(answer)),
       timing: {
         ...(answer ?? NO_ANSWER).timing,
         totalMs: this.#end?.totalMs ?? Math.round(performance.now() - this.#startedAt),
@@ -168,11 +168,9 @@ export class ComposedCompletion implements OpenedCompletion {
         if (event.type !== "status") this.#parts.gate?.reached();
       }
     } finally {
-      const { usage, attempts, cached } = stream.snapshot();
-      const wasSent = (attempts ?? 0) > 0;
-      // Of a prompt that was not sent, the count is an estimate.
-      if (wasSent || cached) this.#usage = sumOf(this.#usage, usage);
-      this.#hasBegun ||= wasSent;
+      const asked = stream.snapshot();
+      this.#usage = sumOf(this.#usage, usageOf(asked));
+      this.#hasBegun ||= wasSent(asked);
     }
     const completion = stream.snapshot();
     // Those before the last are asked without thinking, whatever the caller wants.
@@ -191,6 +189,8 @@ export class ComposedCompletion implements OpenedCompletion {
       // Nothing of it was generated, and a shorter request may follow.
       if (isOverflow(thrown)) this.#answer = null;
       throw thrown;
+    } finally {
+      this.#hasBegun ||= wasSent(stream.snapshot());
     }
   }
 
@@ -247,6 +247,12 @@ export class ComposedCompletion implements OpenedCompletion {
     this.#end = { status, totalMs: Math.round(performance.now() - this.#startedAt) };
   }
 }
+
+const wasSent = ({ attempts }: Completion): boolean => (attempts ?? 0) > 0;
+
+/** Of a prompt that was not sent, the count would be an estimate. */
+const usageOf = (completion: Completion): CompletionUsage =>
+  wasSent(completion) || completion.cached ? completion.usage : NO_USAGE;
 
 const NO_USAGE: CompletionUsage = { inputTokens: null, outputTokens: null, estimated: false };
 

@@ -1,6 +1,6 @@
 import type { Completion, CompletionEvent, ServiceCompletion } from "../foundry/index.js";
 import { type FoundryError, toFoundryError, untilAborted } from "../lib/index.js";
-import type { Queue, Waiter } from "./queue.js";
+import type { Queue } from "./queue.js";
 import type { CacheSlot } from "./response-cache.js";
 
 /** A completion that a run reads to its end. */
@@ -41,6 +41,8 @@ export interface CompletionStreamParts {
 export class CompletionStream implements AsyncIterable<CompletionEvent> {
   readonly #parts: CompletionStreamParts;
   readonly #events: AsyncGenerator<CompletionEvent, void>;
+  /** It has had a place in the queue. */
+  #hasEntered = false;
 
   /** @internal */
   constructor(parts: CompletionStreamParts) {
@@ -105,10 +107,19 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
       yield* completion.restore(stored);
       return;
     }
-    const waiter: Waiter = { caller, isBatch, goesOn, onPlace, signal: completion.signal };
+    const { signal } = completion;
+    // One that begins again has waited for its place already.
+    const waiter = {
+      caller,
+      isBatch,
+      goesOn: goesOn === true || this.#hasEntered,
+      onPlace,
+      signal,
+    };
     const release = await completion
       .queued(queue.enter(model, generationsAtOnce, waiter))
       .finally(() => onPlace?.(null, null));
+    this.#hasEntered = true;
     try {
       yield* run();
     } finally {

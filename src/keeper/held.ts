@@ -81,8 +81,9 @@ export class HeldCompletions {
     if (this.size + added.length > MOST_HELD) return false;
     const characters = added.reduce((sum, each) => sum + sizeOf(each.state, each.request), 0);
     if (this.#characters() + characters > MOST_HELD_CHARACTERS) return false;
-    for (const completion of completions) this.#keepOne(completion, settings, keptMs, owner);
     for (const batch of batches) this.#keepBatch(batch, settings, owner);
+    // After the batches: the rest of a result that was returned in part is promised for itself.
+    for (const completion of completions) this.#keepOne(completion, settings, keptMs, owner);
     return true;
   }
 
@@ -207,7 +208,10 @@ export class HeldCompletions {
       settings,
       owner: known === undefined ? owner : known.owner,
     });
-    for (const { id, isTaken } of batch.items) if (isTaken) this.#entries.delete(id);
+    const before = new Set(known?.items.flatMap(({ id, isTaken }) => (isTaken ? [id] : [])));
+    for (const { id, isTaken } of batch.items) {
+      if (isTaken && !before.has(id)) this.#entries.delete(id);
+    }
   }
 
   #set(entry: Entry, state: WireState): void {

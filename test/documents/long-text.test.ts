@@ -56,13 +56,16 @@ describe.each(["C1", "C2", "openai"] as const)("a request about long texts on %s
 });
 
 describe("a request about long texts", () => {
-  it("counts no tokens of a part that was not sent", async () => {
+  it.each([
+    ["a part", linesWith("The secret is amber.", 1500, 2000)],
+    ["the whole", "The secret is amber."],
+  ])("counts no tokens of %s that was not sent", async (_, written) => {
     const models = modelOf({ text: "On and on. ", forever: true });
     const service = await simulate({ models, tokensPerSecond: 20 });
     const client = clientOf(service.url, { concurrency: 1, queueLimit: 0 });
     client.completions.start({ prompt: "Go", model: CHATTER, maxTokens: 4000 });
     await expect.poll(() => askedOf(service, CHATS)).toHaveLength(1);
-    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+    const texts = [textOf("log.txt", written)];
     const request = { ...REQUEST, model: CHATTER };
 
     const { state } = await composed(client, answerLong(client, { request, texts }));

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { ServiceClient } from "../../src/foundry/index.js";
 import type { StartOptions } from "../../src/jobs/completion-options.js";
 import { Completions } from "../../src/jobs/completions.js";
+import { clientOf, simulate } from "../foundry/fixtures.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
 /** Slow enough to be looked at while it runs. */
@@ -372,4 +373,25 @@ describe("completions in the queue", () => {
     leaving.abort();
     await expect.poll(() => completions.get(id).status).toBe("running");
   });
+});
+
+it("a completion that begins again with another model waits, however full the queue is", async () => {
+  const { url } = await simulate({
+    models: [
+      { id: "broken-generic-cpu:1", loadError: "no memory" },
+      { id: "talker-generic-cpu:1", loaded: true, script: { text: "On. ", forever: true } },
+    ],
+    tokensPerSecond: 50,
+  });
+  const { completions } = clientOf(url, { concurrency: 1, queueLimit: 0 });
+  const endless = { prompt: "Go", model: "talker", maxTokens: 4000 };
+  const { id } = completions.start(endless).state;
+  await expect.poll(() => completions.get(id).text).not.toBe("");
+
+  const again = { prompt: "Hi", models: ["broken", "talker"], maxTokens: 1 };
+  const second = completions.start(again).state.id;
+
+  await expect.poll(() => completions.get(second)).toMatchObject({ status: "queued", place: 1 });
+  await completions.cancel(id);
+  expect(await completions.wait(second)).toMatchObject({ status: "completed", error: null });
 });

@@ -98,6 +98,22 @@ describe("what the keeper holds", () => {
     expect(held.size).toBe(0);
   });
 
+  it("keeps the rest of a result of a batch that was returned in part", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    const batchId = "b-before-1";
+    const items = [
+      { id: "c-before-1", status: "completed" as const, isTaken: true },
+      { id: "c-before-2", status: "running" as const, isTaken: false },
+    ];
+    const batches = [{ id: batchId, key: "same", items }];
+    const cut = keepOf({ id: "c-before-1", batchId, status: "completed", endedAt: 5 }, { batches });
+    const process = owner();
+    held.keep(cut, process);
+    held.keep({ ...cut, completions: [] }, process);
+    expect(held.foundOne("c-before-1")).not.toBeNull();
+  });
+
   it("is found by an identical request only when its process has ended", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);

@@ -41,8 +41,9 @@ export function refusalOf(headers: Headers, { hosts, key }: AccessRules): Refusa
 
 const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-/** As in a URL: in lower case, an IPv6 address in brackets and in its shortest form. */
-function hostnameOf(host: string): string {
+/** As in a URL: in lower case, an IPv6 address in brackets, in its shortest form and without its zone. */
+function hostnameOf(given: string): string {
+  const host = given.replace(/%.*$/, "");
   const url = `http://${host.includes(":") ? `[${host}]` : host}`;
   return URL.canParse(url) ? new URL(url).hostname : host;
 }

@@ -27,6 +27,7 @@ describe("a server on an address of the network", () => {
   it.each([
     ["its name in other letters", ["MyBox", "192.168.1.5"], "mybox:8765", "http://mybox:8765"],
     ["the address of its name", ["MyBox", "192.168.1.5"], "192.168.1.5:8765", "http://192.168.1.5"],
+    ["its address without the zone", ["fe80::1%eth0"], "[fe80::1]:8765", "http://[fe80::1]"],
     ["another form of its address", ["FD00::5"], "[fd00:0::5]:8765", "http://[fd00::5]:8765"],
   ])("serves %s", (_what, hosts, host, origin) => {
     expect(refusalOf(new Headers({ host, origin }), { hosts })).toBeNull();
