@@ -6,7 +6,7 @@ import {
   signalOption,
   traceOption,
 } from "../foundry/index.js";
-import { onAbort, parseArguments, type Trace, throwIfAborted } from "../lib/index.js";
+import { joinedSignal, onAbort, parseArguments, type Trace, throwIfAborted } from "../lib/index.js";
 import type { BatchResult } from "./batch.js";
 import { BATCH_LIMIT, type Batches } from "./batches.js";
 
@@ -77,7 +77,8 @@ async function* resultsOf(
     batch.cancel().catch(() => {});
     wake();
   };
-  const stopListening = [signal ?? leaving, leaving].map((each) => onAbort(each, stop));
+  const ending = joinedSignal(signal, leaving);
+  onAbort(ending.signal, stop);
   try {
     for (let handed = 0; handed < batch.size && !leaving.aborted; ) {
       throwIfAborted(signal);
@@ -92,7 +93,7 @@ async function* resultsOf(
       }
     }
   } finally {
-    for (const stopOne of stopListening) stopOne();
+    ending.dispose();
     if (!batch.hasEnded) await batch.cancel();
     batches.forget(batch);
   }

@@ -184,7 +184,7 @@ export class Batch {
     if (item?.state.is === "ended") item.state = { ...item.state, isTaken: false };
   }
 
-  /** A result that was taken has reached its caller. From now on the completion is kept as any other. */
+  /** A result that was taken has reached its caller: the limits on kept completions apply to it. */
   returned(index: number): void {
     const item = this.#items.all[index];
     if (item !== undefined) this.#completions.unpin(item.id);

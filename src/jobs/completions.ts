@@ -324,9 +324,8 @@ export class Completions {
       ...call
     } = options;
     const request = isRouted === true ? given : routed(given, this.#options.routes);
-    const completion = this.#service.openCompletion(request, call);
     return new CompletionStream({
-      completion,
+      completion: this.#service.openCompletion(request, call),
       queue: this.#queue,
       caller,
       isBatch,

@@ -163,9 +163,8 @@ export class HeldCompletions {
 
   /** Drops what has been kept for long enough, and the oldest of what has ended where it is too much. */
   prune(): void {
-    const now = this.#options.now();
     const isFresh = ({ endedAt, keptMs }: Entry): boolean =>
-      endedAt === null || now - endedAt <= keptMs;
+      endedAt === null || this.#options.now() - endedAt <= keptMs;
     // The results of a batch are read together, so they stay while one of them is fresh.
     const groupOf = ({ state }: Entry): string => state.batchId ?? state.id;
     const fresh = new Set([...this.#entries.values()].filter(isFresh).map(groupOf));
@@ -208,10 +207,9 @@ export class HeldCompletions {
       settings,
       owner: known === undefined ? owner : known.owner,
     });
-    const before = new Set(known?.items.flatMap(({ id, isTaken }) => (isTaken ? [id] : [])));
-    for (const { id, isTaken } of batch.items) {
-      if (isTaken && !before.has(id)) this.#entries.delete(id);
-    }
+    const before = new Set(known?.items.filter(({ isTaken }) => isTaken).map(({ id }) => id));
+    const taken = batch.items.filter(({ id, isTaken }) => isTaken && !before.has(id));
+    for (const { id } of taken) this.#entries.delete(id);
   }
 
   #set(entry: Entry, state: WireState): void {

@@ -47,7 +47,7 @@ export function launchOf(file: string, args: readonly string[], setting: LaunchS
 /** Whether a start that the system refused with this code may succeed in a moment: it is short of something, or the file is being replaced. */
 export const isPassingFault = (code: unknown): boolean => PASSING.some((each) => each === code);
 
-/** The last two are of a file: on Windows one that another program writes is busy. */
+/** `ETXTBSY`, and `EBUSY` on Windows, are about a file that another program writes. */
 const PASSING = ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY", "EBUSY"] as const;
 
 /** Errors that the launcher hands on, in the order of their exit codes. */

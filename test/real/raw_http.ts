@@ -42,10 +42,9 @@ export function rawExchange(url: string, request: RawRequest): Promise<RawRespon
     const parser = new ResponseParser();
     /** After how many chunks it leaves; `undefined`: they have not come. */
     const chunksBeforeLeaving = (chunks: readonly string[]): number | undefined => {
-      const { leaveAfterChunks = Number.POSITIVE_INFINITY, leaveAfterEvents } = request;
+      const { leaveAfterChunks = Infinity, leaveAfterEvents = Infinity } = request;
       const last = chunks.findIndex(
-        (_, at) =>
-          eventsIn(chunks.slice(0, at + 1)) >= (leaveAfterEvents ?? Number.POSITIVE_INFINITY),
+        (_, at) => eventsIn(chunks.slice(0, at + 1)) >= leaveAfterEvents,
       );
       if (last !== -1) return last + 1;
       return chunks.length >= leaveAfterChunks ? leaveAfterChunks : undefined;

@@ -1,7 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The longest that a timer of Node can wait. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Timers that end when the simulator is closed. */
 export class Clock {

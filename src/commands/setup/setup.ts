@@ -81,7 +81,7 @@ export async function setup(args: readonly string[]): Promise<number> {
     own["dry-run"] ||
     own["no-check"] ||
     code === EXIT.interrupted ||
-    // Nobody can be asked whether a service may be started and a model loaded.
+    // Without a terminal, the user cannot decline the start of the service and the load of a model.
     (questions === null && !own.yes);
   if (isEnd) return code;
   const checked = await checkFoundry(flags, screen, questions);

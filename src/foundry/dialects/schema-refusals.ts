@@ -59,21 +59,17 @@ const OMITTABLE = [
 const UNEVALUATED = ["unevaluatedItems", "unevaluatedProperties"] as const;
 
 /** Keywords that depend on another one are removed with it. */
-const TOGETHER: Readonly<Record<string, readonly string[]>> = {
-  if: ["if", "then", "else", ...UNEVALUATED],
-  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-  then: ["then", ...UNEVALUATED],
-  else: ["else", ...UNEVALUATED],
-  contains: ["contains", "minContains", "maxContains", ...UNEVALUATED],
+const TOGETHER: ReadonlyMap<string, readonly string[]> = new Map([
+  ["if", ["if", "then", "else", ...UNEVALUATED]],
+  ["contains", ["contains", "minContains", "maxContains", ...UNEVALUATED]],
   // Without it, one element at least would have to match.
-  minContains: ["contains", "minContains", "maxContains", ...UNEVALUATED],
-  // These refuse the members and elements that the removed keyword would have named.
-  patternProperties: ["patternProperties", "additionalProperties", "unevaluatedProperties"],
-  oneOf: ["oneOf", ...UNEVALUATED],
-  anyOf: ["anyOf", ...UNEVALUATED],
-  allOf: ["allOf", ...UNEVALUATED],
-  dependentSchemas: ["dependentSchemas", ...UNEVALUATED],
-};
+  ["minContains", ["contains", "minContains", "maxContains", ...UNEVALUATED]],
+  ["patternProperties", ["patternProperties", "additionalProperties", "unevaluatedProperties"]],
+  // `unevaluated…` refuses the members and elements that these would have named.
+  ...["then", "else", "oneOf", "anyOf", "allOf", "dependentSchemas"].map(
+    (keyword): [string, readonly string[]] => [keyword, [keyword, ...UNEVALUATED]],
+  ),
+]);
 
 /** Inside these, a removal allows fewer values. */
 const INVERTED = new Set(["if", "not"]);
@@ -112,7 +108,7 @@ function keywordsIn(text: string, schema: Schema): readonly string[] {
   const used = usedKeywords(schema);
   const named = OMITTABLE.filter(
     (keyword) => used.has(keyword) && patternOf(keyword).test(words),
-  ).flatMap((keyword) => TOGETHER[keyword] ?? [keyword]);
+  ).flatMap((keyword) => TOGETHER.get(keyword) ?? [keyword]);
   return [...new Set(named)];
 }
 

@@ -9,7 +9,7 @@ export type Notify = (uri: string) => Promise<void>;
 
 /** The interval of updates about growing text. */
 const INTERVAL_MS = 1000;
-/** That a host makes itself. */
+/** Subscriptions that one host requests. */
 export const MOST_SUBSCRIPTIONS = 1000;
 
 /** Notifies one host of changes of its subscribed completions. */
@@ -29,19 +29,20 @@ export class ResourceUpdates {
     return [...this.#subscribed.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** A subscription without a limit, for a completion that has just begun. */
-  follow(id: string, uri: string): void {
-    this.subscribe(id, uri, Number.POSITIVE_INFINITY);
+  /** Returns whether there was room for it. */
+  subscribe(id: string, uri: string): boolean {
+    const isNew = this.#subscribed.get(id)?.has(uri) !== true;
+    if (isNew && this.subscriptions >= MOST_SUBSCRIPTIONS) return false;
+    this.follow(id, uri);
+    return true;
   }
 
-  /** Returns whether there was room for it. */
-  subscribe(id: string, uri: string, most = MOST_SUBSCRIPTIONS): boolean {
+  /** The same without a limit, for a host that follows every completion. */
+  follow(id: string, uri: string): void {
     const own = this.#subscribed.get(id) ?? new Map<string, Throttle>();
-    if (own.has(uri) || this.#isClosed) return true;
-    if (most < Number.POSITIVE_INFINITY && this.subscriptions >= most) return false;
+    if (own.has(uri) || this.#isClosed) return;
     own.set(uri, this.#pacerOf(uri));
     this.#subscribed.set(id, own);
-    return true;
   }
 
   unsubscribe(id: string, uri: string): void {

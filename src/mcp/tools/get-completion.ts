@@ -159,7 +159,11 @@ async function several(
       ...NOTHING,
       // All of the thinking is bounded as all of the text is.
       completions: parts.map(({ state, excerpt }) =>
-        itemOf(state, excerpt, Math.min(LONGEST_REASONING, LONGEST_TEXT / parts.length)),
+        itemOf(
+          state,
+          excerpt,
+          Math.min(LONGEST_REASONING, Math.floor(LONGEST_TEXT / parts.length)),
+        ),
       ),
       errors: errors.length === 0 ? null : errors,
     },

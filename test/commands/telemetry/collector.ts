@@ -101,6 +101,7 @@ export async function collector(statuses: number[] = []) {
   };
   const headers: Readonly<Record<string, unknown>>[] = [];
   const faults: unknown[] = [];
+  const queries: string[] = [];
   const receive = (path: string, body: unknown): void => {
     if (path === "/v1/traces") {
       const { resourceSpans } = traces.parse(body);
@@ -118,7 +119,8 @@ export async function collector(statuses: number[] = []) {
   const server = createServer(async (request, response) => {
     const body = await text(request);
     headers.push(request.headers);
-    const [path = ""] = request.url?.split("?") ?? [];
+    const [path = "", query = ""] = request.url?.split("?") ?? [];
+    queries.push(query);
     const status = path === "/v1/traces" ? (statuses.shift() ?? 200) : 200;
     try {
       if (status === 200) receive(path, JSON.parse(body));
@@ -133,5 +135,5 @@ export async function collector(statuses: number[] = []) {
     server.close();
   });
   const { port }: Partial<AddressInfo> = Object(server.address());
-  return { url: `http://127.0.0.1:${port}`, spans, latest, headers, faults };
+  return { url: `http://127.0.0.1:${port}`, spans, latest, headers, queries, faults };
 }

@@ -24,7 +24,7 @@ async function exporting(statuses: number[] = [], environment = {}, addressOf = 
 const toFolder = (url: string): string => `${url}/`;
 
 describe("what is exported to a collector", () => {
-  it.each<[string, (url: string) => string, object]>([
+  it.each<[string, (url: string) => string, object, string?]>([
     [
       "a password",
       (url) => url.replace("//", "//me:w%40rd@"),
@@ -35,13 +35,14 @@ describe("what is exported to a collector", () => {
       (url) => url.replace("//", "//me:50%off@"),
       { authorization: `Basic ${Buffer.from("me:50%off").toString("base64")}` },
     ],
-    ["a key", (url) => `${url}/?key=abc`, {}],
-  ])("is sent to an address with %s", async (_, addressOf, headers) => {
+    ["a key", (url) => `${url}/?key=abc`, {}, "key=abc"],
+  ])("is sent to an address with %s", async (_, addressOf, headers, query = "") => {
     const { client, receiver, warnings, exporter } = await exporting([], {}, addressOf);
     await client.complete({ prompt: SECRET });
     await exporter.close();
     expect([warnings, receiver.spans.length]).toEqual([[], 1]);
     expect(receiver.headers[0]).toMatchObject(headers);
+    expect(receiver.queries[0]).toBe(query);
   });
 
   it("is a span for each call, with the names for generative AI and without its texts", async () => {

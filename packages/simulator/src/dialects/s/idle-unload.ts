@@ -1,8 +1,7 @@
+import { LONGEST_TIMER_MS } from "../../clock.js";
 import type { Engine } from "../../engine/engine.js";
 
 const DEFAULT_SECONDS = 600;
-/** The longest that a timer of Node can wait. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 interface Watched {
   /** `Infinity`: it stays. */
@@ -54,7 +53,7 @@ export class IdleUnload {
       const inUse = store.sessions(id) > 0;
       if (left <= 0 && !inUse) break;
       // A generation that runs now ends later than now.
-      const wait = Math.min(inUse ? Math.max(left, watched.idleMs, 1) : left, LONGEST_MS);
+      const wait = Math.min(inUse ? Math.max(left, watched.idleMs, 1) : left, LONGEST_TIMER_MS);
       watched.wakesAt = performance.now() + wait;
       await clock.sleep(wait);
     }
