@@ -1,6 +1,7 @@
 /**
  * Writes the generated tables of the documentation (tools, settings, error codes, faults, install links, examples) and the
  * files for registries and hosts, such as server.json. With `--check` it writes nothing and exits with code 1 where a file differs from what it would write.
+ * Either way it fails where a page for developers names a file that is not there.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -17,6 +18,7 @@ import { outcomeTables } from "../test/faults/outcomes.js";
 import { GENERATED_FILES } from "./distribution/generated-files.js";
 import { INSTALL_LINKS } from "./distribution/install-links.js";
 import { table, withPart } from "./markdown.js";
+import { missingFiles } from "./named-files.js";
 
 /** Whether the same call can succeed later without a change. `depends`: the error itself says it. */
 const RETRYABLE: Readonly<Record<ErrorCode, "yes" | "no" | "depends">> = {
@@ -210,6 +212,11 @@ for (const [name, parts] of Object.entries(FILES)) {
   );
 }
 for (const [name, text] of Object.entries(GENERATED_FILES)) bring(name, () => text);
+
+for (const [page, name] of missingFiles()) {
+  process.stderr.write(`${page} names ${name}, which is not there.\n`);
+  process.exitCode = 1;
+}
 
 for (const host of missingHosts()) {
   process.stderr.write(

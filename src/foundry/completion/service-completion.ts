@@ -227,7 +227,7 @@ export class ServiceCompletion {
       this.#attempts,
       this.signal,
     );
-    // The rule about the first token (docs/architecture.md).
+    // The rule about the first token (docs/resilience.md).
     if (this.#progress.hasStarted) return false;
     if (!canRetry) return this.#order.next(error, ofLoad);
     const { traffic } = this.#parts.trace ?? {};
