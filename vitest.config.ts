@@ -32,6 +32,7 @@ export default defineConfig({
   test: {
     // What was transformed is kept between runs, a tenth of the CPU time of "npm test".
     experimental: { fsModuleCache: true },
+    globalSetup: "test/homes.ts",
     // `npm run test:coverage` turns it on. Child processes are not measured.
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text", "html"] },
     projects: [

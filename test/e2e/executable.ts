@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,8 +11,7 @@ export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url)
 if (!existsSync(MAIN)) throw new Error("dist/main.js is not built: run `npm run build` first");
 
 /** A home without anything of the developer's: the server remembers the speeds of models there. */
-const HOME = mkdtempSync(join(tmpdir(), "foundry-local-mcp-home-"));
-process.once("exit", () => rmSync(HOME, { recursive: true, force: true }));
+const HOME = mkdtempSync(join(process.env["TEST_HOMES"] ?? tmpdir(), "home-"));
 
 /** Settings of one process, as its environment. */
 export type Settings = Readonly<Record<string, string>>;

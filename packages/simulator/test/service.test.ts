@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { rawExchange } from "../../../test/real/raw_http.js";
 import { SAMPLE_CATALOG, startSimulator } from "../src/index.js";
 import { chat, get, jsonOf, MODEL, post } from "./ask.js";
@@ -95,6 +95,7 @@ describe("a simulated service", () => {
 
   it("writes the files that a client may read, and names their directory", async () => {
     const modelCachePath = mkdtempSync(join(tmpdir(), "simulated-cache-"));
+    onTestFinished(() => rmSync(modelCachePath, { recursive: true, force: true }));
     const models = [TALKER, { id: "mine:3", family: "local" as const }];
     await using simulator = await startSimulator({ modelCachePath, models });
     expect(jsonOf(await get(simulator.url, "/status"))).toMatchObject({ modelCachePath });
