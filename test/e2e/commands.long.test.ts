@@ -216,7 +216,8 @@ test("demo shows no password of the address", async () => {
 });
 
 test("a reader that is slow gets the whole output of a command", async () => {
-  const models = Array.from({ length: 1000 }, (_, at) => ({ id: `m-generic-cpu:${at + 1}` }));
+  // Ten times what the pipe takes while nobody reads: Node drops the output of a process that has ended.
+  const models = Array.from({ length: 10_000 }, (_, at) => ({ id: `m-generic-cpu:${at + 1}` }));
   const { url } = await simulated({ dialect: "openai", models });
   const child = spawn(process.execPath, [MAIN, "models", "--json", "--endpoint", url], {
     env: environmentWith({}),
@@ -228,8 +229,7 @@ test("a reader that is slow gets the whole output of a command", async () => {
 
   const output = await text(child.stdout);
 
-  expect(output.length).toBeGreaterThan(70_000);
-  expect(JSON.parse(output).models).toHaveLength(1000);
+  expect(JSON.parse(output).models).toHaveLength(10_000);
 });
 
 test("demo says what is wrong where there is no service, and fails", async () => {
