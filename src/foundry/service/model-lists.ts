@@ -46,9 +46,9 @@ export interface ModelListing {
 }
 
 /** The service that the lists are of. */
-interface ListedService {
+export interface ListedService {
   readonly dialect: Dialect;
-  /** `null` where it is not on this machine. */
+  /** Where it says that its models are stored; `null` also where it is not on this machine. */
   readonly modelCachePath: string | null;
 }
 

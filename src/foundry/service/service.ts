@@ -12,7 +12,7 @@ import { type Logger, silentLogger } from "../../log.js";
 import type { ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
-import { type ModelListing, ModelLists } from "./model-lists.js";
+import { type ListedService, type ModelListing, ModelLists } from "./model-lists.js";
 import { ModelUses } from "./model-uses.js";
 import { withinQuickLimits } from "./time-limits.js";
 
@@ -29,11 +29,9 @@ export interface HealthDetails {
   readonly figures: ProcessFigures | null;
 }
 
-interface Connected {
-  readonly dialect: Dialect;
+interface Connected extends ListedService {
   /** The transport's count of dropped connections when the detection began. */
   readonly dropsBefore: number;
-  readonly modelCachePath: string | null;
 }
 
 /** Errors after which another service may listen at the endpoint: it is detected again. */
@@ -97,11 +95,8 @@ export class Service {
       ...(options.circuit === undefined ? {} : { circuit: options.circuit }),
     });
     this.models = new ModelLists({
-      connect: async (signal) => {
-        const { dialect, modelCachePath } = await this.#connect(signal);
-        return { dialect, modelCachePath: this.isOnThisMachine ? modelCachePath : null };
-      },
-      quickly: (work) => this.#withinTimeout(undefined, work),
+      connect: (signal) => this.#connect(signal),
+      quickly: (work) => this.#quickly(work),
       patient: () => this.patient(),
       timeoutMs: this.#timeoutMs,
       log: this.#log,
@@ -113,8 +108,7 @@ export class Service {
    * before a running load has ended (docs/foundry-local.md, section 3).
    */
   patient(signal?: AbortSignal, trace?: Trace): Call {
-    const limits = { wholeMs: this.loadTimeoutMs };
-    return signal === undefined ? { limits, trace } : { limits, signal, trace };
+    return { limits: { wholeMs: this.loadTimeoutMs }, trace, ...(signal && { signal }) };
   }
 
   /** The dialect of the service; concurrent callers share one detection. */
@@ -148,7 +142,7 @@ export class Service {
   async detectOnce({ limits, signal }: Call): Promise<Connected> {
     const totalMs = limits.wholeMs ?? this.#timeoutMs;
     // A detection is up to seven requests, each of which may remain unanswered.
-    const connected = await this.#within(totalMs, signal, (end) =>
+    const connected = await withinQuickLimits({ endpoint: this.endpoint, totalMs, signal }, (end) =>
       this.#detect({ limits, signal: end, retry: false }),
     );
     this.#connected = Promise.resolve(connected);
@@ -178,12 +172,10 @@ export class Service {
     if (this.mayHaveChanged) this.#connected = null;
     if (this.#connected === null) this.#dropsAtDetection = this.transport.drops;
     // All callers share one detection, so no caller's signal ends it.
-    this.#connected ??= this.#withinTimeout(undefined, (call) => this.#detect(call)).catch(
-      (error: unknown) => {
-        this.#connected = null;
-        throw error;
-      },
-    );
+    this.#connected ??= this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
+      this.#connected = null;
+      throw error;
+    });
     return untilAborted(this.#connected, signal);
   }
 
@@ -192,7 +184,8 @@ export class Service {
     const { dialect, status } = await detectDialect(this.transport, call).catch((error) =>
       this.#withoutList(error),
     );
-    const { modelCachePath } = status ?? (await dialect.status(call));
+    const { modelCachePath: path } = status ?? (await dialect.status(call));
+    const modelCachePath = this.isOnThisMachine ? path : null;
     const last = this.#lastDialect;
     const isSame = dialect.name === last?.name && dialect.version === last.version;
     if (last !== null && !isSame) {
@@ -221,31 +214,25 @@ export class Service {
   }
 
   /** Each attempt gets a part of the time, so that one without an answer leaves time for others. */
-  #withinTimeout<T>(signal: AbortSignal | undefined, work: (call: Call) => Promise<T>): Promise<T> {
-    const limits = { firstByteMs: Math.ceil(this.#timeoutMs / 3), wholeMs: this.#timeoutMs };
-    return this.#within(this.#timeoutMs, signal, (end) => work({ limits, signal: end }));
-  }
-
-  #within<T>(
-    totalMs: number,
-    signal: AbortSignal | undefined,
-    work: (end: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return withinQuickLimits({ endpoint: this.endpoint, totalMs, signal }, work);
+  #quickly<T>(work: (call: Call) => Promise<T>): Promise<T> {
+    const totalMs = this.#timeoutMs;
+    const limits = { firstByteMs: Math.ceil(totalMs / 3), wholeMs: totalMs };
+    return withinQuickLimits({ endpoint: this.endpoint, totalMs }, (signal) =>
+      work({ limits, signal }),
+    );
   }
 
   /** Where the service says that its models are stored, if its address is one of this machine. */
   async modelCachePath(signal?: AbortSignal): Promise<string | null> {
-    const { modelCachePath } = await this.#connect(signal);
-    return this.isOnThisMachine ? modelCachePath : null;
+    return (await this.#connect(signal)).modelCachePath;
   }
 
   /**
    * Whether the service runs here, on this disk. A loopback address alone does not prove it: it may be
    * the end of a tunnel to a container or to another machine, whose process ids mean nothing here.
    */
-  async isOnThisDisk(signal?: AbortSignal): Promise<boolean> {
-    const modelCachePath = await this.modelCachePath(signal);
+  async isOnThisDisk(): Promise<boolean> {
+    const modelCachePath = await this.modelCachePath();
     if (modelCachePath === null) return false;
     return access(modelCachePath).then(
       () => true,
