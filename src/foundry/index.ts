@@ -1,19 +1,3 @@
-/** @internal For `jobs`, whose options are checked the same way. */
-export {
-  callOptions,
-  checkOptions,
-  embedOptions,
-  listener,
-  loadWishFields,
-  modelArgument,
-  optionsOf,
-  queryArgument,
-  rankOptions,
-  signalOption,
-  textsArgument,
-  traceOption,
-  withinMs,
-} from "./call-options.js";
 export type {
   CallOptions,
   DownloadResult,
@@ -72,8 +56,24 @@ export {
 } from "./models/index.js";
 /** @internal For the loads of `jobs`. */
 export { modelKey } from "./models/model.js";
-/** @internal For the client of `jobs`; keeps the schema library out of the published types. */
-export { optionFields, wholeNumber } from "./option-schema.js";
+/** @internal For `jobs`, whose options are checked the same way; keeps the schema library out of the published types. */
+export {
+  callOptions,
+  checkOptions,
+  embedOptions,
+  listener,
+  loadWishFields,
+  modelArgument,
+  optionFields,
+  optionsOf,
+  queryArgument,
+  rankOptions,
+  signalOption,
+  textsArgument,
+  traceOption,
+  wholeNumber,
+  withinMs,
+} from "./option-schema.js";
 export type {
   CircuitOptions,
   CircuitState,

@@ -16,15 +16,6 @@ import {
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
-import {
-  assertObject,
-  callOptions,
-  checkOptions,
-  loadOptions,
-  modelArgument,
-  streamOptions,
-  unloadOptions,
-} from "./call-options.js";
 import type {
   CallOptions,
   DownloadResult,
@@ -58,6 +49,15 @@ import {
   type KnownModel,
   resolveModel,
 } from "./models/index.js";
+import {
+  assertObject,
+  callOptions,
+  checkOptions,
+  loadOptions,
+  modelArgument,
+  streamOptions,
+  unloadOptions,
+} from "./option-schema.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
 import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speeds/index.js";
 import { assertJsonSchema } from "./structured/index.js";
