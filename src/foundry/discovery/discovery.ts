@@ -13,8 +13,8 @@ import { type ListenerOwner, type Machine, ownerOfListener } from "../../platfor
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import { candidateOf } from "./candidate.js";
 import type { Found } from "./found-by.js";
+import { candidateOf } from "./probe.js";
 import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";
 
@@ -69,9 +69,8 @@ export class Discovery {
   readonly #embedded: EmbeddedService;
   readonly #closing = new AbortController();
   #running: Running | null = null;
-  #lastUrl: string | null = null;
-  /** Whether the last service was found by guessing. */
-  #lastIsGuess = false;
+  /** Where the service answered last. */
+  #last: Found | null = null;
   #lastSearch: Search | null = null;
   #lastSearchMs: number | null = null;
   #startFailure: FoundryError | null = null;
@@ -126,10 +125,10 @@ export class Discovery {
   }
 
   /** Stores an endpoint where the service answered. The next search tries it first. */
-  remember(endpoint: string): void {
+  remember(endpoint: string, isGuess = false): void {
     const { url, fault } = candidateOf(endpoint);
     if (fault !== null) return;
-    this.#lastUrl = url;
+    this.#last = { endpoint: url, foundBy: isGuess ? "guess" : "last_url" };
     this.#failure = null;
     this.#startFailure = null;
   }
@@ -166,8 +165,20 @@ export class Discovery {
   }
 
   async #searchOnce(mayStart: boolean, onStatus: OnStatus): Promise<Search> {
-    const { machine, autostart, embedded, log, cliPath } = this.options;
+    const {
+      machine,
+      autostart,
+      embedded,
+      log,
+      cliPath,
+      discovery,
+      knownPorts = KNOWN_PORTS,
+      ownerOf = (port, end) => ownerOfListener(port, { machine, signal: end }),
+      startTimeoutMs = START_TIMEOUT_MS,
+    } = this.options;
     const { signal } = this.#closing;
+    const last = this.#last;
+    const isEmbedded = last !== null && last.endpoint === this.#embedded.endpoint;
     const begin = this.#timing.now();
     let search: Search;
     try {
@@ -179,17 +190,14 @@ export class Discovery {
         signal,
         mayStart,
         onStatus,
-        last: this.#last(),
-        knownPorts:
-          this.options.discovery === "declared" ? [] : (this.options.knownPorts ?? KNOWN_PORTS),
-        ownerOf:
-          this.options.ownerOf ??
-          ((port, scanSignal) => ownerOfListener(port, { machine, signal: scanSignal })),
+        last: isEmbedded ? { ...last, foundBy: "embedded" } : last,
+        knownPorts: discovery === "declared" ? [] : knownPorts,
+        ownerOf,
         cli: () => this.cli(),
         isCliSet: cliPath !== undefined,
         timing: this.#timing,
         embeddedService: this.#embedded,
-        startTimeoutMs: this.options.startTimeoutMs ?? START_TIMEOUT_MS,
+        startTimeoutMs,
       });
     } catch (thrown) {
       search = { found: null, attempts: [], error: toFoundryError(thrown) };
@@ -203,20 +211,9 @@ export class Discovery {
     this.#lastSearch = search;
     this.#lastSearchMs = ms;
     if (search.start === "failed") this.#startFailure = search.error;
-    if (search.found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
-    else {
-      this.remember(search.found.endpoint);
-      this.#lastIsGuess = search.found.foundBy === "guess";
-    }
+    if (found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
+    else this.remember(found.endpoint, found.foundBy === "guess");
     return search;
-  }
-
-  #last(): Found | null {
-    const endpoint = this.#lastUrl;
-    if (endpoint === null) return null;
-    const isEmbedded = endpoint === this.#embedded.endpoint;
-    const foundBy = isEmbedded ? "embedded" : this.#lastIsGuess ? "guess" : "last_url";
-    return { endpoint, foundBy };
   }
 }
 

@@ -3,10 +3,9 @@ import type { Logger } from "../../log.js";
 import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import { type Attempt, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
-import { candidatesOf } from "./candidate.js";
 import { readDaemonFile } from "./daemon-file.js";
 import type { Found } from "./found-by.js";
-import { isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
+import { candidatesOf, isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
 import type { Timing } from "./timing.js";
 
 /** Where to scan, and how. */
