@@ -37,7 +37,7 @@ interface DownloadMethodCall {
 }
 
 /** A method of downloading models for one service. */
-interface DownloadMethod {
+export interface DownloadMethod {
   /** Decides what the error of a cancellation says. */
   readonly stage: Stage;
   download(model: KnownModel, call: DownloadMethodCall): Promise<void>;

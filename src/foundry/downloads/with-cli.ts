@@ -4,14 +4,13 @@ import type { ProgramRun } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
-import { cliErrorOf } from "./cli-error.js";
-import { CliProgress } from "./download-output.js";
+import { CliProgress, cliErrorOf } from "./download-output.js";
 import { broken, gaveUp, stalled } from "./failures.js";
 import { type DownloadLimits, StallTimer } from "./limits.js";
 import { stateOfFiles } from "./model-files.js";
 import { isDownloaded, untilListed } from "./presence.js";
 
-export interface CliDownload {
+interface CliDownload {
   readonly service: Service;
   readonly cli: FoundryCli;
   /** Where the service stores its models, on this machine; `null` where it does not say. */
