@@ -7,7 +7,9 @@ import {
 } from "../../lib/index.js";
 import type { LoadSettings } from "../dialects/index.js";
 import {
+  type AutoWish,
   canChat,
+  chooseAuto,
   chooseDefaultModel,
   type Device,
   findModel,
@@ -24,8 +26,7 @@ import {
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
-import { type AutoWish, chooseAuto } from "./auto-choice.js";
-import { CapacityCheck, warningsOf } from "./capacity-check.js";
+import { CapacityCheck, warningsOf } from "./capacity.js";
 import type { MissingModels } from "./missing-model.js";
 import { SerialLoads } from "./serial-loads.js";
 

@@ -1,14 +1,8 @@
-export {
-  AUTO,
-  type AutoModel,
-  autoModels,
-  missingAbility,
-  modelToDownload,
-  type RequestNeeds,
-} from "./auto.js";
+export { type AutoWish, chooseAuto, modelToDownload, type RequestNeeds } from "./auto.js";
 export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export { type Folder, FolderWalk } from "./folder-walk.js";
 export {
+  AUTO,
   canChat,
   canEmbed,
   canSee,
