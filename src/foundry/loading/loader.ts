@@ -23,12 +23,12 @@ import {
   spelledName,
   unlistedModel,
 } from "../models/index.js";
+import { Serial } from "../serial.js";
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
 import { CapacityCheck, warningsOf } from "./capacity.js";
 import type { MissingModels } from "./missing-model.js";
-import { SerialLoads } from "./serial-loads.js";
 
 export interface LoadOutcome {
   /** The model that is in memory now: where a version was left open, the one the service chose. */
@@ -78,7 +78,8 @@ export class ModelLoader {
   readonly #defaultModel: string | undefined;
   readonly #capacity: CapacityCheck;
   readonly #missing: MissingModels;
-  readonly #serial = new SerialLoads();
+  /** No service loads two models faster at the same time, and concurrent loads need more memory. */
+  readonly #serial = new Serial();
   readonly #abandoned: AbandonedLoads;
   readonly #tasks = new SharedTasks<LoadOutcome, StatusUpdate>();
   /** Loads that at least one caller forces. */
@@ -208,10 +209,10 @@ export class ModelLoader {
   /** Where lists wait for loads, resolving a name now has to wait for our own running load. */
   async #reportWaiting(onStatus: OnStatus, signal: AbortSignal | undefined): Promise<void> {
     if (this.#service.models.hasRecent) return;
-    const { loading } = this.#serial;
-    if (loading === null) return;
+    const { running } = this.#serial;
+    if (running === null) return;
     const { can } = await this.#service.dialect(signal);
-    if (can.listsWaitForLoads) onStatus(waitingFor(loading));
+    if (can.listsWaitForLoads) onStatus(waitingFor(running));
   }
 
   #loadInTurn(
