@@ -1,6 +1,5 @@
 export { type AutoWish, chooseAuto, modelToDownload, type RequestNeeds } from "./auto.js";
-export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
-export { type Folder, FolderWalk } from "./folder-walk.js";
+export { mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export {
   AUTO,
   canChat,
@@ -20,6 +19,7 @@ export {
   shortName,
   spelledName,
 } from "./model.js";
+export { type Folder, FolderWalk } from "./model-folders.js";
 export {
   chooseDefaultModel,
   DEFAULT_MODEL,
