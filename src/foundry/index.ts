@@ -30,8 +30,6 @@ export {
 export { IMAGE_TOKENS, likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";
-/** @internal For `doctor`. */
-export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type {
@@ -43,6 +41,8 @@ export type {
 } from "./embedding/embedding.js";
 /** @internal For the client of `jobs`, and for `documents`. */
 export { cosine, ranked } from "./embedding/rank.js";
+/** @internal For `doctor`. */
+export type { Diagnosis } from "./health/health.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {
   AUTO,

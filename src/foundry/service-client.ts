@@ -36,11 +36,10 @@ import {
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
 import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
-import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";
-import { checkHealth, type ServiceHealth } from "./health/index.js";
+import { checkHealth, type Diagnosis, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
 import {
   chooseDefaultModel,
@@ -254,27 +253,17 @@ export class ServiceClient {
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.#checkHealth(options, false);
-    const commandLine = await this.#current.commandLine();
+    const cli = await this.#current.commandLine();
+    // The attempts are listed separately.
+    const problems = health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix }));
+    const attempts = this.#current.lastSearch?.attempts ?? [];
+    const searchMs = this.#current.lastSearchMs;
+    const diagnosis = { health: { ...health, problems }, attempts, searchMs, commandLine: null };
+    if (cli === null) return diagnosis;
     const { signal, dispose } = this.#endOf(options.signal);
-    const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
-    if (version === undefined) dispose();
-    return {
-      // The attempts are listed separately.
-      health: {
-        ...health,
-        problems: health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix })),
-      },
-      attempts: this.#current.lastSearch?.attempts ?? [],
-      searchMs: this.#current.lastSearchMs,
-      commandLine:
-        commandLine === null
-          ? null
-          : {
-              path: commandLine.path,
-              generation: commandLine.generation,
-              version: (await version) ?? null,
-            },
-    };
+    const { path, generation } = cli;
+    const version = await cli.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
+    return { ...diagnosis, commandLine: { path, generation, version } };
   }
 
   /** The service in use and the state of its circuit breaker, without a request; `null`: none yet. */
@@ -341,7 +330,7 @@ export class ServiceClient {
     }
   }
 
-  #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
-    return joinedSignal(this.#closing.signal, ...signals);
+  #endOf(signal: AbortSignal | undefined): JoinedSignal {
+    return joinedSignal(this.#closing.signal, signal);
   }
 }

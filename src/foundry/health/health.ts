@@ -11,9 +11,10 @@ import {
   untilAborted,
 } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
+import type { CliGeneration } from "../cli/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Dialect, DialectName } from "../dialects/index.js";
-import type { FoundBy } from "../discovery/index.js";
+import type { Attempt, FoundBy } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import {
   type HealthDetails,
@@ -77,6 +78,23 @@ export interface Health {
  * @internal
  */
 export type ServiceHealth = Omit<Health, "queue" | "rateLimit" | "cache">;
+
+/**
+ * What `doctor` shows of a machine and its service.
+ * @internal
+ */
+export interface Diagnosis {
+  readonly health: ServiceHealth;
+  /** What was tried to find the service, in order; empty where its endpoint is set. */
+  readonly attempts: readonly Attempt[];
+  /** How long that took, a start of the service included; `null` where nothing was searched for. */
+  readonly searchMs: number | null;
+  readonly commandLine: {
+    readonly path: string;
+    readonly generation: CliGeneration | null;
+    readonly version: string | null;
+  } | null;
+}
 
 /** In MB (1024 KB); `totalMb` and `freeMb` are of the machine. */
 export interface HealthMemory {
