@@ -23,7 +23,7 @@ import { type Attempts, afterDeath, noAttempts, requestOf } from "./attempts.js"
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
-export interface CallContext {
+interface CallContext {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: OnStatus | undefined;
   /** What the call does. A death of the service is taken for the fault of a load or of embeddings only. */
@@ -178,7 +178,10 @@ export class CurrentService {
     attempts.retries += 1;
     // No pause before the first retry: the service that is found then has just answered a probe.
     if (attempts.retries > 1) {
-      await pause(pauseMs(attempts.retries, null, this.#options.retry ?? {}), signal);
+      const ms = pauseMs(attempts.retries, null, this.#options.retry ?? {});
+      await setTimeout(ms, undefined, { signal }).catch(() => {
+        throw cancelledError();
+      });
     }
     return true;
   }
@@ -192,8 +195,7 @@ export class CurrentService {
 
   /** Foundry Local's command line on this machine. */
   async commandLine(): Promise<FoundryCli | null> {
-    if (this.#discovery !== null) return this.#discovery.cli();
-    return findFoundryCli(this.#machine, this.#options.cliPath);
+    return this.#discovery?.cli() ?? findFoundryCli(this.#machine, this.#options.cliPath);
   }
 
   /** Where the service runs, when it does not answer at an endpoint of this machine that was set. */
@@ -238,8 +240,7 @@ export class CurrentService {
     // Another call may have detected it already.
     if (service.changes !== changesBefore) return true;
     try {
-      const limits = { wholeMs: DETECTION_MS };
-      await service.detectOnce(signal === undefined ? { limits } : { limits, signal });
+      await service.detectOnce({ limits: { wholeMs: DETECTION_MS }, ...(signal && { signal }) });
       return service.changes !== changesBefore;
     } catch {
       // It does not answer now, so the first error is all that is known.
@@ -321,14 +322,6 @@ export class CurrentService {
       loader: new ModelLoader(service, this.#options.model, missing, capacity),
       downloader,
     };
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
-  } catch {
-    throw cancelledError();
   }
 }
 

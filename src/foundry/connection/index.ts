@@ -1,3 +1,3 @@
-export { type Attempts, afterDeath, noAttempts } from "./attempts.js";
+export { afterDeath, noAttempts } from "./attempts.js";
 export type { Connection } from "./connections.js";
 export { CurrentService } from "./current-service.js";
