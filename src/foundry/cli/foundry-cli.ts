@@ -33,7 +33,7 @@ export type CliReport =
       readonly isStartable?: false;
     };
 
-export interface CliCall {
+interface CliCall {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
 }

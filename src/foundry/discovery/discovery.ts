@@ -41,7 +41,7 @@ export interface DiscoveryOptions {
   readonly timing?: Partial<Timing>;
 }
 
-export interface SearchOptions {
+interface SearchOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: OnStatus | undefined;
   /** `false`: only scan and start nothing, as a health check does. Default `true`. */

@@ -18,7 +18,7 @@ export interface Search {
   readonly start?: "failed" | "next";
 }
 
-export interface SearchContext extends ScanContext {
+interface SearchContext extends ScanContext {
   readonly autostart: boolean;
   /** Whether the path of the command line was set by the user. */
   readonly isCliSet: boolean;

@@ -9,7 +9,7 @@ import type { Found } from "./found-by.js";
 import { candidatesOf, isFoundryLocal, isNothing, probe } from "./probe.js";
 import type { Timing } from "./timing.js";
 
-export interface StartContext {
+interface StartContext {
   readonly machine: Machine;
   readonly cli: FoundryCli;
   /** From the command to the first good probe, in milliseconds. */

@@ -8,7 +8,7 @@ import { notInstalled, tooOld } from "./failures.js";
 import { findSdk } from "./sdk.js";
 import { SdkProcess } from "./sdk-process.js";
 
-export interface EmbeddedServiceOptions {
+interface EmbeddedServiceOptions {
   readonly machine: Machine;
   readonly log?: Logger | undefined;
   /** The folder of its models. Default: the command line's cache if it exists, else our own. */

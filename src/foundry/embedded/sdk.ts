@@ -6,7 +6,7 @@ import { readSmallFile } from "../../platform/index.js";
 
 export const SDK_NAME = "foundry-local-sdk";
 
-export interface InstalledSdk {
+interface InstalledSdk {
   readonly version: string;
   /** URL of its main module. */
   readonly entry: string;

@@ -30,7 +30,7 @@ import { AbandonedLoads } from "./abandoned-loads.js";
 import { CapacityCheck, warningsOf } from "./capacity.js";
 import type { MissingModels } from "./missing-model.js";
 
-export interface LoadOutcome {
+interface LoadOutcome {
   /** The model that is in memory now: where a version was left open, the one the service chose. */
   readonly model: KnownModel;
   readonly status: "loaded" | "already_loaded";
@@ -38,7 +38,7 @@ export interface LoadOutcome {
   readonly warnings: readonly string[];
 }
 
-export interface LoadRequest extends LoadSettings {
+interface LoadRequest extends LoadSettings {
   /** Load the model although by the figures it does not fit into memory. */
   readonly force?: boolean | undefined;
   /** Called when the load waits for another one, and when it begins. */

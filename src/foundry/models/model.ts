@@ -158,7 +158,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   "migraphx-gpu": "MIGraphXExecutionProvider",
 };
 
-export interface ModelIdParts {
+interface ModelIdParts {
   /** The id without `:version`. */
   readonly name: string;
   readonly version: number | null;

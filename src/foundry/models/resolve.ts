@@ -216,7 +216,7 @@ const shown = (typed: string): string =>
 /** The default where no model is named: small, able, and in every catalog. */
 export const DEFAULT_MODEL = "phi-4-mini";
 
-export interface ChosenModel {
+interface ChosenModel {
   readonly model: KnownModel;
   /** Why it is this one, where it is not the default. */
   readonly reason: string | null;

@@ -52,7 +52,7 @@ export interface ListedService {
   readonly modelCachePath: string | null;
 }
 
-export interface ModelListsContext {
+interface ModelListsContext {
   readonly connect: (signal?: AbortSignal) => Promise<ListedService>;
   /** Runs requests within the time for quick ones. */
   readonly quickly: <T>(work: (call: Call) => Promise<T>) => Promise<T>;
