@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { isRefused, pauseMs } from "../../http/index.js";
+import { pauseMs } from "../../http/index.js";
 import {
   cancelledError,
   closedError,
@@ -188,7 +188,7 @@ export class CurrentService {
 
   /** Whether an error shows that the service is gone from its address; its connection is retired then. */
   noteGone(connection: Connection, error: FoundryError): boolean {
-    const isGone = this.#discovery !== null && (isRefused(error) || error.code === "CIRCUIT_OPEN");
+    const isGone = connection.service.isGone(error);
     if (isGone) this.#retire(connection, error);
     return isGone;
   }

@@ -1,5 +1,4 @@
 import { setTimeout } from "node:timers/promises";
-import { isRefused } from "../../http/index.js";
 import { cancelledError, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
@@ -41,7 +40,8 @@ export async function untilListed(
   for (;;) {
     const isOver = performance.now() >= until;
     const answer = await isDownloaded(service, model, signal).catch((error: unknown) => {
-      if (isOver || signal.aborted || hasMoved(service, error)) throw error;
+      // A service that is followed is found again by the caller, and the model with it.
+      if (isOver || signal.aborted || service.isGone(toFoundryError(error))) throw error;
       return false;
     });
     // Where the service does not say, the download's own success has to do.
@@ -51,10 +51,4 @@ export async function untilListed(
       throw cancelledError();
     });
   }
-}
-
-/** A service that is followed is found again by the caller, and the model with it. */
-function hasMoved({ isFollowed }: Service, thrown: unknown): boolean {
-  const error = toFoundryError(thrown);
-  return isFollowed && (isRefused(error) || error.code === "CIRCUIT_OPEN");
 }

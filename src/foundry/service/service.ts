@@ -1,5 +1,5 @@
 import { access } from "node:fs/promises";
-import { HttpTransport, normalizeEndpoint } from "../../http/index.js";
+import { HttpTransport, isRefused, normalizeEndpoint } from "../../http/index.js";
 import {
   FoundryError,
   isLoopback,
@@ -155,6 +155,11 @@ export class Service {
   noteError(error: FoundryError): void {
     if (MAY_HAVE_CHANGED.has(error.code)) this.#connected = null;
     this.forgetModels();
+  }
+
+  /** Whether an error shows that a service that is followed is gone from its address. */
+  isGone(error: FoundryError): boolean {
+    return this.isFollowed && (isRefused(error) || error.code === "CIRCUIT_OPEN");
   }
 
   /** The next request for models or health is not answered from what is known. */
