@@ -1,9 +1,10 @@
-import { access } from "node:fs/promises";
 import { dirname, isAbsolute, relative } from "node:path";
-import { FoundryError, formatMegabytes } from "../../lib/index.js";
+import { FILE_READ_MS, FoundryError, formatMegabytes } from "../../lib/index.js";
 import {
   freeDiskMb,
+  inPool,
   isDiskExact,
+  LATE,
   type Machine,
   type MemoryFigures,
   memoryFigures,
@@ -11,7 +12,7 @@ import {
 } from "../../platform/index.js";
 import { mbOfFiles } from "../downloads/index.js";
 import type { KnownModel, ModelInfo } from "../models/index.js";
-import type { Service } from "../service/index.js";
+import { exists, type Service } from "../service/index.js";
 
 /** The members of a model that say what it needs. */
 type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
@@ -146,8 +147,9 @@ export class CapacityCheck {
     const cache = await this.#service.modelCachePath();
     const folder = cache === null ? null : await this.#nearest(cache);
     if (cache === null || folder === null) return null;
-    const freeMb = await (this.#machine.freeDiskMb ?? freeDiskMb)(folder);
-    if (freeMb === null) return null;
+    const free = this.#machine.freeDiskMb ?? freeDiskMb;
+    const freeMb = await inPool(() => free(folder), FILE_READ_MS);
+    if (freeMb === null || freeMb === LATE) return null;
     const isExact = isDiskExact(this.#machine.platform);
     return { freeMb, presentMb: await mbOfFiles(cache, model), isExact };
   }
@@ -176,12 +178,6 @@ export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): s
   const message = refusal?.message ?? warning;
   return message === null ? [] : [message];
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 function isWithin(home: string, folder: string): boolean {
   const path = relative(home, folder);

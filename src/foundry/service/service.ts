@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { HttpTransport, isRefused, normalizeEndpoint } from "../../http/index.js";
 import {
+  FILE_READ_MS,
   FoundryError,
   isLoopback,
   type MetricsRecorder,
@@ -9,7 +10,7 @@ import {
   untilAborted,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import type { ProcessFigures } from "../../platform/index.js";
+import { inPool, type ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { type ListedService, type ModelListing, ModelLists } from "./model-lists.js";
@@ -238,10 +239,16 @@ export class Service {
    */
   async isOnThisDisk(): Promise<boolean> {
     const modelCachePath = await this.modelCachePath();
-    if (modelCachePath === null) return false;
-    return access(modelCachePath).then(
+    return modelCachePath !== null && exists(modelCachePath);
+  }
+}
+
+/** Whether a path of this machine exists. One on a share that does not respond counts as absent. */
+export async function exists(path: string): Promise<boolean> {
+  const isThere = () =>
+    access(path).then(
       () => true,
       () => false,
     );
-  }
+  return (await inPool(isThere, FILE_READ_MS)) === true;
 }
