@@ -18,7 +18,7 @@ import {
 } from "./download-method.js";
 import { cancelled, type Stage } from "./failures.js";
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./limits.js";
-import { isDownloaded } from "./presence.js";
+import { hasModel } from "./presence.js";
 
 /** Time limit for the question whether a download is possible, in milliseconds. */
 const ADVICE_MS = 5000;
@@ -117,9 +117,7 @@ export class ModelDownloader {
     return this.#lock.run(signal, onWait, async () => {
       // A download before this one may have been of the same model. A service that downloads by
       // itself checks that before it begins.
-      const isPresent =
-        method.stage !== "service" &&
-        (await isDownloaded(service, model, signal).catch(() => null)) === true;
+      const isPresent = method.stage !== "service" && (await hasModel(service, model, signal));
       if (isPresent) return "already_downloaded";
       if (signal.aborted) throw cancelled("waiting");
       this.#stages.set(task, method.stage);

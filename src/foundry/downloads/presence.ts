@@ -10,7 +10,7 @@ import type { DownloadLimits } from "./limits.js";
  *
  * @throws FoundryError when the request failed.
  */
-export async function isDownloaded(
+async function isDownloaded(
   service: Service,
   { id, name, family }: KnownModel,
   signal: AbortSignal,
@@ -24,6 +24,13 @@ export async function isDownloaded(
     );
   return listed === undefined ? false : listed.downloaded;
 }
+
+/** Whether the service certainly has the model now; `false` also where its list does not arrive. */
+export const hasModel = async (
+  service: Service,
+  model: KnownModel,
+  signal: AbortSignal,
+): Promise<boolean> => (await isDownloaded(service, model, signal).catch(() => null)) === true;
 
 /**
  * Waits until the service lists what was downloaded: it cannot be loaded before.

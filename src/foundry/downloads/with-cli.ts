@@ -8,7 +8,7 @@ import { CliProgress, cliErrorOf } from "./download-output.js";
 import { broken, gaveUp, stalled } from "./failures.js";
 import { type DownloadLimits, StallTimer } from "./limits.js";
 import { stateOfFiles } from "./model-files.js";
-import { isDownloaded, untilListed } from "./presence.js";
+import { hasModel, untilListed } from "./presence.js";
 
 interface CliDownload {
   readonly service: Service;
@@ -82,8 +82,7 @@ async function assertSucceeded(
   }
   if (end.code === 0) return untilListed(service, model, limits, signal);
   // The command may fail in a step after the download.
-  const isPresent =
-    percent === 100 && (await isDownloaded(service, model, signal).catch(() => null)) === true;
+  const isPresent = percent === 100 && (await hasModel(service, model, signal));
   if (!isPresent) throw gaveUp(model, percent, cliErrorOf(stdout, stderr), detail);
 }
 
@@ -121,6 +120,5 @@ async function isComplete(
   { percent }: CliProgress,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (percent !== null && percent < 100) return false;
-  return (await isDownloaded(service, model, signal).catch(() => null)) === true;
+  return (percent === null || percent >= 100) && hasModel(service, model, signal);
 }
