@@ -8,7 +8,6 @@ import {
   type Machine,
   makePrivateDirectory,
   ownDirectory,
-  thisMachine,
 } from "../../platform/index.js";
 import { Serial } from "../serial.js";
 
@@ -27,7 +26,7 @@ export class DownloadLock {
   readonly #directory: string;
   readonly #log: Logger;
 
-  constructor(machine: Pick<Machine, "platform" | "home"> = thisMachine(), log = silentLogger) {
+  constructor(machine: Pick<Machine, "platform" | "home">, log = silentLogger) {
     this.#own = ownDirectory(machine);
     this.#directory = join(this.#own, "downloads");
     this.#log = log;

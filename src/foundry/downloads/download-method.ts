@@ -1,5 +1,5 @@
 import { cancelledError, type Trace, untilAborted } from "../../lib/index.js";
-import { type Machine, thisMachine } from "../../platform/index.js";
+import type { Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
@@ -26,8 +26,7 @@ export interface DownloadContext {
   readonly cli: () => Promise<FoundryCli | null>;
   /** Set where the service is embedded in a process of this program: it downloads by itself. */
   readonly embedded?: EmbeddedDownloads | undefined;
-  /** Default: this one. */
-  readonly machine?: Machine | undefined;
+  readonly machine: Machine;
 }
 
 interface DownloadMethodCall {
@@ -87,7 +86,7 @@ async function assertReaches(
   cli: FoundryCli,
   cache: string | null,
   model: KnownModel,
-  { service, machine = thisMachine() }: DownloadContext,
+  { service, machine }: DownloadContext,
   signal: AbortSignal,
 ): Promise<void> {
   if (cli.generation === null) await cli.status({ signal });
