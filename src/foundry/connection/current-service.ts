@@ -11,6 +11,7 @@ import {
 } from "../../lib/index.js";
 import { withoutSecrets } from "../../passed-settings.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
+import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { Discovery, type FoundBy, guessWarning, type Search } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";
@@ -23,9 +24,7 @@ import { type Attempts, afterDeath, noAttempts, requestOf } from "./attempts.js"
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
-interface CallContext {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: OnStatus | undefined;
+interface CallContext extends Pick<CallOptions, "signal" | "onStatus"> {
   /** What the call does. A death of the service is taken for the fault of a load or of embeddings only. */
   readonly operation?: Operation | null;
 }

@@ -10,6 +10,7 @@ import {
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
+import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
@@ -41,9 +42,7 @@ export interface DiscoveryOptions {
   readonly timing?: Partial<Timing>;
 }
 
-interface SearchOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: OnStatus | undefined;
+interface SearchOptions extends Pick<CallOptions, "signal" | "onStatus"> {
   /** `false`: only scan and start nothing, as a health check does. Default `true`. */
   readonly mayStart?: boolean;
 }

@@ -8,8 +8,9 @@ import {
   traceFields,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
+import type { CallOptions } from "../calls.js";
 import { type KnownModel, modelKey, shortName } from "../models/index.js";
-import type { OnStatus, StatusUpdate } from "../status.js";
+import type { StatusUpdate } from "../status.js";
 import { DownloadLock } from "./download-lock.js";
 import {
   type DownloadContext,
@@ -26,13 +27,6 @@ const ADVICE_MS = 5000;
 interface DownloaderOptions {
   readonly limits?: Partial<DownloadLimits>;
   readonly log?: Logger | undefined;
-}
-
-interface DownloadOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: OnStatus | undefined;
-  /** Of the caller that begins the download. */
-  readonly trace?: Trace | undefined;
 }
 
 type Outcome = "downloaded" | "already_downloaded";
@@ -60,13 +54,12 @@ export class ModelDownloader {
    * Downloads a model unless the service has it. Aborting ends the waiting; without waiters the
    * download is aborted as far as that is possible.
    *
+   * @param call Its trace is sent if it begins the download.
    * @throws FoundryError `DOWNLOAD_FAILED`, `DOWNLOAD_UNAVAILABLE` where there is no way from here,
    *   `CANCELLED`.
    */
-  async download(
-    model: KnownModel,
-    { signal, onStatus, trace }: DownloadOptions = {},
-  ): Promise<Outcome> {
+  async download(model: KnownModel, call: CallOptions = {}): Promise<Outcome> {
+    const { signal, onStatus, trace } = call;
     if (signal?.aborted) throw cancelled("waiting");
     if (model.downloaded === true) return "already_downloaded";
     const task = this.#tasks.get(modelKey(model), (own) => this.#download(model, own, trace));

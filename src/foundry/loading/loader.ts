@@ -1,10 +1,5 @@
-import {
-  FoundryError,
-  type SharedTask,
-  SharedTasks,
-  type Trace,
-  toFoundryError,
-} from "../../lib/index.js";
+import { FoundryError, type SharedTask, SharedTasks, toFoundryError } from "../../lib/index.js";
+import type { CallOptions } from "../calls.js";
 import type { LoadSettings } from "../dialects/index.js";
 import {
   type AutoWish,
@@ -38,22 +33,16 @@ interface LoadOutcome {
   readonly warnings: readonly string[];
 }
 
-interface LoadRequest extends LoadSettings {
+/** The trace of the caller that begins the load is sent. */
+interface LoadRequest extends LoadSettings, Pick<CallOptions, "onStatus" | "trace"> {
   /** Load the model although by the figures it does not fit into memory. */
   readonly force?: boolean | undefined;
-  /** Called when the load waits for another one, and when it begins. */
-  readonly onStatus?: OnStatus | undefined;
-  /** Of the caller that begins the load. */
-  readonly trace?: Trace | undefined;
 }
 
-export interface ResolveOptions {
+export interface ResolveOptions extends CallOptions {
   /** Default: "auto" is a name like any other. */
   readonly auto?: AutoWish | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly device?: Device | undefined;
-  readonly onStatus?: OnStatus | undefined;
-  readonly trace?: Trace | undefined;
 }
 
 export interface ResolvedModel {
