@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { pauseMs } from "../../http/index.js";
+import { isRefused, pauseMs } from "../../http/index.js";
 import {
   cancelledError,
   closedError,
@@ -20,7 +20,6 @@ import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import { type Attempts, afterDeath, noAttempts, requestOf } from "./attempts.js";
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
@@ -34,18 +33,17 @@ const SEARCH_PAUSES_MS = [1100, 1500];
 /** A search that took longer has started or awaited a program, and is not repeated. */
 const QUICK_SEARCH_MS = 5000;
 
-/** Errors that another server than the expected one would cause, with an HTTP status. */
-const OF_ANOTHER_SERVER = new Set([
-  "UNSUPPORTED_BY_SERVER",
-  "MODEL_NOT_FOUND",
-  "MODEL_NOT_CACHED",
-  "MODEL_NOT_LOADED",
-  "LOAD_FAILED",
-  "INVALID_RESPONSE",
-]);
+/** The attempts of one call, on one connection after the other. */
+interface Attempts {
+  /** How many were made again. */
+  retries: number;
+  /** The service's count of changes when the current attempt began. */
+  changes: number;
+  /** How often the service died of a request. */
+  deaths: number;
+}
 
-/** Time limit of a detection that checks whether the server is still the same. */
-const DETECTION_MS = 5000;
+export const noAttempts = (): Attempts => ({ retries: 0, changes: 0, deaths: 0 });
 
 /**
  * The service in use. An endpoint that is set is used and nothing else; without one, the service of
@@ -137,10 +135,12 @@ export class CurrentService {
     const attempts = noAttempts();
     for (;;) {
       const connection = await this.connection(context);
-      attempts.changes = connection.service.changes;
+      const { service } = connection;
+      attempts.changes = service.changes;
       try {
         const result = await work(connection);
-        if (!(await this.#hasChangedSince(connection, attempts, signal))) return result;
+        const mayRetry = attempts.retries < this.#mostRetries;
+        if (!mayRetry || !(await service.hasChangedSince(attempts.changes, signal))) return result;
         attempts.retries += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
@@ -163,17 +163,15 @@ export class CurrentService {
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     connection.service.noteError(error);
-    const retries = this.#options.retry?.retries ?? 3;
     const isGone = this.noteGone(connection, error);
     if (!isGone && error.code === "SERVER_CRASHED" && this.#discovery !== null) {
       // The request may have caused the crash, so it is not sent again.
       this.#retire(connection, error);
       return false;
     }
-    if (signal?.aborted === true || attempts.retries >= retries) return false;
-    if (!isGone && !(await this.#isAnotherServer(connection, attempts.changes, error, signal))) {
-      return false;
-    }
+    if (signal?.aborted === true || attempts.retries >= this.#mostRetries) return false;
+    const { service } = connection;
+    if (!isGone && !(await service.isReplaced(attempts.changes, error, signal))) return false;
     attempts.retries += 1;
     // No pause before the first retry: the service that is found then has just answered a probe.
     if (attempts.retries > 1) {
@@ -218,33 +216,8 @@ export class CurrentService {
     ]);
   }
 
-  /** Whether another server has replaced the expected one, so that its answers were misread. */
-  async #hasChangedSince(
-    { service }: Connection,
-    { retries, changes }: Attempts,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (!service.mayHaveChanged || retries >= (this.#options.retry?.retries ?? 3)) return false;
-    await service.dialect(signal).catch(() => null);
-    return service.changes !== changes;
-  }
-
-  async #isAnotherServer(
-    { service }: Connection,
-    changesBefore: number,
-    error: FoundryError,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
-    // Another call may have detected it already.
-    if (service.changes !== changesBefore) return true;
-    try {
-      await service.detectOnce({ limits: { wholeMs: DETECTION_MS }, ...(signal && { signal }) });
-      return service.changes !== changesBefore;
-    } catch {
-      // It does not answer now, so the first error is all that is known.
-      return false;
-    }
+  get #mostRetries(): number {
+    return this.#options.retry?.retries ?? 3;
   }
 
   #discoveryFor(may: { autostart: boolean; embedded: boolean | "auto" }): Discovery {
@@ -338,4 +311,36 @@ const nothingFound = (): FoundryError =>
 function safeMachine(): Machine {
   const machine = thisMachine();
   return { ...machine, environment: withoutSecrets(machine.environment) };
+}
+
+/** The request of an operation of which the service may die, in words; `null` for other operations. */
+function requestOf(operation: Operation | null | undefined): string | null {
+  if (operation === "load") return "this load";
+  return operation === "embed" ? "this request for embeddings" : null;
+}
+
+/**
+ * Takes note of a failure of which the service may have died.
+ *
+ * @param request The request in words, such as "this request to phi-4-mini".
+ * @returns the error in its final words when it has died twice; else `null`.
+ */
+export function afterDeath(
+  error: FoundryError,
+  attempts: Attempts,
+  request: string,
+): FoundryError | null {
+  // An earlier attempt reached the service, and nothing listens there any more.
+  const isDead = isRefused(error)
+    ? error.attempts > 1
+    : error.code === "CIRCUIT_OPEN" && error.attempts > 0;
+  if (!isDead) return null;
+  attempts.deaths += 1;
+  if (attempts.deaths < 2) return null;
+  return error.reworded({
+    code: "SERVER_CRASHED",
+    message: `The service died of ${request} twice, so it is not sent again.`,
+    action: "Try another variant or another model. If the prompt is long, shorten it.",
+    retryable: false,
+  });
 }

@@ -43,6 +43,19 @@ const MAY_HAVE_CHANGED = new Set([
   "UNSUPPORTED_BY_SERVER",
 ]);
 
+/** Errors that another server than the expected one would cause, with an HTTP status. */
+const OF_ANOTHER_SERVER = new Set([
+  "UNSUPPORTED_BY_SERVER",
+  "MODEL_NOT_FOUND",
+  "MODEL_NOT_CACHED",
+  "MODEL_NOT_LOADED",
+  "LOAD_FAILED",
+  "INVALID_RESPONSE",
+]);
+
+/** Time limit of a detection that checks whether the server is still the same. */
+const DETECTION_MS = 5000;
+
 /** How long dropped connections are no reason to detect an engine again, in milliseconds. */
 const ENGINE_KNOWN_MS = 60_000;
 
@@ -119,7 +132,7 @@ export class Service {
 
   /** The dialect if it is known already, without a request. */
   get knownDialect(): Promise<Dialect> | null {
-    if (this.mayHaveChanged) return null;
+    if (this.#mayHaveChanged) return null;
     return this.#connected?.then(({ dialect }) => dialect) ?? null;
   }
 
@@ -128,7 +141,7 @@ export class Service {
    * engines than Foundry Local also drop them after seconds without use, so they are looked at again
    * only once a minute for that, and at once for an answer of another server.
    */
-  get mayHaveChanged(): boolean {
+  get #mayHaveChanged(): boolean {
     if (this.transport.drops === this.#dropsAtDetection) return false;
     const isEngine = this.#lastDialect?.can.isFoundryLocal === false;
     return !isEngine || Date.now() - this.#detectedAt >= ENGINE_KNOWN_MS;
@@ -150,6 +163,27 @@ export class Service {
     // A detection that began later may have seen more drops.
     this.#dropsAtDetection = connected.dropsBefore;
     return connected;
+  }
+
+  /** Whether another server has replaced the expected one, so that its answers were misread. */
+  async hasChangedSince(changes: number, signal?: AbortSignal): Promise<boolean> {
+    if (!this.#mayHaveChanged) return false;
+    await this.dialect(signal).catch(() => null);
+    return this.#changes !== changes;
+  }
+
+  /** Whether an error is that of another server than the one when {@link changes} was `changes`. */
+  async isReplaced(changes: number, error: FoundryError, signal?: AbortSignal): Promise<boolean> {
+    if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
+    // Another call may have detected it already.
+    if (this.#changes !== changes) return true;
+    try {
+      await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, ...(signal && { signal }) });
+      return this.#changes !== changes;
+    } catch {
+      // It does not answer now, so the first error is all that is known.
+      return false;
+    }
   }
 
   /** Takes note of an error: what was known may be wrong now. */
@@ -175,7 +209,7 @@ export class Service {
   }
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
-    if (this.mayHaveChanged) this.#connected = null;
+    if (this.#mayHaveChanged) this.#connected = null;
     if (this.#connected === null) this.#dropsAtDetection = this.transport.drops;
     // All callers share one detection, so no caller's signal ends it.
     this.#connected ??= this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
