@@ -256,8 +256,7 @@ export class ServiceClient {
     const cli = await this.#current.commandLine();
     // The attempts are listed separately.
     const problems = health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix }));
-    const attempts = this.#current.lastSearch?.attempts ?? [];
-    const searchMs = this.#current.lastSearchMs;
+    const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
     const diagnosis = { health: { ...health, problems }, attempts, searchMs, commandLine: null };
     if (cli === null) return diagnosis;
     const { signal, dispose } = this.#endOf(options.signal);

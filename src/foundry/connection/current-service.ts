@@ -13,7 +13,7 @@ import { withoutSecrets } from "../../passed-settings.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
 import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
-import { Discovery, type FoundBy, guessWarning, type Search } from "../discovery/index.js";
+import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
@@ -91,12 +91,8 @@ export class CurrentService {
   }
 
   /** The last search; `null` where none was needed yet, or an endpoint is set. */
-  get lastSearch(): Search | null {
+  get lastSearch(): LastSearch | null {
     return this.#discovery?.lastSearch ?? null;
-  }
-
-  get lastSearchMs(): number | null {
-    return this.#discovery?.lastSearchMs ?? null;
   }
 
   /** Why there is no service, after a search that found none. */

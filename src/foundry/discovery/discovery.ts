@@ -56,6 +56,12 @@ export const KNOWN_PORTS: readonly number[] = [5272, 5273, 5764, 39839, 22334];
 /** A cold start was observed to take 30 seconds. */
 const START_TIMEOUT_MS = 60_000;
 
+/** A search that has ended. */
+export interface LastSearch extends Search {
+  /** How long it took, including what it started, in milliseconds. */
+  readonly ms: number;
+}
+
 /** A search that is running. */
 interface Running {
   readonly mayStart: boolean;
@@ -70,8 +76,7 @@ export class Discovery {
   #running: Running | null = null;
   /** Where the service answered last. */
   #last: Found | null = null;
-  #lastSearch: Search | null = null;
-  #lastSearchMs: number | null = null;
+  #lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;
   #failure: { readonly search: Search; readonly mayStart: boolean; readonly at: number } | null =
     null;
@@ -103,14 +108,9 @@ export class Discovery {
     }
   }
 
-  /** The result of the last search; `null` before the first. */
-  get lastSearch(): Search | null {
+  /** `null` before the first. */
+  get lastSearch(): LastSearch | null {
     return this.#lastSearch;
-  }
-
-  /** How long the last search took, including what it started, in milliseconds. */
-  get lastSearchMs(): number | null {
-    return this.#lastSearchMs;
   }
 
   /**
@@ -207,8 +207,7 @@ export class Discovery {
     const ms = Math.round(this.#timing.now() - begin);
     const { found, attempts } = search;
     log?.info({ found, attempts, ms }, "searched for Foundry Local");
-    this.#lastSearch = search;
-    this.#lastSearchMs = ms;
+    this.#lastSearch = { ...search, ms };
     if (search.start === "failed") this.#startFailure = search.error;
     if (found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
     else this.remember(found.endpoint, found.foundBy === "guess");
