@@ -14,7 +14,7 @@ import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import type { Found } from "./found-by.js";
+import type { Found } from "./attempt.js";
 import { candidateOf } from "./probe.js";
 import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";

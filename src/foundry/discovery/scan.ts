@@ -2,9 +2,8 @@ import { toFoundryError, untilAborted } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
-import { type Attempt, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
+import { type Attempt, type Found, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
-import type { Found } from "./found-by.js";
 import { candidatesOf, isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
 import type { Timing } from "./timing.js";
 
