@@ -1,19 +1,3 @@
-/** @internal For `jobs`, whose options are checked the same way. */
-export {
-  callOptions,
-  checkOptions,
-  embedOptions,
-  listener,
-  loadWishFields,
-  modelArgument,
-  optionsOf,
-  queryArgument,
-  rankOptions,
-  signalOption,
-  textsArgument,
-  traceOption,
-  withinMs,
-} from "./call-options.js";
 export type {
   CallOptions,
   DownloadResult,
@@ -46,8 +30,6 @@ export {
 export { IMAGE_TOKENS, likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";
-/** @internal For `doctor`. */
-export type { Diagnosis } from "./diagnosis.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type {
@@ -59,6 +41,8 @@ export type {
 } from "./embedding/embedding.js";
 /** @internal For the client of `jobs`, and for `documents`. */
 export { cosine, ranked } from "./embedding/rank.js";
+/** @internal For `doctor`. */
+export type { Diagnosis } from "./health/health.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {
   AUTO,
@@ -72,8 +56,24 @@ export {
 } from "./models/index.js";
 /** @internal For the loads of `jobs`. */
 export { modelKey } from "./models/model.js";
-/** @internal For the client of `jobs`; keeps the schema library out of the published types. */
-export { optionFields, wholeNumber } from "./option-schema.js";
+/** @internal For `jobs`, whose options are checked the same way; keeps the schema library out of the published types. */
+export {
+  callOptions,
+  checkOptions,
+  embedOptions,
+  listener,
+  loadWishFields,
+  modelArgument,
+  optionFields,
+  optionsOf,
+  queryArgument,
+  rankOptions,
+  signalOption,
+  textsArgument,
+  traceOption,
+  wholeNumber,
+  withinMs,
+} from "./option-schema.js";
 export type {
   CircuitOptions,
   CircuitState,

@@ -16,15 +16,6 @@ import {
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { Machine } from "../platform/index.js";
-import {
-  assertObject,
-  callOptions,
-  checkOptions,
-  loadOptions,
-  modelArgument,
-  streamOptions,
-  unloadOptions,
-} from "./call-options.js";
 import type {
   CallOptions,
   DownloadResult,
@@ -45,11 +36,10 @@ import {
 } from "./completion/index.js";
 import { type Connection, CurrentService } from "./connection/index.js";
 import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
-import type { Diagnosis } from "./diagnosis.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";
-import { checkHealth, type ServiceHealth } from "./health/index.js";
+import { checkHealth, type Diagnosis, type ServiceHealth } from "./health/index.js";
 import { unloadModel } from "./loading/index.js";
 import {
   chooseDefaultModel,
@@ -58,6 +48,15 @@ import {
   type KnownModel,
   resolveModel,
 } from "./models/index.js";
+import {
+  assertObject,
+  callOptions,
+  checkOptions,
+  loadOptions,
+  modelArgument,
+  streamOptions,
+  unloadOptions,
+} from "./option-schema.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
 import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speeds/index.js";
 import { assertJsonSchema } from "./structured/index.js";
@@ -254,27 +253,16 @@ export class ServiceClient {
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     const health = await this.#checkHealth(options, false);
-    const commandLine = await this.#current.commandLine();
+    const cli = await this.#current.commandLine();
+    // The attempts are listed separately.
+    const problems = health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix }));
+    const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
+    const diagnosis = { health: { ...health, problems }, attempts, searchMs, commandLine: null };
+    if (cli === null) return diagnosis;
     const { signal, dispose } = this.#endOf(options.signal);
-    const version = commandLine?.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
-    if (version === undefined) dispose();
-    return {
-      // The attempts are listed separately.
-      health: {
-        ...health,
-        problems: health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix })),
-      },
-      attempts: this.#current.lastSearch?.attempts ?? [],
-      searchMs: this.#current.lastSearchMs,
-      commandLine:
-        commandLine === null
-          ? null
-          : {
-              path: commandLine.path,
-              generation: commandLine.generation,
-              version: (await version) ?? null,
-            },
-    };
+    const { path, generation } = cli;
+    const version = await cli.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
+    return { ...diagnosis, commandLine: { path, generation, version } };
   }
 
   /** The service in use and the state of its circuit breaker, without a request; `null`: none yet. */
@@ -341,7 +329,7 @@ export class ServiceClient {
     }
   }
 
-  #endOf(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
-    return joinedSignal(this.#closing.signal, ...signals);
+  #endOf(signal: AbortSignal | undefined): JoinedSignal {
+    return joinedSignal(this.#closing.signal, signal);
   }
 }

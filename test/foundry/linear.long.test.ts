@@ -4,7 +4,7 @@ import { refusalsIn } from "../../src/foundry/dialects/chat-request.js";
 import { errorOfStreamEvent } from "../../src/foundry/dialects/failures.js";
 import { overflowOf } from "../../src/foundry/dialects/overflow.js";
 import { sanitizeMessage } from "../../src/foundry/dialects/sanitize-message.js";
-import { cliErrorOf } from "../../src/foundry/downloads/cli-error.js";
+import { cliErrorOf } from "../../src/foundry/downloads/download-output.js";
 import { errorTextOf } from "../../src/http/error-text.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { knownModel } from "./models/known-model.js";

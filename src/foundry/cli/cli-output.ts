@@ -23,7 +23,7 @@ export type CliAnswer =
   | { readonly kind: "unknown_option" }
   | { readonly kind: "unusable" };
 
-export interface CliText {
+interface CliText {
   readonly stdout: string;
   readonly stderr: string;
 }

@@ -33,7 +33,7 @@ export type CliReport =
       readonly isStartable?: false;
     };
 
-export interface CliCall {
+interface CliCall {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
 }
@@ -131,14 +131,7 @@ export class FoundryCli {
   }
 
   /** Any other command, such as `["model", "download", "phi-4-mini"]`. */
-  run(
-    args: readonly string[],
-    options: CliCall & { readonly onOutput?: (text: string) => void },
-  ): Promise<ProgramRun> {
-    return this.#run(args, { ...options, timeoutMs: options.timeoutMs ?? STATUS_MS });
-  }
-
-  #run(args: readonly string[], options: ProgramOptions): Promise<ProgramRun> {
+  run(args: readonly string[], options: ProgramOptions): Promise<ProgramRun> {
     const { environment } = this.machine;
     // Any command may start the service, which must outlive our process.
     return runProgram(this.path, args, { ...options, environment, outlivesUs: true });
@@ -201,7 +194,7 @@ export class FoundryCli {
   ): Promise<Asked> {
     const starts = verb !== "status";
     const timeoutMs = given ?? (starts ? START_MS : STATUS_MS);
-    const run = await this.#run([generation, verb, ...options], {
+    const run = await this.run([generation, verb, ...options], {
       timeoutMs,
       signal,
       // A first start may download for minutes. If it were ended, it would never complete.

@@ -1,5 +1,4 @@
 export {
-  type CliCall,
   type CliGeneration,
   type CliReport,
   type FoundryCli,

@@ -11,21 +11,19 @@ import {
 } from "../../lib/index.js";
 import { withoutSecrets } from "../../passed-settings.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
+import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
-import { Discovery, type FoundBy, guessWarning, type Search } from "../discovery/index.js";
+import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import { type Attempts, afterDeath, noAttempts, requestOf } from "./attempts.js";
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */
-export interface CallContext {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: OnStatus | undefined;
+interface CallContext extends Pick<CallOptions, "signal" | "onStatus"> {
   /** What the call does. A death of the service is taken for the fault of a load or of embeddings only. */
   readonly operation?: Operation | null;
 }
@@ -35,18 +33,17 @@ const SEARCH_PAUSES_MS = [1100, 1500];
 /** A search that took longer has started or awaited a program, and is not repeated. */
 const QUICK_SEARCH_MS = 5000;
 
-/** Errors that another server than the expected one would cause, with an HTTP status. */
-const OF_ANOTHER_SERVER = new Set([
-  "UNSUPPORTED_BY_SERVER",
-  "MODEL_NOT_FOUND",
-  "MODEL_NOT_CACHED",
-  "MODEL_NOT_LOADED",
-  "LOAD_FAILED",
-  "INVALID_RESPONSE",
-]);
+/** The attempts of one call, on one connection after the other. */
+interface Attempts {
+  /** How many were made again. */
+  retries: number;
+  /** The service's count of changes when the current attempt began. */
+  changes: number;
+  /** How often the service died of a request. */
+  deaths: number;
+}
 
-/** Time limit of a detection that checks whether the server is still the same. */
-const DETECTION_MS = 5000;
+export const noAttempts = (): Attempts => ({ retries: 0, changes: 0, deaths: 0 });
 
 /**
  * The service in use. An endpoint that is set is used and nothing else; without one, the service of
@@ -94,12 +91,8 @@ export class CurrentService {
   }
 
   /** The last search; `null` where none was needed yet, or an endpoint is set. */
-  get lastSearch(): Search | null {
+  get lastSearch(): LastSearch | null {
     return this.#discovery?.lastSearch ?? null;
-  }
-
-  get lastSearchMs(): number | null {
-    return this.#discovery?.lastSearchMs ?? null;
   }
 
   /** Why there is no service, after a search that found none. */
@@ -138,10 +131,12 @@ export class CurrentService {
     const attempts = noAttempts();
     for (;;) {
       const connection = await this.connection(context);
-      attempts.changes = connection.service.changes;
+      const { service } = connection;
+      attempts.changes = service.changes;
       try {
         const result = await work(connection);
-        if (!(await this.#hasChangedSince(connection, attempts, signal))) return result;
+        const mayRetry = attempts.retries < this.#mostRetries;
+        if (!mayRetry || !(await service.hasChangedSince(attempts.changes, signal))) return result;
         attempts.retries += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
@@ -164,36 +159,36 @@ export class CurrentService {
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     connection.service.noteError(error);
-    const retries = this.#options.retry?.retries ?? 3;
     const isGone = this.noteGone(connection, error);
     if (!isGone && error.code === "SERVER_CRASHED" && this.#discovery !== null) {
       // The request may have caused the crash, so it is not sent again.
       this.#retire(connection, error);
       return false;
     }
-    if (signal?.aborted === true || attempts.retries >= retries) return false;
-    if (!isGone && !(await this.#isAnotherServer(connection, attempts.changes, error, signal))) {
-      return false;
-    }
+    if (signal?.aborted === true || attempts.retries >= this.#mostRetries) return false;
+    const { service } = connection;
+    if (!isGone && !(await service.isReplaced(attempts.changes, error, signal))) return false;
     attempts.retries += 1;
     // No pause before the first retry: the service that is found then has just answered a probe.
     if (attempts.retries > 1) {
-      await pause(pauseMs(attempts.retries, null, this.#options.retry ?? {}), signal);
+      const ms = pauseMs(attempts.retries, null, this.#options.retry ?? {});
+      await setTimeout(ms, undefined, { signal }).catch(() => {
+        throw cancelledError();
+      });
     }
     return true;
   }
 
   /** Whether an error shows that the service is gone from its address; its connection is retired then. */
   noteGone(connection: Connection, error: FoundryError): boolean {
-    const isGone = this.#discovery !== null && (isRefused(error) || error.code === "CIRCUIT_OPEN");
+    const isGone = connection.service.isGone(error);
     if (isGone) this.#retire(connection, error);
     return isGone;
   }
 
   /** Foundry Local's command line on this machine. */
   async commandLine(): Promise<FoundryCli | null> {
-    if (this.#discovery !== null) return this.#discovery.cli();
-    return findFoundryCli(this.#machine, this.#options.cliPath);
+    return this.#discovery?.cli() ?? findFoundryCli(this.#machine, this.#options.cliPath);
   }
 
   /** Where the service runs, when it does not answer at an endpoint of this machine that was set. */
@@ -217,34 +212,8 @@ export class CurrentService {
     ]);
   }
 
-  /** Whether another server has replaced the expected one, so that its answers were misread. */
-  async #hasChangedSince(
-    { service }: Connection,
-    { retries, changes }: Attempts,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (!service.mayHaveChanged || retries >= (this.#options.retry?.retries ?? 3)) return false;
-    await service.dialect(signal).catch(() => null);
-    return service.changes !== changes;
-  }
-
-  async #isAnotherServer(
-    { service }: Connection,
-    changesBefore: number,
-    error: FoundryError,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
-    // Another call may have detected it already.
-    if (service.changes !== changesBefore) return true;
-    try {
-      const limits = { wholeMs: DETECTION_MS };
-      await service.detectOnce(signal === undefined ? { limits } : { limits, signal });
-      return service.changes !== changesBefore;
-    } catch {
-      // It does not answer now, so the first error is all that is known.
-      return false;
-    }
+  get #mostRetries(): number {
+    return this.#options.retry?.retries ?? 3;
   }
 
   #discoveryFor(may: { autostart: boolean; embedded: boolean | "auto" }): Discovery {
@@ -324,14 +293,6 @@ export class CurrentService {
   }
 }
 
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
-  } catch {
-    throw cancelledError();
-  }
-}
-
 const hostOf = (endpoint: string): string =>
   URL.canParse(endpoint) ? new URL(endpoint).host : endpoint;
 
@@ -346,4 +307,36 @@ const nothingFound = (): FoundryError =>
 function safeMachine(): Machine {
   const machine = thisMachine();
   return { ...machine, environment: withoutSecrets(machine.environment) };
+}
+
+/** The request of an operation of which the service may die, in words; `null` for other operations. */
+function requestOf(operation: Operation | null | undefined): string | null {
+  if (operation === "load") return "this load";
+  return operation === "embed" ? "this request for embeddings" : null;
+}
+
+/**
+ * Takes note of a failure of which the service may have died.
+ *
+ * @param request The request in words, such as "this request to phi-4-mini".
+ * @returns the error in its final words when it has died twice; else `null`.
+ */
+export function afterDeath(
+  error: FoundryError,
+  attempts: Attempts,
+  request: string,
+): FoundryError | null {
+  // An earlier attempt reached the service, and nothing listens there any more.
+  const isDead = isRefused(error)
+    ? error.attempts > 1
+    : error.code === "CIRCUIT_OPEN" && error.attempts > 0;
+  if (!isDead) return null;
+  attempts.deaths += 1;
+  if (attempts.deaths < 2) return null;
+  return error.reworded({
+    code: "SERVER_CRASHED",
+    message: `The service died of ${request} twice, so it is not sent again.`,
+    action: "Try another variant or another model. If the prompt is long, shorten it.",
+    retryable: false,
+  });
 }

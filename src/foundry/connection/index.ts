@@ -1,3 +1,2 @@
-export { type Attempts, afterDeath, noAttempts } from "./attempts.js";
 export type { Connection } from "./connections.js";
-export { CurrentService } from "./current-service.js";
+export { afterDeath, CurrentService, noAttempts } from "./current-service.js";

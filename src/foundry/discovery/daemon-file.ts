@@ -5,7 +5,7 @@ import { type FileFault, type Machine, ownUid, readSmallFile } from "../../platf
 import { NOTHING_THERE } from "./attempt.js";
 
 /** The contents of `~/.foundry/daemon.json`, which the daemon of CLI 0.10 and later writes. */
-export interface DaemonFile {
+interface DaemonFile {
   readonly urls: readonly string[];
   readonly pid: number | null;
   /** The daemon's version, such as `0.10.3`. */

@@ -10,11 +10,12 @@ import {
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
+import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import { EmbeddedService } from "../embedded/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
-import { candidateOf } from "./candidate.js";
-import type { Found } from "./found-by.js";
+import type { Found } from "./attempt.js";
+import { candidateOf } from "./probe.js";
 import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";
 
@@ -41,9 +42,7 @@ export interface DiscoveryOptions {
   readonly timing?: Partial<Timing>;
 }
 
-export interface SearchOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: OnStatus | undefined;
+interface SearchOptions extends Pick<CallOptions, "signal" | "onStatus"> {
   /** `false`: only scan and start nothing, as a health check does. Default `true`. */
   readonly mayStart?: boolean;
 }
@@ -57,6 +56,12 @@ export const KNOWN_PORTS: readonly number[] = [5272, 5273, 5764, 39839, 22334];
 /** A cold start was observed to take 30 seconds. */
 const START_TIMEOUT_MS = 60_000;
 
+/** A search that has ended. */
+export interface LastSearch extends Search {
+  /** How long it took, including what it started, in milliseconds. */
+  readonly ms: number;
+}
+
 /** A search that is running. */
 interface Running {
   readonly mayStart: boolean;
@@ -69,11 +74,9 @@ export class Discovery {
   readonly #embedded: EmbeddedService;
   readonly #closing = new AbortController();
   #running: Running | null = null;
-  #lastUrl: string | null = null;
-  /** Whether the last service was found by guessing. */
-  #lastIsGuess = false;
-  #lastSearch: Search | null = null;
-  #lastSearchMs: number | null = null;
+  /** Where the service answered last. */
+  #last: Found | null = null;
+  #lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;
   #failure: { readonly search: Search; readonly mayStart: boolean; readonly at: number } | null =
     null;
@@ -105,14 +108,9 @@ export class Discovery {
     }
   }
 
-  /** The result of the last search; `null` before the first. */
-  get lastSearch(): Search | null {
+  /** `null` before the first. */
+  get lastSearch(): LastSearch | null {
     return this.#lastSearch;
-  }
-
-  /** How long the last search took, including what it started, in milliseconds. */
-  get lastSearchMs(): number | null {
-    return this.#lastSearchMs;
   }
 
   /**
@@ -126,10 +124,10 @@ export class Discovery {
   }
 
   /** Stores an endpoint where the service answered. The next search tries it first. */
-  remember(endpoint: string): void {
+  remember(endpoint: string, isGuess = false): void {
     const { url, fault } = candidateOf(endpoint);
     if (fault !== null) return;
-    this.#lastUrl = url;
+    this.#last = { endpoint: url, foundBy: isGuess ? "guess" : "last_url" };
     this.#failure = null;
     this.#startFailure = null;
   }
@@ -166,8 +164,20 @@ export class Discovery {
   }
 
   async #searchOnce(mayStart: boolean, onStatus: OnStatus): Promise<Search> {
-    const { machine, autostart, embedded, log, cliPath } = this.options;
+    const {
+      machine,
+      autostart,
+      embedded,
+      log,
+      cliPath,
+      discovery,
+      knownPorts = KNOWN_PORTS,
+      ownerOf = (port, end) => ownerOfListener(port, { machine, signal: end }),
+      startTimeoutMs = START_TIMEOUT_MS,
+    } = this.options;
     const { signal } = this.#closing;
+    const last = this.#last;
+    const isEmbedded = last !== null && last.endpoint === this.#embedded.endpoint;
     const begin = this.#timing.now();
     let search: Search;
     try {
@@ -179,17 +189,14 @@ export class Discovery {
         signal,
         mayStart,
         onStatus,
-        last: this.#last(),
-        knownPorts:
-          this.options.discovery === "declared" ? [] : (this.options.knownPorts ?? KNOWN_PORTS),
-        ownerOf:
-          this.options.ownerOf ??
-          ((port, scanSignal) => ownerOfListener(port, { machine, signal: scanSignal })),
+        last: isEmbedded ? { ...last, foundBy: "embedded" } : last,
+        knownPorts: discovery === "declared" ? [] : knownPorts,
+        ownerOf,
         cli: () => this.cli(),
         isCliSet: cliPath !== undefined,
         timing: this.#timing,
         embeddedService: this.#embedded,
-        startTimeoutMs: this.options.startTimeoutMs ?? START_TIMEOUT_MS,
+        startTimeoutMs,
       });
     } catch (thrown) {
       search = { found: null, attempts: [], error: toFoundryError(thrown) };
@@ -200,23 +207,11 @@ export class Discovery {
     const ms = Math.round(this.#timing.now() - begin);
     const { found, attempts } = search;
     log?.info({ found, attempts, ms }, "searched for Foundry Local");
-    this.#lastSearch = search;
-    this.#lastSearchMs = ms;
+    this.#lastSearch = { ...search, ms };
     if (search.start === "failed") this.#startFailure = search.error;
-    if (search.found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
-    else {
-      this.remember(search.found.endpoint);
-      this.#lastIsGuess = search.found.foundBy === "guess";
-    }
+    if (found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
+    else this.remember(found.endpoint, found.foundBy === "guess");
     return search;
-  }
-
-  #last(): Found | null {
-    const endpoint = this.#lastUrl;
-    if (endpoint === null) return null;
-    const isEmbedded = endpoint === this.#embedded.endpoint;
-    const foundBy = isEmbedded ? "embedded" : this.#lastIsGuess ? "guess" : "last_url";
-    return { endpoint, foundBy };
   }
 }
 

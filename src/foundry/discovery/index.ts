@@ -1,6 +1,10 @@
-export { type Attempt, withoutAttempts } from "./attempt.js";
+export {
+  type Attempt,
+  FOUND_BY,
+  FOUND_BY_WORDS,
+  type FoundBy,
+  guessWarning,
+  withoutAttempts,
+} from "./attempt.js";
 /** @internal For the connection in use. */
-export { Discovery, type DiscoveryOptions, KNOWN_PORTS, type SearchOptions } from "./discovery.js";
-export { FOUND_BY, FOUND_BY_WORDS, type Found, type FoundBy, guessWarning } from "./found-by.js";
-/** @internal For the connection in use. */
-export type { Search } from "./search.js";
+export { Discovery, type DiscoveryOptions, KNOWN_PORTS, type LastSearch } from "./discovery.js";

@@ -2,11 +2,9 @@ import { toFoundryError, untilAborted } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
-import { type Attempt, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
-import { candidatesOf } from "./candidate.js";
+import { type Attempt, type Found, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
-import type { Found } from "./found-by.js";
-import { isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
+import { candidatesOf, isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
 import type { Timing } from "./timing.js";
 
 /** Where to scan, and how. */
@@ -29,7 +27,7 @@ export interface ScanContext {
  * `silent`: it runs, and does not answer as a Foundry Local. `unstartable`: the command line cannot
  * be started. `failed`: the command line gave no usable answer.
  */
-export type CliState = "stopped" | "dead" | "silent" | "unstartable" | "failed";
+type CliState = "stopped" | "dead" | "silent" | "unstartable" | "failed";
 
 export interface ScanResult {
   readonly found: Found | null;
@@ -113,15 +111,9 @@ class Scan {
     if (last === null) return null;
     return this.#at(`${last.endpoint} (used before)`, async (location) => {
       const probed = await this.#probes.of(last.endpoint, this.#context.timing.probeMs);
-      if (!isFoundryLocal(probed)) {
-        note(location, probed.outcome);
-        return null;
-      }
+      if (!isFoundryLocal(probed)) return noneAt(location, probed.outcome);
       const owner = await this.#ownerOf(last);
-      if (owner === "other") {
-        note(location, OTHER_USER);
-        return null;
-      }
+      if (owner === "other") return noneAt(location, OTHER_USER);
       note(location, probed.outcome, true);
       return last.foundBy === "guess" && owner === "own" ? { ...last, foundBy: "last_url" } : last;
     });
@@ -131,10 +123,7 @@ class Scan {
     return this.#at("`foundry`", async (location) => {
       const cli = await untilAborted(this.#context.cli(), this.#signal);
       this.#cli = cli;
-      if (cli === null) {
-        note(location, NOTHING_THERE.commandLine);
-        return null;
-      }
+      if (cli === null) return noneAt(location, NOTHING_THERE.commandLine);
       location.what = inCode(cli.statusCommand);
       const asked = cli.status({ signal: this.#signal, timeoutMs: this.#context.timing.cliMs });
       const report = await untilAborted(asked, this.#signal);
@@ -142,8 +131,7 @@ class Scan {
       location.what = inCode(cli.statusCommand);
       if (report.kind === "failed") {
         if (report.isStartable === false) this.#cliState = "unstartable";
-        note(location, report.what);
-        return null;
+        return noneAt(location, report.what);
       }
       const endpoint = await this.#verify(report.kind === "running", report.urls, location);
       const foundBy = cli.generation === "service" ? "service_status" : "server_status";
@@ -179,13 +167,9 @@ class Scan {
   async daemonFile(): Promise<Found | null> {
     return this.#at("daemon.json", async (location) => {
       const file = await readDaemonFile(this.#context.machine);
-      if (typeof file === "string") {
-        note(location, file);
-        return null;
-      }
+      if (typeof file === "string") return noneAt(location, file);
       if (file.pid !== null && !isProcessAlive(file.pid)) {
-        note(location, "is stale: the process that it names has ended");
-        return null;
+        return noneAt(location, "is stale: the process that it names has ended");
       }
       this.isDaemonAlive = file.pid !== null;
       const { urls, fault } = candidatesOf(file.urls);
@@ -254,8 +238,8 @@ class Scan {
       return await visit(location);
     } catch (thrown) {
       const { code, message } = toFoundryError(thrown);
-      note(location, code === "CANCELLED" ? NO_ANSWER : `failed: ${withoutFullStop(message)}`);
-      return null;
+      const outcome = code === "CANCELLED" ? NO_ANSWER : `failed: ${withoutFullStop(message)}`;
+      return noneAt(location, outcome);
     } finally {
       location.isDone = true;
     }
@@ -279,6 +263,12 @@ function stateWithoutAnswer(probed: readonly Probed[], fault: string | null): Cl
 
 function note({ what, attempts }: Location, outcome: string, ok = false): void {
   attempts.push({ what, outcome, ok });
+}
+
+/** Notes why no service was found at a location. */
+function noneAt(location: Location, outcome: string): null {
+  note(location, outcome);
+  return null;
 }
 
 const clauseOf = (probed: Probed): string =>

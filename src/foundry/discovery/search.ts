@@ -2,8 +2,7 @@ import { FoundryError, toFoundryError } from "../../lib/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import { type EmbeddedService, SDK_NAME } from "../embedded/index.js";
 import type { OnStatus } from "../status.js";
-import { type Attempt, NOTHING_THERE, withoutFullStop } from "./attempt.js";
-import type { Found } from "./found-by.js";
+import { type Attempt, type Found, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { noEndpointError, type Situation } from "./no-endpoint.js";
 import { isFoundryLocal, probe } from "./probe.js";
 import { type ScanContext, type ScanResult, scan } from "./scan.js";
@@ -18,7 +17,7 @@ export interface Search {
   readonly start?: "failed" | "next";
 }
 
-export interface SearchContext extends ScanContext {
+interface SearchContext extends ScanContext {
   readonly autostart: boolean;
   /** Whether the path of the command line was set by the user. */
   readonly isCliSet: boolean;

@@ -3,14 +3,12 @@ import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
 import type { CliReport, FoundryCli } from "../cli/index.js";
 import type { OnStatus } from "../status.js";
-import { type Attempt, inCode, withoutFullStop } from "./attempt.js";
-import { candidatesOf } from "./candidate.js";
+import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
-import type { Found } from "./found-by.js";
-import { isFoundryLocal, isNothing, probe } from "./probe.js";
+import { candidatesOf, isFoundryLocal, isNothing, probe } from "./probe.js";
 import type { Timing } from "./timing.js";
 
-export interface StartContext {
+interface StartContext {
   readonly machine: Machine;
   readonly cli: FoundryCli;
   /** From the command to the first good probe, in milliseconds. */

@@ -10,7 +10,7 @@ const ANSWER_MS = 30_000;
 const locationSchema = z.object({ path: z.string().min(1) });
 
 /** Where the newer command line stores models, as far as it says. */
-export type CliCache =
+type CliCache =
   | { readonly kind: "folder"; readonly path: string }
   /** It prints a path that cannot be decoded: in the code page of a Windows console. */
   | { readonly kind: "unreadable" }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { cancelledError, untilAborted } from "../../lib/index.js";
+import { cancelledError } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import {
   type FileLock,
@@ -8,14 +8,14 @@ import {
   type Machine,
   makePrivateDirectory,
   ownDirectory,
-  thisMachine,
 } from "../../platform/index.js";
+import { Serial } from "../serial.js";
 
 /** How often to check whether another process has released the lock, in milliseconds. */
 const POLL_MS = 500;
 
-/** The end of the queue of this process, by directory: the lock is given in the order of asking. */
-const queueEnds = new Map<string, Promise<void>>();
+/** The downloads of this process, by directory. */
+const ofThisProcess = new Map<string, Serial>();
 
 /**
  * Lets one download run at a time among all processes of this user: concurrent downloads damage each
@@ -26,7 +26,7 @@ export class DownloadLock {
   readonly #directory: string;
   readonly #log: Logger;
 
-  constructor(machine: Pick<Machine, "platform" | "home"> = thisMachine(), log = silentLogger) {
+  constructor(machine: Pick<Machine, "platform" | "home">, log = silentLogger) {
     this.#own = ownDirectory(machine);
     this.#directory = join(this.#own, "downloads");
     this.#log = log;
@@ -39,38 +39,28 @@ export class DownloadLock {
    * @throws FoundryError `CANCELLED` when the signal is aborted before the lock is acquired.
    */
   async run<T>(signal: AbortSignal, onWait: () => void, work: () => Promise<T>): Promise<T> {
-    const before = queueEnds.get(this.#directory);
-    let leave = () => {};
-    const left = new Promise<void>((resolve) => {
-      leave = resolve;
-    });
-    // Leaving the queue early does not let the next one overtake those before.
-    const end = (before ?? Promise.resolve()).then(() => left);
-    queueEnds.set(this.#directory, end);
-    try {
-      if (before !== undefined) {
-        onWait();
-        await untilAborted(before, signal);
-      }
-      const lock = await this.#acquire(signal, before === undefined ? onWait : () => {});
+    const serial = ofThisProcess.get(this.#directory) ?? new Serial();
+    ofThisProcess.set(this.#directory, serial);
+    let hasWaited = false;
+    const waitOnce = (): void => {
+      if (!hasWaited) onWait();
+      hasWaited = true;
+    };
+    return serial.run("a download", signal, waitOnce, async () => {
+      const lock = await this.#acquire(signal, waitOnce);
       try {
         return await work();
       } finally {
         await lock?.release();
       }
-    } finally {
-      leave();
-      void end.then(() => {
-        if (queueEnds.get(this.#directory) === end) queueEnds.delete(this.#directory);
-      });
-    }
+    });
   }
 
   /** `null` where no lock file can be written: then only this process serializes its downloads. */
   async #acquire(signal: AbortSignal, onWait: () => void): Promise<FileLock | null> {
     const locks = new FileLocks(this.#directory);
     const tryLock = () => makePrivateDirectory(this.#own).then(() => locks.tryLock());
-    for (let attempts = 1; ; attempts += 1) {
+    for (;;) {
       if (signal.aborted) throw cancelledError();
       const lock = await tryLock().catch((error: unknown) => {
         this.#log.warn({ error: String(error) }, "downloads of other processes cannot be seen");
@@ -78,7 +68,7 @@ export class DownloadLock {
       });
       if (lock === "unknown") return null;
       if (lock !== null) return lock;
-      if (attempts === 1) onWait();
+      onWait();
       // Jitter: two processes that collided must not collide again.
       const pauseMs = POLL_MS * (0.5 + Math.random());
       await setTimeout(pauseMs, undefined, { signal }).catch(() => {});

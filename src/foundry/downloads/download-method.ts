@@ -1,7 +1,7 @@
 import { cancelledError, type Trace, untilAborted } from "../../lib/index.js";
-import { type Machine, thisMachine } from "../../platform/index.js";
+import type { Machine } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
-import { type KnownModel, shortName } from "../models/index.js";
+import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { cacheOf, isSameFolder } from "./cli-cache.js";
 import {
@@ -19,17 +19,6 @@ import { type DownloadLimits, StallTimer } from "./limits.js";
 import { untilListed } from "./presence.js";
 import { downloadWithCli } from "./with-cli.js";
 
-/** The part of an embedded core that downloads. */
-export interface EmbeddedDownloads {
-  download(
-    model: { readonly id: string; readonly alias: string },
-    call: {
-      readonly signal: AbortSignal;
-      readonly onPercent: (percent: number | null) => void;
-    },
-  ): Promise<void>;
-}
-
 export interface DownloadContext {
   /** The service that the models are downloaded for. */
   readonly service: Service;
@@ -37,11 +26,10 @@ export interface DownloadContext {
   readonly cli: () => Promise<FoundryCli | null>;
   /** Set where the service is embedded in a process of this program: it downloads by itself. */
   readonly embedded?: EmbeddedDownloads | undefined;
-  /** Default: this one. */
-  readonly machine?: Machine | undefined;
+  readonly machine: Machine;
 }
 
-export interface DownloadMethodCall {
+interface DownloadMethodCall {
   readonly signal: AbortSignal;
   readonly trace?: Trace | undefined;
   readonly onPercent: (percent: number | null) => void;
@@ -53,6 +41,9 @@ export interface DownloadMethod {
   readonly stage: Stage;
   download(model: KnownModel, call: DownloadMethodCall): Promise<void>;
 }
+
+/** The part of an embedded core that downloads. */
+export type EmbeddedDownloads = Pick<DownloadMethod, "download">;
 
 /**
  * Selects the download method for a service: the service itself over HTTP, an embedded core, or the
@@ -95,7 +86,7 @@ async function assertReaches(
   cli: FoundryCli,
   cache: string | null,
   model: KnownModel,
-  { service, machine = thisMachine() }: DownloadContext,
+  { service, machine }: DownloadContext,
   signal: AbortSignal,
 ): Promise<void> {
   if (cli.generation === null) await cli.status({ signal });
@@ -122,17 +113,14 @@ const embeddedMethod = (
     const stall = new StallTimer(limits.stallMs);
     const ended = AbortSignal.any([signal, stall.signal]);
     let last: number | null = null;
-    const work = embedded.download(
-      { id: model.id, alias: shortName(model) },
-      {
-        signal: ended,
-        onPercent: (percent) => {
-          if (percent !== last) stall.progress();
-          last = percent;
-          onPercent(percent);
-        },
+    const work = embedded.download(model, {
+      signal: ended,
+      onPercent: (percent) => {
+        if (percent !== last) stall.progress();
+        last = percent;
+        onPercent(percent);
       },
-    );
+    });
     try {
       await untilAborted(work, ended);
     } catch (error) {

@@ -8,25 +8,25 @@ import {
   traceFields,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import { type KnownModel, modelKey } from "../models/index.js";
-import type { OnStatus, StatusUpdate } from "../status.js";
-import { downloadAdvice } from "./download-advice.js";
+import type { CallOptions } from "../calls.js";
+import { type KnownModel, modelKey, shortName } from "../models/index.js";
+import type { StatusUpdate } from "../status.js";
 import { DownloadLock } from "./download-lock.js";
-import { type DownloadContext, selectDownloadMethod } from "./download-method.js";
+import {
+  type DownloadContext,
+  type DownloadMethod,
+  selectDownloadMethod,
+} from "./download-method.js";
 import { cancelled, type Stage } from "./failures.js";
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./limits.js";
-import { isDownloaded } from "./presence.js";
+import { hasModel } from "./presence.js";
 
-export interface DownloaderOptions {
+/** Time limit for the question whether a download is possible, in milliseconds. */
+const ADVICE_MS = 5000;
+
+interface DownloaderOptions {
   readonly limits?: Partial<DownloadLimits>;
   readonly log?: Logger | undefined;
-}
-
-export interface DownloadOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: OnStatus | undefined;
-  /** Of the caller that begins the download. */
-  readonly trace?: Trace | undefined;
 }
 
 type Outcome = "downloaded" | "already_downloaded";
@@ -54,13 +54,12 @@ export class ModelDownloader {
    * Downloads a model unless the service has it. Aborting ends the waiting; without waiters the
    * download is aborted as far as that is possible.
    *
+   * @param call Its trace is sent if it begins the download.
    * @throws FoundryError `DOWNLOAD_FAILED`, `DOWNLOAD_UNAVAILABLE` where there is no way from here,
    *   `CANCELLED`.
    */
-  async download(
-    model: KnownModel,
-    { signal, onStatus, trace }: DownloadOptions = {},
-  ): Promise<Outcome> {
+  async download(model: KnownModel, call: CallOptions = {}): Promise<Outcome> {
+    const { signal, onStatus, trace } = call;
     if (signal?.aborted) throw cancelled("waiting");
     if (model.downloaded === true) return "already_downloaded";
     const task = this.#tasks.get(modelKey(model), (own) => this.#download(model, own, trace));
@@ -74,16 +73,29 @@ export class ModelDownloader {
 
   /** Whether there is a way to download a model for this service. */
   async canDownload(model: KnownModel, signal: AbortSignal): Promise<boolean> {
-    const method = selectDownloadMethod(model, this.context, this.#limits, signal);
-    return method.then(
+    return this.#methodFor(model, signal).then(
       () => true,
       () => false,
     );
   }
 
-  /** How to download a model for this service, or why that is not possible: sentences for an error. */
-  advice(model: KnownModel): Promise<string> {
-    return downloadAdvice(model, this.context, this.#limits);
+  /** How to download a model: the call that does it, or why no call can and what to do then. */
+  async advice(model: KnownModel): Promise<string> {
+    const name = shortName(model);
+    let command = `, or run \`foundry model download ${name}\``;
+    try {
+      const { stage } = await this.#methodFor(model, AbortSignal.timeout(ADVICE_MS));
+      if (stage === "embedded") command = "";
+    } catch (thrown) {
+      const { code, message, action } = toFoundryError(thrown);
+      if (code === "DOWNLOAD_UNAVAILABLE") return `${message} ${action}`;
+      // Otherwise it is unknown, and the call itself reports what is wrong.
+    }
+    return `To download ${name}, call \`loadModel\` with model "${name}" and download true${command}. It may be gigabytes, so ask the user first.`;
+  }
+
+  #methodFor(model: KnownModel, signal: AbortSignal): Promise<DownloadMethod> {
+    return selectDownloadMethod(model, this.context, this.#limits, signal);
   }
 
   async #download(
@@ -93,14 +105,12 @@ export class ModelDownloader {
   ): Promise<Outcome> {
     const { service } = this.context;
     const { signal } = task;
-    const method = await selectDownloadMethod(model, this.context, this.#limits, signal);
+    const method = await this.#methodFor(model, signal);
     const onWait = () => report(task, "Waiting for another download to end", null);
     return this.#lock.run(signal, onWait, async () => {
       // A download before this one may have been of the same model. A service that downloads by
       // itself checks that before it begins.
-      const isPresent =
-        method.stage !== "service" &&
-        (await isDownloaded(service, model, signal).catch(() => null)) === true;
+      const isPresent = method.stage !== "service" && (await hasModel(service, model, signal));
       if (isPresent) return "already_downloaded";
       if (signal.aborted) throw cancelled("waiting");
       this.#stages.set(task, method.stage);

@@ -17,14 +17,11 @@ export interface CliError {
 }
 
 /** True of every download method. */
-export const KEPT = "What is there is kept, and calling again goes on from there.";
+const KEPT = "What is there is kept, and calling again goes on from there.";
 
-export interface DownloadAdvice {
-  readonly action: string;
-  readonly retryable: boolean;
-}
-
-export const DOWNLOAD_ADVICE: Readonly<Record<DownloadFault, DownloadAdvice>> = {
+export const DOWNLOAD_ADVICE: Readonly<
+  Record<DownloadFault, { readonly action: string; readonly retryable: boolean }>
+> = {
   unknown_command: {
     action: "Upgrade Foundry Local's command line, or download the model by what its help says.",
     retryable: false,
@@ -43,20 +40,14 @@ export const DOWNLOAD_ADVICE: Readonly<Record<DownloadFault, DownloadAdvice>> = 
 };
 
 /** The clause behind "was not downloaded". @param whose Whose catalog it was, as a possessive. */
-export const becauseOf = (fault: DownloadFault, whose: string): string => {
-  switch (fault) {
-    case "unknown_command":
-      return ": the command line does not take that command";
-    case "network":
-      return ": the network or the model registry failed";
-    case "disk_full":
-      return ": the disk is full";
-    case "not_in_catalog":
-      return `: ${whose} catalog does not have it`;
-    case "unknown":
-      return "";
-  }
-};
+export const becauseOf = (fault: DownloadFault, whose: string): string =>
+  ({
+    unknown_command: ": the command line does not take that command",
+    network: ": the network or the model registry failed",
+    disk_full: ": the disk is full",
+    not_in_catalog: `: ${whose} catalog does not have it`,
+    unknown: "",
+  })[fault];
 
 const at = (percent: number | null): string =>
   percent === null ? "" : ` at ${Math.floor(percent)} %`;

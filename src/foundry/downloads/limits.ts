@@ -1,21 +1,16 @@
 /** Time limits of a download, in milliseconds. It has no limit in all: some take hours. */
-export interface DownloadLimits {
+export const DOWNLOAD_LIMITS = {
   /** A download without any progress for so long is aborted. */
-  readonly stallMs: number;
-  /** How often files and the service's list are checked while the command line downloads. */
-  readonly pollMs: number;
-  /** How long a listed model must be without progress to be complete while its download still runs. */
-  readonly settleMs: number;
-  /** How long the service may take to list what was downloaded. */
-  readonly graceMs: number;
-}
-
-export const DOWNLOAD_LIMITS: DownloadLimits = {
   stallMs: 300_000,
+  /** How often files and the service's list are checked while the command line downloads. */
   pollMs: 5000,
+  /** How long a listed model must be without progress to be complete while its download still runs. */
   settleMs: 15_000,
+  /** How long the service may take to list what was downloaded. */
   graceMs: 20_000,
 };
+
+export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
 
 /** A watchdog for progress. */
 export class StallTimer {

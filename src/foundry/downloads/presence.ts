@@ -1,5 +1,4 @@
 import { setTimeout } from "node:timers/promises";
-import { isRefused } from "../../http/index.js";
 import { cancelledError, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
@@ -11,7 +10,7 @@ import type { DownloadLimits } from "./limits.js";
  *
  * @throws FoundryError when the request failed.
  */
-export async function isDownloaded(
+async function isDownloaded(
   service: Service,
   { id, name, family }: KnownModel,
   signal: AbortSignal,
@@ -25,6 +24,13 @@ export async function isDownloaded(
     );
   return listed === undefined ? false : listed.downloaded;
 }
+
+/** Whether the service certainly has the model now; `false` also where its list does not arrive. */
+export const hasModel = async (
+  service: Service,
+  model: KnownModel,
+  signal: AbortSignal,
+): Promise<boolean> => (await isDownloaded(service, model, signal).catch(() => null)) === true;
 
 /**
  * Waits until the service lists what was downloaded: it cannot be loaded before.
@@ -41,7 +47,8 @@ export async function untilListed(
   for (;;) {
     const isOver = performance.now() >= until;
     const answer = await isDownloaded(service, model, signal).catch((error: unknown) => {
-      if (isOver || signal.aborted || hasMoved(service, error)) throw error;
+      // A service that is followed is found again by the caller, and the model with it.
+      if (isOver || signal.aborted || service.isGone(toFoundryError(error))) throw error;
       return false;
     });
     // Where the service does not say, the download's own success has to do.
@@ -51,10 +58,4 @@ export async function untilListed(
       throw cancelledError();
     });
   }
-}
-
-/** A service that is followed is found again by the caller, and the model with it. */
-function hasMoved({ isFollowed }: Service, thrown: unknown): boolean {
-  const error = toFoundryError(thrown);
-  return isFollowed && (isRefused(error) || error.code === "CIRCUIT_OPEN");
 }

@@ -4,14 +4,13 @@ import type { ProgramRun } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
-import { cliErrorOf } from "./cli-error.js";
-import { CliProgress } from "./download-output.js";
+import { CliProgress, cliErrorOf } from "./download-output.js";
 import { broken, gaveUp, stalled } from "./failures.js";
 import { type DownloadLimits, StallTimer } from "./limits.js";
 import { stateOfFiles } from "./model-files.js";
-import { isDownloaded, untilListed } from "./presence.js";
+import { hasModel, untilListed } from "./presence.js";
 
-export interface CliDownload {
+interface CliDownload {
   readonly service: Service;
   readonly cli: FoundryCli;
   /** Where the service stores its models, on this machine; `null` where it does not say. */
@@ -83,8 +82,7 @@ async function assertSucceeded(
   }
   if (end.code === 0) return untilListed(service, model, limits, signal);
   // The command may fail in a step after the download.
-  const isPresent =
-    percent === 100 && (await isDownloaded(service, model, signal).catch(() => null)) === true;
+  const isPresent = percent === 100 && (await hasModel(service, model, signal));
   if (!isPresent) throw gaveUp(model, percent, cliErrorOf(stdout, stderr), detail);
 }
 
@@ -122,6 +120,5 @@ async function isComplete(
   { percent }: CliProgress,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (percent !== null && percent < 100) return false;
-  return (await isDownloaded(service, model, signal).catch(() => null)) === true;
+  return (percent === null || percent >= 100) && hasModel(service, model, signal);
 }

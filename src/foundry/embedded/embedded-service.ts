@@ -1,13 +1,14 @@
-import { join } from "node:path";
-import { closedError, PACKAGE_FOLDER, untilAborted } from "../../lib/index.js";
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { closedError, FILE_READ_MS, PACKAGE_FOLDER, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import { type Machine, ownDirectory } from "../../platform/index.js";
+import { inPool, LATE, type Machine, ownDirectory } from "../../platform/index.js";
+import type { KnownModel } from "../models/index.js";
 import { notInstalled, tooOld } from "./failures.js";
-import { modelCacheOf } from "./model-cache.js";
 import { findSdk } from "./sdk.js";
 import { SdkProcess } from "./sdk-process.js";
 
-export interface EmbeddedServiceOptions {
+interface EmbeddedServiceOptions {
   readonly machine: Machine;
   readonly log?: Logger | undefined;
   /** The folder of its models. Default: the command line's cache if it exists, else our own. */
@@ -21,12 +22,6 @@ export interface EmbeddedServiceOptions {
   readonly startTimeoutMs?: number | undefined;
   /** The program that hosts the SDK. Default: the built one of this package. */
   readonly childFile?: string | undefined;
-}
-
-export interface EmbeddedDownload {
-  readonly signal?: AbortSignal | undefined;
-  /** Receives 0 to 100, if the SDK reports progress. */
-  readonly onPercent?: ((percent: number) => void) | undefined;
 }
 
 interface Running {
@@ -78,11 +73,15 @@ export class EmbeddedService {
   /**
    * Downloads a model into its cache. Starts the service first, if it does not run.
    *
+   * @param call.onPercent Receives 0 to 100, if the SDK reports progress.
    * @throws FoundryError `DOWNLOAD_FAILED`, and what `start` throws.
    */
   async download(
-    model: { readonly id: string; readonly alias: string },
-    { signal, onPercent = () => {} }: EmbeddedDownload = {},
+    model: Pick<KnownModel, "id" | "alias">,
+    {
+      signal,
+      onPercent = () => {},
+    }: { readonly signal?: AbortSignal; readonly onPercent?: (percent: number) => void } = {},
   ): Promise<void> {
     const running = await this.#run(signal);
     try {
@@ -112,19 +111,19 @@ export class EmbeddedService {
   async #begin(): Promise<Running> {
     const { machine, cacheDirectory, startTimeoutMs, childFile } = this.#options;
     const sdk = await findSdk(this.#folders);
-    if (sdk === null) throw notInstalled(PACKAGE_FOLDER);
+    if (sdk === null) throw notInstalled();
     const outdated = tooOld(sdk.version, PACKAGE_FOLDER);
     if (outdated !== null) throw outdated;
     const settings = {
       appName: APP_NAME,
       modelCacheDir: cacheDirectory ?? (await modelCacheOf(machine)),
-      logsDir: join(ownDirectory(machine), "logs"),
+      logsDir: path.join(ownDirectory(machine), "logs"),
       logLevel: "warn",
     } as const;
     if (this.#isClosed) throw closedError();
     this.#log.debug({ version: sdk.version }, "starting the embedded service");
     this.#process = new SdkProcess({
-      file: childFile ?? join(PACKAGE_FOLDER, "dist", "embedded.js"),
+      file: childFile ?? path.join(PACKAGE_FOLDER, "dist", "embedded.js"),
       environment: machine.environment,
       log: this.#log,
     });
@@ -137,4 +136,21 @@ export class EmbeddedService {
       throw this.#isClosed ? closedError() : error;
     }
   }
+}
+
+/**
+ * The model cache of the embedded service. By default the SDK has one cache per application. If the
+ * command line's cache exists, it is used, so that its models are not downloaded again. Otherwise it
+ * is our own: a folder at the command line's place would look like an installation of it.
+ */
+export async function modelCacheOf(machine: Machine): Promise<string> {
+  const { join } = machine.platform === "win32" ? path.win32 : path.posix;
+  const cliCache = join(machine.home, ".foundry", "cache", "models");
+  if (await isFolder(cliCache)) return cliCache;
+  return join(ownDirectory(machine), "cache", "models");
+}
+
+async function isFolder(folder: string): Promise<boolean> {
+  const facts = await inPool(() => stat(folder).catch(() => null), FILE_READ_MS);
+  return facts !== LATE && facts?.isDirectory() === true;
 }

@@ -1,4 +1,4 @@
-import { FoundryError } from "../../lib/index.js";
+import { FoundryError, PACKAGE_FOLDER } from "../../lib/index.js";
 import { becauseOf, DOWNLOAD_ADVICE, type DownloadFault } from "../downloads/index.js";
 import { SDK_NAME, sdkInstallation } from "./sdk.js";
 
@@ -94,10 +94,10 @@ const explanationOf = (message: string): Explanation | undefined =>
 /** The only output that identifies the cause of a crash: .NET prints it and ends the process. */
 const NO_OPENSSL = /No usable version of libssl was found/;
 
-export const notInstalled = (packageFolder: string): FoundryError =>
+export const notInstalled = (): FoundryError =>
   failure({
     message: `The npm package ${SDK_NAME} is not installed beside foundry-local-mcp.`,
-    action: `Install it with ${sdkInstallation(packageFolder)}.`,
+    action: `Install it with ${sdkInstallation(PACKAGE_FOLDER)}.`,
   });
 
 export function tooOld(version: string, packageFolder: string): FoundryError | null {

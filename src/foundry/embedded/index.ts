@@ -1,2 +1,2 @@
-export { EmbeddedService, type EmbeddedServiceOptions } from "./embedded-service.js";
+export { EmbeddedService } from "./embedded-service.js";
 export { SDK_NAME, sdkInstallation } from "./sdk.js";

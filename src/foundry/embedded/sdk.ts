@@ -1,25 +1,21 @@
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
-import { CONFIG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
+import { CONFIG_FILE_BYTES, FILE_READ_MS, isMembers, jsonFrom } from "../../lib/index.js";
 import { readSmallFile } from "../../platform/index.js";
 
 export const SDK_NAME = "foundry-local-sdk";
 
-export interface InstalledSdk {
+interface InstalledSdk {
   readonly version: string;
   /** URL of its main module. */
   readonly entry: string;
 }
 
-type Target = string | { readonly [condition: string]: Target | null };
-const target: z.ZodType<Target> = z.lazy(() =>
-  z.union([z.string(), z.record(z.string(), z.union([target, z.null()]))]),
-);
 const manifestSchema = z.object({
   version: z.string(),
   main: z.string().optional().catch(undefined),
-  exports: target.optional().catch(undefined),
+  exports: z.unknown().optional(),
 });
 
 /**
@@ -50,15 +46,15 @@ async function readSdk(folder: string): Promise<InstalledSdk | null> {
   const parsed = manifestSchema.safeParse(jsonFrom(file.text));
   if (!parsed.success) return null;
   const { version, main, exports } = parsed.data;
-  const path = (exports === undefined ? null : mainOf(exports)) ?? main ?? "index.js";
+  const path = mainOf(exports) ?? main ?? "index.js";
   return { version, entry: pathToFileURL(join(folder, path)).href };
 }
 
 /** The target of `exports` for `import` on Node: the first condition that holds. */
-function mainOf(exports: Target): string | null {
+function mainOf(exports: unknown): string | null {
   if (typeof exports === "string") return exports;
-  for (const [condition, inner] of Object.entries(exports)) {
-    if (inner === null || ![".", "node", "import", "default"].includes(condition)) continue;
+  for (const [condition, inner] of Object.entries(isMembers(exports) ? exports : {})) {
+    if (![".", "node", "import", "default"].includes(condition)) continue;
     const found = mainOf(inner);
     if (found !== null) return found;
   }

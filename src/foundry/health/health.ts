@@ -11,9 +11,10 @@ import {
   untilAborted,
 } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
+import type { CliGeneration } from "../cli/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
-import type { Call, Dialect, DialectName } from "../dialects/index.js";
-import type { FoundBy } from "../discovery/index.js";
+import type { Dialect, DialectName } from "../dialects/index.js";
+import type { Attempt, FoundBy } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import {
   type HealthDetails,
@@ -78,6 +79,23 @@ export interface Health {
  */
 export type ServiceHealth = Omit<Health, "queue" | "rateLimit" | "cache">;
 
+/**
+ * What `doctor` shows of a machine and its service.
+ * @internal
+ */
+export interface Diagnosis {
+  readonly health: ServiceHealth;
+  /** What was tried to find the service, in order; empty where its endpoint is set. */
+  readonly attempts: readonly Attempt[];
+  /** How long that took, a start of the service included; `null` where nothing was searched for. */
+  readonly searchMs: number | null;
+  readonly commandLine: {
+    readonly path: string;
+    readonly generation: CliGeneration | null;
+    readonly version: string | null;
+  } | null;
+}
+
 /** In MB (1024 KB); `totalMb` and `freeMb` are of the machine. */
 export interface HealthMemory {
   readonly totalMb: number;
@@ -107,8 +125,8 @@ export interface HealthContext {
   readonly metrics: MetricsRecorder;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
-  /** `false`: the caller itself reports how its completions failed. Default `true`. */
-  readonly reportsFailing?: boolean;
+  /** `false`: the caller itself reports how its completions failed. */
+  readonly reportsFailing: boolean;
 }
 
 /**
@@ -131,7 +149,7 @@ async function examine({
   metrics,
   timeoutMs,
   signal,
-  reportsFailing = true,
+  reportsFailing,
 }: HealthContext): Promise<ServiceHealth> {
   const livenessMs = Math.min(LIVENESS_MS, timeoutMs);
   const { connection, live } = await reach(current, livenessMs, signal);
@@ -140,7 +158,8 @@ async function examine({
     return { ...unknown, problems: [problemOf(current.whyNothing)] };
   }
   if (live instanceof FoundryError) {
-    const elsewhere = await current.elsewhere(connection, within(ELSEWHERE_MS, signal));
+    const limits = [AbortSignal.timeout(ELSEWHERE_MS), ...(signal === undefined ? [] : [signal])];
+    const elsewhere = await current.elsewhere(connection, AbortSignal.any(limits));
     const problem = elsewhere === null ? problemOf(live) : movedProblem(live, elsewhere);
     return { ...unknown, problems: [problem] };
   }
@@ -254,7 +273,7 @@ const livenessOf = (
   signal: AbortSignal | undefined,
 ): Promise<Live | FoundryError> =>
   service.livenessChecks
-    .get("liveness", () => checkLiveness(service, callWithin(wholeMs, undefined)))
+    .get("liveness", () => checkLiveness(service, wholeMs))
     .wait({ signal })
     .catch(toFoundryError);
 
@@ -266,16 +285,18 @@ async function detailsOf(
 ): Promise<HealthDetails> {
   // It may have ended since it answered; then the next request fails.
   const isHere = await service.isOnThisDisk().catch(() => false);
+  const list = (wholeMs: number) =>
+    service.models.atOnce({ limits: { wholeMs }, retry: false }, wholeMs).catch(toFoundryError);
   const [listing, figures] = await Promise.all([
-    listMs === null ? null : list(service, callWithin(listMs, undefined)),
+    listMs === null ? null : list(listMs),
     isHere && pid !== null ? processFigures(pid) : null,
   ]);
   return { isHere, listing, figures };
 }
 
 /** Requests the status of the known dialect; if that fails, the service is detected again. */
-async function checkLiveness(service: Service, call: BoundedCall): Promise<Live | FoundryError> {
-  const once = { ...call, retry: false };
+async function checkLiveness(service: Service, wholeMs: number): Promise<Live | FoundryError> {
+  const once = { limits: { wholeMs }, retry: false };
   const timed = async (dialect: Dialect): Promise<Live> => {
     const startedAt = performance.now();
     const { pid } = await dialect.status(once);
@@ -284,24 +305,14 @@ async function checkLiveness(service: Service, call: BoundedCall): Promise<Live 
   try {
     const detection = service.knownDialect;
     // It may be in flight for another call, whose time limit is longer.
-    const known =
-      detection && (await untilAborted(detection, within(call.limits.wholeMs, call.signal)));
+    const known = detection && (await untilAborted(detection, AbortSignal.timeout(wholeMs)));
     if (known !== null) return await timed(known);
   } catch (error) {
-    const isSilent = error instanceof FoundryError && error.code === "TIMEOUT";
-    if (isSilent || call.signal?.aborted === true) return toFoundryError(error);
+    if (error instanceof FoundryError && error.code === "TIMEOUT") return error;
     // Another service may answer there now: the detection below finds it, or the right error.
   }
   try {
     return await timed((await service.detectOnce(once)).dialect);
-  } catch (error) {
-    return toFoundryError(error);
-  }
-}
-
-async function list(service: Service, call: Call): Promise<ModelListing | FoundryError> {
-  try {
-    return await service.models.atOnce({ ...call, retry: false }, call.limits.wholeMs ?? LIST_MS);
   } catch (error) {
     return toFoundryError(error);
   }
@@ -319,11 +330,3 @@ function loadedIds(listing: ModelListing | FoundryError | null): string[] | null
   if (listing === null || listing instanceof FoundryError || !listing.isLoadedKnown) return null;
   return listing.models.filter((model) => model.loaded === true).map((model) => model.id);
 }
-
-type BoundedCall = Call & { readonly limits: { readonly wholeMs: number } };
-
-const callWithin = (wholeMs: number, signal: AbortSignal | undefined): BoundedCall =>
-  signal === undefined ? { limits: { wholeMs } } : { limits: { wholeMs }, signal };
-
-const within = (ms: number, signal: AbortSignal | undefined): AbortSignal =>
-  AbortSignal.any([AbortSignal.timeout(ms), ...(signal === undefined ? [] : [signal])]);

@@ -1,19 +1,31 @@
-import { FoundryError, formatMegabytes } from "../../lib/index.js";
-import type { MemoryFigures } from "../../platform/index.js";
-import type { ModelInfo } from "../models/index.js";
+import { dirname, isAbsolute, relative } from "node:path";
+import { FILE_READ_MS, FoundryError, formatMegabytes } from "../../lib/index.js";
+import {
+  freeDiskMb,
+  inPool,
+  isDiskExact,
+  LATE,
+  type Machine,
+  type MemoryFigures,
+  memoryFigures,
+  thisMachine,
+} from "../../platform/index.js";
+import { mbOfFiles } from "../downloads/index.js";
+import type { KnownModel, ModelInfo } from "../models/index.js";
+import { exists, type Service } from "../service/index.js";
 
 /** The members of a model that say what it needs. */
-export type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
+type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
 
 /** Whether a model fits, as far as that is known. */
-export interface Capacity {
+interface Capacity {
   /** It cannot fit. */
   readonly refusal: FoundryError | null;
   /** It may not fit, or only just; a sentence. */
   readonly warning: string | null;
 }
 
-export interface DiskFigures {
+interface DiskFigures {
   readonly freeMb: number;
   /** The part of the model that an interrupted download left there. */
   readonly presentMb: number;
@@ -103,3 +115,71 @@ const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
 });
 
 const warn = (warning: string): Capacity => ({ refusal: null, warning });
+
+/** Checks the memory and disk of a service's machine, where that is this machine. */
+export class CapacityCheck {
+  readonly #service: Service;
+  readonly #machine: Machine;
+
+  constructor(service: Service, machine: Machine = thisMachine()) {
+    this.#service = service;
+    this.#machine = machine;
+  }
+
+  async forLoad(model: KnownModel): Promise<Capacity> {
+    const { memory = memoryFigures } = this.#machine;
+    return memoryCapacity(model, (await this.#service.isOnThisDisk()) ? memory() : null);
+  }
+
+  /**
+   * For a download that is loaded afterwards: a model that cannot be loaded is not downloaded.
+   *
+   * @returns what is tight.
+   * @throws FoundryError `INSUFFICIENT_MEMORY`, `INSUFFICIENT_DISK`, unless it is forced.
+   */
+  async assertDownloadable(model: KnownModel, isForced: boolean): Promise<string[]> {
+    const disk = diskCapacity(model, await this.#diskFor(model));
+    const capacities = [disk, await this.forLoad(model)];
+    return capacities.flatMap((capacity) => warningsOf(capacity, isForced));
+  }
+
+  async #diskFor(model: KnownModel): Promise<DiskFigures | null> {
+    const cache = await this.#service.modelCachePath();
+    const folder = cache === null ? null : await this.#nearest(cache);
+    if (cache === null || folder === null) return null;
+    const free = this.#machine.freeDiskMb ?? freeDiskMb;
+    const freeMb = await inPool(() => free(folder), FILE_READ_MS);
+    if (freeMb === null || freeMb === LATE) return null;
+    const isExact = isDiskExact(this.#machine.platform);
+    return { freeMb, presentMb: await mbOfFiles(cache, model), isExact };
+  }
+
+  /**
+   * The folder itself, or before the first download its nearest existing parent. Only below this
+   * user's home: elsewhere a missing folder may be one of another machine, behind a tunnel.
+   */
+  async #nearest(path: string): Promise<string | null> {
+    if (!isAbsolute(path)) return null;
+    if (await exists(path)) return path;
+    const { home } = this.#machine;
+    for (let folder = dirname(path); isWithin(home, folder); folder = dirname(folder)) {
+      if (await exists(folder)) return folder;
+    }
+    return null;
+  }
+}
+
+/**
+ * @returns the warnings for a caller that continues.
+ * @throws FoundryError the refusal, unless the caller forces it.
+ */
+export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): string[] {
+  if (refusal !== null && !isForced) throw refusal;
+  const message = refusal?.message ?? warning;
+  return message === null ? [] : [message];
+}
+
+function isWithin(home: string, folder: string): boolean {
+  const path = relative(home, folder);
+  return !path.startsWith("..") && !isAbsolute(path);
+}

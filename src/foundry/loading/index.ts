@@ -1,5 +1,5 @@
-export type { AutoWish } from "./auto-choice.js";
-export { CapacityCheck } from "./capacity-check.js";
+export type { AutoWish } from "../models/index.js";
+export { CapacityCheck } from "./capacity.js";
 export { assertCanChat, ModelLoader, type ResolvedModel, type ResolveOptions } from "./loader.js";
 export { MissingModels } from "./missing-model.js";
 export { unloadModel } from "./unload.js";

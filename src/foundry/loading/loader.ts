@@ -1,13 +1,10 @@
-import {
-  FoundryError,
-  type SharedTask,
-  SharedTasks,
-  type Trace,
-  toFoundryError,
-} from "../../lib/index.js";
+import { FoundryError, type SharedTask, SharedTasks, toFoundryError } from "../../lib/index.js";
+import type { CallOptions } from "../calls.js";
 import type { LoadSettings } from "../dialects/index.js";
 import {
+  type AutoWish,
   canChat,
+  chooseAuto,
   chooseDefaultModel,
   type Device,
   findModel,
@@ -21,15 +18,14 @@ import {
   spelledName,
   unlistedModel,
 } from "../models/index.js";
+import { Serial } from "../serial.js";
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
-import { type AutoWish, chooseAuto } from "./auto-choice.js";
-import { CapacityCheck, warningsOf } from "./capacity-check.js";
+import { CapacityCheck, warningsOf } from "./capacity.js";
 import type { MissingModels } from "./missing-model.js";
-import { SerialLoads } from "./serial-loads.js";
 
-export interface LoadOutcome {
+interface LoadOutcome {
   /** The model that is in memory now: where a version was left open, the one the service chose. */
   readonly model: KnownModel;
   readonly status: "loaded" | "already_loaded";
@@ -37,22 +33,16 @@ export interface LoadOutcome {
   readonly warnings: readonly string[];
 }
 
-export interface LoadRequest extends LoadSettings {
+/** The trace of the caller that begins the load is sent. */
+interface LoadRequest extends LoadSettings, Pick<CallOptions, "onStatus" | "trace"> {
   /** Load the model although by the figures it does not fit into memory. */
   readonly force?: boolean | undefined;
-  /** Called when the load waits for another one, and when it begins. */
-  readonly onStatus?: OnStatus | undefined;
-  /** Of the caller that begins the load. */
-  readonly trace?: Trace | undefined;
 }
 
-export interface ResolveOptions {
+export interface ResolveOptions extends CallOptions {
   /** Default: "auto" is a name like any other. */
   readonly auto?: AutoWish | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly device?: Device | undefined;
-  readonly onStatus?: OnStatus | undefined;
-  readonly trace?: Trace | undefined;
 }
 
 export interface ResolvedModel {
@@ -77,7 +67,8 @@ export class ModelLoader {
   readonly #defaultModel: string | undefined;
   readonly #capacity: CapacityCheck;
   readonly #missing: MissingModels;
-  readonly #serial = new SerialLoads();
+  /** No service loads two models faster at the same time, and concurrent loads need more memory. */
+  readonly #serial = new Serial();
   readonly #abandoned: AbandonedLoads;
   readonly #tasks = new SharedTasks<LoadOutcome, StatusUpdate>();
   /** Loads that at least one caller forces. */
@@ -207,10 +198,10 @@ export class ModelLoader {
   /** Where lists wait for loads, resolving a name now has to wait for our own running load. */
   async #reportWaiting(onStatus: OnStatus, signal: AbortSignal | undefined): Promise<void> {
     if (this.#service.models.hasRecent) return;
-    const { loading } = this.#serial;
-    if (loading === null) return;
+    const { running } = this.#serial;
+    if (running === null) return;
     const { can } = await this.#service.dialect(signal);
-    if (can.listsWaitForLoads) onStatus(waitingFor(loading));
+    if (can.listsWaitForLoads) onStatus(waitingFor(running));
   }
 
   #loadInTurn(

@@ -55,11 +55,9 @@ async function restOf(
   // Another generation may be abandoned during the wait.
   for (let ms = uses.restMs(model); ms > 0; ms = uses.restMs(model)) {
     if (performance.now() + ms > until) throw mayBeInUse(model, ms, consequence);
-    try {
-      await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
-    } catch {
+    await setTimeout(ms, undefined, { signal }).catch(() => {
       throw cancelledError();
-    }
+    });
   }
 }
 

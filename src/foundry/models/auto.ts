@@ -1,7 +1,15 @@
-import { canChat, canSee, isForCode, type KnownModel } from "./model.js";
-
-/** The name that stands for any model that can do what a request needs. */
-export const AUTO = "auto";
+import { FoundryError } from "../../lib/index.js";
+import {
+  AUTO,
+  canChat,
+  canSee,
+  isForCode,
+  type KnownModel,
+  modelKey,
+  readiness,
+  spelledName,
+} from "./model.js";
+import { DEFAULT_MODEL, findModel, isAuto } from "./resolve.js";
 
 /** What a request needs of its model. */
 export interface RequestNeeds {
@@ -63,13 +71,10 @@ function candidatesAmong(models: readonly KnownModel[], needs: readonly Need[]):
     .map((model) => ({ model, unknown: needs.filter(({ isMetBy }) => isMetBy(model) === null) }));
 }
 
-const readiness = ({ loaded, downloaded }: KnownModel): number =>
-  loaded === true ? 2 : downloaded === true ? 1 : 0;
-
 const isThere = ({ downloaded }: KnownModel): boolean => downloaded !== false;
 
 /** A model that "auto" stands for. */
-export interface AutoModel {
+interface AutoModel {
   readonly model: KnownModel;
   /** Why it is this one, a sentence. */
   readonly reason: string;
@@ -173,4 +178,45 @@ export function modelToDownload(
 function listOf(words: readonly string[]): string {
   const last = words.at(-1) ?? "";
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
+}
+
+/** What "auto" stands for: a model that can do what a request needs. */
+export interface AutoWish {
+  readonly needs: () => RequestNeeds;
+  /** Keys of models that could not be used. */
+  readonly without: ReadonlySet<string>;
+}
+
+/** @throws FoundryError `MODEL_NOT_CACHED` or, of another engine, `MODEL_NOT_FOUND` where there is none. */
+export function chooseAuto(
+  models: readonly KnownModel[],
+  { needs, without }: AutoWish,
+  defaultModel: string | undefined,
+  isFoundryLocal: boolean,
+): AutoModel & { readonly typed: string; readonly isAuto: true } {
+  const preferred = isAuto(defaultModel, models) ? undefined : defaultModel;
+  const defaultId = findModel(preferred ?? DEFAULT_MODEL, models)?.id ?? null;
+  const left = models.filter((model) => !without.has(modelKey(model)));
+  const [best] = autoModels(left, needs(), defaultId);
+  if (best === undefined) throw noneForRequest(models, needs(), isFoundryLocal);
+  // By its alias a service may load another variant of it, which is as good.
+  return { ...best, typed: spelledName(best.model), isAuto: true };
+}
+
+/** The error of "auto" where no model that is there can do what the request needs. */
+function noneForRequest(
+  models: readonly KnownModel[],
+  needs: RequestNeeds,
+  isFoundryLocal: boolean,
+): FoundryError {
+  const whose = isFoundryLocal ? "that are downloaded" : "that this engine lists";
+  return new FoundryError(
+    isFoundryLocal ? "MODEL_NOT_CACHED" : "MODEL_NOT_FOUND",
+    `None of the models ${whose} ${missingAbility(models, needs)}.`,
+    {
+      action: isFoundryLocal
+        ? "The service lists no other model that can. Change the request, or name a model."
+        : "Change the request, name a model, or get one that can with the tools of the engine.",
+    },
+  );
 }

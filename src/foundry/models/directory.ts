@@ -6,7 +6,6 @@ import {
   readLocalCatalog,
   readPublicCatalog,
 } from "./catalog-file.js";
-import { FolderWalk } from "./folder-walk.js";
 import {
   type Family,
   type KnownModel,
@@ -15,10 +14,15 @@ import {
   modelKey,
   parseModelId,
 } from "./model.js";
-import { type ModelFolder, readContextLimits, readModelFolders } from "./model-folders.js";
+import {
+  FolderWalk,
+  type ModelFolder,
+  readContextLimits,
+  readModelFolders,
+} from "./model-folders.js";
 
 /** The facts on the disk of this machine about a service's models. */
-export interface DiskFacts {
+interface DiskFacts {
   readonly public: ReadonlyMap<string, CatalogFacts>;
   readonly local: ReadonlyMap<string, CatalogFacts>;
   /** Downloaded models by id; `null` when the model cache is not on this machine. */
@@ -86,22 +90,16 @@ export interface Sources {
 export function mergeModels(sources: Sources): KnownModel[] {
   const merged = new Map<string, KnownModel>();
   const found = lookups(sources);
-  for (const listed of sources.listed) {
-    for (const id of idsOf(listed, sources, found)) {
-      const key = modelKey({ family: listed.family, id });
-      if (!merged.has(key)) merged.set(key, describe(id, listed.family, listed, sources, found));
-    }
-  }
-  for (const { id, family } of sources.loaded ?? []) {
+  const add = (id: string, family: Family, listed?: ListedModel): void => {
     const key = modelKey({ family, id });
-    if (!merged.has(key)) merged.set(key, describe(id, family, undefined, sources, found));
+    if (!merged.has(key)) merged.set(key, describe(id, family, listed, sources, found));
+  };
+  for (const listed of sources.listed) {
+    for (const id of idsOf(listed, sources, found)) add(id, listed.family, listed);
   }
+  for (const { id, family } of sources.loaded ?? []) add(id, family);
   if (sources.listsOnlyDownloaded) {
-    for (const id of sources.disk.public.keys()) {
-      if (!merged.has(`public/${id}`)) {
-        merged.set(`public/${id}`, describe(id, "public", undefined, sources, found));
-      }
-    }
+    for (const id of sources.disk.public.keys()) add(id, "public");
   }
   return [...merged.values()].sort((a, b) => readyFirst(a) - readyFirst(b));
 }

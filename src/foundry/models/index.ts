@@ -1,14 +1,7 @@
+export { type AutoWish, chooseAuto, modelToDownload, type RequestNeeds } from "./auto.js";
+export { mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
 export {
   AUTO,
-  type AutoModel,
-  autoModels,
-  missingAbility,
-  modelToDownload,
-  type RequestNeeds,
-} from "./auto.js";
-export { type DiskFacts, mergeModels, NO_DISK_FACTS, readDiskFacts } from "./directory.js";
-export { type Folder, FolderWalk } from "./folder-walk.js";
-export {
   canChat,
   canEmbed,
   canSee,
@@ -26,6 +19,7 @@ export {
   shortName,
   spelledName,
 } from "./model.js";
+export { type Folder, FolderWalk } from "./model-folders.js";
 export {
   chooseDefaultModel,
   DEFAULT_MODEL,

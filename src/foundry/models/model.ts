@@ -69,6 +69,9 @@ export interface LoadedModel {
   readonly family: Family;
 }
 
+/** The name that stands for any model that can do what a request needs. */
+export const AUTO = "auto";
+
 /** Tasks of models that answer chat completions; `coding` is a task of core 2.3 and later. */
 const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
 
@@ -131,6 +134,10 @@ export const isSameVariant = (one: KnownModel, other: KnownModel): boolean =>
   one.name === other.name &&
   (one.version === null || other.version === null || one.version === other.version);
 
+/** The higher, the sooner a model can answer: 2 when it is loaded, 1 when it is downloaded. */
+export const readiness = ({ loaded, downloaded }: KnownModel): number =>
+  loaded === true ? 2 : downloaded === true ? 1 : 0;
+
 /**
  * The grammar of model ids: `base-hardware-device:version`, of which only the base is certain; models
  * that users registered need not follow it (docs/foundry-local.md, section 2).
@@ -151,7 +158,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   "migraphx-gpu": "MIGraphXExecutionProvider",
 };
 
-export interface ModelIdParts {
+interface ModelIdParts {
   /** The id without `:version`. */
   readonly name: string;
   readonly version: number | null;

@@ -6,12 +6,13 @@ import {
   MOST_NAMES_COMPARED,
   truncate,
 } from "../../lib/index.js";
-import { AUTO } from "./auto.js";
 import {
+  AUTO,
   canChat,
   type Device,
   type KnownModel,
   parseModelId,
+  readiness,
   shortName,
   spelledName,
 } from "./model.js";
@@ -116,8 +117,6 @@ function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
 const withoutLatest = (name: string): string => name.replace(/:latest$/, "");
 
 function readiest(variants: readonly KnownModel[]): KnownModel | undefined {
-  const readiness = (model: KnownModel): number =>
-    model.loaded === true ? 2 : model.downloaded === true ? 1 : 0;
   // Sorting is stable, so that equals keep the service's order.
   const [best] = [...variants].sort((a, b) => readiness(b) - readiness(a));
   // S lists the versions of a variant in any order.
@@ -217,7 +216,7 @@ const shown = (typed: string): string =>
 /** The default where no model is named: small, able, and in every catalog. */
 export const DEFAULT_MODEL = "phi-4-mini";
 
-export interface ChosenModel {
+interface ChosenModel {
   readonly model: KnownModel;
   /** Why it is this one, where it is not the default. */
   readonly reason: string | null;

@@ -46,13 +46,13 @@ export interface ModelListing {
 }
 
 /** The service that the lists are of. */
-interface ListedService {
+export interface ListedService {
   readonly dialect: Dialect;
-  /** `null` where it is not on this machine. */
+  /** Where it says that its models are stored; `null` also where it is not on this machine. */
   readonly modelCachePath: string | null;
 }
 
-export interface ModelListsContext {
+interface ModelListsContext {
   readonly connect: (signal?: AbortSignal) => Promise<ListedService>;
   /** Runs requests within the time for quick ones. */
   readonly quickly: <T>(work: (call: Call) => Promise<T>) => Promise<T>;

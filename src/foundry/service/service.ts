@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
-import { HttpTransport, normalizeEndpoint } from "../../http/index.js";
+import { HttpTransport, isRefused, normalizeEndpoint } from "../../http/index.js";
 import {
+  FILE_READ_MS,
   FoundryError,
   isLoopback,
   type MetricsRecorder,
@@ -9,10 +10,10 @@ import {
   untilAborted,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import type { ProcessFigures } from "../../platform/index.js";
+import { inPool, type ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
-import { type ModelListing, ModelLists } from "./model-lists.js";
+import { type ListedService, type ModelListing, ModelLists } from "./model-lists.js";
 import { ModelUses } from "./model-uses.js";
 import { withinQuickLimits } from "./time-limits.js";
 
@@ -29,11 +30,9 @@ export interface HealthDetails {
   readonly figures: ProcessFigures | null;
 }
 
-interface Connected {
-  readonly dialect: Dialect;
+interface Connected extends ListedService {
   /** The transport's count of dropped connections when the detection began. */
   readonly dropsBefore: number;
-  readonly modelCachePath: string | null;
 }
 
 /** Errors after which another service may listen at the endpoint: it is detected again. */
@@ -43,6 +42,19 @@ const MAY_HAVE_CHANGED = new Set([
   "SERVER_CRASHED",
   "UNSUPPORTED_BY_SERVER",
 ]);
+
+/** Errors that another server than the expected one would cause, with an HTTP status. */
+const OF_ANOTHER_SERVER = new Set([
+  "UNSUPPORTED_BY_SERVER",
+  "MODEL_NOT_FOUND",
+  "MODEL_NOT_CACHED",
+  "MODEL_NOT_LOADED",
+  "LOAD_FAILED",
+  "INVALID_RESPONSE",
+]);
+
+/** Time limit of a detection that checks whether the server is still the same. */
+const DETECTION_MS = 5000;
 
 /** How long dropped connections are no reason to detect an engine again, in milliseconds. */
 const ENGINE_KNOWN_MS = 60_000;
@@ -97,11 +109,8 @@ export class Service {
       ...(options.circuit === undefined ? {} : { circuit: options.circuit }),
     });
     this.models = new ModelLists({
-      connect: async (signal) => {
-        const { dialect, modelCachePath } = await this.#connect(signal);
-        return { dialect, modelCachePath: this.isOnThisMachine ? modelCachePath : null };
-      },
-      quickly: (work) => this.#withinTimeout(undefined, work),
+      connect: (signal) => this.#connect(signal),
+      quickly: (work) => this.#quickly(work),
       patient: () => this.patient(),
       timeoutMs: this.#timeoutMs,
       log: this.#log,
@@ -113,8 +122,7 @@ export class Service {
    * before a running load has ended (docs/foundry-local.md, section 3).
    */
   patient(signal?: AbortSignal, trace?: Trace): Call {
-    const limits = { wholeMs: this.loadTimeoutMs };
-    return signal === undefined ? { limits, trace } : { limits, signal, trace };
+    return { limits: { wholeMs: this.loadTimeoutMs }, trace, ...(signal && { signal }) };
   }
 
   /** The dialect of the service; concurrent callers share one detection. */
@@ -124,7 +132,7 @@ export class Service {
 
   /** The dialect if it is known already, without a request. */
   get knownDialect(): Promise<Dialect> | null {
-    if (this.mayHaveChanged) return null;
+    if (this.#mayHaveChanged) return null;
     return this.#connected?.then(({ dialect }) => dialect) ?? null;
   }
 
@@ -133,7 +141,7 @@ export class Service {
    * engines than Foundry Local also drop them after seconds without use, so they are looked at again
    * only once a minute for that, and at once for an answer of another server.
    */
-  get mayHaveChanged(): boolean {
+  get #mayHaveChanged(): boolean {
     if (this.transport.drops === this.#dropsAtDetection) return false;
     const isEngine = this.#lastDialect?.can.isFoundryLocal === false;
     return !isEngine || Date.now() - this.#detectedAt >= ENGINE_KNOWN_MS;
@@ -148,7 +156,7 @@ export class Service {
   async detectOnce({ limits, signal }: Call): Promise<Connected> {
     const totalMs = limits.wholeMs ?? this.#timeoutMs;
     // A detection is up to seven requests, each of which may remain unanswered.
-    const connected = await this.#within(totalMs, signal, (end) =>
+    const connected = await withinQuickLimits({ endpoint: this.endpoint, totalMs, signal }, (end) =>
       this.#detect({ limits, signal: end, retry: false }),
     );
     this.#connected = Promise.resolve(connected);
@@ -157,10 +165,36 @@ export class Service {
     return connected;
   }
 
+  /** Whether another server has replaced the expected one, so that its answers were misread. */
+  async hasChangedSince(changes: number, signal?: AbortSignal): Promise<boolean> {
+    if (!this.#mayHaveChanged) return false;
+    await this.dialect(signal).catch(() => null);
+    return this.#changes !== changes;
+  }
+
+  /** Whether an error is that of another server than the one when {@link changes} was `changes`. */
+  async isReplaced(changes: number, error: FoundryError, signal?: AbortSignal): Promise<boolean> {
+    if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
+    // Another call may have detected it already.
+    if (this.#changes !== changes) return true;
+    try {
+      await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, ...(signal && { signal }) });
+      return this.#changes !== changes;
+    } catch {
+      // It does not answer now, so the first error is all that is known.
+      return false;
+    }
+  }
+
   /** Takes note of an error: what was known may be wrong now. */
   noteError(error: FoundryError): void {
     if (MAY_HAVE_CHANGED.has(error.code)) this.#connected = null;
     this.forgetModels();
+  }
+
+  /** Whether an error shows that a service that is followed is gone from its address. */
+  isGone(error: FoundryError): boolean {
+    return this.isFollowed && (isRefused(error) || error.code === "CIRCUIT_OPEN");
   }
 
   /** The next request for models or health is not answered from what is known. */
@@ -175,15 +209,13 @@ export class Service {
   }
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
-    if (this.mayHaveChanged) this.#connected = null;
+    if (this.#mayHaveChanged) this.#connected = null;
     if (this.#connected === null) this.#dropsAtDetection = this.transport.drops;
     // All callers share one detection, so no caller's signal ends it.
-    this.#connected ??= this.#withinTimeout(undefined, (call) => this.#detect(call)).catch(
-      (error: unknown) => {
-        this.#connected = null;
-        throw error;
-      },
-    );
+    this.#connected ??= this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
+      this.#connected = null;
+      throw error;
+    });
     return untilAborted(this.#connected, signal);
   }
 
@@ -192,7 +224,8 @@ export class Service {
     const { dialect, status } = await detectDialect(this.transport, call).catch((error) =>
       this.#withoutList(error),
     );
-    const { modelCachePath } = status ?? (await dialect.status(call));
+    const { modelCachePath: path } = status ?? (await dialect.status(call));
+    const modelCachePath = this.isOnThisMachine ? path : null;
     const last = this.#lastDialect;
     const isSame = dialect.name === last?.name && dialect.version === last.version;
     if (last !== null && !isSame) {
@@ -221,35 +254,35 @@ export class Service {
   }
 
   /** Each attempt gets a part of the time, so that one without an answer leaves time for others. */
-  #withinTimeout<T>(signal: AbortSignal | undefined, work: (call: Call) => Promise<T>): Promise<T> {
-    const limits = { firstByteMs: Math.ceil(this.#timeoutMs / 3), wholeMs: this.#timeoutMs };
-    return this.#within(this.#timeoutMs, signal, (end) => work({ limits, signal: end }));
-  }
-
-  #within<T>(
-    totalMs: number,
-    signal: AbortSignal | undefined,
-    work: (end: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return withinQuickLimits({ endpoint: this.endpoint, totalMs, signal }, work);
+  #quickly<T>(work: (call: Call) => Promise<T>): Promise<T> {
+    const totalMs = this.#timeoutMs;
+    const limits = { firstByteMs: Math.ceil(totalMs / 3), wholeMs: totalMs };
+    return withinQuickLimits({ endpoint: this.endpoint, totalMs }, (signal) =>
+      work({ limits, signal }),
+    );
   }
 
   /** Where the service says that its models are stored, if its address is one of this machine. */
   async modelCachePath(signal?: AbortSignal): Promise<string | null> {
-    const { modelCachePath } = await this.#connect(signal);
-    return this.isOnThisMachine ? modelCachePath : null;
+    return (await this.#connect(signal)).modelCachePath;
   }
 
   /**
    * Whether the service runs here, on this disk. A loopback address alone does not prove it: it may be
    * the end of a tunnel to a container or to another machine, whose process ids mean nothing here.
    */
-  async isOnThisDisk(signal?: AbortSignal): Promise<boolean> {
-    const modelCachePath = await this.modelCachePath(signal);
-    if (modelCachePath === null) return false;
-    return access(modelCachePath).then(
+  async isOnThisDisk(): Promise<boolean> {
+    const modelCachePath = await this.modelCachePath();
+    return modelCachePath !== null && exists(modelCachePath);
+  }
+}
+
+/** Whether a path of this machine exists. One on a share that does not respond counts as absent. */
+export async function exists(path: string): Promise<boolean> {
+  const isThere = () =>
+    access(path).then(
       () => true,
       () => false,
     );
-  }
+  return (await inPool(isThere, FILE_READ_MS)) === true;
 }

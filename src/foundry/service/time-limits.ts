@@ -39,16 +39,13 @@ export function worded(error: FoundryError, wording: () => Wording): FoundryErro
   return error.reworded(wording());
 }
 
-export interface QuickLimits {
-  readonly endpoint: string;
-  /** For all requests of the work together. */
-  readonly totalMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Runs requests that should be answered at once, with one time limit for all of them. */
+/** Runs requests that should be answered at once, with one time limit for all of them together. */
 export async function withinQuickLimits<T>(
-  { endpoint, totalMs, signal }: QuickLimits,
+  {
+    endpoint,
+    totalMs,
+    signal,
+  }: { endpoint: string; totalMs: number; signal?: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const total = AbortSignal.timeout(totalMs);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { candidateOf, candidatesOf } from "../../../src/foundry/discovery/candidate.js";
+import { candidateOf, candidatesOf } from "../../../src/foundry/discovery/probe.js";
 
 describe("an address that is told", () => {
   it.each([

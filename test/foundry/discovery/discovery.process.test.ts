@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Search } from "../../../src/foundry/discovery/index.js";
+import type { Search } from "../../../src/foundry/discovery/search.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { modelCacheOf } from "../../../src/foundry/embedded/model-cache.js";
+import { modelCacheOf } from "../../../src/foundry/embedded/embedded-service.js";
 import { findSdk } from "../../../src/foundry/embedded/sdk.js";
 import { removeFolder } from "../../temporary-folder.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { installAdvice } from "../../../src/foundry/discovery/install-advice.js";
+import { installAdvice } from "../../../src/foundry/discovery/no-endpoint.js";
 import type { Machine } from "../../../src/platform/machine.js";
 
 const machine = (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cliErrorOf } from "../../../src/foundry/downloads/cli-error.js";
+import { cliErrorOf } from "../../../src/foundry/downloads/download-output.js";
 
 describe("what the command line says when it gives up", () => {
   it.each([

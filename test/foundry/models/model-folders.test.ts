@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, parse } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FolderWalk } from "../../../src/foundry/models/folder-walk.js";
-import { readContextLimits, readModelFolders } from "../../../src/foundry/models/model-folders.js";
+import {
+  FolderWalk,
+  readContextLimits,
+  readModelFolders,
+} from "../../../src/foundry/models/model-folders.js";
 import { removeFolder } from "../../temporary-folder.js";
 
 let cache: string;

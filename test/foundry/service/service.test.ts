@@ -1,5 +1,8 @@
 import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { inPool } from "../../../src/platform/pool.js";
+import { temporaryFolder } from "../../temporary-folder.js";
+import { serviceAt } from "../downloads/fixtures.js";
 import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker", loaded: true };
@@ -172,5 +175,21 @@ describe("the service behind an endpoint", () => {
     const lists = simulator.requests.filter(({ path }) => path === "/v1/models");
     // One to resolve the name, one after the load.
     expect(lists.length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("the disk of a service", () => {
+  it("is not waited for when it does not respond", async () => {
+    const modelCachePath = await temporaryFolder("cache-");
+    const simulator = await simulate({ modelCachePath });
+    const service = serviceAt(simulator.url);
+    expect(await service.isOnThisDisk()).toBe(true);
+    const ends: (() => void)[] = [];
+    const stuck = () => new Promise<void>((resolve) => ends.push(resolve));
+    onTestFinished(() => ends.forEach((end) => void end()));
+
+    await Promise.all([inPool(stuck, 20), inPool(stuck, 20)]);
+
+    expect(await service.isOnThisDisk()).toBe(false);
   });
 });

@@ -1,0 +1,58 @@
+import { cancelledError, untilAborted } from "../lib/index.js";
+
+interface Turn {
+  readonly what: string;
+  readonly onWait: (before: string) => void;
+  readonly begin: () => void;
+}
+
+/** A mutex: one work at a time, in the order of the calls. */
+export class Serial {
+  /** The first is running. */
+  readonly #turns: Turn[] = [];
+
+  /** What is running; `null` for nothing. */
+  get running(): string | null {
+    return this.#turns[0]?.what ?? null;
+  }
+
+  /**
+   * Runs the work while no other runs.
+   *
+   * @param onWait Called with what is running, and with all that follows before this.
+   * @throws FoundryError `CANCELLED` when the signal is aborted before the work begins.
+   */
+  async run<T>(
+    what: string,
+    signal: AbortSignal,
+    onWait: (before: string) => void,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    if (signal.aborted) throw cancelledError();
+    const before = this.running;
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const turn: Turn = { what, onWait, begin };
+    this.#turns.push(turn);
+    try {
+      if (before !== null) {
+        onWait(before);
+        await untilAborted(begun, signal);
+      }
+      return await work();
+    } finally {
+      this.#end(turn);
+    }
+  }
+
+  #end(turn: Turn): void {
+    const at = this.#turns.indexOf(turn);
+    this.#turns.splice(at, 1);
+    const [next, ...others] = this.#turns;
+    if (at > 0 || next === undefined) return;
+    next.begin();
+    for (const { onWait } of others) onWait(next.what);
+  }
+}
