@@ -17,7 +17,7 @@ import {
   waitFor,
 } from "../lib/index.js";
 import { clientNameIn, TASKS_EXTENSION } from "./envelope.js";
-import type { HostLimits } from "./hosts/index.js";
+import type { HostLimits } from "./hosts.js";
 import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";

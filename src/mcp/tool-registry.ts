@@ -14,7 +14,7 @@ import {
 import { resultInServerWords, serverWords } from "../server-words.js";
 import { logAnswer } from "./call-log.js";
 import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
-import { HostCalls, HostLimits } from "./hosts/index.js";
+import { HostCalls, HostLimits } from "./hosts.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import { RequestError } from "./request-error.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";

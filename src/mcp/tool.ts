@@ -12,7 +12,7 @@ import {
 } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
 import { hostArguments } from "./host-arguments.js";
-import type { Cancellation } from "./hosts/index.js";
+import type { Cancellation } from "./hosts.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 import type { UserAnswer } from "./user-questions.js";
 

@@ -21,7 +21,7 @@ import {
   waitFor,
   withoutDepths,
 } from "../../lib/index.js";
-import { HostLimits } from "../hosts/index.js";
+import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
 import { type Backend, closeBackend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";

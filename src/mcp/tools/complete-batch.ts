@@ -4,7 +4,7 @@ import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
 import { replyWithin, replyWithinMs } from "../call-policy.js";
-import type { Cancellation } from "../hosts/index.js";
+import type { Cancellation } from "../hosts.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
