@@ -4,7 +4,7 @@ import type { Backend, Handlers } from "./request-handler.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
 import { type NamedRoutes, toolsWith } from "./route-tools.js";
 import { skillHandlers } from "./skills.js";
-import { Tasks } from "./tasks/index.js";
+import { Tasks } from "./tasks.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS_WITH_FILES } from "./tools/index.js";
 

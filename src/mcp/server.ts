@@ -26,7 +26,7 @@ import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
 import { type Backend, closeBackend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
 import type { ResourceOptions } from "./resources/index.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
-import type { Tasks } from "./tasks/index.js";
+import type { Tasks } from "./tasks.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
 
 /** The SDK's server behind a transport that refuses malformed messages. */

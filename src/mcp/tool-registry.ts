@@ -18,7 +18,7 @@ import { HostCalls, HostLimits } from "./hosts.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import { RequestError } from "./request-error.js";
 import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
-import { type TaskCall, Tasks } from "./tasks/index.js";
+import { type TaskCall, Tasks } from "./tasks.js";
 import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
 import { canAskUser, elicitationIn, UserQuestion, userAnswer } from "./user-questions.js";
 

@@ -1,7 +1,7 @@
 import type { InputRequests, InputRequiredResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { RequestContext } from "./request-handler.js";
-import type { TaskCall } from "./tasks/index.js";
+import type { TaskCall } from "./tasks.js";
 
 /** What came of a question: `cancel` is no answer. */
 export type UserAnswer = "accept" | "decline" | "cancel";

@@ -26,7 +26,7 @@ import { Monitoring } from "../monitoring/index.js";
 import { type Backend, closeBackend } from "../request-handler.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
-import { Tasks } from "../tasks/index.js";
+import { Tasks } from "../tasks.js";
 import { readingOf, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";

@@ -12,7 +12,7 @@ import {
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { declaresTasks, TASKS_EXTENSION } from "../../../src/mcp/envelope.js";
-import type { TaskCall, Tasks } from "../../../src/mcp/tasks/index.js";
+import type { TaskCall, Tasks } from "../../../src/mcp/tasks.js";
 import { NO_ARGUMENTS, question, textResult } from "./fixture-parts.js";
 
 /** Its only answer is a task. */
