@@ -1,7 +1,7 @@
 import type { Prompt } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { quoted } from "../lib/index.js";
-import { RequestError } from "./request-error.js";
+import { RequestError } from "./requests.js";
 
 interface PromptArgument {
   readonly description: string;

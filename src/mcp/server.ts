@@ -16,14 +16,13 @@ import {
   VERSION,
   waitFor,
 } from "../lib/index.js";
-import { clientNameIn, TASKS_EXTENSION } from "./envelope.js";
+import { assertFirstPage, clientNameIn, LAZY_METHODS, TASK_METHODS, TASKS_EXTENSION } from "./requests.js";
 import type { HostLimits } from "./hosts.js";
 import { ICON } from "./icon.js";
 import { INSTRUCTIONS } from "./instructions.js";
 import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";
-import { assertFirstPage } from "./paging.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
-import { type Backend, closeBackend, LAZY_METHODS, TASK_METHODS } from "./request-handler.js";
+import { type Backend, closeBackend } from "./backend.js";
 import type { ResourceOptions } from "./resources/index.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks.js";

@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { truncate } from "../lib/index.js";
-import { RequestError } from "./request-error.js";
-import type { Handlers } from "./request-handler.js";
+import { type Handlers, RequestError } from "./requests.js";
 import { SKILL } from "./skill.js";
 
 /** For clients of 2026-07-28: the skill is the same as long as the process runs. */

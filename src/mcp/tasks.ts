@@ -1,10 +1,8 @@
 import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
-import { declaresTasks, TASKS_EXTENSION } from "./envelope.js";
+import { declaresTasks, type RequestContext, RequestError, type RequestHandler, TASKS_EXTENSION } from "./requests.js";
 import { type ProgressUpdate, TEXT_DROPPED } from "./progress-reporter.js";
-import { RequestError } from "./request-error.js";
-import type { RequestContext, RequestHandler } from "./request-handler.js";
 
 type InputResponses = NonNullable<RequestContext["inputResponses"]>;
 

@@ -13,14 +13,13 @@ import {
 } from "../lib/index.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
 import { logAnswer } from "./call-log.js";
-import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
+import { canAskUser, clientNameIn, declaresTasks, elicitationIn, type RequestContext, RequestError, type RequestHandler, traceIn } from "./requests.js";
 import { HostCalls, HostLimits } from "./hosts.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
-import { RequestError } from "./request-error.js";
-import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
+import type { Backend } from "./backend.js";
 import { type TaskCall, Tasks } from "./tasks.js";
 import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
-import { canAskUser, elicitationIn, UserQuestion, userAnswer } from "./user-questions.js";
+import { userAnswer, UserQuestion } from "./user-questions.js";
 
 /** What all calls work with. */
 export interface CallOptions {

@@ -107,6 +107,21 @@ export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
   };
 }
 
+const REPLY_WITHIN = "a number of seconds from 0 to 3600";
+
+/** The argument `reply_within`; {@link replyWithinMs} converts it. */
+export const replyWithin = z
+  .number(REPLY_WITHIN)
+  .min(0, REPLY_WITHIN)
+  .max(3600, REPLY_WITHIN)
+  .optional();
+
+/** How long a call waits before it answers with what it has, in milliseconds. */
+export const replyWithinMs = (
+  given: number | undefined,
+  { replyWithinMs: usual, spentMs = 0 }: Pick<ToolContext, "replyWithinMs" | "spentMs">,
+): number => Math.max(0, (given === undefined ? usual : given * 1000) - spentMs);
+
 /**
  * Every structured result begins with these. `next` is the one member that can be `null`. Some clients
  * take no list of types, which zod makes of a nullable string.

@@ -1,6 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
-import type { RequestContext } from "../../src/mcp/request-handler.js";
+import type { RequestContext } from "../../src/mcp/requests.js";
 import { TaskCall } from "../../src/mcp/tasks.js";
 import { Tasks } from "../../src/mcp/tasks.js";
 

@@ -8,10 +8,8 @@ import {
 import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
 import { FoundryError, parseArguments, SecretMask, truncate } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
-import { assertFirstPage } from "../paging.js";
+import { assertFirstPage, type Handlers, RequestError } from "../requests.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
-import { RequestError } from "../request-error.js";
-import type { Handlers } from "../request-handler.js";
 import { skillContents } from "../skills.js";
 import {
   completionUri,

@@ -23,7 +23,7 @@ import {
 } from "../../lib/index.js";
 import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
-import { type Backend, closeBackend } from "../request-handler.js";
+import { type Backend, closeBackend } from "../backend.js";
 import { resourceHandlers } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";

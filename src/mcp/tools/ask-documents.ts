@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../documents/index.js";
 import { completionFields } from "../../foundry/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool } from "../tool.js";
+import { defineTool, replyWithin, replyWithinMs } from "../tool.js";
 import {
   answerWith,
   deliveryOf,

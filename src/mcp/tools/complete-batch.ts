@@ -3,9 +3,8 @@ import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
+import { defineTool, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
 import type { Cancellation } from "../hosts.js";
-import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
   batchAdvice,

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { answerLong, requestAfter, requestWithImages } from "../../documents/index.js";
 import type { CompletionState } from "../../jobs/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool, type ToolContext } from "../tool.js";
+import { defineTool, replyWithin, replyWithinMs, type ToolContext } from "../tool.js";
 import {
   answerWith,
   completionArguments,

@@ -2,8 +2,7 @@ import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
+import { defineTool, failureLine, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,

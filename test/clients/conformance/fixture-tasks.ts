@@ -11,7 +11,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { declaresTasks, TASKS_EXTENSION } from "../../../src/mcp/envelope.js";
+import { declaresTasks, TASKS_EXTENSION } from "../../../src/mcp/requests.js";
 import type { TaskCall, Tasks } from "../../../src/mcp/tasks.js";
 import { NO_ARGUMENTS, question, textResult } from "./fixture-parts.js";
 
