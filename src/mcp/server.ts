@@ -23,7 +23,7 @@ import { INSTRUCTIONS } from "./instructions.js";
 import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
 import { type Backend, closeBackend } from "./backend.js";
-import type { ResourceOptions } from "./resources/index.js";
+import type { UpdateOptions } from "./resources/index.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
@@ -46,7 +46,7 @@ export interface ServerParts {
   /** `modern` since protocol version 2026-07-28, which has no handshake. Default: `legacy`. */
   readonly era?: ProtocolEra | undefined;
   /** Of which completions the host is notified. Default: as its era subscribes. */
-  readonly notifies?: ResourceOptions["notifies"] | undefined;
+  readonly notifies?: UpdateOptions["notifies"] | undefined;
   /**
    * The connection of this server, where several hosts share the queue; `null`: each request has its
    * own. Default: one for all.
