@@ -3,8 +3,8 @@ import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../document
 import { completionFields } from "../../foundry/index.js";
 import { defineTool, replyWithin, replyWithinMs } from "../tool.js";
 import {
+  answeredWhole,
   answerWith,
-  deliveryOf,
   downloadAgreed,
   filesArgument,
   GivenFiles,
@@ -12,7 +12,6 @@ import {
   orDownload,
   resultOf,
   waitedFor,
-  wholeOf,
 } from "./shared/index.js";
 
 const SOURCES_ALLOWED = "a whole number from 1 to 50";
@@ -62,11 +61,9 @@ export const askDocuments = defineTool({
       open: answerQuestion(client, asked, vectors, trace),
     });
     context.identify?.(begun.id);
-    const { state, excerpt } = await waitedFor(begun, withinMs, context, async (state) => {
-      const excerpt = wholeOf(state);
-      await kept.answered(deliveryOf([{ state, excerpt }]));
-      return { state, excerpt };
-    });
+    const { state, answer: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
+      answeredWhole(state, kept),
+    );
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);
     if (state.error === null) return answered;

@@ -2,12 +2,11 @@ import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { defineTool } from "../tool.js";
 import {
+  answeredWhole,
   answerWith,
   completionResult,
-  deliveryOf,
   resultOf,
   textOf,
-  wholeOf,
 } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
@@ -24,8 +23,7 @@ export const cancelCompletion = defineTool({
     await kept.find([id]);
     const hadEnded = hasEnded(client.completions.get(id));
     const { state, deviceBusy } = await client.completions.cancel(id);
-    const excerpt = wholeOf(state);
-    await kept.answered(deliveryOf([{ state, excerpt }]));
+    const excerpt = await answeredWhole(state, kept);
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const label = hadEnded ? "Its text:" : "The text so far:";
     const said = textOf(state, excerpt);
