@@ -116,6 +116,10 @@ export const replyWithin = z
   .max(3600, REPLY_WITHIN)
   .optional();
 
+/** @param allowed Completes "Give x as allowed: …". */
+export const listOf = <T extends z.ZodType>(element: T, most: number, allowed: string) =>
+  z.array(element, allowed).min(1, allowed).max(most, allowed);
+
 /** How long a call waits before it answers with what it has, in milliseconds. */
 export const replyWithinMs = (
   given: number | undefined,

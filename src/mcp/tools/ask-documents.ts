@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../documents/index.js";
 import { completionFields } from "../../foundry/index.js";
+import { wholeNumber } from "../../lib/index.js";
 import { defineTool, replyWithin, replyWithinMs } from "../tool.js";
 import {
   answeredWhole,
@@ -13,8 +14,6 @@ import {
   resultOf,
   waitedFor,
 } from "./shared/index.js";
-
-const SOURCES_ALLOWED = "a whole number from 1 to 50";
 
 const result = z.looseObject({
   answer: z.string().nullable(),
@@ -34,10 +33,7 @@ export const askDocuments = defineTool({
     files: filesArgument.describe("Paths or globs of texts"),
     model: completionFields.model.optional(),
     embedding_model: completionFields.model.optional(),
-    sources: z
-      .int(SOURCES_ALLOWED)
-      .min(1, SOURCES_ALLOWED)
-      .max(50, SOURCES_ALLOWED)
+    sources: wholeNumber(1, 50)
       .describe(`Parts to answer from. Default: ${DEFAULT_SOURCES}`)
       .optional(),
     reply_within: replyWithin,

@@ -3,7 +3,7 @@ import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
-import { defineTool, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import { defineTool, listOf, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
 import type { Cancellation } from "../hosts.js";
 import {
   type BatchPart,
@@ -19,12 +19,11 @@ import {
   wholeOf,
 } from "./shared/index.js";
 
-const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
 const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";
 
 /** Items are validated one by one, so that an invalid item does not fail the others; the listed schema names the type. */
 const items = (listed: Readonly<Record<string, unknown>>) =>
-  z.array(z.unknown().meta(listed), SIZE).min(1, SIZE).max(BATCH_LIMIT, SIZE);
+  listOf(z.unknown().meta(listed), BATCH_LIMIT, `a list of 1 to ${BATCH_LIMIT}`);
 
 /** OpenAI's strict mode requires the members of an object. */
 const LISTED_REQUEST = {

@@ -1,11 +1,10 @@
 import * as z from "zod";
 import { completionFields, type RankResult, type StatusUpdate } from "../../foundry/index.js";
-import { FoundryError, MOST_TEXTS, truncate } from "../../lib/index.js";
-import { defineTool, type ToolAnswer } from "../tool.js";
+import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
+import { defineTool, listOf, type ToolAnswer } from "../tool.js";
 import { filesArgument, GivenFiles, LONGEST_TEXT, linesOf } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
-const LIMIT_ALLOWED = `a whole number from 1 to ${MOST_TEXTS}`;
 const DEFAULT_LIMIT = 10;
 /** Of a ranked text, so much is repeated: the caller has the whole. */
 const LONGEST_EXCERPT = 200;
@@ -26,20 +25,11 @@ export const embedTool = defineTool({
     "Ranks texts by meaning against a query, on the user's machine. vectors: true returns embeddings instead.",
   arguments: z
     .strictObject({
-      texts: z
-        .array(completionFields.prompt, TEXTS_ALLOWED)
-        .min(1, TEXTS_ALLOWED)
-        .max(MOST_TEXTS, TEXTS_ALLOWED)
-        .optional(),
+      texts: listOf(completionFields.prompt, MOST_TEXTS, TEXTS_ALLOWED).optional(),
       files: filesArgument.describe("Each file is one more text").optional(),
       query: completionFields.prompt.optional(),
       model: completionFields.model.optional(),
-      limit: z
-        .int(LIMIT_ALLOWED)
-        .min(1, LIMIT_ALLOWED)
-        .max(MOST_TEXTS, LIMIT_ALLOWED)
-        .describe(`Default: ${DEFAULT_LIMIT}`)
-        .optional(),
+      limit: wholeNumber(1, MOST_TEXTS).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
       vectors: z.boolean("true or false").optional(),
     })
     .superRefine(({ texts, files, query, vectors }, context) => {

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
-import { defineTool, failureLine, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import { defineTool, failureLine, listOf, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,
@@ -22,6 +22,7 @@ import {
 } from "./shared/index.js";
 
 const MOST = 50;
+const ID = "a completion_id";
 const IDS_ALLOWED = `a list of 1 to ${MOST} completion_ids`;
 const FROM_ALLOWED = "a whole number of characters, 0 or more";
 
@@ -40,11 +41,7 @@ export const getCompletion = defineTool({
     "Waits for completions and returns their text. Without completion_ids: lists the latest.",
   arguments: z
     .strictObject({
-      completion_ids: z
-        .array(z.string("a completion_id").min(1, "a completion_id"), IDS_ALLOWED)
-        .min(1, IDS_ALLOWED)
-        .max(MOST, IDS_ALLOWED)
-        .optional(),
+      completion_ids: listOf(z.string(ID).min(1, ID), MOST, IDS_ALLOWED).optional(),
       from: z.int(FROM_ALLOWED).min(0, FROM_ALLOWED).describe("Offset, with one id").optional(),
       reply_within: replyWithin,
     })

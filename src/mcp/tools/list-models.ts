@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { completionFields, type ModelInfo } from "../../foundry/index.js";
+import { wholeNumber } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
 
 const FILTERS = ["downloaded", "loaded", "all"] as const;
 const DEFAULT_LIMIT = 25;
-const LIMIT_ALLOWED = "a whole number from 1 to 500";
 
 export const listModels = defineTool({
   name: "list_models",
@@ -18,12 +18,7 @@ export const listModels = defineTool({
       .optional(),
     search: completionFields.model.describe("Part of a name").optional(),
     task: completionFields.model.describe("Such as embeddings").optional(),
-    limit: z
-      .int({ error: LIMIT_ALLOWED })
-      .min(1, { error: LIMIT_ALLOWED })
-      .max(500, { error: LIMIT_ALLOWED })
-      .describe(`Default: ${DEFAULT_LIMIT}`)
-      .optional(),
+    limit: wholeNumber(1, 500).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
   }),
   result: z.object({
     models: z.array(

@@ -2,14 +2,14 @@ import * as z from "zod";
 import { framedWhole } from "../../../documents/index.js";
 import type { AllowedFolders, FileImage, FileText, ReadOptions } from "../../../files/index.js";
 import { MOST_FILE_PATTERNS } from "../../../lib/index.js";
-
-const ALLOWED = `a list of 1 to ${MOST_FILE_PATTERNS} paths or globs`;
+import { listOf } from "../../tool.js";
 
 /** Files of the user, which the server reads itself. */
-export const filesArgument = z
-  .array(z.string("a path or a glob").min(1, "a path or a glob"), ALLOWED)
-  .min(1, ALLOWED)
-  .max(MOST_FILE_PATTERNS, ALLOWED);
+export const filesArgument = listOf(
+  z.string("a path or a glob").min(1, "a path or a glob"),
+  MOST_FILE_PATTERNS,
+  `a list of 1 to ${MOST_FILE_PATTERNS} paths or globs`,
+);
 
 /** Files in a result, and names in a note. */
 const MOST_SHOWN = 20;
