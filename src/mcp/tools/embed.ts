@@ -34,12 +34,7 @@ export const embedTool = defineTool({
     })
     .superRefine(({ texts, files, query, vectors }, context) => {
       if (texts === undefined && files === undefined) {
-        context.addIssue({
-          code: "custom",
-          message: "No texts were given",
-          path: ["texts"],
-          params: { fix: `Give texts as ${TEXTS_ALLOWED}.` },
-        });
+        context.addIssue({ code: "custom", path: ["texts"], message: TEXTS_ALLOWED });
         return;
       }
       if (query !== undefined || vectors === true) return;
