@@ -67,14 +67,10 @@ export interface ToolAnswer<R> {
   readonly failure?: FoundryError | null;
 }
 
-interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject> {
-  readonly name: string;
-  readonly title: string;
-  /** For the model: what it does, when to use it, what comes back. */
-  readonly description: string;
+interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject>
+  extends Pick<Tool, "name" | "title" | "description" | "effect"> {
   readonly arguments: A;
   readonly result: R;
-  readonly effect: Effect;
   /** Does the work. A `FoundryError` it throws becomes the call's failure. */
   handle(given: z.output<A>, context: ToolContext): Promise<ToolAnswer<z.output<R>>>;
 }
@@ -85,6 +81,7 @@ export interface Tool {
   /** The tool that does its work, with another name and other defaults. Default: itself. */
   readonly variantOf?: string | undefined;
   readonly title: string;
+  /** For the model: what it does, when to use it, what comes back. */
   readonly description: string;
   readonly arguments: z.ZodObject;
   readonly result: z.ZodObject;
@@ -119,6 +116,19 @@ export const replyWithin = z
 /** @param allowed Completes "Give x as allowed: …". */
 export const listOf = <T extends z.ZodType>(element: T, most: number, allowed: string) =>
   z.array(element, allowed).min(1, allowed).max(most, allowed);
+
+/** Refuses arguments that do not fit together, in one sentence without its full stop and one of advice. */
+export const refuse = (context: z.core.$RefinementCtx, message: string, fix: string): void =>
+  context.addIssue({ code: "custom", message, params: { fix } });
+
+/**
+ * How many of a thing.
+ *
+ * @example
+ * counted(1, "file"); // "1 file"
+ */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** How long a call waits before it answers with what it has, in milliseconds. */
 export const replyWithinMs = (

@@ -8,9 +8,9 @@ import {
   answerWith,
   downloadAgreed,
   filesArgument,
-  GivenFiles,
   isDownloadAgreed,
   orDownload,
+  readFiles,
   resultOf,
   waitedFor,
 } from "./shared/index.js";
@@ -46,7 +46,7 @@ export const askDocuments = defineTool({
     const withinMs = replyWithinMs(reply_within, context);
     const wanted = client.routed({ prompt: question, model });
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
-    const { files: texts, skippedNotes } = await GivenFiles.readTexts(files, folders, signal);
+    const { files: texts, skippedNotes } = await readFiles(files, folders, { signal });
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };
     const request = questionRequest(asked);
     await kept.findSame(request);

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { defineTool } from "../tool.js";
+import { counted, defineTool } from "../tool.js";
 import {
   answeredWhole,
   answerWith,
@@ -41,10 +41,7 @@ function cancelledWords(state: CompletionState, deviceBusy: boolean | null): str
   if (!hasEnded(state)) return `${id} is being cancelled but has not ended yet.`;
   if (status !== "cancelled") return `${id} ended before it was cancelled: ${status}.`;
   const tokens = usage.outputTokens;
-  const after =
-    tokens === null
-      ? "before its first token"
-      : `after ${tokens} ${tokens === 1 ? "token" : "tokens"}`;
+  const after = tokens === null ? "before its first token" : `after ${counted(tokens, "token")}`;
   return `${id} was cancelled ${after}. ${deviceWords(deviceBusy)}`;
 }
 

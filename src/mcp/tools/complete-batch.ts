@@ -3,7 +3,7 @@ import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
-import { defineTool, listOf, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import { defineTool, listOf, refuse, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
 import type { Cancellation } from "../hosts.js";
 import {
   type BatchPart,
@@ -59,11 +59,16 @@ const argumentsSchema = z
     cancel: z.boolean("true or false").describe("Cancel batch_id").optional(),
     reply_within: replyWithin,
   })
-  .superRefine((given, context) => {
-    const problem = problemOf(given);
-    if (problem === null) return;
-    const [message, fix] = problem;
-    context.addIssue({ code: "custom", message, input: given, params: { fix } });
+  .superRefine(({ prompts, requests, batch_id, cancel }, context) => {
+    if (prompts !== undefined && requests !== undefined) {
+      refuse(
+        context,
+        "Both prompts and requests were given, but a batch takes only one of them",
+        "Give either prompts, which share their settings, or requests, which have their own.",
+      );
+    } else if (cancel === true && batch_id === undefined) {
+      refuse(context, "cancel requires batch_id", "Give the batch_id of the batch to cancel.");
+    }
   });
 
 type Given = z.output<typeof argumentsSchema>;
@@ -97,22 +102,6 @@ export const completeBatch = defineTool({
     return answered(batch, context, warnings);
   },
 });
-
-function problemOf(
-  given: Pick<Given, "prompts" | "requests" | "batch_id" | "cancel">,
-): readonly [string, string] | null {
-  const { prompts, requests, batch_id, cancel } = given;
-  if (prompts !== undefined && requests !== undefined) {
-    return [
-      "Both prompts and requests were given, but a batch takes only one of them",
-      "Give either prompts, which share their settings, or requests, which have their own.",
-    ];
-  }
-  if (cancel === true && batch_id === undefined) {
-    return ["cancel requires batch_id", "Give the batch_id of the batch to cancel."];
-  }
-  return null;
-}
 
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(

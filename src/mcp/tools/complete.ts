@@ -10,12 +10,12 @@ import {
   completionArguments,
   completionResult,
   downloadAgreed,
-  GivenFiles,
   howFar,
   isDownloadAgreed,
   needsPrompt,
   orDownload,
   partOf,
+  readFiles,
   requestOf,
   resultOf,
   waitedFor,
@@ -80,7 +80,7 @@ export const complete = defineTool({
     const { client, caller, session, kept, trace, files: folders, signal } = context;
     const withinMs = replyWithinMs(reply_within, context);
     const file = write_to === undefined ? null : await folders.newFile(write_to);
-    const files = patterns && (await GivenFiles.read(patterns, folders, signal));
+    const files = patterns && (await readFiles(patterns, folders, { signal, withImages: true }));
     const asked = requestWithImages(files?.images ?? [], requestOf(given));
     const texts = files?.files ?? [];
     const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;

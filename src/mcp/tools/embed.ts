@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { completionFields, type RankResult, type StatusUpdate } from "../../foundry/index.js";
 import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
-import { defineTool, listOf, type ToolAnswer } from "../tool.js";
-import { filesArgument, GivenFiles, LONGEST_TEXT, linesOf } from "./shared/index.js";
+import { counted, defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
+import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const DEFAULT_LIMIT = 10;
@@ -38,11 +38,11 @@ export const embedTool = defineTool({
         return;
       }
       if (query !== undefined || vectors === true) return;
-      context.addIssue({
-        code: "custom",
-        message: "Neither query nor vectors: true was given",
-        params: { fix: "Give query to rank the texts, or vectors: true for their embeddings." },
-      });
+      refuse(
+        context,
+        "Neither query nor vectors: true was given",
+        "Give query to rank the texts, or vectors: true for their embeddings.",
+      );
     })
     // A call with vectors needs no query. Frameworks that build calls from the schema need one to give.
     .meta({ required: ["texts", "query"] }),
@@ -54,7 +54,7 @@ export const embedTool = defineTool({
     context,
   ) {
     const { client, signal, trace, progress } = context;
-    const files = patterns && (await GivenFiles.readTexts(patterns, context.files, signal));
+    const files = patterns && (await readFiles(patterns, context.files, { signal }));
     const own = given.texts ?? [];
     const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
     const texts = [...own, ...read.map(({ text }) => text)];
@@ -110,7 +110,7 @@ function vectorsAnswer({
   const rounded = vectors.map((vector) => vector.map((value) => Number(value.toPrecision(7))));
   const length = JSON.stringify(rounded).length;
   if (length > LONGEST_TEXT) throw tooLong(vectors.length, length);
-  const text = `${vectors.length} ${vectors.length === 1 ? "vector" : "vectors"} of ${vectors[0]?.length ?? 0} numbers, by ${model}, in the structured result.`;
+  const text = `${counted(vectors.length, "vector")} of ${vectors[0]?.length ?? 0} numbers, by ${model}, in the structured result.`;
   return { text, result: { model, vectors: rounded } };
 }
 
@@ -120,7 +120,7 @@ function tooLong(count: number, length: number): FoundryError {
     "INVALID_ARGUMENT",
     `The vectors of ${count} texts are too long for one result.`,
     {
-      action: `Give at most ${most} ${most === 1 ? "text" : "texts"} in a call with vectors, or give query to rank all of them.`,
+      action: `Give at most ${counted(most, "text")} in a call with vectors, or give query to rank all of them.`,
     },
   );
 }

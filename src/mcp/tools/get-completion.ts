@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
-import { defineTool, failureLine, listOf, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import { defineTool, failureLine, listOf, refuse, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,
@@ -48,11 +48,11 @@ export const getCompletion = defineTool({
     .superRefine(({ completion_ids: ids = [], from }, context) => {
       // 0 is the default.
       if (from === undefined || from === 0 || new Set(ids).size === 1) return;
-      context.addIssue({
-        code: "custom",
-        message: `from requires exactly one completion_id, but ${ids.length === 0 ? "none was" : "several were"} given`,
-        params: { fix: "Omit from, or give one completion_id." },
-      });
+      refuse(
+        context,
+        `from requires exactly one completion_id, but ${ids.length === 0 ? "none was" : "several were"} given`,
+        "Omit from, or give one completion_id.",
+      );
     }),
   result,
   effect: "reads",

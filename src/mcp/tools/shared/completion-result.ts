@@ -4,7 +4,7 @@ import { type CompletionState, hasEnded } from "../../../jobs/index.js";
 import type { Answered, Kept } from "../../../keeper/index.js";
 import { type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
 import { completionUri } from "../../resources/index.js";
-import type { ToolAnswer } from "../../tool.js";
+import { counted, type ToolAnswer } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;
@@ -272,7 +272,7 @@ export function howFar({
     // Of an answer in parts.
     if (step !== undefined) return step;
     if (outputTokens === null) return "reading the prompt, no tokens yet";
-    const tokens = `${outputTokens} ${outputTokens === 1 ? "token" : "tokens"} so far`;
+    const tokens = `${counted(outputTokens, "token")} so far`;
     return text === "" ? `${tokens}, still thinking` : `${tokens}, running`;
   }
   if (status === "loading") return step ?? `loading ${model ?? "the model"}`;

@@ -22,7 +22,7 @@ export {
   textOf,
   wholeOf,
 } from "./completion-result.js";
-export { filesArgument, GivenFiles, linesOf } from "./given-files.js";
+export { filesArgument, linesOf, readFiles } from "./given-files.js";
 export { downloadAgreed, isDownloadAgreed, leaveLoad, orDownload } from "./loads.js";
 export {
   adviceOnSeveral,
