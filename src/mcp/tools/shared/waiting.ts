@@ -97,7 +97,7 @@ function readingWords(ms: number | null): string {
 }
 
 function reportPlace(place: number, etaMs: number | null, progress: ProgressReporter): void {
-  progress.waitingInWords((seconds) =>
+  progress.waiting((seconds) =>
     waitingWords(place, etaMs === null ? null : Math.max(0, etaMs - seconds * 1000)),
   );
 }
