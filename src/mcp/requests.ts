@@ -1,4 +1,4 @@
-import type { ProtocolErrorCode, ServerContext } from "@modelcontextprotocol/server";
+import type { CacheHint, ProtocolErrorCode, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Trace } from "../lib/index.js";
 
@@ -34,6 +34,9 @@ export interface Handlers<M extends LazyMethod = LazyMethod> {
   /** Ends the notifications. */
   close(): void;
 }
+
+/** For clients of 2026-07-28: of an answer that is the same as long as the process runs. */
+export const FIXED: CacheHint = { ttlMs: 300_000, cacheScope: "public" };
 
 const CODES = {
   "invalid request": -32600,

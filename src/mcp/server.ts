@@ -1,7 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import {
-  type CacheHint,
   type ProtocolEra,
   Server,
   type Transport,
@@ -16,7 +15,7 @@ import {
   VERSION,
   waitFor,
 } from "../lib/index.js";
-import { assertFirstPage, clientNameIn, LAZY_METHODS, TASK_METHODS, TASKS_EXTENSION } from "./requests.js";
+import { assertFirstPage, clientNameIn, FIXED, LAZY_METHODS, TASK_METHODS, TASKS_EXTENSION } from "./requests.js";
 import type { HostLimits } from "./hosts.js";
 import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
@@ -78,8 +77,6 @@ const ICON = {
   sizes: ["any"],
 };
 
-/** What `tools/list` and `server/discover` answer is the same as long as the process runs. */
-const FIXED: CacheHint = { ttlMs: 300_000, cacheScope: "public" };
 /** The handlers are loaded so long after the answer to `tools/list`, before the first call. */
 const PRELOAD_MS = 30;
 

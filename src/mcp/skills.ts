@@ -1,10 +1,7 @@
 import * as z from "zod";
 import { truncate } from "../lib/index.js";
-import { type Handlers, RequestError } from "./requests.js";
+import { FIXED, type Handlers, RequestError } from "./requests.js";
 import { SKILL } from "./skill.js";
-
-/** For clients of 2026-07-28: the skill is the same as long as the process runs. */
-const FIXED = { ttlMs: 300_000, cacheScope: "public" };
 
 const uriParams = z.looseObject({ uri: z.string() });
 

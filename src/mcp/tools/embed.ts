@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { completionFields, type RankResult, type StatusUpdate } from "../../foundry/index.js";
+import { completionFields, type EmbedResult, type RankResult, type StatusUpdate } from "../../foundry/index.js";
 import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
 import { counted, defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
 import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";
@@ -99,13 +99,7 @@ function rankingAnswer(
 }
 
 /** An embedding is no text to read, so the text only says what there is. */
-function vectorsAnswer({
-  model,
-  vectors,
-}: {
-  readonly model: string;
-  readonly vectors: readonly (readonly number[])[];
-}): Answer {
+function vectorsAnswer({ model, vectors }: EmbedResult): Answer {
   // The digits that a float of 32 bits has.
   const rounded = vectors.map((vector) => vector.map((value) => Number(value.toPrecision(7))));
   const length = JSON.stringify(rounded).length;

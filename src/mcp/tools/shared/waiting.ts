@@ -54,7 +54,7 @@ export function reportEvent(
   estimate?: () => number | null,
 ): void {
   if (event.type === "status") {
-    reportStatus(event.status, event.model, progress, estimate?.() ?? null);
+    progress.waiting(stepWords(event.status, event.model, estimate?.()));
   } else if (event.type === "text") {
     progress.token(event.text);
   } else if (event.type === "reasoning") {
@@ -72,27 +72,25 @@ export function reportEvent(
 export function reportState(state: CompletionState, progress: ProgressReporter): void {
   const { status, place, etaMs, model, news } = state;
   const isStep = status === "running" && news !== null;
-  if (!isStep && (status === "loading" || status === "running"))
-    reportStatus(status, model, progress);
-  else if (place !== null) reportPlace(place, etaMs, progress);
-  else progress.waiting(news ?? ASKING);
-}
-
-function reportStatus(
-  status: "loading" | "running",
-  model: string | null,
-  progress: ProgressReporter,
-  readingMs: number | null = null,
-): void {
-  const loading = `Loading ${model ?? "the model"}`;
-  progress.waiting(status === "loading" ? loading : readingWords(readingMs));
+  if (!isStep && (status === "loading" || status === "running")) {
+    progress.waiting(stepWords(status, model));
+  } else if (place !== null) {
+    reportPlace(place, etaMs, progress);
+  } else {
+    progress.waiting(news ?? ASKING);
+  }
 }
 
 /** A shorter wait needs no estimate. */
 const LEAST_ESTIMATE_MS = 3000;
 
-function readingWords(ms: number | null): string {
-  const seconds = ms === null || ms < LEAST_ESTIMATE_MS ? null : secondsOf(ms);
+function stepWords(
+  status: "loading" | "running",
+  model: string | null,
+  readingMs: number | null = null,
+): string {
+  if (status === "loading") return `Loading ${model ?? "the model"}`;
+  const seconds = readingMs === null || readingMs < LEAST_ESTIMATE_MS ? null : secondsOf(readingMs);
   return `Reading the prompt${seconds === null ? "" : ` (estimated: ${seconds} s)`}`;
 }
 
