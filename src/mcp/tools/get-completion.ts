@@ -122,22 +122,28 @@ function offsetIn({ id, text, reasoning }: CompletionState, from: number): numbe
 async function several(
   ids: readonly string[],
   withinMs: number,
-  { client, signal, progress, kept: keptElsewhere }: ToolContext,
+  { client, signal, progress, kept }: ToolContext,
 ): Promise<Answer> {
   const { completions } = client;
-  const found = ids.map((id) => [id, looked(completions, id)] as const);
-  const missing = found.flatMap(([id, it]) =>
-    it instanceof FoundryError ? [{ id, error: it }] : [],
-  );
+  const found: string[] = [];
+  const missing: { readonly id: string; readonly error: FoundryError }[] = [];
+  for (const id of ids) {
+    try {
+      completions.get(id);
+      found.push(id);
+    } catch (thrown) {
+      if (!(thrown instanceof FoundryError)) throw thrown;
+      missing.push({ id, error: thrown });
+    }
+  }
   const [first, ...others] = missing.map(({ error }) => error);
   if (first !== undefined && missing.length === ids.length) {
     return { failure: first, text: "", notes: others.map(failureLine), result: NOTHING };
   }
-  const kept = found.flatMap(([id, it]) => (it instanceof FoundryError ? [] : [id]));
-  progress.waiting(`Waiting for ${kept.length} completions`);
-  const states = await Promise.all(kept.map((id) => completions.wait(id, { withinMs, signal })));
+  progress.waiting(`Waiting for ${found.length} completions`);
+  const states = await Promise.all(found.map((id) => completions.wait(id, { withinMs, signal })));
   const parts = shared(states);
-  await keptElsewhere.answered(deliveryOf(parts));
+  await kept.answered(deliveryOf(parts));
   const errors = missing.map(({ id, error }) => ({
     completion_id: truncate(id, LONGEST_QUOTE),
     ...errorOf(error),
@@ -173,15 +179,6 @@ function shared(states: readonly CompletionState[]) {
     left = Math.max(0, left - textOf(state, excerpt).length);
     return { state, excerpt };
   });
-}
-
-function looked(completions: Completions, id: string): CompletionState | FoundryError {
-  try {
-    return completions.get(id);
-  } catch (thrown) {
-    if (thrown instanceof FoundryError) return thrown;
-    throw thrown;
-  }
 }
 
 const MOST_LISTED = 20;

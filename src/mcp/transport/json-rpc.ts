@@ -21,7 +21,7 @@ import {
 export interface Refusal {
   readonly code: ProtocolErrorCode;
   readonly message: string;
-  readonly id?: string | number;
+  readonly id?: string | number | undefined;
 }
 
 /** One message of a line, or why it is none. */
@@ -76,9 +76,9 @@ function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
   for (const given of list) yield readingOf(given);
 }
 
-function refused(code: ProtocolErrorCode, message: string, id?: string | number): Reading {
-  return { refusal: id === undefined ? { code, message } : { code, message, id } };
-}
+const refused = (code: ProtocolErrorCode, message: string, id?: string | number): Reading => ({
+  refusal: { code, message, id },
+});
 
 /** What each message has, in the order in which a mistake in it is named. */
 const envelopeSchema = z.looseObject(
