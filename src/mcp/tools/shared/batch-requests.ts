@@ -35,7 +35,7 @@ interface GivenItems {
 }
 
 /** The entries of a batch, and its key. */
-export interface BatchInput {
+interface BatchInput {
   readonly entries: readonly BatchEntry[];
   /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
   readonly key: string;

@@ -190,7 +190,8 @@ interface ExcerptOptions {
 
 export function excerptOf(whole: string, { from, longest, isGrowing }: ExcerptOptions): Excerpt {
   const begin = cutsPair(whole, from) ? from - 1 : from;
-  const last = isGrowing && isHigh(whole, whole.length - 1) ? whole.length - 1 : whole.length;
+  const endsInHalf = isGrowing && /[\uD800-\uDBFF]/.test(whole.slice(-1));
+  const last = endsInHalf ? whole.length - 1 : whole.length;
   const limit = Math.min(last, begin + longest);
   const end = Math.max(begin, cutsPair(whole, limit) ? limit - 1 : limit);
   return {
@@ -201,9 +202,8 @@ export function excerptOf(whole: string, { from, longest, isGrowing }: ExcerptOp
   };
 }
 
-const isHigh = (text: string, at: number): boolean => /^[\uD800-\uDBFF]$/.test(text.charAt(at));
-const isLow = (text: string, at: number): boolean => /^[\uDC00-\uDFFF]$/.test(text.charAt(at));
-const cutsPair = (text: string, at: number): boolean => isHigh(text, at - 1) && isLow(text, at);
+/** Whether a surrogate pair stands around this offset. */
+const cutsPair = (text: string, at: number): boolean => (text.codePointAt(at - 1) ?? 0) > 0xffff;
 
 /** What an agent must know of a completion besides its text. */
 export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
