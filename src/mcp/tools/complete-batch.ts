@@ -4,7 +4,6 @@ import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
 import { defineTool, listOf, refuse, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
-import type { Cancellation } from "../hosts.js";
 import {
   type BatchPart,
   batchAdvice,
@@ -88,7 +87,7 @@ export const completeBatch = defineTool({
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
       const deviceBusy = await batch.cancel();
-      return answered(batch, context, besideId(given), { deviceBusy });
+      return answered(batch, context, besideId(given), deviceBusy);
     }
     if ([given.prompts, given.requests, given.batch_id].every((value) => value === undefined)) {
       return NOTHING;
@@ -150,8 +149,9 @@ function besideId({ batch_id: _id, ...others }: Readonly<Record<string, unknown>
 async function waitForResults(
   batch: Batch,
   withinMs: number,
-  { signal, progress, cancellation, afterGrace }: ToolContext,
+  context: ToolContext,
 ): Promise<void> {
+  const { signal, progress } = context;
   const report = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
   const unsubscribe = batch.onChange(report);
   report();
@@ -160,21 +160,18 @@ async function waitForResults(
     const isEnough = (): boolean => batch.readyLength >= LONGEST_TEXT;
     await batch.wait({ withinMs, signal, isEnough });
   } catch (thrown) {
-    if (signal.aborted) await leave(batch, cancellation(), afterGrace);
+    if (signal.aborted) await leave(batch, context);
     throw thrown;
   } finally {
     unsubscribe();
   }
 }
 
-async function leave(
-  batch: Batch,
-  how: Cancellation,
-  afterGrace: ToolContext["afterGrace"],
-): Promise<void> {
-  if (how === "stop") return abandon(batch);
+async function leave(batch: Batch, { cancellation, afterGrace }: ToolContext): Promise<void> {
+  const meant = cancellation();
+  if (meant === "stop") return abandon(batch);
   const wasAskedFor = batch.detach();
-  if (how === "detach") return;
+  if (meant !== "unclear") return;
   afterGrace(() => {
     if (!wasAskedFor()) void abandon(batch);
   });
@@ -185,16 +182,21 @@ async function abandon(batch: Batch): Promise<void> {
   if (!batch.isWatched) await batch.cancel();
 }
 
-/** The answer with the results that fit, after what it promises has been handed to the keeper. */
+/**
+ * The answer with the results that fit, after what it promises has been handed to the keeper.
+ *
+ * @param deviceBusy Of a batch that the call has cancelled.
+ */
 async function answered(
   batch: Batch,
-  { kept, signal, cancellation, afterGrace }: ToolContext,
+  context: ToolContext,
   warnings: readonly string[],
-  cancelled?: { readonly deviceBusy: boolean | null },
+  deviceBusy?: boolean | null,
 ): Promise<Answer> {
+  const { kept, signal } = context;
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
-  const answer = answerOf(batch, parts, warnings, cancelled);
+  const answer = answerOf(batch, parts, warnings, deviceBusy);
   try {
     await waitFor(handedOver(answer, batch, kept), { signal });
     for (const { index } of parts) batch.returned(index);
@@ -203,7 +205,7 @@ async function answered(
     for (const { index } of parts) batch.giveBack(index);
     // The keeper may have been told that they were returned.
     void kept.answeredBatch(batch);
-    if (signal.aborted) await leave(batch, cancellation(), afterGrace);
+    if (signal.aborted) await leave(batch, context);
     throw thrown;
   }
 }
@@ -219,10 +221,10 @@ function answerOf(
   batch: Batch,
   parts: readonly BatchPart[],
   warnings: readonly string[],
-  cancelled?: { readonly deviceBusy: boolean | null },
+  deviceBusy?: boolean | null,
 ): Answer {
   const { next, notes } = batchAdvice(batch, parts);
-  const isBusy = cancelled !== undefined && cancelled.deviceBusy !== false;
+  const isBusy = deviceBusy !== undefined && deviceBusy !== false;
   return {
     next,
     notes: [...(isBusy ? [STAYS_BUSY] : []), ...notes, ...warnings],
@@ -232,7 +234,7 @@ function answerOf(
       batch_id: batch.id,
       counts: Object.fromEntries(Object.entries(batch.counts()).filter(([, count]) => count > 0)),
       pending: batch.pending.slice(0, MOST_PENDING),
-      device_busy: cancelled?.deviceBusy ?? null,
+      device_busy: deviceBusy ?? null,
     },
   };
 }
