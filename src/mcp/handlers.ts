@@ -1,6 +1,6 @@
 import { argumentCompletion } from "./argument-completion.js";
-import { guardedClock } from "./progress-reporter.js";
 import type { Backend } from "./backend.js";
+import { guardedClock } from "./progress-reporter.js";
 import type { Handlers } from "./requests.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
 import { type NamedRoutes, toolsWith } from "./route-tools.js";

@@ -1,10 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import {
-  type ProtocolEra,
-  Server,
-  type Transport,
-} from "@modelcontextprotocol/server";
+import { type ProtocolEra, Server, type Transport } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import {
@@ -15,11 +11,18 @@ import {
   VERSION,
   waitFor,
 } from "../lib/index.js";
-import { assertFirstPage, clientNameIn, FIXED, LAZY_METHODS, TASK_METHODS, TASKS_EXTENSION } from "./requests.js";
+import { type Backend, closeBackend } from "./backend.js";
 import type { HostLimits } from "./hosts.js";
 import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "./listings.js";
 import { getPrompt, PROMPT_LISTINGS } from "./prompts.js";
-import { type Backend, closeBackend } from "./backend.js";
+import {
+  assertFirstPage,
+  clientNameIn,
+  FIXED,
+  LAZY_METHODS,
+  TASK_METHODS,
+  TASKS_EXTENSION,
+} from "./requests.js";
 import type { UpdateOptions } from "./resources/index.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks.js";

@@ -1,8 +1,14 @@
 import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
-import { declaresTasks, type RequestContext, RequestError, type RequestHandler, TASKS_EXTENSION } from "./requests.js";
 import { type ProgressUpdate, TEXT_DROPPED } from "./progress-reporter.js";
+import {
+  declaresTasks,
+  type RequestContext,
+  RequestError,
+  type RequestHandler,
+  TASKS_EXTENSION,
+} from "./requests.js";
 
 type InputResponses = NonNullable<RequestContext["inputResponses"]>;
 
@@ -128,7 +134,10 @@ export class TaskCall {
   }
 
   follow(work: Promise<CallToolResult>): void {
-    const end = (status: "completed" | "failed", outcome: Readonly<Record<string, unknown>>): void => {
+    const end = (
+      status: "completed" | "failed",
+      outcome: Readonly<Record<string, unknown>>,
+    ): void => {
       this.#status = this.#isCancelled ? "cancelled" : status;
       if (!this.#isCancelled) this.#outcome = outcome;
       this.#endedAt = this.#now();

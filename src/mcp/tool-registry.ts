@@ -5,21 +5,30 @@ import { AllowedFolders } from "../files/index.js";
 import { NOTHING_KEPT } from "../keeper/index.js";
 import {
   quoted,
-  toFoundryError,
   type Trace,
+  toFoundryError,
   traceFields,
   withCallId,
   withoutControls,
 } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
-import { canAskUser, clientNameIn, declaresTasks, elicitationIn, type RequestContext, RequestError, type RequestHandler, traceIn } from "./requests.js";
+import type { Backend } from "./backend.js";
 import { HostCalls, HostLimits } from "./hosts.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
-import type { Backend } from "./backend.js";
+import {
+  canAskUser,
+  clientNameIn,
+  declaresTasks,
+  elicitationIn,
+  type RequestContext,
+  RequestError,
+  type RequestHandler,
+  traceIn,
+} from "./requests.js";
 import { type TaskCall, Tasks } from "./tasks.js";
 import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
-import { userAnswer, UserQuestion } from "./user-questions.js";
+import { UserQuestion, userAnswer } from "./user-questions.js";
 
 /** What all calls work with. */
 export interface CallOptions {

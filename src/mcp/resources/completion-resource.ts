@@ -1,5 +1,11 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { escapeUnprintable, inSnakeCase, portableJson, type SecretMask, withoutControls } from "../../lib/index.js";
+import {
+  escapeUnprintable,
+  inSnakeCase,
+  portableJson,
+  type SecretMask,
+  withoutControls,
+} from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 
 const SCHEME = "foundry://completions/";

@@ -6,12 +6,25 @@ import {
   hasEnded,
 } from "../../jobs/index.js";
 import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
-import { FoundryError, inSnakeCase, parseArguments, type SecretMask, truncate } from "../../lib/index.js";
+import {
+  FoundryError,
+  inSnakeCase,
+  parseArguments,
+  type SecretMask,
+  truncate,
+} from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 import { assertFirstPage, type Handlers, RequestError } from "../requests.js";
 import { skillContents } from "../skills.js";
-import { contentsOf, harmlessJson, partOf, resourceOf, STATE_TEMPLATE, TEXT_TEMPLATE } from "./completion-resource.js";
-import { MOST_SUBSCRIPTIONS, type UpdateOptions, followed } from "./resource-updates.js";
+import {
+  contentsOf,
+  harmlessJson,
+  partOf,
+  resourceOf,
+  STATE_TEMPLATE,
+  TEXT_TEMPLATE,
+} from "./completion-resource.js";
+import { followed, MOST_SUBSCRIPTIONS, type UpdateOptions } from "./resource-updates.js";
 
 const PAGE = 50;
 /** Ours are 50 characters. */

@@ -21,9 +21,9 @@ import {
   waitFor,
   withoutDepths,
 } from "../../lib/index.js";
+import { type Backend, closeBackend } from "../backend.js";
 import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
-import { type Backend, closeBackend } from "../backend.js";
 import { followed } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";

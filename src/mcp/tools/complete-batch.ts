@@ -3,7 +3,15 @@ import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
-import { defineTool, listOf, refuse, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import {
+  defineTool,
+  listOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
+  type ToolAnswer,
+  type ToolContext,
+} from "../tool.js";
 import {
   type BatchPart,
   batchAdvice,
@@ -146,11 +154,7 @@ function besideId({ batch_id: _id, ...others }: Readonly<Record<string, unknown>
   ];
 }
 
-async function waitForResults(
-  batch: Batch,
-  withinMs: number,
-  context: ToolContext,
-): Promise<void> {
+async function waitForResults(batch: Batch, withinMs: number, context: ToolContext): Promise<void> {
   const { signal, progress } = context;
   const report = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
   const unsubscribe = batch.onChange(report);

@@ -3,7 +3,13 @@ import { answerLong, requestAfter, requestWithImages } from "../../documents/ind
 import type { NewFile } from "../../files/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
-import { defineTool, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import {
+  defineTool,
+  replyWithin,
+  replyWithinMs,
+  type ToolAnswer,
+  type ToolContext,
+} from "../tool.js";
 import {
   answeredWhole,
   answerWith,

@@ -1,5 +1,10 @@
 import * as z from "zod";
-import { completionFields, type EmbedResult, type RankResult, type StatusUpdate } from "../../foundry/index.js";
+import {
+  completionFields,
+  type EmbedResult,
+  type RankResult,
+  type StatusUpdate,
+} from "../../foundry/index.js";
 import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
 import { counted, defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
 import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";

@@ -2,7 +2,16 @@ import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
-import { defineTool, failureLine, listOf, refuse, replyWithin, replyWithinMs, type ToolAnswer, type ToolContext } from "../tool.js";
+import {
+  defineTool,
+  failureLine,
+  listOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
+  type ToolAnswer,
+  type ToolContext,
+} from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,

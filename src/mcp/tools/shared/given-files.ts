@@ -29,7 +29,10 @@ export type GivenFiles = Awaited<ReturnType<typeof readFiles>>;
 export async function readFiles(
   patterns: readonly string[],
   folders: AllowedFolders,
-  { signal, withImages = false }: { readonly signal?: AbortSignal | undefined; readonly withImages?: boolean },
+  {
+    signal,
+    withImages = false,
+  }: { readonly signal?: AbortSignal | undefined; readonly withImages?: boolean },
 ) {
   const images: FileImage[] = [];
   const skipped: string[] = [];
@@ -60,9 +63,7 @@ export async function readFiles(
 function textNotes(files: readonly FileText[]): string[] {
   if (files.length === 0) return [];
   const lines = files.reduce((sum, file) => sum + countOf(file), 0);
-  return [
-    `Read ${counted(files.length, "file")}, ${counted(lines, "line")}: ${namesOf(files)}.`,
-  ];
+  return [`Read ${counted(files.length, "file")}, ${counted(lines, "line")}: ${namesOf(files)}.`];
 }
 
 const imageNotes = (images: readonly FileImage[]): string[] =>
