@@ -19,27 +19,25 @@ export function adviceOnSeveral<P extends Part>(
     .filter(({ state, excerpt }) => excerpt.isCut && hasEnded(state))
     .map(({ state, excerpt }) => restAdvice(state, excerpt));
   const [next = null, ...others] = goesOn === null ? rests : [goesOn, ...rests];
-  return { next, notes: [...others, ...groupedNotes(parts, nameOf)] };
+  const lines = grouped(parts, ({ state, excerpt }) => notesOn(state, excerpt)).map(
+    ([note, those]) => `${nameOf(those)}: ${note}`,
+  );
+  const more = lines.length - MOST_NOTES;
+  const notes = more > 0 ? [...lines.slice(0, MOST_NOTES), `And ${more} other notes.`] : lines;
+  return { next, notes: [...others, ...notes] };
 }
 
-/** Equal notes once, each with the names of its completions. */
-function groupedNotes<P extends Part>(
-  parts: readonly P[],
-  nameOf: (parts: readonly P[]) => string,
-): string[] {
+/** Each text once, with the parts that have it. */
+function grouped<P>(parts: readonly P[], textsOf: (part: P) => readonly string[]): [string, P[]][] {
   const groups = new Map<string, P[]>();
   for (const part of parts) {
-    for (const note of notesOn(part.state, part.excerpt)) collect(groups, note, part);
+    for (const text of textsOf(part)) {
+      const group = groups.get(text) ?? [];
+      groups.set(text, group);
+      group.push(part);
+    }
   }
-  const lines = [...groups].map(([note, those]) => `${nameOf(those)}: ${note}`);
-  const more = lines.length - MOST_NOTES;
-  return more > 0 ? [...lines.slice(0, MOST_NOTES), `And ${more} other notes.`] : lines;
-}
-
-function collect<P>(groups: Map<string, P[]>, text: string, part: P): void {
-  const group = groups.get(text);
-  if (group === undefined) groups.set(text, [part]);
-  else group.push(part);
+  return [...groups];
 }
 
 /** What to call where some of several go on. */
@@ -112,8 +110,9 @@ function batchGoesOn(batch: Batch): string | null {
   const pending = batch.pending.length;
   if (pending === 0) return null;
   const id = JSON.stringify(batch.id);
+  const toCome = pending === 1 ? "1 result is" : `${pending} results are`;
   const first = pending > MOST_PENDING ? ` (pending has the first ${MOST_PENDING})` : "";
-  return `Not finished: batch ${id}, ${batchProgress(batch)}. ${resultsWords(pending)} still to come${first}: call complete_batch with batch_id ${id} and nothing else.`;
+  return `Not finished: batch ${id}, ${batchProgress(batch)}. ${toCome} still to come${first}: call complete_batch with batch_id ${id} and nothing else.`;
 }
 
 /** Each result under its number; equal failures together. */
@@ -140,12 +139,9 @@ function answerText({ index, state, excerpt }: BatchPart): string {
 }
 
 function failures(parts: readonly BatchPart[]): string[] {
-  const byText = new Map<string, BatchPart[]>();
-  for (const part of parts) {
-    const { error, status } = part.state;
-    if (error !== null) collect(byText, `${status}, ${failureLine(error)}`, part);
-  }
-  const all = [...byText];
+  const all = grouped(parts, ({ state: { error, status } }) =>
+    error === null ? [] : [`${status}, ${failureLine(error)}`],
+  );
   const others = all.slice(MOST_FAILURES).flatMap(([, those]) => those);
   return [
     ...all.slice(0, MOST_FAILURES).map(([text, those]) => `${numbers(those)} ${text}`),
@@ -167,6 +163,3 @@ function numbers(parts: readonly BatchPart[]): string {
     .map(([from, to]) => (from === to ? `[${from}]` : `[${from}] to [${to}]`))
     .join(", ");
 }
-
-const resultsWords = (count: number): string =>
-  count === 1 ? "1 result is" : `${count} results are`;
