@@ -1,9 +1,6 @@
-import type { Completions } from "../../jobs/index.js";
+import type { CompletionChange, Completions } from "../../jobs/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
 import { completionUri, stateUri } from "./completion-resource.js";
-
-/** The change of a completion, as `completions.onChange` reports it. */
-type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
 
 /** Notifies a host that a resource has changed. Resolves when it has taken the notification. */
 type Notify = (uri: string) => Promise<void>;
@@ -29,7 +26,7 @@ export function followed(
   { notifies, updated, clock }: UpdateOptions,
 ): { readonly updates: ResourceUpdates; close(): void } {
   const updates = new ResourceUpdates(updated, clock);
-  const onChange = (id: string, what: Change): void => {
+  const onChange = (id: string, what: CompletionChange): void => {
     if (notifies === "all" && what === "started") {
       for (const uri of [completionUri(id), stateUri(id)]) updates.follow(id, uri);
     }
@@ -93,7 +90,7 @@ export class ResourceUpdates {
     });
   }
 
-  changed(id: string, what: Change): void {
+  changed(id: string, what: CompletionChange): void {
     if (this.#isClosed) return;
     // `ended` comes right after it.
     if (what === "completed") return;
