@@ -177,7 +177,7 @@ async function answerOf(
       ...own,
       identify: (begun) => {
         id = begun;
-        own.identify?.(begun);
+        own.identify(begun);
       },
       client,
       kept,

@@ -33,18 +33,18 @@ export interface ToolContext {
   readonly vectors: Vectors;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
-  /** How much of it the user's answer has taken. Default 0. */
-  readonly spentMs?: number | undefined;
+  /** How much of it the user's answer has taken. */
+  readonly spentMs: number;
   /** What the host wants of the work, once the signal is aborted. */
   readonly cancellation: () => Cancellation;
   /** Runs after the grace period of a cancellation without a clear reason. */
   readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
-  readonly caller?: string | undefined;
+  readonly caller: string | undefined;
   /** What the user answered to a question, where the host can ask; `null`: it was not asked. */
-  readonly userAnswerTo?: ((key: string) => UserAnswer | null) | undefined;
+  readonly userAnswerTo: ((key: string) => UserAnswer | null) | undefined;
   /** Takes the id of the work that the call has begun, under which it is found as a task. */
-  readonly identify?: ((id: string) => void) | undefined;
+  readonly identify: (id: string) => void;
   /** Of the host; its id is that of this call. */
   readonly trace: Trace & { readonly id: string };
   /** The connection that the call came over; `null`: one of its own. */
@@ -133,7 +133,7 @@ export const counted = (count: number, noun: string): string =>
 /** How long a call waits before it answers with what it has, in milliseconds. */
 export const replyWithinMs = (
   given: number | undefined,
-  { replyWithinMs: usual, spentMs = 0 }: Pick<ToolContext, "replyWithinMs" | "spentMs">,
+  { replyWithinMs: usual, spentMs }: Pick<ToolContext, "replyWithinMs" | "spentMs">,
 ): number => Math.max(0, (given === undefined ? usual : given * 1000) - spentMs);
 
 /**

@@ -15,16 +15,13 @@ export class Monitoring {
   /** The page has no data: that is asked for with the key that is typed into it. */
   static readonly OPEN_PATH = "/";
 
-  readonly #client: Pick<FoundryClient, "metrics" | "recorder" | "healthCheck">;
+  readonly #client: FoundryClient;
   readonly #sessions: () => number;
   readonly #samples = new Samples();
   readonly #timer: NodeJS.Timeout;
   #health: { readonly checked: Promise<Health>; until: number } | null = null;
 
-  constructor(
-    client: Pick<FoundryClient, "metrics" | "recorder" | "healthCheck">,
-    sessions: () => number,
-  ) {
+  constructor(client: FoundryClient, sessions: () => number) {
     this.#client = client;
     this.#sessions = sessions;
     this.#samples.take(client.metrics());

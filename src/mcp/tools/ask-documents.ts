@@ -56,7 +56,7 @@ export const askDocuments = defineTool({
       trace,
       open: answerQuestion(client, asked, vectors, trace),
     });
-    context.identify?.(begun.id);
+    context.identify(begun.id);
     const { state, answer: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
       answeredWhole(state, kept),
     );

@@ -102,7 +102,7 @@ export const completeBatch = defineTool({
     }
     const { batch, warnings, isNew } = await batchOf(given, context);
     // A result is returned to one call only, so no other call may have the same task.
-    context.identify?.(isNew ? batch.id : context.trace.id);
+    context.identify(isNew ? batch.id : context.trace.id);
     await waitForResults(batch, replyWithinMs(reply_within, context), context);
     // The caller of an aborted call would not receive the results.
     throwIfAborted(signal);

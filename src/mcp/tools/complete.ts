@@ -105,7 +105,7 @@ export const complete = defineTool({
         ? answerLong(client, { request: client.routed(asked), texts }, trace)
         : undefined,
     });
-    context.identify?.(begun.id);
+    context.identify(begun.id);
     const { state, answer: own } = await waitedFor(begun, withinMs, context, (state) =>
       file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
     );

@@ -35,7 +35,7 @@ export const loadModel = defineTool({
     const withinMs = replyWithinMs(reply_within, context);
     const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
     // A load has no id of its own.
-    context.identify?.(context.trace.id);
+    context.identify(context.trace.id);
     const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
     const state = elsewhere ?? (await loaded(model, wanted, withinMs, context));
     if (state.status === "failed") {

@@ -83,7 +83,7 @@ export async function downloadAgreed(
   if (offer === null) return;
   const { loads } = client;
   const load = loads.start(offer.id, { download: true, trace });
-  identify?.(trace.id);
+  identify(trace.id);
   const onStatus = (news: StatusUpdate): void => progress.news(news, "Loading it");
   const state = await loads.wait(load, { withinMs, signal, onStatus }).catch((thrown: unknown) => {
     if (signal.aborted) leaveLoad(load, context);
