@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import { type ProtocolEra, Server, type Transport } from "@modelcontextprotocol/server";
+import { type ProtocolEra, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import {
@@ -27,16 +27,6 @@ import type { UpdateOptions } from "./resources/index.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
-
-/** The SDK's server behind a transport that refuses malformed messages. */
-class GuardedServer extends Server {
-  /** Whether this is the server of one session over HTTP. */
-  isHttpSession = false;
-
-  override connect(transport: Transport): Promise<void> {
-    return super.connect(new GuardedTransport(transport, this.isHttpSession));
-  }
-}
 
 export interface ServerParts {
   /** Loaded with the first request that needs it, or soon after the tools were listed. */
@@ -96,7 +86,7 @@ export function createServer({
   routes = {},
   hasFiles = false,
 }: ServerParts): Server {
-  const server = new GuardedServer(
+  const server = new Server(
     {
       name: "foundry-local-mcp",
       title: "Foundry Local",
@@ -124,7 +114,9 @@ export function createServer({
       },
     },
   );
-  server.isHttpSession = session !== null && session !== "";
+  const isHttpSession = session !== null && session !== "";
+  const connect = server.connect.bind(server);
+  server.connect = (transport) => connect(new GuardedTransport(transport, isHttpSession));
   server.onerror = reporterOf(backend);
   const updated = (uri: string): Promise<void> =>
     server.notification({ method: "notifications/resources/updated", params: { uri } });
