@@ -60,7 +60,11 @@ export class RequestError extends Error {
   readonly code: number;
   readonly data: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(kind: keyof typeof CODES, message: string, data?: Readonly<Record<string, unknown>>) {
+  constructor(
+    message: string,
+    kind: keyof typeof CODES = "invalid params",
+    data?: Readonly<Record<string, unknown>>,
+  ) {
     super(message);
     this.name = "RequestError";
     this.code = CODES[kind];
@@ -73,7 +77,7 @@ const cursorParams = z.looseObject({ cursor: z.string().min(1) });
 /** Refuses a cursor, which a list of one page has never given. */
 export function assertFirstPage(params: unknown): void {
   if (!cursorParams.safeParse(params).success) return;
-  throw new RequestError("invalid params", "Unknown cursor. This list has one page: omit cursor.");
+  throw new RequestError("Unknown cursor. This list has one page: omit cursor.");
 }
 
 /** The extension for results that are fetched later (SEP-2663). */

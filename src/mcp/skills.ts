@@ -11,10 +11,7 @@ export const skillHandlers = {
   "skills/get": (params) => {
     const { uri = "" } = uriParams.safeParse(params).data ?? {};
     if (uri === SKILL.entry.uri) return { skill: SKILL.entry, ...FIXED };
-    throw new RequestError(
-      "invalid params",
-      `There is no skill ${truncate(uri, 200)}. There is ${SKILL.entry.uri}.`,
-    );
+    throw new RequestError(`There is no skill ${truncate(uri, 200)}. There is ${SKILL.entry.uri}.`);
   },
 } satisfies Pick<Handlers["methods"], "skills/list" | "skills/get">;
 

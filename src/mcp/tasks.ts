@@ -250,8 +250,8 @@ export class Tasks {
   #meant(params: unknown, request: RequestContext) {
     if (!declaresTasks(request.envelope)) {
       throw new RequestError(
-        "missing capability",
         "Missing required client capabilities: extensions",
+        "missing capability",
         { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } },
       );
     }
@@ -262,7 +262,6 @@ export class Tasks {
     if (calls !== undefined && shown !== undefined) return { calls, shown };
     const what = id === undefined ? "taskId is missing." : `There is no task ${quoted(id)}.`;
     throw new RequestError(
-      "invalid params",
       `${what} Ended tasks are kept for 30 minutes, the latest ${MOST_ENDED}.`,
     );
   }

@@ -72,7 +72,6 @@ export function callHandler(
     const tool = byName.get(name);
     if (tool === undefined) {
       throw new RequestError(
-        "invalid params",
         `There is no tool ${quoted(name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }

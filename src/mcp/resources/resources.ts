@@ -101,8 +101,8 @@ export function resourceHandlers(
           updates.notifyOnce(uri);
         } else if (!updates.subscribe(id, uri)) {
           throw new RequestError(
-            "invalid request",
             `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
+            "invalid request",
           );
         }
         return {};
@@ -153,7 +153,7 @@ function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
     return parseArguments(schema, params ?? {});
   } catch (thrown) {
     if (!(thrown instanceof FoundryError)) throw thrown;
-    throw new RequestError("invalid params", `${thrown.message} ${thrown.action}`);
+    throw new RequestError(`${thrown.message} ${thrown.action}`);
   }
 }
 
@@ -167,7 +167,7 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
 }
 
 const notFound = (uri: string, what: string): RequestError =>
-  new RequestError("invalid params", `${what} resources/list lists the existing ones.`, {
+  new RequestError(`${what} resources/list lists the existing ones.`, "invalid params", {
     uri: truncate(uri, LONGEST_URI),
   });
 
@@ -197,10 +197,7 @@ function statesAfter(
 ): readonly CompletionState[] {
   const [, time, id] = /^(\d{1,16})\.([a-z0-9-]{1,60})$/.exec(cursor) ?? [];
   if (time === undefined) {
-    throw new RequestError(
-      "invalid params",
-      "Unknown cursor. Omit cursor to start with the newest.",
-    );
+    throw new RequestError("Unknown cursor. Omit cursor to start with the newest.");
   }
   const at = states.findIndex((state) => state.id === id);
   return at >= 0
