@@ -53,7 +53,7 @@ export type {
 } from "./metrics-types.js";
 export { RecentMap } from "./recent-map.js";
 /** @internal Its types are those of zod, which the package does not show. */
-export { nonEmptyText, requestSettings } from "./request-settings.js";
+export { nonEmptyText, requestSettings, wholeNumber } from "./request-settings.js";
 export { SecretMask } from "./secrets.js";
 export {
   type Bounds,

@@ -7,7 +7,7 @@ import { WHOLE_NUMBERS } from "./setting-values.js";
 export const nonEmptyText = (what: string) =>
   z.string({ error: what }).refine((text) => text.trim() !== "", { error: what });
 
-const wholeNumber = (minimum: number, maximum: number) => {
+export const wholeNumber = (minimum: number, maximum: number) => {
   const error = `a whole number from ${minimum} to ${maximum}`;
   return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
 };

@@ -2,7 +2,8 @@ import * as z from "zod";
 import { canChat, type ModelInfo, spelledName } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import { LONGEST_MODEL_NAME, printable } from "../lib/index.js";
-import type { Backend, RequestHandler } from "./request-handler.js";
+import type { Backend } from "./backend.js";
+import type { RequestHandler } from "./requests.js";
 
 /** As many as the protocol allows. */
 const MOST_VALUES = 100;

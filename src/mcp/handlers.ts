@@ -1,10 +1,11 @@
 import { argumentCompletion } from "./argument-completion.js";
+import type { Backend } from "./backend.js";
 import { guardedClock } from "./progress-reporter.js";
-import type { Backend, Handlers } from "./request-handler.js";
+import type { Handlers } from "./requests.js";
 import { type ResourceOptions, resourceHandlers } from "./resources/index.js";
 import { type NamedRoutes, toolsWith } from "./route-tools.js";
 import { skillHandlers } from "./skills.js";
-import { Tasks } from "./tasks/index.js";
+import { Tasks } from "./tasks.js";
 import { type CallOptions, callHandler } from "./tool-registry.js";
 import { TOOLS_WITH_FILES } from "./tools/index.js";
 

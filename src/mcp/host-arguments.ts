@@ -13,13 +13,6 @@ import {
   quoted,
 } from "../lib/index.js";
 
-/** Arguments of a tool, and what was not taken of what the host sent. */
-export interface HostArguments<T> {
-  readonly given: T;
-  /** Each a sentence. */
-  readonly warnings: readonly string[];
-}
-
 /**
  * The names of other APIs for our arguments. An ignored one of these would change the answer. Only a
  * name that the tool has is meant.
@@ -74,12 +67,13 @@ const TWINS: ReadonlyMap<string, string> = new Map([
  * where no string is allowed, and a list of one string or of text parts for that string. An unknown
  * argument is ignored with a warning, unless it is a misspelt one.
  *
+ * @returns the arguments, and what was not taken of what the host sent: each warning is a sentence.
  * @throws FoundryError `INVALID_ARGUMENT`
  */
 export function hostArguments<T extends z.ZodObject>(
   schema: T,
   sent: unknown,
-): HostArguments<z.output<T>> {
+): { readonly given: z.output<T>; readonly warnings: readonly string[] } {
   assertNoBatchId(schema, sent);
   const otherNames = otherNamesOf(schema);
   const unknown = new UnknownNames(otherNames);
@@ -132,10 +126,6 @@ class UnknownNames {
     this.#compared.set(key, isMisspelt);
     return isMisspelt;
   }
-
-  ignore(path: string): void {
-    this.ignored.add(path);
-  }
 }
 
 /** Lists whose elements a result names by their position. */
@@ -168,7 +158,7 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
     }
     if (member === null) return [];
     if (twin === undefined && unknown.isMisspelt(name, known)) return [[name, member]];
-    unknown.ignore(own);
+    unknown.ignored.add(own);
     return [];
   });
   return Object.fromEntries(members);

@@ -100,22 +100,12 @@ export class ProgressReporter {
     return this.#hasSent ? this.#lastSentAt : null;
   }
 
-  /** A wait begins: says so at once, and again each second with the time it has taken. */
-  waiting(what: string): void {
+  /** A wait begins: says so at once, and again each second with the time it has taken, or in words of its own. */
+  waiting(what: string | Words): void {
     if (this.#isIdle()) return;
-    this.#status = `${what}…`;
     this.#waitsFor = null;
-    this.#wait((seconds) => `${what}, ${seconds} s`);
-    this.#work();
-  }
-
-  /** The same in words of its own, which may count down. */
-  waitingInWords(words: Words): void {
-    if (this.#isIdle()) return;
-    this.#status = words(0);
-    this.#waitsFor = null;
-    this.#wait(words);
-    this.#work();
+    if (typeof what === "string") this.#say(`${what}…`, (seconds) => `${what}, ${seconds} s`);
+    else this.#say(what(0), what);
   }
 
   /**
@@ -150,9 +140,8 @@ export class ProgressReporter {
     const text = this.#half + newText;
     this.#half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? "";
     this.#newText += text.slice(0, text.length - this.#half.length);
-    this.#status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
-    this.#wait((seconds) => `Waiting for the next token, ${seconds} s`);
-    this.#work();
+    const status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
+    this.#say(status, (seconds) => `Waiting for the next token, ${seconds} s`);
   }
 
   /** The text so far is no part of the answer. What of it waits to be sent is not sent. */
@@ -169,9 +158,7 @@ export class ProgressReporter {
     if (this.#isIdle()) return;
     this.#tokens = done;
     this.#items = total;
-    this.#status = words();
-    this.#wait((seconds) => `${words()}, ${seconds} s`);
-    this.#work();
+    this.#say(words(), (seconds) => `${words()}, ${seconds} s`);
   }
 
   /** Sends the remaining text and ends: nothing is sent after the result. */
@@ -188,9 +175,12 @@ export class ProgressReporter {
     return this.#send === null || this.#isFinished;
   }
 
-  #wait(words: Words): void {
+  /** A wait begins, with what is said of it as soon as the rate allows, and as each sign of life. */
+  #say(status: string | null, words: Words): void {
+    this.#status = status;
     this.#words = words;
     this.#waitingSince = this.#clock.now();
+    this.#work();
   }
 
   /** Sends what is due, or sets the timer for it. There is one timer at most. */

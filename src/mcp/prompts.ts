@@ -1,7 +1,7 @@
 import type { Prompt } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { quoted } from "../lib/index.js";
-import { RequestError } from "./request-error.js";
+import { RequestError } from "./requests.js";
 
 interface PromptArgument {
   readonly description: string;
@@ -103,14 +103,14 @@ const getParams = z.looseObject({
 export function getPrompt(params: unknown) {
   const { data } = getParams.safeParse(params);
   if (data === undefined) {
-    throw invalid(
+    throw new RequestError(
       'prompts/get needs the name of a prompt as "name", and "arguments" as an object.',
     );
   }
   const prompt = Object.hasOwn(PROMPTS, data.name) ? PROMPTS[data.name] : undefined;
   if (prompt === undefined) {
     const names = Object.keys(PROMPTS).join(", ");
-    throw invalid(`There is no prompt ${quoted(data.name)}. There are: ${names}.`);
+    throw new RequestError(`There is no prompt ${quoted(data.name)}. There are: ${names}.`);
   }
   const given = data.arguments ?? {};
   const values = Object.keys(prompt.arguments).map((name) => [name, textOf(given[name])] as const);
@@ -119,7 +119,7 @@ export function getPrompt(params: unknown) {
   });
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(", ");
-    throw invalid(`The prompt ${data.name} needs the argument ${names}.`);
+    throw new RequestError(`The prompt ${data.name} needs the argument ${names}.`);
   }
   const text = prompt.text(Object.fromEntries(values));
   return {
@@ -134,5 +134,3 @@ function textOf(value: unknown): string | undefined {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.trim() === "" ? undefined : text;
 }
-
-const invalid = (message: string): RequestError => new RequestError("invalid params", message);

@@ -1,11 +1,7 @@
 import * as z from "zod";
 import { truncate } from "../lib/index.js";
-import { RequestError } from "./request-error.js";
-import type { Handlers } from "./request-handler.js";
+import { FIXED, type Handlers, RequestError } from "./requests.js";
 import { SKILL } from "./skill.js";
-
-/** For clients of 2026-07-28: the skill is the same as long as the process runs. */
-const FIXED = { ttlMs: 300_000, cacheScope: "public" };
 
 const uriParams = z.looseObject({ uri: z.string() });
 
@@ -15,10 +11,7 @@ export const skillHandlers = {
   "skills/get": (params) => {
     const { uri = "" } = uriParams.safeParse(params).data ?? {};
     if (uri === SKILL.entry.uri) return { skill: SKILL.entry, ...FIXED };
-    throw new RequestError(
-      "invalid params",
-      `There is no skill ${truncate(uri, 200)}. There is ${SKILL.entry.uri}.`,
-    );
+    throw new RequestError(`There is no skill ${truncate(uri, 200)}. There is ${SKILL.entry.uri}.`);
   },
 } satisfies Pick<Handlers["methods"], "skills/list" | "skills/get">;
 

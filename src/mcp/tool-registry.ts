@@ -5,22 +5,30 @@ import { AllowedFolders } from "../files/index.js";
 import { NOTHING_KEPT } from "../keeper/index.js";
 import {
   quoted,
-  type SecretMask,
+  type Trace,
   toFoundryError,
   traceFields,
   withCallId,
   withoutControls,
 } from "../lib/index.js";
+import type { Logger } from "../log.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
-import { logAnswer } from "./call-log.js";
-import { clientNameIn, declaresTasks, traceIn } from "./envelope.js";
-import { HostCalls, HostLimits } from "./hosts/index.js";
+import type { Backend } from "./backend.js";
+import { HostCalls, HostLimits } from "./hosts.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
-import { RequestError } from "./request-error.js";
-import type { Backend, RequestContext, RequestHandler } from "./request-handler.js";
-import { type TaskCall, Tasks } from "./tasks/index.js";
+import {
+  canAskUser,
+  clientNameIn,
+  declaresTasks,
+  elicitationIn,
+  type RequestContext,
+  RequestError,
+  type RequestHandler,
+  traceIn,
+} from "./requests.js";
+import { type TaskCall, Tasks } from "./tasks.js";
 import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
-import { canAskUser, elicitationIn, UserQuestion, userAnswer } from "./user-questions.js";
+import { UserQuestion, userAnswer } from "./user-questions.js";
 
 /** What all calls work with. */
 export interface CallOptions {
@@ -41,8 +49,6 @@ interface CallParts extends Omit<CallOptions, "limits" | "tasks">, Backend {
   readonly tasks: Tasks;
   readonly vectors: Vectors;
 }
-
-const NO_FILES = new AllowedFolders();
 
 /** Params that do not fit have been refused before, by the guarded transport. */
 const callParams = z.object({ name: z.string(), arguments: z.unknown().optional() });
@@ -66,7 +72,6 @@ export function callHandler(
     const tool = byName.get(name);
     if (tool === undefined) {
       throw new RequestError(
-        "invalid params",
         `There is no tool ${quoted(name)}. There are: ${[...byName.keys()].join(", ")}.`,
       );
     }
@@ -103,70 +108,48 @@ async function callTool(
   const limit = parts.limits.of(clientName);
   const replyWithinMs = policy.replyWithinMs ?? limit.replyWithinMs;
   const caller = parts.session ?? clientName;
-  const call = { tool: tool.name, given, signal, limit };
   const canAsk = canAskUser(elicitationIn(envelope) ?? parts.elicitation?.());
-  const answersIn = (asked: RequestContext): ToolContext["userAnswerTo"] =>
-    canAsk ? (key) => userAnswer(asked, key) : undefined;
   const trace = withCallId(traceIn(request._meta));
   log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
-  if (!TASK_TOOLS.has(tool.variantOf ?? tool.name) || !declaresTasks(envelope)) {
-    const progress = reporterFor(request, parts);
-    const startedAt = clock.now();
-    const ended = calls.begin({ ...call, progress });
-    const answered = (asked: RequestContext): Promise<CallToolResult> =>
-      answerOf(tool, given, parts, {
-        signal,
-        progress,
-        replyWithinMs,
-        // For the host, the time of the user's answer is part of the call.
-        spentMs: clock.now() - startedAt,
-        caller,
-        trace,
-        userAnswerTo: answersIn(asked),
-      });
-    return answered(request)
-      .catch(async (thrown: unknown) => {
-        if (!(thrown instanceof UserQuestion) || envelope !== undefined) throw thrown;
-        progress.waiting("Waiting for the user's answer");
-        return answered(await thrown.askedIn(request));
-      })
-      .finally(() => {
-        progress.finish();
-        ended();
-      });
-  }
-  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), (task) => {
+  const answered = async (task?: TaskCall): Promise<CallToolResult> => {
     const progress = reporterFor(request, parts, task);
-    const answered = (asked: RequestContext): Promise<CallToolResult> =>
+    const startedAt = clock.now();
+    const call = { tool: tool.name, given, signal, progress, limit };
+    const ended = task === undefined ? calls.begin(call) : () => {};
+    const answerTo = (asked: RequestContext): Promise<CallToolResult> =>
       answerOf(tool, given, parts, {
-        signal: task.signal,
+        signal: task?.signal ?? signal,
         progress,
-        replyWithinMs: TASK_REPLY_WITHIN_MS,
+        replyWithinMs: task === undefined ? replyWithinMs : TASK_REPLY_WITHIN_MS,
+        // For the host, the time of the user's answer is part of the call, but not of a task.
+        spentMs: task === undefined ? clock.now() - startedAt : 0,
         caller,
         trace,
-        userAnswerTo: answersIn(asked),
-        identify: (id) => task.identify(id),
+        userAnswerTo: canAsk ? (key) => userAnswer(asked, key) : undefined,
+        identify: (id) => task?.identify(id),
       });
-    return answered(request)
-      .catch(async (thrown: unknown) => {
-        if (!(thrown instanceof UserQuestion) || !task.isAnswered) throw thrown;
-        progress.waiting("Waiting for the user's answer");
-        return answered(await thrown.askedThrough(task, request));
-      })
-      .finally(() => progress.finish());
-  });
+    try {
+      return await answerTo(request);
+    } catch (thrown) {
+      const isAskedHere = task === undefined ? envelope === undefined : task.isAnswered;
+      if (!(thrown instanceof UserQuestion) || !isAskedHere) throw thrown;
+      progress.waiting("Waiting for the user's answer");
+      return await answerTo(
+        await (task === undefined ? thrown.askedIn(request) : thrown.askedThrough(task, request)),
+      );
+    } finally {
+      progress.finish();
+      ended();
+    }
+  };
+  const takesTask = TASK_TOOLS.has(tool.variantOf ?? tool.name) && declaresTasks(envelope);
+  if (!takesTask) return answered();
+  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), answered);
 }
 
-type OwnContext = Pick<
+type OwnContext = Omit<
   ToolContext,
-  | "signal"
-  | "progress"
-  | "replyWithinMs"
-  | "spentMs"
-  | "caller"
-  | "identify"
-  | "trace"
-  | "userAnswerTo"
+  "client" | "kept" | "files" | "vectors" | "session" | "cancellation" | "afterGrace"
 >;
 
 /** The result of a tool, in the form of the protocol. */
@@ -181,7 +164,7 @@ async function answerOf(
     calls,
     vectors,
     kept = NOTHING_KEPT,
-    files = NO_FILES,
+    files = new AllowedFolders(),
   }: CallParts,
   own: OwnContext,
 ): Promise<CallToolResult> {
@@ -193,7 +176,7 @@ async function answerOf(
       ...own,
       identify: (begun) => {
         id = begun;
-        own.identify?.(begun);
+        own.identify(begun);
       },
       client,
       kept,
@@ -208,14 +191,18 @@ async function answerOf(
       return { failure: toFoundryError(thrown), text: "", result: {} };
     });
 
-  const ms = Math.round(performance.now() - startedAt);
-  logAnswer(log, { tool: tool.name, trace: { ...trace, id }, ms, answer });
-  const result = resultOf(answer);
-  // What a model wrote is handed on as it is.
-  return QUOTING_TOOLS.has(tool.variantOf ?? tool.name) ? result : harmless(result, secrets);
+  logAnswer(log, { tool, trace: { ...trace, id }, startedAt, answer });
+  const { text, structured, ...rest } = bothForms(answer);
+  // Text of a model is handed on as it is; the words of errors beside it are harmless already.
+  const isQuote = QUOTING_TOOLS.has(tool.variantOf ?? tool.name);
+  const words = isQuote ? text : serverWords(withoutControls(secrets.hide(text)));
+  const content = [{ type: "text" as const, text: words }];
+  if (structured === undefined) return { ...rest, content };
+  const structuredContent = isQuote ? structured : jsonObject.parse(secrets.hideIn(structured));
+  return { ...rest, content, structuredContent };
 }
 
-/** Their results hold text of a model; the words of errors in them are harmless already. */
+/** Their results hold text of a model. Those of others are names, versions and states of a service. */
 const QUOTING_TOOLS = new Set([
   "complete",
   "complete_batch",
@@ -224,47 +211,67 @@ const QUOTING_TOOLS = new Set([
   "ask_documents",
 ]);
 
-/** Names, versions and states of a service, without secrets; its text also without control characters. */
-function harmless(result: CallToolResult, secrets: SecretMask): CallToolResult {
-  const { content, structuredContent, ...rest } = result;
-  const cleaned = content.map((part) => {
-    if (part.type !== "text") return part;
-    return { ...part, text: serverWords(withoutControls(secrets.hide(part.text))) };
-  });
-  if (structuredContent === undefined) return { ...rest, content: cleaned };
-  const structured = jsonObject.parse(secrets.hideIn(structuredContent));
-  return { ...rest, content: cleaned, structuredContent: structured };
-}
-
 const jsonObject = z.record(z.string(), z.unknown());
 
 /**
  * The same for both kinds of hosts: one block of text, and a structured result that begins with `next` and
  * `notes`. A failure without a text so far has no structured result, so that every host shows its text.
  */
-function resultOf({
+function bothForms({
   next = null,
   notes = [],
   text,
   result,
   failure = null,
-}: ToolAnswer<Record<string, unknown>>): CallToolResult {
+}: ToolAnswer<Record<string, unknown>>): {
+  readonly isError?: true;
+  readonly text: string;
+  readonly structured?: Record<string, unknown>;
+} {
   if (failure !== null) {
     const all = next === null ? notes : [...notes, next];
-    const content = [textBlock(failureText(failure, text, all))];
-    if (text === "") return { isError: true, content };
-    const structuredContent = { ...failureFrame(failure, all), ...result };
-    return { isError: true, content, structuredContent: resultInServerWords(structuredContent) };
+    const failed = { isError: true, text: failureText(failure, text, all) } as const;
+    if (text === "") return failed;
+    return {
+      ...failed,
+      structured: resultInServerWords({ ...failureFrame(failure, all), ...result }),
+    };
   }
   const lines = notes.map((note) => `Note: ${serverWords(note)}`).join("\n");
-  const parts = [next ?? "", text, lines].filter((part) => part !== "");
   return {
-    content: [textBlock(parts.join("\n\n"))],
-    structuredContent: { next, ...resultInServerWords({ notes, ...result }) },
+    text: [next ?? "", text, lines].filter((part) => part !== "").join("\n\n"),
+    structured: { next, ...resultInServerWords({ notes, ...result }) },
   };
 }
 
-const textBlock = (text: string) => ({ type: "text", text }) as const;
+/** A call of a tool that has ended. */
+interface EndedCall {
+  readonly tool: Tool;
+  readonly trace: Trace;
+  readonly startedAt: number;
+  readonly answer: ToolAnswer<Record<string, unknown>>;
+}
+
+/** Of a result, what the log has: no text of a model. */
+const LOGGED = ["batch_id", "model", "status", "usage", "attempts", "cached"];
+
+/** Writes the one line that each call has at `info`. */
+function logAnswer(log: Logger, { tool, trace, startedAt, answer }: EndedCall): void {
+  const { failure = null, result } = answer;
+  const ms = Math.round(performance.now() - startedAt);
+  const facts = Object.entries(result).filter(
+    ([name, value]) => LOGGED.includes(name) && value !== null,
+  );
+  const fields = { ...traceFields(trace), tool: tool.name, ms, ...Object.fromEntries(facts) };
+  if (failure === null) {
+    log.info(fields, "tool answered");
+  } else if (failure.code === "INTERNAL") {
+    log.error({ ...fields, code: "INTERNAL", detail: failure.detail }, "tool failed");
+  } else {
+    // The message may quote an argument, which is logged at trace only.
+    log.info({ ...fields, code: failure.code }, "tool failed");
+  }
+}
 
 /** Reports to the host where it asked for progress, and to the task as long as it works. */
 function reporterFor(

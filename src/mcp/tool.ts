@@ -12,7 +12,7 @@ import {
 } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
 import { hostArguments } from "./host-arguments.js";
-import type { Cancellation } from "./hosts/index.js";
+import type { Cancellation } from "./hosts.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 import type { UserAnswer } from "./user-questions.js";
 
@@ -33,18 +33,18 @@ export interface ToolContext {
   readonly vectors: Vectors;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
-  /** How much of it the user's answer has taken. Default 0. */
-  readonly spentMs?: number | undefined;
+  /** How much of it the user's answer has taken. */
+  readonly spentMs: number;
   /** What the host wants of the work, once the signal is aborted. */
   readonly cancellation: () => Cancellation;
   /** Runs after the grace period of a cancellation without a clear reason. */
   readonly afterGrace: (callback: () => void) => void;
   /** Whose call it is, where several hosts share the queue. */
-  readonly caller?: string | undefined;
+  readonly caller: string | undefined;
   /** What the user answered to a question, where the host can ask; `null`: it was not asked. */
-  readonly userAnswerTo?: ((key: string) => UserAnswer | null) | undefined;
+  readonly userAnswerTo: ((key: string) => UserAnswer | null) | undefined;
   /** Takes the id of the work that the call has begun, under which it is found as a task. */
-  readonly identify?: ((id: string) => void) | undefined;
+  readonly identify: (id: string) => void;
   /** Of the host; its id is that of this call. */
   readonly trace: Trace & { readonly id: string };
   /** The connection that the call came over; `null`: one of its own. */
@@ -67,14 +67,10 @@ export interface ToolAnswer<R> {
   readonly failure?: FoundryError | null;
 }
 
-interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject> {
-  readonly name: string;
-  readonly title: string;
-  /** For the model: what it does, when to use it, what comes back. */
-  readonly description: string;
+interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject>
+  extends Pick<Tool, "name" | "title" | "description" | "effect"> {
   readonly arguments: A;
   readonly result: R;
-  readonly effect: Effect;
   /** Does the work. A `FoundryError` it throws becomes the call's failure. */
   handle(given: z.output<A>, context: ToolContext): Promise<ToolAnswer<z.output<R>>>;
 }
@@ -85,6 +81,7 @@ export interface Tool {
   /** The tool that does its work, with another name and other defaults. Default: itself. */
   readonly variantOf?: string | undefined;
   readonly title: string;
+  /** For the model: what it does, when to use it, what comes back. */
   readonly description: string;
   readonly arguments: z.ZodObject;
   readonly result: z.ZodObject;
@@ -106,6 +103,38 @@ export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
     },
   };
 }
+
+const REPLY_WITHIN = "a number of seconds from 0 to 3600";
+
+/** The argument `reply_within`; {@link replyWithinMs} converts it. */
+export const replyWithin = z
+  .number(REPLY_WITHIN)
+  .min(0, REPLY_WITHIN)
+  .max(3600, REPLY_WITHIN)
+  .optional();
+
+/** @param allowed Completes "Give x as allowed: …". */
+export const listOf = <T extends z.ZodType>(element: T, most: number, allowed: string) =>
+  z.array(element, allowed).min(1, allowed).max(most, allowed);
+
+/** Refuses arguments that do not fit together, in one sentence without its full stop and one of advice. */
+export const refuse = (context: z.core.$RefinementCtx, message: string, fix: string): void =>
+  context.addIssue({ code: "custom", message, params: { fix } });
+
+/**
+ * How many of a thing.
+ *
+ * @example
+ * counted(1, "file"); // "1 file"
+ */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** How long a call waits before it answers with what it has, in milliseconds. */
+export const replyWithinMs = (
+  given: number | undefined,
+  { replyWithinMs: usual, spentMs }: Pick<ToolContext, "replyWithinMs" | "spentMs">,
+): number => Math.max(0, (given === undefined ? usual : given * 1000) - spentMs);
 
 /**
  * Every structured result begins with these. `next` is the one member that can be `null`. Some clients

@@ -1,7 +1,7 @@
 import type { InputRequests, InputRequiredResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import type { RequestContext } from "./request-handler.js";
-import type { TaskCall } from "./tasks/index.js";
+import type { RequestContext } from "./requests.js";
+import type { TaskCall } from "./tasks.js";
 
 /** What came of a question: `cancel` is no answer. */
 export type UserAnswer = "accept" | "decline" | "cancel";
@@ -56,21 +56,6 @@ export class UserQuestion extends Error {
     };
   }
 }
-
-const envelopeSchema = z.looseObject({
-  "io.modelcontextprotocol/clientCapabilities": z.looseObject({ elicitation: z.unknown() }),
-});
-
-/** Whether the host shows forms to its user. A bare declaration means forms, too. */
-export function canAskUser(elicitation: unknown): boolean {
-  if (typeof elicitation !== "object" || elicitation === null) return false;
-  return "form" in elicitation || Object.keys(elicitation).length === 0;
-}
-
-/** What a request without a handshake declares. */
-export const elicitationIn = (envelope: unknown): unknown =>
-  envelopeSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientCapabilities"]
-    .elicitation;
 
 const answerSchema = z.looseObject({ action: z.enum(["accept", "decline", "cancel"]) });
 

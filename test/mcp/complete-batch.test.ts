@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { FoundryClientOptions } from "../../src/jobs/index.js";
 import type { Kept } from "../../src/keeper/index.js";
-import type { CallPolicy } from "../../src/mcp/call-policy.js";
+import type { CallPolicy } from "../../src/mcp/backend.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 
 const echo = ({ text }: { readonly text: string }) => ({ text });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { excerptOf, headOf } from "../../src/mcp/tools/shared/completion-result.js";
+import { truncate } from "../../src/lib/index.js";
+import { excerptOf } from "../../src/mcp/tools/shared/completion-result.js";
 
 const GLOBE = "🌍";
 
@@ -34,7 +35,7 @@ it("cuts no character in half, wherever it begins and ends, and loses none", () 
     from: 1,
     text: whole.slice(1),
   });
-  expect(headOf(whole, 2)).toBe("a");
+  expect(truncate(whole, 2)).toBe("a");
 });
 
 it("leaves half a character at the end of a growing text for the next time", () => {

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { AllowedFolders } from "../../src/files/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../../src/jobs/index.js";
 import { type Kept, NOTHING_KEPT } from "../../src/keeper/index.js";
-import type { CallPolicy } from "../../src/mcp/call-policy.js";
+import type { CallPolicy } from "../../src/mcp/backend.js";
 import { createServer } from "../../src/mcp/server.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { backendOf } from "./backend.js";

@@ -1,8 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
-import type { RequestContext } from "../../src/mcp/request-handler.js";
-import { TaskCall } from "../../src/mcp/tasks/task-call.js";
-import { Tasks } from "../../src/mcp/tasks/tasks.js";
+import type { RequestContext } from "../../src/mcp/requests.js";
+import { TaskCall, Tasks } from "../../src/mcp/tasks.js";
 
 const MINUTE = 60_000;
 const RESULT: CallToolResult = { content: [{ type: "text", text: "Done." }] };

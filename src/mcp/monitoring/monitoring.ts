@@ -1,10 +1,9 @@
 import type { Health } from "../../foundry/index.js";
-import type { FoundryClient } from "../../jobs/index.js";
+import type { ClientMetrics, FoundryClient } from "../../jobs/index.js";
 import { inSnakeCase, VERSION } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 import { PAGE, PAGE_HEADERS } from "./page.js";
 import { PROMETHEUS_TYPE, prometheusText } from "./prometheus.js";
-import { SAMPLE_MS, Samples } from "./samples.js";
 
 /** How old a health check may be that is shown. A search for a service that is gone takes longer. */
 const HEALTH_MS = 1000;
@@ -16,16 +15,13 @@ export class Monitoring {
   /** The page has no data: that is asked for with the key that is typed into it. */
   static readonly OPEN_PATH = "/";
 
-  readonly #client: Pick<FoundryClient, "metrics" | "recorder" | "healthCheck">;
+  readonly #client: FoundryClient;
   readonly #sessions: () => number;
   readonly #samples = new Samples();
   readonly #timer: NodeJS.Timeout;
   #health: { readonly checked: Promise<Health>; until: number } | null = null;
 
-  constructor(
-    client: Pick<FoundryClient, "metrics" | "recorder" | "healthCheck">,
-    sessions: () => number,
-  ) {
+  constructor(client: FoundryClient, sessions: () => number) {
     this.#client = client;
     this.#sessions = sessions;
     this.#samples.take(client.metrics());
@@ -84,4 +80,80 @@ export class Monitoring {
     }
     return this.#health.checked;
   }
+}
+
+/** What happened between two samples, and how the queue stood at the second. */
+interface Sample {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Completions that ended well, and that failed or were interrupted. */
+  readonly completed: number;
+  readonly failed: number;
+  readonly outputTokens: number;
+  /** The mean of the completions that ended; `null`: none did. */
+  readonly latencyMs: number | null;
+  readonly firstTokenMs: number | null;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+interface Mean {
+  readonly count: number;
+  readonly sum: number;
+}
+
+export const SAMPLE_MS = 10_000;
+const HOUR_MS = 3_600_000;
+const MOST_SAMPLES = HOUR_MS / SAMPLE_MS;
+
+/** The last hour of a client, one sample each ten seconds. */
+export class Samples {
+  readonly #samples: Sample[] = [];
+  #last: ReturnType<typeof sumsOf> | null = null;
+
+  /** The oldest first. */
+  get all(): readonly Sample[] {
+    return this.#samples;
+  }
+
+  /** Takes a sample. The first call only remembers where the counts begin. */
+  take(metrics: Pick<ClientMetrics, "operations" | "queue">, at = Date.now()): void {
+    const sums = sumsOf(metrics);
+    const last = this.#last;
+    this.#last = sums;
+    if (last === null) return;
+    this.#samples.push({
+      at,
+      completed: sums.completed - last.completed,
+      failed: sums.failed - last.failed,
+      outputTokens: sums.outputTokens - last.outputTokens,
+      latencyMs: meanSince(last.latency, sums.latency),
+      firstTokenMs: meanSince(last.firstToken, sums.firstToken),
+      ...metrics.queue,
+    });
+    if (this.#samples.length > MOST_SAMPLES) this.#samples.shift();
+  }
+}
+
+/** Of all completions. */
+function sumsOf({ operations }: Pick<ClientMetrics, "operations">) {
+  const completions = operations.filter(({ operation }) => operation === "complete");
+  const sum = (of: (each: (typeof completions)[number]) => number): number =>
+    completions.reduce((all, each) => all + of(each), 0);
+  const meanOf = (name: "latencyMs" | "firstTokenMs"): Mean => ({
+    count: sum((each) => each[name]?.count ?? 0),
+    sum: sum((each) => each[name]?.sum ?? 0),
+  });
+  return {
+    completed: sum(({ completed }) => completed),
+    failed: sum(({ failed, interrupted }) => failed + interrupted),
+    outputTokens: sum(({ outputTokens }) => outputTokens),
+    latency: meanOf("latencyMs"),
+    firstToken: meanOf("firstTokenMs"),
+  };
+}
+
+function meanSince(before: Mean, now: Mean): number | null {
+  const count = now.count - before.count;
+  return count === 0 ? null : Math.round((now.sum - before.sum) / count);
 }

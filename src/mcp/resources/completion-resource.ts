@@ -1,7 +1,12 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { type SecretMask, withoutControls } from "../../lib/index.js";
+import {
+  escapeUnprintable,
+  inSnakeCase,
+  portableJson,
+  type SecretMask,
+  withoutControls,
+} from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
-import { harmlessJson } from "./harmless-json.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -48,6 +53,10 @@ export function contentsOf(state: CompletionState, part: "text" | "state", secre
   return part === "state" ? [stateContent] : [textContent, stateContent];
 }
 
+/** A value as JSON: names and words of a service in it are without secrets and do nothing on a terminal. */
+export const harmlessJson = (value: unknown, secrets: SecretMask): string =>
+  escapeUnprintable(portableJson(JSON.stringify(secrets.hideIn(value))));
+
 function titleOf({ model, status, createdAt, text }: CompletionState): string {
   const what = `${model ?? "Completion"}, ${status}, ${timeOf(createdAt)}`;
   const words = firstWords(text);
@@ -55,11 +64,7 @@ function titleOf({ model, status, createdAt, text }: CompletionState): string {
 }
 
 /** As the clock on the user's wall says. */
-function timeOf(milliseconds: number): string {
-  const date = new Date(milliseconds);
-  const twoDigits = (figure: number): string => String(figure).padStart(2, "0");
-  return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
-}
+const timeOf = (milliseconds: number): string => new Date(milliseconds).toTimeString().slice(0, 5);
 
 function firstWords(text: string): string {
   // Not the whole of a long text: only its beginning is looked at.
@@ -85,25 +90,15 @@ function descriptionOf(state: CompletionState): string {
 
 /** How it stands, named as the tools name it. */
 function fieldsOf(state: CompletionState) {
-  const { usage, timing, error } = state;
+  const { error } = state;
   return {
     completion_id: state.id,
     status: state.status,
     model: state.model,
     characters: state.text.length,
     finish_reason: state.finishReason,
-    usage: {
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
-      estimated: usage.estimated,
-    },
-    timing: {
-      queued_ms: timing.queuedMs,
-      load_ms: timing.loadMs,
-      first_token_ms: timing.firstTokenMs,
-      total_ms: timing.totalMs,
-      tokens_per_second: timing.tokensPerSecond,
-    },
+    usage: inSnakeCase(state.usage),
+    timing: inSnakeCase(state.timing),
     attempts: state.attempts,
     place: state.place,
     eta_ms: state.etaMs,

@@ -1,16 +1,46 @@
-import type { Completions } from "../../jobs/index.js";
+import type { CompletionChange, Completions } from "../../jobs/index.js";
 import { type Clock, systemClock } from "../progress-reporter.js";
-
-/** The change of a completion, as `completions.onChange` reports it. */
-export type Change = Parameters<Parameters<Completions["onChange"]>[0]>[1];
+import { completionUri, stateUri } from "./completion-resource.js";
 
 /** Notifies a host that a resource has changed. Resolves when it has taken the notification. */
-export type Notify = (uri: string) => Promise<void>;
+type Notify = (uri: string) => Promise<void>;
 
 /** The interval of updates about growing text. */
 const INTERVAL_MS = 1000;
 /** Subscriptions that one host requests. */
 export const MOST_SUBSCRIPTIONS = 1000;
+
+export interface UpdateOptions {
+  /**
+   * Of which completions the host is notified: of those that it subscribed to, of all, where something
+   * else keeps its subscriptions, or of none.
+   */
+  readonly notifies: "subscribed" | "all" | "none";
+  readonly updated: Notify;
+  readonly clock?: Clock;
+}
+
+/** Notifies a host of changes of completions until it is closed. */
+export function followed(
+  completions: Completions,
+  { notifies, updated, clock }: UpdateOptions,
+): { readonly updates: ResourceUpdates; close(): void } {
+  const updates = new ResourceUpdates(updated, clock);
+  const onChange = (id: string, what: CompletionChange): void => {
+    if (notifies === "all" && what === "started") {
+      for (const uri of [completionUri(id), stateUri(id)]) updates.follow(id, uri);
+    }
+    updates.changed(id, what);
+  };
+  const unfollow = notifies === "none" ? () => {} : completions.onChange(onChange);
+  return {
+    updates,
+    close: () => {
+      unfollow();
+      updates.close();
+    },
+  };
+}
 
 /** Notifies one host of changes of its subscribed completions. */
 export class ResourceUpdates {
@@ -60,7 +90,7 @@ export class ResourceUpdates {
     });
   }
 
-  changed(id: string, what: Change): void {
+  changed(id: string, what: CompletionChange): void {
     if (this.#isClosed) return;
     // `ended` comes right after it.
     if (what === "completed") return;

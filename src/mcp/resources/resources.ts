@@ -6,24 +6,25 @@ import {
   hasEnded,
 } from "../../jobs/index.js";
 import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
-import { FoundryError, parseArguments, SecretMask, truncate } from "../../lib/index.js";
+import {
+  FoundryError,
+  inSnakeCase,
+  parseArguments,
+  type SecretMask,
+  truncate,
+} from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
-import { assertFirstPage } from "../paging.js";
-import { type Clock, systemClock } from "../progress-reporter.js";
-import { RequestError } from "../request-error.js";
-import type { Handlers } from "../request-handler.js";
+import { assertFirstPage, type Handlers, RequestError } from "../requests.js";
 import { skillContents } from "../skills.js";
 import {
-  completionUri,
   contentsOf,
+  harmlessJson,
   partOf,
   resourceOf,
   STATE_TEMPLATE,
-  stateUri,
   TEXT_TEMPLATE,
 } from "./completion-resource.js";
-import { METRICS_RESOURCE, METRICS_URI, metricsContents } from "./metrics-resource.js";
-import { MOST_SUBSCRIPTIONS, ResourceUpdates } from "./resource-updates.js";
+import { followed, MOST_SUBSCRIPTIONS, type UpdateOptions } from "./resource-updates.js";
 
 const PAGE = 50;
 /** Ours are 50 characters. */
@@ -37,19 +38,11 @@ const listParams = z.looseObject({
   cursor: z.string({ error: "the nextCursor of the page before" }).optional(),
 });
 
-export interface ResourceOptions {
-  /**
-   * Of which completions the host is notified: of those that it subscribed to, of all, where something
-   * else keeps its subscriptions, or of none.
-   */
-  readonly notifies: "subscribed" | "all" | "none";
-  /** Notifies the host that a resource has changed. */
-  readonly updated: (uri: string) => Promise<void>;
-  /** Hidden in what is not the text of a model. Default: nothing is. */
-  readonly secrets?: SecretMask | undefined;
+export interface ResourceOptions extends UpdateOptions {
+  /** Hidden in what is not the text of a model. */
+  readonly secrets: SecretMask;
   /** What other processes left. Default: nothing. */
   readonly kept?: Kept | undefined;
-  readonly clock?: Clock;
 }
 
 /**
@@ -58,17 +51,22 @@ export interface ResourceOptions {
  */
 export function resourceHandlers(
   client: Pick<FoundryClient, "completions" | "metrics">,
-  {
-    notifies,
-    updated,
-    secrets = new SecretMask([]),
-    kept = NOTHING_KEPT,
-    clock = systemClock,
-  }: ResourceOptions,
+  { secrets, kept = NOTHING_KEPT, ...options }: ResourceOptions,
 ) {
   const { completions } = client;
-  const updates = new ResourceUpdates(updated, clock);
-  const unfollow = follow(completions, updates, notifies);
+  const { updates, close } = followed(completions, options);
+  /** Which completion a URI means, and which part of it. The keeper may have it. */
+  const meant = async (uri: string) => {
+    const named = partOf(uri);
+    if (named === null) {
+      throw notFound(
+        uri,
+        `No resource has this URI; completions have ${TEXT_TEMPLATE} and ${STATE_TEMPLATE}.`,
+      );
+    }
+    await kept.find([named.id]);
+    return named;
+  };
   return {
     methods: {
       "resources/list": (params) => {
@@ -83,26 +81,28 @@ export function resourceHandlers(
         const { uri } = checked(uriParams, params);
         const skill = skillContents(uri);
         if (skill !== null) return { contents: skill };
-        if (uri === METRICS_URI) return { contents: metricsContents(client, secrets) };
-        await kept.find(idsIn(uri));
-        const { state, part } = meant(completions, uri);
+        if (uri === METRICS_URI) {
+          const text = harmlessJson(inSnakeCase(client.metrics()), secrets);
+          return { contents: [{ uri, mimeType: "application/json", text }] };
+        }
+        const { id, part } = await meant(uri);
+        const state = stateOf(completions, id, uri);
         if (part === "text" && hasEnded(state)) {
-          await kept.answered({ promised: [], delivered: [state.id] });
+          await kept.answered({ promised: [], delivered: [id] });
         }
         return { contents: contentsOf(state, part, secrets) };
       },
       "resources/subscribe": async (params) => {
-        const given = checked(uriParams, params).uri;
+        const { uri } = checked(uriParams, params);
         // They are listed, and have no updates.
-        if (given === METRICS_URI || skillContents(given) !== null) return {};
-        await kept.find(idsIn(given));
-        const { state, uri } = meant(completions, given);
-        if (hasEnded(state)) {
+        if (uri === METRICS_URI || skillContents(uri) !== null) return {};
+        const { id } = await meant(uri);
+        if (hasEnded(stateOf(completions, id, uri))) {
           updates.notifyOnce(uri);
-        } else if (!updates.subscribe(state.id, uri)) {
+        } else if (!updates.subscribe(id, uri)) {
           throw new RequestError(
-            "invalid request",
             `The limit of ${MOST_SUBSCRIPTIONS} subscriptions is reached. Unsubscribe from some.`,
+            "invalid request",
           );
         }
         return {};
@@ -115,12 +115,20 @@ export function resourceHandlers(
         return {};
       },
     },
-    close: () => {
-      unfollow();
-      updates.close();
-    },
+    close,
   } satisfies Handlers<`resources/${string}` & keyof Handlers["methods"]>;
 }
+
+const METRICS_URI = "foundry://metrics";
+
+/** The metrics in a list of resources. */
+const METRICS_RESOURCE = {
+  uri: METRICS_URI,
+  name: "metrics",
+  title: "Metrics",
+  description: "Counts, errors and times of this server's calls, by operation and model.",
+  mimeType: "application/json",
+};
 
 const TEMPLATES = [
   {
@@ -140,49 +148,14 @@ const TEMPLATES = [
   },
 ];
 
-/** Follows the completions; returns what ends it. */
-function follow(
-  completions: Completions,
-  updates: ResourceUpdates,
-  notifies: ResourceOptions["notifies"],
-): () => void {
-  if (notifies === "none") return () => {};
-  return completions.onChange((id, what) => {
-    if (notifies === "all" && what === "started") {
-      for (const uriOf of Object.values(URIS)) updates.follow(id, uriOf(id));
-    }
-    updates.changed(id, what);
-  });
-}
-
 function checked<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   try {
     return parseArguments(schema, params ?? {});
   } catch (thrown) {
     if (!(thrown instanceof FoundryError)) throw thrown;
-    throw new RequestError("invalid params", `${thrown.message} ${thrown.action}`);
+    throw new RequestError(`${thrown.message} ${thrown.action}`);
   }
 }
-
-function idsIn(uri: string): string[] {
-  const named = partOf(uri);
-  return named === null ? [] : [named.id];
-}
-
-/** Which completion a URI means, and which part of it. */
-function meant(completions: Completions, uri: string) {
-  const named = partOf(uri);
-  if (named === null) {
-    throw notFound(
-      uri,
-      `No resource has this URI; completions have ${TEXT_TEMPLATE} and ${STATE_TEMPLATE}.`,
-    );
-  }
-  const { id, part } = named;
-  return { state: stateOf(completions, id, uri), part, uri: URIS[part](id) };
-}
-
-const URIS = { text: completionUri, state: stateUri } as const;
 
 function stateOf(completions: Completions, id: string, uri: string): CompletionState {
   try {
@@ -194,7 +167,7 @@ function stateOf(completions: Completions, id: string, uri: string): CompletionS
 }
 
 const notFound = (uri: string, what: string): RequestError =>
-  new RequestError("invalid params", `${what} resources/list lists the existing ones.`, {
+  new RequestError(`${what} resources/list lists the existing ones.`, "invalid params", {
     uri: truncate(uri, LONGEST_URI),
   });
 
@@ -224,10 +197,7 @@ function statesAfter(
 ): readonly CompletionState[] {
   const [, time, id] = /^(\d{1,16})\.([a-z0-9-]{1,60})$/.exec(cursor) ?? [];
   if (time === undefined) {
-    throw new RequestError(
-      "invalid params",
-      "Unknown cursor. Omit cursor to start with the newest.",
-    );
+    throw new RequestError("Unknown cursor. Omit cursor to start with the newest.");
   }
   const at = states.findIndex((state) => state.id === id);
   return at >= 0

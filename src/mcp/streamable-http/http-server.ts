@@ -21,12 +21,12 @@ import {
   waitFor,
   withoutDepths,
 } from "../../lib/index.js";
-import { HostLimits } from "../hosts/index.js";
+import { type Backend, closeBackend } from "../backend.js";
+import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
-import { type Backend, closeBackend } from "../request-handler.js";
-import { resourceHandlers } from "../resources/index.js";
+import { followed } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
-import { Tasks } from "../tasks/index.js";
+import { Tasks } from "../tasks.js";
 import { readingOf, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { jsonRpcError, portable } from "./responses.js";
@@ -91,7 +91,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   // A modern client has no session: what it listens for is notified by one follower for all.
   const follower = new Lazy(async () => {
     const { client } = await backend.get();
-    return resourceHandlers(client, {
+    return followed(client.completions, {
       notifies: "all",
       updated: async (uri) => modern.notify.resourceUpdated(uri),
     });

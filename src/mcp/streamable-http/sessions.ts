@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import {
   isInitializeRequest,
+  type JSONRPCMessage,
   type McpServer,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { EventLog } from "./event-log.js";
-import { jsonRpcError } from "./responses.js";
+import { jsonRpcError, whenEnded } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
 const MOST_SESSIONS = 500;
@@ -146,34 +146,50 @@ export class Sessions {
   }
 }
 
-/** The same response, with one call when its body has ended in whatever way. */
-function whenEnded(response: Response, onEnd: () => void): Response {
-  if (response.body === null) {
-    onEnd();
-    return response;
+/** Characters of events that are kept for a session; the oldest are dropped first. */
+const MOST_CHARACTERS = 1_000_000;
+
+interface LoggedEvent {
+  readonly id: number;
+  readonly streamId: string;
+  readonly message: JSONRPCMessage;
+  readonly characters: number;
+}
+
+/** Keeps the latest events of a session in memory, so that an interrupted stream can be resumed. */
+export class EventLog {
+  readonly #events: LoggedEvent[] = [];
+  #characters = 0;
+  #lastId = 0;
+
+  async storeEvent(streamId: string, message: JSONRPCMessage): Promise<string> {
+    const characters = JSON.stringify(message).length;
+    this.#lastId += 1;
+    this.#events.push({ id: this.#lastId, streamId, message, characters });
+    this.#characters += characters;
+    while (this.#characters > MOST_CHARACTERS && this.#events.length > 1) {
+      this.#characters -= this.#events.shift()?.characters ?? 0;
+    }
+    return String(this.#lastId);
   }
-  const reader = response.body.getReader();
-  let hasEnded = false;
-  const end = (): void => {
-    if (!hasEnded) onEnd();
-    hasEnded = true;
-  };
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const read = await reader.read().catch((error: unknown) => {
-        end();
-        throw error;
-      });
-      // A read that waits when the client leaves ends, too.
-      if (hasEnded) return;
-      if (!read.done) return controller.enqueue(read.value);
-      end();
-      controller.close();
-    },
-    async cancel(reason) {
-      end();
-      await reader.cancel(reason);
-    },
-  });
-  return new Response(body, response);
+
+  async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
+    return this.#find(eventId)?.streamId;
+  }
+
+  async replayEventsAfter(
+    lastEventId: string,
+    { send }: { send: (eventId: string, message: JSONRPCMessage) => Promise<void> },
+  ): Promise<string> {
+    const last = this.#find(lastEventId);
+    if (last === undefined) throw new Error("This event is not kept any more.");
+    for (const { id, streamId, message } of [...this.#events]) {
+      if (id > last.id && streamId === last.streamId) await send(String(id), message);
+    }
+    return last.streamId;
+  }
+
+  #find(eventId: string): LoggedEvent | undefined {
+    return this.#events.find(({ id }) => String(id) === eventId);
+  }
 }

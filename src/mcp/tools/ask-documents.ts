@@ -1,22 +1,19 @@
 import * as z from "zod";
 import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../documents/index.js";
 import { completionFields } from "../../foundry/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool } from "../tool.js";
+import { wholeNumber } from "../../lib/index.js";
+import { defineTool, replyWithin, replyWithinMs } from "../tool.js";
 import {
+  answeredWhole,
   answerWith,
-  deliveryOf,
   downloadAgreed,
   filesArgument,
-  GivenFiles,
   isDownloadAgreed,
   orDownload,
+  readFiles,
   resultOf,
   waitedFor,
-  wholeOf,
 } from "./shared/index.js";
-
-const SOURCES_ALLOWED = "a whole number from 1 to 50";
 
 const result = z.looseObject({
   answer: z.string().nullable(),
@@ -36,10 +33,7 @@ export const askDocuments = defineTool({
     files: filesArgument.describe("Paths or globs of texts"),
     model: completionFields.model.optional(),
     embedding_model: completionFields.model.optional(),
-    sources: z
-      .int(SOURCES_ALLOWED)
-      .min(1, SOURCES_ALLOWED)
-      .max(50, SOURCES_ALLOWED)
+    sources: wholeNumber(1, 50)
       .describe(`Parts to answer from. Default: ${DEFAULT_SOURCES}`)
       .optional(),
     reply_within: replyWithin,
@@ -52,7 +46,7 @@ export const askDocuments = defineTool({
     const withinMs = replyWithinMs(reply_within, context);
     const wanted = client.routed({ prompt: question, model });
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
-    const { files: texts, skippedNotes } = await GivenFiles.readTexts(files, folders, signal);
+    const { files: texts, skippedNotes } = await readFiles(files, folders, { signal });
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };
     const request = questionRequest(asked);
     await kept.findSame(request);
@@ -62,12 +56,10 @@ export const askDocuments = defineTool({
       trace,
       open: answerQuestion(client, asked, vectors, trace),
     });
-    context.identify?.(begun.id);
-    const { state, excerpt } = await waitedFor(begun, withinMs, context, async (state) => {
-      const excerpt = wholeOf(state);
-      await kept.answered(deliveryOf([{ state, excerpt }]));
-      return { state, excerpt };
-    });
+    context.identify(begun.id);
+    const { state, answer: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
+      answeredWhole(state, kept),
+    );
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);
     if (state.error === null) return answered;

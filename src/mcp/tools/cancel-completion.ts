@@ -1,14 +1,7 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { defineTool } from "../tool.js";
-import {
-  answerWith,
-  completionResult,
-  deliveryOf,
-  resultOf,
-  textOf,
-  wholeOf,
-} from "./shared/index.js";
+import { counted, defineTool } from "../tool.js";
+import { answeredWhole, answerWith, completionResult, resultOf, textOf } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
@@ -24,8 +17,7 @@ export const cancelCompletion = defineTool({
     await kept.find([id]);
     const hadEnded = hasEnded(client.completions.get(id));
     const { state, deviceBusy } = await client.completions.cancel(id);
-    const excerpt = wholeOf(state);
-    await kept.answered(deliveryOf([{ state, excerpt }]));
+    const excerpt = await answeredWhole(state, kept);
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const label = hadEnded ? "Its text:" : "The text so far:";
     const said = textOf(state, excerpt);
@@ -43,10 +35,7 @@ function cancelledWords(state: CompletionState, deviceBusy: boolean | null): str
   if (!hasEnded(state)) return `${id} is being cancelled but has not ended yet.`;
   if (status !== "cancelled") return `${id} ended before it was cancelled: ${status}.`;
   const tokens = usage.outputTokens;
-  const after =
-    tokens === null
-      ? "before its first token"
-      : `after ${tokens} ${tokens === 1 ? "token" : "tokens"}`;
+  const after = tokens === null ? "before its first token" : `after ${counted(tokens, "token")}`;
   return `${id} was cancelled ${after}. ${deviceWords(deviceBusy)}`;
 }
 

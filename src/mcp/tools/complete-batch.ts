@@ -3,9 +3,15 @@ import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import type { Cancellation } from "../hosts/index.js";
-import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
+import {
+  defineTool,
+  listOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
+  type ToolAnswer,
+  type ToolContext,
+} from "../tool.js";
 import {
   type BatchPart,
   batchAdvice,
@@ -20,12 +26,11 @@ import {
   wholeOf,
 } from "./shared/index.js";
 
-const SIZE = `a list of 1 to ${BATCH_LIMIT}`;
 const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";
 
 /** Items are validated one by one, so that an invalid item does not fail the others; the listed schema names the type. */
 const items = (listed: Readonly<Record<string, unknown>>) =>
-  z.array(z.unknown().meta(listed), SIZE).min(1, SIZE).max(BATCH_LIMIT, SIZE);
+  listOf(z.unknown().meta(listed), BATCH_LIMIT, `a list of 1 to ${BATCH_LIMIT}`);
 
 /** OpenAI's strict mode requires the members of an object. */
 const LISTED_REQUEST = {
@@ -61,11 +66,16 @@ const argumentsSchema = z
     cancel: z.boolean("true or false").describe("Cancel batch_id").optional(),
     reply_within: replyWithin,
   })
-  .superRefine((given, context) => {
-    const problem = problemOf(given);
-    if (problem === null) return;
-    const [message, fix] = problem;
-    context.addIssue({ code: "custom", message, input: given, params: { fix } });
+  .superRefine(({ prompts, requests, batch_id, cancel }, context) => {
+    if (prompts !== undefined && requests !== undefined) {
+      refuse(
+        context,
+        "Both prompts and requests were given, but a batch takes only one of them",
+        "Give either prompts, which share their settings, or requests, which have their own.",
+      );
+    } else if (cancel === true && batch_id === undefined) {
+      refuse(context, "cancel requires batch_id", "Give the batch_id of the batch to cancel.");
+    }
   });
 
 type Given = z.output<typeof argumentsSchema>;
@@ -85,36 +95,20 @@ export const completeBatch = defineTool({
     if (cancel === true && given.batch_id !== undefined) {
       const batch = client.batches.find(given.batch_id);
       const deviceBusy = await batch.cancel();
-      return answered(batch, context, besideId(given), { deviceBusy });
+      return answered(batch, context, besideId(given), deviceBusy);
     }
     if ([given.prompts, given.requests, given.batch_id].every((value) => value === undefined)) {
       return NOTHING;
     }
     const { batch, warnings, isNew } = await batchOf(given, context);
     // A result is returned to one call only, so no other call may have the same task.
-    context.identify?.(isNew ? batch.id : context.trace.id);
+    context.identify(isNew ? batch.id : context.trace.id);
     await waitForResults(batch, replyWithinMs(reply_within, context), context);
     // The caller of an aborted call would not receive the results.
     throwIfAborted(signal);
     return answered(batch, context, warnings);
   },
 });
-
-function problemOf(
-  given: Pick<Given, "prompts" | "requests" | "batch_id" | "cancel">,
-): readonly [string, string] | null {
-  const { prompts, requests, batch_id, cancel } = given;
-  if (prompts !== undefined && requests !== undefined) {
-    return [
-      "Both prompts and requests were given, but a batch takes only one of them",
-      "Give either prompts, which share their settings, or requests, which have their own.",
-    ];
-  }
-  if (cancel === true && batch_id === undefined) {
-    return ["cancel requires batch_id", "Give the batch_id of the batch to cancel."];
-  }
-  return null;
-}
 
 /** A new batch, the batch to continue, or a detached batch after a host's timeout. */
 async function batchOf(
@@ -160,11 +154,8 @@ function besideId({ batch_id: _id, ...others }: Readonly<Record<string, unknown>
   ];
 }
 
-async function waitForResults(
-  batch: Batch,
-  withinMs: number,
-  { signal, progress, cancellation, afterGrace }: ToolContext,
-): Promise<void> {
+async function waitForResults(batch: Batch, withinMs: number, context: ToolContext): Promise<void> {
+  const { signal, progress } = context;
   const report = (): void => progress.items(batch.done, batch.size, () => batchProgress(batch));
   const unsubscribe = batch.onChange(report);
   report();
@@ -173,21 +164,18 @@ async function waitForResults(
     const isEnough = (): boolean => batch.readyLength >= LONGEST_TEXT;
     await batch.wait({ withinMs, signal, isEnough });
   } catch (thrown) {
-    if (signal.aborted) await leave(batch, cancellation(), afterGrace);
+    if (signal.aborted) await leave(batch, context);
     throw thrown;
   } finally {
     unsubscribe();
   }
 }
 
-async function leave(
-  batch: Batch,
-  how: Cancellation,
-  afterGrace: ToolContext["afterGrace"],
-): Promise<void> {
-  if (how === "stop") return abandon(batch);
+async function leave(batch: Batch, { cancellation, afterGrace }: ToolContext): Promise<void> {
+  const meant = cancellation();
+  if (meant === "stop") return abandon(batch);
   const wasAskedFor = batch.detach();
-  if (how === "detach") return;
+  if (meant !== "unclear") return;
   afterGrace(() => {
     if (!wasAskedFor()) void abandon(batch);
   });
@@ -198,16 +186,21 @@ async function abandon(batch: Batch): Promise<void> {
   if (!batch.isWatched) await batch.cancel();
 }
 
-/** The answer with the results that fit, after what it promises has been handed to the keeper. */
+/**
+ * The answer with the results that fit, after what it promises has been handed to the keeper.
+ *
+ * @param deviceBusy Of a batch that the call has cancelled.
+ */
 async function answered(
   batch: Batch,
-  { kept, signal, cancellation, afterGrace }: ToolContext,
+  context: ToolContext,
   warnings: readonly string[],
-  cancelled?: { readonly deviceBusy: boolean | null },
+  deviceBusy?: boolean | null,
 ): Promise<Answer> {
+  const { kept, signal } = context;
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
-  const answer = answerOf(batch, parts, warnings, cancelled);
+  const answer = answerOf(batch, parts, warnings, deviceBusy);
   try {
     await waitFor(handedOver(answer, batch, kept), { signal });
     for (const { index } of parts) batch.returned(index);
@@ -216,7 +209,7 @@ async function answered(
     for (const { index } of parts) batch.giveBack(index);
     // The keeper may have been told that they were returned.
     void kept.answeredBatch(batch);
-    if (signal.aborted) await leave(batch, cancellation(), afterGrace);
+    if (signal.aborted) await leave(batch, context);
     throw thrown;
   }
 }
@@ -232,10 +225,10 @@ function answerOf(
   batch: Batch,
   parts: readonly BatchPart[],
   warnings: readonly string[],
-  cancelled?: { readonly deviceBusy: boolean | null },
+  deviceBusy?: boolean | null,
 ): Answer {
   const { next, notes } = batchAdvice(batch, parts);
-  const isBusy = cancelled !== undefined && cancelled.deviceBusy !== false;
+  const isBusy = deviceBusy !== undefined && deviceBusy !== false;
   return {
     next,
     notes: [...(isBusy ? [STAYS_BUSY] : []), ...notes, ...warnings],
@@ -245,7 +238,7 @@ function answerOf(
       batch_id: batch.id,
       counts: Object.fromEntries(Object.entries(batch.counts()).filter(([, count]) => count > 0)),
       pending: batch.pending.slice(0, MOST_PENDING),
-      device_busy: cancelled?.deviceBusy ?? null,
+      device_busy: deviceBusy ?? null,
     },
   };
 }

@@ -1,25 +1,37 @@
 import * as z from "zod";
 import { answerLong, requestAfter, requestWithImages } from "../../documents/index.js";
-import type { CompletionState } from "../../jobs/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool, type ToolContext } from "../tool.js";
+import type { NewFile } from "../../files/index.js";
+import { type CompletionState, hasEnded } from "../../jobs/index.js";
+import { LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
 import {
+  defineTool,
+  replyWithin,
+  replyWithinMs,
+  type ToolAnswer,
+  type ToolContext,
+} from "../tool.js";
+import {
+  answeredWhole,
   answerWith,
   completionArguments,
   completionResult,
-  deliveryOf,
   downloadAgreed,
-  GivenFiles,
+  howFar,
   isDownloadAgreed,
   needsPrompt,
   orDownload,
+  partOf,
+  readFiles,
   requestOf,
   resultOf,
   waitedFor,
-  wholeOf,
-  writeToArgument,
-  writtenAnswer,
 } from "./shared/index.js";
+
+const WRITE_TO = `a path of a new file with at most ${LONGEST_FILE_PATTERN} characters`;
+/** Of an answer that was written to a file, so much is returned. */
+const BEGINNING = 300;
+
+type Answer = ToolAnswer<ReturnType<typeof resultOf>>;
 
 /** What the OpenAI API has there; the errors and `next` show it, and the list of tools must be short. */
 const OBJECTS = { type: "array", items: { type: "object", properties: {} } };
@@ -51,7 +63,10 @@ export const complete = defineTool({
       files: completionArguments.files.describe(
         "Paths or globs that the server reads, like a.md:10-40, a.png",
       ),
-      write_to: writeToArgument
+      write_to: z
+        .string(WRITE_TO)
+        .min(1, WRITE_TO)
+        .max(LONGEST_FILE_PATTERN, WRITE_TO)
         .describe("New file for the answer, in place of its text")
         .optional(),
       reply_within: replyWithin.describe("Seconds to wait; the work continues"),
@@ -71,7 +86,7 @@ export const complete = defineTool({
     const { client, caller, session, kept, trace, files: folders, signal } = context;
     const withinMs = replyWithinMs(reply_within, context);
     const file = write_to === undefined ? null : await folders.newFile(write_to);
-    const files = patterns && (await GivenFiles.read(patterns, folders, signal));
+    const files = patterns && (await readFiles(patterns, folders, { signal, withImages: true }));
     const asked = requestWithImages(files?.images ?? [], requestOf(given));
     const texts = files?.files ?? [];
     const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;
@@ -90,11 +105,10 @@ export const complete = defineTool({
         ? answerLong(client, { request: client.routed(asked), texts }, trace)
         : undefined,
     });
-    context.identify?.(begun.id);
-    const { state, own } = await waitedFor(begun, withinMs, context, async (state) => ({
-      state,
-      own: await (file === null ? answerOf(state, kept) : writtenAnswer(state, file, context)),
-    }));
+    context.identify(begun.id);
+    const { state, answer: own } = await waitedFor(begun, withinMs, context, (state) =>
+      file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
+    );
     const answer = {
       ...own,
       notes: [...(joined ? [JOINED] : []), ...(files?.notes ?? []), ...(own.notes ?? [])],
@@ -106,10 +120,73 @@ export const complete = defineTool({
 });
 
 /** All of the answer that fits one result. */
-async function answerOf(state: CompletionState, kept: ToolContext["kept"]) {
-  const excerpt = wholeOf(state);
-  await kept.answered(deliveryOf([{ state, excerpt }]));
-  return answerWith(state, excerpt, resultOf(state, excerpt));
+async function answerOf(
+  state: CompletionState,
+  kept: ToolContext["kept"],
+  notes: readonly string[] = [],
+): Promise<Answer> {
+  const excerpt = await answeredWhole(state, kept);
+  return answerWith(state, excerpt, resultOf(state, excerpt), notes);
+}
+
+/** The answer to a call with `write_to`. Only a whole answer is written. */
+async function writtenAnswer(
+  state: CompletionState,
+  file: NewFile,
+  { client, kept, files }: ToolContext,
+): Promise<Answer> {
+  const { id } = state;
+  const beginning = beginningOf(state);
+  if (!hasEnded(state)) {
+    await answeredWhole(state, kept);
+    // The repeated call joins it, also after its end.
+    client.completions.detach(id);
+    return { ...beginning, next: `Not finished: ${howFar(state)}. ${REPEAT}` };
+  }
+  if (!isWhole(state)) return answerOf(state, kept, [NOT_WRITTEN]);
+  try {
+    const { path } = await files.write(file, state.text);
+    await kept.answered({ promised: [], delivered: [id] });
+    const characters = state.text.length;
+    const note = `The answer was written to ${path} (${characters} characters)${characters > BEGINNING ? "; this is its beginning" : ""}.`;
+    return {
+      ...beginning,
+      notes: [note, ...state.warnings],
+      result: { ...beginning.result, written: { path, characters } },
+    };
+  } catch (thrown) {
+    await kept.answered({ promised: [id], delivered: [] });
+    client.completions.detach(id);
+    return {
+      text: "",
+      notes: [
+        `The answer is kept. Call complete again with another write_to, or get_completion with completion_ids ["${id}"].`,
+      ],
+      result: beginning.result,
+      failure: toFoundryError(thrown),
+    };
+  }
+}
+
+const REPEAT =
+  "Nothing is written yet. Call complete again with the same arguments, without join: it goes on with this completion, and writes the file at its end.";
+const NOT_WRITTEN = "Nothing was written to write_to, since this is no whole answer.";
+
+/** Whether the model ended its answer itself, as far as the service says. */
+const isWhole = ({ status, error, finishReason, text, toolCalls }: CompletionState): boolean =>
+  status === "completed" &&
+  error === null &&
+  finishReason !== "length" &&
+  finishReason !== "content_filter" &&
+  toolCalls === undefined &&
+  text.trim() !== "";
+
+function beginningOf(state: CompletionState): Pick<Answer, "text" | "result"> {
+  const excerpt = partOf(state, 0, BEGINNING);
+  // A value by a schema is as long as its text.
+  const { data, ...shown } = excerpt.isCut ? { ...state, data: undefined } : state;
+  const result = resultOf(data === undefined ? shown : { ...shown, data }, excerpt);
+  return { text: excerpt.text, result: { ...result, reasoning: null, next_from: null } };
 }
 
 const IN_PARTS = "In parts, if it is longer than the context.";

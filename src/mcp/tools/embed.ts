@@ -1,11 +1,15 @@
 import * as z from "zod";
-import { completionFields, type RankResult, type StatusUpdate } from "../../foundry/index.js";
-import { FoundryError, MOST_TEXTS, truncate } from "../../lib/index.js";
-import { defineTool, type ToolAnswer } from "../tool.js";
-import { filesArgument, GivenFiles, LONGEST_TEXT, linesOf } from "./shared/index.js";
+import {
+  completionFields,
+  type EmbedResult,
+  type RankResult,
+  type StatusUpdate,
+} from "../../foundry/index.js";
+import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
+import { counted, defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
+import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
-const LIMIT_ALLOWED = `a whole number from 1 to ${MOST_TEXTS}`;
 const DEFAULT_LIMIT = 10;
 /** Of a ranked text, so much is repeated: the caller has the whole. */
 const LONGEST_EXCERPT = 200;
@@ -26,38 +30,24 @@ export const embedTool = defineTool({
     "Ranks texts by meaning against a query, on the user's machine. vectors: true returns embeddings instead.",
   arguments: z
     .strictObject({
-      texts: z
-        .array(completionFields.prompt, TEXTS_ALLOWED)
-        .min(1, TEXTS_ALLOWED)
-        .max(MOST_TEXTS, TEXTS_ALLOWED)
-        .optional(),
+      texts: listOf(completionFields.prompt, MOST_TEXTS, TEXTS_ALLOWED).optional(),
       files: filesArgument.describe("Each file is one more text").optional(),
       query: completionFields.prompt.optional(),
       model: completionFields.model.optional(),
-      limit: z
-        .int(LIMIT_ALLOWED)
-        .min(1, LIMIT_ALLOWED)
-        .max(MOST_TEXTS, LIMIT_ALLOWED)
-        .describe(`Default: ${DEFAULT_LIMIT}`)
-        .optional(),
+      limit: wholeNumber(1, MOST_TEXTS).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
       vectors: z.boolean("true or false").optional(),
     })
     .superRefine(({ texts, files, query, vectors }, context) => {
       if (texts === undefined && files === undefined) {
-        context.addIssue({
-          code: "custom",
-          message: "No texts were given",
-          path: ["texts"],
-          params: { fix: `Give texts as ${TEXTS_ALLOWED}.` },
-        });
+        context.addIssue({ code: "custom", path: ["texts"], message: TEXTS_ALLOWED });
         return;
       }
       if (query !== undefined || vectors === true) return;
-      context.addIssue({
-        code: "custom",
-        message: "Neither query nor vectors: true was given",
-        params: { fix: "Give query to rank the texts, or vectors: true for their embeddings." },
-      });
+      refuse(
+        context,
+        "Neither query nor vectors: true was given",
+        "Give query to rank the texts, or vectors: true for their embeddings.",
+      );
     })
     // A call with vectors needs no query. Frameworks that build calls from the schema need one to give.
     .meta({ required: ["texts", "query"] }),
@@ -69,7 +59,7 @@ export const embedTool = defineTool({
     context,
   ) {
     const { client, signal, trace, progress } = context;
-    const files = patterns && (await GivenFiles.readTexts(patterns, context.files, signal));
+    const files = patterns && (await readFiles(patterns, context.files, { signal }));
     const own = given.texts ?? [];
     const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
     const texts = [...own, ...read.map(({ text }) => text)];
@@ -114,18 +104,12 @@ function rankingAnswer(
 }
 
 /** An embedding is no text to read, so the text only says what there is. */
-function vectorsAnswer({
-  model,
-  vectors,
-}: {
-  readonly model: string;
-  readonly vectors: readonly (readonly number[])[];
-}): Answer {
+function vectorsAnswer({ model, vectors }: EmbedResult): Answer {
   // The digits that a float of 32 bits has.
   const rounded = vectors.map((vector) => vector.map((value) => Number(value.toPrecision(7))));
   const length = JSON.stringify(rounded).length;
   if (length > LONGEST_TEXT) throw tooLong(vectors.length, length);
-  const text = `${vectors.length} ${vectors.length === 1 ? "vector" : "vectors"} of ${vectors[0]?.length ?? 0} numbers, by ${model}, in the structured result.`;
+  const text = `${counted(vectors.length, "vector")} of ${vectors[0]?.length ?? 0} numbers, by ${model}, in the structured result.`;
   return { text, result: { model, vectors: rounded } };
 }
 
@@ -135,7 +119,7 @@ function tooLong(count: number, length: number): FoundryError {
     "INVALID_ARGUMENT",
     `The vectors of ${count} texts are too long for one result.`,
     {
-      action: `Give at most ${most} ${most === 1 ? "text" : "texts"} in a call with vectors, or give query to rank all of them.`,
+      action: `Give at most ${counted(most, "text")} in a call with vectors, or give query to rank all of them.`,
     },
   );
 }

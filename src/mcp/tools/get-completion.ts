@@ -2,8 +2,16 @@ import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
-import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
+import {
+  defineTool,
+  failureLine,
+  listOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
+  type ToolAnswer,
+  type ToolContext,
+} from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,
@@ -12,9 +20,6 @@ import {
   goesOnLine,
   itemOf,
   LONGEST_TEXT,
-  latestNext,
-  latestOf,
-  latestText,
   listedResult,
   type Part,
   partOf,
@@ -26,6 +31,7 @@ import {
 } from "./shared/index.js";
 
 const MOST = 50;
+const ID = "a completion_id";
 const IDS_ALLOWED = `a list of 1 to ${MOST} completion_ids`;
 const FROM_ALLOWED = "a whole number of characters, 0 or more";
 
@@ -44,22 +50,18 @@ export const getCompletion = defineTool({
     "Waits for completions and returns their text. Without completion_ids: lists the latest.",
   arguments: z
     .strictObject({
-      completion_ids: z
-        .array(z.string("a completion_id").min(1, "a completion_id"), IDS_ALLOWED)
-        .min(1, IDS_ALLOWED)
-        .max(MOST, IDS_ALLOWED)
-        .optional(),
+      completion_ids: listOf(z.string(ID).min(1, ID), MOST, IDS_ALLOWED).optional(),
       from: z.int(FROM_ALLOWED).min(0, FROM_ALLOWED).describe("Offset, with one id").optional(),
       reply_within: replyWithin,
     })
     .superRefine(({ completion_ids: ids = [], from }, context) => {
       // 0 is the default.
       if (from === undefined || from === 0 || new Set(ids).size === 1) return;
-      context.addIssue({
-        code: "custom",
-        message: `from requires exactly one completion_id, but ${ids.length === 0 ? "none was" : "several were"} given`,
-        params: { fix: "Omit from, or give one completion_id." },
-      });
+      refuse(
+        context,
+        `from requires exactly one completion_id, but ${ids.length === 0 ? "none was" : "several were"} given`,
+        "Omit from, or give one completion_id.",
+      );
     }),
   result,
   effect: "reads",
@@ -129,22 +131,28 @@ function offsetIn({ id, text, reasoning }: CompletionState, from: number): numbe
 async function several(
   ids: readonly string[],
   withinMs: number,
-  { client, signal, progress, kept: keptElsewhere }: ToolContext,
+  { client, signal, progress, kept }: ToolContext,
 ): Promise<Answer> {
   const { completions } = client;
-  const found = ids.map((id) => [id, looked(completions, id)] as const);
-  const missing = found.flatMap(([id, it]) =>
-    it instanceof FoundryError ? [{ id, error: it }] : [],
-  );
+  const found: string[] = [];
+  const missing: { readonly id: string; readonly error: FoundryError }[] = [];
+  for (const id of ids) {
+    try {
+      completions.get(id);
+      found.push(id);
+    } catch (thrown) {
+      if (!(thrown instanceof FoundryError)) throw thrown;
+      missing.push({ id, error: thrown });
+    }
+  }
   const [first, ...others] = missing.map(({ error }) => error);
   if (first !== undefined && missing.length === ids.length) {
     return { failure: first, text: "", notes: others.map(failureLine), result: NOTHING };
   }
-  const kept = found.flatMap(([id, it]) => (it instanceof FoundryError ? [] : [id]));
-  progress.waiting(`Waiting for ${kept.length} completions`);
-  const states = await Promise.all(kept.map((id) => completions.wait(id, { withinMs, signal })));
+  progress.waiting(`Waiting for ${found.length} completions`);
+  const states = await Promise.all(found.map((id) => completions.wait(id, { withinMs, signal })));
   const parts = shared(states);
-  await keptElsewhere.answered(deliveryOf(parts));
+  await kept.answered(deliveryOf(parts));
   const errors = missing.map(({ id, error }) => ({
     completion_id: truncate(id, LONGEST_QUOTE),
     ...errorOf(error),
@@ -182,11 +190,51 @@ function shared(states: readonly CompletionState[]) {
   });
 }
 
-function looked(completions: Completions, id: string): CompletionState | FoundryError {
-  try {
-    return completions.get(id);
-  } catch (thrown) {
-    if (thrown instanceof FoundryError) return thrown;
-    throw thrown;
-  }
+const MOST_LISTED = 20;
+const LONGEST_BEGINNING = 80;
+
+/** A completion in a short list, so that one whose id never reached the caller is found again. */
+type Latest = ReturnType<typeof latestOf>[number];
+
+/** @param states The newest first. */
+const latestOf = (states: readonly CompletionState[], now = Date.now()) =>
+  states.slice(0, MOST_LISTED).map(({ id, batchId, status, model, createdAt, text }) => ({
+    completion_id: id,
+    batch_id: batchId,
+    status,
+    model,
+    // The system clock may have been changed.
+    age_s: Math.max(0, Math.round((now - createdAt) / 1000)),
+    total_chars: text.length,
+    beginning: beginningOf(text),
+  }));
+
+function latestText(latest: readonly Latest[]): string {
+  if (latest.length === 0) return "There are no completions from the last 30 minutes.";
+  const lines = latest.map(({ batch_id, beginning, ...one }) => {
+    const words = beginning === "" ? "" : `: ${beginning}`;
+    const batch = batch_id === null ? "" : `, batch ${JSON.stringify(batch_id)}`;
+    return `${one.completion_id}: ${one.status}, ${one.model ?? "no model yet"}${batch}, ${one.age_s} s ago, ${one.total_chars} characters${words}`;
+  });
+  return lines.join("\n");
+}
+
+/** What to call for the texts of these. */
+function latestNext(latest: readonly Latest[]): string | null {
+  if (latest.length === 0) return null;
+  const batches = [...new Set(latest.flatMap(({ batch_id }) => batch_id ?? []))];
+  const ofBatches = batches.map(
+    (id) =>
+      `Call complete_batch with batch_id ${JSON.stringify(id)} for the results of that batch.`,
+  );
+  return ["Call get_completion with completion_ids for their text.", ...ofBatches].join(" ");
+}
+
+function beginningOf(text: string): string {
+  const line = text
+    .slice(0, 10 * LONGEST_BEGINNING)
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim();
+  const cut = line.length > LONGEST_BEGINNING || text.length > 10 * LONGEST_BEGINNING;
+  return `${truncate(line, LONGEST_BEGINNING).toWellFormed()}${cut ? "…" : ""}`;
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { FOUND_BY_WORDS, type Health } from "../../foundry/index.js";
 import type { FoundryClient } from "../../jobs/index.js";
-import { type Distribution, formatDuration, formatWait } from "../../lib/index.js";
+import { type Distribution, formatDuration, formatWait, inSnakeCase } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
 
 export const healthCheck = defineTool({
@@ -124,15 +124,8 @@ const percentiles = (of: Distribution | null) => of && { p50: of.p50, p95: of.p9
 
 /** `null` is unknown, or what says nothing: a closed circuit, an empty queue, counts of 0. */
 function resultOf(health: Health) {
-  const { memory: figures, circuit: breaker, queue, rateLimit, totals, lastError: error } = health;
-  const counts = {
-    completed: totals.completed,
-    interrupted: totals.interrupted,
-    cancelled: totals.cancelled,
-    failed: totals.failed,
-    output_tokens: totals.outputTokens,
-  };
-  const counted = Object.entries(counts).filter(([, count]) => count > 0);
+  const { circuit: breaker, queue } = health;
+  const totals = Object.entries(health.totals).filter(([, count]) => count > 0);
   return {
     status: health.status,
     problems: health.problems.map(({ what, fix }) => ({ what, fix })),
@@ -141,34 +134,16 @@ function resultOf(health: Health) {
     found_by: health.foundBy,
     loaded_models: health.loadedModels === null ? null : [...health.loadedModels],
     busy: health.busy,
-    memory:
-      figures === null
-        ? null
-        : {
-            process_mb: figures.processMb,
-            free_mb: figures.freeMb,
-            total_mb: figures.totalMb,
-          },
+    memory: inSnakeCase(health.memory),
     uptime_s: health.uptimeSeconds,
     pid: health.pid,
     version: health.version,
     latency_ms: health.latencyMs,
-    circuit:
-      breaker === null || breaker.state === "closed"
-        ? null
-        : { state: breaker.state, next_probe_in_ms: breaker.nextProbeInMs },
+    circuit: breaker?.state === "closed" ? null : inSnakeCase(breaker),
     queue: queue.running + queue.waiting > 0 ? { ...queue } : null,
-    rate_limit:
-      rateLimit === null
-        ? null
-        : { per_minute: rateLimit.perMinute, next_start_in_ms: rateLimit.nextStartInMs },
+    rate_limit: inSnakeCase(health.rateLimit),
     cache: health.cache && { ...health.cache },
-    totals: counted.length > 0 ? Object.fromEntries(counted) : null,
-    last_error: error && {
-      code: error.code,
-      operation: error.operation,
-      model: error.model,
-      ago_ms: error.agoMs,
-    },
+    totals: totals.length > 0 ? inSnakeCase(Object.fromEntries(totals)) : null,
+    last_error: inSnakeCase(health.lastError),
   };
 }

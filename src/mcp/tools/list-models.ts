@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { completionFields, type ModelInfo } from "../../foundry/index.js";
-import { defineTool } from "../tool.js";
+import { wholeNumber } from "../../lib/index.js";
+import { counted, defineTool } from "../tool.js";
 
 const FILTERS = ["downloaded", "loaded", "all"] as const;
 const DEFAULT_LIMIT = 25;
-const LIMIT_ALLOWED = "a whole number from 1 to 500";
 
 export const listModels = defineTool({
   name: "list_models",
@@ -18,12 +18,7 @@ export const listModels = defineTool({
       .optional(),
     search: completionFields.model.describe("Part of a name").optional(),
     task: completionFields.model.describe("Such as embeddings").optional(),
-    limit: z
-      .int({ error: LIMIT_ALLOWED })
-      .min(1, { error: LIMIT_ALLOWED })
-      .max(500, { error: LIMIT_ALLOWED })
-      .describe(`Default: ${DEFAULT_LIMIT}`)
-      .optional(),
+    limit: wholeNumber(1, 500).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
   }),
   result: z.object({
     models: z.array(
@@ -104,8 +99,8 @@ interface Asked {
 }
 
 function headline(shown: number, fitting: number): string {
-  if (fitting === shown) return `${counted(shown)}:`;
-  return `${shown} of ${counted(fitting)}; ${fitting - shown} more with a higher limit, or narrow the search:`;
+  if (fitting === shown) return `${counted(shown, "model")}:`;
+  return `${shown} of ${counted(fitting, "model")}; ${fitting - shown} more with a higher limit, or narrow the search:`;
 }
 
 function nothingFits({ filter, isNarrow, all, matching }: Asked): string {
@@ -116,12 +111,10 @@ function nothingFits({ filter, isNarrow, all, matching }: Asked): string {
     return "No model is known to be loaded. complete loads one by itself.";
   }
   if (matching === 0)
-    return `None of the service's ${counted(all)} fits; leave search and task out.`;
+    return `None of the service's ${counted(all, "model")} fits; leave search and task out.`;
   const which = isNarrow ? "No matching model" : "No model";
-  return `${which} is ${filter}; filter "all" lists ${counted(matching)}.`;
+  return `${which} is ${filter}; filter "all" lists ${counted(matching, "model")}.`;
 }
-
-const counted = (count: number): string => `${count} ${count === 1 ? "model" : "models"}`;
 
 function lineOf(model: ModelInfo, speed: number | null): string {
   const { alias, id, loaded, downloaded, sizeMb, device, task, contextLength } = model;

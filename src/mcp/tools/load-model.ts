@@ -1,9 +1,8 @@
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadState, LoadWish } from "../../jobs/index.js";
-import { replyWithin, replyWithinMs } from "../call-policy.js";
 import type { ProgressReporter } from "../progress-reporter.js";
-import { defineTool, type ToolContext } from "../tool.js";
+import { defineTool, replyWithin, replyWithinMs, type ToolContext } from "../tool.js";
 import { isDownloadAgreed, leaveLoad, orDownload } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
@@ -36,7 +35,7 @@ export const loadModel = defineTool({
     const withinMs = replyWithinMs(reply_within, context);
     const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
     // A load has no id of its own.
-    context.identify?.(context.trace.id);
+    context.identify(context.trace.id);
     const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
     const state = elsewhere ?? (await loaded(model, wanted, withinMs, context));
     if (state.status === "failed") {

@@ -9,6 +9,7 @@ import * as z from "zod";
 import {
   DEEPEST_JSON,
   hasMoreValues,
+  isMembers,
   jsonFrom,
   LONGEST_QUOTE,
   MOST_MESSAGES_IN_LIST,
@@ -21,7 +22,7 @@ import {
 export interface Refusal {
   readonly code: ProtocolErrorCode;
   readonly message: string;
-  readonly id?: string | number;
+  readonly id?: string | number | undefined;
 }
 
 /** One message of a line, or why it is none. */
@@ -49,8 +50,15 @@ export function* readingsOf(line: string): Generator<Reading, void> {
     return;
   }
   // Protocol version 2025-03-26 lets a client send several messages as a list.
-  if (Array.isArray(parsed)) yield* readingsOfList(parsed);
-  else yield readingOf(parsed);
+  const messages: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed];
+  if (messages.length === 0) {
+    yield refused(ProtocolErrorCode.InvalidRequest, "The batch of messages is empty.");
+  } else if (messages.length > MOST_MESSAGES_IN_LIST) {
+    const what = `The batch has ${messages.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None was processed.`;
+    yield refused(ProtocolErrorCode.InvalidRequest, what);
+  } else {
+    for (const given of messages) yield readingOf(given);
+  }
 }
 
 /** A message has four. */
@@ -63,22 +71,9 @@ function outerIdOf(line: string): string | number | undefined {
   return withIdSchema.safeParse(jsonFrom(outer)).data?.id;
 }
 
-function* readingsOfList(list: readonly unknown[]): Generator<Reading, void> {
-  if (list.length === 0) {
-    yield refused(ProtocolErrorCode.InvalidRequest, "The batch of messages is empty.");
-    return;
-  }
-  if (list.length > MOST_MESSAGES_IN_LIST) {
-    const what = `The batch has ${list.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None was processed.`;
-    yield refused(ProtocolErrorCode.InvalidRequest, what);
-    return;
-  }
-  for (const given of list) yield readingOf(given);
-}
-
-function refused(code: ProtocolErrorCode, message: string, id?: string | number): Reading {
-  return { refusal: id === undefined ? { code, message } : { code, message, id } };
-}
+const refused = (code: ProtocolErrorCode, message: string, id?: string | number): Reading => ({
+  refusal: { code, message, id },
+});
 
 /** What each message has, in the order in which a mistake in it is named. */
 const envelopeSchema = z.looseObject(
@@ -117,17 +112,13 @@ export function readingOf(sent: unknown): Reading {
   return noMessage("A request may only have jsonrpc, id, method and params", id);
 }
 
-const withParamsSchema = z.looseObject({ params: z.looseObject({}) });
-const withMetaSchema = z.looseObject({ _meta: z.looseObject({}) });
-
 /** Some hosts send `null` for each optional param. It is as absent. */
 export function withoutNulls(sent: unknown): unknown {
-  const message = withParamsSchema.safeParse(sent).data;
-  if (message === undefined) return sent;
-  const params = withoutNullMembers(message.params);
-  const meta = withMetaSchema.safeParse(params).data?._meta;
-  const ownMeta = meta === undefined ? {} : { _meta: withoutNullMembers(meta) };
-  return { ...message, params: { ...params, ...ownMeta } };
+  if (!isMembers(sent) || !isMembers(sent["params"])) return sent;
+  const params = withoutNullMembers(sent["params"]);
+  const meta = params["_meta"];
+  const ownMeta = isMembers(meta) ? { _meta: withoutNullMembers(meta) } : {};
+  return { ...sent, params: { ...params, ...ownMeta } };
 }
 
 const withoutNullMembers = (members: Readonly<Record<string, unknown>>) =>

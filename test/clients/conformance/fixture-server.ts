@@ -10,7 +10,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { TASKS_EXTENSION } from "../../../src/mcp/envelope.js";
+import { TASKS_EXTENSION } from "../../../src/mcp/requests.js";
 import type { ServerParts } from "../../../src/mcp/server.js";
 import { GuardedTransport } from "../../../src/mcp/transport/index.js";
 import { addAskingTools, addInputTools } from "./fixture-input.js";

@@ -11,8 +11,8 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { declaresTasks, TASKS_EXTENSION } from "../../../src/mcp/envelope.js";
-import type { TaskCall, Tasks } from "../../../src/mcp/tasks/index.js";
+import { declaresTasks, TASKS_EXTENSION } from "../../../src/mcp/requests.js";
+import type { TaskCall, Tasks } from "../../../src/mcp/tasks.js";
 import { NO_ARGUMENTS, question, textResult } from "./fixture-parts.js";
 
 /** Its only answer is a task. */

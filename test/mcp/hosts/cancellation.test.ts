@@ -1,6 +1,6 @@
 import { SdkError, SdkErrorCode } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
-import { allowedMs, cancellationOf } from "../../../src/mcp/hosts/cancellation.js";
+import { allowedMs, cancellationOf } from "../../../src/mcp/hosts.js";
 
 describe("a cancelled call", () => {
   it.each([

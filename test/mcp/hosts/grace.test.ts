@@ -1,8 +1,8 @@
 import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../../src/jobs/index.js";
-import type { CallPolicy } from "../../../src/mcp/call-policy.js";
-import type { RequestContext } from "../../../src/mcp/request-handler.js";
+import type { CallPolicy } from "../../../src/mcp/backend.js";
+import type { RequestContext } from "../../../src/mcp/requests.js";
 import { callHandler } from "../../../src/mcp/tool-registry.js";
 import { TOOLS } from "../../../src/mcp/tools/index.js";
 import { backendOf } from "../backend.js";

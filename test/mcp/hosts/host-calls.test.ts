@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { HostCalls } from "../../../src/mcp/hosts/host-calls.js";
-import { type HostLimit, HostLimits } from "../../../src/mcp/hosts/host-limits.js";
+import { HostCalls, type HostLimit, HostLimits } from "../../../src/mcp/hosts.js";
 import { ProgressReporter, systemClock } from "../../../src/mcp/progress-reporter.js";
 
 beforeEach(() => vi.useFakeTimers());

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { MetricsRecorder } from "../../../src/lib/metrics.js";
-import { SAMPLE_MS, Samples } from "../../../src/mcp/monitoring/samples.js";
+import { SAMPLE_MS, Samples } from "../../../src/mcp/monitoring/monitoring.js";
 
 const IDLE = { running: 0, waiting: 0 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EventLog } from "../../../src/mcp/streamable-http/event-log.js";
+import { EventLog } from "../../../src/mcp/streamable-http/sessions.js";
 
 const message = (id: number, text = "") => ({ jsonrpc: "2.0" as const, id, result: { text } });
 

@@ -13,7 +13,7 @@ import {
   requestOf,
   type sharedSettings,
 } from "./completion-arguments.js";
-import { GivenFiles } from "./given-files.js";
+import { type GivenFiles, readFiles } from "./given-files.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;
 
@@ -35,7 +35,7 @@ interface GivenItems {
 }
 
 /** The entries of a batch, and its key. */
-export interface BatchInput {
+interface BatchInput {
   readonly entries: readonly BatchEntry[];
   /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
   readonly key: string;
@@ -110,8 +110,8 @@ class BatchFiles {
     const key = JSON.stringify(patterns);
     const known = this.#read.get(key);
     if (known !== undefined) return known;
-    const given = await GivenFiles.read(patterns, this.#folders, this.#signal);
-    const { files, images, notes, framed } = given;
+    const options = { signal: this.#signal, withImages: true };
+    const { files, images, notes, framed } = await readFiles(patterns, this.#folders, options);
     const read = { files, images, framed };
     this.#read.set(key, read);
     this.#notes.set(key, notes);

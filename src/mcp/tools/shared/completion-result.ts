@@ -1,11 +1,10 @@
 import * as z from "zod";
 import type { FinishReason } from "../../../foundry/index.js";
-import { type CompletionState, hasEnded, type RunEvent } from "../../../jobs/index.js";
-import type { Answered } from "../../../keeper/index.js";
-import { type FoundryError, LONGEST_REASONING } from "../../../lib/index.js";
-import type { ProgressReporter } from "../../progress-reporter.js";
+import { type CompletionState, hasEnded } from "../../../jobs/index.js";
+import type { Answered, Kept } from "../../../keeper/index.js";
+import { type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
 import { completionUri } from "../../resources/index.js";
-import type { ToolAnswer } from "../../tool.js";
+import { counted, type ToolAnswer } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;
@@ -129,6 +128,16 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 /** All of a completion's text that fits one result, from the beginning. */
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
+/** The same, once the keeper has been told what an answer with it promises. */
+export async function answeredWhole(
+  state: CompletionState,
+  kept: Pick<Kept, "answered">,
+): Promise<Excerpt> {
+  const excerpt = wholeOf(state);
+  await kept.answered(deliveryOf([{ state, excerpt }]));
+  return excerpt;
+}
+
 /** The offset to continue from, for text that was cut or is still growing. */
 function nextFrom(state: CompletionState, { from, text, isCut }: Excerpt): number | null {
   if (state.isDraft === true) return 0;
@@ -139,9 +148,7 @@ const cacheAgeOf = ({ cacheAgeMs }: CompletionState): number | null =>
   cacheAgeMs === undefined ? null : Math.round(cacheAgeMs / 1000);
 
 /** Which completions an answer delivers to their end, and of which it promises the rest. */
-export function deliveryOf(
-  parts: readonly { readonly state: CompletionState; readonly excerpt: Excerpt }[],
-): Answered {
+export function deliveryOf(parts: readonly Part[]): Answered {
   const idsOf = (isWhole: boolean): string[] =>
     parts
       .filter(({ state, excerpt }) => (nextFrom(state, excerpt) === null) === isWhole)
@@ -151,7 +158,7 @@ export function deliveryOf(
 
 function reasoningOf({ reasoning }: CompletionState, longest: number): string | null {
   if (reasoning === null || reasoning.length <= longest) return reasoning;
-  return `${headOf(reasoning, longest)}…`;
+  return `${truncate(reasoning, longest)}…`;
 }
 
 /** Never 0, which would say that it is over. */
@@ -168,6 +175,12 @@ export interface Excerpt {
   readonly isCut: boolean;
 }
 
+/** A completion, as far as its text fits. */
+export interface Part {
+  readonly state: CompletionState;
+  readonly excerpt: Excerpt;
+}
+
 interface ExcerptOptions {
   readonly from: number;
   readonly longest: number;
@@ -177,7 +190,8 @@ interface ExcerptOptions {
 
 export function excerptOf(whole: string, { from, longest, isGrowing }: ExcerptOptions): Excerpt {
   const begin = cutsPair(whole, from) ? from - 1 : from;
-  const last = isGrowing && isHigh(whole, whole.length - 1) ? whole.length - 1 : whole.length;
+  const endsInHalf = isGrowing && /[\uD800-\uDBFF]/.test(whole.slice(-1));
+  const last = endsInHalf ? whole.length - 1 : whole.length;
   const limit = Math.min(last, begin + longest);
   const end = Math.max(begin, cutsPair(whole, limit) ? limit - 1 : limit);
   return {
@@ -188,13 +202,8 @@ export function excerptOf(whole: string, { from, longest, isGrowing }: ExcerptOp
   };
 }
 
-/** At most so much of the beginning of a text. */
-export const headOf = (whole: string, longest: number): string =>
-  whole.slice(0, cutsPair(whole, longest) ? longest - 1 : longest);
-
-const isHigh = (text: string, at: number): boolean => /^[\uD800-\uDBFF]$/.test(text.charAt(at));
-const isLow = (text: string, at: number): boolean => /^[\uDC00-\uDFFF]$/.test(text.charAt(at));
-const cutsPair = (text: string, at: number): boolean => isHigh(text, at - 1) && isLow(text, at);
+/** Whether a surrogate pair stands around this offset. */
+const cutsPair = (text: string, at: number): boolean => (text.codePointAt(at - 1) ?? 0) > 0xffff;
 
 /** What an agent must know of a completion besides its text. */
 export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
@@ -263,7 +272,7 @@ export function howFar({
     // Of an answer in parts.
     if (step !== undefined) return step;
     if (outputTokens === null) return "reading the prompt, no tokens yet";
-    const tokens = `${outputTokens} ${outputTokens === 1 ? "token" : "tokens"} so far`;
+    const tokens = `${counted(outputTokens, "token")} so far`;
     return text === "" ? `${tokens}, still thinking` : `${tokens}, running`;
   }
   if (status === "loading") return step ?? `loading ${model ?? "the model"}`;
@@ -281,65 +290,4 @@ export function waitingWords(place: number, etaMs: number | null): string {
 export function restAdvice({ id }: CompletionState, { from, text, total }: Excerpt): string {
   const next = from + text.length;
   return `These are the characters ${from} to ${next} of ${total}. Call get_completion with completion_ids ["${id}"] and from ${next} to read on; ${completionUri(id)} is the whole as a resource.`;
-}
-
-const ASKING = "Asking the service";
-
-/**
- * Reports the progress of a completion that a call waits for.
- *
- * @param estimate How long the prompt will be read, in milliseconds; `null`: unknown.
- */
-export function reportEvent(
-  event: RunEvent,
-  progress: ProgressReporter,
-  estimate?: () => number | null,
-): void {
-  if (event.type === "status") {
-    reportStatus(event.status, event.model, progress, estimate?.() ?? null);
-  } else if (event.type === "text") {
-    progress.token(event.text);
-  } else if (event.type === "reasoning") {
-    progress.token("");
-  } else if (event.type === "text_dropped" || event.type === "text_was_reasoning") {
-    progress.textDropped();
-  } else if (event.type === "news") {
-    progress.news(event.news, ASKING);
-  } else if (event.type === "place") {
-    reportPlace(event.place, event.etaMs, progress);
-  }
-}
-
-/** Where a completion stands when a call begins to wait for it. */
-export function reportState(state: CompletionState, progress: ProgressReporter): void {
-  const { status, place, etaMs, model, news } = state;
-  const isStep = status === "running" && news !== null;
-  if (!isStep && (status === "loading" || status === "running"))
-    reportStatus(status, model, progress);
-  else if (place !== null) reportPlace(place, etaMs, progress);
-  else progress.waiting(news ?? ASKING);
-}
-
-function reportStatus(
-  status: "loading" | "running",
-  model: string | null,
-  progress: ProgressReporter,
-  readingMs: number | null = null,
-): void {
-  const loading = `Loading ${model ?? "the model"}`;
-  progress.waiting(status === "loading" ? loading : readingWords(readingMs));
-}
-
-/** A shorter wait needs no estimate. */
-const LEAST_ESTIMATE_MS = 3000;
-
-function readingWords(ms: number | null): string {
-  const seconds = ms === null || ms < LEAST_ESTIMATE_MS ? null : secondsOf(ms);
-  return `Reading the prompt${seconds === null ? "" : ` (estimated: ${seconds} s)`}`;
-}
-
-function reportPlace(place: number, etaMs: number | null, progress: ProgressReporter): void {
-  progress.waitingInWords((seconds) =>
-    waitingWords(place, etaMs === null ? null : Math.max(0, etaMs - seconds * 1000)),
-  );
 }

@@ -1,13 +1,7 @@
-import { type CompletionState, hasEnded } from "../../../jobs/index.js";
+import { type Batch, type BatchResult, hasEnded } from "../../../jobs/index.js";
 import { type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
 import { failureLine } from "../../tool.js";
-import { type Excerpt, howFar, notesOn, restAdvice, textOf } from "./completion-result.js";
-
-/** A completion among several, as far as its text fits. */
-export interface Part {
-  readonly state: CompletionState;
-  readonly excerpt: Excerpt;
-}
+import { howFar, notesOn, type Part, restAdvice, textOf } from "./completion-result.js";
 
 /** Further notes are only counted. */
 const MOST_NOTES = 10;
@@ -25,27 +19,25 @@ export function adviceOnSeveral<P extends Part>(
     .filter(({ state, excerpt }) => excerpt.isCut && hasEnded(state))
     .map(({ state, excerpt }) => restAdvice(state, excerpt));
   const [next = null, ...others] = goesOn === null ? rests : [goesOn, ...rests];
-  return { next, notes: [...others, ...groupedNotes(parts, nameOf)] };
+  const lines = grouped(parts, ({ state, excerpt }) => notesOn(state, excerpt)).map(
+    ([note, those]) => `${nameOf(those)}: ${note}`,
+  );
+  const more = lines.length - MOST_NOTES;
+  const notes = more > 0 ? [...lines.slice(0, MOST_NOTES), `And ${more} other notes.`] : lines;
+  return { next, notes: [...others, ...notes] };
 }
 
-/** Equal notes once, each with the names of its completions. */
-function groupedNotes<P extends Part>(
-  parts: readonly P[],
-  nameOf: (parts: readonly P[]) => string,
-): string[] {
+/** Each text once, with the parts that have it. */
+function grouped<P>(parts: readonly P[], textsOf: (part: P) => readonly string[]): [string, P[]][] {
   const groups = new Map<string, P[]>();
   for (const part of parts) {
-    for (const note of notesOn(part.state, part.excerpt)) collect(groups, note, part);
+    for (const text of textsOf(part)) {
+      const group = groups.get(text) ?? [];
+      groups.set(text, group);
+      group.push(part);
+    }
   }
-  const lines = [...groups].map(([note, those]) => `${nameOf(those)}: ${note}`);
-  const more = lines.length - MOST_NOTES;
-  return more > 0 ? [...lines.slice(0, MOST_NOTES), `And ${more} other notes.`] : lines;
-}
-
-export function collect<P>(groups: Map<string, P[]>, text: string, part: P): void {
-  const group = groups.get(text);
-  if (group === undefined) groups.set(text, [part]);
-  else group.push(part);
+  return [...groups];
 }
 
 /** What to call where some of several go on. */
@@ -90,4 +82,84 @@ function partText({ state, excerpt }: Part, wordsOf: (error: FoundryError) => st
   if (!hasEnded(state)) return `${id}, ${howFar(state)}:\n${text}`.trimEnd();
   if (error !== null) return `${id}, ${status}, ${wordsOf(error)}\n${text}`.trimEnd();
   return `${id}, ${status}:\n${text}`;
+}
+
+/** A result as far as it fits. */
+export type BatchPart = BatchResult & Part;
+
+/** Of the ids of the results to come, so many are in an answer; `batch_id` fetches all. */
+export const MOST_PENDING = 10;
+/** Different failures whose text is given; an engine may put another id into each. */
+const MOST_FAILURES = 5;
+
+/** How far a batch is. */
+export function batchProgress(batch: Batch): string {
+  const { done, size, outage } = batch;
+  const counts = batch.counts();
+  const failed = counts.failed + counts.interrupted;
+  const words = [`${done} of ${size} done`];
+  if (failed > 0) words.push(`${failed} failed`);
+  if (counts.cancelled > 0) words.push(`${counts.cancelled} cancelled`);
+  if (counts.loading > 0) words.push("loading the model");
+  if (outage !== null) words.push("waiting for the service to come back");
+  return words.join(", ");
+}
+
+/** What to call for the results that are still to come. */
+function batchGoesOn(batch: Batch): string | null {
+  const pending = batch.pending.length;
+  if (pending === 0) return null;
+  const id = JSON.stringify(batch.id);
+  const toCome = pending === 1 ? "1 result is" : `${pending} results are`;
+  const first = pending > MOST_PENDING ? ` (pending has the first ${MOST_PENDING})` : "";
+  return `Not finished: batch ${id}, ${batchProgress(batch)}. ${toCome} still to come${first}: call complete_batch with batch_id ${id} and nothing else.`;
+}
+
+/** Each result under its number; equal failures together. */
+export function batchText(batch: Batch, parts: readonly BatchPart[]): string {
+  const isOver = batch.pending.length === 0;
+  const first = `Batch ${JSON.stringify(batch.id)}: ${batchProgress(batch)}. All results have been returned.`;
+  const answers = parts.filter(({ state }) => state.error === null || state.text !== "");
+  return [...(isOver ? [first] : []), ...answers.map(answerText), ...failures(parts)].join("\n\n");
+}
+
+/** What to call next, and what else the reader of the results must know. */
+export function batchAdvice(batch: Batch, parts: readonly BatchPart[]) {
+  const { outage } = batch;
+  const { next, notes } = adviceOnSeveral(parts, batchGoesOn(batch), numbers);
+  const gone = `The service is unavailable. The batch continues when it is back. ${outage === null ? "" : failureLine(outage)}`;
+  return { next, notes: [...(outage === null ? [] : [gone]), ...notes] };
+}
+
+function answerText({ index, state, excerpt }: BatchPart): string {
+  const { status, error } = state;
+  if (error === null) return `[${index}]\n${textOf(state, excerpt)}`;
+  const what = error.code === "SCHEMA_MISMATCH" ? "last answer" : "incomplete answer";
+  return `[${index}] ${status}, ${what}:\n${textOf(state, excerpt)}`;
+}
+
+function failures(parts: readonly BatchPart[]): string[] {
+  const all = grouped(parts, ({ state: { error, status } }) =>
+    error === null ? [] : [`${status}, ${failureLine(error)}`],
+  );
+  const others = all.slice(MOST_FAILURES).flatMap(([, those]) => those);
+  return [
+    ...all.slice(0, MOST_FAILURES).map(([text, those]) => `${numbers(those)} ${text}`),
+    ...(others.length === 0
+      ? []
+      : [`${numbers(others)} failed in other ways. The structured results say how.`]),
+  ];
+}
+
+/** `[0], [3] to [9]` */
+function numbers(parts: readonly BatchPart[]): string {
+  const ranges: [number, number][] = [];
+  for (const { index } of parts) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === index - 1) last[1] = index;
+    else ranges.push([index, index]);
+  }
+  return ranges
+    .map(([from, to]) => (from === to ? `[${from}]` : `[${from}] to [${to}]`))
+    .join(", ");
 }

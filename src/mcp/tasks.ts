@@ -1,24 +1,22 @@
 import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
-import { waitFor } from "../../lib/index.js";
-import { type ProgressUpdate, TEXT_DROPPED } from "../progress-reporter.js";
-import type { RequestContext } from "../request-handler.js";
+import * as z from "zod";
+import { onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
+import { type ProgressUpdate, TEXT_DROPPED } from "./progress-reporter.js";
+import {
+  declaresTasks,
+  type RequestContext,
+  RequestError,
+  type RequestHandler,
+  TASKS_EXTENSION,
+} from "./requests.js";
 
 type InputResponses = NonNullable<RequestContext["inputResponses"]>;
 
 /** An ended task is kept for so long, as a completion is. */
-export const KEPT_MS = 30 * 60_000;
+const KEPT_MS = 30 * 60_000;
 const POLL_INTERVAL_MS = 2000;
 /** Of the text so far, the status shows the end. */
 const LONGEST_TAIL = 200;
-
-type Outcome =
-  | { readonly status: "working" }
-  | { readonly status: "completed"; readonly result: CallToolResult }
-  | {
-      readonly status: "failed";
-      readonly error: { readonly code: number; readonly message: string };
-    }
-  | { readonly status: "cancelled" };
 
 /** What the work asks the host for. */
 interface Question {
@@ -35,7 +33,9 @@ export class TaskCall {
   readonly #createdAt: number;
   #updatedAt: number;
   #endedAt: number | null = null;
-  #outcome: Outcome = { status: "working" };
+  #status: "working" | "completed" | "failed" | "cancelled" = "working";
+  /** The result or the error, once it has ended. */
+  #outcome: Readonly<Record<string, unknown>> = {};
   #isCancelled = false;
   /** Whether its request was answered with the task: no progress is sent for it any more. */
   isAnswered = false;
@@ -68,7 +68,7 @@ export class TaskCall {
   }
 
   get isWorking(): boolean {
-    return this.#outcome.status === "working";
+    return this.#status === "working";
   }
 
   get isWanted(): boolean {
@@ -134,18 +134,22 @@ export class TaskCall {
   }
 
   follow(work: Promise<CallToolResult>): void {
-    const end = (outcome: Outcome): void => {
-      this.#outcome = this.#isCancelled ? { status: "cancelled" } : outcome;
+    const end = (
+      status: "completed" | "failed",
+      outcome: Readonly<Record<string, unknown>>,
+    ): void => {
+      this.#status = this.#isCancelled ? "cancelled" : status;
+      if (!this.#isCancelled) this.#outcome = outcome;
       this.#endedAt = this.#now();
       this.#updatedAt = this.#endedAt;
       this.#words = null;
       this.#tail = "";
     };
     work.then(
-      (result) => end({ status: "completed", result }),
+      (result) => end("completed", { result: { resultType: "complete", ...result } }),
       () => {
         const message = "foundry-local-mcp failed on this request.";
-        end({ status: "failed", error: { code: -32603, message } });
+        end("failed", { error: { code: -32603, message } });
       },
     );
   }
@@ -167,25 +171,120 @@ export class TaskCall {
     const endedAt = this.#endedAt;
     return {
       taskId: this.#id,
-      status: isOpen ? "input_required" : this.#outcome.status,
+      status: isOpen ? "input_required" : this.#status,
       ...(this.#words === null ? {} : { statusMessage: this.#words }),
       createdAt: new Date(this.#createdAt).toISOString(),
       lastUpdatedAt: new Date(this.#updatedAt).toISOString(),
       ttlMs: endedAt === null ? null : endedAt - this.#createdAt + KEPT_MS,
       ...(endedAt === null ? { pollIntervalMs: POLL_INTERVAL_MS } : {}),
       ...(isOpen ? { inputRequests: Object.fromEntries(question.open) } : {}),
-      ...payloadOf(this.#outcome),
+      ...this.#outcome,
     };
   }
-}
-
-function payloadOf(outcome: Outcome): Record<string, unknown> {
-  if (outcome.status === "failed") return { error: outcome.error };
-  if (outcome.status !== "completed") return {};
-  return { result: { resultType: "complete", ...outcome.result } };
 }
 
 function tailOf(text: string): string {
   if (text.length <= LONGEST_TAIL) return text;
   return `…${text.slice(1 - LONGEST_TAIL).replace(/^[\uDC00-\uDFFF]/, "")}`;
 }
+
+/** Ended tasks that are kept, each with its result. */
+const MOST_ENDED = 200;
+
+/** Calls that were answered with a task, by the id of their work. */
+export class Tasks {
+  readonly #now: () => number;
+  /** Calls of one id share their work. */
+  readonly #calls = new Map<string, readonly TaskCall[]>();
+
+  /** @param now Milliseconds since 1970. For tests. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /**
+   * Answers a call with its result, or with a task if it is not done in time.
+   *
+   * @param signal Of the request. It ends the work until the task is the answer.
+   */
+  async answer(
+    signal: AbortSignal,
+    withinMs: number,
+    work: (task: TaskCall) => Promise<CallToolResult>,
+  ): Promise<Record<string, unknown>> {
+    const task = new TaskCall(this.#now);
+    const stopListening = onAbort(signal, () => task.abort(signal.reason));
+    if (signal.aborted) task.abort(signal.reason);
+    const result = work(task);
+    task.follow(result);
+    try {
+      const inTime = await waitFor(result, { withinMs });
+      if (inTime !== TIMED_OUT) return inTime;
+      await Promise.race([result, task.identified]);
+      if (!task.isWorking || task.id === null || signal.aborted) return await result;
+    } finally {
+      stopListening();
+    }
+    this.#keep(task.id, task);
+    task.isAnswered = true;
+    return { resultType: "task", ...task.describe() };
+  }
+
+  /** The methods of the extension. */
+  get methods(): Readonly<Record<`tasks/${"get" | "update" | "cancel"}`, RequestHandler>> {
+    return {
+      "tasks/get": (params, request) => this.#meant(params, request).shown.describe(),
+      "tasks/update": (params, request) => {
+        this.#meant(params, request).shown.take(request.inputResponses);
+        return {};
+      },
+      "tasks/cancel": (params, request) => {
+        const { calls } = this.#meant(params, request);
+        // Of calls that share their work one is cancelled, and the work ends with the last.
+        calls.find(({ isWanted }) => isWanted)?.cancel();
+        return {};
+      },
+    };
+  }
+
+  #meant(params: unknown, request: RequestContext) {
+    if (!declaresTasks(request.envelope)) {
+      throw new RequestError(
+        "Missing required client capabilities: extensions",
+        "missing capability",
+        { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } },
+      );
+    }
+    this.#prune();
+    const id = idParams.safeParse(params).data?.taskId;
+    const calls = id === undefined ? undefined : this.#calls.get(id);
+    const shown = calls?.find(({ isWanted }) => isWanted) ?? calls?.at(-1);
+    if (calls !== undefined && shown !== undefined) return { calls, shown };
+    const what = id === undefined ? "taskId is missing." : `There is no task ${quoted(id)}.`;
+    throw new RequestError(
+      `${what} Ended tasks are kept for 30 minutes, the latest ${MOST_ENDED}.`,
+    );
+  }
+
+  #keep(id: string, task: TaskCall): void {
+    this.#prune();
+    const working = this.#calls.get(id)?.filter(({ isWanted }) => isWanted) ?? [];
+    // The latest id last, so that the oldest is evicted first.
+    this.#calls.delete(id);
+    this.#calls.set(id, [...working, task]);
+  }
+
+  #prune(): void {
+    const ended = [...this.#calls].flatMap(([id, calls]) => {
+      if (calls.some(({ isWorking }) => isWorking)) return [];
+      return [{ id, at: Math.max(...calls.map(({ endedAt }) => endedAt ?? 0)) }];
+    });
+    ended.sort((one, other) => one.at - other.at);
+    ended.forEach(({ id, at }, index) => {
+      const isTooMany = ended.length - index > MOST_ENDED;
+      if (isTooMany || this.#now() - at > KEPT_MS) this.#calls.delete(id);
+    });
+  }
+}
+
+const idParams = z.looseObject({ taskId: z.string() });

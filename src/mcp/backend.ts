@@ -1,43 +1,19 @@
-import type { ServerContext } from "@modelcontextprotocol/server";
 import type { Vectors } from "../documents/index.js";
 import type { AllowedFolders } from "../files/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import type { Kept } from "../keeper/index.js";
 import type { SecretMask } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import type { CallPolicy } from "./call-policy.js";
+import type { OnCancel } from "../settings.js";
 
-/** The request that a handler answers, as the SDK describes it. */
-export type RequestContext = Pick<
-  ServerContext["mcpReq"],
-  "_meta" | "send" | "envelope" | "inputResponses" | "signal" | "notify"
->;
-/** Answers requests of one method. */
-export type RequestHandler = (
-  params: unknown,
-  request: RequestContext,
-) => Record<string, unknown> | Promise<Record<string, unknown>>;
-
-/** The methods whose handlers are not loaded at the start. */
-export const LAZY_METHODS = [
-  "tools/call",
-  "resources/list",
-  "resources/templates/list",
-  "resources/read",
-  "resources/subscribe",
-  "resources/unsubscribe",
-  "completion/complete",
-  "skills/list",
-  "skills/get",
-] as const;
-/** Those of the Tasks extension, which hosts without a handshake may use. */
-export const TASK_METHODS = ["tasks/get", "tasks/update", "tasks/cancel"] as const;
-type LazyMethod = (typeof LAZY_METHODS)[number] | (typeof TASK_METHODS)[number];
-
-export interface Handlers<M extends LazyMethod = LazyMethod> {
-  readonly methods: Readonly<Record<M, RequestHandler>>;
-  /** Ends the notifications. */
-  close(): void;
+/** What the settings say about calls. */
+export interface CallPolicy {
+  /**
+   * After so long a call answers with what it has; the work goes on. Default: by what is known of the
+   * host's limit.
+   */
+  readonly replyWithinMs?: number | undefined;
+  readonly onCancel: OnCancel;
 }
 
 /** What `monitor` is shown of this process. */

@@ -4,13 +4,12 @@ import {
   type StatusUpdate,
   shortName,
 } from "../../../foundry/index.js";
-import type { LoadState } from "../../../jobs/index.js";
+import type { LoadRun, LoadState } from "../../../jobs/index.js";
 import { FoundryError, formatMegabytes } from "../../../lib/index.js";
 import type { ToolContext } from "../../tool.js";
 import { UserQuestion } from "../../user-questions.js";
-import { leaveLoad } from "./left-load.js";
 
-export const DOWNLOAD = "download";
+const DOWNLOAD = "download";
 
 /** The model of a call, as it was given. */
 interface Wanted {
@@ -84,7 +83,7 @@ export async function downloadAgreed(
   if (offer === null) return;
   const { loads } = client;
   const load = loads.start(offer.id, { download: true, trace });
-  identify?.(trace.id);
+  identify(trace.id);
   const onStatus = (news: StatusUpdate): void => progress.news(news, "Loading it");
   const state = await loads.wait(load, { withinMs, signal, onStatus }).catch((thrown: unknown) => {
     if (signal.aborted) leaveLoad(load, context);
@@ -99,5 +98,19 @@ function notThereYet({ model, percent }: LoadState): FoundryError {
   return new FoundryError("MODEL_NOT_CACHED", `${model} is being downloaded${howFar}.`, {
     action: `Call \`loadModel\` with model "${model}" and download true to wait for it, then repeat this call.`,
     retryable: true,
+  });
+}
+
+/** What becomes of a load whose call the host has cancelled. */
+export function leaveLoad(
+  load: LoadRun,
+  { client: { loads }, cancellation, afterGrace }: ToolContext,
+): void {
+  const meant = cancellation();
+  if (meant === "stop") loads.stop(load);
+  if (meant !== "unclear") return;
+  const { waits } = load;
+  afterGrace(() => {
+    if (load.waits === waits) loads.stop(load);
   });
 }

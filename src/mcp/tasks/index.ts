@@ -1,2 +1,0 @@
-export type { TaskCall } from "./task-call.js";
-export { Tasks } from "./tasks.js";
