@@ -87,9 +87,7 @@ export {
   isSimulatedText,
   readingMs,
   type Speed,
-  type SpeedKey,
   SpeedMemory,
-  type SpeedMemoryOptions,
 } from "./speeds/index.js";
 export type { StatusUpdate } from "./status.js";
 export {
