@@ -58,7 +58,7 @@ export type {
   RankResult,
 } from "./embedding/embedding.js";
 /** @internal For the client of `jobs`, and for `documents`. */
-export { cosine, ranked } from "./embedding/rank.js";
+export { cosine, ranked } from "./embedding/embedding.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
 export {
   AUTO,
