@@ -1,4 +1,4 @@
-import { MOST_FALSE_CALLS } from "../../lib/index.js";
+import { escapeRegExp, MOST_FALSE_CALLS, overlap } from "../../lib/index.js";
 import { Brackets } from "./brackets.js";
 import type { RawCall } from "./tool.js";
 import { type Repair, saidName, writtenCalls } from "./written-calls.js";
@@ -34,11 +34,10 @@ const BLANKS = "\\s{0,200}";
 const FENCE = `(?:\`\`\`[a-z_]{0,12}[ \\t]{0,20}(?:\\r?\\n${BLANKS})?)?`;
 const KEYS =
   "name|function|tool|tool_name|function_name|function_call|tool_calls|type|id|arguments|parameters|args";
-const literal = (text: string): string => text.replace(/[[\]|]/g, "\\$&");
 /** Calls without any markup: JSON whose first member is that of a call. */
 const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:`;
 const START = new RegExp(
-  `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(literal).join("|")})|(?<bare>${BARE}))`,
+  `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(escapeRegExp).join("|")})|(?<bare>${BARE}))`,
 );
 /** What may become {@link START}. */
 const BEGINS = new RegExp(
@@ -304,7 +303,7 @@ export class CallText {
     const tail = this.#pending.slice(-LONGEST_BEGIN);
     if (this.#falseStarts >= MOST_FALSE_CALLS || !MAY_BEGIN.test(tail)) return 0;
     const bare = BEGINS.exec(tail)?.[0].length ?? 0;
-    const ofToken = overlapOf(tail.slice(-LONGEST_TOKEN));
+    const ofToken = Math.max(...TOKENS.map((token) => overlap(tail, token)));
     const fence = ofToken === 0 ? 0 : (FENCE_AT_END.exec(tail.slice(0, -ofToken))?.[0].length ?? 0);
     return Math.max(bare, ofToken + fence);
   }
@@ -317,12 +316,3 @@ export class CallText {
 }
 
 const FENCE_AT_END = new RegExp(`${FENCE}$`);
-
-/** The longest end of a text that is a beginning of a token. */
-function overlapOf(text: string): number {
-  for (let length = Math.min(text.length, LONGEST_TOKEN - 1); length > 0; length--) {
-    const end = text.slice(text.length - length);
-    if (TOKENS.some((token) => token.startsWith(end) && token !== end)) return length;
-  }
-  return 0;
-}
