@@ -1,7 +1,6 @@
 import { escapeRegExp, MOST_FALSE_CALLS, overlap } from "../../lib/index.js";
-import { Brackets } from "./brackets.js";
 import type { RawCall } from "./tool.js";
-import { type Repair, saidName, writtenCalls } from "./written-calls.js";
+import { Brackets, type Repair, saidName, writtenCalls } from "./written-calls.js";
 
 /** How a model marks its calls. */
 interface Markup {
@@ -152,12 +151,10 @@ export class CallText {
 
   #search(isEnd: boolean, isWhole: boolean): string {
     const out: string[] = [];
-    for (;;) {
-      if (this.#open !== null) {
-        if (!this.#close(this.#open, isEnd, isWhole, out)) break;
-      } else if (!this.#next(isEnd, out)) {
-        break;
-      }
+    let isFound = true;
+    while (isFound) {
+      const open = this.#open;
+      isFound = open === null ? this.#next(isEnd, out) : this.#close(open, isEnd, isWhole, out);
     }
     return out.join("");
   }
@@ -193,7 +190,7 @@ export class CallText {
       brackets: new Brackets(),
       at: 0,
       closedAt: -1,
-      isJson: markup?.end == null ? true : null,
+      isJson: null,
     };
     return true;
   }
@@ -228,7 +225,7 @@ export class CallText {
       if (open.isJson === null && text.charAt(open.at).trim() !== "") {
         open.isJson = /[{[]/.test(text.charAt(open.at));
       }
-      if (open.isJson === true) open.brackets.step(text.charCodeAt(open.at));
+      if (open.isJson === true) open.brackets.step(text.charAt(open.at));
       if (open.brackets.isOpen) continue;
       if (text.startsWith(end, open.at)) return { body: open.at, skip: end.length };
       // Some models begin the next call without ending this one.
@@ -260,7 +257,7 @@ export class CallText {
         if (isMore) open.closedAt = -1;
       }
       const wasOpen = brackets.isOpen;
-      brackets.step(text.charCodeAt(open.at));
+      brackets.step(text.charAt(open.at));
       const isClosed = wasOpen && !brackets.isOpen;
       if (isClosed && !INNER_MARK.test(text.slice(Math.max(0, open.at - 10), open.at + 1))) {
         open.closedAt = open.at + 1;

@@ -39,27 +39,18 @@ export class Toolbox {
     const tool = this.#toolOf(raw.name);
     const name = tool?.name ?? printable(raw.name, LONGEST_CALL_ID);
     const given = raw.broken === undefined ? this.#argumentsOf(raw, tool) : null;
+    const call = { id, name, arguments: given ?? {} };
     if (tool === undefined) {
       const names = this.#tools.map((each) => each.name).join(", ");
-      return {
-        id,
-        name,
-        arguments: given ?? {},
-        error: `There is no tool ${quoted(name)}. There are: ${names}.`,
-      };
+      return { ...call, error: `There is no tool ${quoted(name)}. There are: ${names}.` };
     }
     if (given === null) {
       const shown = printable(raw.broken ?? String(raw.arguments), 200);
-      return { id, name, arguments: {}, error: `The arguments are no JSON object: ${shown}` };
+      return { ...call, error: `The arguments are no JSON object: ${shown}` };
     }
     const complaints = complaintsOf(tool, given);
-    if (complaints.length === 0) return { id, name, arguments: given };
-    return {
-      id,
-      name,
-      arguments: given,
-      error: `The arguments do not fit: ${complaints.join("; ")}.`,
-    };
+    if (complaints.length === 0) return call;
+    return { ...call, error: `The arguments do not fit: ${complaints.join("; ")}.` };
   }
 
   #toolOf(name: string): Offered | undefined {
