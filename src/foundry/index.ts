@@ -24,7 +24,7 @@ export type {
   UnloadResult,
 } from "./calls.js";
 /** @internal For `documents`. */
-export { THOUGHT_ALTHOUGH_OFF } from "./completion/answer-warnings.js";
+export { THOUGHT_ALTHOUGH_OFF } from "./completion/answer.js";
 /** @internal For `jobs`, which runs it. */
 export type { AnswerDetails, ServiceCompletion, StoredAnswer } from "./completion/index.js";
 export {

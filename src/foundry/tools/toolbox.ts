@@ -164,7 +164,7 @@ export const parametersOf = ({ function: { parameters } }: ToolDefinition): Json
 });
 
 /** @throws FoundryError `INVALID_ARGUMENT` where two tools have one name, or none has the chosen one. */
-export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice = "auto"): void {
+function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice): void {
   const names = tools.map((tool) => tool.function.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
@@ -182,6 +182,19 @@ export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice 
   throw new FoundryError("INVALID_ARGUMENT", `The chosen tool ${chosen} is not among the tools.`, {
     action: "Give this tool, too, or choose another one.",
   });
+}
+
+/**
+ * The tools that the model may call; `null` where there are none.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` for tools or a choice that cannot be used.
+ */
+export async function toolboxFor(
+  tools: readonly ToolDefinition[] = [],
+  choice: ToolChoice = "auto",
+): Promise<Toolbox | null> {
+  checkTools(tools, choice);
+  return tools.length === 0 || choice === "none" ? null : loadToolbox(tools);
 }
 
 /** @throws FoundryError `INVALID_ARGUMENT` where the parameters of a tool are no valid schema. */
