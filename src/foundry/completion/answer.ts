@@ -126,12 +126,16 @@ export async function* receive(
   if (calls === null) promptMeasured(service, progress.model ?? "", messages, inputTokens);
   yield* take(splitter.end());
   if (calls !== null) {
-    const isWhole = !cutter.isCut && progress.snapshot().finishReason === "stop";
+    const isWhole = !cutter.isCut && progress.isWhole;
     // After a stop string the cutter takes nothing.
     yield* addText(cutter.push(endCalls(calls, isWhole)));
   }
   yield* addText(cutter.end());
-  if (!hasCall && progress.isOnlyReasoning) {
+  if (hasCall) return;
+  if (cutter.isCut) {
+    // Only what was held back until the end completed the stop string.
+    progress.cutAtStop();
+  } else if (progress.isOnlyReasoning) {
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };
   }
