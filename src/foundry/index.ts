@@ -25,23 +25,9 @@ export type {
 } from "./calls.js";
 /** @internal For `documents`. */
 export { THOUGHT_ALTHOUGH_OFF } from "./completion/answer.js";
+export * from "./completion/completion.js";
 /** @internal For `jobs`, which runs it. */
-export type { AnswerDetails, ServiceCompletion, StoredAnswer } from "./completion/index.js";
-export {
-  ANSWER_METHODS,
-  type AnswerMethod,
-  COMPLETION_STATUSES,
-  type Completion,
-  type CompletionEvent,
-  type CompletionMessage,
-  type CompletionMessageCall,
-  type CompletionRequest,
-  type CompletionStatus,
-  type CompletionTiming,
-  type CompletionUsage,
-  type ContentPart,
-  type ReasoningMode,
-} from "./completion/index.js";
+export type { ServiceCompletion } from "./completion/index.js";
 /** @internal For `documents`. */
 export { IMAGE_TOKENS, likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */

@@ -28,7 +28,7 @@ export class CallReader {
 
   constructor(toolbox: Toolbox) {
     this.#toolbox = toolbox;
-    this.#text = new CallText((name) => toolbox.isOffered(name), toolbox.repair);
+    this.#text = new CallText(toolbox);
   }
 
   /** Takes the next piece of text; returns what is certainly no call. */

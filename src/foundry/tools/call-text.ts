@@ -1,6 +1,7 @@
 import { escapeRegExp, MOST_FALSE_CALLS, overlap } from "../../lib/index.js";
 import type { RawCall } from "./tool.js";
-import { Brackets, type Repair, saidName, writtenCalls } from "./written-calls.js";
+import type { Toolbox } from "./toolbox.js";
+import { Brackets, saidName, writtenCalls } from "./written-calls.js";
 
 /** How a model marks its calls. */
 interface Markup {
@@ -73,9 +74,8 @@ interface Open {
  * for them. What is no call stays text. Each character is looked at a bounded number of times.
  */
 export class CallText {
-  /** Without markup, only JSON with the name of a tool is a call. */
-  readonly #isOffered: (name: string) => boolean;
-  readonly #repair: Repair;
+  /** Without markup, only JSON with the name of one of its tools is a call. */
+  readonly #toolbox: Toolbox;
   #pending = "";
   #open: Open | null = null;
   #calls: RawCall[] = [];
@@ -88,9 +88,8 @@ export class CallText {
   /** Blanks at the end, which belong to the answer as soon as a word follows. */
   #blanks = "";
 
-  constructor(isOffered: (name: string) => boolean, repair: Repair) {
-    this.#isOffered = isOffered;
-    this.#repair = repair;
+  constructor(toolbox: Toolbox) {
+    this.#toolbox = toolbox;
   }
 
   get calls(): readonly RawCall[] {
@@ -270,16 +269,16 @@ export class CallText {
   /** Reads the calls in a body. What is none becomes text again. */
   #taken(open: Open, body: string, isWhole: boolean, out: string[], tail = ""): void {
     this.#open = null;
-    const { calls, isCut } = writtenCalls(body, this.#repair, isWhole);
+    const { calls, isCut } = writtenCalls(body, this.#toolbox.repair, isWhole);
     if (open.markup === null) {
-      if (calls.length > 0 && calls.every((call) => this.#isOffered(call.name))) {
+      if (calls.length > 0 && calls.every((call) => this.#toolbox.isOffered(call.name))) {
         this.#calls.push(...calls);
         this.#isCut ||= isCut;
         this.#expectsFence = open.isFenced;
         return;
       }
       const name = isCut ? saidName(body) : null;
-      if (name !== null && this.#isOffered(name)) this.#isCut = true;
+      if (name !== null && this.#toolbox.isOffered(name)) this.#isCut = true;
       else out.push(open.lead, body);
       return;
     }
