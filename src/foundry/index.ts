@@ -8,24 +8,10 @@ export type {
   UnloadResult,
 } from "./calls.js";
 /** @internal For `documents`. */
-export { THOUGHT_ALTHOUGH_OFF } from "./completion/answer-warnings.js";
+export { THOUGHT_ALTHOUGH_OFF } from "./completion/answer.js";
+export * from "./completion/completion.js";
 /** @internal For `jobs`, which runs it. */
-export type { AnswerDetails, ServiceCompletion, StoredAnswer } from "./completion/index.js";
-export {
-  ANSWER_METHODS,
-  type AnswerMethod,
-  COMPLETION_STATUSES,
-  type Completion,
-  type CompletionEvent,
-  type CompletionMessage,
-  type CompletionMessageCall,
-  type CompletionRequest,
-  type CompletionStatus,
-  type CompletionTiming,
-  type CompletionUsage,
-  type ContentPart,
-  type ReasoningMode,
-} from "./completion/index.js";
+export type { ServiceCompletion } from "./completion/index.js";
 /** @internal For `documents`. */
 export { IMAGE_TOKENS, likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
@@ -40,7 +26,7 @@ export type {
   RankResult,
 } from "./embedding/embedding.js";
 /** @internal For the client of `jobs`, and for `documents`. */
-export { cosine, ranked } from "./embedding/rank.js";
+export { cosine, ranked } from "./embedding/embedding.js";
 /** @internal For `doctor`. */
 export type { Diagnosis } from "./health/health.js";
 export type { Health, HealthMemory, HealthProblem } from "./health/index.js";
@@ -87,9 +73,7 @@ export {
   isSimulatedText,
   readingMs,
   type Speed,
-  type SpeedKey,
   SpeedMemory,
-  type SpeedMemoryOptions,
 } from "./speeds/index.js";
 export type { StatusUpdate } from "./status.js";
 export {

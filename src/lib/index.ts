@@ -75,10 +75,12 @@ export {
 } from "./shared-task.js";
 export { inSnakeCase } from "./snake-case.js";
 export {
+  escapeRegExp,
   escapeUnprintable,
   formatDuration,
   formatMegabytes,
   formatWait,
+  overlap,
   portableJson,
   printable,
   truncate,

@@ -1,3 +1,5 @@
+import { escapeRegExp, overlap } from "./text.js";
+
 /** What stands for a secret where one was quoted. */
 const HIDDEN = "(secret)";
 /** Shorter values, `local` for one, are words of many a message, and no secrets. */
@@ -23,7 +25,7 @@ export class SecretMask {
     );
     // The longest first, so that no rest of a longer form stays.
     this.#forms = [...forms].sort((one, other) => other.length - one.length);
-    const escaped = this.#forms.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+    const escaped = this.#forms.map(escapeRegExp);
     this.#pattern = escaped.length === 0 ? null : new RegExp(escaped.join("|"), "gi");
   }
 
@@ -65,14 +67,6 @@ function passwordOf(header: string): string[] {
   if (pair === undefined) return [];
   const text = Buffer.from(pair, "base64").toString();
   return [text.slice(text.indexOf(":") + 1)];
-}
-
-/** How many characters at the end of a text are the beginning of `form`, but not all of it. */
-function overlap(text: string, form: string): number {
-  for (let length = form.length - 1; length >= SHORTEST_SECRET; length -= 1) {
-    if (text.endsWith(form.slice(0, length))) return length;
-  }
-  return 0;
 }
 
 function formsOf(secret: string): string[] {

@@ -104,3 +104,14 @@ export const formatWait = (ms: number): string => `${Math.max(1, Math.ceil(ms / 
  */
 export const formatMegabytes = (mb: number): string =>
   mb < 1024 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(1)} GB`;
+
+/** The longest end of `text` that is a beginning of `word`, short of the whole word. */
+export function overlap(text: string, word: string): number {
+  for (let length = Math.min(word.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(word.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/** The pattern of a regular expression that matches this text and no other. */
+export const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

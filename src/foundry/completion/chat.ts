@@ -1,43 +1,31 @@
-import { cancelledError, type FoundryError, type Trace, toFoundryError } from "../../lib/index.js";
+import { setTimeout } from "node:timers/promises";
 import {
-  type Call,
-  type ChatMessage,
-  type ChatStream,
-  type Dialect,
-  overflowOf,
-} from "../dialects/index.js";
+  cancelledError,
+  type FoundryError,
+  MAX_TOKEN_COUNT,
+  type Trace,
+  toFoundryError,
+} from "../../lib/index.js";
+import { type ChatStream, isLoading, type Overflow, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
-import type { ModelUse, Service } from "../service/index.js";
+import type { ModelUse } from "../service/index.js";
 import type { OnStatus } from "../status.js";
-import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import {
-  warnAboutBusyDevice,
+  type AnswerContext,
+  type OpenedChat,
+  receive,
   warnAboutEmptiness,
-  warnAboutOverrun,
   warnAboutThinking,
-  warnAboutUnknownEnd,
-} from "./answer-warnings.js";
-import type { CompletionEvent, CompletionRequest } from "./completion.js";
-import type { CompletionProgress } from "./progress.js";
-import { measuredCharacters, promptMeasured } from "./prompt-size.js";
-import { believed, type Shortening, shortening } from "./shortening.js";
+} from "./answer.js";
+import type { CompletionEvent } from "./completion.js";
+import { measuredCharacters } from "./prompt-size.js";
 import { type Structure, structured } from "./structured.js";
-import { StopCutter } from "./text-filters.js";
-import { type Piece, ThinkingSplitter } from "./thinking.js";
-import { whileLoading } from "./while-loading.js";
 
 /** A completion on the service that runs it. */
-export interface ChatContext {
-  readonly request: CompletionRequest;
-  readonly messages: readonly ChatMessage[];
-  readonly progress: CompletionProgress;
+export interface ChatContext extends AnswerContext {
   /** `null`: any text is an answer. */
   readonly structure: Structure | null;
-  /** `null`: what looks like a call of a tool is text. */
-  readonly toolbox: Toolbox | null;
-  readonly service: Service;
-  readonly dialect: Dialect;
   readonly loader: ModelLoader;
   /** Called with the steps before the completion itself. */
   readonly onStatus?: OnStatus | undefined;
@@ -46,11 +34,6 @@ export interface ChatContext {
   readonly stallTimeoutMs: number;
   readonly now: () => number;
   readonly signal: AbortSignal;
-}
-
-interface OpenedChat {
-  readonly stream: ChatStream;
-  readonly use: ModelUse;
 }
 
 /** Loads the model if it is not loaded, requests the chat, and receives the answer. */
@@ -114,11 +97,14 @@ async function* open(
   wanted: ResolvedModel,
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, OpenedChat> {
-  const { request, messages, progress, service, dialect } = context;
-  const { temperature, topP, seed, schema } = request;
+  const { request, messages, progress, service, dialect, toolbox } = context;
+  const { temperature, topP, seed, schema, reasoningBudget, tools, toolChoice } = request;
   const reasoning = request.reasoning === "off" ? request.reasoning : undefined;
-  const { reasoningBudget } = request;
-  const { tools, toolChoice } = context.toolbox === null ? {} : request;
+  // No stop strings: a service would look for them in the thinking, too.
+  const settings = { temperature, topP, seed, schema, reasoning, reasoningBudget };
+  const offered = toolbox === null ? {} : { tools, toolChoice };
+  const limits = { firstByteMs: context.stallTimeoutMs, silenceMs: context.stallTimeoutMs };
+  const call = { limits, signal: context.signal, trace: context.trace };
   let { model } = wanted;
   let sends = 0;
   let mayReload = dialect.can.load;
@@ -128,23 +114,10 @@ async function* open(
   for (;;) {
     const use = await beginUse(model, context);
     const maxTokens = shorter.at(-1)?.maxTokens ?? request.maxTokens ?? context.maxTokens;
-    // No stop strings: a service would look for them in the thinking, too.
-    const wish = {
-      model,
-      messages,
-      temperature,
-      topP,
-      seed,
-      maxTokens,
-      schema,
-      reasoning,
-      reasoningBudget,
-      tools,
-      toolChoice,
-    };
+    const wish = { model, messages, maxTokens, ...settings, ...offered };
     const ask = (): Promise<ChatStream> => {
       progress.asked(wish.model.id, measuredCharacters(service, wish.model.id));
-      return dialect.chat(wish, chatCall(context));
+      return dialect.chat(wish, call);
     };
     let isOpened = false;
     try {
@@ -168,7 +141,7 @@ async function* open(
       const next =
         overflow === null || request.maxTokens !== undefined
           ? null
-          : shortening(overflow, { model: model.id, maxTokens, tries: shorter.length });
+          : shortening(overflow, model.id, maxTokens, shorter.length);
       if (error.code === "MODEL_NOT_LOADED" && mayReload) {
         mayReload = false;
         model = yield* load({ ...wanted, model }, context);
@@ -202,120 +175,106 @@ async function beginUse(model: KnownModel, { service, signal }: ChatContext): Pr
   throw cancelledError();
 }
 
-const chatCall = ({ stallTimeoutMs, signal, trace }: ChatContext): Call => ({
-  limits: { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs },
-  signal,
-  trace,
-});
+/** Where the service did not count the prompt: how often fewer tokens are tried. */
+const MOST_GUESSES = 2;
 
-async function* receive(
-  { stream, use }: OpenedChat,
-  { request, messages, service, dialect, progress, toolbox }: ChatContext,
-): AsyncGenerator<CompletionEvent, void> {
-  const forced = stream.isForcedCall ? new ForcedCall() : null;
-  const calls = forced ?? (toolbox === null ? null : new CallReader(toolbox));
-  const splitter = new ThinkingSplitter(calls !== null);
-  const cutter = new StopCutter(request.stop ?? []);
+interface Shortening {
+  /** The longest answer to request. */
+  readonly maxTokens: number;
+  /** What the caller must know of it. */
+  readonly warning: string;
+}
 
-  function* addText(text: string): Generator<CompletionEvent, void> {
-    progress.addText(text);
-    if (text !== "") yield { type: "text", text };
-  }
+/**
+ * A shorter answer that may fit after an overflow; `null` where there is none.
+ *
+ * @param maxTokens Of the request that was too long.
+ * @param tries How often it was shortened already.
+ */
+function shortening(
+  overflow: Overflow,
+  model: string,
+  maxTokens: number,
+  tries: number,
+): Shortening | null {
+  const most = believed(overflow.most);
+  const limit = believed(overflow.limit);
+  const input = overflow.isLeast ? null : believed(overflow.input);
+  const limited = (tokens: number, why: string): Shortening | null => {
+    const warning = `The answer was limited to ${tokens} tokens, which is ${why}.`;
+    return tokens < 1 ? null : { maxTokens: tokens, warning };
+  };
+  if (tries >= (input !== null || most !== null ? 1 : MOST_GUESSES)) return null;
+  if (most !== null) return limited(most, `the most of ${model}`);
+  if (limit === null) return null;
+  const context = `the context of ${model} (${limit} tokens)`;
+  if (input !== null) return limited(limit - input, `what ${context} leaves after the prompt`);
+  // Only a service that counts the answer, too, accepts fewer tokens.
+  if (overflow.output === null) return null;
+  const guess = Math.floor(Math.min(limit, maxTokens) / (tries === 0 ? 2 : 4));
+  return limited(guess, `a part of ${context}`);
+}
 
-  function* take(pieces: readonly Piece[]): Generator<CompletionEvent, void> {
-    for (const piece of pieces) {
-      if (piece.type === "text") {
-        yield* addText(cutter.push(calls?.pushText(piece.text) ?? piece.text));
-      } else if (piece.type === "call") {
-        calls?.pushChannel(piece.to, piece.text);
-      } else if (piece.type === "reasoning") {
-        progress.addReasoning(piece.text);
-        yield piece;
-      } else {
-        // The text that was held back as the beginning of a stop string was thinking, too.
-        yield* addText(cutter.push(calls?.textWasReasoning() ?? "") + cutter.end());
-        progress.textWasReasoning();
-        yield piece;
+/** A service's figure; `null` if it is no count of tokens. */
+const believed = (tokens: number | null): number | null =>
+  tokens !== null && tokens >= 0 && tokens <= MAX_TOKEN_COUNT ? tokens : null;
+
+/** Between two requests to a service that is loading a model, unless it names a time itself. */
+const PAUSE_MS = 1000;
+const SHORTEST_PAUSE_MS = 50;
+
+/** What is needed to wait for a service that loads a model, at most for the time limit of a load. */
+type Patience = Pick<ChatContext, "progress" | "service" | "signal" | "now">;
+
+/**
+ * Repeats work while the service refuses it because it is loading a model, up to the time limit of a
+ * load. Nothing is yielded after the work has succeeded.
+ *
+ * @param onRefused Receives how often each refused request was sent.
+ */
+async function* whileLoading<T>(
+  { progress, service, signal, now }: Patience,
+  work: () => Promise<T>,
+  onRefused: (attempts: number) => void = () => {},
+): AsyncGenerator<CompletionEvent, T> {
+  const startedAt = now();
+  let refusal: FoundryError | null = null;
+  for (;;) {
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = toFoundryError(thrown);
+      const isFirst = refusal === null;
+      if (isLoading(error)) refusal = error;
+      // Refusals open the circuit, too.
+      else if (refusal === null || error.code !== "CIRCUIT_OPEN") throw error;
+      const pauseMs = Math.max(SHORTEST_PAUSE_MS, error.retryAfterMs ?? PAUSE_MS);
+      if (now() - startedAt + pauseMs > service.loadTimeoutMs) {
+        refusal.attempts = error.attempts;
+        throw refusal;
       }
-      if (cutter.isCut) return;
+      onRefused(error.attempts);
+      const { model } = progress;
+      if (model !== null) {
+        progress.loading(model);
+        if (isFirst) yield { type: "status", status: "loading", model };
+      }
+      const pausedAt = now();
+      await setTimeout(pauseMs, undefined, { signal }).catch(() => {
+        const cancelled = cancelledError();
+        cancelled.attempts = 0;
+        throw cancelled;
+      });
+      progress.loadedIn(now() - pausedAt);
     }
   }
+}
 
-  let hasCall = false;
-  /** Returns the text that was held back as the beginning of a call. */
-  function endCalls(reader: CallReader | ForcedCall, isWhole: boolean): string {
-    const found = reader.end(isWhole);
-    progress.warn(...found.warnings);
-    progress.called(found.calls);
-    // Of a call that could not be read, there is a warning.
-    hasCall = found.calls.length + found.warnings.length > 0;
-    return found.text;
-  }
-
-  let isAbandoned = false;
-  let inputTokens = 0;
-  try {
-    for await (const news of stream) {
-      if (news.type === "overrun") {
-        isAbandoned = true;
-        progress.finished("length");
-        warnAboutOverrun(dialect, progress);
-        break;
-      }
-      if (news.type === "warning") progress.warn(news.warning);
-      if (news.type === "usage") {
-        progress.counted(news.usage);
-        // Some engines send the counts with each event.
-        inputTokens = news.usage?.inputTokens ?? 0;
-      }
-      if (news.type === "reasoning") splitter.thinkingCameApart();
-      if (news.type === "finish") {
-        progress.finished(news.reason);
-        if (news.reason === null) warnAboutUnknownEnd(news.said, progress);
-      }
-      if (news.type === "call") {
-        use.token();
-        progress.countPiece();
-        calls?.pushPiece(news.piece);
-      }
-      if (forced?.goesOn === true) {
-        // Without the counts, which come at the end; the model may repeat the call up to its limit.
-        progress.finished("stop");
-        isAbandoned = true;
-        break;
-      }
-      if (news.type === "text" || news.type === "reasoning") {
-        use.token();
-        progress.countPiece();
-        const pieces = news.type === "text" ? splitter.push(news.text) : [news];
-        // A `yield*` of a plain generator costs an asynchronous one more than the event itself.
-        for (const event of take(pieces)) yield event;
-      }
-      if (cutter.isCut) {
-        // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.
-        // Counts that the service sends at the end stay unknown.
-        progress.cutAtStop();
-        // What was held back stood behind the stop string.
-        if (calls !== null) endCalls(calls, false);
-        warnAboutBusyDevice(dialect, progress);
-        return;
-      }
-    }
-    // Leaving the loop closed the connection, but not every service then stops.
-    use.end(isAbandoned ? "abandoned" : "finished");
-  } finally {
-    use.end("abandoned");
-  }
-  if (calls === null) promptMeasured(service, progress.model ?? "", messages, inputTokens);
-  yield* take(splitter.end());
-  if (calls !== null) {
-    const isWhole = !cutter.isCut && progress.snapshot().finishReason === "stop";
-    // After a stop string the cutter takes nothing.
-    yield* addText(cutter.push(endCalls(calls, isWhole)));
-  }
-  yield* addText(cutter.end());
-  if (!hasCall && progress.isOnlyReasoning) {
-    progress.warn("The service sent the whole answer as reasoning; it is given as text.");
-    yield { type: "text", text: progress.reasoningWasText() };
+/** The same for work before the model is known: there is no event then. */
+export async function untilLoaded<T>(patience: Patience, work: () => Promise<T>): Promise<T> {
+  const steps = whileLoading(patience, work);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done === true) return step.value;
   }
 }

@@ -2,14 +2,14 @@ import { imageTypeOf, isMembers, LONGEST_IMAGE_BYTES, MOST_IMAGES } from "../../
 import type { MessageImage } from "../dialects/index.js";
 
 /** The content of a message, as text and images. The models here take no other kind of part. */
-export interface ReadContent {
+interface ReadContent {
   /** Each part begins a line. */
   readonly text: string;
   readonly images: readonly MessageImage[];
 }
 
 /** What is wrong with a content, and where. */
-export interface ContentFault {
+interface ContentFault {
   readonly path: readonly (string | number)[];
   /** What would be right. */
   readonly allowed: string;

@@ -1,6 +1,6 @@
-import { overlap } from "./text-filters.js";
+import { overlap } from "../../lib/index.js";
 
-type HarmonyPiece =
+export type HarmonyPiece =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
   /** A message to a tool; `to` only with its first piece. */
@@ -36,7 +36,7 @@ export class HarmonySplitter {
   #to: string | null = null;
 
   /** @param hasTools `false`: what is for a tool is thinking. */
-  constructor(hasTools = false) {
+  constructor(hasTools: boolean) {
     this.#hasTools = hasTools;
   }
 

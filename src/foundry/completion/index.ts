@@ -1,24 +1,8 @@
-/** @internal For the cache of `jobs`. */
-export type { AnswerDetails, StoredAnswer } from "./completion.js";
-export {
-  ANSWER_METHODS,
-  type AnswerMethod,
-  COMPLETION_STATUSES,
-  type Completion,
-  type CompletionEvent,
-  type CompletionMessage,
-  type CompletionMessageCall,
-  type CompletionRequest,
-  type CompletionStatus,
-  type CompletionTiming,
-  type CompletionUsage,
-  type ContentPart,
-  type ReasoningMode,
-} from "./completion.js";
+export * from "./completion.js";
 /** @internal For the client. */
 export { type EndedCompletion, noteEnd } from "./ended-completion.js";
 /** @internal For the client. */
-export { modelFor } from "./model-for.js";
+export { modelFor } from "./model-choice.js";
 /** @internal For the client. */
 export { CompletionProgress } from "./progress.js";
 /** @internal Keeps the schema library out of the published types. */

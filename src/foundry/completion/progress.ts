@@ -288,7 +288,7 @@ export class CompletionProgress {
       reasoning: reasoning === "" ? null : reasoning,
       finishReason: this.#finishReason,
       model: this.#model,
-      ...(this.#value === null ? {} : this.#value),
+      ...this.#value,
       ...(this.#isDraft ? { isDraft: true } : {}),
       ...(this.#toolCalls.length === 0 ? {} : { toolCalls: this.#toolCalls }),
       usage: this.#withEarlier({

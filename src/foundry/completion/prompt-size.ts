@@ -1,5 +1,11 @@
-import { FoundryError, MOST_MODELS_REMEMBERED, RecentMap } from "../../lib/index.js";
-import type { ChatMessage } from "../dialects/index.js";
+import {
+  FoundryError,
+  MOST_MODELS_REMEMBERED,
+  RecentMap,
+  type Trace,
+  toFoundryError,
+} from "../../lib/index.js";
+import type { ChatMessage, Dialect } from "../dialects/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
@@ -19,39 +25,9 @@ const MARGIN = 0.9;
 /** Below this many tokens, the tokens of a template are too large a part of a count. */
 const LEAST_MEASURED = 64;
 
-/** The size of text in one message. */
-class TextSize {
-  tokens = 0;
-  #units = 0;
-  #isWord = false;
-  #last = -1;
-
-  add(text: string): void {
-    for (let at = 0; at < text.length; at += 1) {
-      const code = text.charCodeAt(at);
-      if (isBlank(code)) this.endWord();
-      else this.#addCharacter(code);
-    }
-  }
-
-  endWord(): void {
-    // Signs alone may belong to the token of a line break.
-    if (this.#isWord) this.tokens += Math.max(1, Math.ceil(this.#units / LONGEST_TOKEN));
-    this.#units = 0;
-    this.#isWord = false;
-    this.#last = -1;
-  }
-
-  #addCharacter(code: number): void {
-    this.#isWord ||= code > 0x7f || isLetterOrDigit(code);
-    if (code === this.#last) return;
-    this.#last = code;
-    this.#units += code >= 0x2e80 ? EAST_ASIAN : 1;
-  }
-}
-
+const BLANK = 0x20;
 const isBlank = (code: number): boolean =>
-  code <= 0x20 ||
+  code <= BLANK ||
   (code >= 0x7f && code <= 0xa0) ||
   (code >= 0x2000 && code <= 0x200f) ||
   code === 0x2028 ||
@@ -64,15 +40,28 @@ const isLetterOrDigit = (code: number): boolean =>
   (code >= 0x61 && code <= 0x7a);
 
 /** Tokens that these texts have at least, each a message of its own. Takes linear time. */
-export function leastTokens(texts: readonly string[]): number {
+export const leastTokens = (texts: readonly string[]): number =>
+  Math.floor(texts.reduce((sum, text) => sum + leastTokensOf(text), 0) * MARGIN);
+
+function leastTokensOf(text: string): number {
   let tokens = 0;
-  for (const text of texts) {
-    const size = new TextSize();
-    size.add(text);
-    size.endWord();
-    tokens += Math.max(text === "" ? 0 : 1, size.tokens);
+  let units = 0;
+  let isWord = false;
+  let last = -1;
+  for (let at = 0; at <= text.length; at += 1) {
+    const code = at < text.length ? text.charCodeAt(at) : BLANK;
+    if (isBlank(code)) {
+      // Signs alone may belong to the token of a line break.
+      if (isWord) tokens += Math.ceil(units / LONGEST_TOKEN);
+      units = 0;
+      isWord = false;
+    } else {
+      isWord ||= code > 0x7f || isLetterOrDigit(code);
+      if (code !== last) units += code >= 0x2e80 ? EAST_ASIAN : 1;
+    }
+    last = code;
   }
-  return Math.floor(tokens * MARGIN);
+  return Math.max(text === "" ? 0 : 1, tokens);
 }
 
 /** What characters below 0x80 take of a token: tokenizers join letters, and split numbers and signs. */
@@ -188,11 +177,60 @@ export function assertFits(
   const what = ofSchema >= limit ? "The schema alone" : "The prompt";
   const own = ofSchema >= limit ? ofSchema : tokens;
   const cut = Math.ceil((excess / tokens) * characters);
-  throw new FoundryError(
-    "CONTEXT_LENGTH_EXCEEDED",
-    `${what} has at least ${own} tokens, more than the ${limit} tokens of ${model.id}. Nothing was sent.`,
-    {
-      action: `Cut at least ${excess} tokens, about ${cut} characters, and what the answer needs; or use a model with a longer context.`,
-    },
-  );
+  const message = `${what} has at least ${own} tokens, more than the ${limit} tokens of ${model.id}. Nothing was sent.`;
+  throw tooLong(message, `${excess} tokens, about ${cut} characters,`);
 }
+
+/** A prompt that by its estimate fills less of the context is not counted. */
+const NEAR = 0.7;
+/** The count is a help; a service that takes longer is not waited for. */
+const COUNT_MS = 5000;
+
+/** Services that failed to count once; most have no route for it. */
+const without = new WeakSet<Service>();
+
+interface Counted {
+  readonly service: Service;
+  readonly dialect: Dialect;
+  readonly model: KnownModel;
+  readonly messages: readonly ChatMessage[];
+  /** Schemas and tools, which are part of the prompt and not of the count. */
+  readonly besides: readonly object[];
+}
+
+/**
+ * Refuses a prompt that does not fit, by the service's own count: where it counts, the model is loaded, and
+ * the prompt is near the limit. A failure of the count is ignored.
+ *
+ * @throws FoundryError `CONTEXT_LENGTH_EXCEEDED`, `CANCELLED`
+ */
+export async function assertCounted(
+  { service, dialect, model, messages, besides }: Counted,
+  { signal, trace }: { readonly signal: AbortSignal; readonly trace?: Trace | undefined },
+): Promise<void> {
+  const limit = service.models.knownContext(model);
+  const { countTokens } = dialect;
+  // Another model would be loaded for it, and this can take minutes.
+  if (countTokens === undefined || limit === null || model.loaded !== true) return;
+  if (without.has(service) || promptTokens(messages, besides).likely < limit * NEAR) return;
+  const call = { limits: { wholeMs: COUNT_MS }, signal, trace, retry: false };
+  const tokens = await countTokens({ model, messages }, call).catch((thrown: unknown) => {
+    if (signal.aborted) throw toFoundryError(thrown);
+    return null;
+  });
+  if (tokens === null) {
+    without.add(service);
+    return;
+  }
+  promptMeasured(service, model.id, messages, tokens);
+  // The answer needs a token, too.
+  const excess = tokens + 1 - limit;
+  if (excess <= 0) return;
+  const message = `The prompt has ${tokens} tokens, by the count of the service, more than the ${limit} tokens of ${model.id}. It was not completed.`;
+  throw tooLong(message, `${excess} tokens,`);
+}
+
+const tooLong = (message: string, excess: string): FoundryError =>
+  new FoundryError("CONTEXT_LENGTH_EXCEEDED", message, {
+    action: `Cut at least ${excess} and what the answer needs; or use a model with a longer context.`,
+  });

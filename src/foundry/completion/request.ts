@@ -50,22 +50,21 @@ const messageSchema = z
     { error: 'an object such as {"role":"user","content":"…"}' },
   )
   .superRefine(({ role, content, tool_calls, tool_call_id }, context) => {
-    const issue = (name: string, message: string, input: unknown): void =>
-      context.addIssue({ code: "custom", path: [name], message, input });
+    const issue = (path: (string | number)[], message: string, input: unknown): void =>
+      context.addIssue({ code: "custom", path, message, input });
     const read = readContent(content);
     if ("allowed" in read) {
-      const path = ["content", ...read.path];
-      context.addIssue({ code: "custom", path, message: read.allowed, input: content });
+      issue(["content", ...read.path], read.allowed, content);
       return;
     }
     if (read.images.length > 0 && role !== "user") {
-      issue("content", "text: only messages of the user can have images", content);
+      issue(["content"], "text: only messages of the user can have images", content);
     }
     const mayBeBlank = role === "tool" || (role === "assistant" && (tool_calls?.length ?? 0) > 0);
     const isBlank = read.text.trim() === "" && read.images.length === 0;
-    if (!mayBeBlank && isBlank) issue("content", NOT_BLANK, content);
+    if (!mayBeBlank && isBlank) issue(["content"], NOT_BLANK, content);
     if (role === "tool" && tool_call_id == null) {
-      issue("tool_call_id", "the id of the call whose result it is", tool_call_id);
+      issue(["tool_call_id"], "the id of the call whose result it is", tool_call_id);
     }
   });
 
@@ -111,21 +110,16 @@ const { reasoning, reasoningBudget, ...settings } = requestSettings;
 
 const imagesIn = (messages: readonly CompletionMessage[]): number =>
   messages.reduce((sum, { content }) => {
-    const read = Array.isArray(content) ? readContent(content) : null;
-    return read !== null && "images" in read ? sum + read.images.length : sum;
+    const read = readContent(content);
+    return "images" in read ? sum + read.images.length : sum;
   }, 0);
-
-/** The schema of each member of a request. */
-type FieldSchemas = {
-  readonly [Name in keyof CompletionRequest]-?: z.ZodType<NonNullable<CompletionRequest[Name]>>;
-};
 
 /**
  * What each member of a request may be, in the words of its refusal. The compiler compares them with
  * {@link CompletionRequest}. The tools derive their arguments from them.
  */
 export const completionFields = {
-  prompt: nonEmptyText("a string that is not blank"),
+  prompt: nonEmptyText(NOT_BLANK),
   messages: z
     .array(messageSchema, { error: "a list of messages" })
     .min(1, { error: "at least one message" })
@@ -138,11 +132,11 @@ export const completionFields = {
   toolChoice: toolChoiceSchema,
   reasoning,
   reasoningBudget,
-} satisfies FieldSchemas;
+} satisfies {
+  readonly [Name in keyof CompletionRequest]-?: z.ZodType<NonNullable<CompletionRequest[Name]>>;
+};
 
-/**
- * The issue of a schema where a request has not exactly one of `prompt` and `messages`.
- */
+/** The issue of a schema where a request has not exactly one of `prompt` and `messages`. */
 export function checkPrompt(
   given: { readonly prompt?: unknown; readonly messages?: unknown },
   context: z.core.$RefinementCtx,
@@ -162,7 +156,7 @@ export const completionRequestSchema = z
   .partial()
   .superRefine(checkPrompt);
 
-export interface PreparedMessages {
+interface PreparedMessages {
   readonly messages: readonly ChatMessage[];
   /** Length of all texts, and what images count, to estimate their tokens from. */
   readonly characters: number;

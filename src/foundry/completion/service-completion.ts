@@ -4,6 +4,7 @@ import {
   isCancellation,
   type JoinedSignal,
   joinedSignal,
+  jsonFrom,
   type MeteredTrace,
   type SecretMask,
   toFoundryError,
@@ -14,43 +15,28 @@ import {
   type CurrentService,
   noAttempts,
 } from "../connection/index.js";
-import type { ChatMessage, Dialect } from "../dialects/index.js";
+import type { Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import { stallTimeout, worded } from "../service/index.js";
-import type { OnStatus } from "../status.js";
-import { checkTools, loadToolbox, type Toolbox } from "../tools/index.js";
-import { chat } from "./chat.js";
-import type {
-  Completion,
-  CompletionEvent,
-  CompletionRequest,
-  CompletionStatus,
-  StoredAnswer,
-} from "./completion.js";
+import { type Toolbox, toolboxFor } from "../tools/index.js";
+import { type ChatContext, chat, untilLoaded } from "./chat.js";
+import type { Completion, CompletionEvent, CompletionStatus, StoredAnswer } from "./completion.js";
 import type { EndedCompletion } from "./ended-completion.js";
-import { ModelOrder } from "./model-order.js";
-import { needsOf } from "./needs.js";
+import { assertCanSee, ModelOrder } from "./model-choice.js";
 import type { CompletionProgress } from "./progress.js";
-import { assertFits } from "./prompt-size.js";
-import { withStored } from "./stored-answer.js";
+import { assertCounted, assertFits } from "./prompt-size.js";
 import { type Structure, structureOf } from "./structured.js";
-import { assertCounted } from "./token-count.js";
-import { assertCanSee } from "./vision.js";
-import { untilLoaded } from "./while-loading.js";
 
-export interface ServiceCompletionParts {
-  readonly request: CompletionRequest;
-  readonly messages: readonly ChatMessage[];
-  readonly progress: CompletionProgress;
+interface ServiceCompletionParts
+  extends Pick<
+    ChatContext,
+    "request" | "messages" | "progress" | "onStatus" | "maxTokens" | "now"
+  > {
   readonly current: CurrentService;
-  /** Called with the steps before the completion itself. */
-  readonly onStatus?: OnStatus | undefined;
   readonly trace?: MeteredTrace | undefined;
-  readonly maxTokens: number;
   /** Longest silence of the model after a prompt of so many tokens, in milliseconds. */
   readonly stallLimitMs: (model: string, inputTokens: number | null) => number;
-  readonly now: () => number;
   /** Aborted when the client is closed. */
   readonly closing: AbortSignal;
   /** What no error may quote. */
@@ -100,7 +86,7 @@ export class ServiceCompletion {
     this.#parts = parts;
     this.#progress = parts.progress;
     const { request, messages, maxTokens } = parts;
-    this.#order = new ModelOrder(request, () => needsOf(request, messages, maxTokens));
+    this.#order = new ModelOrder(request, messages, maxTokens);
   }
 
   /** The completion so far. */
@@ -133,12 +119,11 @@ export class ServiceCompletion {
 
   /** Finds the service and the model. Nothing is loaded or sent yet. */
   async prepare(): Promise<PreparedCompletion> {
-    const { current, onStatus, request, trace } = this.#parts;
+    const { current, onStatus, messages, trace } = this.#parts;
+    const { schema, tools = [], toolChoice } = this.#parts.request;
     const { signal } = this;
-    if (request.schema !== undefined) this.#structure ??= await structureOf(request.schema);
-    const { tools = [], toolChoice } = request;
-    checkTools(tools, toolChoice);
-    if (tools.length > 0 && toolChoice !== "none") this.#toolbox ??= await loadToolbox(tools);
+    if (schema !== undefined) this.#structure ??= await structureOf(schema);
+    this.#toolbox ??= await toolboxFor(tools, toolChoice);
     this.#connection = null;
     const connection = await current.connection({ signal, onStatus });
     this.#connection = connection;
@@ -162,12 +147,11 @@ export class ServiceCompletion {
     if (reason !== null) this.#progress.warn(reason);
     this.#model = model;
     assertCanChat(model);
-    assertCanSee(model, dialect, this.#parts.messages);
-    assertFits(service, model, this.#parts.messages, request.schema);
+    assertCanSee(model, dialect, messages);
+    assertFits(service, model, messages, schema);
     if (!this.#isCounted) {
       this.#isCounted = true;
-      const { messages } = this.#parts;
-      const besides = [...tools, ...(request.schema === undefined ? [] : [request.schema])];
+      const besides = [...tools, ...(schema === undefined ? [] : [schema])];
       const counted = { service, dialect, model, messages, besides };
       await assertCounted(counted, { signal, trace });
     }
@@ -338,3 +322,18 @@ export class ServiceCompletion {
 }
 
 const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
+
+/** A completion with an answer of the cache in place of one of the service. */
+function withStored(own: Completion, stored: StoredAnswer): Completion {
+  const { ageMs, warnings, ...answer } = stored;
+  return {
+    ...own,
+    ...answer,
+    ...(answer.method === undefined ? {} : { data: jsonFrom(answer.text) }),
+    timing: { ...own.timing, queuedMs: 0, loadMs: 0 },
+    attempts: 0,
+    cached: true,
+    cacheAgeMs: ageMs,
+    warnings: [...new Set([...own.warnings, ...warnings])],
+  };
+}

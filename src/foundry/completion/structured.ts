@@ -1,8 +1,8 @@
 import { FoundryError, toFoundryError, truncate } from "../../lib/index.js";
 import { type ChatMessage, withSystemText } from "../dialects/index.js";
 import { type JsonSchema, loadReader, type ValueReader } from "../structured/index.js";
+import type { AnswerContext } from "./answer.js";
 import type { CompletionEvent } from "./completion.js";
-import type { CompletionProgress } from "./progress.js";
 
 /** What an answer must be. */
 export interface Structure {
@@ -15,11 +15,6 @@ export const structureOf = async (schema: JsonSchema): Promise<Structure> => ({
   schema,
   read: await loadReader(schema),
 });
-
-interface StructuredContext {
-  readonly messages: readonly ChatMessage[];
-  readonly progress: CompletionProgress;
-}
 
 /** Small models that fail three times fail the fourth time, too. */
 const MOST_REPAIRS = 2;
@@ -34,7 +29,7 @@ const LONGEST_SHOWN = 8000;
  */
 export async function* structured(
   { schema, read }: Structure,
-  { messages, progress }: StructuredContext,
+  { messages, progress }: Pick<AnswerContext, "messages" | "progress">,
   ask: (messages: readonly ChatMessage[]) => AsyncGenerator<CompletionEvent, void>,
 ): AsyncGenerator<CompletionEvent, void> {
   progress.draftsValue();

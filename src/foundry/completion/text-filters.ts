@@ -1,11 +1,3 @@
-/** The longest end of `text` that is a beginning of `word`, short of the whole word. */
-export function overlap(text: string, word: string): number {
-  for (let length = Math.min(word.length - 1, text.length); length > 0; length--) {
-    if (text.endsWith(word.slice(0, length))) return length;
-  }
-  return 0;
-}
-
 /**
  * Ends a text before the first of some stop strings, also where one arrives in pieces. C1 and C2 2.0
  * ignore `stop`, and C2 2.2 looks for it in the hidden thinking, too, so that the answer is empty

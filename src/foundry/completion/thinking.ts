@@ -1,15 +1,17 @@
-import { HARMONY_STARTS, HarmonySplitter } from "./harmony.js";
-import { EndMarkCutter, LeadCutter, overlap } from "./text-filters.js";
+import { escapeRegExp, overlap } from "../../lib/index.js";
+import { HARMONY_STARTS, type HarmonyPiece, HarmonySplitter } from "./harmony.js";
+import { EndMarkCutter, LeadCutter } from "./text-filters.js";
 
-export type Piece =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "reasoning"; readonly text: string }
-  | { readonly type: "call"; readonly to: string | null; readonly text: string }
-  | { readonly type: "text_was_reasoning" };
+export type Piece = HarmonyPiece | { readonly type: "text_was_reasoning" };
 
 interface Tags {
   readonly open: string;
   readonly close: string;
+}
+
+interface FoundTag {
+  readonly at: number;
+  readonly tag: string;
 }
 
 const THINK: Tags = { open: "<think>", close: "</think>" };
@@ -39,9 +41,8 @@ const BARE_CHANNELS: Tags = { open: "analysis", close: "assistantfinal" };
 const BARE_START = /^analysis\p{Lu}/u;
 
 const FENCE = "```";
-const literal = (text: string): string => text.replace(/[[\]|]/g, "\\$&");
 const FOUND = new RegExp(
-  [FENCE, ...OPENINGS.keys(), ...CLOSINGS.keys()].map(literal).join("|"),
+  [FENCE, ...OPENINGS.keys(), ...CLOSINGS.keys()].map(escapeRegExp).join("|"),
   "g",
 );
 const FENCES = /```/g;
@@ -105,7 +106,7 @@ export class ThinkingSplitter {
   /** Takes the end of the text; returns what was held back. A tag left open stays thinking. */
   end(): Piece[] {
     const before = this.#split(this.#opening.end());
-    const rest: Piece[] = this.#harmony === null ? this.#rest() : this.#harmony.end();
+    const rest: Piece[] = this.#harmony === null ? this.#pieces(true) : this.#harmony.end();
     const all = this.#withoutMarks([...before, ...rest]);
     const text = this.#marks.push(this.#lead.end()) + this.#marks.end();
     return text === "" ? all : [...all, { type: "text", text }];
@@ -126,12 +127,7 @@ export class ThinkingSplitter {
       if (HELD_FIRST.some((start) => overlap(words, start) === words.length)) return [];
       if (BARE_START.test(words)) this.#beginBareThinking();
     }
-    const pieces: Piece[] = [];
-    while (this.#step(pieces, false)) {
-      // Each step takes one tag.
-    }
-    this.#emit(pieces, this.#pending.length - this.#heldBack());
-    return pieces;
+    return this.#pieces(false);
   }
 
   #beginBareThinking(): void {
@@ -142,12 +138,12 @@ export class ThinkingSplitter {
     this.#expectsOrphan = false;
   }
 
-  #rest(): Piece[] {
+  #pieces(isEnd: boolean): Piece[] {
     const pieces: Piece[] = [];
-    while (this.#step(pieces, true)) {
-      // At most one is left: a tag that only the end of the text makes count.
+    for (let tag = this.#nextTag(isEnd); tag !== null; tag = this.#nextTag(isEnd)) {
+      this.#takeTag(tag, pieces);
     }
-    this.#emit(pieces, this.#pending.length);
+    this.#emit(pieces, this.#pending.length - (isEnd ? 0 : this.#heldBack()));
     return pieces;
   }
 
@@ -163,10 +159,7 @@ export class ThinkingSplitter {
     });
   }
 
-  #step(pieces: Piece[], isEnd: boolean): boolean {
-    const found = this.#nextTag(isEnd);
-    if (found === null) return false;
-    const { at, tag } = found;
+  #takeTag({ at, tag }: FoundTag, pieces: Piece[]): void {
     const wasThinking = this.#close !== null;
     if (this.#isAtStart && at === 0) this.#trimming = true;
     this.#emit(pieces, at, true);
@@ -181,11 +174,10 @@ export class ThinkingSplitter {
     this.#expectsOrphan = false;
     this.#isLineBlank = true;
     this.#trimming = this.#close === null;
-    return true;
   }
 
   /** The next tag that counts. */
-  #nextTag(isEnd: boolean): { readonly at: number; readonly tag: string } | null {
+  #nextTag(isEnd: boolean): FoundTag | null {
     if (this.#close !== null) {
       const at = this.#pending.indexOf(this.#close);
       return at === -1 ? null : { at, tag: this.#close };

@@ -1,6 +1,6 @@
 import { FoundryError, formatDuration, type Trace, toFoundryError } from "../../lib/index.js";
 import type { Connection } from "../connection/index.js";
-import type { Call, Dialect, Embeddings } from "../dialects/index.js";
+import type { Dialect, Embeddings } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
@@ -30,7 +30,7 @@ export async function embed(
   texts: readonly string[],
   context: EmbedContext,
 ): Promise<EmbedResult> {
-  const { signal, onStatus, trace } = context;
+  const { stallTimeoutMs, signal, onStatus, trace } = context;
   const dialect = await service.dialect(signal);
   const resolved = await chosen({ service, loader }, dialect, context);
   let { model } = resolved;
@@ -39,10 +39,10 @@ export async function embed(
     ({ model } = await loader.load({ ...resolved, model }, signal, { onStatus, trace }));
   };
   if (dialect.can.load && model.loaded !== true) await load();
-  const call: Call = { limits: limitsOf(context), signal, trace };
+  const limits = { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs };
   const request = (inputs: readonly string[]): Promise<Embeddings> =>
-    dialect.embed({ model, inputs }, call).catch((thrown: unknown) => {
-      throw worded(toFoundryError(thrown), () => noVectors(model.id, context.stallTimeoutMs));
+    dialect.embed({ model, inputs }, { limits, signal, trace }).catch((thrown: unknown) => {
+      throw worded(toFoundryError(thrown), () => noVectors(model.id, stallTimeoutMs));
     });
   const use = await service.uses.begin(model, signal);
   try {
@@ -71,11 +71,6 @@ export async function embed(
   }
 }
 
-const limitsOf = ({ stallTimeoutMs }: EmbedContext) => ({
-  firstByteMs: stallTimeoutMs,
-  silenceMs: stallTimeoutMs,
-});
-
 const progressOf = (done: number, all: number) => ({
   step: "embedding" as const,
   message: `Embedded ${done} of ${all} texts`,
@@ -100,11 +95,9 @@ async function chosen(
   if (typed === undefined) {
     const { models } = await service.models.recent({ signal, trace });
     const model = readiest(models.filter((each) => canEmbed(each) === true));
-    if (model?.downloaded !== false && model !== undefined) {
-      return { model, typed: spelledName(model), reason: null };
-    }
     if (model === undefined) throw noEmbedder(dialect);
-    throw await loader.explained(notDownloaded(model), model);
+    if (model.downloaded === false) throw await loader.explained(notDownloaded(model), model);
+    return { model, typed: spelledName(model), reason: null };
   }
   const resolved = await loader.resolveModel(typed, { signal, onStatus, trace });
   const can = canEmbed(resolved.model);
@@ -112,18 +105,11 @@ async function chosen(
   throw cannotEmbed(resolved.model);
 }
 
-function readiest(models: readonly KnownModel[]): KnownModel | undefined {
-  const isReady = [
-    ({ loaded }: KnownModel) => loaded === true,
-    ({ downloaded }: KnownModel) => downloaded === true,
-    ({ downloaded }: KnownModel) => downloaded === null,
-  ];
-  for (const ready of isReady) {
-    const model = models.find(ready);
-    if (model !== undefined) return model;
-  }
-  return models[0];
-}
+const readiest = (models: readonly KnownModel[]): KnownModel | undefined =>
+  models.find(({ loaded }) => loaded === true) ??
+  models.find(({ downloaded }) => downloaded === true) ??
+  models.find(({ downloaded }) => downloaded === null) ??
+  models[0];
 
 const notDownloaded = (model: KnownModel): FoundryError =>
   new FoundryError("MODEL_NOT_CACHED", "No embedding model is downloaded.", {

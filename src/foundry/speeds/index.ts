@@ -1,3 +1,9 @@
-export { isSimulatedText, learnSpeed, measuredSpeed } from "./measured-speed.js";
-export { type Speed, type SpeedKey, SpeedMemory, type SpeedMemoryOptions } from "./speed-memory.js";
-export { readingMs, STALL_MS, stallLimit } from "./stall-limit.js";
+export {
+  isSimulatedText,
+  learnSpeed,
+  measuredSpeed,
+  readingMs,
+  STALL_MS,
+  stallLimit,
+} from "./measured-speed.js";
+export { type Speed, SpeedMemory } from "./speed-memory.js";

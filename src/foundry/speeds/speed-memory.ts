@@ -28,13 +28,13 @@ export interface Speed {
 }
 
 /** A model and the device that it runs on. */
-export interface SpeedKey {
+interface SpeedKey {
   readonly id: string;
   /** `null`: unknown. */
   readonly device: string | null;
 }
 
-export interface SpeedMemoryOptions {
+interface SpeedMemoryOptions {
   /** A folder of this user alone; it is made with the first speed. */
   readonly directory: string;
   readonly log?: Logger | undefined;
@@ -67,7 +67,7 @@ const entrySchema = z.object({
   at: z.number().nonnegative(),
 });
 type Entry = z.output<typeof entrySchema>;
-const fileSchema = z.object({ speeds: z.array(z.unknown()) });
+const fileSchema = z.object({ speeds: z.array(entrySchema.nullable().catch(null)) });
 
 /**
  * The measured speeds of models in a file of this user. The file is private and bounded; a damaged one
@@ -117,7 +117,7 @@ export class SpeedMemory {
     const same = [...this.#known.values()].filter(
       ({ model, machine }) => model === id && machine === this.#machine,
     );
-    const [newest] = newestOf(same).kept;
+    const [newest] = newestFirst(same);
     return newest === undefined ? null : speedOf(newest);
   }
 
@@ -130,8 +130,7 @@ export class SpeedMemory {
       promptTokensPerSecond: smooth(before?.promptTokensPerSecond, measured.promptTokensPerSecond),
     };
     this.#set(model, smoothed);
-    const isDue = this.#now() - this.#writtenAt >= WRITE_PAUSE_MS;
-    if (isDue && this.#hasChanged()) await this.flush();
+    if (this.#now() - this.#writtenAt >= WRITE_PAUSE_MS) await this.flush();
   }
 
   /** A measurement that is better than what ordinary completions show: it replaces the speed. */
@@ -167,7 +166,8 @@ export class SpeedMemory {
       prompt_tokens_per_second: rounded(promptTokensPerSecond),
       at: this.#now(),
     });
-    for (const each of newestOf([...this.#known.values()]).dropped) this.#known.delete(keyOf(each));
+    const oldest = newestFirst([...this.#known.values()]).slice(MOST_MODELS_REMEMBERED);
+    for (const each of oldest) this.#known.delete(keyOf(each));
   }
 
   #hasChanged(): boolean {
@@ -191,8 +191,8 @@ export class SpeedMemory {
     if (others === null) return;
     const merged = new Map(others.map((entry) => [keyOf(entry), entry]));
     for (const [key, entry] of own) merged.set(key, entry);
-    const { kept } = newestOf([...merged.values()]);
-    const text = `${JSON.stringify({ format: 1, speeds: kept }, null, 1)}\n`;
+    const speeds = newestFirst([...merged.values()]).slice(0, MOST_MODELS_REMEMBERED);
+    const text = `${JSON.stringify({ format: 1, speeds }, null, 1)}\n`;
     const outcome = await inPool(() => this.#replace(text), WRITE_MS).catch(String);
     if (outcome !== true) {
       this.#log.debug({ outcome: String(outcome) }, "the speeds of models were not written");
@@ -230,10 +230,7 @@ export class SpeedMemory {
     if ("fault" in read) return REPLACEABLE.has(read.fault) ? [] : null;
     const file = fileSchema.safeParse(jsonFrom(read.text));
     if (!file.success) return [];
-    return file.data.speeds.slice(0, MOST_MODELS_REMEMBERED).flatMap((each) => {
-      const entry = entrySchema.safeParse(each);
-      return entry.success ? [entry.data] : [];
-    });
+    return file.data.speeds.slice(0, MOST_MODELS_REMEMBERED).filter((each) => each !== null);
   }
 
   #keyOf({ id, device }: SpeedKey): string {
@@ -272,11 +269,4 @@ function hasChanged(before: Speed | null, now: Speed): boolean {
   );
 }
 
-/** Those that were measured last, as many as are kept. */
-function newestOf(entries: readonly Entry[]): { kept: Entry[]; dropped: Entry[] } {
-  const sorted = entries.toSorted((a, b) => b.at - a.at);
-  return {
-    kept: sorted.slice(0, MOST_MODELS_REMEMBERED),
-    dropped: sorted.slice(MOST_MODELS_REMEMBERED),
-  };
-}
+const newestFirst = (entries: readonly Entry[]): Entry[] => entries.toSorted((a, b) => b.at - a.at);

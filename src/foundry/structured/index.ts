@@ -1,4 +1,13 @@
-export { assertJsonSchema, type JsonSchema } from "./json-schema.js";
+export {
+  assertJsonSchema,
+  isTyped,
+  type JsonSchema,
+  jsonSchemaOf,
+  parsedBy,
+  type StandardSchema,
+  type TypedBy,
+  type Validated,
+} from "./json-schema.js";
 export {
   loadCheck,
   loadReader,
@@ -6,11 +15,3 @@ export {
   type ValueCheck,
   type ValueReader,
 } from "./reader.js";
-export {
-  isTyped,
-  jsonSchemaOf,
-  parsedBy,
-  type StandardSchema,
-  type TypedBy,
-  type Validated,
-} from "./standard-schema.js";

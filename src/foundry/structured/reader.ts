@@ -44,12 +44,8 @@ export async function loadRepair(): Promise<(text: string) => unknown> {
 
 function inTime<T>(work: () => T): T {
   const found = withinTime(LONGEST_CHECK_MS, work);
-  if (found === null) throw tooSlow();
-  return found.value;
-}
-
-const tooSlow = (): FoundryError =>
-  new FoundryError(
+  if (found !== null) return found.value;
+  throw new FoundryError(
     "SCHEMA_MISMATCH",
     `The answer could not be checked by the schema within ${formatDuration(LONGEST_CHECK_MS)}.`,
     {
@@ -57,3 +53,4 @@ const tooSlow = (): FoundryError =>
         'Simplify each "pattern" of the schema that repeats a repetition, such as "(a+)+", and leave out "uniqueItems".',
     },
   );
+}

@@ -46,10 +46,6 @@ interface Entry {
 export class CallPieces {
   readonly #entries: Entry[] = [];
 
-  get isEmpty(): boolean {
-    return this.#entries.length === 0;
-  }
-
   get count(): number {
     return this.#entries.length;
   }

@@ -3,9 +3,10 @@ import { CallPieces } from "./call-pieces.js";
 import { CallText } from "./call-text.js";
 import type { CallPiece, RawCall, ToolCall } from "./tool.js";
 import { newCallId, type Toolbox } from "./toolbox.js";
+import { Brackets, writtenCalls } from "./written-calls.js";
 
 /** The calls of an answer, and the rest of its text. */
-export interface ReadCalls {
+interface ReadCalls {
   readonly text: string;
   readonly calls: readonly ToolCall[];
   /** Each a sentence. */
@@ -27,7 +28,7 @@ export class CallReader {
 
   constructor(toolbox: Toolbox) {
     this.#toolbox = toolbox;
-    this.#text = new CallText((name) => toolbox.isOffered(name), toolbox.repair);
+    this.#text = new CallText(toolbox);
   }
 
   /** Takes the next piece of text; returns what is certainly no call. */
@@ -58,13 +59,11 @@ export class CallReader {
   /** @param isWhole `false`: the answer was cut off, so that its last call may lack its end. */
   end(isWhole: boolean): ReadCalls {
     const text = this.#text.end(isWhole);
-    const structured = this.#whole(this.#pieces.calls, isWhole);
+    const structured = wholeCalls(this.#pieces.calls, isWhole);
     const given = new Set(structured.calls.map(({ name }) => name));
     const written = [...this.#text.calls, ...this.#channelled];
-    const rest = this.#whole(
-      written.filter(({ name }) => !given.has(name)),
-      isWhole,
-    );
+    const others = written.filter(({ name }) => !given.has(name));
+    const rest = wholeCalls(others, isWhole);
     const seen = new Set<string>();
     const calls = [...structured.calls, ...rest.calls].slice(0, MOST_CALLS).map((call) => {
       const said = call.id?.trim() ?? "";
@@ -77,32 +76,83 @@ export class CallReader {
     const isUnreadable = this.#text.isUnreadable && calls.length === 0;
     return { text, calls, warnings: warningsOf(calls, isCut, isUnreadable) };
   }
+}
 
-  /** Without a last call that was cut off. */
-  #whole(
-    calls: readonly RawCall[],
-    isWhole: boolean,
-  ): { readonly calls: readonly RawCall[]; readonly isCut: boolean } {
-    const last = calls.at(-1);
-    const isCut =
-      !isWhole && typeof last?.arguments === "string" && answerFrom(last.arguments) === undefined;
-    return { calls: isCut ? calls.slice(0, -1) : calls, isCut };
-  }
+/** Without a last call that was cut off. */
+function wholeCalls(calls: readonly RawCall[], isWhole: boolean) {
+  const last = calls.at(-1);
+  const isCut =
+    !isWhole && typeof last?.arguments === "string" && answerFrom(last.arguments) === undefined;
+  return { calls: isCut ? calls.slice(0, -1) : calls, isCut };
 }
 
 function warningsOf(calls: readonly ToolCall[], isCut: boolean, isUnreadable: boolean): string[] {
-  const wrong = calls.flatMap(({ name, error }) =>
+  const warnings = calls.flatMap(({ name, error }) =>
     error === undefined ? [] : [`The call of ${name} should not be run: ${error}`],
   );
-  return [
-    ...wrong,
-    ...(isCut
-      ? [
-          "The answer was cut off in a call of a tool, which is left out. Ask again, with a larger `maxTokens` where it reached this limit.",
-        ]
-      : []),
-    ...(isUnreadable
-      ? ["The model began a call of a tool that could not be read. Ask again."]
-      : []),
-  ];
+  if (isCut) {
+    warnings.push(
+      "The answer was cut off in a call of a tool, which is left out. Ask again, with a larger `maxTokens` where it reached this limit.",
+    );
+  }
+  if (isUnreadable) {
+    warnings.push("The model began a call of a tool that could not be read. Ask again.");
+  }
+  return warnings;
+}
+
+/** The name of the tool. */
+export const ANSWER_TOOL = "answer";
+const ANSWERS = /^\s*(?:<tool_call>\s*)?(?:\[\s*)?\{\s*"name"\s*:\s*"answer"/;
+
+/**
+ * An answer that the service holds to a schema as the call of a tool whose parameters the schema is. The
+ * arguments of the first call are the value; services were seen to write more calls, up to the token limit.
+ */
+export class ForcedCall {
+  readonly #pieces = new CallPieces();
+  #brackets = new Brackets();
+  #text = "";
+  #objects = 0;
+
+  /** Whether another call has begun after the first one. */
+  get goesOn(): boolean {
+    return (this.#objects > 1 && ANSWERS.test(this.#text)) || this.#pieces.count > 1;
+  }
+
+  pushText(text: string): string {
+    for (let at = 0; at < text.length; at++) {
+      const wasInObject = this.#brackets.isInObject;
+      this.#brackets.step(text.charAt(at));
+      if (!wasInObject && this.#brackets.isInObject) this.#objects += 1;
+    }
+    this.#text += text;
+    return "";
+  }
+
+  pushPiece(piece: CallPiece): void {
+    this.#pieces.push(piece);
+  }
+
+  pushChannel(_to: string | null, text: string): void {
+    this.#text += text;
+  }
+
+  textWasReasoning(): string {
+    const text = this.#text;
+    this.#text = "";
+    this.#brackets = new Brackets();
+    this.#objects = 0;
+    return text;
+  }
+
+  /** The arguments as text; the whole text where it holds no call. */
+  end(isWhole: boolean): ReadCalls {
+    const written = writtenCalls(this.#text, () => undefined, isWhole).calls;
+    // The value itself may have a member that is called `name`.
+    const first = this.#pieces.calls[0] ?? written.find(({ name }) => name === ANSWER_TOOL);
+    const given = first?.arguments;
+    const json = typeof given === "string" ? given : JSON.stringify(given);
+    return { text: json ?? this.#text, calls: [], warnings: [] };
+  }
 }

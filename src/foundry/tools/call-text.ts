@@ -1,7 +1,7 @@
-import { MOST_FALSE_CALLS } from "../../lib/index.js";
-import { Brackets } from "./brackets.js";
+import { escapeRegExp, MOST_FALSE_CALLS, overlap } from "../../lib/index.js";
 import type { RawCall } from "./tool.js";
-import { type Repair, saidName, writtenCalls } from "./written-calls.js";
+import type { Toolbox } from "./toolbox.js";
+import { Brackets, saidName, writtenCalls } from "./written-calls.js";
 
 /** How a model marks its calls. */
 interface Markup {
@@ -34,11 +34,10 @@ const BLANKS = "\\s{0,200}";
 const FENCE = `(?:\`\`\`[a-z_]{0,12}[ \\t]{0,20}(?:\\r?\\n${BLANKS})?)?`;
 const KEYS =
   "name|function|tool|tool_name|function_name|function_call|tool_calls|type|id|arguments|parameters|args";
-const literal = (text: string): string => text.replace(/[[\]|]/g, "\\$&");
 /** Calls without any markup: JSON whose first member is that of a call. */
 const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:`;
 const START = new RegExp(
-  `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(literal).join("|")})|(?<bare>${BARE}))`,
+  `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(escapeRegExp).join("|")})|(?<bare>${BARE}))`,
 );
 /** What may become {@link START}. */
 const BEGINS = new RegExp(
@@ -75,9 +74,8 @@ interface Open {
  * for them. What is no call stays text. Each character is looked at a bounded number of times.
  */
 export class CallText {
-  /** Without markup, only JSON with the name of a tool is a call. */
-  readonly #isOffered: (name: string) => boolean;
-  readonly #repair: Repair;
+  /** Without markup, only JSON with the name of one of its tools is a call. */
+  readonly #toolbox: Toolbox;
   #pending = "";
   #open: Open | null = null;
   #calls: RawCall[] = [];
@@ -90,9 +88,8 @@ export class CallText {
   /** Blanks at the end, which belong to the answer as soon as a word follows. */
   #blanks = "";
 
-  constructor(isOffered: (name: string) => boolean, repair: Repair) {
-    this.#isOffered = isOffered;
-    this.#repair = repair;
+  constructor(toolbox: Toolbox) {
+    this.#toolbox = toolbox;
   }
 
   get calls(): readonly RawCall[] {
@@ -153,12 +150,10 @@ export class CallText {
 
   #search(isEnd: boolean, isWhole: boolean): string {
     const out: string[] = [];
-    for (;;) {
-      if (this.#open !== null) {
-        if (!this.#close(this.#open, isEnd, isWhole, out)) break;
-      } else if (!this.#next(isEnd, out)) {
-        break;
-      }
+    let isFound = true;
+    while (isFound) {
+      const open = this.#open;
+      isFound = open === null ? this.#next(isEnd, out) : this.#close(open, isEnd, isWhole, out);
     }
     return out.join("");
   }
@@ -194,7 +189,7 @@ export class CallText {
       brackets: new Brackets(),
       at: 0,
       closedAt: -1,
-      isJson: markup?.end == null ? true : null,
+      isJson: null,
     };
     return true;
   }
@@ -229,7 +224,7 @@ export class CallText {
       if (open.isJson === null && text.charAt(open.at).trim() !== "") {
         open.isJson = /[{[]/.test(text.charAt(open.at));
       }
-      if (open.isJson === true) open.brackets.step(text.charCodeAt(open.at));
+      if (open.isJson === true) open.brackets.step(text.charAt(open.at));
       if (open.brackets.isOpen) continue;
       if (text.startsWith(end, open.at)) return { body: open.at, skip: end.length };
       // Some models begin the next call without ending this one.
@@ -261,7 +256,7 @@ export class CallText {
         if (isMore) open.closedAt = -1;
       }
       const wasOpen = brackets.isOpen;
-      brackets.step(text.charCodeAt(open.at));
+      brackets.step(text.charAt(open.at));
       const isClosed = wasOpen && !brackets.isOpen;
       if (isClosed && !INNER_MARK.test(text.slice(Math.max(0, open.at - 10), open.at + 1))) {
         open.closedAt = open.at + 1;
@@ -274,16 +269,16 @@ export class CallText {
   /** Reads the calls in a body. What is none becomes text again. */
   #taken(open: Open, body: string, isWhole: boolean, out: string[], tail = ""): void {
     this.#open = null;
-    const { calls, isCut } = writtenCalls(body, this.#repair, isWhole);
+    const { calls, isCut } = writtenCalls(body, this.#toolbox.repair, isWhole);
     if (open.markup === null) {
-      if (calls.length > 0 && calls.every((call) => this.#isOffered(call.name))) {
+      if (calls.length > 0 && calls.every((call) => this.#toolbox.isOffered(call.name))) {
         this.#calls.push(...calls);
         this.#isCut ||= isCut;
         this.#expectsFence = open.isFenced;
         return;
       }
       const name = isCut ? saidName(body) : null;
-      if (name !== null && this.#isOffered(name)) this.#isCut = true;
+      if (name !== null && this.#toolbox.isOffered(name)) this.#isCut = true;
       else out.push(open.lead, body);
       return;
     }
@@ -304,7 +299,7 @@ export class CallText {
     const tail = this.#pending.slice(-LONGEST_BEGIN);
     if (this.#falseStarts >= MOST_FALSE_CALLS || !MAY_BEGIN.test(tail)) return 0;
     const bare = BEGINS.exec(tail)?.[0].length ?? 0;
-    const ofToken = overlapOf(tail.slice(-LONGEST_TOKEN));
+    const ofToken = Math.max(...TOKENS.map((token) => overlap(tail, token)));
     const fence = ofToken === 0 ? 0 : (FENCE_AT_END.exec(tail.slice(0, -ofToken))?.[0].length ?? 0);
     return Math.max(bare, ofToken + fence);
   }
@@ -317,12 +312,3 @@ export class CallText {
 }
 
 const FENCE_AT_END = new RegExp(`${FENCE}$`);
-
-/** The longest end of a text that is a beginning of a token. */
-function overlapOf(text: string): number {
-  for (let length = Math.min(text.length, LONGEST_TOKEN - 1); length > 0; length--) {
-    const end = text.slice(text.length - length);
-    if (TOKENS.some((token) => token.startsWith(end) && token !== end)) return length;
-  }
-  return 0;
-}

@@ -39,27 +39,18 @@ export class Toolbox {
     const tool = this.#toolOf(raw.name);
     const name = tool?.name ?? printable(raw.name, LONGEST_CALL_ID);
     const given = raw.broken === undefined ? this.#argumentsOf(raw, tool) : null;
+    const call = { id, name, arguments: given ?? {} };
     if (tool === undefined) {
       const names = this.#tools.map((each) => each.name).join(", ");
-      return {
-        id,
-        name,
-        arguments: given ?? {},
-        error: `There is no tool ${quoted(name)}. There are: ${names}.`,
-      };
+      return { ...call, error: `There is no tool ${quoted(name)}. There are: ${names}.` };
     }
     if (given === null) {
       const shown = printable(raw.broken ?? String(raw.arguments), 200);
-      return { id, name, arguments: {}, error: `The arguments are no JSON object: ${shown}` };
+      return { ...call, error: `The arguments are no JSON object: ${shown}` };
     }
     const complaints = complaintsOf(tool, given);
-    if (complaints.length === 0) return { id, name, arguments: given };
-    return {
-      id,
-      name,
-      arguments: given,
-      error: `The arguments do not fit: ${complaints.join("; ")}.`,
-    };
+    if (complaints.length === 0) return call;
+    return { ...call, error: `The arguments do not fit: ${complaints.join("; ")}.` };
   }
 
   #toolOf(name: string): Offered | undefined {
@@ -173,7 +164,7 @@ export const parametersOf = ({ function: { parameters } }: ToolDefinition): Json
 });
 
 /** @throws FoundryError `INVALID_ARGUMENT` where two tools have one name, or none has the chosen one. */
-export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice = "auto"): void {
+function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice): void {
   const names = tools.map((tool) => tool.function.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
@@ -191,6 +182,19 @@ export function checkTools(tools: readonly ToolDefinition[], choice: ToolChoice 
   throw new FoundryError("INVALID_ARGUMENT", `The chosen tool ${chosen} is not among the tools.`, {
     action: "Give this tool, too, or choose another one.",
   });
+}
+
+/**
+ * The tools that the model may call; `null` where there are none.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` for tools or a choice that cannot be used.
+ */
+export async function toolboxFor(
+  tools: readonly ToolDefinition[] = [],
+  choice: ToolChoice = "auto",
+): Promise<Toolbox | null> {
+  checkTools(tools, choice);
+  return tools.length === 0 || choice === "none" ? null : loadToolbox(tools);
 }
 
 /** @throws FoundryError `INVALID_ARGUMENT` where the parameters of a tool are no valid schema. */

@@ -5,14 +5,13 @@ import {
   MOST_ANSWER_VALUES,
   MOST_CALLS,
 } from "../../lib/index.js";
-import { objectsIn } from "./brackets.js";
 import type { RawCall } from "./tool.js";
 
 /** Makes JSON of what is nearly JSON; `undefined` where it cannot. */
 export type Repair = (text: string) => unknown;
 
 /** What a model wrote as calls. */
-export interface WrittenCalls {
+interface WrittenCalls {
   readonly calls: readonly RawCall[];
   /** Whether it ends in the middle of a call. */
   readonly isCut: boolean;
@@ -30,8 +29,7 @@ export function writtenCalls(text: string, repair: Repair, isWhole: boolean): Wr
     return taggedCalls(text, repair, isWhole);
   }
   const byKeys = callByKeys(text);
-  if (byKeys !== null)
-    return isWhole ? { calls: [byKeys], isCut: false } : { calls: [], isCut: true };
+  if (byKeys !== null) return { calls: isWhole ? [byKeys] : [], isCut: !isWhole };
   const named = NAMED.exec(text);
   const { whole, open } = objectsIn(text, MOST_CALLS);
   const isCut = open !== "" && !isWhole;
@@ -64,15 +62,7 @@ export const saidName = (text: string): string | null => SAID_NAME.exec(text)?.[
 const NAMES = ["name", "tool_name", "function_name", "tool", "function"] as const;
 const ARGUMENTS = ["arguments", "parameters", "args", "input", "tool_input"] as const;
 /** Members beside the name of a call that has no arguments. */
-const BESIDE_NAME = new Set([
-  "name",
-  "tool_name",
-  "function_name",
-  "tool",
-  "function",
-  "type",
-  "id",
-]);
+const BESIDE_NAME = new Set<string>([...NAMES, "type", "id"]);
 
 /** The calls that a value stands for: a call, or an object or a list that holds some. */
 function callsOf(value: unknown): RawCall[] {
@@ -106,7 +96,7 @@ const PARAMETER_TAG =
   /<parameter(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\n]{1,200}?)["']?(?:\s{1,20}[^<>]{0,100})?>/;
 
 function taggedCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
-  const [, ...parts] = text.split(splitterOf(FUNCTION_TAG));
+  const [, ...parts] = text.split(FUNCTION_TAG);
   const calls: RawCall[] = [];
   let isCut = false;
   for (let at = 0; at + 1 < parts.length && calls.length < MOST_CALLS; at += 2) {
@@ -122,7 +112,7 @@ function taggedArguments(
   body: string,
   repair: Repair,
 ): Pick<RawCall, "arguments" | "areTexts" | "broken"> {
-  const [before = "", ...parts] = body.split(splitterOf(PARAMETER_TAG));
+  const [before = "", ...parts] = body.split(PARAMETER_TAG);
   if (parts.length === 0) {
     const { whole, open } = objectsIn(before, 1);
     const json = whole[0] ?? open;
@@ -138,8 +128,6 @@ function taggedArguments(
   return { arguments: Object.fromEntries(entries), areTexts: true };
 }
 
-const splitterOf = ({ source }: RegExp): RegExp => new RegExp(source, "g");
-
 /** The template puts a value on lines of its own. */
 const withoutOuterBreaks = (value: string): string =>
   value.replace(/^\r?\n/, "").replace(/\r?\n[ \t]{0,100}$/, "");
@@ -154,4 +142,59 @@ function callByKeys(text: string): RawCall | null {
     return [key.trim(), withoutOuterBreaks(value.split("</arg_value>", 1)[0] ?? "")];
   });
   return { name: name.trim(), arguments: Object.fromEntries(entries), areTexts: true };
+}
+
+/** Follows the brackets of JSON in a text that comes in pieces. A quote counts within brackets only. */
+export class Brackets {
+  #depth = 0;
+  #objects = 0;
+  #isInString = false;
+  #isEscaped = false;
+
+  /** Whether a list or an object is open. */
+  get isOpen(): boolean {
+    return this.#depth > 0;
+  }
+
+  get isInObject(): boolean {
+    return this.#objects > 0;
+  }
+
+  step(character: string): void {
+    if (this.#isInString) {
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (character === "\\") this.#isEscaped = true;
+      else if (character === '"') this.#isInString = false;
+    } else if (character === '"') {
+      this.#isInString = this.isOpen;
+    } else if (character === "[" || character === "{") {
+      this.#depth += 1;
+      if (character === "{") this.#objects += 1;
+    } else if (character === "]" || character === "}") {
+      this.#depth = Math.max(0, this.#depth - 1);
+      if (character === "}") this.#objects = Math.max(0, this.#objects - 1);
+    }
+  }
+}
+
+interface FoundObjects {
+  /** The text of each object that is not within another one. */
+  readonly whole: readonly string[];
+  /** An object at the end that is not closed; empty where there is none. */
+  readonly open: string;
+}
+
+/** The objects in a text, also in lists that are never closed. */
+function objectsIn(text: string, most: number): FoundObjects {
+  const brackets = new Brackets();
+  const whole: string[] = [];
+  let from = -1;
+  for (let at = 0; at < text.length && whole.length < most; at++) {
+    brackets.step(text.charAt(at));
+    if (from === -1 && brackets.isInObject) from = at;
+    if (from === -1 || brackets.isInObject) continue;
+    whole.push(text.slice(from, at + 1));
+    from = -1;
+  }
+  return { whole, open: from === -1 || whole.length === most ? "" : text.slice(from) };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isAboutCode, needsOf } from "../../../src/foundry/completion/needs.js";
+import { isAboutCode, needsOf } from "../../../src/foundry/completion/model-choice.js";
 
 describe("isAboutCode", () => {
   it.each([

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
+import { chatEngine, events } from "../dialects/chat-engine.js";
+import { clientOf } from "../fixtures.js";
 
 function cut(stops: readonly string[], ...pieces: readonly string[]): [string, boolean] {
   const cutter = new StopCutter(stops);
@@ -91,5 +93,30 @@ describe("StopCutter", () => {
     expect(cutter.push("think\n") + cutter.end()).toBe("think\n");
     expect(cutter.push("# Title")).toBe("# Title");
     expect(cutter.isCut).toBe(false);
+  });
+});
+
+describe("a stop string that is held back as the beginning of a tag until the answer ends", () => {
+  async function answered(delta: object, finish_reason: "stop" | "length") {
+    const { url } = await chatEngine(() =>
+      events({ choices: [{ delta }] }, { choices: [{ finish_reason }] }),
+    );
+    return clientOf(url).complete({ prompt: "Hi", model: "m", stop: ["<thi"] });
+  }
+
+  it("ends the answer, whatever ended the generation", async () => {
+    expect(await answered({ content: "One <thi" }, "length")).toMatchObject({
+      text: "One ",
+      finishReason: "stop",
+    });
+  });
+
+  it("does not make the thinking an answer", async () => {
+    const delta = { reasoning_content: "Hm.", content: "<thi" };
+    expect(await answered(delta, "stop")).toMatchObject({
+      text: "",
+      reasoning: "Hm.",
+      warnings: ["The model gave no text."],
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { overlap } from "../../../src/foundry/completion/text-filters.js";
+import { overlap } from "../../src/lib/index.js";
 
 describe("overlap", () => {
   it.each([
