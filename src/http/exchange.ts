@@ -8,8 +8,8 @@ import {
   type TrafficCounts,
 } from "../lib/index.js";
 import type { CallScope } from "./call-scope.js";
+import { decompressed } from "./body.js";
 import type { Lease } from "./connections.js";
-import { decompressed } from "./content-encoding.js";
 import { networkError, timeoutError } from "./failure.js";
 import type { PhaseLimits } from "./types.js";
 import type { WireRequest } from "./wire-request.js";
