@@ -1,4 +1,4 @@
-export { redirectTarget } from "./answer-headers.js";
+export { redirectTarget, retryAfterMsOf } from "./answer-headers.js";
 export { normalizeEndpoint } from "./endpoint.js";
 export {
   type ErrorWords,
@@ -8,7 +8,7 @@ export {
   wordsOfError,
 } from "./error-text.js";
 export { eventsIn, jsonOf } from "./event-parser.js";
-export { isRefused, retryAfterMsOf } from "./failure.js";
+export { isRefused } from "./failure.js";
 export { isBusy, pauseMs } from "./resilience.js";
 export { HttpTransport } from "./transport.js";
 export type * from "./types.js";

@@ -15,7 +15,7 @@ import {
   traceFields,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
-import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./answer-headers.js";
+import { redirectedPath, redirectTarget, requestIdOf, retryAfterMsOf } from "./answer-headers.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Connections } from "./connections.js";
@@ -23,7 +23,6 @@ import { type Endpoint, parseEndpoint } from "./endpoint.js";
 import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
-import { parseRetryAfter } from "./failure.js";
 import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
@@ -279,7 +278,7 @@ export class HttpTransport {
       isUsed = true;
       const onHead = (head: Head) => {
         attempt.status = head.status;
-        attempt.retryAfterMs = parseRetryAfter(retryAfterOf(head.headers), Date.now());
+        attempt.retryAfterMs = retryAfterMsOf(head.headers);
         attempt.requestId = requestIdOf(head.headers, this.secrets);
       };
       const { limits, trace: { traffic = this.#background } = {} } = spec;

@@ -21,6 +21,7 @@ export {
   FoundryError,
   type FoundryErrorOptions,
   isCancellation,
+  systemCodeOf,
   type TimeoutPhase,
   throwIfAborted,
   toFoundryError,

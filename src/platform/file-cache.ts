@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { lstat, open, readdir, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { FILE_READ_MS } from "../lib/index.js";
+import { FILE_READ_MS, systemCodeOf } from "../lib/index.js";
 import { makePrivateDirectory, ownUid } from "./own-directory.js";
 import { inPool, LATE } from "./pool.js";
 import { readSmallFile } from "./small-file.js";
@@ -67,7 +67,9 @@ export class FileCache {
     if (this.#waiting.size >= MOST_WAITING) return;
     this.#waiting.set(key, text);
     const used = this.#use();
-    const outcome = await this.#next(() => this.#write(key, text, used).catch(codeOf));
+    const write = () =>
+      this.#write(key, text, used).catch((error: unknown) => systemCodeOf(error) ?? "unknown");
+    const outcome = await this.#next(write);
     if (this.#waiting.get(key) === text) this.#waiting.delete(key);
     const fault = outcome === LATE ? "ETIMEDOUT" : outcome;
     if (typeof fault === "string" && !this.#isFaulty) this.#options.onFault?.(fault);
@@ -181,6 +183,3 @@ function textIn(content: string, key: string): string | null {
   const isWhole = rest.startsWith(head) && content.startsWith(`${sha256(rest)}\n`);
   return isWhole ? rest.slice(head.length) : null;
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown";

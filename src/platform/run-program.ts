@@ -5,8 +5,7 @@ import { Socket } from "node:net";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort } from "../lib/index.js";
-import { firstChildStarted } from "./first-child.js";
+import { deferred, MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort, systemCodeOf } from "../lib/index.js";
 import { homeFolder } from "./machine.js";
 import { isPassingFault, launchFailure, launchOf, type StartedAs } from "./program-launch.js";
 import { ProgramOutput } from "./program-output.js";
@@ -100,7 +99,7 @@ async function runOnce(launch: StartedAs, options: ProgramOptions): Promise<Prog
       detached: launch.detached,
     });
   } catch (thrown) {
-    return nothingRan(notStarted(codeOf(thrown)));
+    return nothingRan(notStarted(systemCodeOf(thrown)));
   }
   if (child.pid !== undefined) {
     const run = await new RunningProgram(child, options).done;
@@ -108,7 +107,7 @@ async function runOnce(launch: StartedAs, options: ProgramOptions): Promise<Prog
   }
   // It may have no pipes then, whatever its type says.
   const [error]: unknown[] = await once(child, "error");
-  return nothingRan(notStarted(codeOf(error)));
+  return nothingRan(notStarted(systemCodeOf(error)));
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -134,16 +133,13 @@ function withoutLauncher(run: ProgramRun): ProgramRun {
   return failure === null ? run : nothingRan(notStarted(failure || null));
 }
 
-const codeOf = (thrown: unknown): unknown =>
-  thrown instanceof Error && "code" in thrown ? thrown.code : null;
-
-const notStarted = (code: unknown): ProgramEnd => ({
+const notStarted = (code: string | null): ProgramEnd => ({
   kind: "not_started",
   reason: reasonOf(code),
   ...(isPassingFault(code) ? { isPassing: true } : {}),
 });
 
-function reasonOf(code: unknown): string {
+function reasonOf(code: string | null): string {
   switch (code) {
     case "EAGAIN":
     case "ENOMEM":
@@ -162,7 +158,7 @@ function reasonOf(code: unknown): string {
     case "UNKNOWN":
       return "it is no program for this system";
     default:
-      return typeof code === "string" ? `the system says ${code}` : "the system refuses it";
+      return code === null ? "the system refuses it" : `the system says ${code}`;
   }
 }
 
