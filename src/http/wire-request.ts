@@ -1,4 +1,4 @@
-import { FoundryError, type Trace, traceHeaders } from "../lib/index.js";
+import { FoundryError, traceHeaders, wellFormedJson } from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
 import type { RequestSpec } from "./types.js";
 
@@ -88,8 +88,8 @@ export function wireRequest(
 }
 
 /**
- * JSON whose text is well-formed Unicode. `JSON.stringify` writes half a surrogate pair, such as an
- * emoji cut in two, as `\ud83d`, which the services' parsers refuse together with the whole request.
+ * JSON whose text is well-formed Unicode: half a surrogate pair, such as an emoji cut in two, makes the
+ * services' parsers refuse the whole request.
  */
 export function toJson(value: unknown): string {
   let json: string | undefined;
@@ -99,12 +99,7 @@ export function toJson(value: unknown): string {
     throw notJson(cause);
   }
   if (json === undefined) throw notJson(undefined);
-  // Only lone surrogates are written as escapes. Escapes are matched in pairs from the left, so
-  // that the text `\ud83d`, which is `\\ud83d` in JSON, stays what it is.
-  if (!/\\ud[89a-f]/.test(json)) return json;
-  return json.replace(/\\(?:(ud[89a-f][0-9a-f]{2})|.)/g, (escaped, lone: string | undefined) =>
-    lone === undefined ? escaped : "\ufffd",
-  );
+  return wellFormedJson(json);
 }
 
 function notJson(cause: unknown): FoundryError {

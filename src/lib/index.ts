@@ -78,6 +78,7 @@ export { inSnakeCase } from "./snake-case.js";
 export {
   escapeRegExp,
   escapeUnprintable,
+  wellFormedJson,
   formatDuration,
   formatMegabytes,
   formatWait,
