@@ -139,25 +139,17 @@ export class HttpTransport {
    */
   async stream(spec: StreamSpec): Promise<EventStream> {
     const call = this.#open(spec, true);
-    const { scope } = call;
-    try {
-      return await this.#attempts(call, async (attempt) => {
-        spec.onAttempt?.();
-        const { exchange, head } = await this.#accepted(call, attempt, spec);
-        const { limits } = spec;
-        const maxBytes = this.#maxBodyBytes;
-        const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
-        const stream = new OpenEventStream(source);
-        await stream.readAhead(spec.isStart);
-        stream.attempts = attempt.number;
-        stream.requestId = attempt.requestId;
-        void exchange.over.then(() => scope.dispose());
-        return stream;
-      });
-    } catch (thrown) {
-      scope.dispose();
-      throw thrown;
-    }
+    return this.#begun(call, spec, async (exchange, head, attempt) => {
+      const { scope } = call;
+      const { limits } = spec;
+      const maxBytes = this.#maxBodyBytes;
+      const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
+      const stream = new OpenEventStream(source);
+      await stream.readAhead(spec.isStart);
+      stream.attempts = attempt.number;
+      stream.requestId = attempt.requestId;
+      return stream;
+    });
   }
 
   /**
@@ -166,25 +158,35 @@ export class HttpTransport {
    */
   async text(spec: TextSpec): Promise<TextStream> {
     const call = this.#open(spec, false);
-    try {
-      return await this.#attempts(call, async (attempt) => {
-        const { exchange } = await this.#accepted(call, attempt, spec);
-        const pieces = readPieces(exchange, silenceWatch(call, exchange));
-        void exchange.over.then(() => call.scope.dispose());
-        return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
-      });
-    } catch (thrown) {
-      call.scope.dispose();
-      throw thrown;
-    }
+    return this.#begun(call, spec, async (exchange, _head, attempt) => {
+      const pieces = readPieces(exchange, silenceWatch(call, exchange));
+      return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
+    });
   }
 
-  /** Sends a request; resolves at the beginning of its answer, unless that is a refusal. */
-  async #accepted(call: Call, attempt: Attempt, { toError }: TextSpec) {
-    const exchange = await this.#send(call, attempt);
-    const head = await exchange.head;
-    if (isSuccess(head.status)) return { exchange, head };
-    throw toError(await refusal(call, attempt, exchange, head, this));
+  /** Sends a request and resolves at the beginning of its answer. The call goes on until that is over. */
+  async #begun<T>(
+    call: Call,
+    { toError, onAttempt }: TextSpec & Pick<StreamSpec, "onAttempt">,
+    resultOf: (exchange: Exchange, head: Head, attempt: Attempt) => Promise<T>,
+  ): Promise<T> {
+    const { scope } = call;
+    try {
+      return await this.#attempts(call, async (attempt) => {
+        onAttempt?.();
+        const exchange = await this.#send(call, attempt);
+        const head = await exchange.head;
+        if (!isSuccess(head.status)) {
+          throw toError(await refusal(call, attempt, exchange, head, this));
+        }
+        const result = await resultOf(exchange, head, attempt);
+        void exchange.over.then(() => scope.dispose());
+        return result;
+      });
+    } catch (thrown) {
+      scope.dispose();
+      throw thrown;
+    }
   }
 
   /** Ends everything in flight with `CLIENT_CLOSED`; so does every later call. */

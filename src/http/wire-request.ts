@@ -124,31 +124,22 @@ function headBytes(host: string, { method, path, headers, body }: WireRequest): 
 }
 
 /**
- * With the headers of the caller's trace, unless the head would be longer than what the service reads. A
- * header that is set for all requests stays.
+ * A request as it is sent: with the headers of the caller's trace, unless the head would be longer than what
+ * the service reads. A header that is set for all requests stays.
+ *
+ * @throws FoundryError `REQUEST_TOO_LARGE`, `INVALID_ARGUMENT`
  */
-function withTrace(
-  host: string,
-  request: WireRequest,
-  trace: Trace | undefined,
-  limitBytes: number | undefined,
-): WireRequest {
-  if (trace === undefined) return request;
-  const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
-  const isTooLong = limitBytes !== undefined && headBytes(host, traced) > limitBytes;
-  return isTooLong ? request : traced;
-}
-
-/** A request as it is sent. @throws FoundryError `REQUEST_TOO_LARGE`, `INVALID_ARGUMENT` */
 export function tracedRequest(
   endpoint: Endpoint,
   headers: Readonly<Record<string, string>>,
   spec: RequestParts & Pick<RequestSpec, "trace" | "headLimitBytes">,
 ): WireRequest {
-  const { trace, headLimitBytes } = spec;
+  const { trace, headLimitBytes = Number.POSITIVE_INFINITY } = spec;
   const request = wireRequest(endpoint, headers, spec);
-  if (headLimitBytes !== undefined) checkHead(endpoint.host, request, headLimitBytes);
-  return withTrace(endpoint.host, request, trace, headLimitBytes);
+  checkHead(endpoint.host, request, headLimitBytes);
+  if (trace === undefined) return request;
+  const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
+  return headBytes(endpoint.host, traced) > headLimitBytes ? request : traced;
 }
 
 /** Throws when the head is longer than what the service reads; it would cut the connection. */
