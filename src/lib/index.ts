@@ -1,6 +1,7 @@
 /** @internal Keeps the schema library out of the published types. */
 export { parseArguments, quoted } from "./arguments.js";
 export {
+  deferred,
   type JoinedSignal,
   joinedSignal,
   Lazy,
@@ -8,7 +9,6 @@ export {
   onAbort,
   TIMED_OUT,
   untilAborted,
-  type WaitLimits,
   waitFor,
 } from "./async.js";
 export {
@@ -68,13 +68,7 @@ export {
   WHOLE_NUMBERS,
   withoutCredentials,
 } from "./setting-values.js";
-export {
-  SharedTask,
-  type SharedTaskOptions,
-  SharedTasks,
-  type SharedTaskWait,
-} from "./shared-task.js";
-export { inSnakeCase } from "./snake-case.js";
+export { SharedTask, SharedTasks } from "./shared-task.js";
 export {
   escapeRegExp,
   escapeUnprintable,

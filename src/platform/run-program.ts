@@ -163,15 +163,14 @@ function reasonOf(code: string | null): string {
 }
 
 class RunningProgram {
-  readonly done: Promise<ProgramRun>;
+  readonly #run = deferred<ProgramRun>();
+  readonly done = this.#run.promise;
   readonly #child: Child;
   readonly #options: ProgramOptions;
   readonly #stdout = new ProgramOutput();
   readonly #stderr = new ProgramOutput();
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopListening = () => {};
-  #settle: (run: ProgramRun) => void = () => {};
-  #reject: (thrown: unknown) => void = () => {};
   /** Why it is being ended by us, or how it ended itself. */
   #end: ProgramEnd | null = null;
   #exited = false;
@@ -182,10 +181,6 @@ class RunningProgram {
   constructor(child: Child, options: ProgramOptions) {
     this.#child = child;
     this.#options = options;
-    this.done = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#reject = reject;
-    });
     // Of `kill`, which may fail; its limits end the wait all the same.
     child.on("error", () => {});
     this.#read(child.stdout, this.#stdout);
@@ -283,7 +278,7 @@ class RunningProgram {
 
   #fail(thrown: unknown): void {
     if (this.#isDone) return;
-    this.#reject(thrown);
+    this.#run.reject(thrown);
     this.#conclude();
     this.#release();
   }
@@ -293,7 +288,7 @@ class RunningProgram {
     this.#isDone = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#stopListening();
-    this.#settle({ end: this.#end ?? { kind: "timed_out" }, ...this.#soFar() });
+    this.#run.resolve({ end: this.#end ?? { kind: "timed_out" }, ...this.#soFar() });
   }
 
   #release(): void {
