@@ -1,5 +1,5 @@
 /** @internal Keeps the schema library out of the published types. */
-export { parseArguments, quoted } from "./arguments.js";
+export { meantName, type OtherNames, parseArguments, quoted } from "./arguments.js";
 export {
   deferred,
   type JoinedSignal,
@@ -31,13 +31,13 @@ export { type ImageType, imageTypeOf } from "./image-type.js";
 export {
   answerFrom,
   hasMoreValues,
+  inSnakeCase,
   isMembers,
   jsonFrom,
   membersKey,
   withoutDepths,
 } from "./json.js";
 export * from "./limits.js";
-export { meantName, type OtherNames } from "./meant-name.js";
 export { type Calls, MetricsRecorder, type OpenCall } from "./metrics.js";
 export type {
   AnswerFigures,
@@ -72,7 +72,6 @@ export { SharedTask, SharedTasks } from "./shared-task.js";
 export {
   escapeRegExp,
   escapeUnprintable,
-  wellFormedJson,
   formatDuration,
   formatMegabytes,
   formatWait,
@@ -80,6 +79,7 @@ export {
   portableJson,
   printable,
   truncate,
+  wellFormedJson,
   withoutAnsi,
   withoutControls,
 } from "./text.js";
