@@ -2,7 +2,6 @@ import { constants } from "node:fs";
 import { access, lstat, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
-import { windowsVariable, withWindowsVariables } from "./windows-program.js";
 
 /**
  * Where a program of this name would be, likeliest first: the folders of PATH, then those that
@@ -111,3 +110,25 @@ async function isThere(file: string): Promise<boolean> {
     return false;
   }
 }
+
+/** Windows takes `Path` and `PATH` for the same, a copy of its variables does not. */
+function windowsVariable(environment: Machine["environment"], name: string): string | undefined {
+  const key = Object.keys(environment).find((each) => each.toUpperCase() === name);
+  return key === undefined ? undefined : environment[key];
+}
+
+/**
+ * The full path of a program of Windows itself, below `System32`. By its name alone Windows looks for
+ * it in the current folder first, which for a server is the folder that an editor has open.
+ */
+export function windowsProgram(name: string, environment: Machine["environment"]): string {
+  const given = windowsVariable(environment, "SYSTEMROOT");
+  const root = given !== undefined && /^[a-z]:[\\/]/i.test(given) ? given : "C:\\Windows";
+  return path.win32.join(root, "System32", name);
+}
+
+/** `%NAME%` replaced as the Explorer does it; one that is not set stays as it is. */
+const withWindowsVariables = (text: string, environment: Machine["environment"]): string =>
+  text.replace(/%([^%\\/:]+)%/g, (whole, name: string) => {
+    return windowsVariable(environment, name.toUpperCase()) ?? whole;
+  });

@@ -3,8 +3,7 @@ import { lstat, open, readdir, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FILE_READ_MS, systemCodeOf } from "../lib/index.js";
 import { makePrivateDirectory, ownUid } from "./own-directory.js";
-import { inPool, LATE } from "./pool.js";
-import { readSmallFile } from "./small-file.js";
+import { inPool, LATE, readSmallFile } from "./pool.js";
 
 export interface FileCacheOptions {
   /** Made private to this user (0700). Only files of the cache are removed from it. */

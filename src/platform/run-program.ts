@@ -7,7 +7,13 @@ import type { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { deferred, MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort, systemCodeOf } from "../lib/index.js";
 import { homeFolder } from "./machine.js";
-import { isPassingFault, launchFailure, launchOf, type StartedAs } from "./program-launch.js";
+import {
+  firstChildStarted,
+  isPassingFault,
+  launchFailure,
+  launchOf,
+  type StartedAs,
+} from "./program-launch.js";
 import { ProgramOutput } from "./program-output.js";
 
 /** How a run of a program ended. */
