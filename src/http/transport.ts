@@ -47,6 +47,8 @@ interface Call {
   readonly request: WireRequest;
   readonly scope: CallScope;
   readonly isStream: boolean;
+  /** Its ids, in each line of the log. */
+  readonly ids: ReturnType<typeof traceFields>;
 }
 
 /**
@@ -118,7 +120,7 @@ export class HttpTransport {
           throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
-        this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body }, "answer");
+        this.#log.trace({ ...call.ids, path: spec.path, body }, "answer");
         const { status, headers } = head;
         const { number: attempts, requestId } = attempt;
         const answer = { status, headers, body, attempts, requestId };
@@ -205,31 +207,29 @@ export class HttpTransport {
   #open(spec: RequestSpec, isStream: boolean): Call {
     if (this.#isClosed) throw closedError();
     const request = tracedRequest(this.#endpoint, this.#headers, spec);
-    this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body: request.body }, "request");
+    const ids = traceFields(spec.trace);
+    this.#log.trace({ ...ids, path: spec.path, body: request.body }, "request");
     const scope = new CallScope(spec.signal, this.#calls);
     if (scope.endedBy !== null) {
       scope.dispose();
       throw scope.endedBy;
     }
-    return { spec, request, scope, isStream };
+    return { spec, request, scope, isStream, ids };
   }
 
   /** The attempts of a call as the policy allows them, each with a line in the log. */
   #attempts<T>(call: Call, makeAttempt: (attempt: Attempt) => Promise<T>): Promise<T> {
-    const { spec, scope, isStream } = call;
+    const { spec, scope, isStream, ids } = call;
     const { method, path } = spec;
     const retriesRefusals = this.#retriesRefusals;
     const onUsedUp = ({ code, attempts }: FoundryError) =>
-      this.#log.warn(
-        { ...traceFields(spec.trace), method, path, code, attempts },
-        "retries used up",
-      );
+      this.#log.warn({ ...ids, method, path, code, attempts }, "retries used up");
     const retry = spec.retry !== false;
     const policy = { method, isStream, scope, retry, retriesRefusals, onUsedUp };
     return withRetries(policy, this.#retry, async (attempt) => {
       const begin = performance.now();
       const fields = () => ({
-        ...traceFields(spec.trace),
+        ...ids,
         method,
         path,
         attempt: attempt.number,
@@ -247,8 +247,7 @@ export class HttpTransport {
         // What a service says of a request may quote the prompt.
         const error = method === "GET" ? message : undefined;
         this.#log.debug({ ...fields(), code, error, requestId }, "attempt failed");
-        const said = { ...traceFields(spec.trace), path, error: message, detail };
-        this.#log.trace(said, "what failed");
+        this.#log.trace({ ...ids, path, error: message, detail }, "what failed");
         throw thrown;
       }
     });
