@@ -1,12 +1,5 @@
-export {
-  executableCandidates,
-  firstExecutable,
-  pathAsTyped,
-  withoutQuotes,
-} from "./executables.js";
 export { FileCache } from "./file-cache.js";
 export { type FileLock, FileLocks } from "./file-lock.js";
-export { folderSeparator, foldersIn } from "./folder-list.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
 export { type ListenerOwner, ownerOfListener } from "./listener-owner.js";
 export { type Machine, thisMachine } from "./machine.js";
@@ -20,6 +13,14 @@ export {
   stableHost,
 } from "./own-directory.js";
 export { endProcess, onTermination, unblock } from "./own-process.js";
+export {
+  executableCandidates,
+  firstExecutable,
+  folderSeparator,
+  foldersIn,
+  pathAsTyped,
+  withoutQuotes,
+} from "./paths.js";
 export { type FileFault, inPool, LATE, readSmallFile } from "./pool.js";
 export { isProcessAlive, machineMemory, type ProcessFigures, processFigures } from "./processes.js";
 export { OutputLines } from "./program-output.js";

@@ -1,7 +1,7 @@
 import { FILE_READ_MS, SOCKET_TABLE_BYTES } from "../lib/index.js";
-import { windowsProgram } from "./executables.js";
 import type { Machine } from "./machine.js";
 import { ownUid } from "./own-directory.js";
+import { windowsProgram } from "./paths.js";
 import { readSmallFile } from "./pool.js";
 import { type ProgramRun, runProgram } from "./run-program.js";
 

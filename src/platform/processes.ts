@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { systemCodeOf } from "../lib/index.js";
-import { windowsProgram } from "./executables.js";
+import { windowsProgram } from "./paths.js";
 import { runProgram } from "./run-program.js";
 
 /** Figures of a process of this machine, and of the machine itself. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { windowsProgram } from "../../src/platform/executables.js";
+import { windowsProgram } from "../../src/platform/paths.js";
 import {
   figuresFromPowerShell,
   figuresFromProc,

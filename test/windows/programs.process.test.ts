@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startFoundryCli } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { windowsProgram } from "../../src/platform/executables.js";
+import { windowsProgram } from "../../src/platform/paths.js";
 import { runProgram } from "../../src/platform/run-program.js";
 import { environmentWith, MAIN, type Settings } from "../e2e/executable.js";
 import { simulated } from "../e2e/simulated.js";
