@@ -84,7 +84,7 @@ export class FileCache {
 
   async #read(key: string): Promise<string | null> {
     const { mostBytes: maxBytes } = this.#options;
-    const limits = { maxBytes, timeoutMs: FILE_READ_MS, ownerUid: ownUid() };
+    const limits = { maxBytes, ownerUid: ownUid() };
     const file = await readSmallFile(this.#pathOf(key), limits);
     return "text" in file ? textIn(file.text, key) : null;
   }

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { lstat, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import { FILE_READ_MS, LOCK_FILE_BYTES } from "../lib/index.js";
+import { LOCK_FILE_BYTES } from "../lib/index.js";
 import { makePrivateDirectory, ownUid, stableHost } from "./own-directory.js";
 import { inPool, readSmallFile } from "./pool.js";
 import { isProcessAlive } from "./processes.js";
@@ -114,10 +114,7 @@ export class FileLocks {
     const touchedAt = await this.#touchedAt(path);
     // It was removed just now, or is no lock.
     if (touchedAt === null) return false;
-    const content = await readSmallFile(path, {
-      maxBytes: LOCK_FILE_BYTES,
-      timeoutMs: FILE_READ_MS,
-    });
+    const content = await readSmallFile(path, { maxBytes: LOCK_FILE_BYTES });
     if ("fault" in content && content.fault === "too_large") return false;
     const owner = "text" in content ? ownerFrom(content.text) : null;
     if (owner?.host === this.#host && !isProcessAlive(owner.pid)) {

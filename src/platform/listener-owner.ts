@@ -1,4 +1,4 @@
-import { FILE_READ_MS, SOCKET_TABLE_BYTES } from "../lib/index.js";
+import { SOCKET_TABLE_BYTES } from "../lib/index.js";
 import type { Machine } from "./machine.js";
 import { ownUid } from "./own-directory.js";
 import { windowsProgram } from "./paths.js";
@@ -51,8 +51,7 @@ async function ownerOnLinux(port: number, asked: Asked): Promise<ListenerOwner> 
 }
 
 async function readTable(file: string): Promise<string | null> {
-  const limits = { maxBytes: SOCKET_TABLE_BYTES, timeoutMs: FILE_READ_MS };
-  const table = await readSmallFile(file, limits);
+  const table = await readSmallFile(file, { maxBytes: SOCKET_TABLE_BYTES });
   return "text" in table ? table.text : null;
 }
 

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { deferred, systemCodeOf } from "../lib/index.js";
+import { deferred, FILE_READ_MS, systemCodeOf } from "../lib/index.js";
 
 /**
  * Work with files is done by a few threads (libuv's pool, four of them), and a thread that asks a dead
@@ -78,7 +78,8 @@ function leave(): void {
 
 interface SmallFileLimits {
   readonly maxBytes: number;
-  readonly timeoutMs: number;
+  /** Default {@link FILE_READ_MS}. */
+  readonly timeoutMs?: number;
   /** Read only where it belongs to this user, or to the system's; `null` where there are no user ids. */
   readonly ownerUid?: number | null;
 }
@@ -97,7 +98,7 @@ const NONBLOCK = constants.O_NONBLOCK ?? 0;
  */
 export async function readSmallFile(path: string, limits: SmallFileLimits): Promise<SmallFile> {
   const read = () => readWhole(path, limits).catch(faultOf);
-  const outcome = await inPool(read, limits.timeoutMs);
+  const outcome = await inPool(read, limits.timeoutMs ?? FILE_READ_MS);
   return outcome === LATE ? { fault: "late" } : outcome;
 }
 
