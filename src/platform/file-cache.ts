@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
-import { lstat, open, readdir, rename, rm, utimes } from "node:fs/promises";
+import { lstat, readdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FILE_READ_MS, systemCodeOf } from "../lib/index.js";
-import { makePrivateDirectory, ownUid } from "./own-directory.js";
+import { makePrivateDirectory, ownUid, replaceFile } from "./own-directory.js";
 import { inPool, LATE, readSmallFile } from "./pool.js";
 
 export interface FileCacheOptions {
@@ -101,19 +101,7 @@ export class FileCache {
     if (Buffer.byteLength(content) > mostBytes) return;
     await makePrivateDirectory(folder);
     const temporary = join(folder, `${randomUUID()}.tmp`);
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(content);
-        await file.utimes(used, used);
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#pathOf(key));
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
-      throw error;
-    }
+    await replaceFile(this.#pathOf(key), temporary, content, used);
     await this.#evict();
   }
 

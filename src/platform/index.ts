@@ -9,6 +9,7 @@ export {
   makePrivateDirectory,
   ownDirectory,
   ownUid,
+  replaceFile,
   serversDirectory,
   stableHost,
 } from "./own-directory.js";

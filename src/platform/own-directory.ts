@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
 
@@ -31,6 +31,34 @@ export async function makePrivateDirectory(directory: string, uid = ownUid()): P
   if (owners.some((owner) => owner !== uid))
     throw new Error("a directory of ours belongs to another user");
   if ((facts.mode & 0o777) !== 0o700) await chmod(directory, 0o700);
+}
+
+/**
+ * Writes a file that only this user can read or write, whole or not at all: a reader finds the old file or
+ * the new one.
+ *
+ * @param temporary In the same folder, of a name that no other process uses.
+ * @param modified Its modification time. Default: now.
+ */
+export async function replaceFile(
+  path: string,
+  temporary: string,
+  text: string,
+  modified?: Date,
+): Promise<void> {
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      if (modified !== undefined) await file.utimes(modified, modified);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** A Mac takes the domain of its name from each network that it joins, so it is left out there. */
