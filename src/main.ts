@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { isHttpFlag, TYPED_COMMANDS } from "./commands/command-line.js";
-import { endProcess } from "./platform/end-process.js";
+import { endProcess } from "./platform/own-process.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;

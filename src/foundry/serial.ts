@@ -1,4 +1,4 @@
-import { cancelledError, untilAborted } from "../lib/index.js";
+import { cancelledError, deferred, untilAborted } from "../lib/index.js";
 
 interface Turn {
   readonly what: string;
@@ -30,16 +30,13 @@ export class Serial {
   ): Promise<T> {
     if (signal.aborted) throw cancelledError();
     const before = this.running;
-    let begin = (): void => {};
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
-    const turn: Turn = { what, onWait, begin };
+    const begun = deferred();
+    const turn: Turn = { what, onWait, begin: begun.resolve };
     this.#turns.push(turn);
     try {
       if (before !== null) {
         onWait(before);
-        await untilAborted(begun, signal);
+        await untilAborted(begun.promise, signal);
       }
       return await work();
     } finally {

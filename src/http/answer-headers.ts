@@ -1,4 +1,9 @@
-import { MAX_REQUEST_ID, printable, type SecretMask } from "../lib/index.js";
+import {
+  LONGEST_RETRY_AFTER_MS,
+  MAX_REQUEST_ID,
+  printable,
+  type SecretMask,
+} from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
 import type { HttpAnswer } from "./types.js";
 
@@ -53,11 +58,25 @@ export function requestIdOf(
 }
 
 /**
- * How long to wait, as `Retry-After` has it; LiteLLM hands on what the service behind it said. Azure
- * OpenAI also sends the milliseconds, which are more exact.
+ * How long the headers of an answer say to wait, in milliseconds; `null` where they say nothing. LiteLLM
+ * hands on what the service behind it said. Azure OpenAI also sends the milliseconds, which are more exact.
  */
-export function retryAfterOf(headers: Readonly<Record<string, string>>): string | undefined {
+export function retryAfterMsOf(headers: Readonly<Record<string, string>>): number | null {
   const ms = (headers["retry-after-ms"] ?? headers["llm_provider-retry-after-ms"] ?? "").trim();
-  if (/^\d{1,12}(?:\.\d{1,12})?$/.test(ms)) return (Number(ms) / 1000).toFixed(3);
-  return headers["retry-after"] ?? headers["llm_provider-retry-after"];
+  if (/^\d{1,12}(?:\.\d{1,12})?$/.test(ms)) return believed(Math.round(Number(ms)));
+  return parseRetryAfter(headers["retry-after"] ?? headers["llm_provider-retry-after"], Date.now());
 }
+
+/** `Retry-After` in milliseconds: seconds or an HTTP date. `null` when absent or neither. */
+export function parseRetryAfter(value: string | undefined, now: number): number | null {
+  if (value === undefined) return null;
+  const text = value.trim();
+  if (/^\d+(?:\.\d+)?$/.test(text)) return believed(Math.ceil(Number(text) * 1000));
+  // Date.parse takes nearly anything, "-5" for one; an HTTP date names its day or begins with one.
+  if (!/[A-Za-z]{3}/.test(text)) return null;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : believed(Math.max(0, date - now));
+}
+
+/** No service means that it should be left alone for longer than this. */
+const believed = (ms: number): number | null => (ms <= LONGEST_RETRY_AFTER_MS ? ms : null);

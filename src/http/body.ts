@@ -1,5 +1,18 @@
+import { Readable, type Transform } from "node:stream";
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  constants as zlib,
+} from "node:zlib";
 import { FoundryError, isCancellation, toFoundryError } from "../lib/index.js";
-import type { Exchange } from "./exchange.js";
+
+/** The chunks of a body, and how its reader ends the rest of it. */
+interface AnswerBody extends AsyncIterable<Uint8Array> {
+  abort(error: FoundryError): void;
+  leave(): void;
+}
 
 /** As much of the body of an error as is of use. */
 const FAILURE_BYTES = 64 * 1024;
@@ -9,7 +22,7 @@ const FIRST_BUFFER_BYTES = 16 * 1024;
 
 /** The whole body as text, invalid UTF-8 replaced. `RESPONSE_TOO_LARGE` above the limit. */
 export async function readBody(
-  exchange: Exchange,
+  body: AnswerBody,
   maxBytes: number,
   onChunk: () => void,
 ): Promise<string> {
@@ -17,7 +30,7 @@ export async function readBody(
   let buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   let bytes = 0;
   try {
-    for await (const chunk of exchange) {
+    for await (const chunk of body) {
       onChunk();
       if (bytes + chunk.length > maxBytes) throw tooLarge(maxBytes);
       if (bytes + chunk.length > buffer.length) {
@@ -30,7 +43,7 @@ export async function readBody(
     }
   } catch (thrown) {
     // The peer may send more, or hold the connection open.
-    exchange.abort(toFoundryError(thrown));
+    body.abort(toFoundryError(thrown));
     throw thrown;
   }
   return new TextDecoder().decode(buffer.subarray(0, bytes));
@@ -43,12 +56,12 @@ const tooLarge = (maxBytes: number): FoundryError =>
 
 /** The body as text, piece by piece as it comes, invalid UTF-8 replaced. */
 export async function* readPieces(
-  exchange: Exchange,
+  body: AnswerBody,
   onChunk: () => void,
 ): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   try {
-    for await (const chunk of exchange) {
+    for await (const chunk of body) {
       onChunk();
       const text = decoder.decode(chunk, { stream: true });
       if (text !== "") yield text;
@@ -56,13 +69,13 @@ export async function* readPieces(
     const rest = decoder.decode();
     if (rest !== "") yield rest;
   } finally {
-    exchange.leave();
+    body.leave();
   }
 }
 
 /** As much of the body of an error answer as arrives, and the error with which it broke off. */
 export async function readFailureBody(
-  exchange: Exchange,
+  body: AnswerBody,
   onChunk: () => void,
 ): Promise<{ readonly text: string; readonly brokeOff: FoundryError | null }> {
   const decoder = new TextDecoder();
@@ -70,7 +83,7 @@ export async function readFailureBody(
   let bytes = 0;
   let brokeOff: FoundryError | null = null;
   try {
-    for await (const chunk of exchange) {
+    for await (const chunk of body) {
       onChunk();
       bytes += chunk.length;
       text += decoder.decode(chunk, { stream: true });
@@ -80,6 +93,73 @@ export async function readFailureBody(
     brokeOff = toFoundryError(thrown);
     if (isCancellation(brokeOff)) throw brokeOff;
   }
-  exchange.leave();
+  body.leave();
   return { text, brokeOff };
+}
+
+/**
+ * The bytes of a body without its compression. None is ever requested, but proxies compress all the
+ * same, and some leave the header on a body that they have decompressed.
+ *
+ * @param encoding The header `Content-Encoding`.
+ */
+export async function* decompressed(
+  chunks: AsyncIterable<Uint8Array>,
+  encoding: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = chunks[Symbol.asyncIterator]();
+  let start: Uint8Array = new Uint8Array();
+  // The first two bytes show the format.
+  while (start.length < 2) {
+    const next = await source.next();
+    if (next.done === true) break;
+    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+  }
+  const decoder = decoderOf(start, encoding.trim().toLowerCase());
+  if (decoder === null) {
+    if (start.length > 0) yield start;
+    yield* { [Symbol.asyncIterator]: () => source };
+    return;
+  }
+  const failures: unknown[] = [];
+  async function* compressed(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield start;
+      yield* { [Symbol.asyncIterator]: () => source };
+    } catch (thrown) {
+      // Thrown below, after all that had come before it.
+      failures.push(thrown);
+    }
+  }
+  try {
+    yield* Readable.from(compressed(), { objectMode: false }).pipe(decoder);
+  } catch (cause) {
+    throw new FoundryError("INVALID_RESPONSE", "The answer is compressed and cannot be read.", {
+      action: "Turn off compression in the service, or in the proxy before it.",
+      cause,
+    });
+  }
+  for (const failure of failures) throw failure;
+}
+
+/** How a JSON object and events begin. A compressed text hardly ever does, unlike with the bracket of a list. */
+const TEXT_START = /^(?:\{["}\s]|da|ev|: )/;
+
+/** How the body is decompressed; `null`: it is not compressed. */
+function decoderOf(start: Uint8Array, encoding: string): Transform | null {
+  const [first = 0, second = 0] = start;
+  if (first === 0x1f && second === 0x8b) {
+    // A body that broke off is given as far as it came.
+    return createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH });
+  }
+  if (start.length === 0 || TEXT_START.test(String.fromCharCode(first, second))) return null;
+  if (encoding === "deflate") {
+    const hasHeader = (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0;
+    const options = { finishFlush: zlib.Z_SYNC_FLUSH };
+    return hasHeader ? createInflate(options) : createInflateRaw(options);
+  }
+  if (encoding === "br") {
+    return createBrotliDecompress({ finishFlush: zlib.BROTLI_OPERATION_FLUSH });
+  }
+  return null;
 }

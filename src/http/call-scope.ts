@@ -47,22 +47,16 @@ export class CallScope {
   }
 
   /** Resolves after `ms`, rejects at once when the call ends. */
-  pause(ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.endedBy !== null) {
-        reject(this.endedBy);
-        return;
-      }
-      const timer = setTimeout(() => {
-        stopListening();
-        resolve();
-      }, ms);
-      const stopListening = this.onEnd((error) => {
+  async pause(ms: number): Promise<void> {
+    this.throwIfEnded();
+    let stopListening = () => {};
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(resolve, ms);
+      stopListening = this.onEnd((error) => {
         clearTimeout(timer);
-        stopListening();
         reject(error);
       });
-    });
+    }).finally(stopListening);
   }
 
   /** Forgets the signal and the transport: nothing of this call is in flight any more. */

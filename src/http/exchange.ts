@@ -2,14 +2,15 @@ import type { Dispatcher } from "undici";
 import {
   CHUNK_OVERHEAD_BYTES,
   cancelledError,
+  deferred,
   type FoundryError,
   MAX_TIMER_MS,
   type TimeoutPhase,
   type TrafficCounts,
 } from "../lib/index.js";
+import { decompressed } from "./body.js";
 import type { CallScope } from "./call-scope.js";
 import type { Lease } from "./connections.js";
-import { decompressed } from "./content-encoding.js";
 import { networkError, timeoutError } from "./failure.js";
 import type { PhaseLimits } from "./types.js";
 import type { WireRequest } from "./wire-request.js";
@@ -50,12 +51,15 @@ interface ExchangeOptions {
  * settle on an abort while it is still being opened.
  */
 export class Exchange implements AsyncIterable<Uint8Array> {
+  readonly #head = deferred<Head>();
+  readonly #sent = deferred();
+  readonly #over = deferred();
   /** The code that starts the exchange awaits this. */
-  readonly head: Promise<Head>;
+  readonly head = this.#head.promise;
   /** Resolves when the connection stands and the request is on its way; never rejects. */
-  readonly sent: Promise<void>;
+  readonly sent = this.#sent.promise;
   /** Resolves when nothing more comes, for whatever reason; never rejects. */
-  readonly over: Promise<void>;
+  readonly over = this.#over.promise;
   /** Set by the reader of a stream: an error from here on interrupts text that was already delivered. */
   isStarted = false;
 
@@ -74,20 +78,10 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #phaseTimer: NodeJS.Timeout | null = null;
   #phaseTimerAt = 0;
   #wholeTimer: NodeJS.Timeout | undefined;
-  readonly #rejectHead: (error: FoundryError) => void;
-  readonly #resolveOver: () => void;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const head = deferred<Head>();
-    const sent = deferred<void>();
-    const over = deferred<void>();
-    this.head = head.promise;
-    this.sent = sent.promise;
-    this.over = over.promise;
-    this.#resolveOver = over.resolve;
     options.scope.onEnd((error) => this.abort(error));
-    this.#rejectHead = head.reject;
     const { connection } = options.lease;
     const { traffic, request } = options;
     traffic.requests += 1;
@@ -98,7 +92,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
         onRequestStart: (controller) => {
           this.#controller = controller;
           connection.isHeadAwaited = true;
-          sent.resolve();
+          this.#sent.resolve();
           this.#startLimits();
         },
         onResponseStart: (_controller, status, headers, statusText) => {
@@ -110,7 +104,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
           this.#encoding = answer.headers["content-encoding"] ?? "";
           connection.isEnding = /\bclose\b/i.test(answer.headers["connection"] ?? "");
           options.onHead(answer);
-          head.resolve(answer);
+          this.#head.resolve(answer);
         },
         onResponseData: (controller, chunk) => {
           if (this.#isOver) return;
@@ -230,7 +224,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     if (this.#isOver) return;
     this.#failure = failure;
     const error = failure();
-    this.#rejectHead(error);
+    this.#head.reject(error);
     this.#finish();
     this.#options.lease.destroy(error);
   }
@@ -241,7 +235,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     this.#stopPhaseTimer();
     clearTimeout(this.#wholeTimer);
     this.#wake();
-    this.#resolveOver();
+    this.#over.resolve();
   }
 }
 
@@ -251,20 +245,4 @@ function joined(headers: Readonly<Record<string, string | string[] | undefined>>
     Array.isArray(value) ? value.join(", ") : (value ?? ""),
   ]);
   return Object.fromEntries(entries);
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: FoundryError) => void;
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: FoundryError) => void = () => {};
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue;
-    reject = onError;
-  });
-  return { promise, resolve, reject };
 }

@@ -1,11 +1,5 @@
 import { errors } from "undici";
-import {
-  FoundryError,
-  formatDuration,
-  LONGEST_RETRY_AFTER_MS,
-  type TimeoutPhase,
-} from "../lib/index.js";
-import { retryAfterOf } from "./answer-headers.js";
+import { FoundryError, formatDuration, systemCodeOf, type TimeoutPhase } from "../lib/index.js";
 import { ConnectTimeout } from "./connections.js";
 
 /** How far an exchange had come when it broke. */
@@ -79,10 +73,7 @@ interface Fault {
   readonly action: string;
 }
 
-/** Whether this machine, not the endpoint, is why nothing was sent. */
-export const isOwnShortage = (error: FoundryError): boolean =>
-  OWN_SHORTAGES.has(codeOf(error.cause));
-
+/** This machine, not the endpoint, is why nothing was sent. */
 const OWN_SHORTAGES = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"]);
 
 function connectionFault(code: string, { baseUrl, isAnswered }: Break): Fault {
@@ -107,19 +98,16 @@ function connectionFault(code: string, { baseUrl, isAnswered }: Break): Fault {
         message: `The network does not reach ${baseUrl}.`,
         action: "Check the network connection and the address of the endpoint.",
       };
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOBUFS":
-    case "EADDRNOTAVAIL":
-      return {
-        message: `This machine has no free connection left for ${baseUrl}.`,
-        action: "Send fewer requests at once, and try again.",
-      };
-    default:
-      return isAnswered
-        ? { message: `${baseUrl} broke off in the middle of its answer.`, action: RESTART }
-        : { message: `${baseUrl} closed the connection without an answer.`, action: RESTART };
   }
+  if (OWN_SHORTAGES.has(code)) {
+    return {
+      message: `This machine has no free connection left for ${baseUrl}.`,
+      action: "Send fewer requests at once, and try again.",
+    };
+  }
+  return isAnswered
+    ? { message: `${baseUrl} broke off in the middle of its answer.`, action: RESTART }
+    : { message: `${baseUrl} closed the connection without an answer.`, action: RESTART };
 }
 
 function tlsFault(code: string, baseUrl: string): Fault | null {
@@ -144,12 +132,9 @@ function tlsFault(code: string, baseUrl: string): Fault | null {
   return null;
 }
 
-function codeOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return "";
-  if ("code" in thrown && typeof thrown.code === "string") return thrown.code;
-  // A host with several addresses fails once per address.
-  return thrown instanceof AggregateError ? codeOf(thrown.errors[0]) : "";
-}
+/** A host with several addresses fails once per address. */
+const codeOf = (thrown: unknown): string =>
+  systemCodeOf(thrown) ?? (thrown instanceof AggregateError ? codeOf(thrown.errors[0]) : "");
 
 const WAITED_FOR: Readonly<Record<TimeoutPhase, string>> = {
   connect: "did not accept a connection",
@@ -196,27 +181,9 @@ export function timeoutError(
   );
 }
 
-/** How long the headers of an answer say to wait, in milliseconds; `null` where they say nothing. */
-export const retryAfterMsOf = (headers: Readonly<Record<string, string>>): number | null =>
-  parseRetryAfter(retryAfterOf(headers), Date.now());
-
-/** `Retry-After` in milliseconds: seconds or an HTTP date. `null` when absent or neither. */
-export function parseRetryAfter(value: string | undefined, now: number): number | null {
-  if (value === undefined) return null;
-  const text = value.trim();
-  if (/^\d+(?:\.\d+)?$/.test(text)) return believed(Math.ceil(Number(text) * 1000));
-  // Date.parse takes nearly anything, "-5" for one; an HTTP date names its day or begins with one.
-  if (!/[A-Za-z]{3}/.test(text)) return null;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? null : believed(Math.max(0, date - now));
-}
-
-/** No service means that it should be left alone for longer than this. */
-const believed = (ms: number): number | null => (ms <= LONGEST_RETRY_AFTER_MS ? ms : null);
-
 /** Not a first-byte limit: a service that loads a model is silent for minutes and well. */
 export function isUnreachable(error: FoundryError): boolean {
-  if (isOwnShortage(error)) return false;
+  if (OWN_SHORTAGES.has(codeOf(error.cause))) return false;
   return error.code === "SERVICE_UNREACHABLE" || error.phase === "connect";
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
-import { saysLoading } from "./error-words.js";
+import { saysLoading } from "./error-text.js";
 import { gatewayFailure, isRefused, isUnreachable } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 

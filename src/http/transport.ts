@@ -15,7 +15,7 @@ import {
   traceFields,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
-import { redirectedPath, redirectTarget, requestIdOf, retryAfterOf } from "./answer-headers.js";
+import { redirectedPath, redirectTarget, requestIdOf, retryAfterMsOf } from "./answer-headers.js";
 import { readBody, readFailureBody, readPieces } from "./body.js";
 import { CallScope } from "./call-scope.js";
 import { Connections } from "./connections.js";
@@ -23,7 +23,6 @@ import { type Endpoint, parseEndpoint } from "./endpoint.js";
 import { errorWordsOf } from "./error-text.js";
 import { OpenEventStream } from "./event-stream.js";
 import { Exchange, type Head } from "./exchange.js";
-import { parseRetryAfter } from "./failure.js";
 import { type Attempt, BusyAnswer, Circuit, isBusy, withRetries } from "./resilience.js";
 import type {
   CircuitState,
@@ -48,6 +47,8 @@ interface Call {
   readonly request: WireRequest;
   readonly scope: CallScope;
   readonly isStream: boolean;
+  /** Its ids, in each line of the log. */
+  readonly ids: ReturnType<typeof traceFields>;
 }
 
 /**
@@ -119,7 +120,7 @@ export class HttpTransport {
           throw spec.toError(await refusal(call, attempt, exchange, head, this));
         }
         const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
-        this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body }, "answer");
+        this.#log.trace({ ...call.ids, path: spec.path, body }, "answer");
         const { status, headers } = head;
         const { number: attempts, requestId } = attempt;
         const answer = { status, headers, body, attempts, requestId };
@@ -140,25 +141,17 @@ export class HttpTransport {
    */
   async stream(spec: StreamSpec): Promise<EventStream> {
     const call = this.#open(spec, true);
-    const { scope } = call;
-    try {
-      return await this.#attempts(call, async (attempt) => {
-        spec.onAttempt?.();
-        const { exchange, head } = await this.#accepted(call, attempt, spec);
-        const { limits } = spec;
-        const maxBytes = this.#maxBodyBytes;
-        const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
-        const stream = new OpenEventStream(source);
-        await stream.readAhead(spec.isStart);
-        stream.attempts = attempt.number;
-        stream.requestId = attempt.requestId;
-        void exchange.over.then(() => scope.dispose());
-        return stream;
-      });
-    } catch (thrown) {
-      scope.dispose();
-      throw thrown;
-    }
+    return this.#begun(call, spec, async (exchange, head, attempt) => {
+      const { scope } = call;
+      const { limits } = spec;
+      const maxBytes = this.#maxBodyBytes;
+      const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
+      const stream = new OpenEventStream(source);
+      await stream.readAhead(spec.isStart);
+      stream.attempts = attempt.number;
+      stream.requestId = attempt.requestId;
+      return stream;
+    });
   }
 
   /**
@@ -167,25 +160,35 @@ export class HttpTransport {
    */
   async text(spec: TextSpec): Promise<TextStream> {
     const call = this.#open(spec, false);
-    try {
-      return await this.#attempts(call, async (attempt) => {
-        const { exchange } = await this.#accepted(call, attempt, spec);
-        const pieces = readPieces(exchange, silenceWatch(call, exchange));
-        void exchange.over.then(() => call.scope.dispose());
-        return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
-      });
-    } catch (thrown) {
-      call.scope.dispose();
-      throw thrown;
-    }
+    return this.#begun(call, spec, async (exchange, _head, attempt) => {
+      const pieces = readPieces(exchange, silenceWatch(call, exchange));
+      return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
+    });
   }
 
-  /** Sends a request; resolves at the beginning of its answer, unless that is a refusal. */
-  async #accepted(call: Call, attempt: Attempt, { toError }: TextSpec) {
-    const exchange = await this.#send(call, attempt);
-    const head = await exchange.head;
-    if (isSuccess(head.status)) return { exchange, head };
-    throw toError(await refusal(call, attempt, exchange, head, this));
+  /** Sends a request and resolves at the beginning of its answer. The call goes on until that is over. */
+  async #begun<T>(
+    call: Call,
+    { toError, onAttempt }: TextSpec & Pick<StreamSpec, "onAttempt">,
+    resultOf: (exchange: Exchange, head: Head, attempt: Attempt) => Promise<T>,
+  ): Promise<T> {
+    const { scope } = call;
+    try {
+      return await this.#attempts(call, async (attempt) => {
+        onAttempt?.();
+        const exchange = await this.#send(call, attempt);
+        const head = await exchange.head;
+        if (!isSuccess(head.status)) {
+          throw toError(await refusal(call, attempt, exchange, head, this));
+        }
+        const result = await resultOf(exchange, head, attempt);
+        void exchange.over.then(() => scope.dispose());
+        return result;
+      });
+    } catch (thrown) {
+      scope.dispose();
+      throw thrown;
+    }
   }
 
   /** Ends everything in flight with `CLIENT_CLOSED`; so does every later call. */
@@ -204,31 +207,29 @@ export class HttpTransport {
   #open(spec: RequestSpec, isStream: boolean): Call {
     if (this.#isClosed) throw closedError();
     const request = tracedRequest(this.#endpoint, this.#headers, spec);
-    this.#log.trace({ ...traceFields(spec.trace), path: spec.path, body: request.body }, "request");
+    const ids = traceFields(spec.trace);
+    this.#log.trace({ ...ids, path: spec.path, body: request.body }, "request");
     const scope = new CallScope(spec.signal, this.#calls);
     if (scope.endedBy !== null) {
       scope.dispose();
       throw scope.endedBy;
     }
-    return { spec, request, scope, isStream };
+    return { spec, request, scope, isStream, ids };
   }
 
   /** The attempts of a call as the policy allows them, each with a line in the log. */
   #attempts<T>(call: Call, makeAttempt: (attempt: Attempt) => Promise<T>): Promise<T> {
-    const { spec, scope, isStream } = call;
+    const { spec, scope, isStream, ids } = call;
     const { method, path } = spec;
     const retriesRefusals = this.#retriesRefusals;
     const onUsedUp = ({ code, attempts }: FoundryError) =>
-      this.#log.warn(
-        { ...traceFields(spec.trace), method, path, code, attempts },
-        "retries used up",
-      );
+      this.#log.warn({ ...ids, method, path, code, attempts }, "retries used up");
     const retry = spec.retry !== false;
     const policy = { method, isStream, scope, retry, retriesRefusals, onUsedUp };
     return withRetries(policy, this.#retry, async (attempt) => {
       const begin = performance.now();
       const fields = () => ({
-        ...traceFields(spec.trace),
+        ...ids,
         method,
         path,
         attempt: attempt.number,
@@ -246,8 +247,7 @@ export class HttpTransport {
         // What a service says of a request may quote the prompt.
         const error = method === "GET" ? message : undefined;
         this.#log.debug({ ...fields(), code, error, requestId }, "attempt failed");
-        const said = { ...traceFields(spec.trace), path, error: message, detail };
-        this.#log.trace(said, "what failed");
+        this.#log.trace({ ...ids, path, error: message, detail }, "what failed");
         throw thrown;
       }
     });
@@ -279,7 +279,7 @@ export class HttpTransport {
       isUsed = true;
       const onHead = (head: Head) => {
         attempt.status = head.status;
-        attempt.retryAfterMs = parseRetryAfter(retryAfterOf(head.headers), Date.now());
+        attempt.retryAfterMs = retryAfterMsOf(head.headers);
         attempt.requestId = requestIdOf(head.headers, this.secrets);
       };
       const { limits, trace: { traffic = this.#background } = {} } = spec;

@@ -1,4 +1,4 @@
-import { FoundryError, type Trace, traceHeaders } from "../lib/index.js";
+import { FoundryError, traceHeaders, wellFormedJson } from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
 import type { RequestSpec } from "./types.js";
 
@@ -88,8 +88,8 @@ export function wireRequest(
 }
 
 /**
- * JSON whose text is well-formed Unicode. `JSON.stringify` writes half a surrogate pair, such as an
- * emoji cut in two, as `\ud83d`, which the services' parsers refuse together with the whole request.
+ * JSON whose text is well-formed Unicode: half a surrogate pair, such as an emoji cut in two, makes the
+ * services' parsers refuse the whole request.
  */
 export function toJson(value: unknown): string {
   let json: string | undefined;
@@ -99,12 +99,7 @@ export function toJson(value: unknown): string {
     throw notJson(cause);
   }
   if (json === undefined) throw notJson(undefined);
-  // Only lone surrogates are written as escapes. Escapes are matched in pairs from the left, so
-  // that the text `\ud83d`, which is `\\ud83d` in JSON, stays what it is.
-  if (!/\\ud[89a-f]/.test(json)) return json;
-  return json.replace(/\\(?:(ud[89a-f][0-9a-f]{2})|.)/g, (escaped, lone: string | undefined) =>
-    lone === undefined ? escaped : "\ufffd",
-  );
+  return wellFormedJson(json);
 }
 
 function notJson(cause: unknown): FoundryError {
@@ -129,31 +124,22 @@ function headBytes(host: string, { method, path, headers, body }: WireRequest): 
 }
 
 /**
- * With the headers of the caller's trace, unless the head would be longer than what the service reads. A
- * header that is set for all requests stays.
+ * A request as it is sent: with the headers of the caller's trace, unless the head would be longer than what
+ * the service reads. A header that is set for all requests stays.
+ *
+ * @throws FoundryError `REQUEST_TOO_LARGE`, `INVALID_ARGUMENT`
  */
-function withTrace(
-  host: string,
-  request: WireRequest,
-  trace: Trace | undefined,
-  limitBytes: number | undefined,
-): WireRequest {
-  if (trace === undefined) return request;
-  const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
-  const isTooLong = limitBytes !== undefined && headBytes(host, traced) > limitBytes;
-  return isTooLong ? request : traced;
-}
-
-/** A request as it is sent. @throws FoundryError `REQUEST_TOO_LARGE`, `INVALID_ARGUMENT` */
 export function tracedRequest(
   endpoint: Endpoint,
   headers: Readonly<Record<string, string>>,
   spec: RequestParts & Pick<RequestSpec, "trace" | "headLimitBytes">,
 ): WireRequest {
-  const { trace, headLimitBytes } = spec;
+  const { trace, headLimitBytes = Number.POSITIVE_INFINITY } = spec;
   const request = wireRequest(endpoint, headers, spec);
-  if (headLimitBytes !== undefined) checkHead(endpoint.host, request, headLimitBytes);
-  return withTrace(endpoint.host, request, trace, headLimitBytes);
+  checkHead(endpoint.host, request, headLimitBytes);
+  if (trace === undefined) return request;
+  const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
+  return headBytes(endpoint.host, traced) > headLimitBytes ? request : traced;
 }
 
 /** Throws when the head is longer than what the service reads; it would cut the connection. */

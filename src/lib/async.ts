@@ -1,12 +1,30 @@
 import { cancelledError } from "./errors.js";
 
+/** A promise, and what settles it. */
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Node 20 has no `Promise.withResolvers`. */
+export function deferred<T = void>(): Deferred<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: unknown) => void = () => {};
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}
+
 /** The longest delay that a timer of Node can have; a longer one would fire at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What {@link waitFor} resolves with when the time is over first. */
 export const TIMED_OUT = Symbol("timed out");
 
-export interface WaitLimits {
+interface WaitLimits {
   /** In milliseconds. Default: no limit. */
   readonly withinMs?: number | undefined;
   /** Aborting it ends the waiting, not the work. */

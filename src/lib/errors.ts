@@ -266,3 +266,9 @@ export function toFoundryError(thrown: unknown): FoundryError {
     cause: thrown,
   });
 }
+
+/** The code of an error of the system, such as `ENOENT`; `null` for anything else. */
+export const systemCodeOf = (thrown: unknown): string | null =>
+  thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"
+    ? thrown.code
+    : null;

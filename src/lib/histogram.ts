@@ -32,8 +32,8 @@ export class Histogram {
   #max = 0;
 
   /** Ignores what is not a number from 0 up. */
-  add(value: number): void {
-    if (!Number.isFinite(value) || value < 0) return;
+  add(value: number | null): void {
+    if (value === null || !Number.isFinite(value) || value < 0) return;
     const bucket = Math.ceil(PER_OCTAVE * Math.log2(value / LOWEST));
     const index = Math.min(BOUNDED, Math.max(0, bucket));
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;

@@ -1,6 +1,7 @@
 /** @internal Keeps the schema library out of the published types. */
-export { parseArguments, quoted } from "./arguments.js";
+export { meantName, type OtherNames, parseArguments, quoted } from "./arguments.js";
 export {
+  deferred,
   type JoinedSignal,
   joinedSignal,
   Lazy,
@@ -8,7 +9,6 @@ export {
   onAbort,
   TIMED_OUT,
   untilAborted,
-  type WaitLimits,
   waitFor,
 } from "./async.js";
 export {
@@ -21,6 +21,7 @@ export {
   FoundryError,
   type FoundryErrorOptions,
   isCancellation,
+  systemCodeOf,
   type TimeoutPhase,
   throwIfAborted,
   toFoundryError,
@@ -30,13 +31,13 @@ export { type ImageType, imageTypeOf } from "./image-type.js";
 export {
   answerFrom,
   hasMoreValues,
+  inSnakeCase,
   isMembers,
   jsonFrom,
   membersKey,
   withoutDepths,
 } from "./json.js";
 export * from "./limits.js";
-export { meantName, type OtherNames } from "./meant-name.js";
 export { type Calls, MetricsRecorder, type OpenCall } from "./metrics.js";
 export type {
   AnswerFigures,
@@ -67,13 +68,7 @@ export {
   WHOLE_NUMBERS,
   withoutCredentials,
 } from "./setting-values.js";
-export {
-  SharedTask,
-  type SharedTaskOptions,
-  SharedTasks,
-  type SharedTaskWait,
-} from "./shared-task.js";
-export { inSnakeCase } from "./snake-case.js";
+export { SharedTask, SharedTasks } from "./shared-task.js";
 export {
   escapeRegExp,
   escapeUnprintable,
@@ -84,6 +79,7 @@ export {
   portableJson,
   printable,
   truncate,
+  wellFormedJson,
   withoutAnsi,
   withoutControls,
 } from "./text.js";

@@ -11,7 +11,6 @@ import type {
   OperationMetrics,
   Outcome,
   RecordedMetrics,
-  Traffic,
   TrafficCounts,
 } from "./metrics-types.js";
 
@@ -130,10 +129,10 @@ export class MetricsRecorder {
         if (hasEnded || operation === null) return;
         hasEnded = true;
         const calls = this.#callsOf(operation, call.model);
-        this.#count(calls, outcome, code, this.#now() - since, answer ?? null);
-        for (const [name, sum] of trafficEntries(traffic)) calls.traffic[name] += sum;
-        const { model } = call;
         const durationMs = this.#now() - since;
+        this.#count(calls, outcome, code, durationMs, answer ?? null);
+        for (const name of TRAFFIC) calls.traffic[name] += traffic[name];
+        const { model } = call;
         const ended = { operation, model, outcome, code, durationMs, traffic, traceparent };
         this.onEnded?.({ ...ended, endedAt: Date.now(), answer: answer ?? null });
       },
@@ -238,15 +237,14 @@ export class MetricsRecorder {
   }
 
   #measure(calls: Calls, latencyMs: number | null, answer: AnswerFigures | null): void {
-    if (latencyMs !== null) calls.latencyMs.add(latencyMs);
+    calls.latencyMs.add(latencyMs);
     if (answer === null) return;
-    const { queueMs, firstTokenMs, tokensPerSecond } = answer;
-    if (queueMs !== null) calls.queueMs.add(queueMs);
-    if (firstTokenMs !== null) calls.firstTokenMs.add(firstTokenMs);
-    if (tokensPerSecond !== null) calls.tokensPerSecond.add(tokensPerSecond);
     const { inputTokens, outputTokens } = answer;
-    if (inputTokens !== null) calls.promptTokens.add(inputTokens);
-    if (outputTokens !== null) calls.answerTokens.add(outputTokens);
+    calls.queueMs.add(answer.queueMs);
+    calls.firstTokenMs.add(answer.firstTokenMs);
+    calls.tokensPerSecond.add(answer.tokensPerSecond);
+    calls.promptTokens.add(inputTokens);
+    calls.answerTokens.add(outputTokens);
     calls.inputTokens = exactSum(calls.inputTokens, inputTokens ?? 0);
     calls.outputTokens = exactSum(calls.outputTokens, outputTokens ?? 0);
   }
@@ -267,8 +265,6 @@ const noTraffic = (): TrafficCounts => ({
 });
 
 const TRAFFIC = ["requests", "retries", "sentBytes", "receivedBytes"] as const;
-
-const trafficEntries = (traffic: Traffic) => TRAFFIC.map((name) => [name, traffic[name]] as const);
 
 /** The sum stays a safe integer, whatever a service counts. */
 function exactSum(sum: number, count: number): number {

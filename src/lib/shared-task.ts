@@ -1,12 +1,12 @@
-import { untilAborted } from "./async.js";
+import { deferred, untilAborted } from "./async.js";
 import { cancelledError } from "./errors.js";
 
-export interface SharedTaskOptions {
+interface SharedTaskOptions {
   /** It continues when the last waiter has left. Default `false`: it is aborted then. */
   readonly runsOn?: boolean;
 }
 
-export interface SharedTaskWait<Update> {
+interface SharedTaskWait<Update> {
   /** Aborting it ends the waiting. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the latest update, and with every further one. If it throws, this wait fails. */
@@ -58,22 +58,19 @@ export class SharedTask<T, Update = never> {
 
   /** @throws FoundryError `CANCELLED` when the signal is aborted, and what the task rejects with. */
   async wait({ signal, onUpdate }: SharedTaskWait<Update> = {}): Promise<T> {
-    let fail = (_error: unknown): void => {};
-    const failed = new Promise<never>((_resolve, reject) => {
-      fail = reject;
-    });
+    const failed = deferred<never>();
     // One function per waiter: two waiters may pass the same one.
     const listener = (update: Update): void => {
       try {
         onUpdate?.(update);
       } catch (error) {
-        fail(error);
+        failed.reject(error);
       }
     };
     this.#listeners.add(listener);
     if (this.#latest !== null) listener(this.#latest);
     try {
-      return await untilAborted(Promise.race([this.result, failed]), signal);
+      return await untilAborted(Promise.race([this.result, failed.promise]), signal);
     } finally {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0 && !this.#runsOn) this.#aborting.abort();

@@ -38,27 +38,30 @@ export const withoutControls = (text: string): string =>
 
 /** JSON with such characters written as escapes, so that it has the same meaning and does nothing else. */
 export const escapeUnprintable = (json: string): string =>
-  json.replace(UNPRINTABLE, (run) =>
-    [...run].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
-  );
+  json.replace(UNPRINTABLE, (run) => [...run].map(escaped).join(""));
+
+const escaped = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** Each escape of a JSON text: a half of a surrogate pair, or any other. */
 const ESCAPES = /\\(?:u(d[89a-f][0-9a-f]{2})|.)/g;
 
+/**
+ * A text of `JSON.stringify` with U+FFFD for each half of a surrogate pair, since not every JSON parser
+ * survives one.
+ */
+export const wellFormedJson = (json: string): string =>
+  // JSON.stringify escapes a half alone, and writes whole pairs as they are.
+  json.includes("\\ud")
+    ? json.replace(ESCAPES, (whole, half) => (half === undefined ? whole : "\ufffd"))
+    : json;
+
 /** Line separators of JavaScript, at which some readers of lines split. */
 const SEPARATORS = /[\u2028\u2029]/g;
 
-/**
- * A text of `JSON.stringify` for every reader of lines: each half of a surrogate pair is replaced, since
- * not every JSON parser survives it, and U+2028 and U+2029 are escaped.
- */
-export function portableJson(json: string): string {
-  // JSON.stringify escapes a half alone, and writes whole pairs as they are.
-  const wellFormed = json.includes("\\ud")
-    ? json.replace(ESCAPES, (whole, half) => (half === undefined ? whole : "\\ufffd"))
-    : json;
-  return wellFormed.replace(SEPARATORS, (each) => `\\u${each.charCodeAt(0).toString(16)}`);
-}
+/** {@link wellFormedJson} for every reader of lines: U+2028 and U+2029 are escaped. */
+export const portableJson = (json: string): string =>
+  wellFormedJson(json).replace(SEPARATORS, escaped);
 
 /**
  * One line of a text from outside, without anything that moves a cursor, colours a terminal, begins a

@@ -32,9 +32,6 @@ export const withCallId = (trace: Trace | undefined): Trace & { readonly id: str
   id: trace?.id ?? randomUUID(),
 });
 
-const traceIdOf = (traceparent: string | undefined): string | null =>
-  traceparent === undefined ? null : (TRACEPARENT.exec(traceparent)?.[1] ?? null);
-
 /** The ids of a traceparent, and whether its caller records the trace; `null` where it is malformed. */
 export function traceIdsOf(traceparent: string | undefined) {
   const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? "") ?? [];
@@ -52,7 +49,7 @@ function isTracestate(text: string): boolean {
 export function traceHeaders({ id, traceparent, tracestate }: Trace): Record<string, string> {
   const headers: Record<string, string> = {};
   if (id !== undefined && ID.test(id)) headers["x-request-id"] = id;
-  if (traceparent === undefined || traceIdOf(traceparent) === null) return headers;
+  if (traceparent === undefined || traceIdsOf(traceparent) === null) return headers;
   headers["traceparent"] = traceparent;
   if (tracestate !== undefined && isTracestate(tracestate)) headers["tracestate"] = tracestate;
   return headers;
@@ -60,9 +57,9 @@ export function traceHeaders({ id, traceparent, tracestate }: Trace): Record<str
 
 /** The members of a line in the log. */
 export function traceFields(trace: Trace = {}): { call?: string; trace_id?: string } {
-  const traceId = traceIdOf(trace.traceparent);
+  const traceId = traceIdsOf(trace.traceparent)?.traceId;
   return {
     ...(trace.id !== undefined && { call: trace.id }),
-    ...(traceId !== null && { trace_id: traceId }),
+    ...(traceId !== undefined && { trace_id: traceId }),
   };
 }

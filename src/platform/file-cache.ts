@@ -1,10 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
-import { lstat, open, readdir, rename, rm, utimes } from "node:fs/promises";
+import { lstat, readdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { FILE_READ_MS } from "../lib/index.js";
-import { makePrivateDirectory, ownUid } from "./own-directory.js";
-import { inPool, LATE } from "./pool.js";
-import { readSmallFile } from "./small-file.js";
+import { FILE_READ_MS, systemCodeOf } from "../lib/index.js";
+import { makePrivateDirectory, ownUid, replaceFile } from "./own-directory.js";
+import { inPool, LATE, readSmallFile } from "./pool.js";
 
 export interface FileCacheOptions {
   /** Made private to this user (0700). Only files of the cache are removed from it. */
@@ -67,7 +66,9 @@ export class FileCache {
     if (this.#waiting.size >= MOST_WAITING) return;
     this.#waiting.set(key, text);
     const used = this.#use();
-    const outcome = await this.#next(() => this.#write(key, text, used).catch(codeOf));
+    const write = () =>
+      this.#write(key, text, used).catch((error: unknown) => systemCodeOf(error) ?? "unknown");
+    const outcome = await this.#next(write);
     if (this.#waiting.get(key) === text) this.#waiting.delete(key);
     const fault = outcome === LATE ? "ETIMEDOUT" : outcome;
     if (typeof fault === "string" && !this.#isFaulty) this.#options.onFault?.(fault);
@@ -83,7 +84,7 @@ export class FileCache {
 
   async #read(key: string): Promise<string | null> {
     const { mostBytes: maxBytes } = this.#options;
-    const limits = { maxBytes, timeoutMs: FILE_READ_MS, ownerUid: ownUid() };
+    const limits = { maxBytes, ownerUid: ownUid() };
     const file = await readSmallFile(this.#pathOf(key), limits);
     return "text" in file ? textIn(file.text, key) : null;
   }
@@ -100,19 +101,7 @@ export class FileCache {
     if (Buffer.byteLength(content) > mostBytes) return;
     await makePrivateDirectory(folder);
     const temporary = join(folder, `${randomUUID()}.tmp`);
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(content);
-        await file.utimes(used, used);
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#pathOf(key));
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
-      throw error;
-    }
+    await replaceFile(this.#pathOf(key), temporary, content, used);
     await this.#evict();
   }
 
@@ -181,6 +170,3 @@ function textIn(content: string, key: string): string | null {
   const isWhole = rest.startsWith(head) && content.startsWith(`${sha256(rest)}\n`);
   return isWhole ? rest.slice(head.length) : null;
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown";

@@ -3,11 +3,10 @@ import { rmSync } from "node:fs";
 import { lstat, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import { FILE_READ_MS, LOCK_FILE_BYTES } from "../lib/index.js";
-import { makePrivateDirectory, ownUid } from "./own-directory.js";
-import { inPool } from "./pool.js";
-import { isProcessAlive } from "./process-alive.js";
-import { readSmallFile } from "./small-file.js";
+import { LOCK_FILE_BYTES } from "../lib/index.js";
+import { makePrivateDirectory, ownUid, stableHost } from "./own-directory.js";
+import { inPool, readSmallFile } from "./pool.js";
+import { isProcessAlive } from "./processes.js";
 
 /**
  * A mutex among the processes of this user: each process that wants it puts a lock file of its own
@@ -115,12 +114,9 @@ export class FileLocks {
     const touchedAt = await this.#touchedAt(path);
     // It was removed just now, or is no lock.
     if (touchedAt === null) return false;
-    const content = await readSmallFile(path, {
-      maxBytes: LOCK_FILE_BYTES,
-      timeoutMs: FILE_READ_MS,
-    });
+    const content = await readSmallFile(path, { maxBytes: LOCK_FILE_BYTES });
     if ("fault" in content && content.fault === "too_large") return false;
-    const owner = "text" in content ? ownerFrom(content.text, process.platform) : null;
+    const owner = "text" in content ? ownerFrom(content.text) : null;
     if (owner?.host === this.#host && !isProcessAlive(owner.pid)) {
       await rm(path, { force: true }).catch(() => {});
       return false;
@@ -159,18 +155,11 @@ async function writePrivately(path: string, text: string): Promise<void> {
   }
 }
 
-/** A Mac takes the domain of its name from each network that it joins, so it is left out there. */
-export const stableHost = (platform: NodeJS.Platform, hostname: string): string =>
-  platform === "darwin" ? (hostname.split(".")[0] ?? hostname).toLowerCase() : hostname;
-
 /** `null` for a file that is not written yet, or not by this program: then its heartbeat counts. */
-function ownerFrom(
-  text: string,
-  platform: NodeJS.Platform,
-): { readonly pid: number; readonly host: string } | null {
+function ownerFrom(text: string): { readonly pid: number; readonly host: string } | null {
   const [, digits, host] = /^\{"pid":(\d+),"host":"(.*)"\}$/.exec(text) ?? [];
   const pid = Number(digits);
   // `kill` takes 0 for a group of processes.
   if (host === undefined || !Number.isSafeInteger(pid) || pid < 1) return null;
-  return { pid, host: stableHost(platform, host) };
+  return { pid, host: stableHost(process.platform, host) };
 }

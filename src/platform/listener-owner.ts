@@ -1,16 +1,9 @@
-import { FILE_READ_MS, SOCKET_TABLE_BYTES } from "../lib/index.js";
-import {
-  pidsInNetstat,
-  taskInTasklist,
-  uidsInLsof,
-  uidsInSocketTable,
-  type WindowsTask,
-} from "./listener-tables.js";
+import { SOCKET_TABLE_BYTES } from "../lib/index.js";
 import type { Machine } from "./machine.js";
 import { ownUid } from "./own-directory.js";
+import { windowsProgram } from "./paths.js";
+import { readSmallFile } from "./pool.js";
 import { type ProgramRun, runProgram } from "./run-program.js";
-import { readSmallFile } from "./small-file.js";
-import { windowsProgram } from "./windows-program.js";
 
 /** Whose program listens: this user's, another's (the system's, too), or the system does not show it. */
 export type ListenerOwner = "own" | "other" | "unknown";
@@ -44,24 +37,21 @@ export async function ownerOfListener(port: number, asked: Asked): Promise<Liste
 }
 
 /** If several may be reached, all have to be this user's. */
-const ownerOf = (uids: readonly number[], own: number | null): ListenerOwner =>
-  uids.length === 0 || own === null
-    ? "unknown"
-    : uids.every((uid) => uid === own)
-      ? "own"
-      : "other";
+function ownerOf(uids: readonly number[], { uid: own = ownUid() }: Asked): ListenerOwner {
+  if (uids.length === 0 || own === null) return "unknown";
+  return uids.every((uid) => uid === own) ? "own" : "other";
+}
 
 /** What is not in the tables listens outside of this container or virtual machine. */
 async function ownerOnLinux(port: number, asked: Asked): Promise<ListenerOwner> {
   const read = asked.readTable ?? readTable;
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(read));
   const uids = tables.flatMap((table) => (table === null ? [] : uidsInSocketTable(table, port)));
-  return ownerOf(uids, asked.uid === undefined ? ownUid() : asked.uid);
+  return ownerOf(uids, asked);
 }
 
 async function readTable(file: string): Promise<string | null> {
-  const limits = { maxBytes: SOCKET_TABLE_BYTES, timeoutMs: FILE_READ_MS };
-  const table = await readSmallFile(file, limits);
+  const table = await readSmallFile(file, { maxBytes: SOCKET_TABLE_BYTES });
   return "text" in table ? table.text : null;
 }
 
@@ -72,7 +62,7 @@ async function ownerOnMac(port: number, asked: Asked): Promise<ListenerOwner> {
   if (end.kind !== "exited" || end.code === null || end.code > 1) return "unknown";
   const uids = uidsInLsof(stdout, port);
   if (uids.length === 0) return stdout.trim() === "" && stderr.trim() === "" ? "other" : "unknown";
-  return ownerOf(uids, asked.uid === undefined ? ownUid() : asked.uid);
+  return ownerOf(uids, asked);
 }
 
 async function ownerOnWindows(port: number, asked: Asked): Promise<ListenerOwner> {
@@ -100,3 +90,87 @@ function ownerOfTask(task: WindowsTask | null, own: WindowsTask | null): Listene
 const runOf = (asked: Asked): NonNullable<Asked["run"]> =>
   asked.run ??
   ((file, args) => runProgram(file, args, { timeoutMs: PROGRAM_MS, signal: asked.signal }));
+
+// What systems print about the sockets that listen, and whose they are. Each function takes the text of
+// one system, and finds the listeners that a connection to 127.0.0.1 may reach.
+
+/** The address of `127.0.0.1` and of "all", as Linux and the others write them. */
+const LINUX_LOOPBACK = new Set([
+  "0100007F",
+  "00000000",
+  // `::`, `::ffff:127.0.0.1` and `::ffff:0.0.0.0`: four words, each with its bytes turned round.
+  "00000000000000000000000000000000",
+  "0000000000000000FFFF00000100007F",
+  "0000000000000000FFFF000000000000",
+]);
+const WRITTEN_LOOPBACK = new Set([
+  "127.0.0.1",
+  "0.0.0.0",
+  "*",
+  "localhost",
+  "[::]",
+  "[::ffff:127.0.0.1]",
+  "[::ffff:0.0.0.0]",
+]);
+const LINUX_LISTENS = "0A";
+
+/** User ids of those that listen, from `/proc/net/tcp` or `/proc/net/tcp6`. */
+export function uidsInSocketTable(table: string, port: number): number[] {
+  const wanted = port.toString(16).toUpperCase().padStart(4, "0");
+  return table.split("\n").flatMap((line) => {
+    const [, local = "", , state, , , , uid] = line.trim().split(/\s+/);
+    const [address = "", ownPort] = local.split(":");
+    const listens = state === LINUX_LISTENS && ownPort === wanted && LINUX_LOOPBACK.has(address);
+    return listens && uid !== undefined && /^\d+$/.test(uid) ? [Number(uid)] : [];
+  });
+}
+
+/** User ids of those that listen, from `lsof -F pun`: a line for each fact, marked by its first letter. */
+export function uidsInLsof(output: string, port: number): number[] {
+  const uids: number[] = [];
+  let uid: number | null = null;
+  for (const line of output.split(/\r?\n/)) {
+    const value = line.slice(1);
+    if (line.startsWith("p")) uid = null;
+    else if (line.startsWith("u") && /^\d+$/.test(value)) uid = Number(value);
+    else if (line.startsWith("n") && uid !== null && isReached(value, port)) uids.push(uid);
+  }
+  return uids;
+}
+
+/**
+ * Process ids of those that listen, from `netstat -ano`. The word for the state is in the language of
+ * the system; that there is no other end is not.
+ */
+export function pidsInNetstat(output: string, port: number): number[] {
+  return output.split(/\r?\n/).flatMap((line) => {
+    const [protocol, local = "", remote = "", ...rest] = line.trim().split(/\s+/);
+    const pid = rest.at(-1) ?? "";
+    const listens = protocol === "TCP" && /^(0\.0\.0\.0|\[::\]):0$/.test(remote);
+    return listens && isReached(local, port) && /^\d+$/.test(pid) ? [Number(pid)] : [];
+  });
+}
+
+const isReached = (local: string, port: number): boolean => {
+  const colon = local.lastIndexOf(":");
+  return local.slice(colon + 1) === String(port) && WRITTEN_LOOPBACK.has(local.slice(0, colon));
+};
+
+/** A process as `tasklist /V /FO CSV /NH` prints it. */
+interface WindowsTask {
+  readonly session: string;
+  /** `DOMAIN\name`; `null` where it is not shown, as that of other users is not. */
+  readonly user: string | null;
+}
+
+/** `null` where there is no such process. */
+export function taskInTasklist(output: string, pid: number): WindowsTask | null {
+  for (const line of output.split(/\r?\n/)) {
+    const cells = [...line.matchAll(/"((?:[^"]|"")*)"/g)].map(([, cell = ""]) => cell);
+    if (cells[1] !== String(pid)) continue;
+    const user = cells[6] ?? "";
+    // Where there is none stands a word in the language of the system.
+    return { session: cells[3] ?? "", user: user.includes("\\") ? user : null };
+  }
+  return null;
+}

@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdir, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
 
@@ -31,3 +32,86 @@ export async function makePrivateDirectory(directory: string, uid = ownUid()): P
     throw new Error("a directory of ours belongs to another user");
   if ((facts.mode & 0o777) !== 0o700) await chmod(directory, 0o700);
 }
+
+/**
+ * Writes a file that only this user can read or write, whole or not at all: a reader finds the old file or
+ * the new one.
+ *
+ * @param temporary In the same folder, of a name that no other process uses.
+ * @param modified Its modification time. Default: now.
+ */
+export async function replaceFile(
+  path: string,
+  temporary: string,
+  text: string,
+  modified?: Date,
+): Promise<void> {
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      if (modified !== undefined) await file.utimes(modified, modified);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** A Mac takes the domain of its name from each network that it joins, so it is left out there. */
+export const stableHost = (platform: NodeJS.Platform, hostname: string): string =>
+  platform === "darwin" ? (hostname.split(".")[0] ?? hostname).toLowerCase() : hostname;
+
+/** Where the keeper of this user listens. */
+export interface KeeperAddress {
+  /** What only this user can look into: the secret, the lock and, except on Windows, the socket. */
+  readonly directory: string;
+  /** A Unix domain socket, or a named pipe on Windows. */
+  readonly socket: string;
+}
+
+/** macOS has the shortest limit for the path of a socket: 104 bytes with a zero at the end. */
+const LONGEST_SOCKET_PATH = 103;
+
+/**
+ * The address is the same for all processes of a user on a machine. No variable decides it, except the
+ * home: hosts pass on different environments. The name of the machine is part of it, since machines may
+ * share a home.
+ *
+ * @param uid The user, `null` on Windows.
+ */
+export function keeperAddress(
+  { platform, home }: Pick<Machine, "platform" | "home">,
+  uid: number | null,
+  hostname: string,
+): KeeperAddress {
+  const { join } = platform === "win32" ? path.win32 : path.posix;
+  const machine = machineHash(platform, hostname);
+  const directory = join(ownDirectory({ platform, home }), `keeper-${machine}`);
+  if (platform === "win32") {
+    const user = shortHash(`${home.toLowerCase()} ${machine}`);
+    return { directory, socket: `\\\\.\\pipe\\foundry-local-mcp-${user}` };
+  }
+  const socket = join(directory, "socket");
+  if (Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH) return { directory, socket };
+  const short = `/tmp/foundry-local-mcp-${uid ?? "user"}-${shortHash(`${home} ${machine}`)}`;
+  return { directory: short, socket: `${short}/socket` };
+}
+
+/** Where the servers of this user on this machine write what `monitor` reads. */
+export function serversDirectory(
+  machine: Pick<Machine, "platform" | "home">,
+  hostname: string,
+): string {
+  const { join } = machine.platform === "win32" ? path.win32 : path.posix;
+  return join(ownDirectory(machine), `servers-${machineHash(machine.platform, hostname)}`);
+}
+
+const machineHash = (platform: NodeJS.Platform, hostname: string): string =>
+  shortHash(stableHost(platform, hostname).toLowerCase());
+
+const shortHash = (text: string): string =>
+  createHash("sha256").update(text).digest("hex").slice(0, 12);

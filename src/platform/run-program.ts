@@ -5,10 +5,15 @@ import { Socket } from "node:net";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort } from "../lib/index.js";
-import { firstChildStarted } from "./first-child.js";
+import { deferred, MAX_TIMER_MS, MOST_ANSWER_BYTES, onAbort, systemCodeOf } from "../lib/index.js";
 import { homeFolder } from "./machine.js";
-import { isPassingFault, launchFailure, launchOf, type StartedAs } from "./program-launch.js";
+import {
+  firstChildStarted,
+  isPassingFault,
+  launchFailure,
+  launchOf,
+  type StartedAs,
+} from "./program-launch.js";
 import { ProgramOutput } from "./program-output.js";
 
 /** How a run of a program ended. */
@@ -100,7 +105,7 @@ async function runOnce(launch: StartedAs, options: ProgramOptions): Promise<Prog
       detached: launch.detached,
     });
   } catch (thrown) {
-    return nothingRan(notStarted(codeOf(thrown)));
+    return nothingRan(notStarted(systemCodeOf(thrown)));
   }
   if (child.pid !== undefined) {
     const run = await new RunningProgram(child, options).done;
@@ -108,7 +113,7 @@ async function runOnce(launch: StartedAs, options: ProgramOptions): Promise<Prog
   }
   // It may have no pipes then, whatever its type says.
   const [error]: unknown[] = await once(child, "error");
-  return nothingRan(notStarted(codeOf(error)));
+  return nothingRan(notStarted(systemCodeOf(error)));
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -134,16 +139,13 @@ function withoutLauncher(run: ProgramRun): ProgramRun {
   return failure === null ? run : nothingRan(notStarted(failure || null));
 }
 
-const codeOf = (thrown: unknown): unknown =>
-  thrown instanceof Error && "code" in thrown ? thrown.code : null;
-
-const notStarted = (code: unknown): ProgramEnd => ({
+const notStarted = (code: string | null): ProgramEnd => ({
   kind: "not_started",
   reason: reasonOf(code),
   ...(isPassingFault(code) ? { isPassing: true } : {}),
 });
 
-function reasonOf(code: unknown): string {
+function reasonOf(code: string | null): string {
   switch (code) {
     case "EAGAIN":
     case "ENOMEM":
@@ -162,20 +164,19 @@ function reasonOf(code: unknown): string {
     case "UNKNOWN":
       return "it is no program for this system";
     default:
-      return typeof code === "string" ? `the system says ${code}` : "the system refuses it";
+      return code === null ? "the system refuses it" : `the system says ${code}`;
   }
 }
 
 class RunningProgram {
-  readonly done: Promise<ProgramRun>;
+  readonly #run = deferred<ProgramRun>();
+  readonly done = this.#run.promise;
   readonly #child: Child;
   readonly #options: ProgramOptions;
   readonly #stdout = new ProgramOutput();
   readonly #stderr = new ProgramOutput();
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopListening = () => {};
-  #settle: (run: ProgramRun) => void = () => {};
-  #reject: (thrown: unknown) => void = () => {};
   /** Why it is being ended by us, or how it ended itself. */
   #end: ProgramEnd | null = null;
   #exited = false;
@@ -186,10 +187,6 @@ class RunningProgram {
   constructor(child: Child, options: ProgramOptions) {
     this.#child = child;
     this.#options = options;
-    this.done = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#reject = reject;
-    });
     // Of `kill`, which may fail; its limits end the wait all the same.
     child.on("error", () => {});
     this.#read(child.stdout, this.#stdout);
@@ -287,7 +284,7 @@ class RunningProgram {
 
   #fail(thrown: unknown): void {
     if (this.#isDone) return;
-    this.#reject(thrown);
+    this.#run.reject(thrown);
     this.#conclude();
     this.#release();
   }
@@ -297,7 +294,7 @@ class RunningProgram {
     this.#isDone = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#stopListening();
-    this.#settle({ end: this.#end ?? { kind: "timed_out" }, ...this.#soFar() });
+    this.#run.resolve({ end: this.#end ?? { kind: "timed_out" }, ...this.#soFar() });
   }
 
   #release(): void {

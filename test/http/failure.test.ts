@@ -1,11 +1,7 @@
 import { errors } from "undici";
 import { describe, expect, it } from "vitest";
-import {
-  networkError,
-  parseRetryAfter,
-  retryAfterMsOf,
-  timeoutError,
-} from "../../src/http/failure.js";
+import { parseRetryAfter, retryAfterMsOf } from "../../src/http/answer-headers.js";
+import { networkError, timeoutError } from "../../src/http/failure.js";
 
 const URL = "http://127.0.0.1:5273";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { isWaitingForThreads } from "../../src/platform/end-process.js";
+import { isWaitingForThreads } from "../../src/platform/own-process.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const PROGRAM = fileURLToPath(new URL("ending-process.ts", import.meta.url));

@@ -1,5 +1,5 @@
 import { open } from "node:fs";
-import { endProcess } from "../../src/platform/end-process.js";
+import { endProcess } from "../../src/platform/own-process.js";
 
 /**
  * `node --import tsx ending-process.ts [pipe]`: a thread waits for the other end of the pipe, as one

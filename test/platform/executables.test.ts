@@ -1,12 +1,8 @@
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  executableCandidates,
-  firstExecutable,
-  pathAsTyped,
-} from "../../src/platform/executables.js";
 import type { Machine } from "../../src/platform/machine.js";
+import { executableCandidates, firstExecutable, pathAsTyped } from "../../src/platform/paths.js";
 import { ProgramFolder } from "./program-folder.js";
 
 const HOMES = { win32: "C:\\Users\\ada", darwin: "/Users/ada", linux: "/home/ada" } as const;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { type FileLock, FileLocks, stableHost } from "../../src/platform/file-lock.js";
+import { type FileLock, FileLocks } from "../../src/platform/file-lock.js";
+import { stableHost } from "../../src/platform/own-directory.js";
 import { machine } from "../foundry/downloads/fixtures.js";
 
 const PROGRAM = fileURLToPath(new URL("locking-process.ts", import.meta.url));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keeperAddress, serversDirectory } from "../../src/platform/keeper-address.js";
+import { keeperAddress, serversDirectory } from "../../src/platform/own-directory.js";
 
 const LONG = `/home/${"x".repeat(120)}`;
 

@@ -1,12 +1,13 @@
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Asked, ownerOfListener } from "../../src/platform/listener-owner.js";
 import {
+  type Asked,
+  ownerOfListener,
   pidsInNetstat,
   taskInTasklist,
   uidsInLsof,
   uidsInSocketTable,
-} from "../../src/platform/listener-tables.js";
+} from "../../src/platform/listener-owner.js";
 import type { ProgramRun } from "../../src/platform/run-program.js";
 
 const HEADER =

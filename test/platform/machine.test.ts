@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { needsFirstChild } from "../../src/platform/first-child.js";
 import { homeFolder } from "../../src/platform/machine.js";
+import { needsFirstChild } from "../../src/platform/program-launch.js";
 
 describe("the home of a user", () => {
   it("is what the system says", () => {

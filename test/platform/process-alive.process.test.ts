@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { isProcessAlive } from "../../src/platform/process-alive.js";
+import { isProcessAlive } from "../../src/platform/processes.js";
 
 describe("whether a process is there", () => {
   it("is told of one that runs", () => {

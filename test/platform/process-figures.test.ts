@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { windowsProgram } from "../../src/platform/paths.js";
 import {
   figuresFromPowerShell,
   figuresFromProc,
   figuresFromPs,
   processFigures,
-} from "../../src/platform/process-figures.js";
-import { windowsProgram } from "../../src/platform/windows-program.js";
+} from "../../src/platform/processes.js";
 
 describe("the figures of a process", () => {
   it.skipIf(process.platform === "win32")("are those of this one", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MOST_ANSWER_BYTES, MOST_OUTPUT_BYTES } from "../../src/lib/limits.js";
-import { isProcessAlive } from "../../src/platform/process-alive.js";
+import { isProcessAlive } from "../../src/platform/processes.js";
 import { type ProgramOptions, runProgram } from "../../src/platform/run-program.js";
 import { ProgramFolder } from "./program-folder.js";
 

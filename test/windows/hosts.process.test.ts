@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { windowsProgram } from "../../src/platform/windows-program.js";
+import { windowsProgram } from "../../src/platform/paths.js";
 import { MAIN } from "../e2e/executable.js";
 import { simulated } from "../e2e/simulated.js";
 import { Server } from "./server.js";

@@ -6,15 +6,13 @@ import type { SimulatorOptions } from "./options.js";
 import { Simulator } from "./simulator.js";
 
 export { answersFromJson, type ScriptedAnswer } from "./answers.js";
+export { StandInInUse } from "./cli/program.js";
 export {
   type FoundryCliOptions,
   type FoundryCliStandIn,
-  type FoundryCliSwitches,
-  type OutputEncoding,
-  type OutputNoise,
-  StandInInUse,
   startFoundryCli,
-} from "./cli/index.js";
+} from "./cli/stand-in.js";
+export type { FoundryCliSwitches, OutputEncoding, OutputNoise } from "./cli/switches.js";
 export { C2_VERSIONS, NEWEST_C2 } from "./dialects/c2/version.js";
 export type { Fault } from "./faults/fault.js";
 export { FAULT_SETTINGS, FAULT_SYNTAX } from "./faults/settings.js";

@@ -1,4 +1,4 @@
-import type { RequestHead } from "./wire/head.js";
+import type { RequestHead } from "./wire/http.js";
 
 /** A request that was received, and its answer so far. */
 export interface ReceivedRequest {

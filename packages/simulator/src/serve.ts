@@ -1,9 +1,7 @@
 import type { Clock } from "./clock.js";
 import type { Dialect } from "./dialects/dialect.js";
-import type { Faults } from "./faults/armed.js";
-import { insteadOf } from "./faults/instead.js";
-import type { FaultKind } from "./faults/parse-fault.js";
-import { tamperOf } from "./faults/tamper.js";
+import type { FaultKind, Faults } from "./faults/armed.js";
+import { insteadOf, tamperOf } from "./faults/tamper.js";
 import type { RequestLog } from "./received.js";
 import type { Exchange } from "./wire/connection.js";
 import { Reply } from "./wire/reply.js";

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import type { FaultKind } from "../src/faults/parse-fault.js";
+import type { FaultKind } from "../src/faults/armed.js";
 import { type Fault, startSimulator } from "../src/index.js";
 import { chat, dataOf, get, jsonOf, MODEL } from "./ask.js";
 

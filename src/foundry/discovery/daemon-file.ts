@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { DAEMON_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
+import { DAEMON_FILE_BYTES, jsonFrom } from "../../lib/index.js";
 import { type FileFault, type Machine, ownUid, readSmallFile } from "../../platform/index.js";
 import { NOTHING_THERE } from "./attempt.js";
 
@@ -34,7 +34,6 @@ export async function readDaemonFile(
 ): Promise<DaemonFile | string> {
   const file = await readSmallFile(join(machine.home, ".foundry", "daemon.json"), {
     maxBytes: DAEMON_FILE_BYTES,
-    timeoutMs: FILE_READ_MS,
     ownerUid,
   });
   if ("fault" in file) return FAULTS[file.fault];

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
-import { CONFIG_FILE_BYTES, FILE_READ_MS, isMembers, jsonFrom } from "../../lib/index.js";
+import { CONFIG_FILE_BYTES, isMembers, jsonFrom } from "../../lib/index.js";
 import { readSmallFile } from "../../platform/index.js";
 
 export const SDK_NAME = "foundry-local-sdk";
@@ -40,7 +40,7 @@ function* foldersUpFrom(folder: string): Generator<string> {
 }
 
 async function readSdk(folder: string): Promise<InstalledSdk | null> {
-  const limits = { maxBytes: CONFIG_FILE_BYTES, timeoutMs: FILE_READ_MS };
+  const limits = { maxBytes: CONFIG_FILE_BYTES };
   const file = await readSmallFile(join(folder, "package.json"), limits);
   if ("fault" in file) return null;
   const parsed = manifestSchema.safeParse(jsonFrom(file.text));

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { CATALOG_FILE_BYTES, FILE_READ_MS, jsonFrom } from "../../lib/index.js";
+import { CATALOG_FILE_BYTES, jsonFrom } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { readSmallFile } from "../../platform/index.js";
 import { deviceOf, type ModelInfo, parseModelId } from "./model.js";
@@ -108,7 +108,7 @@ function withoutNulls(facts: object): object {
 }
 
 async function readJson(path: string, log: Logger): Promise<unknown> {
-  const limits = { maxBytes: CATALOG_FILE_BYTES, timeoutMs: FILE_READ_MS };
+  const limits = { maxBytes: CATALOG_FILE_BYTES };
   const read = await readSmallFile(path, limits);
   const value = "text" in read ? jsonFrom(read.text) : undefined;
   // It is often absent: on another machine, with another application, with an older service.

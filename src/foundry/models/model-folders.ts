@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import * as z from "zod";
 import {
   CONFIG_FILE_BYTES,
-  FILE_READ_MS,
   FOLDER_WALK_ENTRIES,
   FOLDER_WALK_MS,
   jsonFrom,
@@ -108,7 +107,7 @@ export async function readContextLimits(
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const limits = { maxBytes: CONFIG_FILE_BYTES, timeoutMs: FILE_READ_MS };
+  const limits = { maxBytes: CONFIG_FILE_BYTES };
   const file = await readSmallFile(path, limits);
   return "text" in file ? jsonFrom(file.text) : undefined;
 }

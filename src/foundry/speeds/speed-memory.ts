@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
@@ -16,6 +15,7 @@ import {
   makePrivateDirectory,
   ownUid,
   readSmallFile,
+  replaceFile,
   stableHost,
 } from "../../platform/index.js";
 
@@ -204,22 +204,9 @@ export class SpeedMemory {
     }
   }
 
-  /** Whole or not at all: a reader finds the old file or the new one. */
   async #replace(text: string): Promise<true> {
     await makePrivateDirectory(this.#directory);
-    const temporary = `${this.#file}.${randomUUID()}.tmp`;
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(text);
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#file);
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
-      throw error;
-    }
+    await replaceFile(this.#file, `${this.#file}.${randomUUID()}.tmp`, text);
     return true;
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
 import { thisMachine } from "../../../src/platform/machine.js";
-import { isProcessAlive } from "../../../src/platform/process-alive.js";
+import { isProcessAlive } from "../../../src/platform/processes.js";
 import { ProgramFolder } from "../../platform/program-folder.js";
 
 let programs: ProgramFolder;

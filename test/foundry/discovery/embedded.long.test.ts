@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
-import { isProcessAlive } from "../../../src/platform/process-alive.js";
+import { isProcessAlive } from "../../../src/platform/processes.js";
 import {
   type EmbeddedInstallation,
   installEmbedded,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Discovery, type DiscoveryOptions } from "../../../src/foundry/discovery/index.js";
 import type { Machine } from "../../../src/platform/machine.js";
-import { isProcessAlive } from "../../../src/platform/process-alive.js";
+import { isProcessAlive } from "../../../src/platform/processes.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 
 /** What one command of the stand-in does, such as `server status`. */

@@ -1,10 +1,10 @@
-import type { Simulator } from "foundry-local-simulator";
-import { onTestFinished } from "vitest";
 import {
   type FoundryCliOptions,
   type FoundryCliStandIn,
+  type Simulator,
   startFoundryCli,
-} from "../../../packages/simulator/src/cli/index.js";
+} from "foundry-local-simulator";
+import { onTestFinished } from "vitest";
 import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
 import type { EmbeddedDownloads } from "../../../src/foundry/downloads/download-method.js";
 import { type DownloadLimits, ModelDownloader } from "../../../src/foundry/downloads/index.js";

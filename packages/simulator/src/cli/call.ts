@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { StandInProcess } from "./control.js";
-import { encoded } from "./encoding.js";
+import type { Installation } from "./installation.js";
+import { encoded } from "./output.js";
 import type { CallTrouble } from "./switches.js";
 
 const text = { type: "string" } as const;
@@ -117,3 +118,6 @@ export class Call {
     await delay(milliseconds, undefined, { signal: this.gone });
   }
 }
+
+/** Runs a command and resolves to its exit code. */
+export type Command = (call: Call, installation: Installation) => Promise<number> | number;

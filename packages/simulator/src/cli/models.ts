@@ -1,6 +1,36 @@
 import type { SimulatedModel } from "../models/model.js";
 import { bestFirst } from "../models/store.js";
 import type { Simulator } from "../simulator.js";
+import type { Call, Command } from "./call.js";
+import type { Installation } from "./installation.js";
+
+/** A command that needs the service. */
+export type ServiceCommand = (
+  call: Call,
+  simulator: Simulator,
+  installation: Installation,
+) => Promise<number> | number;
+
+/** A command about the model that its third word names. */
+export type ModelCommand = (
+  call: Call,
+  model: SimulatedModel,
+  simulator: Simulator,
+  installation: Installation,
+) => Promise<number> | number;
+
+/** @param unknown says that there is no model of this name, and returns the exit code. */
+export function aboutModel(
+  withService: (act: ServiceCommand) => Command,
+  act: ModelCommand,
+  unknown: (call: Call, name: string) => number,
+): Command {
+  return withService((call, simulator, installation) => {
+    const name = call.words[2] ?? "";
+    const model = findModel(simulator, name);
+    return model === null ? unknown(call, name) : act(call, model, simulator, installation);
+  });
+}
 
 /** By id, with or without its version, or the variant that an alias stands for. */
 export function findModel(simulator: Simulator, name: string): SimulatedModel | null {
@@ -13,7 +43,7 @@ export function findModel(simulator: Simulator, name: string): SimulatedModel | 
   return variants.find((model) => model.downloaded) ?? variants[0] ?? null;
 }
 
-export interface AliasGroup {
+interface AliasGroup {
   readonly alias: string;
   readonly variants: readonly SimulatedModel[];
 }

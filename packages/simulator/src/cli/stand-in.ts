@@ -7,7 +7,7 @@ import type { Simulator } from "../simulator.js";
 import { Call } from "./call.js";
 import { ControlServer, type StandInProcess } from "./control.js";
 import { Installation } from "./installation.js";
-import { noiseAfter, noiseBefore } from "./noise.js";
+import { noiseAfter, noiseBefore } from "./output.js";
 import { type ProgramFile, programFiles, removeProgram, writeProgram } from "./program.js";
 import { serverCommand } from "./server/commands.js";
 import { serviceCommand } from "./service/commands.js";
@@ -190,9 +190,16 @@ export class FoundryCliStandIn {
       return null;
     }
     call.write(noiseBefore(trouble.noise));
-    const code = await COMMANDS[this.#generation](call, this.#installation);
+    const code = await this.#commanded(call);
     call.write(noiseAfter(trouble.noise));
     return code;
+  }
+
+  async #commanded(call: Call): Promise<number> {
+    const asksVersion = call.argv.length === 1 && call.has("version");
+    if (!asksVersion) return await COMMANDS[this.#generation](call, this.#installation);
+    call.print(this.#installation.version);
+    return 0;
   }
 }
 

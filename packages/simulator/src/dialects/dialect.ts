@@ -1,7 +1,6 @@
 import type { Engine } from "../engine/engine.js";
 import type { ReceivedRequest } from "../received.js";
-import type { RequestHead } from "../wire/head.js";
-import type { HttpProfile } from "../wire/profile.js";
+import type { HttpProfile, RequestHead } from "../wire/http.js";
 import type { Reply } from "../wire/reply.js";
 import type { Core1Switches } from "./c1/switches.js";
 import type { Core2Version } from "./c2/version.js";

@@ -1,4 +1,4 @@
-import type { HttpProfile } from "../wire/profile.js";
+import type { HttpProfile } from "../wire/http.js";
 
 const SERVER = ["Server", "Kestrel"] as const;
 const CHUNKED = ["Transfer-Encoding", "chunked"] as const;

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import type { PromptMessage } from "../engine/tokens.js";
-import { type BodyProblem, type ChatBody, parsedJson } from "./chat-body.js";
+import type { PromptMessage } from "../engine/text.js";
+import { hexId, seconds } from "./answers.js";
+import { type ChatBody, type RefusalOf, readBody } from "./bodies.js";
 import type { DialectRequest } from "./dialect.js";
-import { hexId, seconds } from "./ids.js";
 
 /** `POST /v1/responses`, as far as core 1.x and 2.x are alike. Only text comes back: nothing here sees an image. */
 
@@ -27,18 +27,12 @@ export interface ResponseBody extends Omit<ChatBody, "ttl" | "includeUsage"> {
   readonly images: readonly string[];
 }
 
-/** @param refusal makes the error that the dialect answers a body with that it cannot use. */
 export async function readResponseBody(
   request: DialectRequest,
-  refusal: (problem: BodyProblem, message: string) => Error,
+  refusal: RefusalOf,
 ): Promise<ResponseBody> {
-  const text = (await request.readBody())?.toString() ?? "";
-  if (text === "") throw refusal("empty", "the body is empty");
-  const value = parsedJson(text);
-  if (value === undefined) throw refusal("not JSON", "the body is not JSON");
-  const parsed = bodySchema.safeParse(value);
-  if (!parsed.success) throw refusal("wrong", z.prettifyError(parsed.error));
-  const { model, input, stream, max_output_tokens } = parsed.data;
+  const fields = await readBody(request, bodySchema, refusal);
+  const { model, input, stream, max_output_tokens } = fields;
   const items = typeof input === "string" ? [{ role: "user", content: input }] : input;
   const parts = items.flatMap(({ content }) => (typeof content === "string" ? [] : content));
   return {

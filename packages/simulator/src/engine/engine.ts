@@ -6,7 +6,7 @@ import { Mutex } from "../mutex.js";
 import type { ReceivedRequest, RequestLog } from "../received.js";
 import { generate } from "./generation.js";
 import { type RawAnswer, rawAnswer, ScriptedError } from "./script.js";
-import type { PromptMessage } from "./tokens.js";
+import type { PromptMessage } from "./text.js";
 
 /** Speeds of models that have none of their own. */
 export interface Speeds {

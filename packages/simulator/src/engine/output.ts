@@ -1,5 +1,6 @@
-import type { Markers, ToolCall } from "./script.js";
-import { parseCalls } from "./tool-calls.js";
+import * as z from "zod";
+import type { Markers, SimulatedModel } from "../models/model.js";
+import type { RawAnswer, ToolCall } from "./script.js";
 
 /** A piece of an answer as the service splits it. */
 export type Piece =
@@ -8,7 +9,7 @@ export type Piece =
   | { readonly kind: "calls"; readonly calls: readonly ToolCall[]; readonly raw: string };
 
 /** Splits the raw tokens of a model into thought, tool calls and content. */
-export class Output {
+class Output {
   reasoningTokens = 0;
   #mode: "content" | "reasoning" | "call" = "content";
   #call = "";
@@ -58,4 +59,79 @@ export class Output {
     const calls = parseCalls(raw.slice(start.length, raw.length - end.length));
     return calls === null ? [{ kind: "content", text: raw }] : [{ kind: "calls", calls, raw }];
   }
+}
+
+/** A running completion: its tokens, split into content, thought and tool calls, and counted. */
+export class Run {
+  outputTokens = 0;
+  #called = false;
+  readonly #output: Output;
+
+  constructor(
+    model: SimulatedModel,
+    answer: RawAnswer,
+    readonly inputTokens: number,
+    private readonly maxTokens: number,
+    private readonly tokens: AsyncGenerator<string>,
+  ) {
+    this.#output = new Output(model.reasoningMarkers, answer.callMarkers);
+  }
+
+  get finish(): "stop" | "length" | "tool_calls" {
+    if (this.#called) return "tool_calls";
+    return this.outputTokens === this.maxTokens ? "length" : "stop";
+  }
+
+  get reasoningTokens(): number {
+    return this.#output.reasoningTokens;
+  }
+
+  /** Whether a thought was begun and never closed. */
+  get unfinishedThought(): boolean {
+    return this.#output.isThinking;
+  }
+
+  /** What each token completed, and at the end the text of a call that was cut. */
+  async *pieces(): AsyncGenerator<readonly Piece[]> {
+    for await (const token of this.tokens) {
+      this.outputTokens += 1;
+      const pieces = this.#output.push(token);
+      this.#called ||= pieces.some(({ kind }) => kind === "calls");
+      yield pieces;
+    }
+    const text = this.#output.unfinishedCall;
+    yield text === null ? [] : [{ kind: "content", text }];
+  }
+}
+
+const members = z.record(z.string(), z.unknown());
+const callSchema = z
+  .object({ name: z.string(), arguments: members.optional(), parameters: members.optional() })
+  .transform(
+    (call): ToolCall => ({
+      name: call.name,
+      arguments: call.arguments ?? call.parameters ?? {},
+    }),
+  );
+
+/** The calls in the text between two markers; `null` when the text is not a call. */
+function parseCalls(text: string): ToolCall[] | null {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return z.array(callSchema).parse(Array.isArray(parsed) ? parsed : [parsed]);
+  } catch {
+    return null;
+  }
+}
+
+/** All calls in a whole answer, for the dialects that leave them in its text. */
+export function callsIn(text: string, markers: Markers | null): ToolCall[] {
+  if (markers === null) return [];
+  return text
+    .split(markers.start)
+    .slice(1)
+    .flatMap((rest) => {
+      const length = rest.indexOf(markers.end);
+      return length < 0 ? [] : (parseCalls(rest.slice(0, length)) ?? []);
+    });
 }

@@ -1,18 +1,17 @@
 import type { ScriptedAnswer } from "../answers.js";
-import type { PromptSeen, Script, SimulatedModel } from "../models/model.js";
-import { simulatedText } from "./text.js";
-import { piecesOf } from "./tokens.js";
+import {
+  type Markers,
+  type PromptSeen,
+  QWEN_MARKERS,
+  type Script,
+  type SimulatedModel,
+} from "../models/model.js";
+import { piecesOf, simulatedText } from "./text.js";
 
 /** A call of a tool. */
 export interface ToolCall {
   readonly name: string;
   readonly arguments: object;
-}
-
-/** The tokens before and after a tool call or a thought. */
-export interface Markers {
-  readonly start: string;
-  readonly end: string;
 }
 
 /** A scripted answer is an error. */
@@ -44,7 +43,6 @@ export interface RawAnswer {
 const FAILURE =
   "Non-zero status code returned while running Gather node. Name:'' Status Message: " +
   "indices element out of data bounds, idx=278 must be within the inclusive range [-278,277]";
-const QWEN_MARKERS: Markers = { start: "<tool_call>", end: "</tool_call>" };
 
 /**
  * The tokens of an answer to this prompt, with the model's own markers: of the scripted answer, or

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.js";
+import type { WholeAnswer } from "../wire/http.js";
 import type { Part, Send, Tamper } from "../wire/reply.js";
 import type { Wire } from "../wire/wire.js";
-import type { FaultKind } from "./parse-fault.js";
-import { cutBytes, startOf } from "./pieces.js";
+import type { FaultKind } from "./armed.js";
 
 /** Time for the client to read what came before a reset. */
 const RESET_AFTER_MS = 50;
@@ -191,4 +191,54 @@ function half(part: Extract<Part, { kind: "whole" }>): Part {
 function withContentType(part: Part, contentType: string): Part {
   if (part.kind === "whole") return { kind: "whole", answer: { ...part.answer, contentType } };
   return part.kind === "start" ? { ...part, contentType } : part;
+}
+
+/** The beginning of a whole answer whose body comes as a stream. */
+const startOf = ({ status, contentType }: WholeAnswer): Part => ({
+  kind: "start",
+  status,
+  contentType,
+});
+
+/** Sends so many bytes of a body, then runs `action` instead of the rest. */
+function cutBytes(count: number, action: (wire: Wire) => Promise<void>): Tamper {
+  let passed = 0;
+  return async (part, send, wire) => {
+    if (part.kind === "whole") {
+      await send(startOf(part.answer));
+      const bytes = Buffer.from(part.answer.body).subarray(0, count);
+      if (bytes.length > 0) await send({ kind: "bytes", bytes, event: false });
+      await action(wire);
+      return;
+    }
+    if (part.kind !== "bytes") return send(part);
+    const bytes = part.bytes.subarray(0, count - passed);
+    passed += bytes.length;
+    if (bytes.length > 0) await send({ ...part, bytes });
+    if (bytes.length < part.bytes.length || passed === count) await action(wire);
+  };
+}
+
+const HTML = "<!doctype html><html><head><title>Sign in</title></head><body>Sign in</body></html>";
+
+/** The replacement of an answer; `null` for a fault that changes the service's own answer. */
+export function insteadOf(fault: FaultKind): WholeAnswer | "reset" | "close" | null {
+  switch (fault.kind) {
+    case "reset":
+    case "close":
+      return fault.kind;
+    case "status":
+      return {
+        status: fault.status,
+        body: fault.body,
+        contentType: fault.contentType,
+        headers: Object.entries(fault.headers),
+      };
+    case "html":
+      return { status: 200, body: HTML, contentType: "text/html; charset=utf-8" };
+    case "empty":
+      return { status: 200, body: "", contentType: "application/json" };
+    default:
+      return null;
+  }
 }

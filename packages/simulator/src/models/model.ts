@@ -26,7 +26,8 @@ export interface PromptSeen {
   readonly tools: readonly string[];
 }
 
-interface Markers {
+/** The tokens before and after a tool call or a thought. */
+export interface Markers {
   readonly start: string;
   readonly end: string;
 }
@@ -147,7 +148,7 @@ const modelSchema = z.strictObject({
   directory: text,
 });
 
-const HARDWARE = /-(generic|cuda|trtrtx|openvino|qnn|vitis|migraphx)-(cpu|gpu|npu)$/;
+export const HARDWARE = /-(generic|cuda|trtrtx|openvino|qnn|vitis|migraphx)-(cpu|gpu|npu)$/;
 const PROVIDERS: Readonly<Record<string, string>> = {
   cuda: "CUDAExecutionProvider",
   trtrtx: "NvTensorRTRTXExecutionProvider",
@@ -156,8 +157,11 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   vitis: "VitisAIExecutionProvider",
   migraphx: "MIGraphXExecutionProvider",
 };
-const QWEN_MARKERS = { start: "<tool_call>", end: "</tool_call>" };
+export const QWEN_MARKERS: Markers = { start: "<tool_call>", end: "</tool_call>" };
 const DEVICES = { cpu: "CPU", gpu: "GPU", npu: "NPU" } as const;
+
+export const uriOf = ({ name, version }: Pick<SimulatedModel, "name" | "version">): string =>
+  `azureml://registries/azureml/models/${name}/versions/${version}`;
 
 /** @throws when a member is unknown or does not fit; says which. */
 export function toModel(options: ModelOptions): SimulatedModel {

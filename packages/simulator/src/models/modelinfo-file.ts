@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { SimulatedModel } from "./model.js";
+import { type SimulatedModel, uriOf } from "./model.js";
 
 /**
  * Writes the files of a model cache that clients read (`docs/foundry-local.md`, 6): the last catalog,
@@ -87,7 +87,7 @@ function modelInfo(model: SimulatedModel, properties: boolean): Record<string, u
     supportsToolCalling: model.toolCalling,
     task: model.task,
     ...(toolMarkers && { toolCallStart: toolMarkers.start, toolCallEnd: toolMarkers.end }),
-    uri: local ? "" : `azureml://registries/azureml/models/${model.name}/versions/${model.version}`,
+    uri: local ? "" : uriOf(model),
     version: model.version,
   };
 }

@@ -1,7 +1,5 @@
 import type { Socket } from "node:net";
-import { headerOf, parseHead, type RequestHead } from "./head.js";
-import type { HttpProfile } from "./profile.js";
-import { SocketReader } from "./socket-reader.js";
+import { type HttpProfile, headerOf, parseHead, type RequestHead } from "./http.js";
 import { Wire } from "./wire.js";
 
 /** One request on a connection, and the wire to answer it on. */
@@ -49,4 +47,90 @@ function bodyOf(head: RequestHead, reader: SocketReader): Promise<Buffer | null>
   if (headerOf(head, "transfer-encoding")?.toLowerCase() === "chunked") return reader.chunked();
   const length = headerOf(head, "content-length");
   return length === null ? Promise.resolve(null) : reader.bytes(Number.parseInt(length, 10));
+}
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+/** Reads a socket like a thread with blocking reads. */
+class SocketReader {
+  #buffer: Buffer = Buffer.alloc(0);
+  #ended = false;
+  #wake = () => {};
+
+  constructor(socket: Socket) {
+    socket.on("data", (bytes: Buffer) => {
+      this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
+      this.#wake();
+    });
+    const end = () => {
+      this.#ended = true;
+      this.#wake();
+    };
+    socket.on("end", end);
+    socket.on("close", end);
+  }
+
+  /**
+   * A request line and headers with the blank line that ends them. `null` when the client ended
+   * before, `"too long"` when `maxBytes` came without an end.
+   */
+  async head(maxBytes: number): Promise<string | "too long" | null> {
+    for (;;) {
+      const end = this.#buffer.subarray(0, maxBytes).indexOf(HEAD_END);
+      if (end >= 0)
+        return this.#take(end + HEAD_END.length)
+          .toString("latin1")
+          .slice(0, -4);
+      if (this.#buffer.length >= maxBytes) return "too long";
+      if (this.#ended) return null;
+      await this.#more();
+    }
+  }
+
+  /** Exactly so many bytes; waits until they have come. `null` when the client ended before. */
+  async bytes(count: number): Promise<Buffer | null> {
+    while (this.#buffer.length < count) {
+      if (this.#ended) return null;
+      await this.#more();
+    }
+    return this.#take(count);
+  }
+
+  /** A chunked body without its framing. `null` when the client ended before. */
+  async chunked(): Promise<Buffer | null> {
+    const parts: Buffer[] = [];
+    for (;;) {
+      const line = await this.#line();
+      const size = line === null ? Number.NaN : Number.parseInt(line, 16);
+      if (Number.isNaN(size)) return null;
+      const part = await this.bytes(size + 2);
+      if (part === null) return null;
+      if (size === 0) return Buffer.concat(parts);
+      parts.push(part.subarray(0, size));
+    }
+  }
+
+  async #line(): Promise<string | null> {
+    for (;;) {
+      const end = this.#buffer.indexOf("\r\n");
+      if (end >= 0)
+        return this.#take(end + 2)
+          .toString("latin1")
+          .slice(0, -2);
+      if (this.#ended) return null;
+      await this.#more();
+    }
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#buffer.subarray(0, count);
+    this.#buffer = this.#buffer.subarray(count);
+    return taken;
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
 }

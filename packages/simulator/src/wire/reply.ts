@@ -1,4 +1,4 @@
-import type { HttpProfile, WholeAnswer } from "./profile.js";
+import type { HttpProfile, WholeAnswer } from "./http.js";
 import type { Wire } from "./wire.js";
 
 /** A part of an answer, in the order in which a dialect sends them. */

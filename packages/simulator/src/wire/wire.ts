@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import type { Headers } from "./profile.js";
+import type { Headers } from "./http.js";
 
 /** Writes one answer to a socket, byte by byte as the service does. */
 export class Wire {

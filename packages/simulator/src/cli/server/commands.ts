@@ -1,9 +1,7 @@
-import type { Call } from "../call.js";
-import type { Command } from "../command.js";
+import type { Call, Command } from "../call.js";
 import type { Installation } from "../installation.js";
 import * as daemon from "./daemon.js";
 import * as models from "./models.js";
-import * as settings from "./settings.js";
 
 /**
  * The command line from 0.10 on. What was seen (`docs/foundry-local.md`): the JSON of `server status`,
@@ -14,10 +12,6 @@ import * as settings from "./settings.js";
  * @returns the exit code.
  */
 export async function serverCommand(call: Call, installation: Installation): Promise<number> {
-  if (call.argv.length === 1 && call.has("version")) {
-    call.print(installation.version);
-    return 0;
-  }
   const command = COMMANDS.get(call.command);
   if (call.has("help") && (command !== undefined || call.words.length === 0)) return help(call);
   if (command === undefined) return misused(call, installation);
@@ -38,11 +32,11 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
     "model download": models.downloadModel,
     "model load": models.load,
     "model unload": models.unload,
-    "cache location": settings.cacheLocation,
+    "cache location": daemon.cacheLocation,
     "cache list": models.listCache,
-    "config show": settings.showConfig,
-    "config set": settings.setConfig,
-    "config reset": settings.resetConfig,
+    "config show": daemon.showConfig,
+    "config set": daemon.setConfig,
+    "config reset": daemon.resetConfig,
   }),
 );
 

@@ -1,11 +1,17 @@
 import type { SimulatedModel } from "../../models/model.js";
 import type { Simulator } from "../../simulator.js";
-import type { Call } from "../call.js";
-import type { Command } from "../command.js";
+import type { Call, Command } from "../call.js";
 import { download } from "../download.js";
-import type { Installation } from "../installation.js";
-import { byAlias, columns, findModel, sizeText } from "../models.js";
-import { refused } from "./refusal.js";
+import {
+  aboutModel,
+  byAlias,
+  columns,
+  findModel,
+  type ModelCommand,
+  type ServiceCommand,
+  sizeText,
+} from "../models.js";
+import { refused } from "./daemon.js";
 
 export const list = withDaemon((call, simulator) => {
   const models = simulator.models.filter(
@@ -25,14 +31,14 @@ export const listCache = withDaemon((call, simulator) => {
   return 0;
 });
 
-export const describe = aboutModel((call, model, simulator) => {
+export const describe = withModel((call, model, simulator) => {
   const found = modelJson(model, simulator);
   if (call.json) call.printJson({ model: found });
   else call.print(...Object.entries(found).map(([name, value]) => `${name.padEnd(20)} ${value}`));
   return 0;
 });
 
-export const downloadModel = aboutModel(async (call, model, simulator, installation) => {
+export const downloadModel = withModel(async (call, model, simulator, installation) => {
   if (!model.downloaded) {
     const style = call.json ? "silent" : "spinner";
     const end = await download(call, installation, simulator, model, style);
@@ -43,7 +49,7 @@ export const downloadModel = aboutModel(async (call, model, simulator, installat
   return 0;
 });
 
-export const load = aboutModel(async (call, model, simulator, installation) => {
+export const load = withModel(async (call, model, simulator, installation) => {
   if (!model.downloaded) return refused(call, `Model '${model.id}' is not cached.`);
   if (model.loadError !== undefined) return refused(call, model.loadError);
   simulator.setLoaded(model.id, true);
@@ -53,7 +59,7 @@ export const load = aboutModel(async (call, model, simulator, installation) => {
   return 0;
 });
 
-export const unload = aboutModel((call, model, simulator) => {
+export const unload = withModel((call, model, simulator) => {
   simulator.setLoaded(model.id, false);
   if (call.json) call.printJson({ model: { id: model.id, loaded: false } });
   else call.print(`● ${model.id} is unloaded.`);
@@ -61,9 +67,7 @@ export const unload = aboutModel((call, model, simulator) => {
 });
 
 /** Most commands start the daemon first, silently. */
-function withDaemon(
-  act: (call: Call, simulator: Simulator, installation: Installation) => Promise<number> | number,
-): Command {
+function withDaemon(act: ServiceCommand): Command {
   return async (call, installation) => {
     const simulator = await installation.simulator();
     const { kind } = await installation.start();
@@ -75,20 +79,10 @@ function withDaemon(
   };
 }
 
-function aboutModel(
-  act: (
-    call: Call,
-    model: SimulatedModel,
-    simulator: Simulator,
-    installation: Installation,
-  ) => Promise<number> | number,
-): Command {
-  return withDaemon((call, simulator, installation) => {
-    const name = call.words[2] ?? "";
-    const model = findModel(simulator, name);
-    if (model === null) return refused(call, `Model '${name}' was not found in the catalog.`);
-    return act(call, model, simulator, installation);
-  });
+function withModel(act: ModelCommand): Command {
+  return aboutModel(withDaemon, act, (call, name) =>
+    refused(call, `Model '${name}' was not found in the catalog.`),
+  );
 }
 
 function printVariants(call: Call, models: readonly SimulatedModel[]): void {

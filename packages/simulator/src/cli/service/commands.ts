@@ -1,5 +1,4 @@
-import type { Call } from "../call.js";
-import type { Command } from "../command.js";
+import type { Call, Command } from "../call.js";
 import type { Installation } from "../installation.js";
 import * as agent from "./agent.js";
 import * as models from "./models.js";
@@ -22,10 +21,6 @@ const KNOWN_OPTIONS = ["--port", "--show", "--ttl", "--version", "--device", "--
  * @returns the exit code.
  */
 export async function serviceCommand(call: Call, installation: Installation): Promise<number> {
-  if (call.argv.length === 1 && call.has("version")) {
-    call.print(installation.version);
-    return 0;
-  }
   const command = COMMANDS.get(call.command);
   const unknown = call.unknownOption(KNOWN_OPTIONS);
   if (command === undefined) return misused(call, call.argv);

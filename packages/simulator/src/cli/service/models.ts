@@ -1,10 +1,14 @@
 import type { SimulatedModel } from "../../models/model.js";
-import type { Simulator } from "../../simulator.js";
-import type { Call } from "../call.js";
-import type { Command } from "../command.js";
+import type { Call, Command } from "../call.js";
 import { download } from "../download.js";
-import type { Installation } from "../installation.js";
-import { byAlias, columns, findModel, sizeText } from "../models.js";
+import {
+  aboutModel,
+  byAlias,
+  columns,
+  type ModelCommand,
+  type ServiceCommand,
+  sizeText,
+} from "../models.js";
 import { start, unreachable } from "./agent.js";
 
 export const listLoaded = withService((call, simulator) => {
@@ -33,13 +37,13 @@ export const list = withService((call, simulator) => {
   return 0;
 });
 
-export const describe = aboutModel((call, model, simulator) => {
+export const describe = withModel((call, model, simulator) => {
   const variants = simulator.models.filter(({ alias }) => alias === model.alias);
   printTable(call, variants);
   return 0;
 });
 
-export const downloadModel = aboutModel(async (call, model, simulator, installation) => {
+export const downloadModel = withModel(async (call, model, simulator, installation) => {
   if (model.downloaded && !call.has("force")) {
     call.print(`Model ${model.id} was found in the local cache.`);
     return 0;
@@ -50,7 +54,7 @@ export const downloadModel = aboutModel(async (call, model, simulator, installat
   return 1;
 });
 
-export const load = aboutModel(async (call, model, simulator, installation) => {
+export const load = withModel(async (call, model, simulator, installation) => {
   call.print("🕓 Loading model...");
   if (!model.downloaded || model.loadError !== undefined) {
     const ttl = call.number("ttl") ?? 600;
@@ -68,16 +72,14 @@ export const load = aboutModel(async (call, model, simulator, installation) => {
   return 0;
 });
 
-export const unload = aboutModel((call, model, simulator) => {
+export const unload = withModel((call, model, simulator) => {
   simulator.setLoaded(model.id, false);
   call.print(`🟢 Model ${model.alias} unloaded successfully`);
   return 0;
 });
 
 /** Most commands start the service first, and print that (#259). */
-function withService(
-  act: (call: Call, simulator: Simulator, installation: Installation) => Promise<number> | number,
-): Command {
+function withService(act: ServiceCommand): Command {
   return async (call, installation) => {
     const simulator = await installation.simulator();
     if (installation.report().kind !== "ready") {
@@ -89,18 +91,8 @@ function withService(
   };
 }
 
-function aboutModel(
-  act: (
-    call: Call,
-    model: SimulatedModel,
-    simulator: Simulator,
-    installation: Installation,
-  ) => Promise<number> | number,
-): Command {
-  return withService((call, simulator, installation) => {
-    const name = call.words[2] ?? "";
-    const model = findModel(simulator, name);
-    if (model !== null) return act(call, model, simulator, installation);
+function withModel(act: ModelCommand): Command {
+  return aboutModel(withService, act, (call, name) => {
     call.print(`Exception: Model ${name} was not found in the catalog`);
     return 1;
   });

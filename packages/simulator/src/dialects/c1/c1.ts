@@ -1,12 +1,10 @@
-import { ScriptedError } from "../../engine/script.js";
-import type { WholeAnswer } from "../../wire/profile.js";
+import type { WholeAnswer } from "../../wire/http.js";
+import { decoded, empty, orRefused } from "../answers.js";
 import type { Dialect, DialectContext } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
 import { chatCompletions } from "./chat.js";
-import type { Core1, Handler } from "./core1.js";
+import { type Core1, Core1Error, type Handler, Memory, ProcessDied } from "./core1.js";
 import { embeddings } from "./embeddings.js";
-import { Core1Error, empty } from "./errors.js";
-import { Memory, ProcessDied } from "./memory.js";
 import { getModel, listLoaded, listModels, load, status, unload } from "./model-routes.js";
 import { createResponse } from "./responses.js";
 import { CORE1_SWITCHES } from "./switches.js";
@@ -36,14 +34,12 @@ export function c1(context: DialectContext): Dialect {
         return;
       }
       const name = path[route.segments.indexOf("*")] ?? "";
-      try {
-        await route.handler({ core, request, name });
-      } catch (error) {
-        if (error instanceof Core1Error) request.reply.whole(error.answer());
-        else if (error instanceof ScriptedError) {
-          request.reply.whole(new Core1Error(error.status, error.message).answer());
-        } else if (!(error instanceof ProcessDied)) throw error;
-      }
+      const handled = route.handler({ core, request, name });
+      await orRefused(request.reply, handled, (status, said) => new Core1Error(status, said)).catch(
+        (error: unknown) => {
+          if (!(error instanceof ProcessDied)) throw error;
+        },
+      );
     },
   };
 }
@@ -68,14 +64,6 @@ function route(method: string, path: string, handler: Handler): Route {
 function segmentsOf(target: string): string[] {
   const path = (target.split("?")[0] ?? "").replace(/^\//, "").replace(/\/$/, "");
   return path.split("/").map(decoded);
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }
 
 /** Whatever the case of the words; a name stands for itself. */

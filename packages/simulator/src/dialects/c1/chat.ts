@@ -1,14 +1,9 @@
-import { randomInt } from "node:crypto";
+import { callsIn } from "../../engine/output.js";
 import type { ToolCall } from "../../engine/script.js";
-import { callsIn } from "../../engine/tool-calls.js";
-import { type ChatBody, readChatBody } from "../chat-body.js";
-import { seconds } from "../ids.js";
-import type { Call } from "./core1.js";
-import { Core1Error, json } from "./errors.js";
-import { BETALGO, dateText } from "./model-routes.js";
+import { BETALGO, dotnetTime, json, seconds, shortId } from "../answers.js";
+import { type ChatBody, readChatBody } from "../bodies.js";
+import { type Call, Core1Error } from "./core1.js";
 import { Turn } from "./turn.js";
-
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** `POST /v1/chat/completions`. A client that leaves ends its generation, streamed or not. */
 export async function chatCompletions(call: Call): Promise<void> {
@@ -78,7 +73,7 @@ function isCut({ maxTokens }: ChatBody, turn: Turn): boolean {
   return maxTokens !== null && turn.outputTokens >= maxTokens;
 }
 
-/** The service sends every message twice. */
+/** The service sends every message twice. Its ids have no prefix. */
 function said(content: string, calls: readonly ToolCall[]) {
   const tool_calls = calls.map((call, index) => ({
     index,
@@ -89,11 +84,6 @@ function said(content: string, calls: readonly ToolCall[]) {
   const id = calls.length === 0 ? {} : { tool_call_id: shortId() };
   const message = { role: "assistant", content, ...id, tool_calls };
   return { delta: message, message };
-}
-
-/** Nine letters or digits, without a prefix. */
-function shortId(): string {
-  return Array.from({ length: 9 }, () => LETTERS[randomInt(LETTERS.length)]).join("");
 }
 
 function answer(chat: ChatBody, choices: readonly object[], turn: Turn, object: string) {
@@ -107,7 +97,7 @@ function answer(chat: ChatBody, choices: readonly object[], turn: Turn, object: 
       total_tokens: turn.inputTokens + turn.outputTokens,
     },
     created,
-    CreatedAt: dateText(created),
+    CreatedAt: dotnetTime(created),
     // The number is that of the request's own client, which never makes a second one.
     id: "chat.id.1",
     ...BETALGO,

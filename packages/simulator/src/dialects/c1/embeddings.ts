@@ -1,9 +1,7 @@
 import { isEmbedder, vectorOf } from "../../engine/embedding.js";
-import { readEmbedBody } from "../embed-body.js";
-import type { Call } from "./core1.js";
-import { Core1Error, json } from "./errors.js";
-import { modelNamed } from "./lookup.js";
-import { BETALGO } from "./model-routes.js";
+import { BETALGO, json } from "../answers.js";
+import { readEmbedBody } from "../bodies.js";
+import { type Call, Core1Error, modelNamed } from "./core1.js";
 
 const PARAMETER = "(Parameter 'embeddingRequest')";
 

@@ -1,10 +1,6 @@
 import type { SimulatedModel } from "../../models/model.js";
-import type { Call, Core1 } from "./core1.js";
-import { Core1Error, empty, json } from "./errors.js";
-import { modelNamed } from "./lookup.js";
-
-/** Members that the service's OpenAI library adds to every object. */
-export const BETALGO = { IsDelta: false, Successful: true, HttpStatusCode: 0 } as const;
+import { BETALGO, dotnetTime, empty, json } from "../answers.js";
+import { type Call, type Core1, Core1Error, modelNamed } from "./core1.js";
 
 /** `GET /status`: no process id. */
 export async function status({ core, request }: Call): Promise<void> {
@@ -79,14 +75,9 @@ function modelObject(model: SimulatedModel) {
     owned_by: model.publisher,
     permission: [],
     created: model.created,
-    CreatedTime: dateText(model.created),
+    CreatedTime: dotnetTime(model.created),
     parent: model.alias,
     ...BETALGO,
     object: "model",
   };
-}
-
-/** Seconds since 1970 as .NET writes a moment. */
-export function dateText(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}+00:00`;
 }

@@ -1,6 +1,6 @@
+import { json } from "../answers.js";
 import { ResponseEvents, readResponseBody } from "../responses.js";
-import type { Call } from "./core1.js";
-import { Core1Error, json } from "./errors.js";
+import { type Call, Core1Error } from "./core1.js";
 import { Turn } from "./turn.js";
 
 /** `POST /v1/responses`. A model that fails is a failed response with status 200. */

@@ -1,12 +1,10 @@
 import { EngineFailure } from "../../engine/generation.js";
-import type { Markers, RawAnswer } from "../../engine/script.js";
-import { overflowText, promptTokens } from "../../engine/tokens.js";
-import type { SimulatedModel } from "../../models/model.js";
-import type { ChatBody } from "../chat-body.js";
+import type { RawAnswer } from "../../engine/script.js";
+import { overflowText, promptTokens } from "../../engine/text.js";
+import type { Markers, SimulatedModel } from "../../models/model.js";
+import type { ChatBody } from "../bodies.js";
 import type { DialectRequest } from "../dialect.js";
-import type { Core1 } from "./core1.js";
-import { type Core1Error, refusal } from "./errors.js";
-import { loadedModel } from "./lookup.js";
+import { type Core1, type Core1Error, loadedModel, refusal } from "./core1.js";
 
 /** Tokens of an answer for which the request names no number. */
 const DEFAULT_MAX_TOKENS = 2048;

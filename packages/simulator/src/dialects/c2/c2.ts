@@ -1,19 +1,12 @@
-import { ScriptedError } from "../../engine/script.js";
 import type { Family } from "../../models/store.js";
-import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
+import { json, orRefused } from "../answers.js";
+import type { Dialect, DialectContext } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
 import { embeddings } from "./embeddings.js";
-import { C2Error, json, noMapping } from "./errors.js";
-import { getModel, listLoaded, listModels, load, unload } from "./model-routes.js";
+import { C2Error, noMapping } from "./errors.js";
+import { getModel, type Handler, listLoaded, listModels, load, unload } from "./model-routes.js";
 import { createResponse } from "./responses.js";
 import { OATPP } from "./transport.js";
-
-type Handler = (
-  context: DialectContext,
-  request: DialectRequest,
-  family: Family,
-  name: string,
-) => Promise<void>;
 
 interface Route {
   readonly method: string;
@@ -37,14 +30,8 @@ export function c2(context: DialectContext): Dialect {
         return;
       }
       const name = path[route.segments.indexOf("*")] ?? "";
-      try {
-        await route.handler(context, request, route.family, name);
-      } catch (error) {
-        if (error instanceof C2Error) request.reply.whole(error.answer());
-        else if (error instanceof ScriptedError) {
-          request.reply.whole(new C2Error(error.status, error.message).answer());
-        } else throw error;
-      }
+      const handled = route.handler(context, request, route.family, name);
+      await orRefused(request.reply, handled, (status, said) => new C2Error(status, said));
     },
   };
 }

@@ -1,16 +1,14 @@
 import { EngineFailure } from "../../engine/generation.js";
-import type { Piece } from "../../engine/output.js";
-import { Run } from "../../engine/run.js";
+import { type Piece, Run } from "../../engine/output.js";
 import type { RawAnswer, ToolCall } from "../../engine/script.js";
-import { overflowText, promptTokens } from "../../engine/tokens.js";
+import { overflowText, promptTokens } from "../../engine/text.js";
 import type { SimulatedModel } from "../../models/model.js";
-import type { Family } from "../../models/store.js";
-import { type ChatBody, readChatBody } from "../chat-body.js";
+import { callId, hexId, json, seconds } from "../answers.js";
+import { type ChatBody, readChatBody } from "../bodies.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
-import { callId, hexId, seconds } from "../ids.js";
-import { C2Error, envelope, json, LateError } from "./errors.js";
+import { C2Error, envelope, LateError } from "./errors.js";
 import { EventStream } from "./events.js";
-import { loadedModel } from "./lookup.js";
+import { type Handler, loadedModel } from "./model-routes.js";
 
 /** Tokens of an answer for which neither the request nor the catalog names a number. */
 const DEFAULT_MAX_TOKENS = 2048;
@@ -28,11 +26,7 @@ interface Asked {
 }
 
 /** `POST /v1/chat/completions`. */
-export async function chatCompletions(
-  context: DialectContext,
-  request: DialectRequest,
-  family: Family,
-): Promise<void> {
+export const chatCompletions: Handler = async (context, request, family) => {
   const chat = await readChatBody(request, refusal);
   if (chat.model === "") throw new C2Error(400, "Missing required field: model");
   if (chat.messages.length === 0) throw new C2Error(400, "Missing required field: messages");
@@ -40,7 +34,7 @@ export async function chatCompletions(
   const asked = { chat, model, answer: await context.engine.answerTo(model, chat) };
   if (chat.stream) await streamed(context, request, asked);
   else await whole(context, request, asked);
-}
+};
 
 /** Of the parser's messages only the beginning is the service's. */
 function refusal(problem: "empty" | "not JSON" | "wrong", message: string): C2Error {

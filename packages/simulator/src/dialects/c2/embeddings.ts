@@ -1,15 +1,11 @@
 import { isEmbedder } from "../../engine/embedding.js";
-import type { Family } from "../../models/store.js";
-import type { DialectContext, DialectRequest } from "../dialect.js";
-import { embedAnswer, readEmbedBody } from "../embed-body.js";
-import { C2Error, json } from "./errors.js";
+import { json } from "../answers.js";
+import { embedAnswer, readEmbedBody } from "../bodies.js";
+import { C2Error } from "./errors.js";
+import type { Handler } from "./model-routes.js";
 
 /** `POST /v1/embeddings`. A chat model kills the older versions. */
-export async function embeddings(
-  { engine, version, die }: DialectContext,
-  request: DialectRequest,
-  family: Family,
-): Promise<void> {
+export const embeddings: Handler = async ({ engine, version, die }, request, family) => {
   const body = await readEmbedBody(request, (problem, message) =>
     problem === "empty"
       ? new C2Error(400, "Empty request body")
@@ -31,4 +27,4 @@ export async function embeddings(
   }
   // The service counts no tokens, and knows neither base64 nor dimensions.
   request.reply.whole(json(embedAnswer(body, { tokens: 0 })));
-}
+};

@@ -1,17 +1,11 @@
-import type { WholeAnswer } from "../../wire/profile.js";
+import type { WholeAnswer } from "../../wire/http.js";
+import { json, Refusal } from "../answers.js";
 import type { Core2Version } from "./version.js";
 
 type ErrorType = "invalid_request_error" | "server_error";
 
 /** An answer other than 200. */
-export class C2Error extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
-  }
-
+export class C2Error extends Refusal {
   answer(): WholeAnswer {
     const type = this.status >= 500 ? "server_error" : "invalid_request_error";
     return json(envelope(this.message, type), this.status);
@@ -42,10 +36,6 @@ export class LateError extends Error {
 
 export function envelope(message: string, type: ErrorType): Record<string, unknown> {
   return { error: { code: null, message, param: null, type } };
-}
-
-export function json(value: unknown, status = 200): WholeAnswer {
-  return { status, body: JSON.stringify(value), contentType: "application/json" };
 }
 
 /** oatpp's own answer: text without a Content-Type, and the connection is closed. */

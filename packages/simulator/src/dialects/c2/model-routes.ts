@@ -1,8 +1,16 @@
 import type { SimulatedModel } from "../../models/model.js";
 import type { Family } from "../../models/store.js";
+import { json } from "../answers.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
-import { C2Error, json } from "./errors.js";
-import { notFound } from "./lookup.js";
+import { C2Error } from "./errors.js";
+
+/** @param name The variable segment of the path; empty where the route has none. */
+export type Handler = (
+  context: DialectContext,
+  request: DialectRequest,
+  family: Family,
+  name: string,
+) => Promise<void>;
 
 /** File, line and function as the newest build names them; each build has its own. */
 const LOAD =
@@ -11,24 +19,15 @@ const UNLOAD =
   "model_load_manager.cc:286 bool fl::ModelLoadManager::UnloadModel(std::string_view, const std::string*)";
 
 /** `GET /models/loaded`: waits for a running load, and holds the lock of the catalog while it waits. */
-export async function listLoaded(
-  { engine }: DialectContext,
-  { reply }: DialectRequest,
-  family: Family,
-): Promise<void> {
+export const listLoaded: Handler = async ({ engine }, { reply }, family) => {
   const ids = await engine
     .catalogLock(family)
     .run(() => engine.loadLock.run(() => engine.store.listLoaded(family)));
   reply.whole(json(ids));
-}
+};
 
 /** `GET /models/load/{alias}`. A load goes on when its client disconnects. */
-export async function load(
-  context: DialectContext,
-  { reply }: DialectRequest,
-  family: Family,
-  name: string,
-): Promise<void> {
+export const load: Handler = async (context, { reply }, family, name) => {
   const { engine } = context;
   const model = await byAlias(context, name, family);
   if (!model.downloaded) {
@@ -41,7 +40,7 @@ export async function load(
     return "loaded";
   });
   reply.whole(json({ status }));
-}
+};
 
 function loadFailure(model: SimulatedModel, failure: string): string {
   const native = /^Load model from|^Protobuf/.test(failure);
@@ -50,12 +49,7 @@ function loadFailure(model: SimulatedModel, failure: string): string {
 }
 
 /** `GET /models/unload/{alias}`. */
-export async function unload(
-  context: DialectContext,
-  { reply }: DialectRequest,
-  family: Family,
-  name: string,
-): Promise<void> {
+export const unload: Handler = async (context, { reply }, family, name) => {
   const { engine } = context;
   const model = await byAlias(context, name, family);
   const status = await engine.loadLock.run(() => {
@@ -71,7 +65,7 @@ export async function unload(
     return "unloaded";
   });
   reply.whole(json({ status }));
-}
+};
 
 function byAlias(
   { engine }: DialectContext,
@@ -86,29 +80,38 @@ function byAlias(
 }
 
 /** `GET /v1/models`: the whole catalog, downloaded or not. */
-export async function listModels(
-  { engine }: DialectContext,
-  { reply }: DialectRequest,
-  family: Family,
-): Promise<void> {
+export const listModels: Handler = async ({ engine }, { reply }, family) => {
   const models = await engine
     .catalogLock(family)
     .run(() => [...engine.store.aliases(family).values()].flat());
   reply.whole(json({ data: models.map(modelObject), object: "list" }));
-}
+};
 
 /** `GET /v1/models/{id}`. */
-export async function getModel(
-  { engine }: DialectContext,
-  { reply }: DialectRequest,
-  family: Family,
-  name: string,
-): Promise<void> {
+export const getModel: Handler = async ({ engine }, { reply }, family, name) => {
   const model = await engine.catalogLock(family).run(() => engine.store.byId(name, family));
   if (model === null) throw notFound(name);
   reply.whole(json(modelObject(model)));
-}
+};
 
 function modelObject(model: SimulatedModel) {
   return { created: model.created, id: model.id, object: "model", owned_by: model.publisher };
+}
+
+/** By exact id only. @throws {C2Error} unless it is loaded. */
+export async function loadedModel(
+  context: DialectContext,
+  id: string,
+  family: Family,
+): Promise<SimulatedModel> {
+  const { engine } = context;
+  const model = await engine.catalogLock(family).run(() => engine.store.byId(id, family));
+  if (model === null) throw notFound(id);
+  const loaded = await engine.loadLock.run(() => engine.store.isLoaded(id));
+  if (loaded) return model;
+  throw new C2Error(400, `Model not loaded: Model '${id}' must be loaded before inference`);
+}
+
+function notFound(name: string): C2Error {
+  return new C2Error(404, `Model not found: No model matching '${name}'`);
 }

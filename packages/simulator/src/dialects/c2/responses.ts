@@ -1,20 +1,15 @@
 import { EngineFailure } from "../../engine/generation.js";
-import { Run } from "../../engine/run.js";
-import { overflowText, promptTokens } from "../../engine/tokens.js";
-import type { Family } from "../../models/store.js";
-import type { DialectContext, DialectRequest } from "../dialect.js";
+import { Run } from "../../engine/output.js";
+import { overflowText, promptTokens } from "../../engine/text.js";
+import { json } from "../answers.js";
 import { ResponseEvents, readResponseBody } from "../responses.js";
-import { C2Error, json, LateError } from "./errors.js";
-import { loadedModel } from "./lookup.js";
+import { C2Error, LateError } from "./errors.js";
+import { type Handler, loadedModel } from "./model-routes.js";
 
 const DEFAULT_MAX_TOKENS = 2048;
 
 /** `POST /v1/responses`. */
-export async function createResponse(
-  context: DialectContext,
-  request: DialectRequest,
-  family: Family,
-): Promise<void> {
+export const createResponse: Handler = async (context, request, family) => {
   const body = await readResponseBody(request, (problem, message) =>
     problem === "empty"
       ? new C2Error(400, "Empty request body")
@@ -69,4 +64,4 @@ export async function createResponse(
     events.fail(error.message);
   }
   if (body.stream) reply.end();
-}
+};

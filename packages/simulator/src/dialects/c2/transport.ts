@@ -1,4 +1,4 @@
-import type { Headers, HttpProfile } from "../../wire/profile.js";
+import type { Headers, HttpProfile } from "../../wire/http.js";
 
 const SERVER = ["Server", "oatpp/1.3.0"] as const;
 

@@ -1,11 +1,10 @@
 import { EngineFailure } from "../../engine/generation.js";
-import type { Piece } from "../../engine/output.js";
-import { Run } from "../../engine/run.js";
-import { promptTokens } from "../../engine/tokens.js";
+import { type Piece, Run } from "../../engine/output.js";
+import { promptTokens } from "../../engine/text.js";
 import type { SimulatedModel } from "../../models/model.js";
-import { type ChatBody, readChatBody } from "../chat-body.js";
+import { callId, hexId, json, seconds } from "../answers.js";
+import { type ChatBody, readChatBody } from "../bodies.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
-import { callId, hexId, seconds } from "../ids.js";
 import { OpenAIError } from "./errors.js";
 
 /** `POST /v1/chat/completions`. A client that leaves ends its generation. */
@@ -80,8 +79,7 @@ async function whole(request: DialectRequest, chat: ChatBody, run: Run): Promise
     ],
     usage: usageOf(run),
   };
-  const body = JSON.stringify(answer);
-  request.reply.whole({ status: 200, body, contentType: "application/json" });
+  request.reply.whole(json(answer));
 }
 
 async function streamed(request: DialectRequest, chat: ChatBody, run: Run): Promise<void> {

@@ -1,7 +1,8 @@
 import { isEmbedder } from "../../engine/embedding.js";
-import { promptTokens } from "../../engine/tokens.js";
+import { promptTokens } from "../../engine/text.js";
+import { json } from "../answers.js";
+import { embedAnswer, readEmbedBody } from "../bodies.js";
 import type { DialectContext, DialectRequest } from "../dialect.js";
-import { embedAnswer, readEmbedBody } from "../embed-body.js";
 import { OpenAIError } from "./errors.js";
 
 /** `POST /v1/embeddings`. */
@@ -23,10 +24,5 @@ export async function embeddings(
     model,
     body.input.map((content) => ({ role: "user", content })),
   );
-  const answer = embedAnswer(body, { tokens, isBase64: body.isBase64 });
-  request.reply.whole({
-    status: 200,
-    body: JSON.stringify(answer),
-    contentType: "application/json",
-  });
+  request.reply.whole(json(embedAnswer(body, { tokens, isBase64: body.isBase64 })));
 }

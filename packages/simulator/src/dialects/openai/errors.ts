@@ -1,15 +1,15 @@
-import type { ScriptedError } from "../../engine/script.js";
-import type { WholeAnswer } from "../../wire/profile.js";
+import type { WholeAnswer } from "../../wire/http.js";
+import { json, Refusal } from "../answers.js";
 
 /** An answer other than 200, in OpenAI's envelope. */
-export class OpenAIError extends Error {
+export class OpenAIError extends Refusal {
   constructor(
-    readonly status: number,
+    status: number,
     message: string,
     readonly type: string,
     readonly code: string | null,
   ) {
-    super(message);
+    super(status, message);
   }
 
   static modelNotFound(id: string): OpenAIError {
@@ -17,14 +17,13 @@ export class OpenAIError extends Error {
     return new OpenAIError(404, message, "invalid_request_error", "model_not_found");
   }
 
-  static scripted({ status, message }: ScriptedError): OpenAIError {
+  static scripted(status: number, message: string): OpenAIError {
     const type = status >= 500 ? "server_error" : "invalid_request_error";
     return new OpenAIError(status, message, type, null);
   }
 
   answer(): WholeAnswer {
     const { message, type, code } = this;
-    const body = JSON.stringify({ error: { message, type, param: null, code } });
-    return { status: this.status, body, contentType: "application/json" };
+    return json({ error: { message, type, param: null, code } }, this.status);
   }
 }

@@ -1,11 +1,10 @@
-import { ScriptedError } from "../../engine/script.js";
 import type { SimulatedModel } from "../../models/model.js";
-import type { WholeAnswer } from "../../wire/profile.js";
+import type { HttpProfile } from "../../wire/http.js";
+import { json, orRefused } from "../answers.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
 import { embeddings } from "./embeddings.js";
 import { OpenAIError } from "./errors.js";
-import { PLAIN_HTTP } from "./transport.js";
 
 type Handler = (context: DialectContext, request: DialectRequest) => Promise<void>;
 
@@ -19,24 +18,20 @@ const ROUTES: Readonly<Record<string, Handler>> = {
 export function openai(context: DialectContext): Dialect {
   return {
     profile: PLAIN_HTTP,
-    answer: async (request) => {
-      const { head, reply } = request;
-      try {
-        await authorize(context, request);
-        const path = decodeURIComponent(head.target.split("?")[0] ?? "");
-        const handler = ROUTES[`${head.method} ${path}`] ?? oneModel(head.method, path);
-        if (handler === null) {
-          await request.readBody();
-          throw new OpenAIError(404, "Not Found", "not_found_error", null);
-        }
-        await handler(context, request);
-      } catch (error) {
-        if (error instanceof OpenAIError) reply.whole(error.answer());
-        else if (error instanceof ScriptedError) reply.whole(OpenAIError.scripted(error).answer());
-        else throw error;
-      }
-    },
+    answer: (request) => orRefused(request.reply, answer(context, request), OpenAIError.scripted),
   };
+}
+
+async function answer(context: DialectContext, request: DialectRequest): Promise<void> {
+  const { head } = request;
+  await authorize(context, request);
+  const path = decodeURIComponent(head.target.split("?")[0] ?? "");
+  const handler = ROUTES[`${head.method} ${path}`] ?? oneModel(head.method, path);
+  if (handler === null) {
+    await request.readBody();
+    throw new OpenAIError(404, "Not Found", "not_found_error", null);
+  }
+  await handler(context, request);
 }
 
 async function authorize({ apiKey }: DialectContext, request: DialectRequest): Promise<void> {
@@ -55,7 +50,7 @@ async function authorize({ apiKey }: DialectContext, request: DialectRequest): P
 }
 
 async function listModels({ engine }: DialectContext, { reply }: DialectRequest): Promise<void> {
-  reply.whole(ok({ object: "list", data: engine.store.all.map(modelObject) }));
+  reply.whole(json({ object: "list", data: engine.store.all.map(modelObject) }));
 }
 
 function oneModel(method: string, path: string): Handler | null {
@@ -64,7 +59,7 @@ function oneModel(method: string, path: string): Handler | null {
   return async ({ engine }, { reply }) => {
     const model = engine.store.all.find((known) => known.id === id);
     if (model === undefined) throw OpenAIError.modelNotFound(id);
-    reply.whole(ok(modelObject(model)));
+    reply.whole(json(modelObject(model)));
   };
 }
 
@@ -72,6 +67,29 @@ function modelObject(model: SimulatedModel) {
   return { id: model.id, object: "model", created: model.created, owned_by: model.publisher };
 }
 
-function ok(value: unknown): WholeAnswer {
-  return { status: 200, body: JSON.stringify(value), contentType: "application/json" };
-}
+const SERVER = ["Server", "simulated"] as const;
+
+/** HTTP/1.1 as an ordinary server speaks it. */
+const PLAIN_HTTP: HttpProfile = {
+  maxHeadBytes: 65_536,
+  tooLong: "431",
+  continueLine: "HTTP/1.1 100 Continue\r\n\r\n",
+  lateChunkEnd: false,
+  wholeHeaders: (answer, length, closes) => [
+    ["Date", new Date().toUTCString()],
+    SERVER,
+    ...(answer.contentType === null ? [] : [["Content-Type", answer.contentType] as const]),
+    ["Content-Length", String(length)],
+    ["Connection", closes ? "close" : "keep-alive"],
+    ...(answer.headers ?? []),
+  ],
+  streamHeaders: (closes) => [
+    ["Date", new Date().toUTCString()],
+    SERVER,
+    ["Content-Type", "text/event-stream; charset=utf-8"],
+    ["Cache-Control", "no-cache"],
+    ["Transfer-Encoding", "chunked"],
+    ["Connection", closes ? "close" : "keep-alive"],
+  ],
+  readsBody: (head) => head.method === "POST",
+};

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import type { SimulatedModel } from "../../models/model.js";
+import { type SimulatedModel, uriOf } from "../../models/model.js";
+import { readBody } from "../bodies.js";
 import type { DialectRequest } from "../dialect.js";
-import { lastLine, progressLine, stepsOf } from "./download-lines.js";
-import { readJson } from "./request.js";
-import type { Service } from "./service.js";
+import { type Service, ServiceError } from "./service.js";
+import type { ServiceSwitches } from "./switches.js";
 
 const downloadSchema = z.looseObject({
   model: z.looseObject({
@@ -24,7 +24,7 @@ type End = { readonly error: string | null } | "broken";
 
 /** `POST /openai/download`: progress while it runs, and a line of JSON at its end. */
 export async function download(service: Service, request: DialectRequest): Promise<void> {
-  const body = await readJson(request, downloadSchema);
+  const body = await readBody(request, downloadSchema, () => new ServiceError(400, ""));
   const { Name, Uri } = body.model;
   const model = service.models.find(
     (known) => known.id === Name || uriOf(known) === Uri || service.idOf(known) === Name,
@@ -32,10 +32,6 @@ export async function download(service: Service, request: DialectRequest): Promi
   request.reply.start(TYPE);
   const says = body.IgnorePipeReport === true;
   await finish(service, request, await end(service, request, model ?? null, Name, says));
-}
-
-export function uriOf(model: SimulatedModel): string {
-  return `azureml://registries/azureml/models/${model.name}/versions/${model.version}`;
 }
 
 /** The texts of the refusals are invented: the real ones were never recorded. */
@@ -118,4 +114,42 @@ async function finish(
     reply.event(line.slice(from, cuts[index + 1]));
   }
   reply.end();
+}
+
+/** The progress of a download after a file, or a piece of the large file. */
+interface Step {
+  /** Of the whole model. */
+  readonly percent: number;
+  readonly file: string;
+}
+
+const SMALL_FILES = [
+  [0.006, "genai_config.json"],
+  [0.874, "tokenizer.json"],
+  [1.268, "model.onnx"],
+] as const;
+const PIECE_PERCENT = 5;
+
+/** The progress steps of a whole download. */
+function stepsOf(model: SimulatedModel): readonly Step[] {
+  const folder = `v${model.version}/`;
+  const steps: Step[] = SMALL_FILES.map(([percent, file]) => ({ percent, file: folder + file }));
+  const file = `${folder}model.onnx.data`;
+  for (let percent = 6.268; percent < 100; percent += PIECE_PERCENT) steps.push({ percent, file });
+  return [...steps, { percent: 100, file }];
+}
+
+/** A line of progress, in one of the two known forms. */
+function progressLine(step: Step, form: ServiceSwitches["downloadLines"]): string {
+  if (form === "percent") return `Total ${step.percent.toFixed(3)}% Downloading ${step.file}\n\n`;
+  const file = step.percent === 100 ? "" : step.file;
+  return `("${file}", ${Number((step.percent / 100).toFixed(5))})\n`;
+}
+
+/** The last line. `error` is `null` for a success. */
+function lastLine(error: string | null, form: "success" | "Success"): string {
+  const success = error === null;
+  return JSON.stringify(
+    form === "success" ? { success, error } : { Success: success, ErrorMessage: error },
+  );
 }

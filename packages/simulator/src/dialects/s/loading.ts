@@ -1,7 +1,6 @@
+import { empty } from "../answers.js";
 import type { DialectRequest } from "../dialect.js";
-import { empty, ServiceError } from "./answers.js";
-import { flagIn, queryOf, secondsIn } from "./request.js";
-import type { Service } from "./service.js";
+import { type Service, ServiceError } from "./service.js";
 
 /** `GET /openai/load/{id}?ttl=&unload=&ep=`: answers without a body when the model is loaded. */
 export async function load(
@@ -45,4 +44,26 @@ export async function unloadAll(service: Service, { reply }: DialectRequest): Pr
     if (idle) service.unload(model);
   }
   reply.whole(empty(200));
+}
+
+/** The query of a request's target. */
+function queryOf(target: string): URLSearchParams {
+  const at = target.indexOf("?");
+  return new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
+}
+
+/** Whole seconds; `null` when the query has none. @throws {ServiceError} 400 for anything else. */
+function secondsIn(query: URLSearchParams, name: string): number | null {
+  const given = query.get(name);
+  if (given === null || given === "") return null;
+  if (!/^-?\d+$/.test(given)) throw new ServiceError(400, "");
+  return Number(given);
+}
+
+/** @throws {ServiceError} 400 for a value other than `true` and `false`, in any case. */
+function flagIn(query: URLSearchParams, name: string, otherwise: boolean): boolean {
+  const given = query.get(name)?.toLowerCase();
+  if (given === undefined || given === "") return otherwise;
+  if (given !== "true" && given !== "false") throw new ServiceError(400, "");
+  return given === "true";
 }

@@ -1,14 +1,11 @@
-import { ScriptedError } from "../../engine/script.js";
+import { decoded, empty, orRefused } from "../answers.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { KESTREL } from "../kestrel.js";
-import { empty, ServiceError } from "./answers.js";
-import { catalog } from "./catalog.js";
 import { chatCompletions, countTokens } from "./chat.js";
 import { download } from "./download.js";
-import { listDownloaded, listForOpenAI, listLoaded } from "./lists.js";
+import { catalog, listDownloaded, listForOpenAI, listLoaded, status } from "./lists.js";
 import { load, unload, unloadAll } from "./loading.js";
-import { Service } from "./service.js";
-import { status } from "./status.js";
+import { Service, ServiceError } from "./service.js";
 
 /** `name` is the last part of the path, decoded, where the route has one. */
 type Handler = (service: Service, request: DialectRequest, name: string) => Promise<void>;
@@ -45,16 +42,12 @@ export function s(context: DialectContext): Dialect {
   const service = new Service(context);
   return {
     profile: KESTREL,
-    answer: async (request) => {
-      try {
-        await answer(service, request);
-      } catch (error) {
-        if (error instanceof ServiceError) request.reply.whole(error.answer());
-        else if (error instanceof ScriptedError) {
-          request.reply.whole(new ServiceError(error.status, error.message).answer());
-        } else throw error;
-      }
-    },
+    answer: (request) =>
+      orRefused(
+        request.reply,
+        answer(service, request),
+        (status, said) => new ServiceError(status, said),
+      ),
   };
 }
 
@@ -71,13 +64,4 @@ async function answer(service: Service, request: DialectRequest): Promise<void> 
   const [other] = matching;
   if (other === undefined) throw new ServiceError(404, "");
   request.reply.whole({ ...empty(405), headers: [["Allow", other.method]] });
-}
-
-/** Text that is not percent-encoded stays as it is. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

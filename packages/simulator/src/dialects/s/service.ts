@@ -1,10 +1,10 @@
+import { LONGEST_TIMER_MS } from "../../clock.js";
 import type { Engine } from "../../engine/engine.js";
 import type { SimulatedModel } from "../../models/model.js";
 import { Mutex } from "../../mutex.js";
+import type { WholeAnswer } from "../../wire/http.js";
+import { empty, Refusal } from "../answers.js";
 import type { DialectContext } from "../dialect.js";
-import { ServiceError } from "./answers.js";
-import { Downloads } from "./downloads.js";
-import { IdleUnload } from "./idle-unload.js";
 import { SERVICE_SWITCHES, type ServiceSwitches } from "./switches.js";
 
 /** The state of one simulated S. */
@@ -75,5 +75,121 @@ export class Service {
 
   #forcedUnloads(id: string): number {
     return this.#forced.get(id) ?? 0;
+  }
+}
+
+/** The state of downloads, by the id of the model. */
+class Downloads {
+  readonly #percent = new Map<string, number>();
+  readonly #running = new Set<string>();
+  readonly #troubled = new Set<string>();
+
+  /** How far it came, 0 to 100. Kept when a download ends early. */
+  percentOf(id: string): number {
+    return this.#percent.get(id) ?? 0;
+  }
+
+  reached(id: string, percent: number): void {
+    this.#percent.set(id, Math.max(this.percentOf(id), percent));
+  }
+
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
+  }
+
+  begin(id: string): void {
+    this.#running.add(id);
+  }
+
+  end(id: string): void {
+    this.#running.delete(id);
+  }
+
+  /** The next download starts at 0, if the model is removed. */
+  complete(id: string): void {
+    this.#percent.delete(id);
+  }
+
+  /** Whether it is the first time that trouble meets this model. */
+  firstTrouble(id: string): boolean {
+    const first = !this.#troubled.has(id);
+    this.#troubled.add(id);
+    return first;
+  }
+}
+
+const DEFAULT_SECONDS = 600;
+
+interface Watched {
+  /** `Infinity`: it stays. */
+  idleMs: number;
+  lastUsed: number;
+  /** When its timer fires. */
+  wakesAt: number;
+}
+
+/** Unloads models that have been idle for a while. */
+class IdleUnload {
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(private readonly engine: Engine) {}
+
+  /** After a load. A positive `ttl`, in seconds, takes precedence over `unload`. */
+  loaded(id: string, ttl: number | null, unload: boolean): void {
+    const seconds = ttl !== null && ttl > 0 ? ttl : unload ? DEFAULT_SECONDS : Infinity;
+    this.#watch(id, seconds * 1000);
+  }
+
+  /** After a use. A positive `ttl` is the limit from now on. */
+  used(id: string, ttl: number | null): void {
+    const known = this.#watched.get(id)?.idleMs ?? DEFAULT_SECONDS * 1000;
+    this.#watch(id, ttl !== null && ttl > 0 ? ttl * 1000 : known);
+  }
+
+  forget(id: string): void {
+    this.#watched.delete(id);
+  }
+
+  #watch(id: string, idleMs: number): void {
+    const lastUsed = performance.now();
+    const watched = this.#watched.get(id) ?? { idleMs, lastUsed, wakesAt: Infinity };
+    Object.assign(watched, { idleMs, lastUsed });
+    this.#watched.set(id, watched);
+    // A timer that fires earlier sees the new limit by itself.
+    if (lastUsed + idleMs >= watched.wakesAt) return;
+    this.#unloadWhenIdle(id, watched).catch(() => {
+      // The simulator was closed.
+    });
+  }
+
+  async #unloadWhenIdle(id: string, watched: Watched): Promise<void> {
+    const { store, clock } = this.engine;
+    for (;;) {
+      const left = watched.lastUsed + watched.idleMs - performance.now();
+      if (this.#watched.get(id) !== watched || left === Infinity) return;
+      const inUse = store.sessions(id) > 0;
+      if (left <= 0 && !inUse) break;
+      // A generation that runs now ends later than now.
+      const wait = Math.min(inUse ? Math.max(left, watched.idleMs, 1) : left, LONGEST_TIMER_MS);
+      watched.wakesAt = performance.now() + wait;
+      await clock.sleep(wait);
+    }
+    this.forget(id);
+    const model = store.all.find((known) => known.id === id);
+    if (model !== undefined && store.isLoaded(id)) this.engine.unload(model);
+  }
+}
+
+/** An answer other than 200: a text, often empty, and never a JSON envelope. */
+export class ServiceError extends Refusal {
+  /** The text that clients search for; for unknown models and for those that are not downloaded. */
+  static noProvider(status: number, name: string): ServiceError {
+    return new ServiceError(status, `No OpenAIService provider found for modelName:${name}`);
+  }
+
+  answer(): WholeAnswer {
+    const { status, message } = this;
+    if (message === "") return empty(status);
+    return { status, body: message, contentType: "text/plain; charset=utf-8" };
   }
 }

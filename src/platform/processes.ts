@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import os from "node:os";
+import { systemCodeOf } from "../lib/index.js";
+import { windowsProgram } from "./paths.js";
 import { runProgram } from "./run-program.js";
-import { windowsProgram } from "./windows-program.js";
 
 /** Figures of a process of this machine, and of the machine itself. */
 export interface ProcessFigures {
@@ -9,7 +10,7 @@ export interface ProcessFigures {
   readonly uptimeSeconds: number;
 }
 
-export interface MachineMemory {
+interface MachineMemory {
   readonly totalMb: number;
   readonly freeMb: number;
 }
@@ -93,4 +94,20 @@ function figures(memoryMb: number, uptimeSeconds: number): ProcessFigures | null
 
 export function machineMemory(): MachineMemory {
   return { totalMb: Math.round(os.totalmem() / MB), freeMb: Math.round(os.freemem() / MB) };
+}
+
+/**
+ * Whether a process with this id exists now. It may be another process than before: systems reuse
+ * ids.
+ *
+ * @param pid A whole number above 0; `kill` means groups of processes by all others.
+ */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process is there as well.
+    return systemCodeOf(error) === "EPERM";
+  }
 }

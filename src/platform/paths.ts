@@ -2,7 +2,6 @@ import { constants } from "node:fs";
 import { access, lstat, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
-import { windowsVariable, withWindowsVariables } from "./windows-program.js";
 
 /**
  * Where a program of this name would be, likeliest first: the folders of PATH, then those that
@@ -79,7 +78,7 @@ function windowsCandidates(name: string, { environment, home }: Machine): string
 }
 
 /** Entries may be quoted, and quoted ones may hold the semicolon that parts them. */
-export function windowsPathEntries(value: string): string[] {
+function windowsPathEntries(value: string): string[] {
   const entries = value.match(/(?:"[^"]*"?|[^;"])+/g) ?? [];
   return entries.map((entry) => entry.replaceAll('"', "").trim());
 }
@@ -111,3 +110,58 @@ async function isThere(file: string): Promise<boolean> {
     return false;
   }
 }
+
+/** Windows takes `Path` and `PATH` for the same, a copy of its variables does not. */
+function windowsVariable(environment: Machine["environment"], name: string): string | undefined {
+  const key = Object.keys(environment).find((each) => each.toUpperCase() === name);
+  return key === undefined ? undefined : environment[key];
+}
+
+/**
+ * The full path of a program of Windows itself, below `System32`. By its name alone Windows looks for
+ * it in the current folder first, which for a server is the folder that an editor has open.
+ */
+export function windowsProgram(name: string, environment: Machine["environment"]): string {
+  const given = windowsVariable(environment, "SYSTEMROOT");
+  const root = given !== undefined && /^[a-z]:[\\/]/i.test(given) ? given : "C:\\Windows";
+  return path.win32.join(root, "System32", name);
+}
+
+/** `%NAME%` replaced as the Explorer does it; one that is not set stays as it is. */
+const withWindowsVariables = (text: string, environment: Machine["environment"]): string =>
+  text.replace(/%([^%\\/:]+)%/g, (whole, name: string) => {
+    return windowsVariable(environment, name.toUpperCase()) ?? whole;
+  });
+
+/** What stands between two folders of a list. */
+export const folderSeparator = (platform: NodeJS.Platform): ":" | ";" =>
+  platform === "win32" ? ";" : ":";
+
+/**
+ * The absolute paths of a list of folders that is separated as PATH is; `null` where one of them is
+ * relative. The folder in which a host starts a server is not known to its user.
+ */
+export function foldersIn(text: string, machine: Machine): readonly string[] | null {
+  const onWindows = machine.platform === "win32";
+  const entries = (onWindows ? windowsPathEntries(text) : text.split(":"))
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+  const isAbsolute = (entry: string): boolean =>
+    onWindows ? isOnWindowsVolume(entry) || entry.startsWith("%") : entry.startsWith("/");
+  const plain = entries.map(withoutQuotes);
+  if (!plain.every((entry) => isAbsolute(entry) || /^~(?:[\\/]|$)/.test(entry))) return null;
+  const folders = plain.map((entry) => pathAsTyped(entry === "~" ? "~/" : entry, machine));
+  if (onWindows && !folders.every(isOnWindowsVolume)) return null;
+  // A variable of Windows that is not set stays as it is, and Windows takes it for a relative path.
+  const isUnset = (folder: string, index: number): boolean => {
+    const [variable] = /^%[^%]+%/.exec(plain[index] ?? "") ?? [];
+    return variable !== undefined && folder.includes(variable);
+  };
+  if (onWindows && folders.some(isUnset)) return null;
+  const { resolve } = onWindows ? path.win32 : path.posix;
+  return [...new Set(folders.map((folder) => resolve(folder)))];
+}
+
+/** With a drive and a root, or on a share; not `C:notes`, which depends on the drive's current folder. */
+const isOnWindowsVolume = (folder: string): boolean =>
+  /^(?:[a-z]:[\\/]|[\\/]{2}[^\\/?.])/i.test(folder);

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import type { PromptMessage } from "../engine/tokens.js";
+import { vectorOf } from "../engine/embedding.js";
+import type { PromptMessage } from "../engine/text.js";
 import type { DialectRequest } from "./dialect.js";
 
 const content = z
@@ -40,20 +41,28 @@ export interface ChatBody {
 }
 
 /** What is wrong with a body: `wrong` is JSON whose members have other types. */
-export type BodyProblem = "empty" | "not JSON" | "wrong";
+type BodyProblem = "empty" | "not JSON" | "wrong";
 
-/** @param refusal makes the error that the dialect answers a body with that it cannot use. */
-export async function readChatBody(
+/** Makes the error that the dialect answers a body with that it cannot use. */
+export type RefusalOf = (problem: BodyProblem, message: string) => Error;
+
+/** The JSON of a body, checked. */
+export async function readBody<S extends z.ZodType>(
   request: DialectRequest,
-  refusal: (problem: BodyProblem, message: string) => Error,
-): Promise<ChatBody> {
+  schema: S,
+  refusal: RefusalOf,
+): Promise<z.output<S>> {
   const text = (await request.readBody())?.toString() ?? "";
   if (text === "") throw refusal("empty", "the body is empty");
   const value = parsedJson(text);
   if (value === undefined) throw refusal("not JSON", "the body is not JSON");
-  const parsed = chatSchema.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (!parsed.success) throw refusal("wrong", z.prettifyError(parsed.error));
-  const body = parsed.data;
+  return parsed.data;
+}
+
+export async function readChatBody(request: DialectRequest, refusal: RefusalOf): Promise<ChatBody> {
+  const body = await readBody(request, chatSchema, refusal);
   return {
     model: body.model,
     messages: body.messages,
@@ -66,10 +75,49 @@ export async function readChatBody(
 }
 
 /** `undefined` when it is not JSON. */
-export function parsedJson(text: string): unknown {
+function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
 }
+
+const embedSchema = z.looseObject({
+  model: z.string().default(""),
+  input: z.union([z.string().transform((text) => [text]), z.array(z.string())]).default([]),
+  encoding_format: z.enum(["float", "base64"]).nullish(),
+});
+
+/** A request for embeddings, as far as a simulator looks at it. */
+export interface EmbedBody {
+  /** Empty when it is missing. */
+  readonly model: string;
+  readonly input: readonly string[];
+  readonly isBase64: boolean;
+}
+
+export async function readEmbedBody(
+  request: DialectRequest,
+  refusal: RefusalOf,
+): Promise<EmbedBody> {
+  const { model, input, encoding_format } = await readBody(request, embedSchema, refusal);
+  return { model, input, isBase64: encoding_format === "base64" };
+}
+
+/** The answer in OpenAI's form. */
+export function embedAnswer(
+  { model, input }: EmbedBody,
+  { tokens, isBase64 = false }: { readonly tokens: number; readonly isBase64?: boolean },
+) {
+  const data = input.map((text, index) => ({
+    object: "embedding",
+    embedding: isBase64 ? base64Of(vectorOf(text)) : vectorOf(text),
+    index,
+  }));
+  const usage = { prompt_tokens: tokens, total_tokens: tokens };
+  return { object: "list", model, data, usage };
+}
+
+const base64Of = (vector: readonly number[]): string =>
+  Buffer.from(Float32Array.from(vector).buffer).toString("base64");
