@@ -1,10 +1,8 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
 import { ANSWER_TOOL, type ToolChoice, type ToolDefinition } from "../tools/index.js";
-import { callParameters, forcedTools } from "./call-parameters.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
-import type { Schema } from "./schema-parts.js";
-import { isAboutSchema } from "./schema-refusals.js";
+import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
 import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
 import {
   joinedMessages,

@@ -24,7 +24,7 @@ import {
 import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
 import { EventIterator } from "./event-iterator.js";
 import { about, errorOfFailure } from "./failures.js";
-import { SchemaOffer } from "./schema-refusals.js";
+import { SchemaOffer } from "./json-schema.js";
 
 /** The differences between servers in a chat request. */
 export interface ChatQuirks extends BodyQuirks {

@@ -6,17 +6,157 @@ import {
   MOST_SCHEMAS_REMEMBERED,
   RecentMap,
 } from "../../lib/index.js";
-import { mapSchemas, type Schema, schemasIn } from "./schema-parts.js";
+import { parametersOf, type ToolDefinition } from "../tools/index.js";
 
 /**
- * What an engine refuses of one JSON Schema. Other schemas of the same model can still be sent. The answer
- * is checked by this client, so a schema may be sent without the keywords that the engine does not know.
+ * JSON Schemas in the form that a service takes: without the keywords that it refuses, and without references
+ * where it cannot follow them. The answer is checked by this client, so the schema that is sent may allow more.
  */
 
-/** The keywords that a schema is sent without. `all`: the schema is not sent. */
-type Omitted = readonly string[] | "all";
+export type Schema = Readonly<Record<string, unknown>>;
 
-const NOTHING_OMITTED: Omitted = [];
+/** Members whose values are schemas, lists of schemas, and schemas by a name. */
+const SCHEMA = new Set([
+  "additionalItems",
+  "additionalProperties",
+  "contains",
+  "else",
+  "items",
+  "propertyNames",
+  "then",
+  "unevaluatedItems",
+  "unevaluatedProperties",
+]);
+const SCHEMAS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems"]);
+const NAMED_SCHEMAS = new Set([
+  "$defs",
+  "definitions",
+  "dependentSchemas",
+  "patternProperties",
+  "properties",
+]);
+
+/** The schema with those directly within it changed. A member of `properties` is one whatever its name is. */
+function mapSchemas(schema: Schema, change: (schema: Schema) => Schema): Schema {
+  const changed = (each: unknown): unknown => (isMembers(each) ? change(each) : each);
+  const changedIn = (name: string, value: unknown): unknown => {
+    if (SCHEMAS.has(name) && Array.isArray(value)) return value.map(changed);
+    if (!isMembers(value)) return value;
+    if (SCHEMA.has(name)) return change(value);
+    if (!NAMED_SCHEMAS.has(name)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, changed(each)]));
+  };
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, changedIn(name, value)]),
+  );
+}
+
+/** Inside these, a removal allows fewer values. */
+const INVERTED = ["if", "not"];
+
+/** The schema without these keywords wherever they are keywords, and not names of members of the value. */
+function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
+  const kept = Object.entries(schema).filter(
+    ([name, value]) =>
+      !keywords.includes(name) && !(INVERTED.includes(name) && hasKeyword(value, keywords)),
+  );
+  return mapSchemas(Object.fromEntries(kept), (each) => withoutKeywords(each, keywords));
+}
+
+const hasKeyword = (value: unknown, keywords: readonly string[]): boolean => {
+  const used = isMembers(value) ? usedKeywords(value) : new Set<string>();
+  return keywords.some((keyword) => used.has(keyword));
+};
+
+function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {
+  const addFrom = (each: Schema): Schema => {
+    usedKeywords(each, used);
+    return each;
+  };
+  for (const name of Object.keys(schema)) used.add(name);
+  mapSchemas(schema, addFrom);
+  for (const name of INVERTED) if (isMembers(schema[name])) addFrom(schema[name]);
+  return used;
+}
+
+/**
+ * The parameters of a tool of C1 and C2 2.0. Both look for references outside of the parameters, where the
+ * definitions are not, and refuse keywords that they do not know. A stream of C1 breaks off without a reason
+ * then (docs/foundry-local.md, section 4).
+ */
+const UNKNOWN_THERE = ["uniqueItems", "not", "if", "then", "else"];
+/** References to references can make a large schema of a small one. */
+const MOST_REFERENCES = 500;
+/** Members that say nothing about the value. */
+const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
+
+/** `null` where the schema is not of an object, or refers to itself or to what it does not define. */
+export function callParameters(schema: Schema): Schema | null {
+  if (schema["type"] !== "object") return null;
+  const whole = new References(schema).resolved();
+  if (whole === null) return null;
+  const { $schema: _draft, $defs: _defs, definitions: _definitions, ...rest } = whole;
+  return withoutKeywords(rest, UNKNOWN_THERE);
+}
+
+/** The tools as one of them can be forced there; `null` where the parameters of one cannot be sent. */
+export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefinition[] | null {
+  const sent: ToolDefinition[] = [];
+  for (const tool of tools) {
+    const parameters = callParameters(parametersOf(tool));
+    if (parameters === null) return null;
+    sent.push({ ...tool, function: { ...tool.function, parameters } });
+  }
+  return sent;
+}
+
+class References {
+  readonly #root: Schema;
+  readonly #open: string[] = [];
+  #count = 0;
+  #isResolved = true;
+
+  constructor(root: Schema) {
+    this.#root = root;
+  }
+
+  /** The schema with the definitions in place of the references to them. */
+  resolved(): Schema | null {
+    const { $defs: _defs, definitions: _definitions, ...rest } = this.#root;
+    const whole = this.#within(rest);
+    return this.#isResolved ? whole : null;
+  }
+
+  #within(schema: Schema): Schema {
+    if (!this.#isResolved) return schema;
+    const { $ref: reference, ...beside } = schema;
+    if (typeof reference !== "string") return mapSchemas(schema, (each) => this.#within(each));
+    const definition = this.#definition(reference);
+    if (definition === null) {
+      this.#isResolved = false;
+      return schema;
+    }
+    this.#open.push(reference);
+    const found = this.#within(definition);
+    this.#open.pop();
+    const rest = mapSchemas(beside, (each) => this.#within(each));
+    if (Object.keys(rest).every((name) => ANNOTATIONS.has(name))) return { ...found, ...rest };
+    return { allOf: [found, rest] };
+  }
+
+  #definition(reference: string): Schema | null {
+    this.#count += 1;
+    if (this.#open.includes(reference) || this.#count > MOST_REFERENCES) return null;
+    const [root, ...steps] = reference.split("/");
+    if (root !== "#" || steps.length === 0) return null;
+    let at: unknown = this.#root;
+    for (const step of steps) {
+      const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
+      at = isMembers(at) && Object.hasOwn(at, name) ? at[name] : undefined;
+    }
+    return isMembers(at) ? at : null;
+  }
+}
 
 /** Removing one of these allows more values, never fewer. */
 const OMITTABLE = [
@@ -71,34 +211,6 @@ const TOGETHER: ReadonlyMap<string, readonly string[]> = new Map([
   ),
 ]);
 
-/** Inside these, a removal allows fewer values. */
-const INVERTED = new Set(["if", "not"]);
-
-/** The schema without these keywords wherever they are keywords, and not names of members of the value. */
-export function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
-  return Object.fromEntries(
-    Object.entries(schema).flatMap(([name, value]) => {
-      if (keywords.includes(name)) return [];
-      if (INVERTED.has(name)) return hasKeyword(value, keywords) ? [] : [[name, value]];
-      return [[name, mapSchemas(name, value, (each) => withoutKeywords(each, keywords))]];
-    }),
-  );
-}
-
-const hasKeyword = (value: unknown, keywords: readonly string[]): boolean => {
-  const used = isMembers(value) ? usedKeywords(value) : new Set<string>();
-  return keywords.some((keyword) => used.has(keyword));
-};
-
-function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {
-  for (const [name, value] of Object.entries(schema)) {
-    used.add(name);
-    for (const each of schemasIn(name, value)) usedKeywords(each, used);
-    if (INVERTED.has(name) && isMembers(value)) usedKeywords(value, used);
-  }
-  return used;
-}
-
 /** OpenAI quotes the path to the part of the schema, whose steps are keywords as well. */
 const PATH = /in context ?=? ?\([^)]*\)/gi;
 
@@ -145,6 +257,11 @@ export function isAboutSchema(text: string, schema: Schema): boolean {
   if (ABOUT_SCHEMA.test(text) || keywordsIn(text, schema).length > 0) return true;
   return !NOT_SUPPORTED.test(text);
 }
+
+/** The keywords that a schema is sent without. `all`: the schema is not sent. */
+type Omitted = readonly string[] | "all";
+
+const NOTHING_OMITTED: Omitted = [];
 
 const omittedBy = new WeakMap<HttpTransport, Map<string, Omitted>>();
 
