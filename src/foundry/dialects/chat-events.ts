@@ -9,6 +9,7 @@ import {
 import { callPieces } from "../tools/index.js";
 import {
   type AnswerPart,
+  CALLS,
   type Choice,
   type Chunk,
   chunkSchema,
@@ -31,9 +32,6 @@ interface ReadEvent {
 
 /** Kinds of content that are named in warnings; an answer with more of them has the first ones. */
 const MOST_KINDS = 5;
-
-/** An answer with only these is valid, though it has no text. */
-const CALLS = new Set(["tool_calls", "function_call"]);
 
 /** Reads the events of one answer, streamed or whole. */
 export class EventReader {
@@ -60,7 +58,7 @@ export class EventReader {
   #firstUnreadable: StreamEvent | null = null;
 
   /** @param takesCalls Whether the request has tools. */
-  constructor(subject: Subject, secrets: SecretMask, takesCalls = false) {
+  constructor(subject: Subject, secrets: SecretMask, takesCalls: boolean) {
     this.#takesCalls = takesCalls;
     this.#subject = subject;
     this.#secrets = secrets;
@@ -122,7 +120,8 @@ export class EventReader {
       throw noAnswer(first, this.#subject, this.#secrets);
     }
     const kinds = [...this.#otherKinds];
-    const unshown = kinds.filter((kind) => !CALLS.has(kind));
+    // An answer with only calls is valid, though it has no text.
+    const unshown = kinds.filter((kind) => !CALLS.some((call) => call === kind));
     if (!this.#hasWords && unshown.length > 0) throw onlyOthers(unshown);
     if (!hasFinishReason && this.#firstUnreadable !== null) {
       throw unreadable(this.#firstUnreadable, this.#secrets, true);
@@ -267,6 +266,12 @@ export const brokenOff = (what: string, status?: number): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", what, {
     ...(status === undefined ? {} : { status }),
     action: "The text so far is kept. Try again; if it happens again, restart the service.",
+    retryable: true,
+  });
+
+export const emptyStream = (): FoundryError =>
+  new FoundryError("INVALID_RESPONSE", "The service ended its stream without an answer.", {
+    action: "Try again; if it happens again, see the log of the service, or restart it.",
     retryable: true,
   });
 

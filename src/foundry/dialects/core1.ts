@@ -3,7 +3,9 @@ import type { HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
-import { adaptedChat, wholeChat } from "./chat-stream.js";
+import { hasImages } from "./chat-messages.js";
+import type { Refused } from "./chat-request.js";
+import { adaptedChat, openChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import {
@@ -13,7 +15,7 @@ import {
   errorOfStreamEvent,
   type Subject,
 } from "./failures.js";
-import { hasImages, responsesChat } from "./responses-chat.js";
+import { responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z
   .object({ modelDirPath: z.string() })
@@ -61,17 +63,19 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       unloaded.attempts = attempts;
       throw unloaded;
     }
-    const whole = await wholeChat(transport, request, QUIRKS, call).catch((thrown: unknown) => {
-      const failure = counted(thrown);
-      if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
-      ({ attempts } = failure);
-      // Its grammar does not know every keyword.
-      return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call).catch(
-        (again: unknown) => {
-          throw counted(again);
-        },
-      );
-    });
+    const whole = await openChat(transport, request, QUIRKS, call, IN_ONE_PIECE).catch(
+      (thrown: unknown) => {
+        const failure = counted(thrown);
+        if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
+        ({ attempts } = failure);
+        // Its grammar does not know every keyword.
+        return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call).catch(
+          (again: unknown) => {
+            throw counted(again);
+          },
+        );
+      },
+    );
     return { ...whole, attempts: attempts + whole.attempts };
   };
 
@@ -161,6 +165,8 @@ const QUIRKS = {
   alwaysBeginsStreams: true,
   schemaForm: "call",
 } as const;
+
+const IN_ONE_PIECE: Refused = new Set(["stream"]);
 
 const MAY_BE_OF_SCHEMA = new Set(["INFERENCE_FAILED", "INVALID_REQUEST", "SERVICE_ERROR"]);
 

@@ -9,12 +9,13 @@ import {
   parseModelId,
 } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { hasImages } from "./chat-messages.js";
 import { adaptedChat } from "./chat-stream.js";
 import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about, errorOfFailure, type Subject } from "./failures.js";
-import { hasImages, responsesChat } from "./responses-chat.js";
+import { responsesChat } from "./responses-chat.js";
 
 export const core2StatusSchema = z
   .object({ modelCachePath: z.string(), pid: pidSchema })

@@ -13,20 +13,14 @@ import {
 } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import { jsonOf, parseAnswer } from "./answers.js";
-import type { Call, Embeddings, EmbedRequest } from "./dialect.js";
+import type { Call, Embeddings, EmbedRequest, Route } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent } from "./failures.js";
-
-/** Where a dialect takes requests for embeddings, and what limits them. */
-interface EmbedRoute {
-  readonly path: string;
-  readonly headLimitBytes?: number;
-}
 
 /** Requests embeddings as the OpenAI API has them. The vectors are in the order of the inputs. */
 export async function requestEmbeddings(
   transport: HttpTransport,
   { model, inputs }: EmbedRequest,
-  route: EmbedRoute,
+  route: Route,
   call: Call,
 ): Promise<Embeddings> {
   const subject = about("embed", model);

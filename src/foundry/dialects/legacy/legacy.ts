@@ -10,10 +10,10 @@ import {
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
 import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
+import { wireMessage } from "../chat-messages.js";
 import { adaptedChat } from "../chat-stream.js";
 import { type Call, type Dialect, unsupported } from "../dialect.js";
 import { about, errorOfFailure, type Subject } from "../failures.js";
-import { wireMessage } from "../tool-messages.js";
 import { type CatalogEntry, ServiceCatalog } from "./catalog.js";
 import { downloadFromService } from "./download.js";
 import { type Extras, extrasListSchema, listedModels } from "./lists.js";
