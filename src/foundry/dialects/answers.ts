@@ -7,6 +7,7 @@ import {
   LONGEST_MODEL_NAME,
   MAX_TOKEN_COUNT,
 } from "../../lib/index.js";
+import { kindOf } from "./endpoint-errors.js";
 import { listedTask, listedVision } from "./listed-task.js";
 
 /** Parses the JSON body of an answer, or `undefined` where it is none. */
@@ -36,16 +37,6 @@ export function parseAnswer<T extends z.ZodType>(
       detail: `${z.prettifyError(parsed.error)}\n${answer.body.slice(0, 2000)}`,
     },
   );
-}
-
-/** What a body is, for people, without quoting it. */
-export function kindOf(answer: Pick<HttpAnswer, "body">): string {
-  const body = answer.body.trim();
-  if (body === "") return "nothing";
-  if (/^<(!doctype|html|\?xml)/i.test(body)) return "a web page";
-  if (jsonOf(answer) !== undefined) return "other JSON";
-  if (body.startsWith("{") || body.startsWith("[")) return "broken JSON";
-  return "other text";
 }
 
 /**

@@ -18,7 +18,8 @@ import {
   partsOfMessage,
 } from "./chat-chunk.js";
 import type { ChatEvent } from "./dialect.js";
-import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
+import type { Subject } from "./failure-rules.js";
+import { errorOfStreamEvent, hiddenWords, knownError } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
@@ -206,10 +207,8 @@ export class EventReader {
   }
 
   #errorOf(event: StreamEvent, error: unknown): FoundryError {
-    const { text, kinds } = wordsOfError(error);
-    const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
-    const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
-    return errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
+    const words = hiddenWords(error, this.#secrets);
+    return errorOfStreamEvent(words, this.#subject, words.text || shown(event, this.#secrets));
   }
 
   #partsOf({ delta, message, text }: Choice, object: unknown): readonly AnswerPart[] {

@@ -8,13 +8,8 @@ import type { Refused } from "./chat-request.js";
 import { adaptedChat, openChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
-import {
-  about,
-  downloadAdvice,
-  errorOfFailure,
-  errorOfStreamEvent,
-  type Subject,
-} from "./failures.js";
+import { downloadAdvice, type Subject } from "./failure-rules.js";
+import { about, errorOfFailure, errorOfStreamEvent } from "./failures.js";
 import { responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z

@@ -14,7 +14,8 @@ import { adaptedChat } from "./chat-stream.js";
 import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
 import { type Call, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
-import { about, errorOfFailure, type Subject } from "./failures.js";
+import type { Subject } from "./failure-rules.js";
+import { about, errorOfFailure } from "./failures.js";
 import { responsesChat } from "./responses-chat.js";
 
 export const core2StatusSchema = z

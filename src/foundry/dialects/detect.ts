@@ -5,9 +5,9 @@ import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema } from "./core2.js";
 import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
 import type { Call, Dialect, ServiceStatus } from "./dialect.js";
+import { notFoundry } from "./endpoint-errors.js";
 import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
-import { notFoundry } from "./not-foundry.js";
 import { openaiDialect } from "./openai.js";
 
 export interface Detected {

@@ -6,6 +6,7 @@ import {
   isBusy,
   retryAfterMsOf,
   saysLoading,
+  wordsOfError,
 } from "../../http/index.js";
 import {
   FoundryError,
@@ -13,29 +14,20 @@ import {
   formatWait,
   SEARCHED_OF_BODY,
   SEARCHED_OF_MESSAGE,
+  type SecretMask,
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import {
-  cleaned,
-  hasWords,
-  LOAD_ADVICE,
-  NO_DATABASE,
-  RULES,
-  type Subject,
-  saidBy,
-} from "./failure-rules.js";
-import { redirected } from "./not-foundry.js";
+import { NO_DATABASE, redirected, unauthorized } from "./endpoint-errors.js";
+import { RULES, type Subject } from "./failure-rules.js";
 import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
-import { unauthorized } from "./unauthorized.js";
+import { hasWords, saidBy, sanitizeMessage } from "./sanitize-message.js";
 
 /**
  * Maps the error messages of services to our errors. The services have no error codes, and the status
  * of the same error differs between versions (docs/foundry-local.md, section 5). So the message
  * decides, and the status only where the message is unknown.
  */
-
-export { downloadAdvice, type Subject } from "./failure-rules.js";
 
 /** The subject of a request about one model. */
 export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
@@ -69,8 +61,17 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
     knownError({ text: message, kinds }, subject, options) ??
     // A 404 stands for an unknown route or for an unknown model, and only its body says which.
     (status === 404 ? brokeOff : null) ??
-    byStatus(status, cleaned(message), subject, options)
+    byStatus(status, sanitizeMessage(message), subject, options)
   );
+}
+
+/** The words of an `error` inside an answer, without what no text may show. */
+export function hiddenWords(error: unknown, secrets: SecretMask): ErrorWords {
+  const { text, kinds } = wordsOfError(error);
+  return {
+    text: secrets.hide(text.slice(0, SEARCHED_OF_BODY)),
+    kinds: kinds.map((kind) => secrets.hide(kind)),
+  };
 }
 
 /**
@@ -87,7 +88,12 @@ export function errorOfStreamEvent(
   const options = { status: status ?? 200, detail };
   return (
     knownError(words, subject, options) ??
-    byStatus(status ?? (BUSY.test(words.text) ? 503 : null), cleaned(words.text), subject, options)
+    byStatus(
+      status ?? (BUSY.test(words.text) ? 503 : null),
+      sanitizeMessage(words.text),
+      subject,
+      options,
+    )
   );
 }
 
@@ -173,10 +179,11 @@ export function knownError(
       except !== subject.doing && pattern.test(searched) && also?.test(searched) !== false,
   );
   if (rule === undefined) return null;
-  const name = subject.shortName ?? model;
-  const { message: what, action } = rule.explain(model, name, saidBy(message));
-  const retryable = rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY";
-  return new FoundryError(rule.code, what, { ...options, action, retryable });
+  return new FoundryError(rule.code, rule.message(model, saidBy(message)), {
+    ...options,
+    action: typeof rule.action === "string" ? rule.action : rule.action(subject.shortName ?? model),
+    retryable: rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY",
+  });
 }
 
 const OVERFLOW_ADVICE =
@@ -241,7 +248,8 @@ function byStatus(
   if (doing === "load") {
     return new FoundryError("LOAD_FAILED", `The service could not load ${model}. ${quoted}`, {
       ...options,
-      action: LOAD_ADVICE,
+      action:
+        "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.",
     });
   }
   if (doing === "download") {
