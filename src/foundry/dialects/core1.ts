@@ -1,15 +1,15 @@
 import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
-import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
+import { FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { getterOf, idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { Refused } from "./chat-request.js";
 import { adaptedChat, openChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
-import { downloadAdvice, type Subject } from "./failure-rules.js";
-import { about, errorOfFailure, errorOfStreamEvent } from "./failures.js";
+import { downloadAdvice } from "./failure-rules.js";
+import { about, errorOfStreamEvent } from "./failures.js";
 import { responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z
@@ -22,21 +22,12 @@ export const core1StatusSchema = z
  * downloaded, without versions; answers a failed load with an empty 500.
  */
 export function core1Dialect(transport: HttpTransport): Dialect {
-  const get = (path: string, call: Call, subject: Subject, maxBodyBytes = MAX_LIST_BYTES) =>
-    transport.request({
-      method: "GET",
-      path,
-      ...call,
-      maxBodyBytes,
-      toError: (failure) => errorOfFailure(failure, subject),
-    });
+  const get = getterOf(transport);
 
   const loadedModels = async (call: Call) => {
-    const answer = await get("/models/loaded", call, { doing: "other" });
-    return parseAnswer(answer, idListSchema, "/models/loaded").ids.map((id) => ({
-      id,
-      family: "public" as const,
-    }));
+    const answer = await get("/models/loaded", call);
+    const { ids } = parseAnswer(answer, idListSchema, "/models/loaded");
+    return ids.map((id) => ({ id, family: "public" as const }));
   };
 
   /**
@@ -97,13 +88,13 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     },
 
     async status(call) {
-      const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
+      const answer = await get("/status", call, MAX_STATUS_BYTES);
       return parseAnswer(answer, core1StatusSchema, "/status");
     },
 
     async listModels(call) {
       const path = "/v1/models";
-      const answer = await get(path, call, { doing: "other" }).catch(offline);
+      const answer = await get(path, call).catch(offline);
       if (typeof answer === "string") return { models: [], warning: answer, leftOut: 0 };
       const { data, leftOut } = parseAnswer(answer, modelListSchema, path);
       const models = data.map((model) => ({
@@ -124,14 +115,14 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       // The answer is the same if the model was loaded already; only the list shows it.
       const before = await loadedModels(call);
       if (before.some(({ id }) => id === model.id)) return "already_loaded";
-      await get(pathOf("load", model.id), call, about("load", model), MAX_STATUS_BYTES);
+      await get(pathOf("load", model.id), call, MAX_STATUS_BYTES, about("load", model));
       return "loaded";
     },
 
     async unload(model, call) {
       const before = await loadedModels(call);
       if (!before.some(({ id }) => id === model.id)) return "not_loaded";
-      await get(pathOf("unload", model.id), call, about("unload", model), MAX_STATUS_BYTES);
+      await get(pathOf("unload", model.id), call, MAX_STATUS_BYTES, about("unload", model));
       return "unloaded";
     },
 
