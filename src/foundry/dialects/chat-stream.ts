@@ -289,15 +289,15 @@ export async function adaptedChat(
   const { id } = request.model;
   const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
   const refused = new Set(known);
-  const offer = new SchemaOffer(transport, id, request.schema);
+  const offer = request.schema && new SchemaOffer(transport, id, request.schema);
   let attempts = 0;
   let hasHung = false;
   for (let changes = 0; ; changes += 1) {
-    const sent = { ...request, schema: offer.schema };
+    const sent = { ...request, schema: offer?.schema };
     try {
       const stream = await openChat(transport, sent, quirks, call, refused);
       remember(transport, id, refused);
-      offer.remember();
+      offer?.remember();
       return {
         ...stream,
         attempts: attempts + stream.attempts,
@@ -319,7 +319,7 @@ export async function adaptedChat(
       }
       hasHung ||= isHanging;
       for (const name of found) {
-        if (name === "schema") offer.refused(error);
+        if (name === "schema") offer?.refused(error);
         else refused.add(name);
       }
     }

@@ -271,27 +271,28 @@ const omittedBy = new WeakMap<HttpTransport, Map<string, Omitted>>();
  */
 export class SchemaOffer {
   readonly #transport: HttpTransport;
-  readonly #schema: Schema | undefined;
+  readonly #schema: Schema;
   readonly #key: string;
   #omitted: Omitted;
 
-  constructor(transport: HttpTransport, model: string, schema: Schema | undefined) {
+  constructor(transport: HttpTransport, model: string, schema: Schema) {
     this.#transport = transport;
     this.#schema = schema;
-    this.#key = schema === undefined ? "" : `${hashOf(schema)} ${model}`;
+    const hash = createHash("sha256").update(JSON.stringify(schema)).digest("base64");
+    this.#key = `${hash} ${model}`;
     this.#omitted = omittedBy.get(transport)?.get(this.#key) ?? NOTHING_OMITTED;
   }
 
   /** `undefined`: no schema is sent. */
   get schema(): Schema | undefined {
-    if (this.#schema === undefined || this.#omitted === "all") return undefined;
+    if (this.#omitted === "all") return undefined;
     return this.#omitted.length === 0 ? this.#schema : withoutKeywords(this.#schema, this.#omitted);
   }
 
   refused({ detail }: FoundryError): void {
     const wasWhole = this.#omitted !== "all" && this.#omitted.length === 0;
     const { text } = errorWordsOf(detail ?? "", "", "");
-    const named = wasWhole ? keywordsIn(text, this.#schema ?? {}) : [];
+    const named = wasWhole ? keywordsIn(text, this.#schema) : [];
     this.#omitted = named.length === 0 ? "all" : named;
   }
 
@@ -302,6 +303,3 @@ export class SchemaOffer {
     omittedBy.set(this.#transport, all.set(this.#key, this.#omitted));
   }
 }
-
-const hashOf = (schema: Schema): string =>
-  createHash("sha256").update(JSON.stringify(schema)).digest("base64");
