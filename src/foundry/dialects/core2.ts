@@ -191,18 +191,15 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
   };
 }
 
-function unknownAlias(verb: "load" | "unload", model: KnownModel, cause: FoundryError) {
-  return new FoundryError(
-    "MODEL_NOT_FOUND",
-    `This service ${verb}s models by their alias only, and the alias of ${model.id} is not known.`,
-    {
-      action: `Give the alias, as \`foundry model list\` shows it on the service's machine, or ${verb} the model there.`,
-      ...(cause.status === null ? {} : { status: cause.status }),
-      ...(cause.detail === null ? {} : { detail: cause.detail }),
-      cause,
-    },
-  );
-}
+const unknownAlias = (
+  verb: "load" | "unload",
+  { id }: KnownModel,
+  error: FoundryError,
+): FoundryError =>
+  error.reworded({
+    message: `This service ${verb}s models by their alias only, and the alias of ${id} is not known.`,
+    action: `Give the alias, as \`foundry model list\` shows it on the service's machine, or ${verb} the model there.`,
+  });
 
 const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/local" : "");
 
