@@ -23,7 +23,7 @@ import { errorOfStreamEvent, hiddenWords, knownError } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
-export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
+type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
 
 interface ReadEvent {
   readonly events: readonly ParsedEvent[];

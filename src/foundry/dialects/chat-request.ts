@@ -38,7 +38,7 @@ const REFUSABLE = [
   "system",
   "schema",
 ] as const;
-export type Refusable = (typeof REFUSABLE)[number];
+type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
 
 /**

@@ -36,7 +36,7 @@ interface AnswerQuirks {
 }
 
 /** The differences between servers in a chat request. */
-export interface ChatQuirks extends Route, BodyQuirks, AnswerQuirks {
+interface ChatQuirks extends Route, BodyQuirks, AnswerQuirks {
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }

@@ -24,7 +24,7 @@ export const HEAD_LIMIT_BYTES = 4096;
  * All differences between the versions of C2 that matter to this client (docs/foundry-local.md,
  * section 9). No route reports the version, so it is probed.
  */
-export interface Core2Version {
+interface Core2Version {
   /** For people. */
   readonly version: string;
   /** Serves registered models under `/catalogs/local`. */

@@ -9,7 +9,7 @@ import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { openaiDialect } from "./openai.js";
 
-export interface Detected {
+interface Detected {
   readonly dialect: Dialect;
   /** The status that the service gave; `null` where it gave none that can be read. */
   readonly status: ServiceStatus | null;

@@ -68,7 +68,7 @@ const listSchema = z
     return { entries, leftOut: elements.length - entries.length };
   });
 
-export interface KnownCatalog {
+interface KnownCatalog {
   readonly entries: readonly CatalogEntry[];
   /** What is wrong with the catalog, as a sentence for people. */
   readonly warning: string | null;
