@@ -314,7 +314,9 @@ export async function adaptedChat(
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
         // An answer in one piece takes longer than the limit, so the next one is streamed again.
-        if (known.has("stream") && isSilent(error)) forgetStream(transport, id, known);
+        if (known.has("stream") && isSilent(error)) {
+          remember(transport, id, new Set([...known].filter((name) => name !== "stream")));
+        }
         throw error;
       }
       hasHung ||= isHanging;
@@ -330,13 +332,7 @@ export async function adaptedChat(
 const isSilent = ({ code, phase, status }: FoundryError): boolean =>
   code === "TIMEOUT" && phase === "first_byte" && status === null;
 
-function forgetStream(transport: HttpTransport, model: string, known: Refused): void {
-  const others = [...known].filter((name) => name !== "stream");
-  refusedBy.get(transport)?.set(model, new Set(others));
-}
-
 function remember(transport: HttpTransport, model: string, refused: Refused): void {
-  if (refused.size === 0) return;
   const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
-  refusedBy.set(transport, models.set(model, refused));
+  if (refused.size > 0 || models.has(model)) refusedBy.set(transport, models.set(model, refused));
 }

@@ -93,7 +93,7 @@ const ANNOTATIONS = new Set(["title", "description", "default", "examples", "dep
 /** `null` where the schema is not of an object, or refers to itself or to what it does not define. */
 export function callParameters(schema: Schema): Schema | null {
   if (schema["type"] !== "object") return null;
-  const whole = new References(schema).resolved();
+  const whole = withoutReferences(schema);
   if (whole === null) return null;
   const { $schema: _draft, $defs: _defs, definitions: _definitions, ...rest } = whole;
   return withoutKeywords(rest, UNKNOWN_THERE);
@@ -110,52 +110,45 @@ export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefi
   return sent;
 }
 
-class References {
-  readonly #root: Schema;
-  readonly #open: string[] = [];
-  #count = 0;
-  #isResolved = true;
+/** The schema with the definitions in place of the references to them; `null` where it has others. */
+function withoutReferences(root: Schema): Schema | null {
+  const open: string[] = [];
+  let count = 0;
+  let isResolved = true;
 
-  constructor(root: Schema) {
-    this.#root = root;
-  }
-
-  /** The schema with the definitions in place of the references to them. */
-  resolved(): Schema | null {
-    const { $defs: _defs, definitions: _definitions, ...rest } = this.#root;
-    const whole = this.#within(rest);
-    return this.#isResolved ? whole : null;
-  }
-
-  #within(schema: Schema): Schema {
-    if (!this.#isResolved) return schema;
-    const { $ref: reference, ...beside } = schema;
-    if (typeof reference !== "string") return mapSchemas(schema, (each) => this.#within(each));
-    const definition = this.#definition(reference);
-    if (definition === null) {
-      this.#isResolved = false;
-      return schema;
-    }
-    this.#open.push(reference);
-    const found = this.#within(definition);
-    this.#open.pop();
-    const rest = mapSchemas(beside, (each) => this.#within(each));
-    if (Object.keys(rest).every((name) => ANNOTATIONS.has(name))) return { ...found, ...rest };
-    return { allOf: [found, rest] };
-  }
-
-  #definition(reference: string): Schema | null {
-    this.#count += 1;
-    if (this.#open.includes(reference) || this.#count > MOST_REFERENCES) return null;
-    const [root, ...steps] = reference.split("/");
-    if (root !== "#" || steps.length === 0) return null;
-    let at: unknown = this.#root;
+  const definitionOf = (reference: string): Schema | null => {
+    count += 1;
+    if (open.includes(reference) || count > MOST_REFERENCES) return null;
+    const [start, ...steps] = reference.split("/");
+    if (start !== "#" || steps.length === 0) return null;
+    let at: unknown = root;
     for (const step of steps) {
       const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
       at = isMembers(at) && Object.hasOwn(at, name) ? at[name] : undefined;
     }
     return isMembers(at) ? at : null;
-  }
+  };
+
+  const within = (schema: Schema): Schema => {
+    if (!isResolved) return schema;
+    const { $ref: reference, ...beside } = schema;
+    if (typeof reference !== "string") return mapSchemas(schema, within);
+    const definition = definitionOf(reference);
+    if (definition === null) {
+      isResolved = false;
+      return schema;
+    }
+    open.push(reference);
+    const found = within(definition);
+    open.pop();
+    const rest = mapSchemas(beside, within);
+    if (Object.keys(rest).every((name) => ANNOTATIONS.has(name))) return { ...found, ...rest };
+    return { allOf: [found, rest] };
+  };
+
+  const { $defs: _defs, definitions: _definitions, ...rest } = root;
+  const whole = within(rest);
+  return isResolved ? whole : null;
 }
 
 /** Removing one of these allows more values, never fewer. */

@@ -62,13 +62,11 @@ export function serviceDialect(transport: HttpTransport): Dialect {
   };
 
   /** A load that failed or timed out for us may have gone on in the service. */
-  const isLoadedAnyway = async (model: KnownModel, call: Call): Promise<boolean> => {
-    const again = { ...call, limits: { wholeMs: LOADED_CHECK_MS } };
-    return loadedIds(again).then(
+  const isLoadedAnyway = (model: KnownModel, call: Call): Promise<boolean> =>
+    loadedIds({ ...call, limits: { wholeMs: LOADED_CHECK_MS } }).then(
       (loaded) => loaded.includes(model.id),
       () => false,
     );
-  };
 
   return {
     name: "S",
