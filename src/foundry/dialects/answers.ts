@@ -84,7 +84,7 @@ export const idListSchema = z
     return { ids, leftOut: entries.length - ids.length };
   });
 
-export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullish().catch(null);
+export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullable().catch(null);
 
 export const tokenCountSchema = z.int().positive().max(MAX_TOKEN_COUNT);
 

@@ -99,13 +99,7 @@ export class EventReader {
       return [];
     });
     if (this.#answers === answers) this.#firstOther ??= event;
-    const isPart = events.some(
-      ({ type }) =>
-        type === "text" ||
-        type === "reasoning" ||
-        type === "call" ||
-        (isEnd(type) && !this.#hasEnded),
-    );
+    const isPart = events.some(({ type }) => (isEnd(type) ? !this.#hasEnded : type !== "usage"));
     this.#hasEnded ||= events.some(({ type }) => isEnd(type));
     return { events, isPart };
   }

@@ -61,9 +61,7 @@ const CORE_2_1: Core2Version = {
   contextLimit: "context_length",
 };
 
-export const core2StatusSchema = z
-  .object({ modelCachePath: z.string(), pid: pidSchema })
-  .transform(({ modelCachePath, pid }) => ({ modelCachePath, pid: pid ?? null }));
+export const core2StatusSchema = z.object({ modelCachePath: z.string(), pid: pidSchema });
 
 const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"]) });
 const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });

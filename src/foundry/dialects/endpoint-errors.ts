@@ -136,7 +136,7 @@ export function notFoundry(
       },
     );
   }
-  const target = redirectTarget(models.headers?.["location"], baseUrl);
+  const target = redirectTarget(headers["location"], baseUrl);
   if (target !== null && status >= 300 && status < 400) {
     return redirected(baseUrl, `redirected to ${secrets.hide(target)}`, status);
   }

@@ -252,14 +252,8 @@ export function listedModels(
 }
 
 /** The first item of each key. */
-function firstBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T> {
-  const first = new Map<string, T>();
-  for (const item of items) {
-    const key = keyOf(item);
-    if (!first.has(key)) first.set(key, item);
-  }
-  return first;
-}
+const firstBy = <T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> =>
+  new Map([...items].reverse().map((item) => [keyOf(item), item]));
 
 function listed(
   id: string,
