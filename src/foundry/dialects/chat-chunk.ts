@@ -70,10 +70,11 @@ export type Choice = z.output<typeof choiceSchema>;
  * far does not stop by itself.
  */
 export class Allowance {
+  /** The number of text, reasoning and call events so far. */
+  pieces = 0;
+  isUsedUp = false;
   readonly #maxPieces: number;
   #charactersLeft: number;
-  #pieces = 0;
-  #isUsedUp = false;
 
   constructor(maxTokens: number) {
     this.#maxPieces = maxTokens * MAX_PIECES_PER_TOKEN + PIECES_SLACK;
@@ -83,36 +84,22 @@ export class Allowance {
     );
   }
 
-  /** The number of text and reasoning events so far. */
-  get pieces(): number {
-    return this.#pieces;
-  }
-
-  get isUsedUp(): boolean {
-    return this.#isUsedUp;
-  }
-
-  /** The event, truncated to the allowance. `overrun` follows when the allowance is used up. */
+  /** The event, truncated to the allowance. `overrun` follows when it is used up, and ends the answer. */
   *limit(event: ChatEvent): Generator<ChatEvent> {
-    if (this.#isUsedUp) return;
-    if (event.type === "call") {
-      this.#pieces += 1;
-      const { arguments: given } = event.piece;
-      this.#charactersLeft -= typeof given === "string" ? given.length : 0;
-      this.#isUsedUp = this.#pieces > this.#maxPieces || this.#charactersLeft < 0;
-      yield this.#isUsedUp ? { type: "overrun" } : event;
-      return;
-    }
-    if (event.type !== "text" && event.type !== "reasoning") {
+    if (event.type !== "text" && event.type !== "reasoning" && event.type !== "call") {
       yield event;
       return;
     }
-    this.#pieces += 1;
-    this.#isUsedUp = this.#pieces > this.#maxPieces || event.text.length > this.#charactersLeft;
-    const text = truncate(event.text, this.#charactersLeft);
-    this.#charactersLeft -= text.length;
-    if (text !== "") yield { ...event, text };
-    if (this.#isUsedUp) yield { type: "overrun" };
+    const text = event.type === "call" ? event.piece.arguments : event.text;
+    const length = typeof text === "string" ? text.length : 0;
+    this.pieces += 1;
+    this.isUsedUp = this.pieces > this.#maxPieces || length > this.#charactersLeft;
+    if (event.type !== "call") {
+      const allowed = truncate(event.text, this.#charactersLeft);
+      if (allowed !== "") yield { ...event, text: allowed };
+    } else if (!this.isUsedUp) yield event;
+    this.#charactersLeft -= length;
+    if (this.isUsedUp) yield { type: "overrun" };
   }
 }
 
@@ -238,7 +225,7 @@ const REASONING = [
 
 /** Members of a message besides its text that nothing here can show. */
 const OTHERS = ["audio", "images"] as const;
-const CALLS = ["tool_calls", "function_call"] as const;
+export const CALLS = ["tool_calls", "function_call"] as const;
 
 /** The parts of a `delta` or `message`; `null` where the value is none. */
 export function partsOfMessage(message: unknown): AnswerPart[] | null {

@@ -9,6 +9,7 @@ import {
 import { callPieces } from "../tools/index.js";
 import {
   type AnswerPart,
+  CALLS,
   type Choice,
   type Chunk,
   chunkSchema,
@@ -17,11 +18,12 @@ import {
   partsOfMessage,
 } from "./chat-chunk.js";
 import type { ChatEvent } from "./dialect.js";
-import { errorOfStreamEvent, knownError, type Subject } from "./failures.js";
+import type { Subject } from "./failure-rules.js";
+import { errorOfStreamEvent, hiddenWords, knownError } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
-export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
+type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
 
 interface ReadEvent {
   readonly events: readonly ParsedEvent[];
@@ -31,9 +33,6 @@ interface ReadEvent {
 
 /** Kinds of content that are named in warnings; an answer with more of them has the first ones. */
 const MOST_KINDS = 5;
-
-/** An answer with only these is valid, though it has no text. */
-const CALLS = new Set(["tool_calls", "function_call"]);
 
 /** Reads the events of one answer, streamed or whole. */
 export class EventReader {
@@ -60,7 +59,7 @@ export class EventReader {
   #firstUnreadable: StreamEvent | null = null;
 
   /** @param takesCalls Whether the request has tools. */
-  constructor(subject: Subject, secrets: SecretMask, takesCalls = false) {
+  constructor(subject: Subject, secrets: SecretMask, takesCalls: boolean) {
     this.#takesCalls = takesCalls;
     this.#subject = subject;
     this.#secrets = secrets;
@@ -100,13 +99,7 @@ export class EventReader {
       return [];
     });
     if (this.#answers === answers) this.#firstOther ??= event;
-    const isPart = events.some(
-      ({ type }) =>
-        type === "text" ||
-        type === "reasoning" ||
-        type === "call" ||
-        (isEnd(type) && !this.#hasEnded),
-    );
+    const isPart = events.some(({ type }) => (isEnd(type) ? !this.#hasEnded : type !== "usage"));
     this.#hasEnded ||= events.some(({ type }) => isEnd(type));
     return { events, isPart };
   }
@@ -122,7 +115,8 @@ export class EventReader {
       throw noAnswer(first, this.#subject, this.#secrets);
     }
     const kinds = [...this.#otherKinds];
-    const unshown = kinds.filter((kind) => !CALLS.has(kind));
+    // An answer with only calls is valid, though it has no text.
+    const unshown = kinds.filter((kind) => !CALLS.some((call) => call === kind));
     if (!this.#hasWords && unshown.length > 0) throw onlyOthers(unshown);
     if (!hasFinishReason && this.#firstUnreadable !== null) {
       throw unreadable(this.#firstUnreadable, this.#secrets, true);
@@ -207,10 +201,8 @@ export class EventReader {
   }
 
   #errorOf(event: StreamEvent, error: unknown): FoundryError {
-    const { text, kinds } = wordsOfError(error);
-    const hidden = this.#secrets.hide(text.slice(0, SEARCHED_OF_BODY));
-    const words = { text: hidden, kinds: kinds.map((kind) => this.#secrets.hide(kind)) };
-    return errorOfStreamEvent(words, this.#subject, hidden || shown(event, this.#secrets));
+    const words = hiddenWords(error, this.#secrets);
+    return errorOfStreamEvent(words, this.#subject, words.text || shown(event, this.#secrets));
   }
 
   #partsOf({ delta, message, text }: Choice, object: unknown): readonly AnswerPart[] {
@@ -267,6 +259,12 @@ export const brokenOff = (what: string, status?: number): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", what, {
     ...(status === undefined ? {} : { status }),
     action: "The text so far is kept. Try again; if it happens again, restart the service.",
+    retryable: true,
+  });
+
+export const emptyStream = (): FoundryError =>
+  new FoundryError("INVALID_RESPONSE", "The service ended its stream without an answer.", {
+    action: "Try again; if it happens again, see the log of the service, or restart it.",
     retryable: true,
   });
 

@@ -1,18 +1,15 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
-import { ANSWER_TOOL, type ToolChoice, type ToolDefinition } from "../tools/index.js";
-import { callParameters, forcedTools } from "./call-parameters.js";
-import type { ChatMessage, ChatRequest } from "./dialect.js";
-import type { Schema } from "./schema-parts.js";
-import { isAboutSchema } from "./schema-refusals.js";
-import { type ThinkingQuirks, thinkingFields, withThinkingSwitch } from "./thinking-switch.js";
+import { ANSWER_TOOL } from "../tools/index.js";
 import {
-  joinedMessages,
-  messagesWithTools,
+  messagesFor,
   type ToolQuirks,
   toolNotes,
   wireMessage,
-} from "./tool-messages.js";
+  withoutSystem,
+} from "./chat-messages.js";
+import type { ChatRequest } from "./dialect.js";
+import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -41,7 +38,7 @@ const REFUSABLE = [
   "system",
   "schema",
 ] as const;
-export type Refusable = (typeof REFUSABLE)[number];
+type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
 
 /**
@@ -50,22 +47,37 @@ export type Refused = ReadonlySet<Refusable>;
  */
 export type SchemaForm = "named" | "bare" | "call";
 
-export interface BodyQuirks extends ThinkingQuirks, ToolQuirks {
+/**
+ * There is no common way to ask for an answer without thinking, or after little of it: some models have a
+ * switch in their prompt, templates have arguments, and some engines take `reasoning_effort` or a budget.
+ */
+export interface BodyQuirks extends ToolQuirks {
+  /** `chat_template_kwargs`: arguments of the model's template. */
+  readonly takesTemplateArguments?: boolean;
+  /** `reasoning_effort`: Ollama takes no other way on its OpenAI-compatible routes. */
+  readonly takesReasoningEffort?: boolean;
+  /** A number of tokens, under the name that llama.cpp has for it or that of vLLM. */
+  readonly takesReasoningBudget?: boolean;
   /** It may only accept a seed under the name `random_seed`. */
   readonly namesSeedRandomSeed?: boolean;
   /** The form of `response_format` with a JSON Schema that the service holds an answer to. */
-  readonly schemaForm?: SchemaForm | null;
+  readonly schemaForm?: SchemaForm;
 }
+
+/** It always thinks, and least with this. */
+const LEAST_IS_LOW = /gpt-?oss/i;
 
 /** The fields of a request without those that are refused. */
 export function bodyOf(
   request: ChatRequest,
   refused: Refused,
-  quirks: BodyQuirks = {},
+  quirks: BodyQuirks,
 ): Readonly<Record<string, unknown>> {
-  const { namesSeedRandomSeed = false, schemaForm = null } = quirks;
+  const { schemaForm } = quirks;
   const asText = sentAsText(refused, quirks);
-  const messages = withThinkingSwitch(messagesWithTools(request, asText), request);
+  const messages = messagesFor(request, asText);
+  const isWithoutThinking = request.reasoning === "off";
+  const budget = quirks.takesReasoningBudget ? request.reasoningBudget : undefined;
   const parameters = forcedParameters(request, refused, quirks);
   const offered = asText.tools ? {} : offeredTools(request, quirks);
   const fields = {
@@ -78,7 +90,7 @@ export function bodyOf(
     temperature: request.temperature,
     top_p: request.topP,
     seed: request.seed,
-    random_seed: namesSeedRandomSeed ? request.seed : undefined,
+    random_seed: quirks.namesSeedRandomSeed ? request.seed : undefined,
     // Beside tools, C1 and C2 2.0 hold an answer to nothing.
     response_format:
       schemaForm && schemaForm !== "call" && request.schema && !request.tools
@@ -86,13 +98,22 @@ export function bodyOf(
         : undefined,
     tools: parameters ? [answerTool(parameters)] : offered.tools,
     tool_choice: parameters ? "required" : offered.toolChoice,
-    ...thinkingFields(request, quirks),
+    thinking_budget_tokens: budget,
+    thinking_token_budget: budget,
+    chat_template_kwargs:
+      isWithoutThinking && quirks.takesTemplateArguments ? { enable_thinking: false } : undefined,
+    reasoning_effort:
+      isWithoutThinking && quirks.takesReasoningEffort
+        ? LEAST_IS_LOW.test(request.model.id)
+          ? "low"
+          : "none"
+        : undefined,
     stream: true,
-    stream_options: { include_usage: true },
+    stream_options: refused.has("stream") ? undefined : { include_usage: true },
   };
-  const isRefused = (name: string) => REFUSABLE.some((each) => each === name && refused.has(each));
+  const names: ReadonlySet<string> = refused;
   return Object.fromEntries(
-    Object.entries(fields).filter(([name, value]) => value !== undefined && !isRefused(name)),
+    Object.entries(fields).filter(([name, value]) => value !== undefined && !names.has(name)),
   );
 }
 
@@ -105,13 +126,11 @@ const sentAsText = (
   return { tools, results: tools || dropsToolResults };
 };
 
-interface Offered {
-  readonly tools?: readonly ToolDefinition[] | undefined;
-  readonly toolChoice?: ToolChoice | undefined;
-}
-
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
-function offeredTools({ tools, toolChoice }: ChatRequest, { schemaForm }: BodyQuirks): Offered {
+function offeredTools(
+  { tools, toolChoice }: ChatRequest,
+  { schemaForm }: BodyQuirks,
+): Pick<ChatRequest, "tools" | "toolChoice"> {
   const isForced = toolChoice === "required" || typeof toolChoice === "object";
   if (tools === undefined || !isForced || schemaForm !== "call") return { tools, toolChoice };
   const forced = forcedTools(tools);
@@ -128,9 +147,9 @@ const forcedParameters = (
     ? null
     : callParameters(schema);
 
-/** Whether the schema is sent as the parameters of a tool. */
-export const isForcedCall = (request: ChatRequest, refused: Refused, quirks: BodyQuirks): boolean =>
-  forcedParameters(request, refused, quirks) !== null;
+/** Whether a body has the schema as the parameters of a tool. */
+export const isForcedCall = ({ tools }: ChatRequest, body: object): boolean =>
+  tools === undefined && "tools" in body;
 
 const answerTool = (parameters: Schema) => ({
   type: "function",
@@ -138,34 +157,10 @@ const answerTool = (parameters: Schema) => ({
 });
 
 /** Not `strict`, which forbids most schemas in the OpenAI API. */
-const formatOf = (schema: Readonly<Record<string, unknown>>, form: "named" | "bare") => ({
+const formatOf = (schema: Schema, form: "named" | "bare") => ({
   type: "json_schema",
   json_schema: form === "named" ? { name: "answer", schema } : schema,
 });
-
-/**
- * The text of system messages in front of the first user message. Templates that refuse the role want
- * the other roles to alternate, so neighbours of the same role are joined.
- */
-function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
-  const system = messages.filter(({ role }) => role === "system");
-  const others = messages.filter(({ role }) => role !== "system");
-  const joined: ChatMessage[] = [];
-  for (const message of [
-    ...system.map(({ content }) => ({ role: "user" as const, content })),
-    ...others,
-  ]) {
-    const { role } = message;
-    const last = joined.at(-1);
-    const hasTools = isOfTools(message) || (last !== undefined && isOfTools(last));
-    if (last?.role !== role || hasTools) joined.push(message);
-    else joined.splice(-1, 1, joinedMessages(last, message));
-  }
-  return joined;
-}
-
-const isOfTools = ({ role, toolCalls }: ChatMessage): boolean =>
-  role === "tool" || toolCalls !== undefined;
 
 const REFUSES =
   /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|be (?:used|set|specified))|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
@@ -220,7 +215,7 @@ export function refusalsIn(
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
-  const isForced = isForcedCall(request, refused, quirks);
+  const isForced = isForcedCall(request, sent);
   if (("response_format" in sent || isForced) && CONSTRAINT.test(text)) {
     if (isAboutSchema(text, request.schema ?? {})) return ["schema"];
     return [isForced ? "tools" : "response_format"];
@@ -253,22 +248,27 @@ const wordOf = (name: Refusable): RegExp =>
 const NOT_FORCED =
   "This service cannot force a call of these tools, since the schema of their parameters refers to itself or to what is not defined in it. The model was free to answer without a call.";
 
-/** What the caller must know of what was left out. */
+/**
+ * What the caller must know of what was left out.
+ *
+ * @param known What the engine was known to refuse before this request.
+ */
 export function warningsOf(
   refused: Refused,
-  isNew: (name: Refusable) => boolean,
+  known: Refused,
   request: ChatRequest,
   quirks: BodyQuirks,
 ): string[] {
-  const warnings: string[] = toolNotes(request, sentAsText(refused, quirks));
-  if (!sentAsText(refused, quirks).tools) {
-    const { toolChoice } = offeredTools(request, quirks);
-    if (toolChoice !== request.toolChoice) warnings.push(NOT_FORCED);
+  const isNew = (name: Refusable) => refused.has(name) && !known.has(name);
+  const asText = sentAsText(refused, quirks);
+  const warnings = toolNotes(request, asText);
+  if (!asText.tools && offeredTools(request, quirks).toolChoice !== request.toolChoice) {
+    warnings.push(NOT_FORCED);
   }
   const given = { temperature: request.temperature, top_p: request.topP, seed: request.seed };
+  const names: ReadonlySet<string> = refused;
   for (const [name, value] of Object.entries(given)) {
-    const isLeftOut = REFUSABLE.some((each) => each === name && refused.has(each));
-    if (value !== undefined && isLeftOut) {
+    if (value !== undefined && names.has(name)) {
       warnings.push(`This engine refuses ${name}, so the request was sent without it.`);
     }
   }

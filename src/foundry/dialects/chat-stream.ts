@@ -1,104 +1,137 @@
 import {
   type EventStream,
   eventsIn,
+  type HttpFailure,
   type HttpTransport,
   type StreamEvent,
 } from "../../http/index.js";
 import {
+  COUNTS_AFTER_END_MS,
   FoundryError,
+  isCancellation,
   MOST_MODELS_REMEMBERED,
   RecentMap,
   toFoundryError,
 } from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
-import { brokenOff, EventReader, type ParsedEvent } from "./chat-events.js";
+import { brokenOff, EventReader, emptyStream } from "./chat-events.js";
 import {
   type BodyQuirks,
   bodyOf,
   isForcedCall,
-  type Refusable,
   type Refused,
   refusalsIn,
   warningsOf,
 } from "./chat-request.js";
-import type { Call, ChatEvent, ChatRequest, ChatStream } from "./dialect.js";
-import { EventIterator } from "./event-iterator.js";
+import type { Call, ChatEvent, ChatRequest, ChatStream, Route } from "./dialect.js";
 import { about, errorOfFailure } from "./failures.js";
-import { SchemaOffer } from "./schema-refusals.js";
+import { SchemaOffer } from "./json-schema.js";
 
-/** The differences between servers in a chat request. */
-export interface ChatQuirks extends BodyQuirks {
-  readonly path: string;
-  readonly headLimitBytes?: number;
+/** The differences between servers in the stream of an answer. */
+interface AnswerQuirks {
   /** Its finish_reason is "stop" also where the limit cut the answer off (#217). */
   readonly mistakesLimitForStop?: boolean;
   /** Its streams are tokens and `[DONE]`, so that an empty answer is `[DONE]` alone. */
   readonly sendsTokensAlone?: boolean;
+}
+
+/** The differences between servers in a chat request. */
+interface ChatQuirks extends Route, BodyQuirks, AnswerQuirks {
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }
 
-/** Requests a chat without what the engine refuses, and resolves with its first token. */
+/** A chat as it is sent to one route, and how its answer is read. */
+interface Question extends Route, AnswerQuirks {
+  readonly request: ChatRequest;
+  readonly body: object;
+  /** The error of a refusal as it may be retried. Default: unchanged. */
+  readonly refusal?: (error: FoundryError) => FoundryError;
+  /** The chunk of a chat in an event; `null`: it brings nothing of the answer. Default: the event. */
+  readonly chunkOf?: (event: StreamEvent) => StreamEvent | null;
+}
+
+/** The question without what the engine refuses. A refusal of a part of it is the same the next time. */
+function questionOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): Question {
+  return {
+    ...quirks,
+    request,
+    body: bodyOf(request, refused, quirks),
+    refusal: (error) =>
+      refusalsIn(error, request, refused, quirks).length > 0
+        ? error.reworded({ retryable: false })
+        : error,
+  };
+}
+
+const NOTHING: Refused = new Set();
+const same = <T>(value: T): T => value;
+
+/**
+ * Requests a chat without what the engine refuses, and resolves with its first token. Where it refuses
+ * `stream`, in one piece.
+ */
 export async function openChat(
   transport: HttpTransport,
   request: ChatRequest,
   quirks: ChatQuirks,
   call: Call,
-  refused: Refused = new Set(),
+  refused: Refused = NOTHING,
 ): Promise<ChatStream> {
-  const subject = about("chat", request.model);
-  const body = bodyOf(request, refused, quirks);
-  const newReader = () => new EventReader(subject, transport.secrets, takesCalls(request, body));
-  let reader = newReader();
-  const orRefusal = notRetriedRefusal(request, refused, quirks);
+  const question = questionOf(request, quirks, refused);
+  if (!refused.has("stream")) return openStream(transport, question, call);
+  const answer = await transport.request(specOf(question, call));
+  const found = eventsIn(answer.body);
+  const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
+  return chatStream(answer, inOrder(whole), readerOf(transport, question), question);
+}
+
+/** Requests a stream, and resolves with its first token. */
+export async function openStream(
+  transport: HttpTransport,
+  question: Question,
+  call: Call,
+): Promise<ChatStream> {
+  const { refusal = same, chunkOf = same } = question;
+  let reader = readerOf(transport, question);
   const isStart = (event: StreamEvent): boolean => {
-    if (isDone(event)) return true;
+    const chunk = chunkOf(event);
+    if (chunk === null) return false;
+    if (isDone(chunk)) return true;
     try {
-      return reader.readEarly(event).isPart;
+      return reader.readEarly(chunk).isPart;
     } catch (thrown) {
-      throw orRefusal(toFoundryError(thrown));
+      throw refusal(toFoundryError(thrown));
     }
   };
   const stream = await transport.stream({
-    method: "POST",
-    path: quirks.path,
-    body,
-    ...call,
-    ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: (failure) => orRefusal(errorOfFailure(failure, subject)),
+    ...specOf(question, call),
     // What a failed attempt sent is no part of the answer.
     onAttempt: () => {
-      reader = newReader();
+      reader = readerOf(transport, question);
     },
     // An error event throws here: before the first token it can still be retried.
     isStart,
   });
-  const events = read(stream, reader, { ...quirks, maxTokens: request.maxTokens });
-  return chatStream(stream, events, schemaFacts(request, refused, quirks, body));
+  return chatStream(stream, stream, reader, question);
 }
 
-type SchemaFacts = Pick<ChatStream, "isConstrained" | "isForcedCall">;
+const specOf = ({ request, path, headLimitBytes, body, refusal = same }: Question, call: Call) => ({
+  method: "POST" as const,
+  path,
+  ...(headLimitBytes === undefined ? {} : { headLimitBytes }),
+  body,
+  ...call,
+  toError: (failure: HttpFailure) => refusal(errorOfFailure(failure, about("chat", request.model))),
+});
+
 /** Some services give calls structured although the tools were described in the text. */
-const takesCalls = (request: ChatRequest, body: object): boolean =>
-  request.tools !== undefined || "tools" in body;
-
-function schemaFacts(
-  request: ChatRequest,
-  refused: Refused,
-  quirks: ChatQuirks,
-  body: object,
-): SchemaFacts {
-  const isForced = isForcedCall(request, refused, quirks);
-  return { isConstrained: "response_format" in body || isForced, isForcedCall: isForced };
-}
-
-/** A refusal of a part of the request is the same the next time, whatever its status. */
-const notRetriedRefusal =
-  (request: ChatRequest, refused: Refused, quirks: ChatQuirks) =>
-  (error: FoundryError): FoundryError => {
-    const isRefusal = refusalsIn(error, request, refused, quirks).length > 0;
-    return isRefusal ? error.reworded({ retryable: false }) : error;
-  };
+const readerOf = ({ secrets }: HttpTransport, { request, body }: Question): EventReader =>
+  new EventReader(
+    about("chat", request.model),
+    secrets,
+    request.tools !== undefined || "tools" in body,
+  );
 
 /**
  * The events of an answer. Resolves with the first one: an empty stream fails here, where the caller can
@@ -106,11 +139,13 @@ const notRetriedRefusal =
  *
  * No generator, which would cost each event some turns of the microtask queue.
  */
-export async function chatStream(
+async function chatStream(
   { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
-  events: AsyncGenerator<ChatEvent>,
-  facts: SchemaFacts,
+  stream: AsyncIterable<StreamEvent>,
+  reader: EventReader,
+  question: Question,
 ): Promise<ChatStream> {
+  const events = read(stream, reader, question);
   const next = async (): Promise<IteratorResult<ChatEvent>> => {
     try {
       return await events.next();
@@ -132,51 +167,26 @@ export async function chatStream(
     // Ends the request.
     return: () => events.return(undefined),
   };
-  return { attempts, warnings: [], ...facts, [Symbol.asyncIterator]: () => iterator };
-}
-
-/** Requests a chat without streaming. For services whose streams hide the reason of a failure. */
-export async function wholeChat(
-  transport: HttpTransport,
-  request: ChatRequest,
-  quirks: ChatQuirks,
-  call: Call,
-  refused: Refused = new Set(),
-): Promise<ChatStream> {
-  const subject = about("chat", request.model);
-  const body = bodyOf(request, new Set([...refused, "stream", "stream_options"]), quirks);
-  const answer = await transport.request({
-    method: "POST",
-    path: quirks.path,
-    body,
-    ...call,
-    toError: (failure) =>
-      notRetriedRefusal(request, refused, quirks)(errorOfFailure(failure, subject)),
-  });
-  const found = eventsIn(answer.body);
-  const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
-  const reader = new EventReader(subject, transport.secrets, takesCalls(request, body));
-  const events = read(inOrder(whole), reader, { ...quirks, maxTokens: request.maxTokens });
-  return chatStream(answer, events, schemaFacts(request, refused, quirks, body));
+  const isForced = isForcedCall(question.request, question.body);
+  return {
+    attempts,
+    warnings: [],
+    isConstrained: "response_format" in question.body || isForced,
+    isForcedCall: isForced,
+    [Symbol.asyncIterator]: () => iterator,
+  };
 }
 
 async function* inOrder<T>(all: readonly T[]): AsyncGenerator<T> {
   yield* all;
 }
 
-export const isDone = ({ data }: StreamEvent): boolean =>
-  data.length < 100 && data.trim() === "[DONE]";
+const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
 
-export async function* read(
+async function* read(
   stream: AsyncIterable<StreamEvent>,
   reader: EventReader,
-  {
-    maxTokens,
-    mistakesLimitForStop = false,
-    sendsTokensAlone = false,
-  }: Pick<ChatQuirks, "mistakesLimitForStop" | "sendsTokensAlone"> & {
-    readonly maxTokens: number;
-  },
+  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone, chunkOf = same }: Question,
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
   let countedTokens = 0;
@@ -187,32 +197,40 @@ export async function* read(
     // A piece has at least one token. The service's count comes before the end, or not in time.
     reason: Math.max(allowance.pieces, countedTokens) >= maxTokens ? "length" : "stop",
   });
-  const events = new EventIterator(stream);
+  const events: AsyncIterator<StreamEvent, unknown> = stream[Symbol.asyncIterator]();
+  // From the end of the answer on only the counts may follow, which are waited for briefly.
+  let leftMs: number | null = null;
   try {
     for (;;) {
-      const arrived = await events.next();
+      const since = performance.now();
+      const arrived = await nextOf(events, leftMs);
       if (arrived === null) break;
-      if (isDone(arrived)) {
-        if (reader.isEmpty && !sendsTokensAlone) throw emptyStream();
+      // Without the time that the reader takes.
+      if (leftMs !== null) leftMs -= performance.now() - since;
+      const chunk = chunkOf(arrived);
+      if (chunk === null) continue;
+      if (isDone(chunk)) {
+        if (reader.isEmpty && sendsTokensAlone !== true) throw emptyStream();
         yield* reader.conclude(finished);
         // The services of 2025 never send a finish_reason (#299, #399).
         if (!finished) yield stop();
         return;
       }
-      for (const each of reader.read(arrived).events) {
+      for (const each of reader.read(chunk).events) {
         // C1 sends "stop" after "tool_calls": the first finish_reason counts.
         if (finished && (each.type === "finish" || each.type === "aborted")) continue;
+        if (each.type === "aborted") throw each.error;
         finished ||= each.type === "finish";
         if (each.type === "usage") countedTokens = each.usage?.outputTokens ?? 0;
-        if (finished && each.type !== "usage") events.answerEnded();
+        if (finished && each.type !== "usage") leftMs = COUNTS_AFTER_END_MS;
         const isDoubtful = mistakesLimitForStop && each.type === "finish" && each.reason === "stop";
-        const event = isDoubtful ? stop() : orAborted(each);
+        const event = isDoubtful ? stop() : each;
         for (const allowed of allowance.limit(event)) yield allowed;
         if (allowance.isUsedUp) return;
       }
     }
   } finally {
-    await events.leave();
+    await events.return?.();
   }
   yield* reader.conclude(finished);
   if (finished) return;
@@ -220,22 +238,38 @@ export async function* read(
   yield stop();
 }
 
-/** @throws FoundryError Where the service aborted the answer. */
-function orAborted(event: ParsedEvent): ChatEvent {
-  if (event.type !== "aborted") return event;
-  throw event.error;
+/**
+ * The next event of a stream; `null` at its end.
+ *
+ * @param leftMs How long it may be waited for behind the end of the answer, where what breaks off is an end like
+ *   any other. `null`: the answer goes on.
+ */
+async function nextOf(
+  events: AsyncIterator<StreamEvent, unknown>,
+  leftMs: number | null,
+): Promise<StreamEvent | null> {
+  if (leftMs === null) return eventOf(await events.next());
+  if (leftMs <= 0) return null;
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<null>((resolve) => {
+    // Not before what has arrived is read, however late the timer is.
+    timer = setTimeout(() => setImmediate(resolve, null), leftMs);
+  });
+  try {
+    return eventOf(await Promise.race([events.next(), timeUp]));
+  } catch (thrown) {
+    if (thrown instanceof FoundryError && isCancellation(thrown)) throw thrown;
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-const emptyStream = (): FoundryError =>
-  new FoundryError("INVALID_RESPONSE", "The service ended its stream without an answer.", {
-    action: "Try again; if it happens again, see the log of the service, or restart it.",
-    retryable: true,
-  });
+const eventOf = (result: IteratorResult<StreamEvent, unknown> | null): StreamEvent | null =>
+  result === null || result.done === true ? null : result.value;
 
 /** How often one request is sent again in another shape. Each refusal names something new. */
 const MOST_CHANGES = 6;
-
-const NOTHING: Refused = new Set();
 
 /** What each model behind an endpoint refuses: its template may, or the engine itself. */
 const refusedBy = new WeakMap<HttpTransport, Map<string, Refused>>();
@@ -255,23 +289,19 @@ export async function adaptedChat(
   const { id } = request.model;
   const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
   const refused = new Set(known);
-  const offer = new SchemaOffer(transport, id, request.schema);
+  const offer = request.schema && new SchemaOffer(transport, id, request.schema);
   let attempts = 0;
   let hasHung = false;
   for (let changes = 0; ; changes += 1) {
-    const open = refused.has("stream") ? wholeChat : openChat;
-    const sent = { ...request, schema: offer.schema };
+    const sent = { ...request, schema: offer?.schema };
     try {
-      const stream = await open(transport, sent, quirks, call, refused);
+      const stream = await openChat(transport, sent, quirks, call, refused);
       remember(transport, id, refused);
-      offer.remember();
-      const isNew = (name: Refusable) => refused.has(name) && !known.has(name);
+      offer?.remember();
       return {
+        ...stream,
         attempts: attempts + stream.attempts,
-        warnings: warningsOf(refused, isNew, request, quirks),
-        isConstrained: stream.isConstrained,
-        isForcedCall: stream.isForcedCall,
-        [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
+        warnings: warningsOf(refused, known, request, quirks),
       };
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -284,12 +314,14 @@ export async function adaptedChat(
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
         // An answer in one piece takes longer than the limit, so the next one is streamed again.
-        if (known.has("stream") && isSilent(error)) forgetStream(transport, id, known);
+        if (known.has("stream") && isSilent(error)) {
+          remember(transport, id, new Set([...known].filter((name) => name !== "stream")));
+        }
         throw error;
       }
       hasHung ||= isHanging;
       for (const name of found) {
-        if (name === "schema") offer.refused(error);
+        if (name === "schema") offer?.refused(error);
         else refused.add(name);
       }
     }
@@ -300,13 +332,7 @@ export async function adaptedChat(
 const isSilent = ({ code, phase, status }: FoundryError): boolean =>
   code === "TIMEOUT" && phase === "first_byte" && status === null;
 
-function forgetStream(transport: HttpTransport, model: string, known: Refused): void {
-  const others = [...known].filter((name) => name !== "stream");
-  refusedBy.get(transport)?.set(model, new Set(others));
-}
-
 function remember(transport: HttpTransport, model: string, refused: Refused): void {
-  if (refused.size === 0) return;
   const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
-  refusedBy.set(transport, models.set(model, refused));
+  if (refused.size > 0 || models.has(model)) refusedBy.set(transport, models.set(model, refused));
 }

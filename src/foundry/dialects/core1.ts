@@ -1,19 +1,16 @@
 import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
-import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
+import { FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
-import { adaptedChat, wholeChat } from "./chat-stream.js";
+import { getterOf, idListSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { hasImages } from "./chat-messages.js";
+import type { Refused } from "./chat-request.js";
+import { adaptedChat, openChat } from "./chat-stream.js";
 import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
-import {
-  about,
-  downloadAdvice,
-  errorOfFailure,
-  errorOfStreamEvent,
-  type Subject,
-} from "./failures.js";
-import { hasImages, responsesChat } from "./responses-chat.js";
+import { downloadAdvice } from "./failure-rules.js";
+import { about, errorOfStreamEvent } from "./failures.js";
+import { responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z
   .object({ modelDirPath: z.string() })
@@ -25,21 +22,12 @@ export const core1StatusSchema = z
  * downloaded, without versions; answers a failed load with an empty 500.
  */
 export function core1Dialect(transport: HttpTransport): Dialect {
-  const get = (path: string, call: Call, subject: Subject, maxBodyBytes = MAX_LIST_BYTES) =>
-    transport.request({
-      method: "GET",
-      path,
-      ...call,
-      maxBodyBytes,
-      toError: (failure) => errorOfFailure(failure, subject),
-    });
+  const get = getterOf(transport);
 
   const loadedModels = async (call: Call) => {
-    const answer = await get("/models/loaded", call, { doing: "other" });
-    return parseAnswer(answer, idListSchema, "/models/loaded").ids.map((id) => ({
-      id,
-      family: "public" as const,
-    }));
+    const answer = await get("/models/loaded", call);
+    const { ids } = parseAnswer(answer, idListSchema, "/models/loaded");
+    return ids.map((id) => ({ id, family: "public" as const }));
   };
 
   /**
@@ -61,17 +49,19 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       unloaded.attempts = attempts;
       throw unloaded;
     }
-    const whole = await wholeChat(transport, request, QUIRKS, call).catch((thrown: unknown) => {
-      const failure = counted(thrown);
-      if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
-      ({ attempts } = failure);
-      // Its grammar does not know every keyword.
-      return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call).catch(
-        (again: unknown) => {
-          throw counted(again);
-        },
-      );
-    });
+    const whole = await openChat(transport, request, QUIRKS, call, IN_ONE_PIECE).catch(
+      (thrown: unknown) => {
+        const failure = counted(thrown);
+        if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
+        ({ attempts } = failure);
+        // Its grammar does not know every keyword.
+        return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call).catch(
+          (again: unknown) => {
+            throw counted(again);
+          },
+        );
+      },
+    );
     return { ...whole, attempts: attempts + whole.attempts };
   };
 
@@ -98,13 +88,13 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     },
 
     async status(call) {
-      const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
+      const answer = await get("/status", call, MAX_STATUS_BYTES);
       return parseAnswer(answer, core1StatusSchema, "/status");
     },
 
     async listModels(call) {
       const path = "/v1/models";
-      const answer = await get(path, call, { doing: "other" }).catch(offline);
+      const answer = await get(path, call).catch(offline);
       if (typeof answer === "string") return { models: [], warning: answer, leftOut: 0 };
       const { data, leftOut } = parseAnswer(answer, modelListSchema, path);
       const models = data.map((model) => ({
@@ -125,14 +115,14 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       // The answer is the same if the model was loaded already; only the list shows it.
       const before = await loadedModels(call);
       if (before.some(({ id }) => id === model.id)) return "already_loaded";
-      await get(pathOf("load", model.id), call, about("load", model), MAX_STATUS_BYTES);
+      await get(pathOf("load", model.id), call, MAX_STATUS_BYTES, about("load", model));
       return "loaded";
     },
 
     async unload(model, call) {
       const before = await loadedModels(call);
       if (!before.some(({ id }) => id === model.id)) return "not_loaded";
-      await get(pathOf("unload", model.id), call, about("unload", model), MAX_STATUS_BYTES);
+      await get(pathOf("unload", model.id), call, MAX_STATUS_BYTES, about("unload", model));
       return "unloaded";
     },
 
@@ -161,6 +151,8 @@ const QUIRKS = {
   alwaysBeginsStreams: true,
   schemaForm: "call",
 } as const;
+
+const IN_ONE_PIECE: Refused = new Set(["stream"]);
 
 const MAY_BE_OF_SCHEMA = new Set(["INFERENCE_FAILED", "INVALID_REQUEST", "SERVICE_ERROR"]);
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { HttpAnswer, HttpTransport } from "../../http/index.js";
-import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
+import { FoundryError, MAX_STATUS_BYTES } from "../../lib/index.js";
 import {
   type Family,
   type KnownModel,
@@ -8,17 +8,60 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
-import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { getterOf, idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { hasImages } from "./chat-messages.js";
+import type { SchemaForm } from "./chat-request.js";
 import { adaptedChat } from "./chat-stream.js";
-import { type Core2Version, HEAD_LIMIT_BYTES } from "./core2-versions.js";
-import { type Call, type Dialect, noDownload } from "./dialect.js";
+import { type Call, type Dialect, noDownload, type Route } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
-import { about, errorOfFailure, type Subject } from "./failures.js";
-import { hasImages, responsesChat } from "./responses-chat.js";
+import { about } from "./failures.js";
+import { responsesChat } from "./responses-chat.js";
 
-export const core2StatusSchema = z
-  .object({ modelCachePath: z.string(), pid: pidSchema })
-  .transform(({ modelCachePath, pid }) => ({ modelCachePath, pid: pid ?? null }));
+/** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
+export const HEAD_LIMIT_BYTES = 4096;
+
+/**
+ * All differences between the versions of C2 that matter to this client (docs/foundry-local.md,
+ * section 9). No route reports the version, so it is probed.
+ */
+interface Core2Version {
+  /** For people. */
+  readonly version: string;
+  /** Serves registered models under `/catalogs/local`. */
+  readonly hasLocalFamily: boolean;
+  /** Closing a stream stops the generation (#1136). If not, it runs to its token limit. */
+  readonly stopsOnDisconnect: boolean;
+  /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
+  readonly schemaForm: SchemaForm;
+  /** It drops calls and results of tools from a conversation. */
+  readonly dropsToolResults: boolean;
+  /** It passes `chat_template_kwargs` on to the template of the model. */
+  readonly takesTemplateArguments: boolean;
+  /** Which length of genai_config.json limits a request (#1067). */
+  readonly contextLimit: "max_length" | "context_length";
+}
+
+const CORE_2_0: Core2Version = {
+  version: "2.0",
+  hasLocalFamily: false,
+  stopsOnDisconnect: false,
+  schemaForm: "call",
+  dropsToolResults: true,
+  takesTemplateArguments: false,
+  contextLimit: "max_length",
+};
+
+const CORE_2_1: Core2Version = {
+  version: "2.1 or later",
+  hasLocalFamily: true,
+  stopsOnDisconnect: true,
+  schemaForm: "bare",
+  dropsToolResults: false,
+  takesTemplateArguments: true,
+  contextLimit: "context_length",
+};
+
+export const core2StatusSchema = z.object({ modelCachePath: z.string(), pid: pidSchema });
 
 const loadStatusSchema = z.object({ status: z.enum(["loaded", "already_loaded"]) });
 const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"]) });
@@ -30,20 +73,7 @@ const unloadStatusSchema = z.object({ status: z.enum(["unloaded", "not_loaded"])
  */
 export function core2Dialect(transport: HttpTransport, version: Core2Version): Dialect {
   const families: readonly Family[] = version.hasLocalFamily ? ["public", "local"] : ["public"];
-  const get = (
-    path: string,
-    call: Call,
-    subject: Subject,
-    maxBodyBytes = MAX_LIST_BYTES,
-  ): Promise<HttpAnswer> =>
-    transport.request({
-      method: "GET",
-      path,
-      ...call,
-      maxBodyBytes,
-      headLimitBytes: HEAD_LIMIT_BYTES,
-      toError: (failure) => errorOfFailure(failure, subject),
-    });
+  const get = getterOf(transport, { headLimitBytes: HEAD_LIMIT_BYTES });
 
   /** Tries the names in order until the service knows one. */
   const byName = async (
@@ -55,7 +85,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     const [name, ...rest] = names;
     const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name ?? model.name)}`;
     try {
-      return await get(path, call, about(verb, model), MAX_STATUS_BYTES);
+      return await get(path, call, MAX_STATUS_BYTES, about(verb, model));
     } catch (error) {
       const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
       if (!isUnknown) throw error;
@@ -71,7 +101,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     const loaded: LoadedModel[] = [];
     for (const family of families.filter((each) => asked.includes(each))) {
       const path = `${prefixOf(family)}/models/loaded`;
-      const answer = await get(path, call, { doing: "other" });
+      const answer = await get(path, call);
       const { ids } = parseAnswer(answer, idListSchema, path);
       for (const id of ids) loaded.push({ id, family });
     }
@@ -100,7 +130,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     },
 
     async status(call) {
-      const answer = await get("/status", call, { doing: "other" }, MAX_STATUS_BYTES);
+      const answer = await get("/status", call, MAX_STATUS_BYTES);
       return parseAnswer(answer, core2StatusSchema, "/status");
     },
 
@@ -109,18 +139,14 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       let leftOut = 0;
       for (const family of families) {
         const path = `${prefixOf(family)}/v1/models`;
-        const answer = await get(path, call, { doing: "other" });
+        const answer = await get(path, call);
         const list = parseAnswer(answer, modelListSchema, path);
         leftOut += list.leftOut;
-        const listed = list.data.map(({ id }) => ({
-          id,
-          alias: null,
-          family,
-          // The public list is the whole catalog; a registered model is on the disk already.
-          downloaded: family === "local" ? true : null,
-          contextLength: null,
-        }));
-        for (const model of listed) models.push(model);
+        // The public list is the whole catalog; a registered model is on the disk already.
+        const downloaded = family === "local" ? true : null;
+        for (const { id } of list.data) {
+          models.push({ id, alias: null, family, downloaded, contextLength: null });
+        }
       }
       return { models, warning: null, leftOut };
     },
@@ -144,54 +170,41 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     download: noDownload,
 
     embed: (request, call) =>
-      requestEmbeddings(
-        transport,
-        request,
-        {
-          path: `${prefixOf(request.model.family)}/v1/embeddings`,
-          headLimitBytes: HEAD_LIMIT_BYTES,
-        },
-        call,
-      ),
+      requestEmbeddings(transport, request, routeOf(request.model, "embeddings"), call),
 
     chat: (request, call) => {
-      const prefix = prefixOf(request.model.family);
+      const { model } = request;
       if (hasImages(request)) {
-        const path = `${prefix}/v1/responses`;
-        const quirks = { path, headLimitBytes: HEAD_LIMIT_BYTES };
-        return responsesChat(transport, request, quirks, call);
+        return responsesChat(transport, request, routeOf(model, "responses"), call);
       }
-      return adaptedChat(
-        transport,
-        request,
-        {
-          path: `${prefix}/v1/chat/completions`,
-          headLimitBytes: HEAD_LIMIT_BYTES,
-          alwaysBeginsStreams: true,
-          schemaForm: version.schemaForm,
-          dropsToolResults: version.dropsToolResults,
-          takesTemplateArguments: version.takesTemplateArguments,
-        },
-        call,
-      );
+      const quirks = {
+        ...routeOf(model, "chat/completions"),
+        alwaysBeginsStreams: true,
+        schemaForm: version.schemaForm,
+        dropsToolResults: version.dropsToolResults,
+        takesTemplateArguments: version.takesTemplateArguments,
+      };
+      return adaptedChat(transport, request, quirks, call);
     },
   };
 }
 
-function unknownAlias(verb: "load" | "unload", model: KnownModel, cause: FoundryError) {
-  return new FoundryError(
-    "MODEL_NOT_FOUND",
-    `This service ${verb}s models by their alias only, and the alias of ${model.id} is not known.`,
-    {
-      action: `Give the alias, as \`foundry model list\` shows it on the service's machine, or ${verb} the model there.`,
-      ...(cause.status === null ? {} : { status: cause.status }),
-      ...(cause.detail === null ? {} : { detail: cause.detail }),
-      cause,
-    },
-  );
-}
+const unknownAlias = (
+  verb: "load" | "unload",
+  { id }: KnownModel,
+  error: FoundryError,
+): FoundryError =>
+  error.reworded({
+    message: `This service ${verb}s models by their alias only, and the alias of ${id} is not known.`,
+    action: `Give the alias, as \`foundry model list\` shows it on the service's machine, or ${verb} the model there.`,
+  });
 
 const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/local" : "");
+
+const routeOf = ({ family }: KnownModel, name: string): Route => ({
+  path: `${prefixOf(family)}/v1/${name}`,
+  headLimitBytes: HEAD_LIMIT_BYTES,
+});
 
 /**
  * The names under which the service may know a model, most likely first. Without its catalog, a
@@ -209,3 +222,38 @@ function namesFor(model: KnownModel, typed: string): string[] {
  */
 const rawPathOf = (name: string): string =>
   name.toWellFormed().replace(/[^\w.~!$&'()*+,;=:@-]/gu, encodeURIComponent);
+
+const responseListSchema = z.object({ object: z.literal("list") });
+
+/**
+ * Detects 2.1 by its second family of routes. The list of stored responses is the only route of the
+ * family that takes no lock, so it answers while a model loads.
+ */
+export async function probeCore2Version(
+  transport: HttpTransport,
+  call: Call,
+): Promise<Core2Version> {
+  const answer = await transport.request({
+    method: "GET",
+    path: "/catalogs/local/v1/responses",
+    ...call,
+    headLimitBytes: HEAD_LIMIT_BYTES,
+    anyStatus: true,
+  });
+  if (answer.status === 200) {
+    parseAnswer(answer, responseListSchema, "/catalogs/local/v1/responses");
+    return CORE_2_1;
+  }
+  if (answer.status === 404) return CORE_2_0;
+  // Another status shows no version. A wrong guess would hide registered models.
+  throw new FoundryError(
+    "SERVICE_ERROR",
+    `The service answered a request for its version with HTTP ${answer.status}.`,
+    {
+      status: answer.status,
+      action: "Try again; restart the service if that does not help.",
+      retryable: true,
+      detail: answer.body.slice(0, 2000),
+    },
+  );
+}

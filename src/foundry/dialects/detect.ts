@@ -2,15 +2,14 @@ import type { HttpAnswer, HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { idListSchema, jsonOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
-import { core2Dialect, core2StatusSchema } from "./core2.js";
-import { HEAD_LIMIT_BYTES, probeCore2Version } from "./core2-versions.js";
+import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES, probeCore2Version } from "./core2.js";
 import type { Call, Dialect, ServiceStatus } from "./dialect.js";
+import { notFoundry } from "./endpoint-errors.js";
 import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
-import { notFoundry } from "./not-foundry.js";
 import { openaiDialect } from "./openai.js";
 
-export interface Detected {
+interface Detected {
   readonly dialect: Dialect;
   /** The status that the service gave; `null` where it gave none that can be read. */
   readonly status: ServiceStatus | null;

@@ -20,6 +20,12 @@ export interface Call {
   readonly retry?: boolean;
 }
 
+/** A route of a service, and what limits its requests. */
+export interface Route {
+  readonly path: string;
+  readonly headLimitBytes?: number;
+}
+
 export interface ModelList {
   readonly models: readonly ListedModel[];
   /** What is missing from the list, and why; `null` where it is complete. */

@@ -1,32 +1,16 @@
 import * as z from "zod";
-import {
-  type ErrorWords,
-  type HttpAnswer,
-  type HttpTransport,
-  wordsOfError,
-} from "../../http/index.js";
-import {
-  FoundryError,
-  MAX_EMBEDDINGS_BYTES,
-  SEARCHED_OF_BODY,
-  type SecretMask,
-} from "../../lib/index.js";
+import type { ErrorWords, HttpAnswer, HttpTransport } from "../../http/index.js";
+import { FoundryError, MAX_EMBEDDINGS_BYTES, type SecretMask } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import { jsonOf, parseAnswer } from "./answers.js";
-import type { Call, Embeddings, EmbedRequest } from "./dialect.js";
-import { about, errorOfFailure, errorOfStreamEvent } from "./failures.js";
-
-/** Where a dialect takes requests for embeddings, and what limits them. */
-interface EmbedRoute {
-  readonly path: string;
-  readonly headLimitBytes?: number;
-}
+import type { Call, Embeddings, EmbedRequest, Route } from "./dialect.js";
+import { about, errorOfFailure, errorOfStreamEvent, hiddenWords } from "./failures.js";
 
 /** Requests embeddings as the OpenAI API has them. The vectors are in the order of the inputs. */
 export async function requestEmbeddings(
   transport: HttpTransport,
   { model, inputs }: EmbedRequest,
-  route: EmbedRoute,
+  route: Route,
   call: Call,
 ): Promise<Embeddings> {
   const subject = about("embed", model);
@@ -57,11 +41,7 @@ const errorSchema = z.looseObject({ data: z.undefined().optional(), error: z.unk
 function errorIn(answer: HttpAnswer, secrets: SecretMask): ErrorWords | null {
   const body = errorSchema.safeParse(jsonOf(answer)).data;
   if (body?.error == null) return null;
-  const { text, kinds } = wordsOfError(body.error);
-  return {
-    text: secrets.hide(text.slice(0, SEARCHED_OF_BODY)),
-    kinds: kinds.map((kind) => secrets.hide(kind)),
-  };
+  return hiddenWords(body.error, secrets);
 }
 
 /** The error in words about texts: there is no prompt, and no answer to be shorter. */

@@ -6,36 +6,29 @@ import {
   isBusy,
   retryAfterMsOf,
   saysLoading,
+  wordsOfError,
 } from "../../http/index.js";
 import {
+  type ErrorCode,
   FoundryError,
   type FoundryErrorOptions,
   formatWait,
   SEARCHED_OF_BODY,
   SEARCHED_OF_MESSAGE,
+  type SecretMask,
   truncate,
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import {
-  cleaned,
-  hasWords,
-  LOAD_ADVICE,
-  NO_DATABASE,
-  RULES,
-  type Subject,
-  saidBy,
-} from "./failure-rules.js";
-import { redirected } from "./not-foundry.js";
-import { type Overflow, overflowIn, overflowWords } from "./overflow.js";
-import { unauthorized } from "./unauthorized.js";
+import { NO_DATABASE, redirected, unauthorized } from "./endpoint-errors.js";
+import { RULES, type Subject } from "./failure-rules.js";
+import { overflowIn, overflowWords } from "./overflow.js";
+import { hasWords, saidBy, sanitizeMessage } from "./sanitize-message.js";
 
 /**
  * Maps the error messages of services to our errors. The services have no error codes, and the status
  * of the same error differs between versions (docs/foundry-local.md, section 5). So the message
  * decides, and the status only where the message is unknown.
  */
-
-export { downloadAdvice, type Subject } from "./failure-rules.js";
 
 /** The subject of a request about one model. */
 export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
@@ -69,8 +62,17 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
     knownError({ text: message, kinds }, subject, options) ??
     // A 404 stands for an unknown route or for an unknown model, and only its body says which.
     (status === 404 ? brokeOff : null) ??
-    byStatus(status, cleaned(message), subject, options)
+    byStatus(status, sanitizeMessage(message), subject, options)
   );
+}
+
+/** The words of an `error` inside an answer, without what no text may show. */
+export function hiddenWords(error: unknown, secrets: SecretMask): ErrorWords {
+  const { text, kinds } = wordsOfError(error);
+  return {
+    text: secrets.hide(text.slice(0, SEARCHED_OF_BODY)),
+    kinds: kinds.map((kind) => secrets.hide(kind)),
+  };
 }
 
 /**
@@ -87,7 +89,12 @@ export function errorOfStreamEvent(
   const options = { status: status ?? 200, detail };
   return (
     knownError(words, subject, options) ??
-    byStatus(status ?? (BUSY.test(words.text) ? 503 : null), cleaned(words.text), subject, options)
+    byStatus(
+      status ?? (BUSY.test(words.text) ? 503 : null),
+      sanitizeMessage(words.text),
+      subject,
+      options,
+    )
   );
 }
 
@@ -152,7 +159,14 @@ export function knownError(
   const searched = [message, ...words.kinds].join("\n");
   const model = subject.model ?? "the model";
   const overflow = options.status === 429 ? undefined : overflowIn(searched);
-  if (overflow !== undefined) return overflowError(overflow, searched, model, options);
+  if (overflow !== undefined) {
+    return new FoundryError("CONTEXT_LENGTH_EXCEEDED", overflowWords(overflow, model), {
+      ...options,
+      // The decoded message: overflowOf reads its figures, and JSON may escape the plus sign.
+      detail: searched,
+      action: OVERFLOW_ADVICE,
+    });
+  }
   if (WRONG_KEY.test(searched) || NO_DATABASE.test(message)) return refused("", options);
   if (options.status === 503 && saysLoading(message)) {
     return new FoundryError("SERVICE_BUSY", `The service is still loading ${model}.`, {
@@ -173,28 +187,18 @@ export function knownError(
       except !== subject.doing && pattern.test(searched) && also?.test(searched) !== false,
   );
   if (rule === undefined) return null;
-  const name = subject.shortName ?? model;
-  const { message: what, action } = rule.explain(model, name, saidBy(message));
-  const retryable = rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY";
-  return new FoundryError(rule.code, what, { ...options, action, retryable });
+  return new FoundryError(rule.code, rule.message(model, saidBy(message)), {
+    ...options,
+    action: typeof rule.action === "string" ? rule.action : rule.action(subject.shortName ?? model),
+    retryable: rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY",
+  });
 }
+
+const LOAD_ADVICE =
+  "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
 
 const OVERFLOW_ADVICE =
   "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.";
-
-function overflowError(
-  overflow: Overflow,
-  message: string,
-  model: string,
-  options: Options,
-): FoundryError {
-  return new FoundryError("CONTEXT_LENGTH_EXCEEDED", overflowWords(overflow, model), {
-    ...options,
-    // The decoded message: overflowOf reads its figures, and JSON may escape the plus sign.
-    detail: message,
-    action: OVERFLOW_ADVICE,
-  });
-}
 
 const shownStatus = ({ status }: Options): string => (status < 400 ? "" : ` (HTTP ${status})`);
 
@@ -215,71 +219,48 @@ function byStatus(
   options: Options,
 ): FoundryError {
   if (status === 401 || status === 403) return refused(message, options);
+  const fail = (code: ErrorCode, what: string, action: string, retryable = false): FoundryError =>
+    new FoundryError(code, `${what} ${quoted}`, { ...options, action, retryable });
   const hasReason = hasWords(message) && !NO_REASON.test(message);
   const quoted = hasReason ? `It said: ${message}` : "The service gave no reason.";
+  const shown = shownStatus(options);
   if (isBusy(status)) {
     const { retryAfterMs } = options;
-    return new FoundryError(
-      "SERVICE_BUSY",
-      `The service is busy${shownStatus(options)}. ${quoted}`,
-      {
-        ...options,
-        action:
-          retryAfterMs === undefined
-            ? "Try again in a while."
-            : `Try again in ${formatWait(retryAfterMs)}.`,
-        retryable: true,
-      },
-    );
+    const when = retryAfterMs === undefined ? "a while" : formatWait(retryAfterMs);
+    return fail("SERVICE_BUSY", `The service is busy${shown}.`, `Try again in ${when}.`, true);
   }
   if (status === 404 || status === 405) {
-    return new FoundryError("UNSUPPORTED_BY_SERVER", `This service cannot do that. ${quoted}`, {
-      ...options,
-      action: "`healthCheck` shows which service this is; a newer version of it may help.",
-    });
-  }
-  if (doing === "load") {
-    return new FoundryError("LOAD_FAILED", `The service could not load ${model}. ${quoted}`, {
-      ...options,
-      action: LOAD_ADVICE,
-    });
-  }
-  if (doing === "download") {
-    return downloadFailed(model, quoted, null, options);
-  }
-  if (doing === "chat" && status === TOO_LARGE) {
-    return new FoundryError(
-      "CONTEXT_LENGTH_EXCEEDED",
-      `The request is too large for the service${shownStatus(options)}. ${quoted}`,
-      { ...options, action: OVERFLOW_ADVICE },
+    return fail(
+      "UNSUPPORTED_BY_SERVER",
+      "This service cannot do that.",
+      "`healthCheck` shows which service this is; a newer version of it may help.",
     );
+  }
+  if (doing === "load")
+    return fail("LOAD_FAILED", `The service could not load ${model}.`, LOAD_ADVICE);
+  if (doing === "download") return downloadFailed(model, quoted, null, options);
+  if (doing === "chat" && status === TOO_LARGE) {
+    const what = `The request is too large for the service${shown}.`;
+    return fail("CONTEXT_LENGTH_EXCEEDED", what, OVERFLOW_ADVICE);
   }
   const isGeneration = doing === "chat" && status === GENERATION_FAILED;
   if ((status !== null && status < 500 && !isGeneration) || INVALID_REQUEST.test(message)) {
-    return new FoundryError("INVALID_REQUEST", `The service refused the request. ${quoted}`, {
-      ...options,
-      action: "Change what the message names, then try again.",
-    });
+    const action = "Change what the message names, then try again.";
+    return fail("INVALID_REQUEST", "The service refused the request.", action);
   }
   // Inside a 200, only a status of its own makes an unknown error one that may pass.
   const retryable = status !== null;
   if (doing === "chat") {
     const otherwise = "unload and load the model, restart the service, or use another model.";
-    return new FoundryError("INFERENCE_FAILED", `${model} failed while generating. ${quoted}`, {
-      ...options,
-      action: retryable
-        ? `Try again; if it keeps failing, ${otherwise}`
-        : `See the log of the service, ${otherwise}`,
-      retryable,
-    });
+    const action = retryable
+      ? `Try again; if it keeps failing, ${otherwise}`
+      : `See the log of the service, ${otherwise}`;
+    return fail("INFERENCE_FAILED", `${model} failed while generating.`, action, retryable);
   }
-  return new FoundryError("SERVICE_ERROR", `The service failed${shownStatus(options)}. ${quoted}`, {
-    ...options,
-    action: retryable
-      ? "Try again; if it keeps failing, restart the service."
-      : "See the log of the service, or restart it.",
-    retryable,
-  });
+  const action = retryable
+    ? "Try again; if it keeps failing, restart the service."
+    : "See the log of the service, or restart it.";
+  return fail("SERVICE_ERROR", `The service failed${shown}.`, action, retryable);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** @internal Its module needs the schema library, which the published types do without. */
 export { leftOutWarning } from "./answers.js";
+export { withSystemText } from "./chat-messages.js";
 export { detectDialect } from "./detect.js";
 export {
   type Call,
@@ -22,4 +23,3 @@ export { isLoading } from "./failures.js";
 export { openaiDialect } from "./openai.js";
 export { type Overflow, overflowOf } from "./overflow.js";
 export { sanitizeMessage } from "./sanitize-message.js";
-export { withSystemText } from "./tool-messages.js";

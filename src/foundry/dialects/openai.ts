@@ -4,8 +4,8 @@ import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
 import { adaptedChat } from "./chat-stream.js";
 import { type Call, type Dialect, type ModelList, noDownload, unsupported } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
+import { notFoundry } from "./endpoint-errors.js";
 import { errorOfFailure } from "./failures.js";
-import { notFoundry } from "./not-foundry.js";
 
 const LIST = "/v1/models";
 const CHAT = "/v1/chat/completions";

@@ -1,11 +1,8 @@
 import * as z from "zod";
 import { type HttpTransport, jsonOf, type StreamEvent } from "../../http/index.js";
-import { EventReader } from "./chat-events.js";
-import { chatStream, isDone, read } from "./chat-stream.js";
-import type { Call, ChatMessage, ChatRequest, ChatStream } from "./dialect.js";
-import { about, errorOfFailure } from "./failures.js";
-import { type ThinkingQuirks, withThinkingSwitch } from "./thinking-switch.js";
-import { contentOf, dataUrl, messagesWithTools, toolNotes } from "./tool-messages.js";
+import { contentOf, dataUrl, messagesFor, toolNotes } from "./chat-messages.js";
+import { openStream } from "./chat-stream.js";
+import type { Call, ChatMessage, ChatRequest, ChatStream, Route } from "./dialect.js";
 
 /**
  * A chat over `/v1/responses`, the only route on which Foundry Local gives images to a model: its chat
@@ -15,62 +12,40 @@ import { contentOf, dataUrl, messagesWithTools, toolNotes } from "./tool-message
 /** On this route core 2 mistakes calls for text, and does not take the calls of a conversation. */
 const AS_TEXT = { tools: true, results: true };
 
-export const hasImages = ({ messages }: ChatRequest): boolean =>
-  messages.some(({ images }) => images !== undefined);
-
-interface ResponsesQuirks extends ThinkingQuirks {
-  readonly path: string;
-  readonly headLimitBytes?: number;
-}
-
 export async function responsesChat(
   transport: HttpTransport,
   request: ChatRequest,
-  quirks: ResponsesQuirks,
+  route: Route,
   call: Call,
 ): Promise<ChatStream> {
-  const subject = about("chat", request.model);
-  let reader = new EventReader(subject, transport.secrets);
-  const chunks = new Chunks();
-  const stream = await transport.stream({
-    method: "POST",
-    path: quirks.path,
+  // Each is made once: the reader knows events by their identity.
+  const chunks = new WeakMap<StreamEvent, StreamEvent | null>();
+  const question = {
+    ...route,
+    request,
     body: bodyOf(request),
-    ...call,
-    ...(quirks.headLimitBytes === undefined ? {} : { headLimitBytes: quirks.headLimitBytes }),
-    toError: (failure) => errorOfFailure(failure, subject),
-    onAttempt: () => {
-      reader = new EventReader(subject, transport.secrets);
-    },
-    isStart: (event) => {
-      const chunk = chunks.of(event);
-      return chunk !== null && (isDone(chunk) || reader.readEarly(chunk).isPart);
-    },
-  });
-  const events = read(chunks.in(stream), reader, {
     // Core 2.0 says `completed` also where the limit cut the answer off.
     mistakesLimitForStop: true,
-    maxTokens: request.maxTokens,
-  });
-  const answer = await chatStream(stream, events, { isConstrained: false, isForcedCall: false });
-  return {
-    attempts: answer.attempts,
-    warnings: toolNotes(request, AS_TEXT),
-    isConstrained: false,
-    isForcedCall: false,
-    [Symbol.asyncIterator]: () => answer[Symbol.asyncIterator](),
+    chunkOf: (event: StreamEvent): StreamEvent | null => {
+      const made = chunks.get(event);
+      if (made !== undefined) return made;
+      const chunk = chunkOf(event);
+      chunks.set(event, chunk);
+      return chunk;
+    },
   };
+  const stream = await openStream(transport, question, call);
+  return { ...stream, warnings: toolNotes(request, AS_TEXT) };
 }
 
 function bodyOf(request: ChatRequest): Readonly<Record<string, unknown>> {
-  const messages = withThinkingSwitch(messagesWithTools(request, AS_TEXT), request);
   return {
     model: request.model.id,
-    input: messages.map(itemOf),
+    input: messagesFor(request, AS_TEXT).map(itemOf),
     max_output_tokens: request.maxTokens,
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    ...(request.topP === undefined ? {} : { top_p: request.topP }),
-    ...(request.seed === undefined ? {} : { seed: request.seed }),
+    temperature: request.temperature,
+    top_p: request.topP,
+    seed: request.seed,
     stream: true,
     // A stored response would hold the model in memory.
     store: false,
@@ -114,36 +89,7 @@ const eventSchema = z.looseObject({
   response: responseSchema.nullish().catch(null),
 });
 
-/** The events of a response as chunks of a chat, each made once. */
-class Chunks {
-  readonly #made = new WeakMap<StreamEvent, { readonly chunk: StreamEvent | null }>();
-
-  /** `null`: the event brings nothing of the answer. */
-  of(event: StreamEvent): StreamEvent | null {
-    const made = this.#made.get(event) ?? { chunk: chunkOf(event) };
-    this.#made.set(event, made);
-    return made.chunk;
-  }
-
-  /** No generator, whose `return` would wait for the next event. */
-  in(stream: AsyncIterable<StreamEvent>): AsyncIterable<StreamEvent> {
-    const events = stream[Symbol.asyncIterator]();
-    const next = async (): Promise<IteratorResult<StreamEvent>> => {
-      for (;;) {
-        const result = await events.next();
-        if (result.done === true) return { done: true, value: undefined };
-        const chunk = this.of(result.value);
-        if (chunk !== null) return { value: chunk };
-      }
-    };
-    const end = async (): Promise<IteratorResult<StreamEvent>> => {
-      await events.return?.();
-      return { done: true, value: undefined };
-    };
-    return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
-  }
-}
-
+/** The chunk of a chat in an event of a response; `null`: it brings nothing of the answer. */
 function chunkOf(event: StreamEvent): StreamEvent | null {
   const value = jsonOf(event);
   const parsed = eventSchema.safeParse(value);

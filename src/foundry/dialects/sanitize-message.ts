@@ -35,7 +35,7 @@ const LONGEST = 300;
  * // "Load failed: cannot read past.onnx"
  */
 export function sanitizeMessage(message: string): string {
-  const text = withoutTraceback(withoutAnsi(message.slice(0, SEARCHED_OF_MESSAGE)));
+  const text = withoutTraceback(withoutAnsi(truncate(message, SEARCHED_OF_MESSAGE)));
   const clean = withoutLocations(text)
     .replace(STACK_FRAME, "")
     .replace(EXCEPTION, "")
@@ -46,6 +46,14 @@ export function sanitizeMessage(message: string): string {
     .replace(/\s+/g, " ")
     .trim();
   return clean.length > LONGEST ? `${truncate(clean, LONGEST)}…` : clean;
+}
+
+export const hasWords = (text: string): boolean => /[\p{L}\p{N}]/u.test(text);
+
+/** The words of a service as a sentence behind a blank; empty where nothing is left to show. */
+export function saidBy(message: string): string {
+  const words = sanitizeMessage(message);
+  return hasWords(words) ? ` It said: ${words}` : "";
 }
 
 /** Of a Python traceback only its last line, which has the message. */

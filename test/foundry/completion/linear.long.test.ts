@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
 import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
 import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
-import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download-stream.js";
+import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download.js";
 import { CallReader, loadToolbox } from "../../../src/foundry/tools/index.js";
 import { readEvents } from "../../../src/http/event-parser.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callParameters } from "../../../src/foundry/dialects/call-parameters.js";
+import { callParameters } from "../../../src/foundry/dialects/json-schema.js";
 
 const WORD = { type: "string" };
 const of = (properties: object, definitions: object = {}) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { openChat, wholeChat } from "../../../src/foundry/dialects/chat-stream.js";
+import { openChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { knownModel } from "../models/known-model.js";
@@ -403,7 +403,7 @@ describe("openChat", () => {
   });
 });
 
-describe("wholeChat", () => {
+describe("openChat in one piece", () => {
   it.each([
     ["nothing of an answer", {}, "INVALID_RESPONSE"],
     ["an error", { error: { message: "token generation failed" } }, "INFERENCE_FAILED"],
@@ -415,7 +415,8 @@ describe("wholeChat", () => {
     const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
     onTestFinished(() => transport.close());
     const quirks = { path: "/v1/chat/completions" };
-    const asking = wholeChat(transport, REQUEST, quirks, { limits: {} });
+    const inOnePiece = new Set(["stream"] as const);
+    const asking = openChat(transport, REQUEST, quirks, { limits: {} }, inOnePiece);
     await expect(asking).rejects.toMatchObject({ code });
   });
 });

@@ -2,6 +2,7 @@ import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { httpService } from "./http-service.js";
 
 const talker = { id: "Talker-instruct-generic-cpu:2", alias: "talker" };
 
@@ -82,6 +83,25 @@ describe("on core 2.x", () => {
       message:
         "This service loads models by their alias only, and the alias of thing-generic-cpu:1 is not known.",
       action: expect.stringContaining("foundry model list"),
+    });
+  });
+
+  it("the error for an alias that is not known has the id of the request", async () => {
+    const { url } = await httpService(({ url: path }, response) => {
+      const isUnknown = path?.startsWith("/models/load/");
+      response.writeHead(isUnknown || path?.includes("/local/") ? 404 : 200, {
+        server: "oatpp/1.4.0",
+        "x-request-id": "req-1",
+      });
+      if (isUnknown) response.end("Model not found");
+      else if (path === "/status") response.end('{"modelCachePath":"/m","pid":1}');
+      else response.end(path === "/v1/models" ? '{"data":[{"id":"thing-generic-cpu:1"}]}' : "[]");
+    });
+    const loading = clientOf(url).loadModel("thing-generic-cpu:1");
+    await expect(loading).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      message: expect.stringContaining("by their alias only"),
+      requestId: "req-1",
     });
   });
 

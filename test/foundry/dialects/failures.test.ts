@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  errorOfFailure,
-  errorOfStreamEvent,
-  type Subject,
-} from "../../../src/foundry/dialects/failures.js";
+import type { Subject } from "../../../src/foundry/dialects/failure-rules.js";
+import { errorOfFailure, errorOfStreamEvent } from "../../../src/foundry/dialects/failures.js";
 import { overflowOf } from "../../../src/foundry/dialects/overflow.js";
 import type { FoundryError } from "../../../src/lib/errors.js";
 

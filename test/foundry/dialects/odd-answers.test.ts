@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openChat, wholeChat } from "../../../src/foundry/dialects/chat-stream.js";
+import { openChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { knownModel } from "../models/known-model.js";
@@ -40,8 +40,8 @@ async function read(
   });
   const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
   onTestFinished(() => transport.close());
-  const request = how === "whole" ? wholeChat : openChat;
-  return gathered(await request(transport, REQUEST, QUIRKS, { limits: {} }));
+  const refused = new Set(how === "whole" ? (["stream"] as const) : []);
+  return gathered(await openChat(transport, REQUEST, QUIRKS, { limits: {} }, refused));
 }
 
 async function gathered(events: AsyncIterable<ChatEvent>): Promise<Answer> {

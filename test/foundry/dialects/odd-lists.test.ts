@@ -7,7 +7,7 @@ import {
   modelListSchema,
   pidSchema,
 } from "../../../src/foundry/dialects/answers.js";
-import { listedModels } from "../../../src/foundry/dialects/legacy/lists.js";
+import { listedModels } from "../../../src/foundry/dialects/legacy/catalog.js";
 import { mergeModels, NO_DISK_FACTS } from "../../../src/foundry/models/index.js";
 
 const answer = (body: string) => ({ status: 200, headers: {}, body, attempts: 1 });

@@ -1,11 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import {
-  errorOfFailure,
-  errorOfStreamEvent,
-  type Subject,
-} from "../../../src/foundry/dialects/failures.js";
+import type { Subject } from "../../../src/foundry/dialects/failure-rules.js";
+import { errorOfFailure, errorOfStreamEvent } from "../../../src/foundry/dialects/failures.js";
 import { overflowOf } from "../../../src/foundry/dialects/overflow.js";
 import { errorTextOf, wordsOfError } from "../../../src/http/index.js";
 import type { FoundryError } from "../../../src/lib/errors.js";

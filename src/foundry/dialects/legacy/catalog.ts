@@ -2,16 +2,14 @@ import * as z from "zod";
 import type { HttpTransport } from "../../../http/index.js";
 import {
   FoundryError,
-  MAX_TOKEN_COUNT,
   MOST_MODEL_MB,
   TIMED_OUT,
   toFoundryError,
   waitFor,
 } from "../../../lib/index.js";
-import { deviceOf, type ModelDetails, parseModelId } from "../../models/index.js";
-import { isModelName, parseAnswer } from "../answers.js";
+import { deviceOf, type ListedModel, type ModelDetails, parseModelId } from "../../models/index.js";
+import { getterOf, isModelName, parseAnswer, tokenCountSchema } from "../answers.js";
 import type { Call } from "../dialect.js";
-import { errorOfFailure } from "../failures.js";
 
 /**
  * The catalog of the legacy service (CLI 0.8 or before), `GET /foundry/list`. The first answer after
@@ -32,6 +30,8 @@ const SHORT_WAIT_MS = 1000;
 const FRESH_MS = 300_000;
 
 const text = z.string().nullish().catch(null);
+const count = tokenCountSchema.nullish().catch(null);
+const flag = z.boolean().nullish().catch(null);
 /** A text that is shown, and never sent back to the service. */
 const label = z.string().refine(isModelName).nullish().catch(null);
 const entrySchema = z.object({
@@ -44,27 +44,31 @@ const entrySchema = z.object({
   task: label,
   runtime: z.object({ deviceType: label, executionProvider: label }).nullish().catch(null),
   fileSizeMb: z.number().nonnegative().max(MOST_MODEL_MB).nullish().catch(null),
-  supportsToolCalling: z.boolean().nullish().catch(null),
+  supportsToolCalling: flag,
   license: label,
-  maxOutputTokens: z.number().int().positive().max(MAX_TOKEN_COUNT).nullish().catch(null),
+  maxOutputTokens: count,
 });
 
 /** A model as the catalog describes it. Before 0.7 its name has no version. */
 export type CatalogEntry = z.output<typeof entrySchema>;
+
+/** The elements of a list that a schema can read. */
+const readable = <T extends z.ZodType>(elements: readonly unknown[], schema: T): z.output<T>[] =>
+  elements.flatMap((element) => {
+    const parsed = schema.safeParse(element);
+    return parsed.success ? [parsed.data] : [];
+  });
 
 /** In the reference of 2025 the array is wrapped in an object. The service never did that. */
 const listSchema = z
   .union([z.array(z.unknown()), z.object({ models: z.array(z.unknown()) })])
   .transform((list) => (Array.isArray(list) ? list : list.models))
   .transform((elements) => {
-    const entries = elements.flatMap((element) => {
-      const entry = entrySchema.safeParse(element);
-      return entry.success ? [entry.data] : [];
-    });
+    const entries = readable(elements, entrySchema);
     return { entries, leftOut: elements.length - entries.length };
   });
 
-export interface KnownCatalog {
+interface KnownCatalog {
   readonly entries: readonly CatalogEntry[];
   /** What is wrong with the catalog, as a sentence for people. */
   readonly warning: string | null;
@@ -73,7 +77,7 @@ export interface KnownCatalog {
 }
 
 export class ServiceCatalog {
-  readonly #transport: HttpTransport;
+  readonly #get: ReturnType<typeof getterOf>;
   readonly #now: () => number;
   #last: { readonly entries: readonly CatalogEntry[]; readonly at: number } | null = null;
   /** The request in flight. Never rejects: its result is in the other fields. */
@@ -84,7 +88,7 @@ export class ServiceCatalog {
   #leftOut = 0;
 
   constructor(transport: HttpTransport, now: () => number = () => performance.now()) {
-    this.#transport = transport;
+    this.#get = getterOf(transport);
     this.#now = now;
   }
 
@@ -149,13 +153,7 @@ export class ServiceCatalog {
   }
 
   async #fetch(): Promise<readonly CatalogEntry[]> {
-    const answer = await this.#transport.request({
-      method: "GET",
-      path: PATH,
-      limits: { wholeMs: ANSWER_MS },
-      retry: false,
-      toError: (failure) => errorOfFailure(failure, { doing: "other" }),
-    });
+    const answer = await this.#get(PATH, { limits: { wholeMs: ANSWER_MS }, retry: false });
     const { entries, leftOut } = parseAnswer(answer, listSchema, PATH);
     this.#leftOut = leftOut;
     if (entries.length === 0) throw leftOut === 0 ? emptyCatalog() : unusableCatalog();
@@ -189,15 +187,15 @@ const unusableCatalog = (): FoundryError =>
   });
 
 /** The catalog entry of exactly this model. */
-export function entryOf(id: string, entries: readonly CatalogEntry[]): CatalogEntry | null {
+function entryOf(id: string, entries: readonly CatalogEntry[]): CatalogEntry | null {
   const wanted = id.toLowerCase();
   return entries.find(({ name }) => name.toLowerCase() === wanted) ?? null;
 }
 
 /** The part of the name that all versions of a model share (#162, #268). */
-export const variantOf = (id: string): string => parseModelId(id).name.toLowerCase();
+const variantOf = (id: string): string => parseModelId(id).name.toLowerCase();
 
-export const detailsOf = (entry: CatalogEntry): ModelDetails => ({
+const detailsOf = (entry: CatalogEntry): ModelDetails => ({
   ...sharedDetailsOf(entry),
   // 0 means "less than a megabyte" or "not reported".
   sizeMb: entry.fileSizeMb || null,
@@ -206,9 +204,78 @@ export const detailsOf = (entry: CatalogEntry): ModelDetails => ({
   license: entry.license ?? null,
 });
 
-export const sharedDetailsOf = ({ task, runtime }: CatalogEntry): ModelDetails => ({
+const sharedDetailsOf = ({ task, runtime }: CatalogEntry): ModelDetails => ({
   device: deviceOf(runtime?.deviceType),
   executionProvider: runtime?.executionProvider ?? null,
   task: task ?? null,
   vision: task != null && /vision/i.test(task) ? true : null,
 });
+
+const extrasSchema = z.object({
+  id: z.string().refine(isModelName),
+  maxInputTokens: count,
+  maxOutputTokens: count,
+  toolCalling: flag,
+  vision: flag,
+});
+
+/** The facts in `/v1/models` that are not in the catalog. Some builds do not have the route. */
+export type Extras = z.output<typeof extrasSchema>;
+
+/** `GET /v1/models` of the legacy service. Entries that are not models are left out. */
+export const extrasListSchema = z
+  .object({ data: z.array(z.unknown()) })
+  .transform(({ data }) => readable(data, extrasSchema));
+
+/** Merges the catalog, the downloaded models and `/v1/models` into one list. */
+export function listedModels(
+  entries: readonly CatalogEntry[],
+  cached: readonly string[],
+  extras: readonly Extras[],
+): ListedModel[] {
+  const lowerCached = new Map(cached.map((id) => [id.toLowerCase(), id]));
+  const byName = firstBy(entries, ({ name }) => name.toLowerCase());
+  const byVariant = firstBy(entries, ({ name }) => variantOf(name));
+  const extrasOf = firstBy(extras, ({ id }) => id.toLowerCase());
+  const ofCatalog = entries.map((entry) => {
+    const own = lowerCached.get(entry.name.toLowerCase());
+    return listed(own ?? entry.name, entry, own !== undefined, detailsOf(entry), extrasOf);
+  });
+  const others = cached
+    .filter((id) => !byName.has(id.toLowerCase()))
+    .map((id) => {
+      const relative = byVariant.get(variantOf(id)) ?? null;
+      const details = relative === null ? {} : sharedDetailsOf(relative);
+      return listed(id, relative, true, details, extrasOf);
+    });
+  return [...ofCatalog, ...others];
+}
+
+/** The first item of each key. */
+const firstBy = <T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> =>
+  new Map([...items].reverse().map((item) => [keyOf(item), item]));
+
+function listed(
+  id: string,
+  entry: CatalogEntry | null,
+  downloaded: boolean,
+  details: NonNullable<ListedModel["details"]>,
+  extrasOf: ReadonlyMap<string, Extras>,
+): ListedModel {
+  const more = extrasOf.get(id.toLowerCase());
+  const { maxInputTokens, maxOutputTokens } = more ?? {};
+  return {
+    id,
+    alias: entry?.alias ?? null,
+    family: "public",
+    downloaded,
+    contextLength:
+      maxInputTokens == null || maxOutputTokens == null ? null : maxInputTokens + maxOutputTokens,
+    details: {
+      ...details,
+      maxOutputTokens: details.maxOutputTokens ?? maxOutputTokens ?? null,
+      toolCalling: details.toolCalling ?? more?.toolCalling ?? null,
+      vision: details.vision ?? more?.vision ?? null,
+    },
+  };
+}

@@ -3,20 +3,23 @@ import type { HttpTransport } from "../../../http/index.js";
 import {
   FoundryError,
   isCancellation,
-  MAX_LIST_BYTES,
   MAX_STATUS_BYTES,
-  MAX_TOKEN_COUNT,
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
-import { idListSchema, jsonOf, parseAnswer } from "../answers.js";
+import { getterOf, idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
+import { wireMessage } from "../chat-messages.js";
 import { adaptedChat } from "../chat-stream.js";
 import { type Call, type Dialect, unsupported } from "../dialect.js";
-import { about, errorOfFailure, type Subject } from "../failures.js";
-import { wireMessage } from "../tool-messages.js";
-import { type CatalogEntry, ServiceCatalog } from "./catalog.js";
+import { about, errorOfFailure } from "../failures.js";
+import {
+  type CatalogEntry,
+  type Extras,
+  extrasListSchema,
+  listedModels,
+  ServiceCatalog,
+} from "./catalog.js";
 import { downloadFromService } from "./download.js";
-import { type Extras, extrasListSchema, listedModels } from "./lists.js";
 
 /** The reference of 2025 writes `ModelDirPath`, the service `modelDirPath`. */
 export const serviceStatusSchema = z
@@ -25,7 +28,7 @@ export const serviceStatusSchema = z
   .pipe(z.string())
   .transform((modelDirPath) => ({ pid: null, modelCachePath: modelDirPath }));
 
-const tokenCountSchema = z.object({ tokenCount: z.int().positive().max(MAX_TOKEN_COUNT) });
+const promptSchema = z.object({ tokenCount: tokenCountSchema });
 
 /** Limits of additional requests, in milliseconds. */
 const EXTRAS_MS = 5000;
@@ -38,17 +41,10 @@ const LOADED_CHECK_MS = 5000;
  */
 export function serviceDialect(transport: HttpTransport): Dialect {
   const catalog = new ServiceCatalog(transport);
-  const get = (path: string, call: Call, subject: Subject, maxBodyBytes = MAX_LIST_BYTES) =>
-    transport.request({
-      method: "GET",
-      path,
-      ...call,
-      maxBodyBytes,
-      toError: (failure) => errorOfFailure(failure, subject),
-    });
+  const get = getterOf(transport);
 
   const idList = async (path: string, call: Call) =>
-    parseAnswer(await get(path, call, OTHER), idListSchema, path);
+    parseAnswer(await get(path, call), idListSchema, path);
   const cachedList = (call: Call) => idList("/openai/models", call);
   const cachedIds = async (call: Call) => (await cachedList(call)).ids;
   const loadedIds = async (call: Call) => (await idList("/openai/loadedmodels", call)).ids;
@@ -57,7 +53,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
   const extras = async (call: Call): Promise<readonly Extras[]> => {
     const wholeMs = Math.min(EXTRAS_MS, (call.limits.wholeMs ?? EXTRAS_MS) / 2);
     try {
-      const answer = await get("/v1/models", { ...call, limits: { wholeMs }, retry: false }, OTHER);
+      const answer = await get("/v1/models", { ...call, limits: { wholeMs }, retry: false });
       return extrasListSchema.safeParse(jsonOf(answer)).data ?? [];
     } catch (thrown) {
       if (isCancellation(toFoundryError(thrown))) throw thrown;
@@ -66,13 +62,11 @@ export function serviceDialect(transport: HttpTransport): Dialect {
   };
 
   /** A load that failed or timed out for us may have gone on in the service. */
-  const isLoadedAnyway = async (model: KnownModel, call: Call): Promise<boolean> => {
-    const again = { ...call, limits: { wholeMs: LOADED_CHECK_MS } };
-    return loadedIds(again).then(
+  const isLoadedAnyway = (model: KnownModel, call: Call): Promise<boolean> =>
+    loadedIds({ ...call, limits: { wholeMs: LOADED_CHECK_MS } }).then(
       (loaded) => loaded.includes(model.id),
       () => false,
     );
-  };
 
   return {
     name: "S",
@@ -97,7 +91,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
 
     async status(call) {
       const path = "/openai/status";
-      return parseAnswer(await get(path, call, OTHER, MAX_STATUS_BYTES), serviceStatusSchema, path);
+      return parseAnswer(await get(path, call, MAX_STATUS_BYTES), serviceStatusSchema, path);
     },
 
     async listModels(call) {
@@ -119,7 +113,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       const path = loadPath(model.id, settings?.idleSeconds, catalog.known);
       try {
         // Not retried: the load may go on for minutes.
-        await get(path, { ...call, retry: false }, about("load", model), MAX_STATUS_BYTES);
+        await get(path, { ...call, retry: false }, MAX_STATUS_BYTES, about("load", model));
         return status;
       } catch (thrown) {
         if (isCancellation(toFoundryError(thrown))) throw thrown;
@@ -132,7 +126,7 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       if (!(await loadedIds(call)).includes(model.id)) return "not_loaded";
       const path = `/openai/unload/${encodeURIComponent(model.id)}?force=${force}`;
       try {
-        await get(path, call, about("unload", model), MAX_STATUS_BYTES);
+        await get(path, call, MAX_STATUS_BYTES, about("unload", model));
         return "unloaded";
       } catch (thrown) {
         const isGone = thrown instanceof FoundryError && thrown.status === 404;
@@ -158,16 +152,14 @@ export function serviceDialect(transport: HttpTransport): Dialect {
         body: { model: model.id, messages: messages.map(wireMessage) },
         ...call,
         maxBodyBytes: MAX_STATUS_BYTES,
-        toError: (failure) => errorOfFailure(failure, OTHER),
+        toError: (failure) => errorOfFailure(failure, { doing: "other" }),
       });
-      return parseAnswer(answer, tokenCountSchema, path).tokenCount;
+      return parseAnswer(answer, promptSchema, path).tokenCount;
     },
 
     chat: (request, call) => adaptedChat(transport, request, QUIRKS, call),
   };
 }
-
-const OTHER: Subject = { doing: "other" };
 
 const QUIRKS = {
   path: "/v1/chat/completions",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DownloadAnswer } from "../../../../src/foundry/dialects/legacy/download-stream.js";
+import { DownloadAnswer } from "../../../../src/foundry/dialects/legacy/download.js";
 
 /** All percents that are told on the way, and the result, of an answer in these pieces. */
 function read(pieces: readonly string[]) {

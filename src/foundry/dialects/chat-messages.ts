@@ -1,6 +1,8 @@
 import { parametersOf, type ToolChoice, type ToolDefinition } from "../tools/index.js";
 import type { ChatMessage, ChatRequest, MessageImage } from "./dialect.js";
 
+/** The messages of a chat as a service takes them. */
+
 /** What a service does with tools. */
 export interface ToolQuirks {
   /** It ignores tools, so the system text describes them. */
@@ -15,14 +17,30 @@ interface SentAsText {
   readonly results: boolean;
 }
 
-type Asked = Pick<ChatRequest, "messages" | "tools" | "toolChoice">;
-
 /** The messages, with the tools and their results as text where the service takes no other form. */
-export function messagesWithTools(request: Asked, asText: SentAsText): readonly ChatMessage[] {
-  const messages = asText.results ? withResultsAsText(request.messages) : request.messages;
-  if (!asText.tools || request.tools === undefined) return messages;
-  const rule = ruleOf(request.tools, request.toolChoice);
-  return withSystemText(messages, rule);
+export function messagesFor(request: ChatRequest, asText: SentAsText): readonly ChatMessage[] {
+  const { messages, tools, toolChoice } = request;
+  const shown = asText.results ? withResultsAsText(messages) : messages;
+  const told = asText.tools && tools ? withSystemText(shown, ruleOf(tools, toolChoice)) : shown;
+  return withThinkingSwitch(told, request);
+}
+
+/** Qwen3, and not Qwen3.5, which has the switch only in its template. */
+const HAS_PROMPT_SWITCH = /qwen-?3(?![.\d])/i;
+const PROMPT_SWITCH = "/no_think";
+
+/** The messages with the switch of the model's prompt, behind the last message of the user. */
+function withThinkingSwitch(
+  messages: readonly ChatMessage[],
+  { model, reasoning }: ChatRequest,
+): readonly ChatMessage[] {
+  if (reasoning !== "off" || !HAS_PROMPT_SWITCH.test(model.id)) return messages;
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  return messages.map((message, index) =>
+    index !== last || message.content.trimEnd().endsWith(PROMPT_SWITCH)
+      ? message
+      : { ...message, content: `${message.content} ${PROMPT_SWITCH}` },
+  );
 }
 
 /** The messages with a text at the end of the system message, which is made where there is none. */
@@ -31,6 +49,9 @@ export function withSystemText(messages: readonly ChatMessage[], text: string): 
   if (first?.role !== "system") return [{ role: "system", content: text }, ...messages];
   return [{ role: "system", content: `${first.content}\n\n${text}` }, ...rest];
 }
+
+export const hasImages = ({ messages }: ChatRequest): boolean =>
+  messages.some(({ images }) => images !== undefined);
 
 /** The text and the images of a message, in their order. */
 function partsOf({ content, images = [] }: ChatMessage): (string | MessageImage)[] {
@@ -47,7 +68,7 @@ export const dataUrl = ({ mimeType, data }: MessageImage): string =>
   `data:${mimeType};base64,${data}`;
 
 /** Two messages as one, the text of the second below that of the first. */
-export function joinedMessages(one: ChatMessage, other: ChatMessage): ChatMessage {
+function joinedMessages(one: ChatMessage, other: ChatMessage): ChatMessage {
   const content = `${one.content}\n\n${other.content}`;
   const before = content.length - other.content.length;
   const moved = (other.images ?? []).map((image) => ({ ...image, at: before + image.at }));
@@ -87,7 +108,7 @@ const callsOf = ({ toolCalls, toolCallId }: ChatMessage): object => ({
 });
 
 /** What the caller must know of the form in which tools and results were sent. */
-export function toolNotes({ messages, tools }: Asked, asText: SentAsText): string[] {
+export function toolNotes({ messages, tools }: ChatRequest, asText: SentAsText): string[] {
   const hasResults = messages.some(({ role }) => role === "tool");
   return [
     ...(asText.tools && tools !== undefined
@@ -99,19 +120,43 @@ export function toolNotes({ messages, tools }: Asked, asText: SentAsText): strin
   ];
 }
 
+/** The messages, with those of the same role next to each other joined where they may be. */
+function joined(
+  messages: readonly ChatMessage[],
+  mayJoin: (one: ChatMessage, other: ChatMessage) => boolean,
+): ChatMessage[] {
+  const all: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = all.at(-1);
+    if (last?.role !== message.role || !mayJoin(last, message)) all.push(message);
+    else all.splice(-1, 1, joinedMessages(last, message));
+  }
+  return all;
+}
+
+/**
+ * The text of system messages in front of the first user message. Templates that refuse the role want
+ * the other roles to alternate, so neighbours of the same role are joined.
+ */
+export function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
+  const system = messages.filter(({ role }) => role === "system");
+  const others = messages.filter(({ role }) => role !== "system");
+  const asUser = system.map(({ content }) => ({ role: "user" as const, content }));
+  return joined([...asUser, ...others], (one, other) => !isOfTools(one) && !isOfTools(other));
+}
+
+const isOfTools = ({ role, toolCalls }: ChatMessage): boolean =>
+  role === "tool" || toolCalls !== undefined;
+
 /** Neighbours of the same role are joined, since many templates want the roles to alternate. */
 function withResultsAsText(messages: readonly ChatMessage[]): ChatMessage[] {
   const names = new Map<string, string>();
-  const joined: ChatMessage[] = [];
-  for (const message of messages) {
+  const asText = messages.map((message) => {
     for (const { id, name } of message.toolCalls ?? []) names.set(id, name);
-    const next = textMessage(message, names);
-    const last = joined.at(-1);
-    const isResult = message.role === "tool" || next !== message;
-    if (last?.role !== next.role || !isResult) joined.push(next);
-    else joined.splice(-1, 1, joinedMessages(last, next));
-  }
-  return joined;
+    return textMessage(message, names);
+  });
+  const unchanged = new Set(messages);
+  return joined(asText, (_, message) => !unchanged.has(message));
 }
 
 function textMessage(message: ChatMessage, names: ReadonlyMap<string, string>): ChatMessage {
