@@ -50,12 +50,12 @@ export const MOST_MESSAGES_IN_LIST = 100;
  * and then they all wait in memory for the host.
  */
 export const MOST_IN_FLIGHT = 1000;
-/** Bytes of input that wait for their turn; above it nothing is read. The end of stdin is seen up to here. */
+/** Code units of lines that wait for their turn; above it nothing is read. The end of stdin is seen up to here. */
 export const MOST_INPUT_WAITING = 1024 * 1024;
 /** What came before the end of stdin is still taken for so long: the host may only have closed its end. */
 export const LAST_LINES_MS = 1000;
-/** What a chunk of input that waits takes besides its bytes. */
-export const WAITING_CHUNK = 512;
+/** What a line that waits takes besides its text. */
+export const WAITING_LINE = 64;
 /** Elements of one list among the arguments of a tool. Each that does not fit is an object of the check. */
 export const MOST_ELEMENTS = 10_000;
 /** Mistakes that one error names. Who makes more puts the first ones right first. */

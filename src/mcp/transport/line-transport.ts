@@ -16,7 +16,7 @@ import {
   MOST_INPUT_WAITING,
   MOST_OUTPUT_WAITING,
   portableJson,
-  WAITING_CHUNK,
+  WAITING_LINE,
 } from "../../lib/index.js";
 import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
 import { RateLimit } from "./log-throttle.js";
@@ -38,9 +38,7 @@ export class LineTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #lines: LineSplitter;
-  /** Input that waits to be cut into lines. */
-  readonly #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new InputQueue();
   readonly #open = new OpenRequests();
   readonly #anonymous = new RateLimit(MOST_ANONYMOUS_REFUSALS, ANONYMOUS_PERIOD_MS);
   #isWorking = false;
@@ -86,7 +84,7 @@ export class LineTransport implements Transport {
     this.#input.off("data", this.#onData);
     // A paused stdin no longer keeps the process alive.
     this.#input.pause();
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#wake();
     this.onclose?.();
   }
@@ -113,37 +111,30 @@ export class LineTransport implements Transport {
   };
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#waiting.push(chunk);
-    this.#waitingBytes += sizeOf(chunk);
+    for (const line of this.#lines.push(chunk)) {
+      if (line === null || line.trim() !== "") this.#waiting.add(line);
+    }
     // Up to this bound it is read on, since only reading shows that the host has closed its end.
-    if (this.#waitingBytes > MOST_INPUT_WAITING) this.#input.pause();
+    if (this.#waiting.length > MOST_INPUT_WAITING) this.#input.pause();
     if (!this.#isWorking) void this.#work();
   };
 
   /** Takes one message after the other; what else is to be done is done between two of them. */
   async #work(): Promise<void> {
     this.#isWorking = true;
-    for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift()) {
-      for (const reading of this.#readingsIn(chunk)) {
+    for (let line = this.#waiting.next(); line !== undefined; line = this.#waiting.next()) {
+      for (const reading of line === null ? [{ refusal: TOO_LONG }] : readingsOf(line)) {
         this.#take(reading);
         await setImmediate();
         await this.#room();
         if (this.#isClosed) return;
       }
-      this.#waitingBytes -= sizeOf(chunk);
-      if (this.#input.isPaused() && this.#waitingBytes <= MOST_INPUT_WAITING) {
+      if (this.#input.isPaused() && this.#waiting.length <= MOST_INPUT_WAITING) {
         this.#input.resume();
       }
     }
     this.#isWorking = false;
     if (this.#hasEnded) await this.close();
-  }
-
-  *#readingsIn(chunk: Buffer): Generator<Reading, void> {
-    for (const line of this.#lines.push(chunk)) {
-      if (line === null) yield { refusal: TOO_LONG };
-      else if (line.trim() !== "") yield* readingsOf(line);
-    }
   }
 
   async #room(): Promise<void> {
@@ -217,7 +208,50 @@ class LineSplitter {
   }
 }
 
-const sizeOf = (chunk: Buffer): number => WAITING_CHUNK + chunk.length;
+const COMPACT_AT = 64;
+
+/** Lines that wait for their turn; `null` stands for one that was too long. */
+class InputQueue {
+  #lines: (string | null)[] = [];
+  #next = 0;
+  #length = 0;
+
+  /** How much waits, each line with what it takes besides its text. */
+  get length(): number {
+    return this.#length;
+  }
+
+  add(line: string | null): void {
+    this.#lines.push(line);
+    this.#length += sizeOf(line);
+  }
+
+  next(): string | null | undefined {
+    const line = this.#lines[this.#next];
+    if (line === undefined) {
+      this.clear();
+      return undefined;
+    }
+    // A taken line is not kept until those after it are taken.
+    this.#lines[this.#next] = null;
+    this.#next += 1;
+    this.#length -= sizeOf(line);
+    // Moved together now and then, so that a line costs the same however many wait.
+    if (this.#next >= COMPACT_AT && this.#next * 2 >= this.#lines.length) {
+      this.#lines = this.#lines.slice(this.#next);
+      this.#next = 0;
+    }
+    return line;
+  }
+
+  clear(): void {
+    this.#lines = [];
+    this.#next = 0;
+    this.#length = 0;
+  }
+}
+
+const sizeOf = (line: string | null): number => WAITING_LINE + (line?.length ?? 0);
 
 /** Counts the requests of a host that are to be answered. One that is cancelled gets no answer. */
 class OpenRequests {
