@@ -1,5 +1,5 @@
 import type { StatusUpdate } from "../foundry/index.js";
-import { toFoundryError } from "../lib/index.js";
+import { counted, toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /**
@@ -140,7 +140,7 @@ export class ProgressReporter {
     const text = this.#half + newText;
     this.#half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? "";
     this.#newText += text.slice(0, text.length - this.#half.length);
-    const status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
+    const status = newText === "" ? `Thinking, ${counted(this.#tokens, "token")}` : null;
     this.#say(status, (seconds) => `Waiting for the next token, ${seconds} s`);
   }
 

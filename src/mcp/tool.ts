@@ -121,15 +121,6 @@ export const listOf = <T extends z.ZodType>(element: T, most: number, allowed: s
 export const refuse = (context: z.core.$RefinementCtx, message: string, fix: string): void =>
   context.addIssue({ code: "custom", message, params: { fix } });
 
-/**
- * How many of a thing.
- *
- * @example
- * counted(1, "file"); // "1 file"
- */
-export const counted = (count: number, noun: string): string =>
-  `${count} ${noun}${count === 1 ? "" : "s"}`;
-
 /** How long a call waits before it answers with what it has, in milliseconds. */
 export const replyWithinMs = (
   given: number | undefined,

@@ -212,6 +212,16 @@ describe("get_completion for several", () => {
     for (const id of ids) expect(textOf(answer)).toContain(`${id}, completed:\nShort.`);
   });
 
+  it("says in its progress for how many it waits", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const id = await started(host);
+    const messages: (string | undefined)[] = [];
+    const onprogress = ({ message }: { message?: string }) => void messages.push(message);
+    const given = { completion_ids: [id, "hello"] };
+    await host.callTool({ name: "get_completion", arguments: given }, undefined, { onprogress });
+    expect(messages[0]).toBe("Waiting for 1 completion…");
+  });
+
   it("says which go on, and is an error only where none is known", async () => {
     const { host, foundry } = await runningCompletion(FOREVER);
     const ids = [await started(host), await started(host, { prompt: "Another" })];

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startFoundryCli, startSimulator } from "foundry-local-simulator";
 import * as z from "zod";
-import { withoutCredentials } from "../../lib/index.js";
+import { counted, withoutCredentials } from "../../lib/index.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings } from "../../settings.js";
 import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
@@ -182,9 +182,8 @@ async function completion(server: LocalServer, screen: Screen, model: string): P
   screen.endStream();
   const speed = timing.tokens_per_second === null ? "" : `, ${timing.tokens_per_second} a second`;
   const guessed = usage.estimated ? " (estimated)" : "";
-  screen.faint(
-    `${usage.output_tokens ?? "?"} tokens${guessed}${speed}; first after ${timing.first_token_ms ?? "?"} ms.`,
-  );
+  const tokens = usage.output_tokens === null ? "? tokens" : counted(usage.output_tokens, "token");
+  screen.faint(`${tokens}${guessed}${speed}; first after ${timing.first_token_ms ?? "?"} ms.`);
 }
 
 const listSchema = z.object({ default_model: z.string().optional() });

@@ -1,5 +1,6 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import {
+  counted,
   escapeUnprintable,
   inSnakeCase,
   portableJson,
@@ -83,7 +84,7 @@ function descriptionOf(state: CompletionState): string {
   const tokens =
     usage.outputTokens === null
       ? ""
-      : `, ${usage.estimated ? "about " : ""}${usage.outputTokens} tokens${hasEnded(state) ? "" : " so far"}`;
+      : `, ${usage.estimated ? "about " : ""}${counted(usage.outputTokens, "token")}${hasEnded(state) ? "" : " so far"}`;
   const why = error === null ? "" : ` (${error.code})`;
   return `Text of a completion${of}: ${status}${why}${tokens}`;
 }

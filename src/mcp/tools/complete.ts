@@ -2,7 +2,7 @@ import * as z from "zod";
 import { answerLong, requestAfter, requestWithImages } from "../../documents/index.js";
 import type { NewFile } from "../../files/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
+import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
 import {
   defineTool,
   replyWithin,
@@ -148,7 +148,7 @@ async function writtenAnswer(
     const { path } = await files.write(file, state.text);
     await kept.answered({ promised: [], delivered: [id] });
     const characters = state.text.length;
-    const note = `The answer was written to ${path} (${characters} characters)${characters > BEGINNING ? "; this is its beginning" : ""}.`;
+    const note = `The answer was written to ${path} (${counted(characters, "character")})${characters > BEGINNING ? "; this is its beginning" : ""}.`;
     return {
       ...beginning,
       notes: [note, ...state.warnings],

@@ -5,8 +5,8 @@ import {
   type RankResult,
   type StatusUpdate,
 } from "../../foundry/index.js";
-import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
-import { counted, defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
+import { counted, FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
+import { defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
 import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
@@ -117,7 +117,7 @@ function tooLong(count: number, length: number): FoundryError {
   const most = Math.max(1, Math.floor((count * LONGEST_TEXT) / length));
   return new FoundryError(
     "INVALID_ARGUMENT",
-    `The vectors of ${count} texts are too long for one result.`,
+    `The vectors of ${counted(count, "text")} are too long for one result.`,
     {
       action: `Give at most ${counted(most, "text")} in a call with vectors, or give query to rank all of them.`,
     },

@@ -3,6 +3,7 @@ import {
   ListResourcesResultSchema,
   ResourceUpdatedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
+import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import { connectedHost, simulatedService } from "../host.js";
 
@@ -22,8 +23,8 @@ const GO_ON = { prompt: "Go on.", model: ENDLESS, maxTokens: 1_000_000 };
 const HELLO = { prompt: "Hello", model: TINY };
 
 /** A host, with the client whose completions it sees. */
-async function hostAndClient() {
-  const service = await simulatedService({ models: MODELS });
+async function hostAndClient(models: SimulatorOptions["models"] = MODELS) {
+  const service = await simulatedService({ models });
   const { host, received, foundry } = await connectedHost({ endpoint: service.url });
   const { completions } = foundry;
   const updated: string[] = [];
@@ -115,6 +116,16 @@ describe("completions as resources", () => {
       },
       expect.objectContaining({ uri: METRICS }),
     ]);
+  });
+
+  it("have the number of their tokens in words, also of one", async () => {
+    const models = [{ id: TINY, loaded: true, script: { tokens: ["Yes"] } }];
+    const { host, completions } = await hostAndClient(models);
+    await completions.wait(completions.start(HELLO).state.id);
+
+    const { resources } = await host.listResources();
+
+    expect(resources[0]?.description).toBe(`Text of a completion by ${TINY}: completed, 1 token`);
   });
 
   it("are listed in pages, each once, whatever is started meanwhile", async () => {

@@ -2,9 +2,9 @@ import * as z from "zod";
 import type { FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../../jobs/index.js";
 import type { Answered, Kept } from "../../../keeper/index.js";
-import { type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
+import { counted, type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
 import { completionUri } from "../../resources/index.js";
-import { counted, type ToolAnswer } from "../../tool.js";
+import type { ToolAnswer } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;

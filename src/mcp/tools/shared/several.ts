@@ -1,5 +1,5 @@
 import { type Batch, type BatchResult, hasEnded } from "../../../jobs/index.js";
-import { type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
+import { counted, type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
 import { failureLine } from "../../tool.js";
 import { howFar, notesOn, type Part, restAdvice, textOf } from "./completion-result.js";
 
@@ -23,7 +23,8 @@ export function adviceOnSeveral<P extends Part>(
     ([note, those]) => `${nameOf(those)}: ${note}`,
   );
   const more = lines.length - MOST_NOTES;
-  const notes = more > 0 ? [...lines.slice(0, MOST_NOTES), `And ${more} other notes.`] : lines;
+  const notes =
+    more > 0 ? [...lines.slice(0, MOST_NOTES), `And ${counted(more, "other note")}.`] : lines;
   return { next, notes: [...others, ...notes] };
 }
 
