@@ -8,6 +8,7 @@ import {
   withoutControls,
 } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
+import { endAdvice } from "../end-advice.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -113,13 +114,14 @@ function fieldsOf(state: CompletionState) {
   };
 }
 
-function nextOf({ id, status, finishReason, error }: CompletionState): string {
-  if (status === "queued" || status === "loading" || status === "running") {
+function nextOf(state: CompletionState): string {
+  const { id, error, toolCalls } = state;
+  if (!hasEnded(state)) {
     return `Not finished: call get_completion with ${id}, read this again later, or subscribe to it.`;
   }
   if (error !== null) return serverWords(error.action);
-  if (finishReason === "length") {
-    return "The answer was cut off at its token limit: ask again with a larger max_tokens.";
-  }
-  return "Nothing: this is the whole answer.";
+  const advice = endAdvice(state) ?? "Nothing: this is the whole answer.";
+  return toolCalls === undefined
+    ? advice
+    : `Call get_completion with ${id} for the tool_calls. ${advice}`;
 }
