@@ -216,9 +216,10 @@ describe("get_completion for several", () => {
     const { host } = await runningCompletion({ text: TEXT });
     const id = await started(host);
     const messages: (string | undefined)[] = [];
-    const onprogress = ({ message }: { message?: string }) => void messages.push(message);
     const given = { completion_ids: [id, "hello"] };
-    await host.callTool({ name: "get_completion", arguments: given }, undefined, { onprogress });
+    await host.callTool({ name: "get_completion", arguments: given }, undefined, {
+      onprogress: ({ message }) => void messages.push(message),
+    });
     expect(messages[0]).toBe("Waiting for 1 completion…");
   });
 
