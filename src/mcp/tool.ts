@@ -11,7 +11,7 @@ import {
   truncate,
 } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
-import { hostArguments } from "./host-arguments.js";
+import { hostArguments, withIgnored } from "./host-arguments.js";
 import type { Cancellation } from "./hosts.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 import type { UserAnswer } from "./user-questions.js";
@@ -98,7 +98,9 @@ export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
     result: z.object({ ...frame, ...definition.result.shape }),
     call: async (sent, context) => {
       const { given, warnings } = hostArguments(definition.arguments, sent);
-      const answer = await definition.handle(given, context);
+      const answer = await definition.handle(given, context).catch((thrown: unknown) => {
+        throw withIgnored(thrown, warnings);
+      });
       return { ...answer, notes: [...(answer.notes ?? []), ...warnings] };
     },
   };

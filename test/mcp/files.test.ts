@@ -347,6 +347,13 @@ describe("files of embed", () => {
     expect(textOf(answer)).toMatch(/^\d\.\d{3} \[3\] cat\.md:1-1: a cat on a mat/);
   });
 
+  it("would do in place of texts, as the error without either says", async () => {
+    const { call } = await hostWithFiles();
+    expect(textOf(await call("embed", { model: EMBEDDER.id, query: "cat" }))).toContain(
+      "texts is missing.\nGive texts: a list of 1 to 1000 strings that are not blank; or give files.",
+    );
+  });
+
   it("need no texts beside them, but one that is not empty", async () => {
     const { notes, call } = await hostWithFiles();
     await writeFile(join(notes, "empty.md"), "\n");

@@ -38,11 +38,9 @@ export const embedTool = defineTool({
       vectors: z.boolean("true or false").optional(),
     })
     .superRefine(({ texts, files, query, vectors }, context) => {
-      if (texts === undefined && files === undefined) {
-        context.addIssue({ code: "custom", path: ["texts"], message: TEXTS_ALLOWED });
-        return;
-      }
-      if (query !== undefined || vectors === true) return;
+      // Without texts, that is the first mistake; only the call knows whether files would do.
+      const hasTexts = texts !== undefined || files !== undefined;
+      if (!hasTexts || query !== undefined || vectors === true) return;
       refuse(
         context,
         "Neither query nor vectors: true was given",
@@ -59,6 +57,7 @@ export const embedTool = defineTool({
     context,
   ) {
     const { client, signal, trace, progress } = context;
+    if (given.texts === undefined && patterns === undefined) throw noTexts(context.files.isEmpty);
     const files = patterns && (await readFiles(patterns, context.files, { signal }));
     const own = given.texts ?? [];
     const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
@@ -77,6 +76,11 @@ export const embedTool = defineTool({
     return { ...rankingAnswer(ranked, sourceOf), notes };
   },
 });
+
+const noTexts = (withoutFiles: boolean): FoundryError =>
+  new FoundryError("INVALID_ARGUMENT", "texts is missing.", {
+    action: `Give texts: ${TEXTS_ALLOWED}${withoutFiles ? "" : "; or give files"}.`,
+  });
 
 /** Where all files are empty, or too many match. */
 function assertCount(count: number): void {
