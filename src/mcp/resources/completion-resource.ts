@@ -1,14 +1,8 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import {
-  counted,
-  escapeUnprintable,
-  inSnakeCase,
-  portableJson,
-  type SecretMask,
-  withoutControls,
-} from "../../lib/index.js";
+import { counted, inSnakeCase, type SecretMask, withoutControls } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 import { endAdvice } from "../end-advice.js";
+import { harmlessJson } from "./harmless-json.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -54,10 +48,6 @@ export function contentsOf(state: CompletionState, part: "text" | "state", secre
   };
   return part === "state" ? [stateContent] : [textContent, stateContent];
 }
-
-/** A value as JSON: names and words of a service in it are without secrets and do nothing on a terminal. */
-export const harmlessJson = (value: unknown, secrets: SecretMask): string =>
-  escapeUnprintable(portableJson(JSON.stringify(secrets.hideIn(value))));
 
 function titleOf({ model, status, createdAt, text }: CompletionState): string {
   const what = `${model ?? "Completion"}, ${status}, ${timeOf(createdAt)}`;
