@@ -2,7 +2,7 @@ import * as z from "zod";
 import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../documents/index.js";
 import { completionFields } from "../../foundry/index.js";
 import { wholeNumber } from "../../lib/index.js";
-import { defineTool, replyWithin, replyWithinMs } from "../tool.js";
+import { defineTool } from "../tool.js";
 import {
   answeredWhole,
   answerWith,
@@ -11,6 +11,8 @@ import {
   isDownloadAgreed,
   orDownload,
   readFiles,
+  replyWithin,
+  replyWithinMs,
   resultOf,
   waitedFor,
 } from "./shared/index.js";

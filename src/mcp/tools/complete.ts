@@ -3,13 +3,7 @@ import { answerLong, requestAfter, requestWithImages } from "../../documents/ind
 import type { NewFile } from "../../files/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
-import {
-  defineTool,
-  replyWithin,
-  replyWithinMs,
-  type ToolAnswer,
-  type ToolContext,
-} from "../tool.js";
+import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answeredWhole,
   answerWith,
@@ -22,6 +16,8 @@ import {
   orDownload,
   partOf,
   readFiles,
+  replyWithin,
+  replyWithinMs,
   requestOf,
   resultOf,
   waitedFor,

@@ -6,8 +6,8 @@ import {
   type StatusUpdate,
 } from "../../foundry/index.js";
 import { counted, FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
-import { defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
-import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";
+import { defineTool, type ToolAnswer } from "../tool.js";
+import { filesArgument, LONGEST_TEXT, linesOf, listOf, readFiles, refuse } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const DEFAULT_LIMIT = 10;

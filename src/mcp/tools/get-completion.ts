@@ -8,16 +8,7 @@ import {
   LONGEST_REASONING,
   truncate,
 } from "../../lib/index.js";
-import {
-  defineTool,
-  failureLine,
-  listOf,
-  refuse,
-  replyWithin,
-  replyWithinMs,
-  type ToolAnswer,
-  type ToolContext,
-} from "../tool.js";
+import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,
@@ -27,8 +18,12 @@ import {
   itemOf,
   LONGEST_TEXT,
   listedResult,
+  listOf,
   type Part,
   partOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
   reportEvent,
   reportState,
   resultOf,

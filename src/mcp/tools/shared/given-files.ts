@@ -2,7 +2,7 @@ import * as z from "zod";
 import { framedWhole } from "../../../documents/index.js";
 import type { AllowedFolders, FileImage, FileText } from "../../../files/index.js";
 import { counted, MOST_FILE_PATTERNS } from "../../../lib/index.js";
-import { listOf } from "../../tool.js";
+import { listOf } from "./arguments.js";
 
 /** Files of the user, which the server reads itself. */
 export const filesArgument = listOf(

@@ -1,3 +1,4 @@
+export { listOf, refuse, replyWithin, replyWithinMs } from "./arguments.js";
 export { batchInputOf } from "./batch-requests.js";
 export {
   type BatchPart,
