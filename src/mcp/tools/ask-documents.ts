@@ -59,7 +59,7 @@ export const askDocuments = defineTool({
       open: answerQuestion(client, asked, vectors, trace),
     });
     context.identify(begun.id);
-    const { state, answer: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
+    const { state, value: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
       answeredWhole(state, kept),
     );
     const { text: answer, ...rest } = resultOf(state, excerpt);

@@ -102,7 +102,7 @@ export const complete = defineTool({
         : undefined,
     });
     context.identify(begun.id);
-    const { state, answer: own } = await waitedFor(begun, withinMs, context, (state) =>
+    const { state, value: own } = await waitedFor(begun, withinMs, context, (state) =>
       file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
     );
     const answer = {

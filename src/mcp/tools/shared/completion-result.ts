@@ -128,7 +128,7 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 /** All of a completion's text that fits one result, from the beginning. */
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
-/** The same, once the keeper has been told what an answer with it promises. */
+/** Tells the keeper that this text is being returned, then returns it. */
 export async function answeredWhole(
   state: CompletionState,
   kept: Pick<Kept, "answered">,
