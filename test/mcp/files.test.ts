@@ -390,6 +390,14 @@ describe("write_to", () => {
     }
   });
 
+  it("says of a short answer how long it is, and no more", async () => {
+    const { call } = await hostWithFiles({ text: "A" });
+    const answer = await call("complete", { prompt: "Write.", write_to: "out.md" });
+    expect(structured(answer)["notes"]).toEqual([
+      "The answer was written to out.md (1 character).",
+    ]);
+  });
+
   it("writes JSON for an answer by a schema, and returns a short value", async () => {
     const { notes, call } = await hostWithFiles({ text: '{"a":1}' });
     const answer = await call("complete", {

@@ -139,6 +139,15 @@ describe("get_completion", () => {
     );
   });
 
+  it("says so of a text of one character, too", async () => {
+    const { host } = await runningCompletion({ text: "A" });
+    const id = await started(host);
+    await get(host, { completion_ids: [id] });
+    const refused = await get(host, { completion_ids: [id], from: 2 });
+    expect(textOf(refused)).toContain(`the text of ${id} has 1 character.`);
+    expect(textOf(await get(host))).toContain(", 1 character: A");
+  });
+
   it("goes back to the beginning where what was read turned out to be thinking", async () => {
     // A model whose template opens the thought by itself only closes it.
     const thought = "I have to think about this for a while. ".repeat(10);
