@@ -131,11 +131,10 @@ export async function* receive(
     yield* addText(cutter.push(endCalls(calls, isWhole)));
   }
   yield* addText(cutter.end());
-  if (hasCall) return;
   if (cutter.isCut) {
     // Only what was held back until the end completed the stop string.
     progress.cutAtStop();
-  } else if (progress.isOnlyReasoning) {
+  } else if (!hasCall && progress.isOnlyReasoning) {
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };
   }
