@@ -5,6 +5,7 @@ import { Brackets, writtenCalls } from "./written-calls.js";
 
 /** The name of the tool by which a service is held to a schema: its parameters are the schema. */
 export const ANSWER_TOOL = "answer";
+/** With what an answer that is a call of it begins. */
 const ANSWERS = /^\s*(?:<tool_call>\s*)?(?:\[\s*)?\{\s*"name"\s*:\s*"answer"/;
 
 /**
@@ -16,19 +17,23 @@ export class ForcedCall {
   #brackets = new Brackets();
   #text = "";
   #objects = 0;
+  /** Whether a second object has begun after a call. Decided once, since a search reads all of the text. */
+  #isRepeated = false;
 
   /** Whether another call has begun after the first one. */
   get goesOn(): boolean {
-    return (this.#objects > 1 && ANSWERS.test(this.#text)) || this.#pieces.count > 1;
+    return this.#isRepeated || this.#pieces.count > 1;
   }
 
   pushText(text: string): string {
+    const wereSeveral = this.#objects > 1;
     for (let at = 0; at < text.length; at++) {
       const wasInObject = this.#brackets.isInObject;
       this.#brackets.step(text.charAt(at));
       if (!wasInObject && this.#brackets.isInObject) this.#objects += 1;
     }
     this.#text += text;
+    if (!wereSeveral && this.#objects > 1) this.#isRepeated = ANSWERS.test(this.#text);
     return "";
   }
 
@@ -45,6 +50,7 @@ export class ForcedCall {
     this.#text = "";
     this.#brackets = new Brackets();
     this.#objects = 0;
+    this.#isRepeated = false;
     return text;
   }
 
