@@ -27,6 +27,7 @@ describe("a secret is hidden", () => {
 
   it("also where its end was cut off", () => {
     expect(mask.hide(`bad token ${KEY.slice(0, 9)}`)).toBe("bad token (secret)");
+    expect(mask.hide(`bad token ${KEY.slice(0, 9).toUpperCase()}`)).toBe("bad token (secret)");
   });
 
   it("and nothing else is: short values, public headers, other texts", () => {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { inPool, LATE, readSmallFile } from "../../src/platform/pool.js";
+import { inPool, LATE, readSmallFile } from "../../src/platform/file-reads.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const LIMITS = { maxBytes: 1000, timeoutMs: 10_000 };

@@ -79,7 +79,7 @@ function describeEmbedded(sdk: NpmSdk): void {
   test("says of a download that the registry cannot be reached", async () => {
     const service = embedded(join(root, "complete"));
 
-    const download = service.download({ id: "not-here-generic-cpu:2", alias: "not-here" });
+    const download = service.download({ id: "not-here-generic-cpu:2" });
 
     await expect(download).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",

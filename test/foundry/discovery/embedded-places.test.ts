@@ -47,6 +47,7 @@ describe("the SDK", () => {
     [{}, "index.js"],
     [{ exports: "./a.js", main: "b.js" }, "a.js"],
     [{ exports: { import: "./a.mjs", require: "./a.cjs" } }, "a.mjs"],
+    [{ exports: { import: ["./a.mjs"], default: "./b.js" } }, "a.mjs"],
     [{ exports: { "./x": "./x.js", ".": { types: "./a.d.ts", import: "./a.mjs" } } }, "a.mjs"],
     [{ exports: { ".": { import: { types: "./a.d.ts", default: "./a.mjs" } } } }, "a.mjs"],
   ])("is entered as its manifest says: %j", async (fields, entry) => {

@@ -230,9 +230,7 @@ describe("an embedded service that crashes", () => {
     const { service } = embedded();
     const { endpoint } = await service.start();
 
-    const error = await service
-      .download({ id: "fatal:1", alias: "fatal" })
-      .catch((reason: unknown) => reason);
+    const error = await service.download({ id: "fatal:1" }).catch((reason: unknown) => reason);
     const afterwards = service.endpoint;
     const again = await service.start();
 
@@ -252,10 +250,7 @@ describe("a download", () => {
     const { service } = embedded();
     const told: number[] = [];
 
-    await service.download(
-      { id: "tiny:1", alias: "tiny" },
-      { onPercent: (percent) => told.push(percent) },
-    );
+    await service.download({ id: "tiny:1" }, { onPercent: (percent) => told.push(percent) });
 
     expect(told).toEqual([33.34, 66.67, 100]);
   });
@@ -263,8 +258,8 @@ describe("a download", () => {
   test("is of the newest version where the service told a name without one", async () => {
     const { service, printed } = embedded();
 
-    await service.download({ id: "tiny:1", alias: "tiny" });
-    await service.download({ id: "tiny", alias: "tiny" });
+    await service.download({ id: "tiny:1" });
+    await service.download({ id: "tiny" });
     await service.close();
 
     const downloads = printed.filter((line) => line.startsWith("downloading"));
@@ -274,7 +269,7 @@ describe("a download", () => {
   test("of a model that the catalog does not have says so", async () => {
     const { service } = embedded();
 
-    const download = service.download({ id: "nope:1", alias: "nope" });
+    const download = service.download({ id: "nope:1" });
 
     await expect(download).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -288,7 +283,7 @@ describe("a download", () => {
     const controller = new AbortController();
 
     const download = service.download(
-      { id: "endless:1", alias: "endless" },
+      { id: "endless:1" },
       { signal: controller.signal, onPercent: () => controller.abort() },
     );
 
@@ -300,7 +295,7 @@ describe("a download", () => {
     const { service } = embedded();
 
     const download = service.download(
-      { id: "endless:1", alias: "endless" },
+      { id: "endless:1" },
       { onPercent: () => void service.close() },
     );
 

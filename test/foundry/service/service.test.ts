@@ -1,6 +1,7 @@
+import { rm } from "node:fs/promises";
 import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { inPool } from "../../../src/platform/pool.js";
+import { inPool } from "../../../src/platform/file-reads.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 import { serviceAt } from "../downloads/fixtures.js";
 import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
@@ -178,8 +179,29 @@ describe("the service behind an endpoint", () => {
   });
 });
 
+describe("the models of a service", () => {
+  it("are requested again where they changed while a list was on its way", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: false, loadMs: 500 }] });
+    const service = serviceAt(simulator.url);
+    await service.dialect();
+    const load = clientOf(simulator.url).loadModel("talker");
+    await expect.poll(() => askedOf(simulator, "/models/load/").length).toBe(1);
+    const before = askedOf(simulator, "/models/loaded").length;
+    // It waits for the load.
+    const listing = service.models.all(service.patient());
+    await expect.poll(() => askedOf(simulator, "/models/loaded").length).toBe(before + 1);
+
+    service.forgetModels();
+    await Promise.all([listing, load]);
+
+    expect(service.models.hasRecent).toBe(false);
+    await service.models.recent();
+    expect(service.models.hasRecent).toBe(true);
+  });
+});
+
 describe("the disk of a service", () => {
-  it("is not waited for when it does not respond", async () => {
+  it("that does not respond is not waited for, and counts as it was before", async () => {
     const modelCachePath = await temporaryFolder("cache-");
     const simulator = await simulate({ modelCachePath });
     const service = serviceAt(simulator.url);
@@ -190,6 +212,10 @@ describe("the disk of a service", () => {
 
     await Promise.all([inPool(stuck, 20), inPool(stuck, 20)]);
 
-    expect(await service.isOnThisDisk()).toBe(false);
+    expect(await service.isOnThisDisk()).toBe(true);
+    expect(await serviceAt(simulator.url).isOnThisDisk()).toBeNull();
+    await rm(modelCachePath, { recursive: true });
+    ends.forEach((end) => void end());
+    await expect.poll(() => service.isOnThisDisk()).toBe(false);
   });
 });
