@@ -39,6 +39,6 @@ export {
   type LoadStatus,
   type LoadWish,
 } from "./load-job.js";
-export { Loads, type LoadWaitOptions } from "./loads.js";
+export { Loads, type LoadWaitOptions, loadKey } from "./loads.js";
 export type { Route, Routes } from "./routes.js";
 export { type RunnableTool, type RunRequest, type RunResult, typedTool } from "./run-tools.js";

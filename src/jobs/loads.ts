@@ -74,7 +74,7 @@ export class Loads {
     parseArguments(modelArgument, { model });
     checkOptions(wishOptions, wish, { example: "{ download: true }" });
     this.#prune();
-    const key = keyOf(model, wish);
+    const key = loadKey(model, wish);
     const before = this.#runs.get(key);
     if (before?.progress.isOpen === true) return before;
     const context = { loader: this.#loader, now: this.#now, log: this.#log };
@@ -147,6 +147,8 @@ function isJoinable({ progress, wish }: LoadJob, wanted: LoadWish, isLoaded: boo
   return isUseful && !isLimited;
 }
 
-/** Names mean the same in any case. */
-const keyOf = (model: string, { device, download, force, idleSeconds }: LoadWish): string =>
-  JSON.stringify([String(model).trim().toLowerCase(), device, download, force, idleSeconds]);
+/** Equal for the same load. Names mean the same in any case. */
+export const loadKey = (
+  model: string,
+  { device, download, force, idleSeconds }: LoadWish,
+): string => JSON.stringify([model.trim().toLowerCase(), device, download, force, idleSeconds]);
