@@ -1,15 +1,20 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { type FoundryClient, hasEnded } from "../jobs/index.js";
 import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
-import type {
-  Found,
-  HeldBatch,
-  HeldCompletion,
-  RequestMessage,
-  Search,
-  SettingsSource,
+import {
+  continued,
+  type Found,
+  fromWire,
+  type HeldBatch,
+  type HeldCompletion,
+  type Patch,
+  patched,
+  type RequestMessage,
+  type Search,
+  type SettingsSource,
+  toWire,
+  type WireState,
 } from "./messages.js";
-import { continued, fromWire, type Patch, patched, toWire, type WireState } from "./states.js";
 
 /** A process whose work is held. */
 export interface Owner {
@@ -44,7 +49,7 @@ interface Group extends HeldBatch {
   owner: Owner | null;
 }
 
-export interface HeldOptions {
+interface HeldOptions {
   readonly clientOf: (settings: SettingsSource) => FoundryClient;
   readonly now: () => number;
   /** Called with the ids of completions that changed. */
@@ -191,13 +196,10 @@ export class HeldCompletions {
     keptMs: number,
     owner: Owner,
   ): void {
-    const known = this.#entries.get(state.id);
-    if (known === undefined) {
-      const entry = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
-      this.#entries.set(state.id, { ...entry, regenerated: "no" });
-    }
-    const entry = this.#entries.get(state.id);
-    if (entry?.owner === owner) this.#set(entry, state);
+    const own = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
+    const entry = this.#entries.get(state.id) ?? { ...own, regenerated: "no" };
+    this.#entries.set(state.id, entry);
+    if (entry.owner === owner) this.#set(entry, state);
   }
 
   #keepBatch(batch: HeldBatch, settings: SettingsSource, owner: Owner): void {
@@ -223,7 +225,9 @@ export class HeldCompletions {
   /** An identical completion or batch that no process runs. */
   #sameAs({ kind, key, settings }: NonNullable<Search["same"]>): string | null {
     const isSame = (each: Pick<Group, "key" | "settings" | "owner"> | Entry): boolean =>
-      each.key === key && each.owner === null && isEqual(each.settings, settings);
+      each.key === key &&
+      each.owner === null &&
+      settingsKey(each.settings) === settingsKey(settings);
     if (kind === "batch") {
       return [...this.#batches.values()].find(isSame)?.id ?? null;
     }
@@ -335,9 +339,6 @@ const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequ
   request.model === undefined && state.model !== null
     ? { ...request, model: state.model }
     : request;
-
-const isEqual = (one: SettingsSource, other: SettingsSource): boolean =>
-  settingsKey(one) === settingsKey(other);
 
 /** Equal for settings that are the same. */
 export const settingsKey = (settings: SettingsSource): string =>

@@ -1,7 +1,7 @@
 import type { Completion, CompletionEvent } from "../foundry/index.js";
 import { hasEnded, type OpenedCompletion, type RemoteParts } from "../jobs/index.js";
 import { closedError, FoundryError, onAbort } from "../lib/index.js";
-import { fromWire, type Patch, patched, type WireState } from "./states.js";
+import { fromWire, type Patch, patched, type WireState } from "./messages.js";
 
 /** A completion that the keeper or another server runs, or that has ended there. */
 export class RemoteCompletion implements OpenedCompletion {
