@@ -16,15 +16,20 @@ import {
   type CompletionsOptions,
   type EnlistOptions,
   listenerArgument,
-  type NewRun,
   type OpenOptions,
   type Started,
   type StartOptions,
   startOptions,
-  type WaitOptions,
   waitOptions,
 } from "./completion-options.js";
-import { CompletionRun, type CompletionState, stoppedError } from "./completion-run.js";
+import {
+  CompletionRun,
+  type CompletionState,
+  type RunEvent,
+  type RunParts,
+  stoppedError,
+  type WaitOptions,
+} from "./completion-run.js";
 import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
 import { CompletionStream, refusedCompletion } from "./completion-stream.js";
 import { completionNotFound, Ids, requestKey } from "./ids.js";
@@ -32,7 +37,6 @@ import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
 import { ResponseCache } from "./response-cache.js";
 import { routed } from "./routes.js";
-import { untilEnded } from "./run-wait.js";
 
 const QUEUE_LIMIT = 64;
 /** A limit for the end of a stopped completion. */
@@ -116,7 +120,7 @@ export class Completions {
       isRepeatable: key !== null && routed(request, this.#options.routes).temperature === 0,
       request: open === undefined ? request : null,
       open: (parts) =>
-        open?.({ ...parts, caller }) ?? this.#open(request, { ...parts, trace, caller, cache }),
+        open?.({ ...parts, caller }) ?? this.stream(request, { ...parts, trace, caller, cache }),
     });
     return { state: this.get(id), joined: false };
   }
@@ -140,7 +144,7 @@ export class Completions {
         const own = { ...parts, caller: batchId, gate };
         try {
           if (typeof entry === "function") return entry(own);
-          return this.#open(entry, { ...own, trace });
+          return this.stream(entry, { ...own, trace });
         } catch (thrown) {
           return refusedCompletion(parts.id, toFoundryError(thrown));
         }
@@ -167,11 +171,31 @@ export class Completions {
   }
 
   /**
-   * A completion that is not kept here: its reader runs it. It waits in the same queue.
+   * A completion that its reader runs, and that is not kept here. It waits in the same queue.
    * @internal
    */
-  stream(request: CompletionRequest, options: OpenOptions = {}): CompletionStream {
-    return this.#open(request, options);
+  stream(given: CompletionRequest, options: OpenOptions = {}): CompletionStream {
+    const {
+      gate,
+      isBatch = gate !== undefined,
+      goesOn,
+      isRouted,
+      caller = "",
+      onPlace,
+      cache,
+      ...call
+    } = options;
+    const request = isRouted === true ? given : routed(given, this.#options.routes);
+    return new CompletionStream({
+      completion: this.#service.openCompletion(request, call),
+      queue: this.#queue,
+      caller,
+      isBatch,
+      goesOn,
+      onPlace,
+      gate,
+      cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
+    });
   }
 
   /** @internal The batch of a completion has returned its result. */
@@ -203,7 +227,7 @@ export class Completions {
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
     checkOptions(waitOptions, options);
-    await untilEnded(run, options);
+    await run.wait(options);
     return run.read();
   }
 
@@ -289,51 +313,17 @@ export class Completions {
     return stops === null ? null : !stops;
   }
 
-  #add({ open, onEvent, ...own }: NewRun): CompletionRun {
-    const { id } = own;
-    const run = new CompletionRun({
-      ...own,
-      now: this.#options.now,
-      log: this.#options.log,
-      onEvent: (event) => {
-        this.#listeners.notify(id, event.type);
-        onEvent?.(event);
-      },
-      open: (self, signal) =>
-        open({
-          id,
-          signal,
-          onStatus: (update) => self.onStatus(update),
-          onPlace: (place, etaMs) => self.onPlace(place, etaMs),
-        }),
-    });
-    this.#store.add(run, own.batchId !== null);
+  #add(parts: Omit<RunParts, "now" | "log">): CompletionRun {
+    const { id, batchId } = parts;
+    const { now, log } = this.#options;
+    const onEvent = (event: RunEvent): void => {
+      this.#listeners.notify(id, event.type);
+      parts.onEvent?.(event);
+    };
+    const run = new CompletionRun({ ...parts, now, log, onEvent });
+    this.#store.add(run, batchId !== null);
     this.#listeners.notify(id, "started");
     return run;
-  }
-
-  #open(given: CompletionRequest, options: OpenOptions) {
-    const {
-      gate,
-      isBatch = gate !== undefined,
-      goesOn,
-      isRouted,
-      caller = "",
-      onPlace,
-      cache,
-      ...call
-    } = options;
-    const request = isRouted === true ? given : routed(given, this.#options.routes);
-    return new CompletionStream({
-      completion: this.#service.openCompletion(request, call),
-      queue: this.#queue,
-      caller,
-      isBatch,
-      goesOn,
-      onPlace,
-      gate,
-      cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
-    });
   }
 
   #sameAs(key: string, session: string | undefined): CompletionRun | null {

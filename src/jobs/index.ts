@@ -23,12 +23,16 @@ export type {
   CompletionChange,
   CompletionRecord,
   ComposedParts,
-  RemoteParts,
   Started,
   StartOptions,
-  WaitOptions,
 } from "./completion-options.js";
-export { type CompletionState, hasEnded, type RunEvent } from "./completion-run.js";
+export {
+  type CompletionState,
+  hasEnded,
+  type RemoteParts,
+  type RunEvent,
+  type WaitOptions,
+} from "./completion-run.js";
 export type { CompletionStream, OpenedCompletion } from "./completion-stream.js";
 export { Completions } from "./completions.js";
 export { requestKey } from "./ids.js";

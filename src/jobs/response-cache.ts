@@ -10,6 +10,7 @@ import {
 import { jsonFrom, MOST_CACHE_BYTES } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { FileCache } from "../platform/index.js";
+import type { FoundryClientOptions } from "./client-options.js";
 import { requestKey } from "./ids.js";
 
 interface Entry {
@@ -28,13 +29,6 @@ export interface ResponseCacheOptions {
   /** A clock in milliseconds: a monotonic one for memory, that of the system for the disk. */
   readonly now: () => number;
   /** Logs that answers cannot be written. Default: none. */
-  readonly log?: Logger | undefined;
-}
-
-/** What the options of a client say of its cache. */
-interface ClientCacheOptions {
-  readonly cache?: number | undefined;
-  readonly cacheFolder?: string | undefined;
   readonly log?: Logger | undefined;
 }
 
@@ -66,7 +60,11 @@ export class ResponseCache {
    * @param monotonic A monotonic clock in milliseconds.
    */
   static from(
-    { cache, cacheFolder: folder, log }: ClientCacheOptions,
+    {
+      cache,
+      cacheFolder: folder,
+      log,
+    }: Pick<FoundryClientOptions, "cache" | "cacheFolder" | "log">,
     monotonic: () => number,
   ): ResponseCache | null {
     const entries = cache ?? (folder === undefined ? 0 : DISK_ENTRIES);
