@@ -1,17 +1,5 @@
-export {
-  type AdoptedItem,
-  Batch,
-  type BatchRecordItem,
-  type BatchResult,
-  lengthOf,
-} from "./batch.js";
-export type { CompleteBatchOptions } from "./batch-results.js";
-export {
-  BATCH_ID,
-  BATCH_LIMIT,
-  Batches,
-  type BatchesOptions,
-} from "./batches.js";
+export { type AdoptedItem, type Batch, type BatchResult, lengthOf } from "./batch.js";
+export { BATCH_ID, BATCH_LIMIT, Batches, type CompleteBatchOptions } from "./batches.js";
 export { FoundryClient, type TypedRequest } from "./client.js";
 export type { ClientMetrics } from "./client-metrics.js";
 export type { FoundryClientOptions } from "./client-options.js";
