@@ -24,13 +24,14 @@ export {
 export type { CompletionStream, OpenedCompletion } from "./completion-stream.js";
 export { Completions } from "./completions.js";
 export { requestKey } from "./ids.js";
-export {
-  type LoadFacts,
+export type {
+  LoadFacts,
   LoadRun,
-  type LoadState,
-  type LoadStatus,
-  type LoadWish,
+  LoadState,
+  LoadStatus,
+  LoadWaitOptions,
+  LoadWish,
 } from "./load-job.js";
-export { Loads, type LoadWaitOptions, loadKey } from "./loads.js";
+export { Loads, loadKey } from "./loads.js";
 export type { Route, Routes } from "./routes.js";
 export { type RunnableTool, type RunRequest, type RunResult, typedTool } from "./run-tools.js";
