@@ -13,7 +13,7 @@ import {
 } from "../foundry/index.js";
 import type { FoundryError, Trace } from "../lib/index.js";
 import type { FoundryClientOptions } from "./client-options.js";
-import type { CompletionState, RemoteParts, RunEvent, RunParts } from "./completion-run.js";
+import type { CompletionState, OpenParts, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
 import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion-stream.js";
 
@@ -66,8 +66,7 @@ export interface StartOptions extends CacheOption {
 }
 
 /** What a run gives a completion that is made of others. */
-export interface ComposedParts extends RemoteParts {
-  readonly id: string;
+export interface ComposedParts extends OpenParts {
   /** On whose behalf the others wait in the queue. Default: one caller for all. */
   readonly caller?: string | undefined;
   /** Of an item of a batch. */
@@ -111,9 +110,8 @@ export interface OpenOptions extends StreamOptions, CacheOption {
 
 /** A completion of another process. */
 export interface AdoptOptions
-  extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent"> {
+  extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent" | "open"> {
   readonly hasEnded: boolean;
-  readonly open: (parts: RemoteParts) => OpenedCompletion;
 }
 
 /** What another process needs to go on with a completion. */

@@ -44,7 +44,8 @@ export type RunEvent =
   | { readonly type: "ended" };
 
 /** What a run gives its completion. */
-export interface RemoteParts {
+export interface OpenParts {
+  readonly id: string;
   /** Aborted when the completion shall stop. */
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
@@ -77,7 +78,7 @@ export interface RunParts {
   readonly createdAt?: number | undefined;
   /** Called with every event; not counted as a watcher. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
-  readonly open: (parts: RemoteParts & { readonly id: string }) => OpenedCompletion;
+  readonly open: (parts: OpenParts) => OpenedCompletion;
   /** Logs listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }

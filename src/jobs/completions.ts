@@ -157,9 +157,9 @@ export class Completions {
    * is known here, if it has ended.
    * @internal
    */
-  async adopt({ open, hasEnded, ...parts }: AdoptOptions): Promise<void> {
+  async adopt({ hasEnded, ...parts }: AdoptOptions): Promise<void> {
     if (this.#isClosed) throw closedError();
-    const run = this.#add({ ...parts, isRepeatable: false, request: null, open });
+    const run = this.#add({ ...parts, isRepeatable: false, request: null });
     if (parts.batchId === null) run.detach();
     if (hasEnded) await run.ended;
   }

@@ -9,7 +9,6 @@ export type {
   Cancelled,
   CompleteOptions,
   CompletionChange,
-  CompletionRecord,
   ComposedParts,
   Started,
   StartOptions,
@@ -17,7 +16,7 @@ export type {
 export {
   type CompletionState,
   hasEnded,
-  type RemoteParts,
+  type OpenParts,
   type RunEvent,
   type WaitOptions,
 } from "./completion-run.js";

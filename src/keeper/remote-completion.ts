@@ -1,5 +1,5 @@
 import type { Completion, CompletionEvent } from "../foundry/index.js";
-import { hasEnded, type OpenedCompletion, type RemoteParts } from "../jobs/index.js";
+import { hasEnded, type OpenedCompletion, type OpenParts } from "../jobs/index.js";
 import { closedError, FoundryError, onAbort } from "../lib/index.js";
 import { fromWire, type Patch, patched, type WireState } from "./messages.js";
 
@@ -7,7 +7,7 @@ import { fromWire, type Patch, patched, type WireState } from "./messages.js";
 export class RemoteCompletion implements OpenedCompletion {
   readonly #cancel: () => void;
   #state: WireState;
-  #parts: RemoteParts = {};
+  #parts: Partial<OpenParts> = {};
   #left: FoundryError | null = null;
   #wake = (): void => {};
 
@@ -18,7 +18,7 @@ export class RemoteCompletion implements OpenedCompletion {
   }
 
   /** For the run that reads it. */
-  open(parts: RemoteParts): this {
+  open(parts: OpenParts): this {
     this.#parts = parts;
     return this;
   }
