@@ -54,9 +54,10 @@ const REPEAT_MS = 3000;
  * later.text; // all of it, or the text after 45 s
  */
 export class Completions {
+  /** @internal Of batches, too. */
+  readonly ids = new Ids();
   readonly #service: CompletionService;
   readonly #options: CompletionsOptions;
-  readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
   readonly #cache: ResponseCache | null;
@@ -111,7 +112,7 @@ export class Completions {
       same.join(!same.isJoinable);
       return { state: same.state(), joined: true };
     }
-    const id = this.#ids.next("completion");
+    const id = this.ids.next("completion");
     this.#add({
       id,
       batchId: null,
@@ -290,11 +291,6 @@ export class Completions {
     return this.#listeners.add(listener);
   }
 
-  /** @internal For batches, which have ids of their own. */
-  get ids(): Ids {
-    return this.#ids;
-  }
-
   /** Stops all completions. Their waiters get the states. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -335,6 +331,6 @@ export class Completions {
   #find(id: string): CompletionRun {
     const run = this.#store.get(id);
     if (run !== null) return run;
-    throw completionNotFound(id, this.#ids);
+    throw completionNotFound(id, this.ids);
   }
 }

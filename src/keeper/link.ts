@@ -166,10 +166,8 @@ export interface LinkHandlers {
 }
 
 type Numbered = Extract<RequestMessage, { n: number }>;
-type Unnumbered<M> = M extends Numbered ? Omit<M, "n"> : never;
 /** A message that gets a reply. */
-export type Question = Unnumbered<RequestMessage>;
-export type Notice = Exclude<RequestMessage, Numbered>;
+type Question<M = Numbered> = M extends Numbered ? Omit<M, "n"> : never;
 
 /** A keeper answers a greeting at once; the other side may be no keeper at all. */
 const GREETING_MS = 3000;
@@ -249,7 +247,7 @@ export class Link {
     return holds;
   }
 
-  send(notice: Notice): void {
+  send(notice: Exclude<RequestMessage, Numbered>): void {
     this.#channel.send(notice);
   }
 
