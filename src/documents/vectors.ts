@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LRUCache } from "lru-cache";
-import { MOST_VECTOR_BYTES } from "../lib/index.js";
+import { MOST_VECTOR_BYTES, systemCodeOf } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import { inPool, LATE } from "../platform/index.js";
 
@@ -138,7 +138,7 @@ export class VectorFolder {
       const isMade = await writeFile(file, all, { mode: 0o600, flag: "wx" }).then(
         () => true,
         (error: unknown) => {
-          if (codeOf(error) === "EEXIST") return false;
+          if (systemCodeOf(error) === "EEXIST") return false;
           throw error;
         },
       );
@@ -155,7 +155,7 @@ export class VectorFolder {
       if (done !== LATE) return done;
       this.#warn("no answer");
     } catch (thrown) {
-      const code = codeOf(thrown);
+      const code = systemCodeOf(thrown);
       if (code !== "ENOENT") this.#warn(String(code));
     }
     return null;
@@ -170,9 +170,6 @@ export class VectorFolder {
     return path.join(this.#folder, `vectors-${name}.bin`);
   }
 }
-
-const codeOf = (thrown: unknown): unknown =>
-  thrown instanceof Error ? Reflect.get(thrown, "code") : null;
 
 function headerOf(dimensions: number): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);

@@ -1,5 +1,6 @@
 import type { CompletionStatus } from "../foundry/index.js";
 import {
+  deferred,
   type FoundryError,
   LONGEST_REASONING,
   type Trace,
@@ -200,13 +201,11 @@ export class Batch {
     this.#touchedAt = performance.now();
     const isOver = (): boolean => this.hasEnded || isEnough();
     if (withinMs === 0 || isOver()) return;
-    let unsubscribe = (): unknown => undefined;
-    const over = new Promise<void>((resolve) => {
-      unsubscribe = this.onChange(() => isOver() && resolve());
-    });
+    const over = deferred();
+    const unsubscribe = this.onChange(() => isOver() && over.resolve());
     this.#waits += 1;
     try {
-      await waitFor(over, { withinMs, signal });
+      await waitFor(over.promise, { withinMs, signal });
     } finally {
       this.#waits -= 1;
       unsubscribe();

@@ -8,6 +8,7 @@ import {
 } from "../foundry/index.js";
 import {
   closedError,
+  deferred,
   FoundryError,
   joinedSignal,
   onAbort,
@@ -248,16 +249,16 @@ async function* resultsOf(
 ): AsyncGenerator<BatchResult, void> {
   throwIfAborted(signal);
   const come: BatchResult[] = [];
-  let wake = () => {};
+  let change = deferred();
   const onResult = (result: BatchResult): void => {
     come.push(result);
-    wake();
+    change.resolve();
   };
   const batch = batches.start(requests, { concurrency, onResult, trace });
   // At once, though the reader may be busy with a result.
   const stop = (): void => {
     batch.cancel().catch(() => {});
-    wake();
+    change.resolve();
   };
   const ending = joinedSignal(signal, leaving);
   onAbort(ending.signal, stop);
@@ -269,9 +270,8 @@ async function* resultsOf(
         handed += 1;
         yield result;
       } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+        change = deferred();
+        await change.promise;
       }
     }
   } finally {

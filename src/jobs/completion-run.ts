@@ -5,7 +5,7 @@ import type {
   CompletionStatus,
   StatusUpdate,
 } from "../foundry/index.js";
-import { FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
+import { deferred, FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { OpenedCompletion } from "./completion-stream.js";
 import { Listeners } from "./listeners.js";
@@ -236,21 +236,18 @@ export class CompletionRun {
   async wait({ withinMs, signal, onEvent }: WaitOptions): Promise<void> {
     throwIfAborted(signal);
     if (this.hasEnded || withinMs === 0) return;
-    let fail = (_defect: unknown): void => {};
-    const failed = new Promise<never>((_resolve, reject) => {
-      fail = reject;
-    });
+    const failed = deferred<never>();
     const unwatch = this.#listeners.add((event) => {
       try {
         onEvent?.(event);
       } catch (defect) {
         // A bug of the waiting caller must not end the completion.
-        fail(defect);
+        failed.reject(defect);
       }
     });
     this.#watchers += 1;
     try {
-      await waitFor(Promise.race([this.ended, failed]), { withinMs, signal });
+      await waitFor(Promise.race([this.ended, failed.promise]), { withinMs, signal });
     } catch (thrown) {
       throwIfAborted(signal);
       throw thrown;

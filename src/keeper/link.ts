@@ -4,7 +4,14 @@ import { connect, type Socket } from "node:net";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
-import { FILE_READ_MS, jsonFrom, LONGEST_LINE, MOST_UNREAD_BYTES, waitFor } from "../lib/index.js";
+import {
+  deferred,
+  jsonFrom,
+  LONGEST_LINE,
+  MOST_UNREAD_BYTES,
+  systemCodeOf,
+  waitFor,
+} from "../lib/index.js";
 import {
   type KeeperAddress,
   makePrivateDirectory,
@@ -120,7 +127,6 @@ const LOOK_PAUSE_MS = 50;
 async function readSecret({ directory }: KeeperAddress): Promise<string | null> {
   const content = await readSmallFile(path.join(directory, "secret"), {
     maxBytes: SECRET_LENGTH,
-    timeoutMs: FILE_READ_MS,
     ownerUid: ownUid(),
   });
   return "text" in content && content.text.length === SECRET_LENGTH ? content.text : null;
@@ -147,7 +153,7 @@ export async function ensureSecret(address: KeeperAddress): Promise<string> {
 async function writeSecret({ directory }: KeeperAddress): Promise<string | null> {
   const secret = randomBytes(SECRET_LENGTH / 2).toString("hex");
   const file = await open(path.join(directory, "secret"), "wx", 0o600).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return null;
+    if (systemCodeOf(error) === "EEXIST") return null;
     throw error;
   });
   if (file === null) return null;
@@ -221,21 +227,20 @@ export class Link {
   ): Promise<z.output<T>> {
     this.#last += 1;
     const n = this.#last;
-    const reply = new Promise<z.output<T>>((resolve, reject) => {
-      this.#waiting.set(n, (value) => {
-        try {
-          const parsed = schema.parse(value);
-          use(parsed);
-          resolve(parsed);
-        } catch (error) {
-          reject(error);
-        }
-      });
+    const reply = deferred<z.output<T>>();
+    this.#waiting.set(n, (value) => {
+      try {
+        const parsed = schema.parse(value);
+        use(parsed);
+        reply.resolve(parsed);
+      } catch (error) {
+        reply.reject(error);
+      }
     });
     this.#channel.send({ ...question, n });
     try {
       const ended = this.closed.then(() => Promise.reject(new Error("the keeper has ended")));
-      return await Promise.race([reply, ended]);
+      return await Promise.race([reply.promise, ended]);
     } finally {
       this.#waiting.delete(n);
     }
@@ -280,10 +285,9 @@ export class Link {
 
   /** `null` if the connection ends first. */
   #nextGreeting(): Promise<unknown> {
-    const message = new Promise<unknown>((resolve) => {
-      this.#onGreeting = resolve;
-    });
-    return Promise.race([message, this.closed.then(() => null)]);
+    const message = deferred<unknown>();
+    this.#onGreeting = message.resolve;
+    return Promise.race([message.promise, this.closed.then(() => null)]);
   }
 
   #receive(message: unknown): void {
