@@ -6,7 +6,6 @@ import {
   type Found,
   fromWire,
   type HeldBatch,
-  type HeldCompletion,
   type Patch,
   patched,
   type RequestMessage,
@@ -88,7 +87,12 @@ export class HeldCompletions {
     if (this.#characters() + characters > MOST_HELD_CHARACTERS) return false;
     for (const batch of batches) this.#keepBatch(batch, settings, owner);
     // After the batches: the rest of a result that was returned in part is promised for itself.
-    for (const completion of completions) this.#keepOne(completion, settings, keptMs, owner);
+    for (const { state, key, request } of completions) {
+      const own = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
+      const entry = this.#entries.get(state.id) ?? { ...own, regenerated: "no" };
+      this.#entries.set(state.id, entry);
+      if (entry.owner === owner) this.#set(entry, state);
+    }
     return true;
   }
 
@@ -190,18 +194,6 @@ export class HeldCompletions {
     return entry?.owner === owner && entry.request !== null && !hasEnded(entry.state);
   }
 
-  #keepOne(
-    { state, key, request }: HeldCompletion,
-    settings: SettingsSource,
-    keptMs: number,
-    owner: Owner,
-  ): void {
-    const own = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
-    const entry = this.#entries.get(state.id) ?? { ...own, regenerated: "no" };
-    this.#entries.set(state.id, entry);
-    if (entry.owner === owner) this.#set(entry, state);
-  }
-
   #keepBatch(batch: HeldBatch, settings: SettingsSource, owner: Owner): void {
     const known = this.#batches.get(batch.id);
     this.#batches.set(batch.id, {
@@ -224,13 +216,10 @@ export class HeldCompletions {
 
   /** An identical completion or batch that no process runs. */
   #sameAs({ kind, key, settings }: NonNullable<Search["same"]>): string | null {
-    const isSame = (each: Pick<Group, "key" | "settings" | "owner"> | Entry): boolean =>
-      each.key === key &&
-      each.owner === null &&
-      settingsKey(each.settings) === settingsKey(settings);
-    if (kind === "batch") {
-      return [...this.#batches.values()].find(isSame)?.id ?? null;
-    }
+    const own = settingsKey(settings);
+    const isSame = (each: Group | Entry): boolean =>
+      each.key === key && each.owner === null && settingsKey(each.settings) === own;
+    if (kind === "batch") return [...this.#batches.values()].find(isSame)?.id ?? null;
     const found = [...this.#entries.values()].find(
       (entry) => isSame(entry) && (!hasEnded(entry.state) || entry.state.status === "completed"),
     );
