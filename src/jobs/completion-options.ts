@@ -63,6 +63,11 @@ export interface StartOptions extends CacheOption {
    * @internal
    */
   readonly open?: ((parts: ComposedParts) => OpenedCompletion) | undefined;
+  /**
+   * Another process has begun it: it waits also in a full queue. Default `false`.
+   * @internal
+   */
+  readonly goesOn?: boolean | undefined;
 }
 
 /** What a run gives a completion that is made of others. */
@@ -132,6 +137,7 @@ export const startOptions = optionsOf({
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
   open: listener.optional(),
+  goesOn: z.boolean("true or false").optional(),
   ...traceOption,
 });
 /** @internal */

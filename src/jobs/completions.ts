@@ -106,7 +106,7 @@ export class Completions {
     if (this.#isClosed) throw closedError();
     checkOptions(startOptions, options);
     const key = requestKey(request);
-    const { session, trace, caller, cache, open } = options;
+    const { session, trace, caller, cache, open, goesOn } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
       same.join(!same.isJoinable);
@@ -121,7 +121,8 @@ export class Completions {
       isRepeatable: key !== null && routed(request, this.#options.routes).temperature === 0,
       request: open === undefined ? request : null,
       open: (parts) =>
-        open?.({ ...parts, caller }) ?? this.stream(request, { ...parts, trace, caller, cache }),
+        open?.({ ...parts, caller }) ??
+        this.stream(request, { ...parts, trace, caller, cache, goesOn }),
     });
     return { state: this.get(id), joined: false };
   }

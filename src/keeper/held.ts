@@ -231,7 +231,9 @@ export class HeldCompletions {
     try {
       if (request === null) throw lostRequest();
       const client = this.#clientOf(settings);
-      const { state } = client.completions.start(sameModel(entry, request), { join: false });
+      // It was promised: the queues of its processes together may be longer than that of the keeper.
+      const own = { join: false, goesOn: true };
+      const { state } = client.completions.start(sameModel(entry, request), own);
       this.#follow(id, entry, client, state.id);
     } catch (thrown) {
       this.#fail(entry, toFoundryError(thrown));
