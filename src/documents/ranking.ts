@@ -19,7 +19,7 @@ export interface PartRanking {
   readonly note: string | null;
 }
 
-export interface RankingOptions extends CallOptions {
+interface RankingOptions extends CallOptions {
   /** Default: the one that is loaded, else downloaded; without any, the parts are ranked by words. */
   readonly model?: string | undefined;
   readonly vectors: Vectors;

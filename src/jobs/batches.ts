@@ -29,7 +29,7 @@ const MOST_UNDER_WAY = 20;
 /** The allowed ids of a batch. */
 export const BATCH_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-export interface BatchOptions {
+interface BatchOptions {
   /** Default: a new id. */
   readonly id?: string | undefined;
   /** Equal for identical batches. Default: no batch is identical. */

@@ -20,7 +20,7 @@ export interface Waiter {
   readonly onPlace?: ((place: number, etaMs: number | null) => void) | undefined;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   /** Completions that may wait. */
   readonly limit: number;
   readonly now: () => number;

@@ -25,7 +25,7 @@ import {
   type WireState,
 } from "./messages.js";
 
-export interface KeeperOptions {
+interface KeeperOptions {
   readonly address: KeeperAddress;
   /** Makes a client by the settings of a server. */
   readonly clientOf: (settings: SettingsSource) => FoundryClient;

@@ -31,7 +31,7 @@ import {
 import { Promises } from "./promises.js";
 import { RemoteCompletion } from "./remote-completion.js";
 
-export interface KeepingOptions {
+interface KeepingOptions {
   readonly client: FoundryClient;
   readonly address: KeeperAddress;
   /** With which the keeper makes the same client. */
