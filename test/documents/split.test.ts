@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitText } from "../../src/documents/split.js";
+import { splitText } from "../../src/documents/document.js";
 import { likelyTokens } from "../../src/foundry/index.js";
 
 /** Texts with all that a border could cut: pairs, CR LF, long lines, blank lines. */

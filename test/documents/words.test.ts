@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { wordScores } from "../../src/documents/words.js";
+import { wordScores } from "../../src/documents/ranking.js";
 
 const best = (question: string, texts: readonly string[]): number => {
   const scores = wordScores(question, texts);

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { HeldCompletions, type Owner } from "../../src/keeper/held.js";
 import { HeldLoads } from "../../src/keeper/held-loads.js";
-import { REGENERATED, toWire } from "../../src/keeper/states.js";
+import { REGENERATED, toWire } from "../../src/keeper/messages.js";
 import { MOST_HELD, MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
-import { talker } from "../jobs/fixtures.js";
+import { FOREVER, talker } from "../jobs/fixtures.js";
 import { keepOf, SETTINGS, stateOf } from "./fixtures.js";
 
 const owner = (): Owner => ({ stop: () => {} });
@@ -40,6 +40,18 @@ describe("what the keeper holds", () => {
       warnings: ["Before."],
     });
     expect(chats()).toHaveLength(1);
+  });
+
+  it("waits also in a full queue, since it was promised", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 }, { queueLimit: 1 });
+    const { held } = heldBy(client);
+    const process = owner();
+    const ids = ["c-before-1", "c-before-2", "c-before-3"];
+    for (const id of ids) held.keep(keepOf({ id }), process);
+    held.takeOver(process);
+    await service.waitFor(({ generating }) => generating > 0);
+    await expect.poll(() => client.completions.queue).toEqual({ running: 1, waiting: 2 });
+    expect(ids.map((id) => held.foundOne(id)?.state.status)).not.toContain("interrupted");
   });
 
   it("is not generated again where it had ended", async () => {

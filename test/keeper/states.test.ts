@@ -8,7 +8,7 @@ import {
   REGENERATED,
   stateSchema,
   toWire,
-} from "../../src/keeper/states.js";
+} from "../../src/keeper/messages.js";
 import { FoundryError } from "../../src/lib/index.js";
 import { stateOf } from "./fixtures.js";
 
