@@ -9,7 +9,7 @@ const explained =
   (command: Command): Command =>
   (args) =>
     command(args).catch(async (thrown: unknown) =>
-      (await import("./commands/explain.js")).explain(thrown),
+      (await import("./commands/failures.js")).explain(thrown),
     );
 
 const helpOf = async (): Promise<Command> => (await import("./commands/help.js")).help;

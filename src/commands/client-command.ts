@@ -1,13 +1,14 @@
 import { SpeedMemory, withoutAttempts } from "../foundry/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../jobs/index.js";
-import { type FoundryError, toFoundryError } from "../lib/index.js";
+import { type ErrorCode, type FoundryError, toFoundryError } from "../lib/index.js";
 import { createLogger } from "../log.js";
 import { onTermination, ownDirectory, thisMachine } from "../platform/index.js";
 import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
-import { EXIT, exitCodeOf } from "./exit-codes.js";
-import { asTyped, ProgressLine, paragraph, type Screen, terminalScreen } from "./terminal/index.js";
+import { EXIT } from "./command-line.js";
+import { ProgressLine, paragraph, type Screen, terminalScreen } from "./terminal.js";
+import { asTyped } from "./typed-command.js";
 
 /** What a command that uses Foundry Local works with. */
 export interface ClientCommand {
@@ -80,3 +81,16 @@ function inTerminalWords(error: FoundryError): FoundryError {
     action: asTyped(`${terminalWords(error.action)}${doctor}`),
   });
 }
+
+const BY_CODE: Partial<Record<ErrorCode, number>> = {
+  INVALID_SETTING: EXIT.misused,
+  INVALID_ARGUMENT: EXIT.misused,
+  NO_ENDPOINT: EXIT.noService,
+  NOT_FOUNDRY: EXIT.noService,
+  SERVICE_UNREACHABLE: EXIT.noService,
+  CIRCUIT_OPEN: EXIT.noService,
+  MODEL_NOT_FOUND: EXIT.noModel,
+  MODEL_NOT_CACHED: EXIT.noModel,
+};
+
+const exitCodeOf = ({ code }: FoundryError): number => BY_CODE[code] ?? EXIT.failed;

@@ -4,7 +4,7 @@ import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { createBackend } from "./backend.js";
 import { isHttpFlag } from "./command-line.js";
-import { surviveDefects } from "./defects.js";
+import { surviveDefects } from "./failures.js";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8765;

@@ -23,7 +23,7 @@ import { FoundryError } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber } from "../setting-schemas.js";
 import { parsedFlags } from "../settings.js";
-import { asTyped } from "./terminal/index.js";
+import { asTyped } from "./typed-command.js";
 
 /** A laptop, roughly. */
 const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadMs: 3000 };

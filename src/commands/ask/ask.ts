@@ -5,8 +5,9 @@ import { type FoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import { asTyped, textColumns, WrappedText } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import { textColumns, WrappedText } from "../terminal.js";
+import { asTyped } from "../typed-command.js";
 import { jsonFile, requestOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]

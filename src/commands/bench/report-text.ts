@@ -1,5 +1,5 @@
 import { formatDuration, formatMegabytes, withoutControls } from "../../lib/index.js";
-import { type Column, columnLines, type Screen } from "../terminal/index.js";
+import { type Column, columnLines, type Screen } from "../terminal.js";
 import {
   type BenchReport,
   type CaseReport,

@@ -6,7 +6,8 @@ import * as z from "zod";
 import { withoutCredentials } from "../../lib/index.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings } from "../../settings.js";
-import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
+import { type Screen, terminalScreen } from "../terminal.js";
+import { asTyped } from "../typed-command.js";
 import { LocalServer, type ToolOutcome } from "./local-server.js";
 
 const HELP = `Usage: foundry-local-mcp demo [flags]

@@ -7,10 +7,11 @@ import { misspelledSettings } from "../../misspelled-settings.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings, type Settings, settingsInForce } from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
-import { EXIT } from "../exit-codes.js";
+import { EXIT } from "../command-line.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
-import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
+import { type Screen, terminalScreen } from "../terminal.js";
+import { asTyped } from "../typed-command.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
 

@@ -1,6 +1,6 @@
 import { FOUND_BY_WORDS } from "../../foundry/index.js";
 import { terminalWords } from "../../terminal-words.js";
-import { type Screen, TIE } from "../terminal/index.js";
+import { type Screen, TIE } from "../terminal.js";
 import type { CompletionReport, DoctorReport } from "./report.js";
 
 type Row = readonly [name: string, value: string];

@@ -4,8 +4,9 @@ import { formatMegabytes, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import { asTyped, type Column, columnLines } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import { type Column, columnLines } from "../terminal.js";
+import { asTyped } from "../typed-command.js";
 
 const HELP = `Usage: foundry-local-mcp models [flags]
 

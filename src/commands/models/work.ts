@@ -4,8 +4,8 @@ import { formatDuration } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import { asTyped } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import { asTyped } from "../typed-command.js";
 
 const HELP = {
   download: `Usage: foundry-local-mcp download NAME [flags]

@@ -1,4 +1,4 @@
-import type { Output } from "../terminal/index.js";
+import type { Output } from "../terminal.js";
 
 const ENTER = "\u001b[?1049h\u001b[?25l";
 const LEAVE = "\u001b[?25h\u001b[?1049l";

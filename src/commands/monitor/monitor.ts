@@ -6,9 +6,9 @@ import { inSnakeCase, VERSION } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
+import { EXIT } from "../command-line.js";
 import { runningServers } from "../running-servers.js";
-import { asTyped } from "../terminal/index.js";
+import { asTyped } from "../typed-command.js";
 import { LiveScreen } from "./live-screen.js";
 import { type View, viewOf } from "./view.js";
 

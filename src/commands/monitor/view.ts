@@ -2,7 +2,7 @@ import { FOUND_BY_WORDS, type FoundBy, type Health } from "../../foundry/index.j
 import { formatDuration, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import type { RunningServer } from "../running-servers.js";
-import { type Column, columnLines, type Output, terminalScreen } from "../terminal/index.js";
+import { type Column, columnLines, type Output, terminalScreen } from "../terminal.js";
 
 /** What `monitor` shows at one time. */
 export interface View {

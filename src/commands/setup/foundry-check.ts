@@ -2,8 +2,8 @@ import { canChat, type KnownModel, type ModelListResult, shortName } from "../..
 import { formatMegabytes, toFoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import type { Screen } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import type { Screen } from "../terminal.js";
 import type { Questions } from "./questions.js";
 
 const QUESTION = "In one sentence: why run a language model at home?";

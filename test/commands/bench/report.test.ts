@@ -3,7 +3,7 @@ import { promptOf } from "../../../src/commands/bench/prompts.js";
 import { SIMULATED, spreadOf } from "../../../src/commands/bench/report.js";
 import { htmlReport } from "../../../src/commands/bench/report-html.js";
 import { caseLines, showEnd, showModel } from "../../../src/commands/bench/report-text.js";
-import { terminalScreen } from "../../../src/commands/terminal/index.js";
+import { terminalScreen } from "../../../src/commands/terminal.js";
 import { benchReport, modelReport } from "./reports.js";
 
 describe("the spread of values", () => {
