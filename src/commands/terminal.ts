@@ -12,8 +12,8 @@ export interface Output {
 export interface Screen {
   title(name: string, what?: string): void;
   say(...lines: readonly string[]): void;
-  /** Facts with their names before them, one below the other. */
-  table(rows: readonly (readonly [name: string, value: string])[]): void;
+  /** Facts with their names before them, one below the other; those of `null` are left out. */
+  table(rows: readonly (readonly [name: string, value: string | null])[]): void;
   faint(line: string): void;
   /** Lines of a file, which are not broken. */
   verbatim(lines: string): void;
@@ -68,8 +68,9 @@ export function terminalScreen(
     },
     say: (...lines) => lines.forEach(line),
     table: (rows) => {
-      const column = Math.max(...rows.map(([name]) => name.length)) + 2;
-      for (const [name, value] of rows) {
+      const known = rows.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+      const column = Math.max(...known.map(({ name }) => name.length)) + 2;
+      for (const { name, value } of known) {
         const beside = indented(broken(value, column));
         write(`${INDENT}${paint(2, name.padEnd(column))}${beside}\n`);
       }
@@ -277,14 +278,16 @@ const GAP = 2;
 
 /**
  * The lines of a table in at most `width` columns. Cells of columns that may shrink are shortened in the
- * middle, the last such column first. Other columns keep their width, whatever the terminal has.
+ * middle, the last such column first. Other columns keep their width, whatever the terminal has. What hosts
+ * and services wrote must not steer the terminal.
  */
 export function columnLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   width: number,
 ): string[] {
-  const lines = [columns.map(({ heading }) => heading), ...rows];
+  const clean = (cell: string): string => withoutControls(cell).replace(/\s/g, " ");
+  const lines = [columns.map(({ heading }) => heading), ...rows.map((cells) => cells.map(clean))];
   const widths = columns.map((_, index) =>
     Math.max(...lines.map((cells) => (cells[index] ?? "").length)),
   );

@@ -1,4 +1,4 @@
-import { formatDuration, formatMegabytes, withoutControls } from "../../lib/index.js";
+import { formatDuration, formatMegabytes } from "../../lib/index.js";
 import { type Column, columnLines, type Screen } from "../terminal.js";
 import {
   type BenchReport,
@@ -36,9 +36,7 @@ export function showModel(
   screen.title(alias ?? model, [variant, device].filter(Boolean).join(", ") || undefined);
   if (report.simulated) screen.say(SIMULATED);
   screen.table([...loadRows(report), ...memoryRows(report), ...choiceRows(report)]);
-  if (cases.length > 0) {
-    for (const line of caseLines(cases)) write(`  ${withoutControls(line)}\n`);
-  }
+  if (cases.length > 0) for (const line of caseLines(cases)) write(`  ${line}\n`);
   for (const sentence of report.not_measured) screen.faint(`Not measured: ${sentence}`);
   if (error !== null) screen.say(`${error.message} ${error.action}`);
 }

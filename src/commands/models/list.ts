@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { type KnownModel, spelledName } from "../../foundry/index.js";
-import { formatMegabytes, withoutControls } from "../../lib/index.js";
+import { formatMegabytes } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
-import { type Column, columnLines } from "../terminal.js";
+import { type Column, columnLines, widthOf } from "../terminal.js";
 import { asTyped } from "../typed-command.js";
 
 const HELP = `Usage: foundry-local-mcp models [flags]
@@ -45,10 +45,7 @@ export async function models(args: readonly string[]): Promise<number> {
       return EXIT.done;
     }
     if (list.models.length > 0) {
-      const { isTTY, columns } = process.stdout;
-      process.stdout.write(
-        `${tableOf(list.models, isTTY ? columns || 80 : Infinity).join("\n")}\n`,
-      );
+      process.stdout.write(`${tableOf(list.models, widthOf(process.stdout)).join("\n")}\n`);
     }
     if (list.warning !== null) notes.faint(terminalWords(list.warning));
     if (list.models.length === 0) notes.say("The service lists no models.");
@@ -74,16 +71,14 @@ export function tableOf(list: readonly KnownModel[], width: number): string[] {
     loaded === true ? 0 : downloaded === true ? 1 : 2;
   const rows = list
     .toSorted((a, b) => rank(a) - rank(b))
-    .map(({ id, alias, sizeMb, downloaded, loaded, device }) =>
-      [
-        spelledName({ id, alias }),
-        id,
-        sizeMb === null ? "?" : formatMegabytes(sizeMb),
-        yesNo(downloaded),
-        yesNo(loaded),
-        device ?? "?",
-      ].map((cell) => withoutControls(cell).replace(/\s/g, " ")),
-    );
+    .map(({ id, alias, sizeMb, downloaded, loaded, device }) => [
+      spelledName({ id, alias }),
+      id,
+      sizeMb === null ? "?" : formatMegabytes(sizeMb),
+      yesNo(downloaded),
+      yesNo(loaded),
+      device ?? "?",
+    ]);
   return columnLines(COLUMNS, rows, width);
 }
 

@@ -9,8 +9,7 @@ import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { runningServers } from "../running-servers.js";
 import { asTyped } from "../typed-command.js";
-import { LiveScreen } from "./live-screen.js";
-import { type View, viewOf } from "./view.js";
+import { LiveScreen, type View, viewOf } from "./view.js";
 
 const HELP = `Usage: foundry-local-mcp monitor [flags]
 

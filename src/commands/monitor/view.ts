@@ -1,8 +1,8 @@
 import { FOUND_BY_WORDS, type FoundBy, type Health } from "../../foundry/index.js";
-import { formatDuration, withoutControls } from "../../lib/index.js";
+import { formatDuration } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import type { RunningServer } from "../running-servers.js";
-import { type Column, columnLines, type Output, terminalScreen } from "../terminal.js";
+import { type Column, columnLines, type Output, terminalScreen, widthOf } from "../terminal.js";
 
 /** What `monitor` shows at one time. */
 export interface View {
@@ -13,13 +13,11 @@ export interface View {
 }
 
 const INDENT = 2;
-const DEFAULT_COLUMNS = 80;
 
 /** Writes the view for a person, in the width of the terminal. */
 export function viewOf({ version, at, health, servers }: View, output: Output): void {
   const screen = terminalScreen(output, process.env);
-  // What is no terminal may be searched line by line, so there nothing is shortened.
-  const columns = output.isTTY === true ? output.columns || DEFAULT_COLUMNS : Infinity;
+  const width = widthOf(output) - INDENT;
   const lines = (rows: readonly string[]): void => {
     for (const row of rows) output.write(`${" ".repeat(INDENT)}${row}\n`);
   };
@@ -31,25 +29,24 @@ export function viewOf({ version, at, health, servers }: View, output: Output): 
   for (const { what, fix } of health.problems) screen.say(terminalWords(`${what} ${fix}`));
   screen.title("Running servers", servers.length === 0 ? undefined : String(servers.length));
   if (servers.length === 0) screen.faint("none that this user can see");
-  else lines(serverLines(servers, at, columns - INDENT));
+  else lines(serverLines(servers, at, width));
   const calls = callRows(servers);
   if (calls.length === 0) return;
   screen.title("Calls");
-  lines(columnLines(CALLS, calls, columns - INDENT));
+  lines(columnLines(CALLS, calls, width));
 }
 
 const foundByWords = (by: FoundBy): string => terminalWords(FOUND_BY_WORDS[by]);
 
-function factsOf(health: Health): [string, string][] {
+function factsOf(health: Health): [string, string | null][] {
   const { endpoint, service, foundBy, latencyMs, loadedModels, memory } = health;
-  const facts: [string, string | null][] = [
+  return [
     ["service", service],
     ["address", endpoint && (foundBy ? `${endpoint} (${foundByWords(foundBy)})` : endpoint)],
     ["answered in", latencyMs === null ? null : `${latencyMs} ms`],
     ["models", loadedModels && (loadedModels.join(", ") || "none loaded")],
     ["memory", memory && `${memory.freeMb} of ${memory.totalMb} MB free`],
   ];
-  return facts.flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []));
 }
 
 /** The number of a server ties its calls to it, in fewer characters than its process id. */
@@ -74,7 +71,7 @@ function serverLines(servers: readonly RunningServer[], at: Date, width: number)
     return [
       String(index + 1),
       String(pid),
-      clean(url ?? host ?? "?"),
+      url ?? host ?? "?",
       // An idle server writes its file seldom.
       time(upMs + Math.max(0, at.getTime() - writtenAt)),
       sum(({ completed }) => completed),
@@ -82,7 +79,7 @@ function serverLines(servers: readonly RunningServer[], at: Date, width: number)
       String(queue.running),
       String(queue.waiting),
       circuit.state ?? "-",
-      error === null ? "-" : clean(error.code),
+      error?.code ?? "-",
     ];
   });
   return columnLines(SERVERS, rows, width);
@@ -104,8 +101,8 @@ const callRows = (servers: readonly RunningServer[]): string[][] =>
   servers.flatMap(({ metrics: { operations } }, index) =>
     operations.map((of) => [
       String(index + 1),
-      clean(of.operation),
-      clean(of.model ?? "-"),
+      of.operation,
+      of.model ?? "-",
       String(of.completed),
       String(of.failed + of.interrupted),
       time(of.latency_ms?.p50),
@@ -124,5 +121,49 @@ function time(ms: number | undefined): string {
   return minutes < 120 ? `${minutes}min` : `${Math.round(minutes / 60)}h`;
 }
 
-/** What hosts and services wrote must not steer the terminal. */
-const clean = (text: string): string => withoutControls(text).replace(/\s/g, " ");
+const ENTER = "\u001b[?1049h\u001b[?25l";
+const LEAVE = "\u001b[?25h\u001b[?1049l";
+const HOME = "\u001b[H";
+const CLEAR_LINE_END = "\u001b[K";
+const CLEAR_BELOW = "\u001b[J";
+const DEFAULT_ROWS = 24;
+
+/** The whole terminal, drawn again and again without flicker. What was on it is back at the end. */
+export class LiveScreen {
+  readonly #output: NodeJS.WriteStream;
+  readonly #restore = (): void => void this.#output.write(LEAVE);
+
+  constructor(output: NodeJS.WriteStream) {
+    this.#output = output;
+    output.write(ENTER);
+    // A second Ctrl+C ends the process at once.
+    process.once("exit", this.#restore);
+  }
+
+  /** Shows what is written, as far as it fits. */
+  show(write: (output: Output) => void): void {
+    let text = "";
+    const { isTTY, columns } = this.#output;
+    write({
+      isTTY,
+      columns,
+      write: (piece) => {
+        text += piece;
+      },
+    });
+    this.#output.write(frameOf(text, this.#output.rows || DEFAULT_ROWS));
+  }
+
+  close(): void {
+    process.off("exit", this.#restore);
+    this.#restore();
+  }
+}
+
+/** One drawing of the screen, in at most so many rows. */
+export function frameOf(text: string, rows: number): string {
+  const lines = text.replace(/\n+$/, "").split("\n");
+  const cut = lines.length - rows;
+  const shown = cut > 0 ? [...lines.slice(0, rows - 1), `  ${cut + 1} more lines`] : lines;
+  return `${HOME}${shown.map((line) => line + CLEAR_LINE_END).join("\r\n")}${CLEAR_BELOW}`;
+}
