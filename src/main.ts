@@ -22,10 +22,10 @@ const versionOf = async (): Promise<Command> => (await import("./commands/help.j
  */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["ask", async () => explained((await import("./commands/ask/ask.js")).ask)],
-  ["models", async () => explained((await import("./commands/models/list.js")).models)],
-  ["download", async () => explained((await import("./commands/models/work.js")).download)],
-  ["load", async () => explained((await import("./commands/models/work.js")).load)],
-  ["unload", async () => explained((await import("./commands/models/work.js")).unload)],
+  ["models", async () => explained((await import("./commands/models.js")).models)],
+  ["download", async () => explained((await import("./commands/models.js")).download)],
+  ["load", async () => explained((await import("./commands/models.js")).load)],
+  ["unload", async () => explained((await import("./commands/models.js")).unload)],
   ["bench", async () => explained((await import("./commands/bench/bench.js")).bench)],
   ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],

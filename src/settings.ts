@@ -139,15 +139,9 @@ function withJoinedFolders(flags: readonly string[]): readonly string[] {
 function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
   const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
   return parsedFlags(
-    () =>
-      parseArgs({
-        args: [...withJoinedFolders(flags)],
-        options: SETTING_FLAGS,
-        strict: true,
-        allowPositionals: false,
-      }),
+    () => parseArgs({ args: [...withJoinedFolders(flags)], options: SETTING_FLAGS }),
     `Known flags: ${known}. See --help.`,
-  );
+  ).values;
 }
 
 /**
@@ -155,9 +149,9 @@ function parseFlags(flags: readonly string[]): Record<string, string | boolean |
  *
  * @throws FoundryError `INVALID_SETTING` with what Node says of it, and with `action`.
  */
-export function parsedFlags<T>(parse: () => { readonly values: T }, action: string): T {
+export function parsedFlags<T>(parse: () => T, action: string): T {
   try {
-    return parse().values;
+    return parse();
   } catch (error) {
     // What follows in Node's words is advice about positional arguments, which there are none of.
     const first = error instanceof Error ? (error.message.split(/\.\s|\.$|\n/)[0] ?? "") : "";

@@ -7,7 +7,7 @@ import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { textColumns, WrappedText } from "../terminal.js";
-import { asTyped } from "../typed-command.js";
+import { printed } from "../typed-command.js";
 import { jsonFile, requestOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
@@ -30,13 +30,6 @@ model is not there or not downloaded, 130 after Ctrl+C.
 Settings of the server are flags here, too: see foundry-local-mcp --help.
 `;
 
-const FLAGS = {
-  system: { type: "string" },
-  file: { type: "string", multiple: true },
-  schema: { type: "string" },
-  json: { type: "boolean" },
-} as const;
-
 const flagsSchema = z.object({
   system: z.string().optional(),
   file: z.array(z.string()).default([]),
@@ -48,11 +41,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp ask`: one question to a model, for a person at a terminal or a script. */
 export async function ask(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("ask", args, FLAGS, flagsSchema);
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema);
+  if (asksForHelp) return printed(HELP);
   const onFailure = (error: FoundryError): void => {
     if (own.json) writeJson({ ok: false, ...failureOf(error) });
   };

@@ -11,7 +11,7 @@ import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { terminalScreen } from "../terminal.js";
-import { asTyped } from "../typed-command.js";
+import { printed } from "../typed-command.js";
 import { chooseForAll } from "./choice.js";
 import { AT_ONCE, type BenchContext, benchModel } from "./model-bench.js";
 import { type BenchReport, type ModelReport, PROMPT_KINDS } from "./report.js";
@@ -39,14 +39,6 @@ answers, 4 if the only model is not there or not downloaded, 130 after Ctrl+C.
 Settings of the server are flags here, too: see foundry-local-mcp --help.
 `;
 
-const FLAGS = {
-  rounds: { type: "string" },
-  tokens: { type: "string" },
-  minutes: { type: "string" },
-  json: { type: "boolean" },
-  html: { type: "string" },
-} as const;
-
 const flagsSchema = z.object({
   rounds: wholeNumber({ min: 1, max: 20 }).default(3),
   tokens: wholeNumber({ min: 16, max: 1024 }).default(64),
@@ -58,11 +50,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp bench`: the speed of the user's own models. */
 export async function bench(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("bench", args, FLAGS, flagsSchema);
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema);
+  if (asksForHelp) return printed(HELP);
   if (words.length > MOST_MODELS) throw misuse("Too many models.", `At most ${MOST_MODELS}.`);
   if (own.html !== undefined) await assertWritable(own.html);
   // Its own requests at once are the measurement; nothing else may hold them back or answer for them.

@@ -7,7 +7,7 @@ import { withoutCredentials } from "../../lib/index.js";
 import { onTermination } from "../../platform/index.js";
 import { readSettings } from "../../settings.js";
 import { type Screen, terminalScreen } from "../terminal.js";
-import { asTyped } from "../typed-command.js";
+import { printed } from "../typed-command.js";
 import { LocalServer, type ToolOutcome } from "./local-server.js";
 
 const HELP = `Usage: foundry-local-mcp demo [flags]
@@ -33,10 +33,7 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
 export async function demo(flags: readonly string[]): Promise<number> {
-  if (flags.some((flag) => flag === "--help" || flag === "-h")) {
-    process.stdout.write(asTyped(HELP));
-    return 0;
-  }
+  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printed(HELP);
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];

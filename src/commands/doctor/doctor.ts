@@ -11,7 +11,7 @@ import { EXIT } from "../command-line.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
 import { type Screen, terminalScreen } from "../terminal.js";
-import { asTyped } from "../typed-command.js";
+import { printed } from "../typed-command.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
 
@@ -38,10 +38,7 @@ const MAX_TOKENS = 48;
 
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(asTyped(HELP));
-    return 0;
-  }
+  if (args.includes("--help") || args.includes("-h")) return printed(HELP);
   const flags = args.filter((arg) => !OWN_FLAGS.has(arg));
   const settings = settingsFrom(flags);
   const ending = new AbortController();

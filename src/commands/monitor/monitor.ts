@@ -8,7 +8,7 @@ import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { runningServers } from "../running-servers.js";
-import { asTyped } from "../typed-command.js";
+import { printed } from "../typed-command.js";
 import { LiveScreen, type View, viewOf } from "./view.js";
 
 const HELP = `Usage: foundry-local-mcp monitor [flags]
@@ -32,16 +32,8 @@ const SEARCH_MS = 5000;
 
 /** `foundry-local-mcp monitor`: the service and the running servers, live, once or as JSON. */
 export async function monitor(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments(
-    "monitor",
-    args,
-    { json: { type: "boolean" }, once: { type: "boolean" } },
-    schema,
-  );
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("monitor", args, schema);
+  if (asksForHelp) return printed(HELP);
   if (words.length > 0) throw misuse("monitor takes no argument.", "Leave it out.");
   return clientCommand({ flags }, (command) => watch(command, own));
 }

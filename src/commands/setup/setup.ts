@@ -5,7 +5,7 @@ import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../command-line.js";
 import { type Screen, terminalScreen } from "../terminal.js";
-import { asTyped } from "../typed-command.js";
+import { printed } from "../typed-command.js";
 import { FORMATS } from "./edit.js";
 import { checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
@@ -41,15 +41,6 @@ function listOf(names: readonly string[]): string {
   return lines.map((line) => `                 ${line}`).join(",\n");
 }
 
-const FLAGS = {
-  host: { type: "string", multiple: true },
-  yes: { type: "boolean", short: "y" },
-  "dry-run": { type: "boolean" },
-  print: { type: "boolean" },
-  remove: { type: "boolean" },
-  "no-check": { type: "boolean" },
-} as const;
-
 const flag = z.boolean().default(false);
 const flagsSchema = z.object({
   host: z.array(z.string()).default([]),
@@ -63,17 +54,16 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
 export async function setup(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("setup", args, FLAGS, flagsSchema);
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("setup", args, flagsSchema, {
+    yes: "y",
+  });
+  if (asksForHelp) return printed(HELP);
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
   const named = (await Promise.all(own.host.map(hostsNamed))).flat();
   const screen = terminalScreen(process.stdout, process.env);
-  if (own.print) return printed(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
+  if (own.print) return entriesPrinted(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
   const code = await hostsChanged(named, flags, own, screen, questions);
@@ -116,7 +106,7 @@ function entryFor(host: HostKind, flags: readonly string[]) {
     });
 }
 
-function printed(hosts: readonly HostKind[], flags: readonly string[]): number {
+function entriesPrinted(hosts: readonly HostKind[], flags: readonly string[]): number {
   const parts = hosts.map((host) => {
     const place = { container: host.container, name: ENTRY_NAME };
     const snippet = FORMATS[host.format].snippet(place, entryFor(host, flags)(undefined));

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { tableOf } from "../../../src/commands/models/list.js";
+import { tableOf } from "../../../src/commands/models.js";
 import { progressBar, shortened, statusLine } from "../../../src/commands/terminal.js";
 import type { KnownModel } from "../../../src/foundry/index.js";
 
