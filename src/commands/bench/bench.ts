@@ -3,7 +3,7 @@ import { access, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import * as z from "zod";
-import { spelledName } from "../../foundry/index.js";
+import { type Health, spelledName } from "../../foundry/index.js";
 import { FoundryError, formatWait, isLoopback, VERSION } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
 import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
@@ -72,7 +72,7 @@ async function measured(
   progress.clear();
   notes.faint(planOf(names.length, flags));
   const screen = terminalScreen(process.stdout, process.env);
-  const begun = reportOf(flags, health);
+  const at = new Date().toISOString();
   const models: ModelReport[] = [];
   for (const name of names) {
     const known = list.models.find(({ id }) => id === name);
@@ -104,7 +104,7 @@ async function measured(
     models.push(report);
     if (!flags.json) showModel(report, screen, (text) => process.stdout.write(text));
   }
-  const report = { ...begun, ...resultOf(models) };
+  const report = reportOf(flags, health, models, at);
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else showEnd(report, screen);
   if (flags.html !== undefined) {
@@ -145,8 +145,6 @@ function planOf(models: number, { rounds, minutes, tokens }: Flags): string {
 const durationWords = (ms: number): string =>
   ms < 90_000 ? formatWait(ms) : `${Math.round(ms / 60_000)} min`;
 
-type Health = Awaited<ReturnType<ClientCommand["client"]["healthCheck"]>>;
-
 /** Of a process on this machine. */
 function memoryOf({ pid, memory }: Health): BenchContext["memory"] {
   return async () => {
@@ -158,12 +156,18 @@ function memoryOf({ pid, memory }: Health): BenchContext["memory"] {
 function reportOf(
   { rounds, tokens, minutes }: Flags,
   { endpoint, service, version }: Health,
-): Omit<BenchReport, "models" | "simulated" | "concurrency"> {
+  models: readonly ModelReport[],
+  at: string,
+): BenchReport {
   const cpus = os.cpus();
+  const choices = models.map(({ alias, model, concurrency }) => ({
+    name: alias ?? model,
+    choice: concurrency,
+  }));
   return {
     format: 1,
     version: VERSION,
-    at: new Date().toISOString(),
+    at,
     machine: {
       node: process.version,
       platform: process.platform,
@@ -174,17 +178,6 @@ function reportOf(
     },
     service: { endpoint, name: service, version },
     settings: { rounds, answer_tokens: tokens, minutes },
-  };
-}
-
-function resultOf(
-  models: readonly ModelReport[],
-): Pick<BenchReport, "models" | "simulated" | "concurrency"> {
-  const choices = models.map(({ alias, model, concurrency }) => ({
-    name: alias ?? model,
-    choice: concurrency,
-  }));
-  return {
     models,
     simulated: models.some(({ simulated }) => simulated),
     concurrency: chooseForAll(choices),

@@ -10,21 +10,17 @@ import type { FoundryClient } from "../../jobs/index.js";
 import { type FoundryError, toFoundryError } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { chooseConcurrency } from "./choice.js";
-import { promptOf } from "./prompts.js";
 import { type CaseReport, type ModelReport, PROMPT_KINDS, type PromptKind } from "./report.js";
-import { type Ask, caseOf, type Round, roundOf, type Sample } from "./rounds.js";
+import { type Ask, caseOf, promptOf, type Round, roundOf, type Sample } from "./rounds.js";
 
 /** How many answers are requested at once. */
 export const AT_ONCE = [1, 2, 4] as const;
 
-export interface BenchLimits {
+export interface BenchContext {
   readonly rounds: number;
   readonly answerTokens: number;
   /** Of the rounds of one model, in milliseconds; its load does not count. */
   readonly withinMs: number;
-}
-
-export interface BenchContext extends BenchLimits {
   readonly client: FoundryClient;
   readonly list: ModelListResult;
   readonly signal: AbortSignal;

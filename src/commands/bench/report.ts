@@ -117,6 +117,9 @@ function medianOf(sorted: readonly number[]): number | null {
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
+export const recommendation = ({ value }: ConcurrencyChoice): string =>
+  value === null ? "No FOUNDRY_CONCURRENCY is recommended" : `FOUNDRY_CONCURRENCY=${value}`;
+
 /** What a reader of any form of the report has to know first. */
 export const SIMULATED =
   "SIMULATED: the answers came from the simulator, so these figures describe no model.";
