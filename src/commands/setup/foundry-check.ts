@@ -1,23 +1,31 @@
-import { canChat, type KnownModel, type ModelListResult, shortName } from "../../foundry/index.js";
+import {
+  canChat,
+  type KnownModel,
+  type ModelListResult,
+  shortName,
+  withoutAttempts,
+} from "../../foundry/index.js";
 import { formatMegabytes, toFoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import type { Screen } from "../terminal.js";
-import type { Questions } from "./questions.js";
 
 const QUESTION = "In one sentence: why run a language model at home?";
 const MAX_TOKENS = 100;
 
+/** Asks a person; `null` after Ctrl+C. */
+export type Confirm = (message: string) => Promise<boolean | null>;
+
 /**
  * Looks for Foundry Local, offers a first model where none is downloaded, and asks a model a question.
  *
- * @param questions `null`: ask nothing, and so download nothing.
+ * @param confirm `null`: ask nothing, and so download nothing.
  */
 export function checkFoundry(
   flags: readonly string[],
   screen: Screen,
-  questions: Questions | null,
+  confirm: Confirm | null,
 ): Promise<number> {
   return clientCommand({ flags }, async (command) => {
     screen.title("Foundry Local");
@@ -25,12 +33,12 @@ export function checkFoundry(
     if (list === null) return EXIT.done;
     const isReady = list.models.some(isUsable);
     if (!isReady) {
-      const hasModel = await firstModel(list.models, command, screen, questions);
+      const hasModel = await firstModel(list.models, command, screen, confirm);
       if (hasModel === null) return EXIT.interrupted;
       if (!hasModel) return EXIT.done;
     }
-    if (questions !== null) {
-      const agreed = await questions.confirm("Ask a model a question now?");
+    if (confirm !== null) {
+      const agreed = await confirm("Ask a model a question now?");
       if (agreed === null) return EXIT.interrupted;
       if (!agreed) return EXIT.done;
     }
@@ -53,7 +61,7 @@ async function listed(
     if (signal.aborted) throw thrown;
     progress.clear();
     const { message, action } = toFoundryError(thrown);
-    screen.say(terminalWords(message.split(" Tried: ")[0] ?? message), terminalWords(action));
+    screen.say(terminalWords(withoutAttempts(message)), terminalWords(action));
     screen.say('Then run `foundry-local-mcp setup` again, or `foundry-local-mcp ask "Hello"`.');
     return null;
   }
@@ -66,7 +74,7 @@ const isUsable = (model: KnownModel): boolean =>
 const PREFERRED = ["qwen2.5-0.5b", "qwen3-0.6b", "qwen2.5-1.5b", "phi-4-mini"];
 
 /** A small model that can chat: a known one, else the smallest. */
-export function smallModel(models: readonly KnownModel[]): KnownModel | null {
+function smallModel(models: readonly KnownModel[]): KnownModel | null {
   const fitting = models.filter((model) => canChat(model) !== false && model.downloaded === false);
   for (const name of PREFERRED) {
     const found = fitting.find((model) => shortName(model) === name);
@@ -81,7 +89,7 @@ async function firstModel(
   models: readonly KnownModel[],
   { client, signal, progress }: ClientCommand,
   screen: Screen,
-  questions: Questions | null,
+  confirm: Confirm | null,
 ): Promise<boolean | null> {
   const model = smallModel(models);
   if (model === null) {
@@ -94,8 +102,8 @@ async function firstModel(
     "No model that can chat is downloaded.",
     `A small one is ${name} (${size} on the disk, and about as much memory): \`foundry-local-mcp download ${name}\``,
   );
-  if (questions === null) return false;
-  const agreed = await questions.confirm(`Download ${name} (${size}) now?`);
+  if (confirm === null) return false;
+  const agreed = await confirm(`Download ${name} (${size}) now?`);
   if (agreed !== true) return agreed;
   const onStatus = progress.show.bind(progress);
   await client.downloadModel(name, { signal, onStatus });
