@@ -30,7 +30,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
   ["monitor", async () => explained((await import("./commands/monitor/monitor.js")).monitor)],
-  ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
+  ["demo", async () => explained((await import("./commands/demo.js")).demo)],
   ["serve", async () => (await import("./commands/serve.js")).serve],
   ["serve --help", serveHelpOf],
   ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],

@@ -72,7 +72,7 @@ const serverSchema = z.looseObject({
 /** What a running server of this user has written last. */
 export type RunningServer = z.output<typeof serverSchema>;
 
-export const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostname());
+const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostname());
 
 /** Shows this server to `monitor`, unless nothing shall outlive its calls. */
 export function publicationOf(

@@ -16,7 +16,7 @@ import { misuse } from "../arguments.js";
 /** `process.stdin`, as far as it matters here. */
 export type Input = Readable & { readonly isTTY?: boolean };
 
-export interface PromptSource {
+interface PromptSource {
   readonly words: readonly string[];
   readonly files: readonly string[];
   readonly input: Input;

@@ -58,7 +58,7 @@ function resourceOf(environment: Readonly<Record<string, string | undefined>>) {
     attributes: attributes({
       "service.name": SERVICE,
       "service.version": VERSION,
-      "service.instance.id": instanceOf(process.pid),
+      "service.instance.id": INSTANCE,
       ...pairsIn(environment["OTEL_RESOURCE_ATTRIBUTES"] ?? ""),
       ...(name === undefined ? {} : { "service.name": name }),
     }),
@@ -66,8 +66,10 @@ function resourceOf(environment: Readonly<Record<string, string | undefined>>) {
 }
 
 const started = Date.now();
-const instanceOf = (pid: number): string =>
-  createHash("sha256").update(`${pid} ${started}`).digest("hex").slice(0, 32);
+const INSTANCE = createHash("sha256")
+  .update(`${process.pid} ${started}`)
+  .digest("hex")
+  .slice(0, 32);
 
 const SCOPE = { name: SERVICE, version: VERSION };
 
