@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
-import { isSameFile, type Place, placeOf, type Root } from "./opened-file.js";
-import { pathsOf } from "./paths.js";
+import { codeOf, isSameFile, type Place, placeOf } from "./opened-file.js";
+import { pathsOf, type Root } from "./paths.js";
 
 const { join } = pathsOf(process.platform);
 
@@ -123,6 +123,3 @@ async function ownStats(path: string): Promise<BigIntStats | null> {
     throw thrown;
   }
 }
-
-const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
