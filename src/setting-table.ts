@@ -7,13 +7,14 @@ import {
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
-import { routesSchema } from "./routes-setting.js";
 import {
   boolean,
   booleanOrAuto,
   folderSchema,
   foldersSchema,
   headersSchema,
+  oneOf,
+  routesSchema,
   seconds,
   wholeNumber,
 } from "./setting-schemas.js";
@@ -57,10 +58,7 @@ export const SETTINGS = {
     "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. A user name and a password in it are sent as an Authorization header and never shown. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
-    z
-      .string()
-      .toLowerCase()
-      .pipe(z.enum(DISCOVERY, { error: `one of ${DISCOVERY.join(", ")}` })),
+    oneOf(DISCOVERY),
     "auto",
     "where the server searches for Foundry Local: declared uses only the address that its command line or its daemon's file names; auto also tries the usual ports, if a program of this user listens there",
   ),
@@ -116,15 +114,12 @@ export const SETTINGS = {
     "seconds after which a tool returns the results so far while the work continues, 0 to 3600. Default: 45, or 0.8 of the host's time limit, where its name or its first timeout shows the limit",
   ),
   FOUNDRY_ON_CANCEL: setting(
-    z
-      .string()
-      .toLowerCase()
-      .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
+    oneOf(ON_CANCEL),
     "auto",
     "what happens to the work of a cancelled call: stop ends it, detach continues it, auto decides by the reason: a timeout continues it, a stop of the user ends it, no clear reason ends it after 30 seconds unless it is requested again",
   ),
   FOUNDRY_KEEP: setting(
-    z.union([z.string().toLowerCase().pipe(z.enum(KEEP)), seconds(SECONDS.keep)], {
+    z.union([oneOf(KEEP), seconds(SECONDS.keep)], {
       error: `${KEEP.join(", ")} or a number of seconds from 1 to 86400`,
     }),
     "auto",
@@ -176,12 +171,12 @@ export const SETTINGS = {
     "token limit of an answer if the call sets no max_tokens",
   ),
   FOUNDRY_FILES: setting(
-    foldersSchema(),
+    foldersSchema,
     "none",
     "folders whose files the tools may read and in which they may write new files, separated as in PATH (: or, on Windows, ;). Without it the tools reach no files",
   ),
   FOUNDRY_VECTORS: setting(
-    folderSchema(),
+    folderSchema,
     "none",
     "folder in which ask_documents keeps the vectors of texts for later servers: hashes and numbers, no text. Without it they are kept in memory only",
   ),
@@ -197,10 +192,7 @@ export const SETTINGS = {
     "address of an OpenTelemetry collector, which then gets spans and metrics of calls over OTLP/HTTP, without prompts and answers",
   ),
   FOUNDRY_LOG_LEVEL: setting(
-    z
-      .string()
-      .toLowerCase()
-      .pipe(z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(", ")}, in any case` })),
+    oneOf(LOG_LEVELS, ", in any case"),
     "info",
     "log level, trace to silent. The log is JSON lines on stderr; prompts and answers appear only at trace",
   ),

@@ -1,4 +1,5 @@
 import { truncate, withoutControls } from "../lib/index.js";
+import type { Environment } from "../settings.js";
 import { asTyped } from "./typed-command.js";
 
 /** `process.stdout`, as far as it matters here. */
@@ -34,10 +35,7 @@ const CLEAR_LINE = "\r\u001b[2K";
 const INDENT = "  ";
 
 /** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
-export function terminalScreen(
-  output: Output,
-  environment: Readonly<Record<string, string | undefined>>,
-): Screen {
+export function terminalScreen(output: Output, environment: Environment): Screen {
   const isTerminal = output.isTTY === true;
   const hasColours = isTerminal && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
   const paint = (code: number, text: string): string =>

@@ -3,9 +3,13 @@ import { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
 import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
 import { createLogger } from "../../log.js";
-import { misspelledSettings } from "../../misspelled-settings.js";
 import { onTermination } from "../../platform/index.js";
-import { readSettings, type Settings, settingsInForce } from "../../settings.js";
+import {
+  misspelledSettings,
+  readSettings,
+  type Settings,
+  settingsInForce,
+} from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
 import { EXIT } from "../command-line.js";
 import { ownKeeperAddress } from "../keeping.js";

@@ -1,12 +1,12 @@
 import type { FoundryClient } from "../../jobs/index.js";
 import type { Logger } from "../../log.js";
-import type { Settings } from "../../settings.js";
+import type { Environment, Settings } from "../../settings.js";
 
 /** What exports the spans and metrics of a server; `undefined` where no collector is named. */
 export function telemetryOf(
   { FOUNDRY_OTEL: set }: Settings,
   parts: { readonly client: FoundryClient; readonly log: Logger },
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  environment: Environment = process.env,
 ): { close(): Promise<void> } | undefined {
   const standard = environment["OTEL_EXPORTER_OTLP_ENDPOINT"]?.trim() || undefined;
   const isOff = environment["OTEL_SDK_DISABLED"]?.toLowerCase() === "true";
