@@ -138,8 +138,10 @@ export class AllowedFolders {
     const roots = await this.#roots();
     const path = platform === "win32" ? given.replaceAll("\\", "/") : given;
     const files = this.#placesOf(path, given, roots)
-      .map(({ root, parts }) => newFileOf(root, parts))
-      .filter(isWritable);
+      .filter(
+        ({ parts }) => parts.length > 0 && parts.every((part) => isWritableName(part, platform)),
+      )
+      .map(({ root, parts }) => ({ root, parent: parts.slice(0, -1), name: parts.at(-1) ?? "" }));
     if (files.length === 0) throw refusals.notWritable(given);
     let refusal: FoundryError | null = null;
     for (const file of files) {
@@ -233,14 +235,11 @@ export class AllowedFolders {
   ): Promise<Target | null> {
     const targets = isGlob(path) && path.includes("*") ? [] : this.#placesOf(path, given, roots);
     for (const target of targets) {
-      const fault = await this.#faultOf(target, roots, given);
+      const place = () => placeOf(target.root, target.parts, roots).then(() => null, faultIn);
+      const fault = await this.#onDisk(place, given);
       if (isGlob(path) ? fault === null : fault !== "absent") return target;
     }
     return isGlob(path) ? null : (targets[0] ?? null);
-  }
-
-  async #faultOf({ root, parts }: Target, roots: readonly Root[], given: string) {
-    return this.#onDisk(() => placeOf(root, parts, roots).then(() => null, faultIn), given);
   }
 
   #placesOf(path: string, given: string, roots: readonly Root[]): readonly Target[] {
@@ -308,12 +307,3 @@ function faultIn(thrown: unknown): PlaceFault {
 function writeFaultIn(thrown: unknown): PlaceFault {
   return isOfSystem(thrown) ? "unreadable" : faultIn(thrown);
 }
-
-const newFileOf = (root: Root, parts: readonly string[]): NewFile => ({
-  root,
-  parent: parts.slice(0, -1),
-  name: parts.at(-1) ?? "",
-});
-
-const isWritable = ({ parent, name }: NewFile): boolean =>
-  name !== "" && [...parent, name].every((part) => isWritableName(part, platform));
