@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
+import { link, lstat, open, rename, unlink } from "node:fs/promises";
 import { codeOf, isSameFile, type Place, placeOf } from "./opened-file.js";
 import { pathsOf, type Root } from "./paths.js";
 
@@ -51,7 +51,9 @@ export async function writeNew(
   try {
     made = await handle.stat({ bigint: true });
     if (!(await isStillThere(file, folder, temporary, made, roots))) return "changed";
-    await written(handle, text);
+    await handle.writeFile(text, "utf8");
+    // Whole on the disk before it has its name.
+    await handle.sync();
     await handle.close();
     if (!(await named(temporary, target))) return "exists";
     if (await isStillThere(file, folder, target, made, roots)) return null;
@@ -61,12 +63,6 @@ export async function writeNew(
     await handle.close().catch(() => {});
     await removed(temporary, made);
   }
-}
-
-async function written(handle: FileHandle, text: string): Promise<void> {
-  await handle.writeFile(text, "utf8");
-  // Whole on the disk before it has its name.
-  await handle.sync();
 }
 
 /** Whether the folder is still the same place, and what lies at the path is this file. */

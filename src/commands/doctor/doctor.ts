@@ -1,4 +1,3 @@
-import type { ModelListResult } from "../../foundry/index.js";
 import { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
 import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
@@ -54,26 +53,13 @@ export async function doctor(args: readonly string[]): Promise<number> {
   const waiting = terminalScreen(process.stderr, process.env);
   const onStatus = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);
   try {
-    const interrupted = () => {
-      waiting.clear();
-      waiting.say("Ended before it was done.");
-      return EXIT.interrupted;
-    };
-    let list: ModelListResult | null = null;
-    let failure: FoundryError | null = null;
-    try {
-      list = await client.listModels({ signal, onStatus });
-    } catch (thrown) {
-      failure = toFoundryError(thrown);
-    }
+    const listed = await client.listModels({ signal, onStatus }).catch(toFoundryError);
+    const [list, failure] = listed instanceof FoundryError ? [null, listed] : [listed, null];
     const asks = !args.includes("--no-completion") && list !== null;
     const completion = asks ? await testCompletion(client, signal, onStatus) : null;
-    if (signal.aborted) return interrupted();
-    const diagnosis = await client.diagnose({ signal }).catch((thrown: unknown) => {
-      if (signal.aborted) return null;
-      throw thrown;
-    });
-    if (diagnosis === null || signal.aborted) return interrupted();
+    signal.throwIfAborted();
+    const diagnosis = await client.diagnose({ signal });
+    signal.throwIfAborted();
     const holds = await keeperHolds(ownKeeperAddress());
     let hosts = await hostEntries();
     if (args.includes("--fix") && (await fixed(hosts, waiting))) {
@@ -93,7 +79,12 @@ export async function doctor(args: readonly string[]): Promise<number> {
     waiting.clear();
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else showReport(report, terminalScreen(process.stdout, process.env));
-    return report.ok ? 0 : 1;
+    return report.ok ? EXIT.done : EXIT.failed;
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    waiting.clear();
+    waiting.say("Ended before it was done.");
+    return EXIT.interrupted;
   } finally {
     await client.close();
   }
