@@ -29,7 +29,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["bench", async () => explained((await import("./commands/bench/bench.js")).bench)],
   ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
-  ["monitor", async () => explained((await import("./commands/monitor/monitor.js")).monitor)],
+  ["monitor", async () => explained((await import("./commands/monitor.js")).monitor)],
   ["demo", async () => explained((await import("./commands/demo.js")).demo)],
   ["serve", async () => (await import("./commands/serve.js")).serve],
   ["serve --help", serveHelpOf],

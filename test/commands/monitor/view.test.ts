@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { frameOf, type View, viewOf } from "../../../src/commands/monitor/view.js";
+import { frameOf, type View, viewOf } from "../../../src/commands/monitor.js";
 import type { RunningServer } from "../../../src/commands/running-servers.js";
 
 const LONG = "deepseek-r1-distill-qwen-14b-instruct-quantized-generic-cpu:12";
