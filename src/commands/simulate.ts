@@ -81,7 +81,7 @@ const flagsSchema = z.object({
 });
 
 /** What the command writes to. */
-export interface SimulateOutput {
+interface SimulateOutput {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
 }

@@ -100,7 +100,7 @@ export function terminalScreen(output: Output, environment: Environment): Screen
 }
 
 /** What is shown of work that takes long. */
-export interface News {
+interface News {
   /** A sentence without a full stop. */
   readonly message: string;
   /** As far as it is known. */

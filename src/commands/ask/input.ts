@@ -14,7 +14,7 @@ import {
 import { misuse } from "../arguments.js";
 
 /** `process.stdin`, as far as it matters here. */
-export type Input = Readable & { readonly isTTY?: boolean };
+type Input = Readable & { readonly isTTY?: boolean };
 
 interface PromptSource {
   readonly words: readonly string[];
