@@ -19,7 +19,7 @@ import {
   startSimulator,
 } from "foundry-local-simulator";
 import * as z from "zod";
-import type { FoundryError } from "../lib/index.js";
+import { type FoundryError, systemCodeOf } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber } from "../setting-schemas.js";
 import { parsedFlags } from "../settings.js";
@@ -245,7 +245,7 @@ async function answersOf(file: string | undefined): Promise<readonly ScriptedAns
 
 /** Which ports can be had, where that is why it could not be listened on one. */
 export function allowedPort(error: unknown, platform: NodeJS.Platform): string | null {
-  const code = error instanceof Error && "code" in error ? error.code : null;
+  const code = systemCodeOf(error);
   if (code === "EADDRINUSE") return "a port that is free";
   if (code !== "EACCES") return null;
   return platform === "win32"

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { link, lstat, open, rename, unlink } from "node:fs/promises";
-import { codeOf, isSameFile, type Place, placeOf } from "./opened-file.js";
+import { systemCodeOf } from "../lib/index.js";
+import { isSameFile, type Place, placeOf } from "./opened-file.js";
 import { pathsOf, type Root } from "./paths.js";
 
 const { join } = pathsOf(process.platform);
@@ -85,7 +86,7 @@ async function named(temporary: string, target: string): Promise<boolean> {
     await link(temporary, target);
     return true;
   } catch (thrown) {
-    const code = codeOf(thrown);
+    const code = systemCodeOf(thrown);
     if (code === "EEXIST") return false;
     if (!NO_LINKS.has(code)) throw thrown;
     if ((await ownStats(target)) !== null) return false;
@@ -95,7 +96,7 @@ async function named(temporary: string, target: string): Promise<boolean> {
 }
 
 /** FAT and some shares have no hard links. */
-const NO_LINKS: ReadonlySet<string> = new Set([
+const NO_LINKS: ReadonlySet<string | null> = new Set([
   "EPERM",
   "ENOTSUP",
   "EOPNOTSUPP",
@@ -115,7 +116,7 @@ async function ownStats(path: string): Promise<BigIntStats | null> {
   try {
     return await lstat(path, { bigint: true });
   } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return null;
+    if (systemCodeOf(thrown) === "ENOENT") return null;
     throw thrown;
   }
 }

@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
-import { MOST_LINKS } from "../lib/index.js";
+import { MOST_LINKS, systemCodeOf } from "../lib/index.js";
 import { insideOf, isPlainName, isSystemPath, pathsOf, type Root } from "./paths.js";
 
 /** A path without links, inside an allowed folder. */
@@ -93,12 +93,8 @@ const CODES: Readonly<Record<string, PlaceFault>> = {
 };
 
 function faultOf(thrown: unknown): PlaceFault {
-  return CODES[codeOf(thrown)] ?? "unreadable";
+  return CODES[systemCodeOf(thrown) ?? ""] ?? "unreadable";
 }
-
-/** The code of an error of the system, such as `ENOENT`; empty for other errors. */
-export const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
 
 export const isOfSystem = (thrown: unknown): boolean =>
   thrown instanceof Error && "syscall" in thrown;
@@ -133,7 +129,7 @@ export async function readInside(
     file = await open(before.path, FLAGS);
   } catch (thrown) {
     // A link.
-    if (codeOf(thrown) === "ELOOP") return { fault: "changed" };
+    if (systemCodeOf(thrown) === "ELOOP") return { fault: "changed" };
     throw new NoPlace(faultOf(thrown));
   }
   try {

@@ -10,6 +10,7 @@ import {
   imageTypeOf,
   LONGEST_ASK_BYTES,
   LONGEST_IMAGE_BYTES,
+  systemCodeOf,
 } from "../../lib/index.js";
 import { misuse } from "../arguments.js";
 
@@ -143,7 +144,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function unreadable(name: string, error: Error): FoundryError {
-  const code = "code" in error ? String(error.code) : "";
+  const code = systemCodeOf(error) ?? "";
   const reason = REASONS[code] ?? `cannot be read (${code})`;
   return new FoundryError("INVALID_SETTING", `${name} ${reason}.`, {
     action: "Give the path of a text file or an image.",

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { HOST_FILE_BYTES } from "../../lib/index.js";
+import { HOST_FILE_BYTES, systemCodeOf } from "../../lib/index.js";
 
 /** A file of a host that cannot be used, in words that follow its name. */
 export class Unusable extends Error {}
@@ -129,5 +129,4 @@ function ifAbsent(error: unknown): null {
   throw new Unusable(`cannot be read (${code})`);
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+const codeOf = (error: unknown): string => systemCodeOf(error) ?? "unknown error";
