@@ -7,7 +7,7 @@ import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
 import { EXIT } from "./command-line.js";
-import { ProgressLine, paragraph, type Screen, terminalScreen } from "./terminal.js";
+import { paragraph, type Screen, terminalScreen } from "./terminal.js";
 import { asTyped } from "./typed-command.js";
 
 /** What a command that uses Foundry Local works with. */
@@ -16,8 +16,6 @@ export interface ClientCommand {
   readonly settings: Settings;
   /** Aborted by Ctrl+C. */
   readonly signal: AbortSignal;
-  /** On stderr. */
-  readonly progress: ProgressLine;
   /** On stderr. */
   readonly notes: Screen;
 }
@@ -44,7 +42,6 @@ export async function clientCommand(
   const settings = readSettings(flags, process.env);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent", secretsOf(settings));
   const notes = terminalScreen(process.stderr, process.env);
-  const progress = new ProgressLine(notes, process.stderr);
   const ending = new AbortController();
   const { signal } = ending;
   onTermination(() => {
@@ -54,9 +51,9 @@ export async function clientCommand(
   const client = new FoundryClient({ ...clientOptions(settings, log), ...options });
   client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
   try {
-    return await run({ client, settings, signal, progress, notes });
+    return await run({ client, settings, signal, notes });
   } catch (thrown) {
-    progress.clear();
+    notes.clear();
     const error = inTerminalWords(toFoundryError(thrown));
     if (signal.aborted) {
       // A download may go on in the service.

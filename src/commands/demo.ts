@@ -63,7 +63,7 @@ export async function demo(flags: readonly string[]): Promise<number> {
   try {
     const endpoint = settings.FOUNDRY_ENDPOINT;
     const isSimulated = endpoint === undefined;
-    const place = isSimulated ? await simulatedFoundry(keep) : HERE;
+    const place = isSimulated ? await simulatedFoundry(keep) : { flags: [], environment: {} };
     isReady = true;
     screen.say(
       isSimulated
@@ -98,20 +98,12 @@ export async function demo(flags: readonly string[]): Promise<number> {
 /** Takes note of how a part is ended when all is over. */
 type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
 
-/** The flags and variables of the server, besides those that the user set. */
-interface Place {
-  readonly flags: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-const HERE: Place = { flags: [], environment: {} };
-
 /**
  * A machine with a Foundry Local that runs, in small. Nothing of the real one is touched: the home is a
  * temporary one, and of a command line that says where its service is no other place is believed. A
  * stopped one would not do: before the server starts it, it looks at the ports that real ones often have.
  */
-async function simulatedFoundry(keep: Keep): Promise<Place> {
+async function simulatedFoundry(keep: Keep) {
   const temporary = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));
   const home = keep(temporary, (path) => rm(path, { recursive: true, force: true }));
   const modelCachePath = join(home, ".foundry", "cache", "models");

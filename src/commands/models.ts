@@ -48,9 +48,9 @@ export async function models(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("models", args, listFlags);
   if (asksForHelp) return printed(HELP.models);
   if (words.length > 0) throw misuse("models takes no argument.", "Leave it out.");
-  return clientCommand({ flags }, async ({ client, signal, progress, notes }) => {
-    const list = await client.listModels({ signal, onStatus: (news) => progress.show(news) });
-    progress.clear();
+  return clientCommand({ flags }, async ({ client, signal, notes }) => {
+    const list = await client.listModels({ signal, onStatus: notes.progress });
+    notes.clear();
     if (own.json) {
       const { defaultModel, warning } = list;
       const whole = {
@@ -131,10 +131,10 @@ const commandOf =
       const example = `\`foundry-local-mcp ${work} phi-4-mini\``;
       throw misuse(`${work} takes the name of one model.`, `For example: ${example}`);
     }
-    return clientCommand({ flags }, async ({ client, signal, progress, notes }) => {
-      const options: LoadOptions = { ...own, signal, onStatus: (news) => progress.show(news) };
+    return clientCommand({ flags }, async ({ client, signal, notes }) => {
+      const options: LoadOptions = { ...own, signal, onStatus: notes.progress };
       const { text, warnings = [] } = await run(client, name, options);
-      progress.clear();
+      notes.clear();
       process.stdout.write(`${text}\n`);
       for (const warning of warnings) notes.faint(`Note: ${terminalWords(warning)}`);
       return EXIT.done;

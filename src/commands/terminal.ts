@@ -26,6 +26,11 @@ export interface Screen {
   clear(): void;
   /** A line that the next output replaces. On anything but a terminal it is left out. */
   status(line: string): void;
+  /**
+   * The progress of work as a status, with a bar where a percentage is known. On anything but a terminal it is
+   * a line for each message, and one for each ten percent.
+   */
+  progress(news: News): void;
   /** A piece of a text that comes bit by bit. */
   stream(piece: string): void;
   endStream(): void;
@@ -42,6 +47,7 @@ export function terminalScreen(output: Output, environment: Environment): Screen
     hasColours ? `\u001b[${code}m${text}\u001b[0m` : text;
   let hasStatus = false;
   let isAtLineStart = true;
+  let lastProgress = "";
   let streamed = new WrappedText(textColumns(output), INDENT);
 
   const write = (text: string): void => {
@@ -55,6 +61,12 @@ export function terminalScreen(output: Output, environment: Environment): Screen
   const broken = (text: string, from = 0): string =>
     wrapped(asTyped(text), widest - from).join(`\n${" ".repeat(from)}`);
   const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
+
+  const status = (text: string): void => {
+    if (!isTerminal || !isAtLineStart) return;
+    write(`${INDENT}${paint(2, indented(text))}`);
+    hasStatus = true;
+  };
 
   const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
 
@@ -80,10 +92,13 @@ export function terminalScreen(output: Output, environment: Environment): Screen
       write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(asTyped(text))}\n`),
     verdict: (text) => write(`\n${paint(31, withoutControls(asTyped(text)))}\n`),
     clear: () => write(""),
-    status: (text) => {
-      if (!isTerminal || !isAtLineStart) return;
-      write(`${INDENT}${paint(2, indented(text))}`);
-      hasStatus = true;
+    status,
+    progress: ({ message, percent = null }) => {
+      if (isTerminal) return status(statusLine(message, percent, widthOf(output)));
+      const step = percent === null ? null : Math.floor(percent / STEP_PERCENT) * STEP_PERCENT;
+      const shown = step === null || step === 0 ? `${message} ...` : `${message}: ${step}%`;
+      if (shown !== lastProgress) line(shown);
+      lastProgress = shown;
     },
     stream: (piece) => {
       if (piece === "") return;
@@ -110,36 +125,6 @@ interface News {
 const BAR = 20;
 /** On anything but a terminal, a line is written at each multiple of this. */
 const STEP_PERCENT = 10;
-/**
- * The progress of work as a line that is replaced, on a terminal, with a bar where a percentage is known.
- * Elsewhere it is a line for each message, and one for each ten percent.
- */
-export class ProgressLine {
-  readonly #screen: Screen;
-  readonly #output: Output;
-  #shown = "";
-
-  constructor(screen: Screen, output: Output) {
-    this.#screen = screen;
-    this.#output = output;
-  }
-
-  show({ message, percent = null }: News): void {
-    if (this.#output.isTTY === true) {
-      this.#screen.status(statusLine(message, percent, widthOf(this.#output)));
-      return;
-    }
-    const step = percent === null ? null : Math.floor(percent / STEP_PERCENT) * STEP_PERCENT;
-    const line = step === null || step === 0 ? `${message} ...` : `${message}: ${step}%`;
-    if (line === this.#shown) return;
-    this.#shown = line;
-    this.#screen.say(line);
-  }
-
-  clear(): void {
-    this.#screen.clear();
-  }
-}
 
 /** A message with its bar, in less than the width of the terminal, since a longer line is not replaced. */
 export function statusLine(message: string, percent: number | null, columns: number): string {

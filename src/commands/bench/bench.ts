@@ -64,12 +64,12 @@ async function measured(
   flags: Flags,
   command: ClientCommand,
 ): Promise<number> {
-  const { client, signal, progress, notes } = command;
-  const onStatus: BenchContext["onStatus"] = (news) => progress.show(news);
+  const { client, signal, notes } = command;
+  const onStatus = notes.progress;
   const list = await client.listModels({ signal, onStatus });
   const names = given.length > 0 ? [...new Set(given)] : [list.defaultModel ?? noModel()];
   const health = await client.healthCheck({ signal });
-  progress.clear();
+  notes.clear();
   notes.faint(planOf(names.length, flags));
   const screen = terminalScreen(process.stdout, process.env);
   const at = new Date().toISOString();
@@ -92,15 +92,15 @@ async function measured(
       onProgress: (percent, what) => {
         // The log of a script needs no line for each round.
         const message = process.stderr.isTTY ? `${measuring}: ${what}` : measuring;
-        progress.show({ message, percent });
+        notes.progress({ message, percent });
       },
       onEstimate: (ms) => {
-        progress.clear();
+        notes.clear();
         const about = ms === null ? "an unknown time" : `about ${durationWords(ms)}`;
         notes.faint(`${shown} takes ${about} (estimated).`);
       },
     });
-    progress.clear();
+    notes.clear();
     models.push(report);
     if (!flags.json) showModel(report, screen, (text) => process.stdout.write(text));
   }

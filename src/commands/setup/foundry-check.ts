@@ -49,17 +49,17 @@ export function checkFoundry(
 
 /** `null` where there is no service; what to do then has been said. */
 async function listed(
-  { client, signal, progress }: ClientCommand,
+  { client, signal, notes }: ClientCommand,
   screen: Screen,
 ): Promise<ModelListResult | null> {
   try {
-    const list = await client.listModels({ signal, onStatus: (news) => progress.show(news) });
-    progress.clear();
+    const list = await client.listModels({ signal, onStatus: notes.progress });
+    notes.clear();
     screen.say("It runs.");
     return list;
   } catch (thrown) {
     if (signal.aborted) throw thrown;
-    progress.clear();
+    notes.clear();
     const { message, action } = toFoundryError(thrown);
     screen.say(terminalWords(withoutAttempts(message)), terminalWords(action));
     screen.say('Then run `foundry-local-mcp setup` again, or `foundry-local-mcp ask "Hello"`.');
@@ -87,7 +87,7 @@ function smallModel(models: readonly KnownModel[]): KnownModel | null {
 /** Whether there is a model now; `null` after Ctrl+C. */
 async function firstModel(
   models: readonly KnownModel[],
-  { client, signal, progress }: ClientCommand,
+  { client, signal, notes }: ClientCommand,
   screen: Screen,
   confirm: Confirm | null,
 ): Promise<boolean | null> {
@@ -105,26 +105,27 @@ async function firstModel(
   if (confirm === null) return false;
   const agreed = await confirm(`Download ${name} (${size}) now?`);
   if (agreed !== true) return agreed;
-  const onStatus = progress.show.bind(progress);
-  await client.downloadModel(name, { signal, onStatus });
-  progress.clear();
+  await client.downloadModel(name, { signal, onStatus: notes.progress });
+  notes.clear();
   screen.say(`Downloaded ${model.id}.`);
   return true;
 }
 
-async function answer({ client, signal, progress }: ClientCommand, screen: Screen): Promise<void> {
+async function answer({ client, signal, notes }: ClientCommand, screen: Screen): Promise<void> {
   screen.title("An answer", QUESTION);
   const stream = client.streamComplete(
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
-    { signal, onStatus: (news) => progress.show(news) },
+    { signal, onStatus: notes.progress },
   );
   try {
     for await (const event of stream) {
       if (event.type === "status") {
         const isLoading = event.status === "loading";
-        progress.show({ message: isLoading ? `Loading ${event.model}` : "Waiting for the answer" });
+        notes.progress({
+          message: isLoading ? `Loading ${event.model}` : "Waiting for the answer",
+        });
       } else if (event.type === "text") {
-        progress.clear();
+        notes.clear();
         screen.stream(withoutControls(event.text));
       }
     }
