@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { misspelledSettings } from "../src/misspelled-settings.js";
-import { describeSettings, readSettings, settingsInForce } from "../src/settings.js";
+import {
+  describeSettings,
+  misspelledSettings,
+  readSettings,
+  settingsInForce,
+} from "../src/settings.js";
 
 const NAMES = [
   "FOUNDRY_ENDPOINT",

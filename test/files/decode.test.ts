@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decode, documentKind } from "../../src/files/decode.js";
-import { linesOf } from "../../src/files/lines.js";
+import { decode, documentKind, linesOf } from "../../src/files/content.js";
 
 const utf16be = (text: string): Buffer => Buffer.from(text, "utf16le").swap16();
 

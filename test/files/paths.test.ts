@@ -4,10 +4,10 @@ import {
   isPlainName,
   isSystemPath,
   isWritableName,
+  namesOf,
   partsInside,
 } from "../../src/files/paths.js";
 import { baseOf, patternOf } from "../../src/files/pattern.js";
-import { namesOf } from "../../src/files/roots.js";
 import { folderSeparator, foldersIn, type Machine } from "../../src/platform/index.js";
 
 const SYSTEMS = ["linux", "darwin", "win32"] as const;

@@ -1,9 +1,9 @@
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { linesOf } from "../../src/files/content.js";
 import { AllowedFolders } from "../../src/files/index.js";
-import { linesOf } from "../../src/files/lines.js";
-import { MOST_FILE_BYTES } from "../../src/lib/index.js";
+import { MOST_FILE_BYTES, MOST_FILES } from "../../src/lib/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 /** A folder with files, by their paths. */
@@ -193,13 +193,22 @@ describe("reading in an allowed folder", () => {
   });
 
   it("has limits on files, on bytes of one and of all", async () => {
-    const folder = await folderWith({ "a.md": "aaaa", "b.md": "bb" });
+    const many = Array.from({ length: MOST_FILES + 1 }, (_, at) => [`many/${at}.md`, "a"]);
+    const large = Array.from({ length: 5 }, (_, at) => [`large/${at}.md`, "a".repeat(7_000_000)]);
+    const small = { "one/a.md": "aa", "one/b.md": "bb" };
+    const folder = await folderWith({ ...Object.fromEntries([...many, ...large]), ...small });
+    await truncate(join(folder, "one/a.md"), MOST_FILE_BYTES + 1);
     const folders = new AllowedFolders([folder]);
     const refused = { code: "INVALID_ARGUMENT" };
-    await expect(folders.read(["*.md"], { maxFiles: 1 })).rejects.toMatchObject(refused);
-    await expect(folders.read(["*.md"], { maxBytes: 5 })).rejects.toMatchObject(refused);
-    expect(await folders.read(["*.md"], { maxFileBytes: 3 })).toMatchObject([{ path: "b.md" }]);
-    expect(await folders.read(["*.md"], { maxFiles: 2, maxBytes: 6 })).toHaveLength(2);
+    await expect(folders.read(["many/*.md"])).rejects.toMatchObject({
+      ...refused,
+      message: "These are more than 500 files.",
+    });
+    await expect(folders.read(["large/*.md"])).rejects.toMatchObject({
+      ...refused,
+      message: "The files have more than 32 MB together.",
+    });
+    expect(await folders.read(["one/*.md"])).toMatchObject([{ path: "one/b.md" }]);
     await expect(folders.read(Array.from({ length: 101 }, () => "a.md"))).rejects.toMatchObject(
       refused,
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { terminalScreen } from "../../src/commands/terminal/screen.js";
+import { terminalScreen } from "../../src/commands/terminal.js";
 import { toFoundryError } from "../../src/lib/errors.js";
 import { SecretMask } from "../../src/lib/secrets.js";
 import { escapeUnprintable } from "../../src/lib/text.js";

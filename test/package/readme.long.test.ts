@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
 import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
-import { typedCommand } from "../../src/commands/terminal/typed-command.js";
+import { typedCommand } from "../../src/commands/typed-command.js";
 import { Executable, environmentWith, MAIN, run, type Settings } from "../e2e/executable.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import {

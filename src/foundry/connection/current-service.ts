@@ -9,8 +9,8 @@ import {
   SharedTasks,
   toFoundryError,
 } from "../../lib/index.js";
-import { withoutSecrets } from "../../passed-settings.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
+import { withoutSecrets } from "../../settings.js";
 import type { CallOptions } from "../calls.js";
 import type { FoundryCli } from "../cli/index.js";
 import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";

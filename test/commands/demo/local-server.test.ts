@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LocalServer } from "../../../src/commands/demo/local-server.js";
+import { LocalServer } from "../../../src/commands/demo.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 
 test("a server that ends before it answers is explained in words", async () => {

@@ -6,7 +6,7 @@ import {
   reportOf,
 } from "../../../src/commands/doctor/report.js";
 import { showReport } from "../../../src/commands/doctor/report-text.js";
-import { terminalScreen } from "../../../src/commands/terminal/screen.js";
+import { terminalScreen } from "../../../src/commands/terminal.js";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 import { settingsInForce } from "../../../src/settings.js";

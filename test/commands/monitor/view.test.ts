@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { frameOf } from "../../../src/commands/monitor/live-screen.js";
-import { type View, viewOf } from "../../../src/commands/monitor/view.js";
+import { frameOf, type View, viewOf } from "../../../src/commands/monitor.js";
 import type { RunningServer } from "../../../src/commands/running-servers.js";
 
 const LONG = "deepseek-r1-distill-qwen-14b-instruct-quantized-generic-cpu:12";
@@ -107,7 +106,8 @@ describe("the view of monitor", () => {
   it("makes harmless what hosts and services named themselves", () => {
     const host = "x\u001b]0;title\u0007\nred\u202e";
     const model = "m\u001b[31m";
-    const metrics = { ...server().metrics, operations: [operation({ model })] };
+    const circuit = { state: "open\u001b[2J" };
+    const metrics = { ...server().metrics, circuit, operations: [operation({ model })] };
     const text = written({ ...VIEW, servers: [server({ host, metrics })] });
     for (const control of ["\u001b", "\u0007", "\u202e"]) expect(text).not.toContain(control);
     expect(text.split("\n").filter((line) => /^ {2}1 {2}/.test(line))).toHaveLength(2);

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
-import { tableOf } from "../../../src/commands/models/list.js";
-import { shortened } from "../../../src/commands/terminal/columns.js";
-import { progressBar, statusLine } from "../../../src/commands/terminal/progress-line.js";
+import { tableOf } from "../../../src/commands/models.js";
+import { progressBar, shortened, statusLine } from "../../../src/commands/terminal.js";
 import type { KnownModel } from "../../../src/foundry/index.js";
 
 const model = (id: string, facts: Partial<KnownModel> = {}): KnownModel => ({

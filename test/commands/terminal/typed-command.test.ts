@@ -1,9 +1,5 @@
 import { expect, it } from "vitest";
-import {
-  asTyped,
-  type StartedFrom,
-  typedCommand,
-} from "../../../src/commands/terminal/typed-command.js";
+import { asTyped, type StartedFrom, typedCommand } from "../../../src/commands/typed-command.js";
 
 const from = (
   platform: StartedFrom["platform"],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { paragraph, TIE, WrappedText, wrapped } from "../../../src/commands/terminal/wrap.js";
+import { paragraph, TIE, WrappedText, wrapped } from "../../../src/commands/terminal.js";
 
 describe("a text of lines no longer than a width", () => {
   it("breaks at blanks", () => {
