@@ -25,7 +25,7 @@ const LONGEST_MS = 240_000;
 const rows: HostRow[] = [];
 afterAll(() => writeHosts(rows));
 
-test.for(HOSTS)("$name shows its model all that was answered", async (host, context) => {
+test.for(HOSTS)("$name passes the whole answer to its model", async (host, context) => {
   const parts = await installed(host).catch((error: unknown) => {
     if (error instanceof CannotRunHere) return error.message;
     throw error;
