@@ -171,7 +171,7 @@ for (const setting of SETTINGS) {
       : [isStopped];
     const what = goesOn
       ? "the completion goes on, is found again, and is taken over by the same call"
-      : "the generation stops, its text is kept, and the same call begins anew";
+      : "the generation stops, its text is kept, and the same call starts a new completion";
 
     test(`FOUNDRY_ON_CANCEL=${setting}, ${cancellation}: ${what}`, async () => {
       await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
@@ -179,8 +179,8 @@ for (const setting of SETTINGS) {
   }
 }
 
-describe("what is shared at temperature 0", () => {
-  test("goes on for the second caller when the first one presses stop", async () => {
+describe("a completion shared at temperature 0", () => {
+  test("continues for the second caller when the first one cancels", async () => {
     const both = await serviceAndHost();
     const { simulator, host } = both;
     const given = ask("first", { temperature: 0 });
@@ -195,7 +195,7 @@ describe("what is shared at temperature 0", () => {
     expect(requestsOf(simulator, "first")).toMatchObject([{ endedBy: "answered" }]);
   });
 
-  test("stops when both have pressed stop", async () => {
+  test("stops when both have cancelled", async () => {
     const both = await serviceAndHost();
     const { simulator, host } = both;
     const given = ask("first", { temperature: 0 });
@@ -214,8 +214,8 @@ describe("what is shared at temperature 0", () => {
   });
 });
 
-describe("of a call that waits in the queue", () => {
-  test("a stop means that it is never sent, and a timeout that it is sent in its turn", async () => {
+describe("the cancellation of a queued call", () => {
+  test("keeps it from being sent if the user stopped it, but not after a timeout", async () => {
     const { simulator, host } = await serviceAndHost({ FOUNDRY_CONCURRENCY: "1" });
     const running = host.complete(ask("first"));
     await simulator.waitFor(({ generating }) => generating === 1);
@@ -245,7 +245,7 @@ describe("of a call that waits in the queue", () => {
   });
 });
 
-test("a look that the host gives up ends nothing, whatever FOUNDRY_ON_CANCEL says", async () => {
+test("a cancelled get_completion stops no completion, whatever FOUNDRY_ON_CANCEL is", async () => {
   const { simulator, host } = await serviceAndHost({ FOUNDRY_ON_CANCEL: "stop" });
   const { result } = await host.complete(ask("first", { reply_within: 0 }));
   const given = { completion_ids: [result["completion_id"]], reply_within: 45 };

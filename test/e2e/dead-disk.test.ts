@@ -14,8 +14,8 @@ const ENDINGS: readonly (readonly [string, (server: Executable) => void])[] = [
   ["SIGTERM", (server) => server.signal("SIGTERM")],
 ];
 
-describe.skipIf(process.platform === "win32")("a disk that does not answer", () => {
-  test.for(ENDINGS)("is no reason not to end: %s, daemon.json a pipe", async ([, end]) => {
+describe.skipIf(process.platform === "win32")("a server with a disk that does not answer", () => {
+  test.for(ENDINGS)("ends at %s while daemon.json is a pipe", async ([, end]) => {
     const HOME = await temporaryFolder("home-");
     await mkdir(join(HOME, ".foundry"));
     execFileSync("mkfifo", [join(HOME, ".foundry", "daemon.json")]);
@@ -34,7 +34,7 @@ describe.skipIf(process.platform === "win32")("a disk that does not answer", () 
     expect(at - askedAt).toBeLessThan(END_WITHIN_MS);
   });
 
-  test.for(ENDINGS)("is no reason not to end: %s, all threads waiting", async ([, end]) => {
+  test.for(ENDINGS)("ends at %s while all threads wait for the disk", async ([, end]) => {
     const HOME = await temporaryFolder("home-");
     const pipe = join(HOME, "pipe");
     execFileSync("mkfifo", [pipe]);

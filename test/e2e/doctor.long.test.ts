@@ -27,7 +27,7 @@ async function reportOn(machine: FoundryMachine, set: Settings = {}, flags: stri
 /** How often a text stands in another. */
 const timesIn = (text: string, part: string): number => text.split(part).length - 1;
 
-test.for(INSTALLATIONS)("doctor finds $dialect, asks it, and is content", async (installed) => {
+test.for(INSTALLATIONS)("doctor finds $dialect, gets an answer from it, and reports no problem", async (installed) => {
   const models = [{ id: PROMPT_ANSWER, script: { text: ANSWER } }];
   const machine = await FoundryMachine.start({ ...installed, simulator: { models } });
 
@@ -54,7 +54,7 @@ test.for(INSTALLATIONS)("doctor finds $dialect, asks it, and is content", async 
   });
 });
 
-test("doctor tells a person the same, in lines that a program can search", async () => {
+test("doctor reports the same to a person, in lines that grep can search", async () => {
   const machine = await FoundryMachine.start(C1);
 
   const { code, stdout, stderr } = await doctorOn(machine);
@@ -73,7 +73,7 @@ test("doctor tells a person the same, in lines that a program can search", async
   expect(stdout).not.toContain("\u001b");
 });
 
-test("doctor starts a service that does not run, as the server would, and says so", async () => {
+test("doctor starts a service that does not run, as the server would, and reports it", async () => {
   const machine = await FoundryMachine.start({ ...C1, isRunning: false });
 
   const { code, stdout } = await doctorOn(machine, {}, ["--no-completion"]);
@@ -166,7 +166,7 @@ const TROUBLES: readonly Trouble[] = [
   },
 ];
 
-test.for(TROUBLES)("doctor tells once that $what, and what to do", async (trouble) => {
+test.for(TROUBLES)("doctor reports once that $what, and what to do", async (trouble) => {
   const machine = await FoundryMachine.start(trouble.machine);
 
   const { code, stdout, stderr } = await doctorOn(machine, trouble.set);
@@ -180,7 +180,7 @@ test.for(TROUBLES)("doctor tells once that $what, and what to do", async (troubl
   expect(stdout).not.toContain("Tried:");
 });
 
-test("doctor says where FOUNDRY_ENDPOINT should lead", async () => {
+test("doctor reports the address that FOUNDRY_ENDPOINT should have", async () => {
   const machine = await FoundryMachine.start(C1);
 
   const { problems } = await reportOn(machine, {
@@ -193,7 +193,7 @@ test("doctor says where FOUNDRY_ENDPOINT should lead", async () => {
   ]);
 });
 
-test("doctor says that a completion failed, and why", async () => {
+test("doctor reports that a completion failed, and why", async () => {
   const models = [{ id: "sick:1", loaded: true, script: { text: "a b c", failAfterTokens: 1 } }];
   const machine = await FoundryMachine.start({ ...C1, simulator: { models } });
 
@@ -209,7 +209,7 @@ test("doctor says that a completion failed, and why", async () => {
   ]);
 });
 
-test("doctor claims to know nothing of another engine that it does not tell", async () => {
+test("doctor reports as unknown what another engine does not report", async () => {
   const engine = await simulated({ dialect: "openai" });
   const machine = await FoundryMachine.start(NOTHING);
 
@@ -237,7 +237,7 @@ test("doctor names the setting that a misspelled variable probably means", async
   expect(stdout).toContain("=> Did you mean FOUNDRY_MODEL?");
 });
 
-test("doctor says which settings are in force and where from, and keeps secrets", async () => {
+test("doctor reports the settings in force with their source, and hides secrets", async () => {
   const machine = await FoundryMachine.start(C1);
   const set = {
     FOUNDRY_API_KEY: "sk-hush",
@@ -257,7 +257,7 @@ test("doctor says which settings are in force and where from, and keeps secrets"
   expect(settings).toContainEqual({ name: "FOUNDRY_TIMEOUT", value: "7", source: "flag" });
 });
 
-test("doctor never says found of what was not found", async () => {
+test("doctor never reports as found what was not found", async () => {
   const machine = await FoundryMachine.start(NOTHING);
 
   const { stdout } = await doctorOn(machine);
@@ -276,7 +276,7 @@ test("doctor gives advice for a terminal, not for an agent", async () => {
   expect(stdout).not.toMatch(/\b(?:load_model|list_models|health_check|complete)\b|ask the user/);
 });
 
-test("doctor --fix repairs the entry of a host that starts what is not there, and no other", async () => {
+test("doctor --fix repairs only host entries that start a missing file", async () => {
   const machine = await FoundryMachine.start(C1);
   const file = join(machine.home, ".cursor", "mcp.json");
   const args = [join(machine.home, "foundry-local-mcp", "dist", "main.js"), "--model", "tiny"];
@@ -301,7 +301,7 @@ test("doctor --fix repairs the entry of a host that starts what is not there, an
   });
 });
 
-test("doctor --fix says that a file cannot be changed, and leaves it as it is", async () => {
+test("doctor --fix reports a file that it cannot change, and leaves it unchanged", async () => {
   const machine = await FoundryMachine.start(C1);
   const file = join(machine.home, ".codex", "config.toml");
   const gone = join(machine.home, "foundry-local-mcp", "dist", "main.js");
@@ -318,14 +318,14 @@ test("doctor --fix says that a file cannot be changed, and leaves it as it is", 
   expect(await readFile(file, "utf8")).toBe(before);
 });
 
-test("doctor refuses a setting that does not fit with 2, and prints nothing else", async () => {
+test("doctor refuses an invalid setting with exit code 2, and prints no report", async () => {
   const { code, stdout, stderr } = await run(["doctor", "--json"], { FOUNDRY_RETRIES: "many" });
 
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("FOUNDRY_RETRIES");
 });
 
-test("doctor refuses a flag that there is not, and names its own", async () => {
+test("doctor refuses an unknown flag, and names its own", async () => {
   const { code, stdout, stderr } = await run(["doctor", "--jsno"]);
 
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -334,7 +334,7 @@ test("doctor refuses a flag that there is not, and names its own", async () => {
   expect(stderr).toContain("--no-completion");
 });
 
-test("doctor --help says what it does and what its exit codes mean", async () => {
+test("doctor --help explains the command and its exit codes", async () => {
   const { code, stdout } = await run(["doctor", "--help"]);
 
   expect(code).toBe(0);
@@ -343,7 +343,7 @@ test("doctor --help says what it does and what its exit codes mean", async () =>
   }
 });
 
-test("doctor that is interrupted ends at once, without half a report", async () => {
+test("doctor ends at once when interrupted, without half a report", async () => {
   const machine = await FoundryMachine.start({
     ...C1,
     simulator: { models: [{ id: ENDLESS }], loadMs: 600_000 },

@@ -90,7 +90,7 @@ const BREAKS: readonly Break[] = [
   },
 ];
 
-describe("what breaks an answer in the middle is told, and the text so far is kept", () => {
+describe("a fault in the middle of an answer is reported, and the text so far is kept", () => {
   test.for(BREAKS.map((one) => [one.what, one] as const))(
     "%s",
     async ([, { fault, code, status }]) => {
@@ -119,7 +119,7 @@ describe("what breaks an answer in the middle is told, and the text so far is ke
   );
 });
 
-describe("what breaks before the first token is tried again", () => {
+describe("a request that fails before the first token is retried", () => {
   const passing: readonly Fault[] = [
     { kind: "reset" },
     { kind: "close" },
@@ -140,7 +140,7 @@ describe("what breaks before the first token is tried again", () => {
     },
   );
 
-  test("but not for ever", async () => {
+  test("only a limited number of times", async () => {
     faulty({ kind: "status", status: 503, headers: { "retry-after": "0" } });
 
     const { answer, times } = await asked(hello);
@@ -153,7 +153,7 @@ describe("what breaks before the first token is tried again", () => {
     expect(times).toBe(3);
   });
 
-  test("nor where it answers with something that is no stream", async () => {
+  test("not where the answer is not a stream", async () => {
     faulty({ kind: "html" });
 
     const { answer, times } = await asked(hello);
@@ -162,7 +162,7 @@ describe("what breaks before the first token is tried again", () => {
     expect(times).toBe(1);
   });
 
-  test("nor when it never answers: the device may be at it", async () => {
+  test("not when there is no answer: the device may still be generating", async () => {
     faulty({ kind: "hang" });
 
     const { answer, times } = await asked(hello);
@@ -173,7 +173,7 @@ describe("what breaks before the first token is tried again", () => {
   });
 });
 
-describe("what only looks broken is an answer", () => {
+describe("an odd but complete answer succeeds", () => {
   const harmless: readonly Fault[] = [
     { kind: "no-done", finishReason: true },
     { kind: "split", bytes: [1] },
@@ -199,14 +199,14 @@ describe("what only looks broken is an answer", () => {
     },
   );
 
-  test("silence that ends before the limit", async () => {
+  test("after a silence shorter than the limit", async () => {
     faulty({ kind: "stall", afterEvents: 2, ms: 250 });
 
     expect((await hello()).text).toBe(ANSWER);
   });
 });
 
-test("a service that only says that it is alive has stalled, too", async () => {
+test("a service that sends only comments has stalled, too", async () => {
   faulty({ kind: "only-comments", everyMs: 50 });
 
   const answer = await hello();
@@ -214,7 +214,7 @@ test("a service that only says that it is alive has stalled, too", async () => {
   expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
 });
 
-test("a load that takes longer than its limit says how to wait on", async () => {
+test("a load that exceeds its time limit reports how to wait longer", async () => {
   const slow = await simulated({ models: [{ id: "huge:1", loadMs: 3000 }] });
   const impatient = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "1" });
   await impatient.call("list_models");
@@ -228,7 +228,7 @@ test("a load that takes longer than its limit says how to wait on", async () => 
   expect(late).toMatchObject({ isError: false, result: { status: "already_loaded" } });
 });
 
-test("a model that somebody unloads meanwhile is loaded again", async () => {
+test("a model that another client unloaded is loaded again", async () => {
   expect((await hello()).text).toBe(ANSWER);
 
   simulator.setLoaded(PROMPT_ANSWER, false);

@@ -44,7 +44,7 @@ async function serverWithFiles(settings: Readonly<Record<string, string>> = {}) 
   return { host, notes, outside, asked, sent };
 }
 
-test("files are read by the server, and the answer is written to one", async () => {
+test("the server reads the files, and writes the answer to a file", async () => {
   const { host, notes, asked, sent } = await serverWithFiles();
 
   const { result } = await host.complete({
@@ -67,7 +67,7 @@ test("files are read by the server, and the answer is written to one", async () 
   expect((await asked()).some((line) => line.includes("report.md"))).toBe(true);
 });
 
-test("nothing outside of the allowed folder is ever asked for, read or written", async () => {
+test("no path outside of the allowed folder is checked, read or written", async () => {
   const { host, outside, asked, sent } = await serverWithFiles();
   const paths = [
     "../outside/secret.md",

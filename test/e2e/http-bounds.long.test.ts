@@ -53,7 +53,7 @@ const WITH_KEY = { FOUNDRY_HTTP_KEY: KEY };
 const AUTHORIZED = { authorization: `Bearer ${KEY}` };
 const HUNDRED_MB = String(100 * MEGABYTE.length);
 
-describe("what is not served is refused, logged once, and keeps nothing from being served", () => {
+describe("an invalid request is refused, logged once, and delays no other request", () => {
   test.each<[string, number, Sent, Settings]>([
     ["a page of another origin", 403, { headers: { origin: "https://evil.example" } }, {}],
     ["a page without an origin", 403, { headers: { origin: "null" } }, {}],
@@ -90,7 +90,7 @@ describe("what is not served is refused, logged once, and keeps nothing from bei
   });
 });
 
-test("200 callers of two models are answered once each, with their own answer, in turns", async () => {
+test("200 callers of two models take turns, and each gets its own answer once", async () => {
   const callers = Array.from({ length: 200 }, (_, number) => number);
   const simulator = await startSimulator({
     models: ["one", "two"].map((name) => ({

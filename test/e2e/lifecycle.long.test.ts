@@ -69,7 +69,7 @@ describe("the server ends with its host", () => {
     await expectGone(server, askedAt);
   });
 
-  test.for(endings)("%s aborts a completion that is running", async ([how, end]) => {
+  test.for(endings)("%s aborts a running completion", async ([how, end]) => {
     const simulator = await simulated();
     const server = await wireHostOn(simulator.url);
     const call = await endlessCompletion(server, simulator);
@@ -134,7 +134,7 @@ describe("the server ends with its host", () => {
     await expectGone(server, askedAt);
   });
 
-  test("a host that stops to read ends it as well", async () => {
+  test("a host that closes stdout ends it as well", async () => {
     const simulator = await simulated();
     const server = await wireHostOn(simulator.url);
     await endlessCompletion(server, simulator);
@@ -148,7 +148,7 @@ describe("the server ends with its host", () => {
   });
 });
 
-describe("the server goes on", () => {
+describe("the server continues", () => {
   test("beside a second one", async () => {
     const simulator = await simulated();
     const first = await wireHostOn(simulator.url);
@@ -162,7 +162,7 @@ describe("the server goes on", () => {
     expect([...answers, afterwards]).toEqual([ANSWER, ANSWER, ANSWER]);
   });
 
-  test("after lines that are no message, each answered as JSON-RPC wants", async () => {
+  test("after lines that are no message, each answered with its JSON-RPC error", async () => {
     const host = await WireHost.start();
 
     host.write("this is no JSON\n");
@@ -177,7 +177,7 @@ describe("the server goes on", () => {
     expect(host.answers(77)).toHaveLength(1);
   });
 
-  test("after a character that came in two pieces", async () => {
+  test("after a character that was split between two chunks", async () => {
     const simulator = await simulated();
     const host = await wireHostOn(simulator.url);
     const line = Buffer.from(
@@ -197,7 +197,7 @@ describe("the server goes on", () => {
     expect(JSON.stringify(chatRequest(simulator).body)).toContain("Grüße 🌍");
   });
 
-  test("without any Foundry Local: it starts, introduces itself and tells its tools", async () => {
+  test("without any Foundry Local: it starts, initializes and lists its tools", async () => {
     const host = await WireHost.start();
 
     const { result: list } = await host.request("tools/list");
@@ -230,7 +230,7 @@ test("a service that is killed and started again on its port is used again", asy
   await expect.poll(() => ordinaryAnswer(host)).toBe(ANSWER);
 });
 
-test("a service that dies in the middle of an answer is told from one that is slow, and used again", async () => {
+test("a crash of the service during an answer is distinguished from slowness, and the service is used again", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const call = await endlessCompletion(host, simulator);
@@ -261,7 +261,7 @@ test("a service that was away for long is used again as soon as its port answers
   await expect.poll(() => ordinaryAnswer(host)).toBe(ANSWER);
 });
 
-test("a host that never reads stderr is answered all the same, and can end the server", async () => {
+test("a host that never reads stderr is still answered, and can end the server", async () => {
   const server = spawn(process.execPath, [MAIN], {
     env: environmentWith({ FOUNDRY_LOG_LEVEL: "trace" }),
     stdio: "pipe",

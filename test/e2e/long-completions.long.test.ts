@@ -63,7 +63,7 @@ const services = [
   ["the newest C2, in any pieces", { version: "2.2.1" }],
 ] as const;
 
-test("a completion that takes longer than the host waits is read in pieces without an error", async () => {
+test("a completion that takes longer than the host's timeout is read in parts without an error", async () => {
   const tokens = tokensOf(TOKENS);
 
   const read = await Promise.all(
@@ -102,7 +102,7 @@ test("a completion that takes longer than the host waits is read in pieces witho
   }
 });
 
-test("a text too long for one result is read in pieces, too", async () => {
+test("a text too long for one result is read in parts, too", async () => {
   const tokens = tokensOf(20_000);
   const whole = tokens.join("");
   const simulator = await simulated({
@@ -127,8 +127,8 @@ test("a text too long for one result is read in pieces, too", async () => {
   expect(JSON.stringify(contents).includes(JSON.stringify(whole).slice(1, -1))).toBe(true);
 });
 
-describe("with reply_within 0 a call answers at once", () => {
-  test("while the service is looked for, the model loads, others are before it, and it runs", async () => {
+describe("a call with reply_within 0 returns at once", () => {
+  test("during discovery, the load, the wait in the queue and the generation", async () => {
     const models = [
       { id: "late-generic-cpu:1", loadMs: 5000, script: { text: ANSWER } },
       { id: ENDLESS, script: { text: "On. ", forever: true }, tokensPerSecond: 40, loaded: true },
@@ -188,8 +188,8 @@ async function until<T>(ask: () => Promise<T | null>): Promise<T> {
   }
 }
 
-describe("when the queue is full", () => {
-  test("one more is refused at once, with when to try again, and told nothing else by it", async () => {
+describe("a full queue", () => {
+  test("refuses a further call at once, only with the time to retry", async () => {
     const simulator = await simulated({
       models: [
         {
@@ -231,7 +231,7 @@ describe("when the queue is full", () => {
   });
 });
 
-test("bad input says what is wrong and what is right, and breaks nothing", async () => {
+test("invalid input gets an error with what is allowed, and the server continues", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const done = await host.complete({ prompt: "Hello", model: PROMPT_ANSWER });

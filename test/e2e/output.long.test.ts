@@ -43,7 +43,7 @@ async function session(settings: Settings): Promise<WireHost> {
 
 describe("at any log level", () => {
   test.for(LEVELS)(
-    "%s: stdout is protocol, stderr is JSON lines, neither tells a secret",
+    "%s: stdout is protocol, stderr is JSON lines, neither contains a secret",
     async (level) => {
       // Every line on stdout was read as a message: the host throws at any other.
       const host = await session({ FOUNDRY_LOG_LEVEL: level });
@@ -59,7 +59,7 @@ describe("at any log level", () => {
     },
   );
 
-  test("what people write and models answer is logged at trace only", async () => {
+  test("prompts and answers are logged only at trace", async () => {
     const atTrace = await session({ FOUNDRY_LOG_LEVEL: "TRACE" });
     const atDebug = await session({ FOUNDRY_LOG_LEVEL: "debug" });
 
@@ -69,7 +69,7 @@ describe("at any log level", () => {
   });
 });
 
-test("a key that is refused is not shown either", async () => {
+test("a refused key is not logged either", async () => {
   const simulator = await simulated({ dialect: "openai", apiKey: "another" });
   const host = await wireHostOn(simulator.url, {
     FOUNDRY_API_KEY: KEY,

@@ -31,7 +31,7 @@ function ended(host: Host, uri: string, onUpdate: () => void = () => {}): Promis
   });
 }
 
-test("a completion is listed and read while it runs, and whole when it has ended", async () => {
+test("a completion is listed and can be read while it runs, and completely when it has ended", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { id, uri } = await started(host);
@@ -53,7 +53,7 @@ test("a completion is listed and read while it runs, and whole when it has ended
   expect(result["completions"]).toMatchObject([{ text: late.text, status: "completed" }]);
 });
 
-test("who subscribed hears of growing text about once a second, and of the end", async () => {
+test("a subscriber gets updates of growing text about once a second, and of the end", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { uri } = await started(host);
@@ -82,7 +82,7 @@ test("a completion that has ended is listed with its first words", async () => {
   expect(resources[0]).toMatchObject({ title: expect.stringContaining(`: ${ANSWER}`) });
 });
 
-test("one that is not kept any more is not found, and the answer says why", async () => {
+test("an evicted completion is not found, and the error says why", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { result } = await host.complete(QUICK);
@@ -96,7 +96,7 @@ test("one that is not kept any more is not found, and the answer says why", asyn
   await expect(host.client.unsubscribeResource({ uri })).resolves.toEqual({});
 });
 
-test("a host that goes while it is subscribed leaves a server that ends", async () => {
+test("a server ends when its subscribed host has gone", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const { result } = await host.answerTo(host.call("complete", { ...SLOW, reply_within: 0 }));

@@ -35,7 +35,7 @@ async function hostIn(home: string, url: string): Promise<Host> {
   return host;
 }
 
-test("a speed that one server measured is in the list of a later one", async () => {
+test("list_models of a later server contains a speed that an earlier one measured", async () => {
   const { url } = await service();
   const home = await temporaryFolder("home-");
   const first = await hostIn(home, url);
@@ -51,7 +51,7 @@ test("a speed that one server measured is in the list of a later one", async () 
   expect(text).toMatch(/\d tokens a second measured/);
 });
 
-test("complete says up front how long it will read a long prompt", async () => {
+test("complete reports in advance how long it will read a long prompt", async () => {
   const simulator = await service();
   const home = await temporaryFolder("home-");
   const host = await hostIn(home, simulator.url);

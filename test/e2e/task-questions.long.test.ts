@@ -48,8 +48,8 @@ const CALLS = [
   ["complete", { prompt: "Why?", model: "talker" }],
 ] as const;
 
-describe.each(CALLS)("a task of %s that needs an answer of the user", (name, given) => {
-  test("asks for it, again at each look, and goes on with it", async () => {
+describe.each(CALLS)("a task of %s that needs an answer from the user", (name, given) => {
+  test("asks at each `tasks/get`, and continues with the answer", async () => {
     const { begun, stopped, answer, get, downloads } = await world();
     const { taskId, resultType } = await begun(name, given);
     const waiting = await stopped(taskId);
@@ -81,7 +81,7 @@ describe.each(CALLS)("a task of %s that needs an answer of the user", (name, giv
     expect(downloads()).toHaveLength(1);
   });
 
-  test("fails with that answer where the user declines", async () => {
+  test("fails where the user declines", async () => {
     const { begun, stopped, answer, downloads } = await world();
     const { taskId } = await begun(name, given);
     await stopped(taskId);

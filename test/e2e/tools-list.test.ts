@@ -64,7 +64,7 @@ async function hangingService() {
 describe.skipIf(process.platform === "win32")(
   "with a foundry on PATH that hangs, tools/list",
   () => {
-    test("is answered before anything has started it", async () => {
+    test("is answered before the command is started", async () => {
       const { settings, pids } = await hangingFoundry();
       const host = await WireHost.start(settings);
 
@@ -73,7 +73,7 @@ describe.skipIf(process.platform === "win32")(
       expect(await pids()).toEqual([]);
     });
 
-    test("is answered while it hangs", async () => {
+    test("is answered while the command hangs", async () => {
       const { settings, pids } = await hangingFoundry();
       const host = await WireHost.start(settings);
       const call = host.call("list_models");
@@ -89,7 +89,7 @@ describe.skipIf(process.platform === "win32")(
 );
 
 describe("with an endpoint that hangs, tools/list", () => {
-  test("is answered before anything has connected to it", async () => {
+  test("is answered before the server connects to the endpoint", async () => {
     const { url, sockets } = await hangingService();
     const host = await WireHost.start({ FOUNDRY_ENDPOINT: url });
 
@@ -98,7 +98,7 @@ describe("with an endpoint that hangs, tools/list", () => {
     expect(sockets.size).toBe(0);
   });
 
-  test("is answered while a call waits for it", async () => {
+  test("is answered while a call waits for the endpoint", async () => {
     const { url, sockets } = await hangingService();
     const host = await WireHost.start({ FOUNDRY_ENDPOINT: url });
     const call = host.call("complete", { prompt: "Hello" });

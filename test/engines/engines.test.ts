@@ -93,7 +93,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
       warnings: [],
     });
 
-    describe.each(PACES)("streamed %s", (_pace, send) => {
+    describe.each(PACES)("streamed, split %s", (_pace, send) => {
       it.each(titled(answers))("has %s", async (_what, answer) => {
         const { url, chats } = await running((response) => {
           response.writeHead(200, STREAM_TYPE);
@@ -142,7 +142,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
   const loading = refusals.filter(({ loads }) => loads === true);
   describe.runIf(loading.length > 0)("its refusal while a model loads", () => {
     it.each(titled(loading))(
-      "names %s, and is waited for",
+      "names %s, and the load is waited for",
       async (_what, { status, headers, body }) => {
         let refused = 0;
         const { url } = await running((response) => {
@@ -162,7 +162,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
     );
 
     it.each(titled(loading))(
-      "names %s, also where it does not end in time",
+      "names %s, also where the load exceeds its time limit",
       async (_what, { status, headers, body, code, says }) => {
         const { url } = await running((response) => {
           response.writeHead(status, { ...JSON_TYPE, ...headers, "retry-after": "0" });

@@ -18,7 +18,7 @@ const inSample = ({ dialect, operation, fault }: Cell): boolean =>
   SAMPLE.has(fault.name) && (dialect === "C2" || operation.name.startsWith("chat"));
 
 describe("faults between the client and a service", () => {
-  it("have the recorded outcomes, in a sample", async () => {
+  it("have the recorded outcomes in a sample", async () => {
     const cells = (["S", "C1", "C2", "openai"] as const).flatMap(cellsOf).filter(inSample);
     const recorded = recordedOutcomes();
     const found = await outcomesOf(cells);
@@ -37,7 +37,7 @@ describe("the recorded outcomes", () => {
   const outcomes = Object.entries(recordedOutcomes());
   const requestsOf = (words: string): number => Number(/×(\d+)$/.exec(words)?.[1]);
 
-  it("are those of all cells, and none is an error without a meaning", () => {
+  it("cover all cells, and none is an INTERNAL error", () => {
     const cells = (["S", "C1", "C2", "openai"] as const).flatMap(cellsOf).map(nameOf);
     expect(outcomes.map(([name]) => name).sort()).toEqual(cells.sort());
     expect(outcomes.filter(([, words]) => /INTERNAL|undefined/.test(words))).toEqual([]);

@@ -75,7 +75,7 @@ const engineAt =
 
 const HELLO = { status: "completed", text: "Hello", model: "m" };
 
-describe("an address that was copied", () => {
+describe("a copied address", () => {
   it.each([
     ["/v1", ""],
     ["/v1", "/"],
@@ -116,13 +116,13 @@ describe("an address that was copied", () => {
     },
   );
 
-  it("reaches Foundry Local with the address that its old command line prints", async () => {
+  it("reaches Foundry Local as its old command line prints it", async () => {
     const { url } = await simulate({ dialect: "S" });
     const health = await clientOf(`${url}/openai/status`).healthCheck();
     expect(health).toMatchObject({ status: "healthy", dialect: "S", endpoint: url });
   });
 
-  it("with a path that is not the engine's is an error that says so", async () => {
+  it("with a path that is not the engine's is an error with that reason", async () => {
     const { url } = await listen(engineAt("/v1"));
     await expect(clientOf(`${url}/api`).listModels()).rejects.toMatchObject({
       code: "NOT_FOUNDRY",
@@ -162,7 +162,7 @@ describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status)
   });
 
   it.each(["all", "the list", "the chat"])(
-    "%s elsewhere is an error with the target",
+    "%s to another server is an error with the target",
     async (what) => {
       const elsewhere = await listen(engineAt("/v1"));
       const isMoved = (path: string) =>
@@ -218,7 +218,7 @@ const CLOSINGS: readonly (readonly [string, boolean, string | null])[] = [
 ];
 
 describe("an engine that", () => {
-  it.each(CLOSINGS)("%s is detected once for many calls", async (_how, closes, says) => {
+  it.each(CLOSINGS)("%s is detected only once for many calls", async (_how, closes, says) => {
     const closed: Promise<unknown>[] = [];
     const { url, asked } = await listen((request, response) => {
       const { socket } = request;
@@ -260,7 +260,7 @@ describe("an engine that", () => {
     },
   );
 
-  it("is replaced while it is asked for its models gets no prompt that is meant for it", async () => {
+  it("is replaced during a list of models: its successor gets no prompt meant for it", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => void vi.useRealTimers());
     const models = [{ id: "talker-generic-cpu:1", alias: "talker" }];
