@@ -97,7 +97,7 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
   ["a download's line without an end", 20_000, (n) => download(times(n, "x"))],
 ];
 
-it("the repair of a call that is nearly JSON ends after a second", async () => {
+it("the repair of a tool call in invalid JSON ends after a second", async () => {
   const reader = new CallReader(await loadToolbox([{ function: { name: "f" } }]));
   reader.pushText(`<tool_call>{"name":"f","arguments":[${"1 ".repeat(500_000)}`);
   const cpu = await cpuOf(() => reader.end(true));
@@ -106,7 +106,7 @@ it("the repair of a call that is nearly JSON ends after a second", async () => {
 });
 
 describe("the CPU time of a stream", () => {
-  it.each(WORK)("grows with its length and no faster: %s", async (_what, count, work) => {
+  it.each(WORK)("grows linearly with its length: %s", async (_what, count, work) => {
     await work(count);
     const ratio = async (): Promise<number> => {
       const once = await cpuOf(() => work(count));

@@ -367,7 +367,7 @@ const CASES: readonly Case[] = [
 
 describe("ThinkingSplitter", () => {
   it.each(CASES)(
-    "tells apart $what, wherever it is cut in two",
+    "separates $what, wherever the text is cut in two",
     ({ whole, text = "", reasoning = "", was = "" }) => {
       for (let at = 0; at <= whole.length; at++) {
         expect(split(whole.slice(0, at), whole.slice(at))).toEqual({ text, reasoning, was });
@@ -376,33 +376,33 @@ describe("ThinkingSplitter", () => {
   );
 
   it.each(CASES)(
-    "tells apart $what, character by character",
+    "separates $what, character by character",
     ({ whole, text = "", reasoning = "", was = "" }) => {
       expect(split(...whole)).toEqual({ text, reasoning, was });
     },
   );
 
-  it("gives text out as it comes, and holds back only what may be a tag", () => {
+  it("returns text as it arrives, and holds back only a possible tag", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("Hello <")).toEqual([{ type: "text", text: "Hello " }]);
     expect(splitter.push("3")).toEqual([{ type: "text", text: "<3" }]);
   });
 
-  it("leaves an end of thinking alone where thinking came apart from the text", () => {
+  it("keeps an end tag in the text where thinking was sent separately", () => {
     const splitter = new ThinkingSplitter();
     splitter.thinkingCameApart();
     const whole = "It is written\n</think>\nso.";
     expect([...splitter.push(whole), ...splitter.end()]).toEqual([{ type: "text", text: whole }]);
   });
 
-  it("cuts an end of thinking at the beginning where thinking came apart from the text", () => {
+  it("removes an end tag at the beginning where thinking was sent separately", () => {
     const splitter = new ThinkingSplitter();
     splitter.thinkingCameApart();
     const pieces = [..."\n</think>\n\n4"].flatMap((character) => splitter.push(character));
     expect([...pieces, ...splitter.end()]).toEqual([{ type: "text", text: "4" }]);
   });
 
-  it("gives thinking out as it comes", () => {
+  it("returns thinking as it arrives", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("<think>Hm, ")).toEqual([{ type: "reasoning", text: "Hm, " }]);
   });

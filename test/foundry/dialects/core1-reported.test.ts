@@ -62,7 +62,7 @@ async function chat(answer: (response: ServerResponse, body: string) => void) {
   return events;
 }
 
-describe("what was told of core 1.x is understood:", () => {
+describe("reported answers of core 1.x are understood:", () => {
   it("a list of models with nothing but names and aliases (#876)", async () => {
     const entry = {
       id: "qwen2.5-coder-7b-instruct-generic-cpu",

@@ -23,8 +23,8 @@ describe("an error inside a whole answer", () => {
   });
 });
 
-describe("what is kept of a body that says why", () => {
-  it("is as much as is searched", () => {
+describe("the part of an error's body that is kept", () => {
+  it("is as long as the part that is searched", () => {
     const body = "x".repeat(1_000_000);
     const failure = { method: "POST", path: "/x", status: 400, message: "no", body };
     const { detail } = errorOfFailure({ ...failure, retryAfterMs: null }, { doing: "chat" });
@@ -32,8 +32,8 @@ describe("what is kept of a body that says why", () => {
   });
 });
 
-describe("a limit of the context that is already known", () => {
-  it("costs no further list of models", async () => {
+describe("a known context limit", () => {
+  it("causes no further list of models", async () => {
     const overflow =
       "This model's maximum context length is 4096 tokens. However, you requested 5020 tokens (3996 in the messages, 1024 in the completion).";
     const { url, asked } = await chatEngine(({ max_tokens: most }) =>
