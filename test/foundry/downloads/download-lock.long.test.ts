@@ -64,7 +64,7 @@ describe("the download lock", () => {
     expect(await next).toBe("done");
   });
 
-  it("is held by one at a time, in the order of asking", async () => {
+  it("is held by one caller at a time, in the order of their calls", async () => {
     const { home, platform } = await machine();
     const order: number[] = [];
     let now = 0;

@@ -35,7 +35,7 @@ describe("the service behind an endpoint", () => {
     });
   });
 
-  it("is detected again when it lacks a route that it had", async () => {
+  it("is detected again when a known route is missing", async () => {
     const models = [talker];
     const newer = await startSimulator({ version: "2.2.1", models });
     const client = clientOf(newer.url);
@@ -70,7 +70,7 @@ describe("the service behind an endpoint", () => {
     await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject(error);
   });
 
-  it("that is not running causes no error for a caller that has cancelled already", async () => {
+  it("that is not running causes no further error for a caller that has already cancelled", async () => {
     const client = clientOf(await deadUrl());
     const asking = client.complete({ prompt: "Hi" }, { signal: AbortSignal.abort() });
     // The detection fails without a waiter: an unhandled rejection would end the test run.
@@ -97,7 +97,7 @@ describe("the service behind an endpoint", () => {
     },
   );
 
-  it("that does not answer what is loaded still lists its models, with a warning", async () => {
+  it("that does not answer the list of loaded models still lists its models, with a warning", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
@@ -108,7 +108,7 @@ describe("the service behind an endpoint", () => {
     expect(warning).toContain("busy");
   });
 
-  it("that still has not answered what is loaded is not waited for twice", async () => {
+  it("that is still slow to list its loaded models is not waited for twice", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     await client.listModels();
@@ -122,7 +122,7 @@ describe("the service behind an endpoint", () => {
     expect(simulator.requests.length).toBe(asked);
   });
 
-  it("that is gone is requested as often as allowed, before the circuit opens", async () => {
+  it("that is gone gets all allowed attempts before the circuit opens", async () => {
     const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
     const client = clientOf(simulator.url, { retry: { retries: 3, initialPauseMs: 1 } });
     await client.listModels();
