@@ -109,11 +109,11 @@ describe("the linter", () => {
     expect(brokenBy(file)).toEqual(["noRestrictedImports"]);
   });
 
-  it.each(ALLOWED)("lets %s import what lies below, through its index", (_layer, file) => {
+  it.each(ALLOWED)("lets %s import a lower layer through its index", (_layer, file) => {
     expect(brokenBy(file)).toEqual([]);
   });
 
-  it("forbids to import past the index of a folder", () => {
+  it("forbids an import past the index of a folder", () => {
     expect(brokenBy("src/foundry/past.ts")).toEqual(["noPrivateImports"]);
   });
 

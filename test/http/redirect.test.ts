@@ -73,7 +73,7 @@ describe("redirects", () => {
     expect(asked).toEqual(["/begin", "/a", "/b", "/c", "/d"]);
   });
 
-  it.each([GET, POST])("in a circle end after some of them", async (spec) => {
+  it.each([GET, POST])("in a circle end after a limited number", async (spec) => {
     const { transport, asked, baseUrl } = await redirecting(302, Array(100).fill("/begin"));
     await expect(transport.request(spec)).rejects.toMatchObject({
       status: 302,
@@ -98,7 +98,7 @@ describe("redirects", () => {
     }
   });
 
-  it.each(["http://", "::", undefined])("to %j are none", async (target) => {
+  it.each(["http://", "::", undefined])("to %j are invalid", async (target) => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(302, target === undefined ? {} : { location: target }).end();
     });

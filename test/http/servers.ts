@@ -13,7 +13,7 @@ export interface TestServer {
   readonly port: number;
   /** The connections that are open now. */
   readonly sockets: ReadonlySet<Socket>;
-  /** Ends it, with a reset for whoever is connected. */
+  /** Ends it, and resets open connections. */
   stop(): Promise<void>;
 }
 

@@ -63,13 +63,13 @@ it("keeps a finished completion for its time, and not longer", async () => {
   expect(gone).toEqual(["c-1"]);
 });
 
-it("keeps at most so many, the oldest first out", async () => {
+it("keeps a limited number, and evicts the oldest first", async () => {
   const { shelf, finished } = shelfOf({ most: 2 });
   for (const id of ["c-1", "c-2", "c-3"]) await finished(id, "Text");
   expect(idsOn(shelf)).toEqual(["c-3", "c-2"]);
 });
 
-it("keeps at most so many bytes, but always the one that ended last", async () => {
+it("keeps a limited number of bytes, but always the completion that ended last", async () => {
   const { shelf, finished } = shelfOf({ mostBytes: 100 });
   await finished("c-1", "x".repeat(30));
   await finished("c-2", "x".repeat(30));
@@ -78,7 +78,7 @@ it("keeps at most so many bytes, but always the one that ended last", async () =
   expect(idsOn(shelf)).toEqual(["c-3"]);
 });
 
-it("keeps a result that its batch has not returned, and from then on as any other", async () => {
+it("pins a result until its batch has returned it, then keeps it as any other", async () => {
   const { shelf, pass } = shelfOf({ keptMs: 1000 });
   const ofBatch = completionOf("c-1", "One");
   shelf.add(ofBatch, true);
@@ -92,7 +92,7 @@ it("keeps a result that its batch has not returned, and from then on as any othe
   expect(idsOn(shelf)).toEqual([]);
 });
 
-it("never lets go of one that has not ended", async () => {
+it("never evicts a running completion", async () => {
   const { shelf, finished, pass } = shelfOf({ most: 1, keptMs: 1000 });
   let end = (): void => {};
   const running = completionOf(

@@ -50,7 +50,7 @@ describe("the keeper", () => {
     expect(await keeperHolds(address)).toBeNull();
   });
 
-  it("says that an answer was generated again until an answer has said so", async () => {
+  it("reports that an answer was generated again until a result has said so", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
     const running = keeperAt(address, client);
@@ -84,7 +84,7 @@ describe("the keeper", () => {
     await running;
   });
 
-  it("is one for a user, however many start at once", async () => {
+  it("runs once per user, however many are started at the same time", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
     const runs = Array.from({ length: 4 }, () => keeperAt(address, client));
@@ -98,7 +98,7 @@ describe("the keeper", () => {
     await Promise.all(runs);
   });
 
-  it("is reached by its user beside more connections without a proof than it takes", async () => {
+  it("accepts its user beside more unauthenticated connections than its limit", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
     const running = keeperAt(address, client);
@@ -111,7 +111,7 @@ describe("the keeper", () => {
     await running;
   });
 
-  it("takes the place of a socket that a killed keeper left behind", async () => {
+  it("replaces a socket that a killed keeper left behind", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
     await ensureSecret(address);
@@ -139,7 +139,7 @@ describe("the keeper", () => {
         JSON.stringify({ do: "find", n: 1, ids: ["c-before-1"], batch: null, same: null }),
       ],
     ],
-  ])("hangs up on %s", async (_what, lines) => {
+  ])("closes the connection of %s", async (_what, lines) => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
     const running = keeperAt(address, client);
@@ -150,7 +150,7 @@ describe("the keeper", () => {
     await running;
   });
 
-  it("is not used by a process of another version", async () => {
+  it("is not used by a process with another version", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
     const running = keeperAt(address, client);
@@ -204,7 +204,7 @@ describe("a server", () => {
   });
 
   it.each(["It", "It is a", ""])(
-    "loses no text that follows its reply at once: %j",
+    "loses no text that directly follows its reply: %j",
     async (text) => {
       const { client } = await talker(ANSWER);
       const address = await newAddress();
@@ -250,7 +250,7 @@ describe("a server", () => {
     },
   );
 
-  it("makes the secret again where its file was not written to its end", async () => {
+  it("creates the secret again where its file is incomplete", async () => {
     const address = await newAddress();
     await ensureSecret(address);
     await writeFile(join(address.directory, "secret"), "half");

@@ -16,7 +16,7 @@ const answerSchema = z.object({
   pending: z.array(z.string()),
 });
 
-test("500 items of which every tenth fails, over ten calls: each result once, in its place", async () => {
+test("ten calls return the results of 500 items, every tenth failed, each once in its place", async () => {
   const simulator = await startSimulator({
     models: [
       {

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { Answer, Host } from "../e2e/host.js";
 import { answerTo, LOADS, SAYS, type ServiceLife } from "./chaos-life.js";
 
-/** No call takes so long, whatever happens meanwhile. */
+/** Longer than any call takes under any fault. */
 const LONGEST_CALL_MS = 60_000;
 /** From the beginning of a call to its arrival, and from its end to our seeing it, on a loaded machine. */
 const BLUR_MS = 1000;

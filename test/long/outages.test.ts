@@ -143,7 +143,7 @@ async function survive({ host, simulator, comeBack, kills, chance }: Outages) {
   return Object.fromEntries(ends);
 }
 
-test("the service is killed a hundred times, and nothing that was received is lost", {
+test("no received text is lost when the service is killed a hundred times", {
   timeout: 120_000,
 }, async () => {
   const settings = { FOUNDRY_AUTOSTART: "false", FOUNDRY_EMBEDDED: "false" };
@@ -204,8 +204,8 @@ const endlessly = (number: number) => ({
   max_tokens: 2000,
 });
 
-describe("five running completions whose service dies", () => {
-  test("each end interrupted with its text, which stays to be read", async () => {
+describe("five running completions whose service crashes", () => {
+  test("each end interrupted with their text, which can still be read", async () => {
     const simulator = await simulated({ models: ENDLESS_MODELS });
     const host = await hostOn(simulator.url, { FOUNDRY_CONCURRENCY: "5" });
     const calls = [1, 2, 3, 4, 5].map((number) => host.complete(endlessly(number)));
@@ -237,9 +237,9 @@ describe("five running completions whose service dies", () => {
   });
 });
 
-describe("SIGTERM with work under way", () => {
+describe("SIGTERM with work in flight", () => {
   test.skipIf(process.platform === "win32")(
-    "answers each caller: who runs with the text so far, who looks, who waits and who loads",
+    "answers each call: a running one with the text so far, get_completion, a queued one and a load",
     async () => {
       const simulator = await simulated({ models: ENDLESS_MODELS });
       const host = await wireHostOn(simulator.url, { FOUNDRY_CONCURRENCY: "1" });

@@ -185,7 +185,7 @@ describe("autoModels", () => {
     expect(chosen(models, needs, defaultName)).toBe(expected);
   });
 
-  it("chooses the newest version of a model, unless an older one is loaded", () => {
+  it("chooses the newest version of a model, unless an older version is loaded", () => {
     const old = knownModel("a-generic-cpu:1", { downloaded: true, loaded: false });
     const young = knownModel("a-generic-cpu:2", { downloaded: true, loaded: false });
     const idOf = (models: KnownModel[]) => autoModels(models, NOTHING, null)[0]?.model.id;

@@ -115,7 +115,7 @@ function faultsOfValue(value: unknown, at: string): string[] {
   );
 }
 
-it(`settles every call through ${INPUTS} odd replies, and the call after it`, {
+it(`settles every call despite ${INPUTS} odd replies, and the call after it`, {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   setFlagsFromString("--expose-gc");

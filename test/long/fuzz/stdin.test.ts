@@ -13,7 +13,7 @@ afterAll(async () => {
   await service?.close();
 });
 
-it(`serves on through ${INPUTS} inputs, and answers each id once`, {
+it(`keeps serving through ${INPUTS} inputs, and answers each id once`, {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   service = await startSimulator({ models: MODELS.filter(({ id }) => id === PROMPT_ANSWER) });
