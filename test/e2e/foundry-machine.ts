@@ -64,7 +64,7 @@ export class FoundryMachine {
     const { home, cli } = this;
     // Nothing stands in for an .exe, so on Windows the program is named.
     const named = cli !== null && process.platform === "win32" ? { FOUNDRY_CLI: cli.script } : {};
-    // What the system itself brings, but nothing that somebody installed.
+    // The system's own programs, but no installed ones.
     const system = process.platform === "win32" ? [] : ["/usr/bin", "/bin"];
     const path = [cli?.directory ?? home, ...system].join(delimiter);
     return { HOME: home, USERPROFILE: home, PATH: path, ...named, ...set };
@@ -81,7 +81,7 @@ export class FoundryMachine {
     return rm(join(this.home, ".foundry", "daemon.json"), { force: true });
   }
 
-  /** The service ends and comes back on another port, as it does when somebody restarts it. */
+  /** The service ends and comes back on another port, as after a restart. */
   async restartElsewhere(): Promise<void> {
     await this.simulator.stop();
     await this.simulator.start(0);

@@ -158,7 +158,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
   it.each([
     ["no names", NO_NAMES],
     ["unusual names", ODD_NAMES],
-  ])("has entries with %s is listed with all its own models", async (_, names) => {
+  ])("has entries with %s is listed with all valid models", async (_, names) => {
     const { service, honest } = await honestService(dialect);
     const own = await honestBody(service, path);
     for (const name of names) {
@@ -182,7 +182,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
     }
   });
 
-  it("is no list is right again with the next answer that is one", async () => {
+  it("is no list is valid again with the next correct answer", async () => {
     const { service, honest } = await honestService(dialect);
     for (const body of NO_ANSWERS) {
       const ask = await newHost(service);
@@ -195,7 +195,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
 });
 
 describe.each(STATUSES)("a service %s whose %s", (dialect, path) => {
-  it("is none, or has members of other types, is right again with the next one", async () => {
+  it("is invalid, or has members of other types, is valid again with the next one", async () => {
     const { service, honest } = await honestService(dialect);
     const own = await honestBody(service, path);
     const withOdd = ["5", "null", "[]", "{}", JSON.stringify(LONG), '"a\\u0000b"'].map((value) =>
@@ -213,7 +213,7 @@ describe.each(STATUSES)("a service %s whose %s", (dialect, path) => {
 });
 
 it.each(NO_PIDS)(
-  "the pid %s of a service C2 is none, and nothing else is wrong with it",
+  "the pid %s of a service C2 is ignored, without any other effect",
   async (pid) => {
     const { service, honest } = await honestService("C2");
     const own = await honestBody(service, "/status");

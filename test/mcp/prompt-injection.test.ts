@@ -29,7 +29,7 @@ const ATTEMPTS: readonly (readonly [string, string])[] = [
 ];
 
 it.each(ATTEMPTS)(
-  "%s in an answer comes back as data, and nothing acts on it",
+  "%s in an answer is returned as data, without any effect",
   async (_what, text) => {
     const service = await simulatedService({
       models: [

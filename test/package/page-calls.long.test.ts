@@ -39,12 +39,12 @@ function answerFor(returned: string) {
   return { text: `${thinking}${text ?? JSON.stringify(data)}` };
 }
 
-test("the pages have calls of these tools", () => {
+test("the pages contain calls of these tools", () => {
   const names = CALLS.map(({ name }) => name);
   expect(new Set(names)).toEqual(new Set(["complete", "embed", "ask_documents"]));
 });
 
-test.each(CALLS)("$name $given returns what the page says", async ({ name, given, returned }) => {
+test.each(CALLS)("$name $given returns the result in the page", async ({ name, given, returned }) => {
   const simulator = await startSimulator({
     dialect: "C2",
     // With the catalog, which says what a model can do.

@@ -194,7 +194,7 @@ const configurations = [README, INSTALL, page("docs/settings.md")].flatMap((of) 
 );
 
 test.each(configurations)(
-  "the configuration of a host in $name starts the server",
+  "a host's configuration in $name starts the server",
   async ({ text }) => {
     const parsed = z.union([hostFile, codeFile]).parse(JSON.parse(text));
     const servers = "servers" in parsed ? parsed.servers : parsed.mcpServers;
@@ -231,7 +231,7 @@ test.each(WITH_COMMANDS)("$path names commands as they are typed in this folder"
   ).toEqual([]);
 });
 
-test("the recorded demo is of this version", () => {
+test("the recorded demo shows this version", () => {
   expect(page("docs/demo.svg").text).toContain(`foundry-local-mcp ${manifest.version} started`);
 });
 

@@ -8,11 +8,11 @@ describe("the address of the keeper", () => {
     ["linux", "/home/u", /^\/home\/u\/\.foundry-local-mcp\/keeper-[0-9a-f]{12}\/socket$/],
     ["darwin", "/Users/u", /^\/Users\/u\/\.foundry-local-mcp\/keeper-[0-9a-f]{12}\/socket$/],
     ["win32", "C:\\Users\\u", /^\\\\\.\\pipe\\foundry-local-mcp-[0-9a-f]{12}$/],
-  ] as const)("is under the home, or a pipe of this user, on %s", (platform, home, socket) => {
+  ] as const)("is a socket under the home, or a pipe of this user, on %s", (platform, home, socket) => {
     expect(keeperAddress({ platform, home }, 1000, "pc").socket).toMatch(socket);
   });
 
-  it("is another one for each user and each machine", () => {
+  it("is different for each user and each machine", () => {
     const addresses = [
       keeperAddress({ platform: "win32", home: "C:\\Users\\one" }, null, "pc"),
       keeperAddress({ platform: "win32", home: "C:\\Users\\two" }, null, "pc"),
@@ -35,7 +35,7 @@ describe("the address of the keeper", () => {
     expect(otherLinux).not.toEqual(linux);
   });
 
-  it("is short enough for a socket where the home is not", () => {
+  it("is short enough for a socket even with a long home", () => {
     const { directory, socket } = keeperAddress({ platform: "linux", home: LONG }, 1000, "pc");
     expect(directory).toMatch(/^\/tmp\/foundry-local-mcp-1000-[0-9a-f]{12}$/);
     expect(socket.length).toBeLessThan(104);

@@ -120,7 +120,7 @@ export async function recordTools(recorder: Recorder): Promise<void> {
   const tools = [weatherTool];
   await recorder.chat("tool-call", callsTool, { tools });
   await recorder.chat("tool-call-stream", callsTool, { tools, stream: true });
-  // 1.x and 2.0 force other tokens than the model's own here: the city is noise, each time anew.
+  // 1.x and 2.0 force tokens here that the model would not choose: the city is random text each time.
   await recorder.chat("tool-call-required", callsTool, {
     tools,
     tool_choice: "required",

@@ -52,7 +52,7 @@ export interface RealService {
   readonly pid: number;
   readonly modelCachePath: string;
   readonly models: Readonly<Record<ModelRole, RealModel>>;
-  /** Settles when the process has ended, whoever ended it. */
+  /** Settles when the process has ended, whatever the cause. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }

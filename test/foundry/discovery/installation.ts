@@ -29,7 +29,7 @@ export class Installation {
   }
 
   get machine(): Machine {
-    // A PATH with nothing in it: what this machine has is nobody's business here.
+    // An empty PATH: the programs of this machine must not matter here.
     return { platform: process.platform, arch: "x64", environment: { PATH: "" }, home: this.home };
   }
 
@@ -119,5 +119,5 @@ export const running = (url: string): string =>
 
 export const STOPPED = JSON.stringify({ running: false, state: "not_running" });
 
-/** A process id that is given to nobody: beyond what systems give out. */
+/** A process id beyond those that systems assign. */
 export const DEAD_PID = 2 ** 30;
