@@ -33,7 +33,7 @@ const linesOf = (stderr: string): z.output<typeof line>[] =>
     .filter((each) => each !== "")
     .map((each) => line.parse(JSON.parse(each)));
 
-/** What such code wrote. */
+/** The output of such code. */
 async function written(level: string, code: string) {
   const child = started(level, code);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -89,7 +89,7 @@ describe("createLogger", () => {
     ]);
   });
 
-  // On Windows the last lines want `logWritten` before the exit.
+  // On Windows the last lines need `logWritten` before the exit.
   it.skipIf(process.platform === "win32")(
     "loses no line of a burst when stderr is read",
     async () => {

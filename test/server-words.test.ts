@@ -65,7 +65,7 @@ describe("the words of the server", () => {
     const named = Object.fromEntries(
       [...SETTING_OF_OPTION.keys()].map((name) => [name, undefined]),
     );
-    // A client refuses names that are not its options.
+    // A client refuses unknown options.
     expect(() => new FoundryClient(named)).not.toThrow();
   });
 });

@@ -6,7 +6,7 @@ import { FoundryClient } from "../../src/jobs/index.js";
 import { silentLogger } from "../../src/log.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
-/** No process has it: systems give out smaller ones. */
+/** No process has this id: systems assign smaller ones. */
 const DEAD = 2_147_483_646;
 
 async function serverFile() {

@@ -72,7 +72,7 @@ describe.each(["C1", "C2", "openai"] as const)("a question over texts on %s", (d
     });
 
     expect(state.status).toBe("failed");
-    // A plain engine does not say what a model is for, and refuses by itself.
+    // A plain engine does not report the task of a model, and refuses by itself.
     expect(askedOf(service, EMBEDDINGS)).toHaveLength(dialect === "openai" ? 1 : 0);
     expect(askedOf(service, CHATS)).toHaveLength(0);
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { splitText } from "../../src/documents/split.js";
 import { likelyTokens } from "../../src/foundry/index.js";
 
-/** Texts with all that a border could cut: pairs, CR LF, long lines, blank lines. */
+/** Texts with everything that a boundary could split: surrogate pairs, CR LF, long lines, blank lines. */
 const texts = fc
   .array(
     fc.oneof(
@@ -15,7 +15,7 @@ const texts = fc
   )
   .map((pieces) => pieces.join(""));
 
-/** The line of a character: the line breaks that end before it, and one. */
+/** The line number of a character: the number of line breaks before it, plus one. */
 const lineAt = (text: string, at: number): number =>
   [...text.matchAll(/\r\n|\r|\n/g)].filter(({ index, 0: end }) => index + end.length <= at).length +
   1;

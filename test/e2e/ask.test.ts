@@ -56,7 +56,7 @@ test.skipIf(isWindows).for([
   const simulator = await simulated({ models, ...speeds });
   const ask = started(args, { FOUNDRY_ENDPOINT: simulator.url });
   if (args.some((arg) => arg === "-")) {
-    // Until it reads, it has written nothing; a list shows that it has started.
+    // It writes nothing before it reads the answer; the request for the list shows that it has started.
     ask.write("part");
     await new Promise((resolve) => setTimeout(resolve, 1500));
   } else {

@@ -59,7 +59,7 @@ test.for(["S", "C1", "C2", "openai"] as const)(
 );
 
 test("bench requests as many concurrent answers as it reports", async () => {
-  // To this service the client would else send one after the other.
+  // Without it, the client would send requests to this service one after the other.
   const simulator = await service({ dialect: "C1" });
   const isChat = ({ path }: { readonly path: string }) => path.endsWith("/chat/completions");
   const four = simulator.waitFor(({ requests }) => {

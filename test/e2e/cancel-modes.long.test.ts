@@ -6,7 +6,7 @@ import { hostOn, simulated } from "./simulated.js";
 const MODEL = "teller-generic-cpu:1";
 const answerTo = (prompt: string): string =>
   `You said ${prompt}; ${Array.from({ length: 30 }, (_, at) => `${at} 🌊`).join(", ")}.`;
-/** Of which the answer takes more than three seconds. */
+/** A model whose answer takes more than three seconds. */
 const TOKENS_PER_SECOND = 40;
 /** Long enough for some tokens, and much shorter than the answer. */
 const HOST_TIMEOUT_MS = 1000;
@@ -14,7 +14,7 @@ const HOST_TIMEOUT_MS = 1000;
 const SETTINGS = ["auto", "stop", "detach"] as const;
 const CANCELLATIONS = ["a timeout", "a stop", "an unclear reason"] as const;
 const STOP = "User pressed stop";
-/** What a call fails with in its host. */
+/** The error of a call in its host. */
 const FAILURES = {
   "a timeout": "Request timed out",
   "a stop": STOP,
@@ -30,12 +30,12 @@ async function serviceAndHost(settings: Record<string, string> = {}): Promise<{
     tokensPerSecond: TOKENS_PER_SECOND,
   });
   const host = await hostOn(simulator.url, settings);
-  // The service is known when the time of a call begins to count.
+  // The service is detected before the time of a call starts.
   await host.complete(ask("before", { max_tokens: 1 }));
   return { simulator, host };
 }
 
-/** Says how long to wait: after a timeout of the host the server would answer earlier. */
+/** `reply_within` is set: after a timeout of the host the server would otherwise answer earlier. */
 const ask = (prompt: string, more: object = {}) => ({
   prompt,
   model: MODEL,
@@ -77,7 +77,7 @@ const textOf = ({ result }: Answer): string =>
 
 const SAYS_JOINED = /^Note: An identical earlier call already started this completion/m;
 
-/** One call that a host gives up, with a server of its own, and what came of it. */
+/** One call that a host gives up, with a server of its own, and its outcome. */
 type Scenario = (setting: string, cancellation: (typeof CANCELLATIONS)[number]) => Promise<void>;
 
 const isFoundAgain: Scenario = async (setting, cancellation) => {

@@ -12,7 +12,7 @@ import {
 
 /** The figure, from the notification to the closed connection. */
 const CLOSED_WITHIN_MS = 1000;
-/** A machine with other things to do may be late once; a server that is slow is so each time. */
+/** A busy machine may be late once; a slow server is late each time. */
 const TRIES = 3;
 
 const services = [

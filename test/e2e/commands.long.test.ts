@@ -92,7 +92,7 @@ test.for(["sevre", "help sevre"])(
   },
 );
 
-// Windows has no SIGTERM that a process hears, and Node's own fetch fails under wine 8.
+// On Windows a process cannot handle SIGTERM, and Node's own fetch fails under wine 8.
 test.skipIf(process.platform === "win32")(
   "simulate prints its URL, serves there, and ends at SIGTERM",
   async () => {
@@ -132,19 +132,19 @@ test("demo shows the main job with Node alone, and streams a completion", async 
 
   expect(code).toBe(0);
   expect(demo.stdout).toContain("simulated Foundry Local");
-  // It was found as a user's own would be.
+  // The demo found it as it would find a user's own.
   expect(demo.stdout).toContain("Found by: `foundry server status`");
   for (const step of ["health_check", "list_models", "load_model", "complete"]) {
     expect(demo.stdout).toContain(step);
   }
   expect(demo.stdout).toContain("This is simulated text");
-  // The text was there before its end, and its figures after it.
+  // The text was streamed, and its figures come after it.
   expect(halfway).not.toMatch(/\d+ tokens.*a second/);
   expect(demo.stdout).toMatch(/\d+ tokens.*a second/);
   expect(demo.stderr).toBe("");
 });
 
-/** A folder for all that is temporary, so that what is left behind is seen. */
+/** A folder for temporary files, so that leftovers are detected. */
 async function folderOfSettings(): Promise<{ path: string; settings: Settings }> {
   const path = await temporaryFolder("demo-");
   return { path, settings: { TMPDIR: path, TEMP: path, TMP: path } };
@@ -224,7 +224,7 @@ test("a slow reader gets the whole output of a command", async () => {
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
-  // More than the process has after its last line.
+  // Longer than the process lives after its last line.
   await setTimeout(4000);
 
   const output = await text(child.stdout);
@@ -251,7 +251,7 @@ test("demo shows no log of the server where the level is blank", async () => {
 });
 
 test.for(["demo", "simulate"])("%s explains an unexpected error without a stack", async (name) => {
-  // A file where there should be a folder for temporary ones.
+  // A file in place of the folder for temporary files.
   const settings = { TMPDIR: MAIN, TEMP: MAIN, TMP: MAIN };
   const plain = await run([name], settings);
   const atDebug = await run([name], { ...settings, FOUNDRY_LOG_LEVEL: "debug" });

@@ -8,7 +8,7 @@ export const ask = (host: Host) => host.call("complete", { prompt: "Hello", mode
 
 export const health = async (host: Host) => (await host.call("health_check")).result;
 
-/** What holds for every service with its command line, while the user has set nothing. */
+/** Tests that apply to every service with its command line, without any setting. */
 export function describeDiscovery(installed: Installation): void {
   describe(`with nothing set, ${installed.dialect} and its command line`, () =>
     promises(installed));

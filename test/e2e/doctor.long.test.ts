@@ -6,7 +6,7 @@ import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { FoundryMachine, INSTALLATIONS, type MachineOptions } from "./foundry-machine.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-/** No SDK that may lie beside the package is started. */
+/** Do not start an SDK that may be installed beside the package. */
 const ALONE: Settings = { FOUNDRY_EMBEDDED: "false" };
 
 const C1: MachineOptions = { dialect: "C1", generation: "server" };
@@ -24,7 +24,7 @@ async function reportOn(machine: FoundryMachine, set: Settings = {}, flags: stri
   return report;
 }
 
-/** How often a text stands in another. */
+/** How often a text contains another one. */
 const timesIn = (text: string, part: string): number => text.split(part).length - 1;
 
 test.for(INSTALLATIONS)("doctor finds $dialect, gets an answer from it, and reports no problem", async (installed) => {
@@ -89,7 +89,7 @@ interface Trouble {
   readonly what: string;
   readonly machine: MachineOptions;
   readonly set?: Settings;
-  /** What the one problem says, and what is to be done. */
+  /** The text of the only problem, and what to do. */
   readonly says: string;
   readonly fix: string;
   /** Default 1. */
@@ -176,7 +176,7 @@ test.for(TROUBLES)("doctor reports once that $what, and what to do", async (trou
   expect(timesIn(stdout, "  => ")).toBe(1);
   expect(stdout.split("  => ")[1]).toContain(trouble.fix);
   expect(stdout).toContain("\nA problem\n");
-  // What was tried is a list above, and not a sentence in the problem as well.
+  // The attempts are in a list above, and not repeated in the problem.
   expect(stdout).not.toContain("Tried:");
 });
 
@@ -280,7 +280,7 @@ test("doctor --fix repairs only host entries that start a missing file", async (
   const machine = await FoundryMachine.start(C1);
   const file = join(machine.home, ".cursor", "mcp.json");
   const args = [join(machine.home, "foundry-local-mcp", "dist", "main.js"), "--model", "tiny"];
-  // Of another program, which may be missing for a reason of its own.
+  // An entry of another program, which may be missing for its own reasons.
   const other = { command: process.execPath, args: [join(machine.home, "dist", "main.js")] };
   const before = { mcpServers: { other, local: { command: process.execPath, args } } };
   await mkdir(join(machine.home, ".cursor"));
@@ -358,7 +358,7 @@ test("doctor ends at once when interrupted, without half a report", async () => 
   const { code } = await doctor.ended;
 
   expect(doctor.stdout).toBe("");
-  // Windows knows no signals: there it is just gone.
+  // Windows has no signals: the process is terminated.
   if (process.platform !== "win32") {
     expect(code).toBe(130);
     expect(doctor.stderr).toBe("  Ended before it was done.\n");

@@ -15,7 +15,7 @@ const QUESTION = "Where did the harbour master hide the amber key?";
 
 type Models = NonNullable<SimulatorOptions["models"]>;
 
-/** Finds the secret in what it is given, and nothing else. */
+/** Finds only the secret in its prompt. */
 const chatter: Models[number] = {
   id: CHATTER,
   loaded: true,

@@ -18,7 +18,7 @@ const MISSING = {
   script: { text: TEXT },
 };
 
-/** A host before a service without the model, whose user answers each question like this. */
+/** A host whose service lacks the model, and whose user answers each question like this. */
 async function world(
   mode: Mode,
   action: Action | null,
@@ -172,7 +172,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
 
   test("leads to the next step in the result where the download takes longer than the call", async () => {
     const { call, asked } = await world(mode, "accept", { downloadMs: 10_000 });
-    // The service is found before, so that the time of the call is that of the question and the download.
+    // The service is found before, so that the call takes only the time of the question and the download.
     await call("health_check", {});
     const given = { prompt: "Why?", model: "talker", reply_within: 3 };
     const early = await call("complete", given);

@@ -91,7 +91,7 @@ test("a modern host that subscribed to a completion gets its updates until the e
   expect(await ended).toMatch(/^On and on/);
 });
 
-/** What each request of the modern era carries. */
+/** The `_meta` of each request of the modern era. */
 const ENVELOPE = {
   "io.modelcontextprotocol/protocolVersion": MODERN,
   "io.modelcontextprotocol/clientInfo": { name: "wire-host", version: "1" },

@@ -4,7 +4,7 @@ import { type Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, MODELS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
 const CHAT = { path: "/v1/chat/completions" };
-/** As short as a test can wait. */
+/** Limits as short as a test allows. */
 const SHORT = { FOUNDRY_STALL_TIMEOUT: "2", FOUNDRY_RETRIES: "2" };
 const UMLAUT = { id: "umlaut:1", loaded: true, script: { text: "Größe: 漢字, 🌍 und ß." } };
 
@@ -21,14 +21,14 @@ afterAll(async () => {
   await simulator?.close();
 });
 
-/** Makes completions fail until the end of the test; gives back what takes it away sooner. */
+/** Makes completions fail until the end of the test; returns a function that ends this earlier. */
 function faulty(fault: Fault): () => void {
   const mend = simulator.addFault({ ...fault, on: CHAT });
   onTestFinished(mend);
   return mend;
 }
 
-/** How many completions the service is asked for by this. */
+/** The number of completion requests that this sends. */
 async function asked(work: () => Promise<Answer>): Promise<{ answer: Answer; times: number }> {
   const chats = (): number => simulator.requests.filter(({ path }) => path === CHAT.path).length;
   const before = chats();

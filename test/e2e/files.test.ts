@@ -8,7 +8,7 @@ const MODEL = "tiny-generic-cpu:1";
 const ANSWER = "The report says that all is well. ".repeat(30).trim();
 const SECRET = "the secret outside";
 
-/** A server that may use `notes`, and writes down which paths it asks the disk for. */
+/** A server that may use `notes`, and records the paths that it accesses on the disk. */
 async function serverWithFiles(settings: Readonly<Record<string, string>> = {}) {
   const folder = await realpath(await temporaryFolder("files-"));
   const [notes, outside] = [join(folder, "notes"), join(folder, "outside")];
@@ -37,7 +37,7 @@ async function serverWithFiles(settings: Readonly<Record<string, string>> = {}) 
     DISK_WATCH_LOG: log,
     ...settings,
   });
-  /** What the server asked of the disk, apart from its own files. */
+  /** The paths that the server accessed, apart from its own files. */
   const asked = async (): Promise<string[]> =>
     (await readFile(log, "utf8")).split("\n").filter((line) => line.includes(folder));
   const sent = (): string => JSON.stringify(simulator.requests.map(({ body }) => body));

@@ -15,7 +15,7 @@ import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { MODELS } from "./simulated.js";
 
-/** The services there are, each with the command line that comes with it. */
+/** The services, each with its command line. */
 export const INSTALLATIONS = [
   { dialect: "S", generation: "service" },
   { dialect: "C1", generation: "server" },
@@ -59,7 +59,7 @@ export class FoundryMachine {
     return new FoundryMachine(home, simulator, cli);
   }
 
-  /** What a host on this machine passes on to the server, with what its user set. */
+  /** The environment that a host on this machine passes to the server, with the user's settings. */
   settings(set: Settings = {}): Settings {
     const { home, cli } = this;
     // Nothing stands in for an .exe, so on Windows the program is named.

@@ -3,7 +3,7 @@ import { hostOn, simulated } from "./simulated.js";
 import { WireHost } from "./wire-host.js";
 
 const MODEL = "teller-generic-cpu:1";
-/** Of which an answer takes much longer than any limit here. */
+/** A model whose answer takes much longer than any limit here. */
 const slow = () =>
   simulated({
     models: [{ id: MODEL, loaded: true, script: { text: "On and on. ", forever: true } }],

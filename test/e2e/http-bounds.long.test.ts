@@ -116,7 +116,7 @@ test("200 callers of two models take turns, and each gets its own answer once", 
   const held = await Promise.all(
     ["one", "two", "one", "two", "one", "two", "one", "two"].map(async (name) => {
       const given = { prompt: "hold", model: modelOf(name), join: false, reply_within: 0 };
-      // It must not come to its end while the callers are still connecting.
+      // It must not end while the callers are still connecting.
       const long = { ...given, max_tokens: 100_000 };
       const answer = await holder.callTool({ name: "complete", arguments: long });
       return Object(answer.structuredContent).completion_id;
@@ -126,7 +126,7 @@ test("200 callers of two models take turns, and each gets its own answer once", 
     .poll(() => simulator.requests.filter(({ tokensSent }) => tokensSent > 0), LOADED)
     .toHaveLength(PLACES);
 
-  // One caller asks for twenty answers more than the others.
+  // One caller requests twenty more answers than the others.
   const many = Array.from({ length: 20 }, (_, index) => ask(0, `caller 0, request ${index}`));
   const texts = callers.map((caller) => ask(caller, `caller ${caller}`));
   await expect

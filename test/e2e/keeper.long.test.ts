@@ -103,7 +103,7 @@ describe("a promised completion", () => {
   it.each(ENDS)("is delivered completely by a later process after %s of its own", async (end) => {
     const user = await userWith();
     const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 }, end);
-    // Where the machine is busy, it has not begun after a second.
+    // On a busy machine it has not begun after a second.
     expect(begun.result).toMatchObject({ status: expect.stringMatching(/^(queued|running)$/) });
     const state = await readToTheEnd(user, begun.result["completion_id"]);
     expect(state).toMatchObject({ status: "completed", text: WHOLE });
@@ -124,7 +124,7 @@ describe("a promised completion", () => {
     for (const pid of [host.pid, ...keepers]) {
       expect(await readFile(`/proc/${pid}/cmdline`, "utf8")).not.toContain(key);
     }
-    // The keeper gets it over its socket.
+    // The keeper receives the key over its socket.
     expect(await readFile(`/proc/${keepers[0]}/environ`, "utf8")).not.toContain(key);
   });
 
@@ -221,7 +221,7 @@ describe("a promised completion", () => {
   });
 });
 
-/** An address that leads to the port of the target at the time of each connection. */
+/** An address that forwards each connection to the current port of the target. */
 async function forwarder(target: { readonly port: number }): Promise<string> {
   const server = createServer((socket) => {
     const other = connect(target.port, "127.0.0.1");

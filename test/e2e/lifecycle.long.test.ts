@@ -16,7 +16,7 @@ import {
 import { WireHost } from "./wire-host.js";
 
 /** What a host may count on (issue: "end the process with exit code 0 within 2 s"). */
-/** Below every wait that must not happen, 9 s and more, and enough for a loaded machine. */
+/** Shorter than every wait that must not happen (9 s and more), and long enough for a loaded machine. */
 const END_WITHIN_MS = 6000;
 
 type Ending = readonly [string, (server: Executable) => void];
@@ -27,7 +27,7 @@ const SIGNALS: readonly Ending[] = [
   ["SIGINT", (server) => server.signal("SIGINT")],
 ];
 
-/** On Windows a signal ends a process at once: there is nothing to be seen of it. */
+/** On Windows a signal ends a process at once, so there is nothing to observe. */
 const endings = [END_OF_STDIN, ...(process.platform === "win32" ? [] : SIGNALS)];
 
 async function expectGone(server: Executable, askedAt: number): Promise<void> {
@@ -38,7 +38,7 @@ async function expectGone(server: Executable, askedAt: number): Promise<void> {
   expect(() => process.kill(-server.pid, 0)).toThrow("ESRCH");
 }
 
-/** For what is sent to have been read, a request after it is answered. */
+/** The answer to a later request shows that all lines before it were read. */
 async function alive(host: WireHost): Promise<void> {
   expect(await host.request("ping")).toMatchObject({ result: {} });
 }
@@ -79,7 +79,7 @@ describe("the server ends with its host", () => {
 
     await expectGone(server, askedAt);
     await upstreamClosed(simulator);
-    // Who asked for the end still listens; whose stdin ended has gone.
+    // A host that sent a signal still reads; a host that closed stdin has gone.
     const answers = server.answers(call);
     expect(answers).toHaveLength(how === "the end of stdin" ? 0 : 1);
     if (how === "the end of stdin") return;
@@ -220,10 +220,10 @@ test("a service that is killed and started again on its port is used again", asy
   expect(await ordinaryAnswer(host)).toBe(ANSWER);
 
   await simulator.stop();
-  const { result: meanwhile } = await host.answerTo(host.call("list_models"));
+  const { result: whileStopped } = await host.answerTo(host.call("list_models"));
   await simulator.start();
 
-  expect(meanwhile).toMatchObject({
+  expect(whileStopped).toMatchObject({
     isError: true,
     content: [{ text: expect.stringContaining("SERVICE_UNREACHABLE") }],
   });
@@ -288,7 +288,7 @@ test("a host that never reads stderr is still answered, and can end the server",
     if (answered === count) break;
   }
   const askedAt = performance.now();
-  // On Windows there is no signal that it hears.
+  // On Windows a process cannot handle a signal.
   if (process.platform === "win32") server.stdin.end();
   else server.kill("SIGTERM");
   const [code] = await exited;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-/** 15 s at this speed, so that the host waits shorter, and longer than a loaded machine takes to reply. */
+/** 15 s at this speed: longer than the host waits, and long enough for a loaded machine to reply. */
 const TOKENS_PER_SECOND = 130;
 const TOKENS = 2000;
 const HOST_TIMEOUT_MS = 12_000;
@@ -27,18 +27,18 @@ const WORDS = [
 const tokensOf = (count: number): string[] =>
   Array.from({ length: count }, (_, at) => `${WORDS[at % WORDS.length]}${at}`);
 
-/** A completion of a long text, with a client that gives up sooner than the model is done. */
+/** A completion of a long text, with a client that times out before the model has finished. */
 async function readInPieces(host: Host, prompt: string): Promise<readonly Answer[]> {
   const given = { timeoutMs: HOST_TIMEOUT_MS };
   const answers = [await host.complete({ prompt, model: LONG, max_tokens: TOKENS + 1 }, given)];
   for (let last = answers[0]; ; last = answers.at(-1)) {
     if (last === undefined || last.isError || nextOf(last) === undefined) return answers;
-    // As the text asks for, which is all that an agent may have seen.
+    // As the text says, which may be all that an agent has seen.
     answers.push(await host.call("get_completion", callIn(last.text), given));
   }
 }
 
-/** The one completion that an answer tells of. */
+/** The only completion in a result. */
 function told({ result }: Answer): Readonly<Record<string, unknown>> {
   return Array.isArray(result["completions"]) ? Object(result["completions"][0]) : result;
 }
@@ -89,7 +89,7 @@ test("a completion that takes longer than the host's timeout is read in parts wi
     ).toEqual([]);
     expect(answers.length, name).toBeGreaterThan(2);
     const pieces = answers.map((answer) => String(told(answer)["text"]));
-    // Each is a text of its own, cut at no character's half.
+    // Each part is valid text: no character is split.
     expect(
       pieces.every((piece) => piece.isWellFormed()),
       name,
@@ -97,7 +97,7 @@ test("a completion that takes longer than the host's timeout is read in parts wi
     expect(Buffer.from(pieces.join("")).equals(Buffer.from(whole)), name).toBe(true);
     expect(answers.map(textOf).join(""), name).toBe(whole);
     expect(told(answers.at(-1) ?? expect.fail())["status"], name).toBe("completed");
-    // The client may leave at the end of the text, before the service has sent its last bytes.
+    // The client may disconnect at the end of the text, before the service has sent its last bytes.
     expect(asked, name).toHaveLength(1);
   }
 });
@@ -148,7 +148,7 @@ describe("a call with reply_within 0 returns at once", () => {
     await simulator.waitFor(({ generating }) => generating === 1);
     const waits = await begin(ENDLESS, "two");
     await simulator.waitFor(({ requests }) => requests.some(({ path }) => path.includes("/load/")));
-    // What the service told is known a moment later.
+    // The service's report is known a moment later.
     const seen = await until(async () => {
       const answers = [await look(loads), await look(runs), await look(waits)];
       const statuses = answers.map((answer) => told(answer)["status"]);
@@ -179,7 +179,7 @@ describe("a call with reply_within 0 returns at once", () => {
   });
 });
 
-/** Asks again until there is something. */
+/** Polls until there is a value. */
 async function until<T>(ask: () => Promise<T | null>): Promise<T> {
   for (const end = performance.now() + 20_000; ; ) {
     const answer = await ask();
@@ -205,7 +205,7 @@ describe("a full queue", () => {
       host.complete({ prompt, model: LONG, reply_within });
     const idOf = ({ result }: Answer): unknown => result["completion_id"];
 
-    // So that something was measured.
+    // So that there is a measurement.
     await begin("first");
     const running = await begin("for ever", 0);
     await simulator.waitFor(({ generating }) => generating === 1);
@@ -221,7 +221,7 @@ describe("a full queue", () => {
     expect(refused.code).toBe("QUEUE_FULL");
     expect(refused.text).toMatch(/Try again in \d+ s/);
     expect(refused.text).toMatch(/The same call may succeed in \d+ s\./);
-    // Hosts that show only the structured content show the text where there is none.
+    // Hosts that show only structured content show the text where there is no structured content.
     expect(refused.result).toEqual({});
     expect(cancelled).toMatchObject({ isError: false, result: { status: "cancelled" } });
     expect(served.result["completions"]).toMatchObject([

@@ -9,8 +9,8 @@ import { type Answer, Host, type ProgressNote } from "./host.js";
 import { type Target, type TargetModel, TEXTS, WEATHER } from "./target.js";
 
 /**
- * The main job of the product, from the host's end of the pipe to a service: once for every service
- * there is. All tests share one server, as all calls of a host do.
+ * The main job of the product, from the host to a service: once for every service
+ * in the list. All tests share one server, as all calls of a host do.
  */
 export function describeMainJob(name: string, startTarget: () => Promise<Target>): void {
   describe(`the main job on ${name}`, () => {
@@ -72,9 +72,9 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         if (!target.can.load) skip("this service loads by itself");
         const { slowLoad } = target.models;
         await unload(slowLoad);
-        const somebodyElse = await Host.start({ FOUNDRY_ENDPOINT: target.endpoint });
+        const otherHost = await Host.start({ FOUNDRY_ENDPOINT: target.endpoint });
         try {
-          const loading = somebodyElse.call("load_model", { model: slowLoad.id });
+          const loading = otherHost.call("load_model", { model: slowLoad.id });
           const checks = await healthUntil(host, loading);
 
           for (const result of checks) {
@@ -82,7 +82,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
           }
           expect(await loading).toMatchObject({ isError: false });
         } finally {
-          await somebodyElse.close();
+          await otherHost.close();
         }
       });
     });
@@ -241,7 +241,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
 
       test("accepts an alias, a name and a conversation", async () => {
         const { ends } = target.models;
-        // An engine that tells no aliases knows no model by one.
+        // An engine without aliases in its list accepts no alias.
         const words = target.can.load ? [ends.alias, ends.name] : [ends.name];
         const messages = [
           { role: "user", content: "Hello?" },
@@ -357,7 +357,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const answer = await host.complete({ prompt: "Hello", model: "tiny-tolk" });
 
         expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
-        // Where no alias is told, it is named by what people would call it.
+        // Where the list has no alias, the error has a name without version and device.
         expect(answer.text).toContain(target.can.load ? `"${ends.alias}"` : '"tiny-talk"');
       });
     });
@@ -772,7 +772,7 @@ async function stateOf({ client }: Host, id: unknown): Promise<Answer["result"]>
   return JSON.parse(String(Object(contents[0]).text));
 }
 
-/** One health check after the other, as long as something else lasts. */
+/** One health check after the other, as long as the promise is pending. */
 async function healthUntil(host: Host, end: Promise<unknown>): Promise<Answer["result"][]> {
   let isOver = false;
   const over = (): void => {
@@ -786,7 +786,7 @@ async function healthUntil(host: Host, end: Promise<unknown>): Promise<Answer["r
   return results;
 }
 
-/** A completion that is running, and the moment at which its first text is there. */
+/** A running completion, and a promise of its first text. */
 function writingOf(
   host: Host,
   given: Readonly<Record<string, unknown>>,
@@ -804,7 +804,7 @@ function writingOf(
       if (progress >= 1 && Number.isInteger(progress)) begun();
     },
   });
-  // What ends before it has begun to write will never begin.
+  // A completion that ends before its first text will never have one.
   answer.then(({ text }) => failed(new Error(`it ended at once: ${text}`)), failed);
   hasBegun.catch(() => {});
   return { answer, hasBegun };

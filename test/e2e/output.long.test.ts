@@ -11,7 +11,7 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as
 
 const logLine = z.looseObject({ level: z.number(), msg: z.string() });
 
-/** All that a session can do right and wrong, and the end of the server. */
+/** Valid and invalid calls of a session, and the end of the server. */
 async function session(settings: Settings): Promise<WireHost> {
   const simulator = await simulated({ dialect: "openai", apiKey: KEY });
   const host = await wireHostOn(simulator.url, {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ANSWER, ENDLESS, simulated, wireHostOn } from "./simulated.js";
 
-/** What a host can bear (issue: "at most ten notifications a second"). */
+/** The limit for a host (issue: "at most ten notifications a second"). */
 const MOST_PER_SECOND = 10;
 
 test("a caller without a progress token gets no progress", async () => {
@@ -60,7 +60,7 @@ test("at most ten notifications are sent per second, however fast the model is",
   const notes = host.progressOf(1);
   expect(notes.length).toBeGreaterThan(2);
   expect(notes.length).toBeLessThanOrEqual(1 + MOST_PER_SECOND * seconds);
-  // Nothing is lost by saying it less often.
+  // Fewer notifications lose no text.
   const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
   expect(result).toMatchObject({
     structuredContent: { text: pieces.map(({ message }) => message).join("") },
@@ -76,7 +76,7 @@ test("no progress is sent after the answer", async () => {
     { progressToken: 7 },
   );
   await host.answerTo(call);
-  // The sign of life that comes after a second of silence, were it still due, would come now.
+  // A pending heartbeat after a second of silence would be sent now.
   await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 60 }));
   host.endInput();
   await host.ended;

@@ -5,7 +5,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated, wireHostOn } from "./simulated.js";
 import { WireHost } from "./wire-host.js";
 
-/** What a host's model pays for knowing the tools (issue: "tools/list costs a host little"). */
+/** The size of the list of tools in the context of a host's model (issue: "tools/list costs a host little"). */
 const MOST_TOKENS = 2000;
 const MOST_BYTES = 22_000;
 
@@ -132,7 +132,7 @@ test("every result of every tool fits its outputSchema, successes and failures",
   }
 
   for (const [name, { structuredContent, content, isError }] of results) {
-    // The text reads well alone.
+    // The text is understandable alone.
     expect(content).toEqual([{ type: "text", text: expect.stringMatching(/\w/) }]);
     if (isError) {
       expect(content).toMatchObject([{ text: expect.stringMatching(/^[A-Z_]+: /) }]);

@@ -96,7 +96,7 @@ describe.skipIf(process.platform === "win32")("the system clock", () => {
   });
 });
 
-/** A server that is started by a shell, which limits it. */
+/** A server started by a shell that sets limits for it. */
 function limited(command: string, settings: Record<string, string>) {
   const child = spawn("sh", ["-c", `${command}`, "sh", process.execPath, MAIN], {
     env: environmentWith(settings),

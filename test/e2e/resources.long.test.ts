@@ -7,7 +7,7 @@ import { ANSWER, ENDLESS, hostOn, PROMPT_ANSWER, simulated, wireHostOn } from ".
 const SLOW = { prompt: "Go on.", model: ENDLESS, max_tokens: 120 };
 const QUICK = { prompt: "Hello", model: PROMPT_ANSWER };
 
-/** Starts a completion that outlives its call; returns where it is read. */
+/** Starts a completion that outlives its call; returns its URI. */
 async function started(host: Host): Promise<{ id: string; uri: string }> {
   const { result } = await host.complete({ ...SLOW, reply_within: 0 });
   const id = String(result["completion_id"]);
@@ -20,7 +20,7 @@ async function read(host: Host, uri: string): Promise<{ text: string; status: st
   return { text: text ?? "", status: String(JSON.parse(state ?? "")["status"]) };
 }
 
-/** Resolves when the completion has ended, by the updates of who subscribed to it. */
+/** Resolves when the completion has ended, by the updates of a subscription. */
 function ended(host: Host, uri: string, onUpdate: () => void = () => {}): Promise<void> {
   return new Promise((resolve, reject) => {
     host.client.setNotificationHandler(ResourceUpdatedNotificationSchema, async ({ params }) => {
@@ -68,7 +68,7 @@ test("a subscriber gets updates of growing text about once a second, and of the 
 
   const seconds = (performance.now() - startedAt) / 1000;
   expect(updates).toBeGreaterThanOrEqual(2);
-  // Besides those of the text: that it began, its first piece, its end.
+  // Besides the updates of the text: its start, its first piece, its end.
   expect(updates).toBeLessThanOrEqual(seconds + 3);
 });
 
@@ -87,7 +87,7 @@ test("an evicted completion is not found, and the error says why", async () => {
   const host = await hostOn(simulator.url);
   const { result } = await host.complete(QUICK);
   const uri = `foundry://completions/${result["completion_id"]}`;
-  // As many as are kept at most.
+  // The maximum number of kept completions.
   for (let number = 0; number < 200; number += 1) await host.complete(QUICK);
 
   const gone = { code: -32602, message: expect.stringContaining("is not kept any more") };

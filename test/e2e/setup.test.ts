@@ -130,7 +130,7 @@ test("setup finds only installed hosts, and also one that is named", async () =>
     mcpServers: { "foundry-local": { command: process.execPath, args: [MAIN] } },
   });
   expect(named.code).toBe(0);
-  // What setup has made, it takes away.
+  // setup removes what it created.
   expect(removed.code).toBe(0);
   await expect(lstat(home.file("codex"))).rejects.toThrow("ENOENT");
 });
@@ -182,7 +182,7 @@ test.for([
   expect(code).toBe(1);
   expect(stdout).toContain(words);
   expect(await readFile(home.file("cursor"))).toEqual(bytes);
-  // The others are done.
+  // The other hosts are still written.
   expect(await home.read("codex")).toContain("[mcp_servers.foundry-local]");
 });
 

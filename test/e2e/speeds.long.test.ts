@@ -11,7 +11,7 @@ import { simulated } from "./simulated.js";
 const MODEL = "talk-generic-cpu:1";
 const LONG_PROMPT = "A sentence of a long text. ".repeat(80);
 
-/** A scripted text does not say that it is simulated, so its speed is taken for that of a model. */
+/** A scripted text does not say that it is simulated, so its speed is stored as that of a real model. */
 const service = (): Promise<Simulator> =>
   simulated({
     models: [
@@ -23,7 +23,7 @@ const service = (): Promise<Simulator> =>
         script: { text: "word ".repeat(40) },
       },
     ],
-    // A second of tokens: on a busy machine too few of 200 ms come one by one to measure a speed.
+    // Tokens for one second: on a busy machine, too few of 200 ms arrive separately to measure a speed.
     tokensPerSecond: 40,
     firstTokenMs: 300,
   });
@@ -63,7 +63,7 @@ test("complete reports in advance how long it will read a long prompt", async ()
     { onProgress: ({ message }) => messages.push(message) },
   );
 
-  // Nothing was known before the first completion, and the text of this one comes later.
+  // Nothing was known before the first completion, and the text of this one arrives later.
   const words = messages.filter((message) => message.startsWith("Reading the prompt"));
   expect(words[0]).toMatch(/^Reading the prompt \(estimated: \d+ s\)/);
 });

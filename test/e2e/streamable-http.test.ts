@@ -213,7 +213,7 @@ test("a cancelled call is answered with an error, which ends its stream", async 
   const call = await post({ id: 2, method: "tools/call", params: given });
   const params = { requestId: 2, reason: "the user stopped it" };
   await post({ method: "notifications/cancelled", params });
-  // It ends with the stream.
+  // The response ends with the stream.
   const answers = (await call.text()).split("\n").filter((line) => line.includes('"id":2'));
   expect(answers).toHaveLength(1);
   expect(answers[0]).toContain("The request was cancelled.");
@@ -229,7 +229,7 @@ test("a client whose connection broke gets the answer when it resumes the stream
   const first = await call.body?.getReader().read();
   const lastId = /^id: (\S+)$/m.exec(Buffer.from(first?.value ?? []).toString())?.[1] ?? "";
   leave.abort();
-  // Until the server has noticed that the connection broke, the stream counts as connected (409).
+  // Until the server has detected that the connection broke, the stream counts as connected (409).
   const resume = () =>
     fetch(url, { headers: { accept: "text/event-stream", "last-event-id": lastId, ...session } });
   let resumed = await resume();

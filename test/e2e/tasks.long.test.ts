@@ -18,7 +18,7 @@ const complete = (given: object = {}) => ({
   arguments: { prompt: "Tell", model: MODEL, ...given },
 });
 
-/** A host without a handshake, before a service whose answers take some seconds. */
+/** A host without a handshake, with a service whose answers take some seconds. */
 async function world(tokensPerSecond = 20, options: object = {}, settings = {}) {
   const simulator = await simulated({
     models: [{ id: MODEL, loaded: true, script: { text: TEXT } }],
@@ -35,7 +35,7 @@ async function world(tokensPerSecond = 20, options: object = {}, settings = {}) 
     host.request(method, { ...params, _meta });
   const call = async (params: object) => Object((await ask("tools/call", params)).result);
   const get = async (taskId: unknown) => Object((await ask("tasks/get", { taskId })).result);
-  /** Polls until the task has ended; returns all that it heard. */
+  /** Polls until the task has ended; returns all of its states. */
   const followed = async (taskId: unknown): Promise<Record<string, unknown>[]> => {
     const heard: Record<string, unknown>[] = [];
     for (;;) {

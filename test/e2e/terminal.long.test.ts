@@ -40,7 +40,7 @@ class Terminal {
     this.#child.stdin?.write(keys);
   }
 
-  /** What a person sees in the end: the last state of each line. */
+  /** The final screen: the last state of each line. */
   get lines(): string[] {
     return this.output
       .split(/\r?\n/)

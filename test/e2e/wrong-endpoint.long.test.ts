@@ -118,7 +118,7 @@ describe("an endpoint that is not Foundry Local", () => {
 
     const answer = await host.call("list_models");
 
-    // Credentials must not follow to wherever it points.
+    // Credentials must not be sent to the target.
     expect(answer).toMatchObject({ isError: true, code: "NOT_FOUNDRY" });
     expect(simulator.requests).toEqual([]);
   });

@@ -21,7 +21,7 @@ const MODEL = "some-model";
 const JSON_TYPE = { "content-type": "application/json" };
 const STREAM_TYPE = { "content-type": "text/event-stream" };
 
-/** An engine that answers so, and the number of completions that it was asked for. */
+/** An engine with these answers, and the number of completion requests. */
 async function running(chat: (response: ServerResponse, body: string) => void, list?: object) {
   const models = JSON.stringify(list ?? { object: "list", data: [{ id: MODEL, object: "model" }] });
   const { url, asked } = await httpService((request, response, body) => {
@@ -195,7 +195,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
 
         expect(error).toMatchObject({ code });
         expect(failureText(error)).toMatch(says);
-        // Text that came is kept, which is what the word means.
+        // "interrupted" means that received text is kept.
         const status = text === "" ? "failed" : "interrupted";
         expect(stream.snapshot()).toMatchObject({ status, text });
       },

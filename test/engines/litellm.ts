@@ -20,7 +20,7 @@ const USAGE = {
   completion_tokens_details: { reasoning_tokens: 1, text_tokens: 1 },
 };
 const END = chunk({}, { finish_reason: "stop" });
-/** The usage comes with a choice that has nothing in it. */
+/** The usage is sent with an empty choice. */
 const COUNTS = { ...chunk({}), usage: USAGE };
 const errorOf = (message: string, type: string, code: string) => ({
   error: { message, type, param: null, code },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Cell, cellsOf, nameOf, outcomesOf, RETRIES } from "./cells.js";
 import { recordedOutcomes } from "./outcomes.js";
 
-/** These end by themselves in moments, on a busy machine too. */
+/** These faults end in moments, even on a busy machine. */
 const SAMPLE: ReadonlySet<string> = new Set([
   "connection refused",
   "reset before the headers",
@@ -22,7 +22,7 @@ describe("faults between the client and a service", () => {
     const cells = (["S", "C1", "C2", "openai"] as const).flatMap(cellsOf).filter(inSample);
     const recorded = recordedOutcomes();
     const found = await outcomesOf(cells);
-    // What a busy machine has delayed beyond a limit is tried again by itself.
+    // A cell that a busy machine delayed beyond a limit is repeated alone.
     for (const cell of cells.filter((each) => found.get(nameOf(each)) !== recorded[nameOf(each)])) {
       for (const [name, outcome] of await outcomesOf([cell])) found.set(name, outcome);
     }
@@ -32,7 +32,7 @@ describe("faults between the client and a service", () => {
   });
 });
 
-// These look only at the record. The sample above, and all cells in matrix.test.ts, show that it still holds.
+// These tests check only the recorded outcomes. The sample above, and matrix.test.ts with all cells, check the record itself.
 describe("the recorded outcomes", () => {
   const outcomes = Object.entries(recordedOutcomes());
   const requestsOf = (words: string): number => Number(/×(\d+)$/.exec(words)?.[1]);

@@ -29,11 +29,11 @@ const refusalOf = (reading: Promise<unknown>): Promise<FoundryError> =>
     (error: FoundryError) => error,
   );
 
-/** The words of a refusal without the path that was given. */
+/** The message of a refusal without the given path. */
 const wordsOf = ({ code, message, action }: FoundryError): string =>
   [code, message.replace(/^".*?"/, "…"), action].join("\n");
 
-/** Of the paths that were asked for, those that are not in a folder. */
+/** The accessed paths that are not in a folder. */
 const notIn = (folder: string, paths: readonly string[]): string[] =>
   paths.filter((path) => path !== folder && !path.startsWith(join(folder, "/")));
 

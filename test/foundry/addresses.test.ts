@@ -28,7 +28,7 @@ async function listen(onRequest: RequestListener): Promise<Listening> {
   return { url: `http://127.0.0.1:${isInfo(address) ? address.port : 0}`, asked };
 }
 
-/** An address before a server; from the next request on before another one, which old connections do not survive. */
+/** An address of one server, and from the next request on of another one; old connections are closed. */
 async function replaceable(port: number) {
   let target = port;
   const old = new Set<Socket>();
@@ -131,7 +131,7 @@ describe("a copied address", () => {
   });
 });
 
-/** The redirects of servers and proxies within themselves: from a path to another one. */
+/** The redirects of servers and proxies from one of their paths to another. */
 const WITHIN: readonly (readonly [string, (path: string) => string | null])[] = [
   [
     "a slash at the end",
@@ -185,7 +185,7 @@ describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status)
   );
 });
 
-/** What an engine answers at every path that it does not have. */
+/** The answer of an engine for every path that it does not have. */
 const EVERYWHERE: readonly (readonly [string, string, string])[] = [
   ["[]", "application/json", "[]"],
   ["[] with blanks", "application/json", " [ ]\n"],
@@ -235,7 +235,7 @@ describe("an engine that", () => {
       await Promise.all(closed);
     }
     expect(asked.filter((each) => each.startsWith("POST"))).toHaveLength(14);
-    // Those of the detection, and the list.
+    // The requests of the detection, and the list.
     expect(asked.filter((each) => each.startsWith("GET"))).toHaveLength(5);
   });
 

@@ -55,7 +55,7 @@ describe("a health check with no endpoint set", () => {
     });
     const client = clientOn(installation);
     const failed = await client.listModels().catch((error: unknown) => error);
-    // What the search came to is kept for a second; this is about a look after that.
+    // The result of a search is reused for a second; this test is about a check after that.
     const asked = await installation.runsOf("server status");
     await expect
       .poll(

@@ -19,7 +19,7 @@ import { temporaryFolder } from "../temporary-folder.js";
 import { HOSTS, type Host } from "./hosts.js";
 import { startScriptedModel } from "./scripted-model.js";
 
-/** Of a host that hangs. */
+/** The time limit for a hanging host. */
 const LONGEST_MS = 240_000;
 
 const rows: HostRow[] = [];
@@ -70,7 +70,7 @@ async function installed({ packages, program, isScript }: Host): Promise<readonl
   return isScript === true ? [await newerNode(), path] : [path];
 }
 
-/** What a host writes until it ends by itself, or is ended. */
+/** The output of a host until it ends or is killed. */
 async function outputOf(
   program: string,
   args: readonly string[],

@@ -28,7 +28,7 @@ const failing = (error: FoundryError) => (): Watched => {
   return { sent: new Promise(() => {}), head };
 };
 
-/** A request whose fate the test decides. */
+/** A request whose outcome the test decides. */
 function pending({ isSent }: { isSent: boolean }) {
   let answer: (status: number) => void = () => {};
   let fail: (error: FoundryError) => void = () => {};

@@ -23,7 +23,7 @@ async function dataOf(stream: EventStream): Promise<string[]> {
 
 const SSE = { "Content-Type": "text/event-stream" };
 
-/** Writes these pieces, each after a pause of so many milliseconds. */
+/** Writes these pieces, each after a pause. */
 async function drip(response: ServerResponse, pauseMs: number, pieces: string[]): Promise<void> {
   for (const piece of pieces) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -46,7 +46,7 @@ function floodOf(piece: string) {
 
 describe("the connect timeout", () => {
   it("ends an attempt without a connection, which is retried, also for a POST", async () => {
-    // A TLS handshake that is never answered is a connection that never comes about.
+    // A TLS handshake that is never answered keeps the connection from being established.
     let connections = 0;
     const { port, sockets } = await tcpServer((socket) => {
       connections += 1;
@@ -188,7 +188,7 @@ describe("the stall timeout", () => {
       response.writeHead(200, SSE);
       response.write("data: role\n\n");
       if (request.url === "/started") response.write("data: token\n\n");
-      // Longer than the test is patient.
+      // Longer than the timeout of the test.
       await drip(response, 20, Array(3000).fill(piece));
     });
     const error = { code: "TIMEOUT", phase: "silence" };

@@ -4,7 +4,7 @@ import { httpServer, refused, transportTo } from "./servers.js";
 const STATUSES = [301, 302, 307, 308] as const;
 const EVENT = 'data: {"n":1}\n\n';
 
-/** A server that answers `/begin` with redirects, in turn, and every other path as itself. */
+/** A server that answers `/begin` with redirects, in turn, and every other path with its own name. */
 async function redirecting(status: number, targets: readonly string[]) {
   const asked: string[] = [];
   const keys = new Set<string | undefined>();

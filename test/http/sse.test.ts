@@ -40,7 +40,7 @@ const BUSY = '{"error":{"code":400,"message":"the request exceeds the context {s
 const PRETTY = '{\n  "choices": [\n    {\n      "text": "}]"\n    }\n  ],\n\n  "n": null\n}';
 const EMOJI = '{"choices":[{"delta":{"content":"Grüße 👩‍👩‍👧 – 你好 🎉"}}]}';
 
-/** One of each kind of stream that services send, and what is in it. */
+/** One stream of each kind that services send, with its events. */
 const STREAMS: Record<string, { text: string; events: StreamEvent[] }> = {
   "S, with delta and message in each chunk": {
     text: `data: ${S_CHUNK}\n\ndata: [DONE]\n\n`,

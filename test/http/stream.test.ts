@@ -22,7 +22,7 @@ async function dataOf(stream: EventStream): Promise<string[]> {
   return all;
 }
 
-/** A server of events. C2's doubled headers, since that is what breaks clients. */
+/** A server of events. It sends C2's duplicate headers, which break some clients. */
 function eventServer(
   write: (response: ServerResponse, count: number, request: IncomingMessage) => unknown,
 ) {
@@ -222,7 +222,7 @@ describe("a stream before its start", () => {
       code: "INFERENCE_FAILED",
       attempts: 1,
     });
-    // Only that of the stream which is still open.
+    // Only the socket of the open stream.
     await expect.poll(() => sockets.size).toBe(1);
   });
 

@@ -448,7 +448,7 @@ describe("the circuit of an endpoint", () => {
 });
 
 describe("the head of a request", () => {
-  /** A service that tells how many bytes came before the body. */
+  /** A service that reports the number of bytes before the body. */
   function measuring() {
     return tcpServer((socket) => {
       let received = "";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { clientOf, simulate } from "../foundry/fixtures.js";
 
-/** Answers nothing for as long as a test lasts. */
+/** A model that never answers during a test. */
 const STUCK = { models: [{ id: "tiny:1", loaded: true }], firstTokenMs: 600_000 };
 
 interface Given {

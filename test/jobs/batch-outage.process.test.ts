@@ -9,7 +9,7 @@ const echo = ({ text }: { readonly text: string }) => ({ text: `${text} ${"word 
 const items = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ prompt: `Item ${index}.` }));
 
-/** Looks soon whether a service is back. */
+/** Short pauses between the checks for the service. */
 const QUICK = { pausesMs: [20, 100] } as const;
 
 async function toItsEnd(batch: Batch): Promise<void> {
@@ -38,7 +38,7 @@ function dieWhenDone(
   });
 }
 
-/** The prompts that a service was asked, as often as it was. */
+/** The prompts of all requests to a service, with repetitions. */
 const promptsAsked = (service: Simulator): string[] =>
   service.requests
     .filter(({ path }) => path === "/v1/chat/completions")

@@ -5,7 +5,7 @@ import { Completions } from "../../src/jobs/completions.js";
 import { clientOf, simulate } from "../foundry/fixtures.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
-/** Slow enough to be looked at while it runs. */
+/** Slow enough to be read while it runs. */
 const SLOW = { tokensPerSecond: 50 };
 const asked = (prompt: string, temperature?: number) => ({ prompt, temperature, maxTokens: 3000 });
 

@@ -56,7 +56,7 @@ describe("the metrics of a client", () => {
 
     const { operations, background } = client.metrics();
     const { requests, retries, sentBytes, receivedBytes } = only(operations, "complete");
-    // That of a detection belongs to no call, though this one waited for it.
+    // The request of a detection belongs to no call, although this one waited for it.
     expect(requests).toBeGreaterThanOrEqual(3);
     expect(retries).toBe(2);
     expect(sentBytes).toBeGreaterThan(3 * 5000);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { FoundryError } from "../../src/lib/errors.js";
 
-/** What a call throws or rejects with. */
+/** The error that a call throws or rejects with. */
 async function failureOf(call: () => unknown): Promise<FoundryError> {
   try {
     await call();

@@ -165,7 +165,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     (await slot("b")).keep("B");
     expect((await slot("a")).found).toMatchObject({ text: "A" });
     (await slot("c")).keep("C");
-    // Until it is written, an answer on disk is beside those that are.
+    // Until an answer is written to disk, the cache has it in addition to the written ones.
     expect((await cache.size()).entries).toBe(2);
     expect((await slot("b")).found).toBeNull();
     expect((await slot("a")).found).toMatchObject({ text: "A" });

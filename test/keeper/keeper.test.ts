@@ -17,7 +17,7 @@ import { keeperAt, keepOf, linkTo, newAddress, SETTINGS, stateOf } from "./fixtu
 const HANDLERS = { onPatches: () => {}, onStop: () => {} };
 const ANSWER = { text: "It is a simulated answer." };
 
-/** What the keeper answers to lines that a program writes by itself. */
+/** The answers of the keeper to raw lines of a program. */
 async function rawTo(address: { readonly socket: string }, ...lines: readonly string[]) {
   const socket = connect(address.socket);
   onTestFinished(() => void socket.destroy());
@@ -73,7 +73,7 @@ describe("the keeper", () => {
       await own.completions.wait(id, { withinMs: 5000 });
       return keeping;
     };
-    // A call that is cancelled while it waits asks, and answers nothing.
+    // A call that is cancelled while it waits sends the question, but gets no answer.
     expect((await serverOf()).isRegenerated(id)).toBe(true);
     const second = await serverOf();
     expect([second.isRegenerated(id), second.isRegenerated(id)]).toEqual([true, true]);

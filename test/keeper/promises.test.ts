@@ -6,7 +6,7 @@ import { FOREVER, talker } from "../jobs/fixtures.js";
 it("a completion beyond the keeper's limits is not sent, but the others are", async () => {
   const model = { id: "talker-generic-cpu:1", loaded: true, contextLength: 1e9, script: FOREVER };
   const { client, completions } = await talker(FOREVER, { models: [model] });
-  // It has the place, so that no other is sent to the service.
+  // It occupies the place, so that no other is sent to the service.
   const { id } = completions.start({ prompt: "Hi" }).state;
   const prompt = "A".repeat(MOST_HELD_CHARACTERS / 4);
   const large = client.batches.start(

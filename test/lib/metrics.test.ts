@@ -53,7 +53,7 @@ describe("a histogram", () => {
           ] as const) {
             const exact = sorted[Math.ceil(part * sorted.length) - 1] ?? 0;
             const estimate = distribution?.[name] ?? 0;
-            // A tenth is the unit of what is shown.
+            // Values are shown in tenths.
             expect(estimate).toBeGreaterThanOrEqual(exact / 1.19 - 0.1);
             expect(estimate).toBeLessThanOrEqual(exact * 1.19 + 0.1);
           }

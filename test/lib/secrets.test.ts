@@ -49,7 +49,7 @@ const PLACES: readonly Place[] = [
 const DIALECTS = ["openai", "core1"] as const;
 const CASES = DIALECTS.flatMap((dialect) => PLACES.map((place) => ({ dialect, place })));
 
-/** A service of a dialect that answers each chat with what was sent to it. */
+/** A service of a dialect that answers each chat with its request. */
 async function quoting(dialect: (typeof DIALECTS)[number], place: Place, words: string) {
   return httpService((request, response) => {
     const json = (status: number, body: unknown) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { withinTime } from "../../src/lib/within-time.js";
 
-/** Waits in the main thread without any CPU time, as on a machine that is busy with something else. */
+/** Waits in the main thread without any CPU time, as on a busy machine. */
 const starve = (): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
 };

@@ -54,6 +54,6 @@ test("ten calls return the results of 500 items, every tenth failed, each once i
     else expect(text.startsWith(`Item ${index}. and so on`)).toBe(true);
   }
   expect(answer.counts).toMatchObject({ completed: 450, failed: 25, interrupted: 25 });
-  // What is refused before it is sent costs the device nothing, and nothing is sent twice.
+  // Items refused by the client send no request, and no request is sent twice.
   expect(simulator.requests.filter(({ path }) => path.includes("/chat/"))).toHaveLength(475);
 });

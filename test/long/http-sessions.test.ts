@@ -24,7 +24,7 @@ async function served() {
   return httpServer(simulator.url);
 }
 
-/** A session that is begun and left alone. */
+/** A session that is opened and then not used. */
 async function begun(url: string): Promise<{ status: number; id: string }> {
   const answer = await fetch(url, { method: "POST", headers: HEADERS, body: INITIALIZE });
   await answer.text();

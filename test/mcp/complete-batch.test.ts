@@ -60,7 +60,7 @@ async function hostOf(script: object, setting: Setting = {}) {
   return { ...connected, service, call, batch, chats };
 }
 
-/** A long text in few tokens: what these tests look at is its length, not its tokens. */
+/** A long text in few tokens: these tests check its length, not its tokens. */
 const inPieces = (text: string) => ({ tokens: text.match(/.{1,1000}/gs) ?? [] });
 
 describe("complete_batch", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { connectedHost, runningCompletion, simulatedService, textOf } from "./host.js";
 
-/** Named in each call, since the choice of another one is a note. */
+/** Named in each call, since the choice of a default causes a note. */
 const TALKER = "talker-generic-cpu:1";
 const json = (value: unknown): string => JSON.stringify(value);
 const model = (script: object) => ({ id: TALKER, loaded: true, script });

@@ -65,7 +65,7 @@ describe("the text of several completions", () => {
   });
 });
 
-/** What engines write around the words that matter. */
+/** The text that engines write around the relevant message. */
 const RAW: readonly (readonly [string, string])[] = [
   ["a path of Linux", "cannot open /var/lib/secret-place/models/m/model.onnx: it is broken"],
   [

@@ -100,7 +100,7 @@ describe("files of complete", () => {
 });
 
 describe("images in files", () => {
-  /** Adds two images to the allowed folder, before an engine whose models take images. */
+  /** Adds two images to the allowed folder, with an engine whose models accept images. */
   const image = (data: string, type: string) => ({
     type: "image_url",
     image_url: { url: dataUrl(data, type) },

@@ -34,7 +34,7 @@ describe("get_completion", () => {
     expect(structured(answer)).toMatchObject({
       completions: [{ completion_id: id, status: "completed", text: TEXT, finish_reason: "stop" }],
     });
-    // What says nothing is absent.
+    // Members without information are absent.
     const [read] = structured(answer).completions;
     for (const name of ["from", "next_from", "total_chars", "place", "attempts", "reasoning"]) {
       expect(read).not.toHaveProperty(name);
@@ -140,7 +140,7 @@ describe("get_completion", () => {
   });
 
   it("returns to the beginning where the text that was read turned out to be thinking", async () => {
-    // A model whose template opens the thought by itself only closes it.
+    // A model whose template opens the thinking sends only the end tag.
     const thought = "I have to think about this for a while. ".repeat(10);
     const text = `${thought}\n</think>\n\nIt is blue.`;
     const { host, foundry } = await runningCompletion({ text });

@@ -61,7 +61,7 @@ describe("null for an optional argument", () => {
     ["load_model", { model: "m", device: null, download: null, force: null }, { model: "m" }],
     ["unload_model", { model: "m", force: null }, { model: "m" }],
     ["health_check", { random_string: null }, {}],
-  ])("of %s is as if it were absent: %j", (tool, sent, taken) => {
+  ])("of %s counts as absent: %j", (tool, sent, taken) => {
     const read = (): unknown => given(tool, sent);
     if (Object.keys(taken).length === 0 && tool === "complete") {
       expect(read).toThrow("Neither prompt nor messages came");
@@ -131,7 +131,7 @@ describe("an empty value of an optional argument", () => {
     ["list_models", { filter: "", search: "", task: "", limit: 0 }, {}],
     ["load_model", { model: "m", device: "" }, { model: "m" }],
     ["unload_model", { model: "m", force: "" }, { model: "m" }],
-  ])("of %s is as if it were absent: %j", (tool, sent, taken) => {
+  ])("of %s counts as absent: %j", (tool, sent, taken) => {
     expect(given(tool, sent)).toEqual({ given: taken, warnings: [] });
   });
 
@@ -526,7 +526,7 @@ const listedSchema = z.looseObject({
   required: z.array(z.string()).default([]),
 });
 
-/** What frameworks make of a listed schema where their model has nothing to say. */
+/** The values that frameworks fill in for a listed schema where their model gives none. */
 const FILLED: readonly (readonly [string, (type: string, values: readonly string[]) => unknown])[] =
   [
     ["empty values", (type) => ({ string: "", array: [], boolean: false })[type] ?? 0],

@@ -115,7 +115,7 @@ async function newHost({ url }: Simulator) {
     return {
       /** `null` where the list failed. */
       ids: models?.map(({ id }) => String(id)) ?? null,
-      /** What a host can rely on, without what changes from call to call. */
+      /** The values that a host can rely on, without those that change from call to call. */
       facts: {
         models,
         status: health.status,
@@ -131,7 +131,7 @@ async function newHost({ url }: Simulator) {
 
 type Answers = Awaited<ReturnType<Awaited<ReturnType<typeof newHost>>>>;
 
-/** What holds of any answer, whatever the service said. */
+/** The properties of any answer, whatever the service sent. */
 function expectFit({ ids, facts, texts }: Answers, body: string): void {
   const said = `after ${body.slice(0, 200)}`;
   expect(facts.status, said).toMatch(/^(healthy|degraded|unavailable)$/);
@@ -146,7 +146,7 @@ function expectFit({ ids, facts, texts }: Answers, body: string): void {
   }
 }
 
-/** A service, and what a host learns of it while it answers as it should. */
+/** A service, and what a host learns from its correct answers. */
 async function honestService(dialect: DialectName) {
   const service = await simulatedService({ dialect, models: MODELS });
   const honest = await (await newHost(service))();
@@ -167,7 +167,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
       const end = answering(service, path, body);
       const odd = await ask();
       expectFit(odd, body);
-      // A list without models of its own has none whose shape shows what kind of list it is.
+      // Without valid models, the list has no entry that shows its kind.
       if (own.includes("alpha") || own.includes("beta")) {
         expect(odd.ids, body.slice(0, 200)).toEqual(
           expect.arrayContaining([...(honest.ids ?? [])]),

@@ -40,7 +40,7 @@ describe("the list of tools", () => {
     const { tools } = await host.listTools();
     for (const { inputSchema, outputSchema } of tools) {
       expect(JSON.stringify([inputSchema, outputSchema])).not.toMatch(/"type":\[/);
-      // OpenAI's strict mode makes no closed object of one without members.
+      // OpenAI's strict mode cannot close an object without members.
       expect(JSON.stringify(inputSchema)).not.toMatch(/"type":"object"[,}](?!"properties")/);
     }
   });

@@ -38,7 +38,7 @@ let simulator: Simulator;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "foundry-local-mcp-pack-"));
   const { PATH, HOME, SystemRoot, APPDATA, USERPROFILE, TEMP } = process.env;
-  // Nothing of npm's that this run of the tests may have set, and nothing from the network.
+  // Without npm's variables from this test run, and without network access.
   environment = {
     ...{ PATH, HOME, SystemRoot, APPDATA, USERPROFILE, TEMP },
     npm_config_cache: join(folder, "cache"),

@@ -20,7 +20,7 @@ async function leftBehind(text: string): Promise<string> {
 
 const owner = (pid: number, host = hostname()) => JSON.stringify({ pid, host });
 
-/** Looks until it has the lock; how often that took. */
+/** Tries until it gets the lock; returns the number of tries. */
 async function looksOf(locks: FileLocks, most: number): Promise<number> {
   for (let looks = 1; looks <= most; looks += 1) {
     const lock = await locks.tryLock();
@@ -63,7 +63,7 @@ describe("a lock", () => {
   });
 
   it("of a process that has ended is stale", async () => {
-    // Above what any system gives out.
+    // Above the ids that systems assign.
     const home = await leftBehind(owner(2 ** 30));
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
     expect(await readdir(home)).toEqual([]);
@@ -84,11 +84,11 @@ describe("a lock", () => {
     expect(await looksOf(new FileLocks(home, 60_000), 100)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  // Windows has no numbers of users.
+  // Windows has no user ids.
   it.skipIf(process.platform === "win32")("of another user does not block this user", async () => {
     const { home } = await machine();
     const uid = process.getuid?.() ?? 0;
-    // The directory belongs to this user; what lies in it, to one whose id is another.
+    // The directory belongs to this user, the file in it to another one.
     await writeFile(join(home, "theirs.lock"), owner(process.pid));
     if (uid === 0) await chown(join(home, "theirs.lock"), 4711, 4711);
     expect(await looksOf(new FileLocks(home), 1)).toBe(uid === 0 ? 1 : Number.POSITIVE_INFINITY);

@@ -8,7 +8,7 @@ import {
 } from "../../src/platform/free-space.js";
 
 const GB = 1024 ** 3;
-/** Without a container, Node tells a limit that no machine reaches, or none. */
+/** Without a container, Node reports an unreachable limit, or none. */
 const told = { total: 16 * GB, free: 3 * GB, limit: 2 ** 64, available: 3 * GB };
 
 describe("the memory of a machine", () => {
@@ -27,7 +27,7 @@ describe("the memory of a machine", () => {
     const inContainer = { ...told, limit: 4 * GB, available: 1 * GB };
     const figures = { totalMb: 4096, freeMb: 1024, isExact: false };
     expect(memoryFiguresFrom("linux", inContainer)).toEqual(figures);
-    // More was taken than is allowed, as it can be for a moment.
+    // Usage above the limit, as is possible for a moment.
     const over = memoryFiguresFrom("linux", { ...inContainer, available: -5 });
     expect(over.freeMb).toBe(0);
   });

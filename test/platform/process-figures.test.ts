@@ -24,7 +24,7 @@ describe("memory and age of a process", () => {
     const stat = `42 (a) b (c d) ${words.join(" ")}`;
     const status = "Name:\ta\nVmHWM:\t  999999 kB\nVmRSS:\t  204800 kB\n";
     expect(figuresFromProc(stat, status, 2000)).toEqual({ memoryMb: 200, uptimeSeconds: 765 });
-    // A container that counts from its own start.
+    // A container whose times count from its own start.
     expect(figuresFromProc(stat, status, 10)).toBeNull();
     // A process of the kernel has no memory of its own.
     expect(figuresFromProc(stat, "Name:\ta\n", 2000)).toBeNull();

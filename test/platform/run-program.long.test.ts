@@ -11,7 +11,7 @@ import { ProgramFolder } from "./program-folder.js";
 
 const onWindows = process.platform === "win32";
 
-/** Runs our own TypeScript in a process of its own. */
+/** Runs TypeScript of this project in a separate process. */
 const TSX = new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url);
 
 /** Of Linux. */
@@ -38,7 +38,7 @@ async function run(
 
 const exited = (code: number) => ({ kind: "exited", code, signal: null });
 
-/** Goes on for a minute, holding whatever pipes it was given. */
+/** Runs for a minute, and holds its pipes open. */
 const GRANDCHILD = `
   import { spawn } from "node:child_process";
   const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], {
@@ -261,8 +261,8 @@ describe("a program that cannot be started", () => {
 describe.skipIf(onWindows || !existsSync(PRLIMIT))(
   "a start on a machine where no more files can be opened",
   () => {
-    /** The end of a run that starts then, while `meanwhile` runs; `files` are all that could be opened. */
-    async function endWith(meanwhile: string): Promise<unknown> {
+    /** The end of a run without free file handles; `duringStart` is code that runs beside it, and `files` has all open files. */
+    async function endWith(duringStart: string): Promise<unknown> {
       const runner = new URL("../../src/platform/run-program.ts", import.meta.url).href;
       const starter = await programs.script(
         "starter",
@@ -273,7 +273,7 @@ describe.skipIf(onWindows || !existsSync(PRLIMIT))(
          const files = [];
          try { for (;;) files.push(openSync(process.execPath)); } catch {}
          const starting = start();
-         ${meanwhile}
+         ${duringStart}
          const { end } = await starting;
          process.stdout.write(JSON.stringify([once.end.kind, end]));`,
       );
@@ -316,7 +316,7 @@ describe("a listener that throws", () => {
 });
 
 describe("the output of a program", () => {
-  /** Writes bytes one after the other, each in a piece of its own. */
+  /** Writes bytes one after the other, each as a separate chunk. */
   const bytewise = (bytes: readonly number[]) => `
     import { writeSync } from "node:fs";
     for (const byte of ${JSON.stringify(bytes)}) {

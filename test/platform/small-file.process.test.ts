@@ -87,7 +87,7 @@ describe("a small file", () => {
   });
 });
 
-/** Work whose thread waits until the test lets it go. */
+/** Work whose thread blocks until the test releases it. */
 function blocked() {
   let end = () => {};
   const done = new Promise<string>((resolve) => {
@@ -102,7 +102,7 @@ describe("file access that does not return", () => {
     const givenUp = dead.map(({ work }) => inPool(work, 20));
     const behind = inPool(async () => "never begun", 20);
     expect(await Promise.all([...givenUp, behind])).toEqual([LATE, LATE, LATE]);
-    // Both places are taken for good, so nothing waits for them.
+    // Both places are occupied for good, so no call waits for them.
     let wasBegun = false;
     const next = inPool(async () => {
       wasBegun = true;

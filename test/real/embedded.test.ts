@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 afterAll(() => removeFolder(root));
 
-/** Nothing of the user's is read or written, and nothing but loopback is called. */
+/** The environment keeps the SDK from the user's files, and from any host but loopback. */
 function embedded(folder: string): EmbeddedService {
   const nowhere = "http://127.0.0.1:1";
   const { platform, arch } = process;

@@ -1,7 +1,7 @@
 import { headLength } from "./raw_http.js";
 import type { JsonObject, Recorder } from "./recorder.js";
 
-/** The questions every client asks: who is there, which models, load, chat, unload. */
+/** The requests of every client: status, models, load, chat, unload. */
 export async function recordModels(recorder: Recorder): Promise<void> {
   const { forever, secondVersion, firstVersion, cannotLoad, notCached, plainId } =
     recorder.service.models;
@@ -202,7 +202,7 @@ export async function recordRefusals(recorder: Recorder): Promise<void> {
   });
 }
 
-/** What goes wrong while a model runs. */
+/** Failures while a model runs. */
 export async function recordFailures(recorder: Recorder): Promise<void> {
   const { forever, failsMidway, smallContext } = recorder.service.models;
   await recorder.chat("chat-context-overflow", forever, { max_tokens: 1_000_000 });
@@ -249,7 +249,7 @@ export async function recordOtherRoutes(recorder: Recorder): Promise<void> {
   await recorder.post("transcriptions", "/v1/audio/transcriptions", { model: ends.id, filename });
 }
 
-/** What the web server under the service does. */
+/** The behaviour of the web server under the service. */
 export async function recordTransport(recorder: Recorder): Promise<void> {
   await recorder.get("no-route", "/openai/status");
   await recorder.get("no-route-health", "/health");

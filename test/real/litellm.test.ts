@@ -95,7 +95,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     const answer = await host.complete(
       { prompt: "Say something.", model: "slow" },
       {
-        // A whole number marks new text of the model.
+        // A whole number marks progress with new text.
         onProgress: ({ progress, message }) => Number.isInteger(progress) && pieces.push(message),
       },
     );
@@ -119,7 +119,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
   test("reports the proxy's rate limit as one clear error with the time to wait", async () => {
     const before = requests.length;
     const answers = [];
-    // It counts by the minutes of the clock, so a second request may be in another minute.
+    // Its limit counts by clock minutes, so a second request may be in another minute.
     for (let number = 0; number < 3; number += 1) answers.push(await complete("limited"));
     const refused = answers.find(({ isError }) => isError);
 

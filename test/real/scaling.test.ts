@@ -36,7 +36,7 @@ function skipped(title: string, reason: string): void {
 
 /**
  * Two long answers at once, so one on each core; then the first core dies. One answer comes to its
- * end, the other is an error with the text that came: half a text is never called whole.
+ * end, the other is an error with the received text: half a text is never reported as complete.
  *
  * @returns the id of the request in that error.
  */
@@ -65,7 +65,7 @@ async function killedInTheMiddle(
   }
 }
 
-/** The id of the request that an error gives. */
+/** The request id in an error. */
 function idIn(words = ""): string {
   const [, id] = /Id of the request in the service's log: (\S+)/.exec(words) ?? [];
   if (id === undefined) throw new Error(`No id of a request in: ${words}`);
@@ -79,7 +79,7 @@ async function firstText(stream: CompletionStream): Promise<void> {
   }
 }
 
-/** How it ended, with the words of an error for an agent. */
+/** The status, with the error's text for an agent. */
 async function endOf(stream: CompletionStream): Promise<{ completion: Completion; words: string }> {
   let words = "";
   try {
@@ -278,7 +278,7 @@ function describeHaproxy(command: string, machines: Machines): void {
 
   test("two long answers run on one machine each; the one whose core is killed keeps its text", async () => {
     const id = await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
-    // The machine closed the connection (S) while it sent its answer (D).
+    // HAProxy's code: the machine closed the connection (S) while it sent its answer (D).
     await expect.poll(() => logOf(id)).toEqual([`${id} {} first 200 SD`]);
   });
 

@@ -4,7 +4,7 @@ import { removeAbandonedRuns, startChild } from "./child.js";
 import { ownFile, type ServiceLine, serviceLines } from "./lines.js";
 import { findPython, modelsDirectory, pythonWith } from "./python.js";
 
-/** What each tiny model is there for; make_models.py says how it behaves. */
+/** The purpose of each tiny model; make_models.py describes its behaviour. */
 export const modelRoles = [
   "ends",
   "forever",

@@ -42,7 +42,7 @@ describe.runIf(canRun)("programs in the working directory of the server", () => 
 
   it("are not run for memory and age of a service's process", async () => {
     const path = await planted();
-    // Its process is looked at only where its models are seen to lie on this machine.
+    // The process is inspected only where its models are on this machine.
     const { url } = await simulated({ modelCachePath: await folder() });
     const server = await Server.start({ settings: { FOUNDRY_ENDPOINT: url }, folder: path });
     expect(await server.call("health_check")).toMatchObject({

@@ -40,7 +40,7 @@ describe("a simulated service", () => {
     const answer = chat(simulator.url, { stream: true });
     await simulator.waitFor((s) => s.generating === 1);
     await simulator.stop();
-    // Which of the two a client sees depends on whether it was reading.
+    // The client sees one or the other, depending on whether it was reading.
     expect((await answer).connection).toMatch(/^(ECONNRESET|closed by the service before the end)/);
     expect(simulator.requests[0]?.endedBy).toBe("died");
   });

@@ -54,7 +54,7 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
   };
 }
 
-/** The same with a health in which this is wrong. */
+/** The same with these problems in the health. */
 async function withProblems(
   problems: Findings["diagnosis"]["health"]["problems"],
   changes: Partial<Findings>,
@@ -127,7 +127,7 @@ describe("the doctor's report", () => {
 });
 
 describe("the report on a terminal", () => {
-  /** What is written to a terminal so wide, without its colours. */
+  /** The output on a terminal with so many columns, without colours. */
   async function linesOn(columns: number, environment = { NO_COLOR: "1" }): Promise<string[]> {
     let written = "";
     const output = { isTTY: true, columns, write: (text: string) => (written += text) };

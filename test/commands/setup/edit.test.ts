@@ -266,7 +266,7 @@ const settings = fc.dictionary(
 );
 const servers = fc.dictionary(word, server, { maxKeys: 3 });
 
-/** Puts what people and editors leave behind into a text: comments, blank lines, other line ends. */
+/** Adds to a text what people and editors add: comments, blank lines, other line ends. */
 function mutated(text: string, mark: "//" | "#", seed: number): string {
   let random = seed;
   const chance = (): boolean => {

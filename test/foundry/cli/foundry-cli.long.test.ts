@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const asked = () => join(programs.path, "asked");
 
-/** A command line whose every answer is a piece of JavaScript; it notes what it was asked. */
+/** A command line whose answers are pieces of JavaScript; it records its arguments. */
 async function cliThat(answers: Readonly<Record<string, string>>): Promise<FoundryCli> {
   const file = await programs.script(
     "foundry",
@@ -54,7 +54,7 @@ const NEW_STATUS = "server status -o json";
 const NEW_START = "server start -o json";
 const READY = '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"]}';
 const OLD_READY = "🟢 Model management service is running on http://127.0.0.1:54657/openai/status";
-/** Commands that start something are left to themselves, so that it has to say what is to be ended. */
+/** Commands that start something are not ended by the client, so the test collects process ids to end. */
 const HANG = `appendFileSync(new URL("hanging", import.meta.url), process.pid + "\\n"); setInterval(() => {}, 1000);`;
 
 describe("a request for the state", () => {
@@ -359,7 +359,7 @@ describe.skipIf(process.platform === "win32")("the command line of a machine", (
     const file = await programs.executable("foundry", "");
     await findFoundryCli(machine());
     await rm(file);
-    // Unless this machine has one of its own, in a folder that is always looked into.
+    // This machine may have its own command line in a folder that is always searched.
     expect((await findFoundryCli(machine()))?.path).not.toBe(file);
   });
 

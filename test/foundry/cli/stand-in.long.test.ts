@@ -105,7 +105,7 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
 
   it("reports that it cannot reach the service", async () => {
     const { cli } = await installed(generation, { status: "broken_ipc" });
-    // The newer one's words for it have not been seen anywhere, so they are passed on.
+    // The newer command line's message is not known, so it is passed on.
     const what =
       generation === "service"
         ? "says that it cannot reach its own service"
@@ -126,7 +126,7 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
     standIn.set({ status: "says_stopped" });
     const report = await cli.status();
     expect(report.kind).toBe("stopped");
-    // The older one names none.
+    // The older command line prints no address.
     const urls = started.kind === "running" && generation === "server" ? started.urls : [];
     expect(report).toMatchObject({ urls });
   });

@@ -55,7 +55,7 @@ function download(pieces: readonly string[]): void {
 
 const times = (count: number, piece: string): string[] => Array(count).fill(piece);
 
-/** Each with work on so much, which eight times as much may cost eight times as much. */
+/** Each with work on an input of this size; eight times the size may cost eight times the time. */
 const WORK: readonly (readonly [string, number, (count: number) => unknown])[] = [
   ["tokens in one line", 20_000, (n) => split(times(n, "word "))],
   ["blanks before the first word", 20_000, (n) => split(times(n, "  \n"))],
@@ -111,10 +111,10 @@ describe("the CPU time of a stream", () => {
     const ratio = async (): Promise<number> => {
       const once = await cpuOf(() => work(count));
       const eightTimes = await cpuOf(() => work(8 * count));
-      // What is as fast as this is not looked at more closely.
+      // Work as fast as this needs no closer check.
       return eightTimes > 100 ? eightTimes / once : 0;
     };
-    // Quadratic is 64 times, each time. On a loaded machine the garbage of others can fall into one measurement.
+    // Quadratic work takes 64 times as long, each time. On a loaded machine one measurement may contain a garbage collection.
     const ratios = [await ratio()];
     while (ratios.length < 10 && Math.min(...ratios) >= 24) ratios.push(await ratio());
     expect(Math.min(...ratios)).toBeLessThan(24);

@@ -7,7 +7,7 @@ const text = (content: string, more = {}) =>
   `data: ${JSON.stringify({ choices: [{ delta: { content } }], ...more })}\n\n`;
 const END = 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
 
-/** An engine with one model; what it streams begins with `first`, and then never ends with `again`. */
+/** An engine with one model; its stream begins with `first` and repeats `again` endlessly. */
 async function engine(first: string, again: string | null) {
   const { url } = await httpService((request, response) => {
     if (request.url === "/v1/models") {

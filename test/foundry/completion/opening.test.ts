@@ -84,7 +84,7 @@ describe("a chat that was cancelled before it was sent", () => {
     })();
     await expect(reading).rejects.toMatchObject({ code: "CANCELLED" });
     expect(askedOf(simulator, CHAT)).toEqual([]);
-    // It would wait for ten seconds, which is more than this test may take.
+    // A delayed unload would take ten seconds, which exceeds the timeout of this test.
     expect(await client.unloadModel("talker-generic-cpu")).toMatchObject({ status: "unloaded" });
   });
 });

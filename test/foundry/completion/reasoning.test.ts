@@ -55,7 +55,7 @@ describe.each(FORMS)("thinking in %s", (_form, message) => {
   });
 });
 
-/** What each service makes of a thought in the text of its model: 2.0.1 cuts it out of what it sends. */
+/** How each service sends thinking in the text of its model: 2.0.1 removes it. */
 const SERVICES = [
   ["S", {}, THOUGHT],
   ["C1", {}, THOUGHT],

@@ -12,7 +12,7 @@ import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
 const CHAT = "/v1/chat/completions";
 const talker = { id: "talker-generic-cpu:1", alias: "talker", script: { text: "Hello there." } };
 const loadedTalker = { ...talker, loaded: true };
-/** Of itself it ends in hours at the earliest, where {@link FOR_LONG} is allowed. */
+/** It would end only after hours, where {@link FOR_LONG} is set. */
 const endless = {
   id: "endless-generic-cpu:1",
   alias: "endless",
@@ -174,7 +174,7 @@ describe("a completion", () => {
     });
     const completion = await clientOf(simulator.url).complete({ prompt: "2+2", model: "talker" });
     expect(completion.text).toBe("It is 4!");
-    // 2.0 drops it; later versions give it in a member of its own.
+    // 2.0 drops the thinking; later versions send it in a member of its own.
     expect(completion.reasoning).toBe(version === "2.0.1" ? null : "Two and two.");
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 
-/** What comes out for a text that arrives in these pieces, neighbours of one type joined. */
+/** The output for a text that arrives in these pieces, with adjacent pieces of one type joined. */
 function split(...pieces: readonly string[]): { text: string; reasoning: string; was: string } {
   const splitter = new ThinkingSplitter();
   const out = { text: "", reasoning: "", call: "", was: "" };
@@ -24,7 +24,7 @@ interface Case {
   readonly whole: string;
   readonly text?: string;
   readonly reasoning?: string;
-  /** What was text until its end of thinking came. */
+  /** Text that turned out to be thinking when its end tag arrived. */
   readonly was?: string;
 }
 

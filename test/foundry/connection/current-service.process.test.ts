@@ -9,7 +9,7 @@ import { silentLogger } from "../../../src/log.js";
 import { Installation, running } from "../discovery/installation.js";
 import { askedOf, simulate } from "../fixtures.js";
 
-/** On a machine of its own, whose only traces of a service are the daemon's file and a command. */
+/** A client on a separate machine whose only sources of a service are the daemon's file and a command. */
 async function machineOf(url: string, log = silentLogger) {
   const installation = await Installation.make();
   await installation.install({ "server status": { prints: running(url) } });
@@ -22,7 +22,7 @@ async function machineOf(url: string, log = silentLogger) {
   return { current, installation, moveTo, options };
 }
 
-/** The address of a C1 that answers one request, the probe of a search, and is gone after it. */
+/** The address of a C1 that answers one request, the probe of a search, and then ends. */
 async function leavingService(): Promise<string> {
   const server = createServer((_request, response) => {
     server.close();

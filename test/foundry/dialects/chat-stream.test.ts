@@ -11,7 +11,7 @@ const REQUEST = {
   maxTokens: 64,
 } as const;
 
-/** What is read from a service that streams this text. */
+/** The events read from a service that streams this text. */
 async function read(
   body: string,
   quirks = {},
@@ -389,7 +389,7 @@ describe("openChat", () => {
     for (const request of [REQUEST, { ...REQUEST, temperature: 0, topP: 0.5, seed: 7 }]) {
       const quirks = { path: "/v1/chat/completions" };
       for await (const _ of await openChat(transport, request, quirks, { limits: {} })) {
-        // Only what was sent matters.
+        // Only the request matters.
       }
     }
     const plain = {

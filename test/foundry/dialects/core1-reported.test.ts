@@ -6,7 +6,7 @@ import { HttpTransport } from "../../../src/http/index.js";
 import { knownModel } from "../models/known-model.js";
 import { httpService } from "./http-service.js";
 
-/** What users and other clients told of core 1.x beyond what was recorded. */
+/** Answers of core 1.x reported by users and other clients, beyond the recordings. */
 
 const ID = "qwen2.5-coder-7b-instruct-generic-cpu:4";
 const CALL = { limits: { wholeMs: 5000 } };

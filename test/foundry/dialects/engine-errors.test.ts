@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../../src/lib/errors.js";
 import { clientOf } from "../fixtures.js";
 import { type ChatAnswer, chatEngine, events, json } from "./chat-engine.js";
 
-/** What an engine says, with the status that it has outside of a stream. */
+/** The error of an engine, with its status outside of a stream. */
 interface Refusal {
   readonly engine: string;
   readonly status: number;
@@ -14,7 +14,7 @@ interface Refusal {
 const bodyOf = ({ says, status }: Refusal): object =>
   typeof says === "string" ? { error: { message: says, type: "error", code: status } } : says;
 
-/** The same refusal in the ways in which engines hand it over. */
+/** The same refusal in the ways in which engines send it. */
 const WAYS: readonly (readonly [string, (refusal: Refusal) => ChatAnswer])[] = [
   ["as a status", (refusal) => json(bodyOf(refusal), refusal.status)],
   ["whole, in a 200", (refusal) => json(bodyOf(refusal))],
@@ -42,7 +42,7 @@ async function failureOf(refusal: Refusal, way: (refusal: Refusal) => ChatAnswer
   return { error, requests: chats.length };
 }
 
-/** Refusals that are the same the next time, so they are requested once. */
+/** Refusals that would repeat, so they are not retried. */
 function describeRefusals(code: ErrorCode, refusals: readonly Refusal[]): void {
   describe.each(WAYS)(`%s, ${code}`, (_how, way) => {
     it.each(refusals)("is recognised in the message of $engine: $says", async (refusal) => {

@@ -32,7 +32,7 @@ const hello: Reply = (response) => {
 
 interface Routes {
   readonly list?: Reply;
-  /** Of any other path. */
+  /** The status of any other path. */
   readonly other?: Reply;
   readonly chat?: Reply;
 }
@@ -234,7 +234,7 @@ describe.each(NO_LISTS)("a server that gives %s for a list", (_what, routes) => 
   });
 });
 
-/** What an engine says of a model that cannot chat. */
+/** List entries of models that cannot chat. */
 const OTHERS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["LM Studio", { type: "embeddings" }],
   ["Xinference", { model_type: "rerank", model_ability: ["rerank"] }],
@@ -253,7 +253,7 @@ const OTHERS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
   ],
   ["GPUStack", { categories: ["text_to_speech"] }],
 ];
-/** And of one that can. */
+/** List entries of models that can chat. */
 const CHATS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["LM Studio", { type: "llm" }],
   ["LM Studio, of images", { type: "vlm" }],
@@ -268,7 +268,7 @@ const CHATS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] =
   ["OpenRouter", { architecture: { modality: "text+image->text" } }],
   ["Foundry Local", { task: "coding" }],
 ];
-/** And what says nothing of it. */
+/** List entries without the task. */
 const SILENT: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["llama.cpp", { type: "model", tags: [""], capabilities: [] }],
   ["what it accepts", { capabilities: ["text", "image", "audio"] }],
@@ -306,7 +306,7 @@ describe("the task of a model", () => {
     const client = clientOf(url);
     expect((await client.listModels()).models).toMatchObject([{ task: null }, { task: null }]);
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "plain" });
-    // A name is a guess: it does not refuse a model that is asked for.
+    // The name is only a guess: it does not refuse a requested model.
     expect(await client.complete({ prompt: "Hi", model: "bge-m3" })).toMatchObject({
       status: "completed",
     });

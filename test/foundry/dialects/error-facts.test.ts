@@ -45,7 +45,7 @@ describe("a known context limit", () => {
     await client.complete(ASK);
     const before = asked.length;
     for (let call = 0; call < 3; call += 1) await client.complete(ASK);
-    // Each is refused once and sent again, and the list is asked once for what was learned.
+    // Each chat is refused once and repeated, and the list is requested once to learn the limit.
     const lists = asked.slice(before).filter((each) => each === "GET /v1/models");
     expect(lists.length).toBeLessThanOrEqual(1);
     expect(asked.slice(before).filter((each) => each.startsWith("POST"))).toHaveLength(6);

@@ -23,7 +23,7 @@ interface Answer {
 const bytesOf = (body: string): readonly Uint8Array[] =>
   Array.from(Buffer.from(body), (byte) => Uint8Array.of(byte));
 
-/** Reads what a service answers, in one piece or in these, requested as a stream or whole. */
+/** Reads the answer of a service, in one chunk or in these chunks, with or without streaming. */
 async function read(
   body: string | readonly Uint8Array[],
   how: "streamed" | "whole" = "streamed",
@@ -173,7 +173,7 @@ const MESSAGES: readonly MessageCase[] = [
     { reasoning_details: [{ type: "reasoning.text", text: "Hm", signature: "x" }, { text: "." }] },
     { reasoning_details: [{ type: "reasoning.summary", summary: "Hm." }] },
     { thinking_blocks: [{ type: "thinking", thinking: "Hm.", signature: "x" }] },
-    // The same in several places.
+    // The same text in several places.
     { reasoning: "Hm.", reasoning_details: [{ type: "reasoning.text", text: "Hm." }] },
     { reasoning_content: "Hm.", reasoning: "Hm.", thinking: "Hm." },
   ].map((members) => ({
@@ -495,7 +495,7 @@ describe("a stream after its finish_reason", () => {
   const SOON_MS = 5000;
   const USAGE = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2 } };
 
-  /** What comes of a connection that does this after its finish_reason. */
+  /** The result of a connection that does this after its finish_reason. */
   async function after(end: string, then: "stall" | "reset" | "close"): Promise<Answer> {
     const { url } = await httpService((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });

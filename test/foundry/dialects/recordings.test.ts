@@ -7,7 +7,7 @@ import { overflowOf } from "../../../src/foundry/dialects/overflow.js";
 import { errorTextOf, wordsOfError } from "../../../src/http/index.js";
 import type { FoundryError } from "../../../src/lib/errors.js";
 
-/** What the real services said whenever they refused something (test/real/record.ts). */
+/** All refusals of the real services (test/real/record.ts). */
 const FOLDER = new URL("../../../packages/simulator/recordings/", import.meta.url);
 const recordingSchema = z.object({
   exchanges: z.array(

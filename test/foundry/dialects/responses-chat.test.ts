@@ -11,7 +11,7 @@ const REQUEST = {
   maxTokens: 64,
 } as const;
 
-/** What is read of a response that comes in one piece. */
+/** The events read from a response without streaming. */
 async function readWhole(response: object): Promise<ChatEvent[]> {
   const { url } = await httpService((_request, answer) => {
     answer.writeHead(200, { "content-type": "application/json" });

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { clientOf } from "../fixtures.js";
 import { type ChatAnswer, type ChatBody, chatEngine, events, json } from "./chat-engine.js";
 
-/** A list of tags, each with a pattern; a member has the name of a keyword. */
+/** A list of tags, each with a pattern; one property has the name of a keyword. */
 const SCHEMA = {
   type: "object",
   properties: {
@@ -52,7 +52,7 @@ function without(keyword: string): unknown {
   return { ...SCHEMA, properties: { uniqueItems, tags: { ...rest(list), items: rest(items) } } };
 }
 
-/** The words of engines about one schema, with the keyword that they name. */
+/** The messages of engines about one schema, with the keyword that they name. */
 const OF_SCHEMA = [
   [
     "Foundry Local",

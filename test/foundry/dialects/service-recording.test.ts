@@ -17,7 +17,7 @@ function exchange(name: string): RecordedExchange {
   return found;
 }
 
-/** Answers as it was recorded. */
+/** Answers as recorded. */
 function replay({ response: recorded }: RecordedExchange) {
   return (response: ServerResponse): void => {
     const headers = (recorded.headers ?? []).filter(([name]) => name === "Content-Type");
@@ -29,7 +29,7 @@ function replay({ response: recorded }: RecordedExchange) {
   };
 }
 
-/** A service that answers with these exchanges, each on the path that it was asked at. */
+/** A service that answers with these exchanges, each on the path of its request. */
 const replaying = (...names: readonly string[]) => {
   const routes = names.map((name) => {
     const found = exchange(name);
@@ -39,7 +39,7 @@ const replaying = (...names: readonly string[]) => {
   return oldService(Object.fromEntries(routes));
 };
 
-/** Every exchange that a client can meet; the rest is of routes that this one does not use. */
+/** Every exchange that this client can cause; the others use routes that it never calls. */
 const UNUSED = new Set([
   "unload-all",
   "loaded-none-later",
@@ -120,7 +120,7 @@ describe("recorded answers of the legacy service are understood:", () => {
 
   describe("a download:", () => {
     const ID = "qwen2.5-0.5b-instruct-generic-cpu:3";
-    // The catalog that was shown has only an excerpt, without this one.
+    // The published catalog is an excerpt without this model.
     const { Uri: uri, PromptTemplate: promptTemplate } = downloadSchema.parse(
       exchange("download").request.body,
     ).model;

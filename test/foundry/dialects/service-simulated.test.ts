@@ -149,7 +149,7 @@ describe("on a simulated legacy service", () => {
     { downloadLines: "tuples" },
     { downloadEnd: "Success" },
     { downloadEndSplit: true },
-    // Its last word is lost, but what is downloaded says the same.
+    // Its last line is lost, but the list of downloaded models shows the same.
     { downloadEnd: "none" },
   ] as const)("a model is downloaded, with its progress: %j", async (switches) => {
     const { dialect, percents, run } = await download(await simulated(switches));
@@ -171,7 +171,7 @@ describe("on a simulated legacy service", () => {
         message: expect.stringContaining("It came to 36 %."),
       });
       percents.length = 0;
-      // The service needs a moment to notice that the first one was left.
+      // The service needs a moment to detect the first client's disconnect.
       await vi.waitFor(run, { timeout: 5000 });
       expect(percents[0]).toBeGreaterThan(36);
       expect(percents.at(-1)).toBe(100);

@@ -13,7 +13,7 @@ type Generation = FoundryCliOptions["generation"];
 
 const GENERATIONS: readonly Generation[] = ["server", "service"];
 
-/** A machine with the command line of a generation, and the service behind it not running. */
+/** A machine with the command line of a generation, whose service does not run. */
 async function machineWith(
   generation: Generation,
   switches: FoundryCliOptions["switches"] = {},

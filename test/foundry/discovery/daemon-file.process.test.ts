@@ -72,7 +72,7 @@ describe("daemon.json", () => {
     expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
   });
 
-  // Only root can give a file away.
+  // Only root can change the owner of a file.
   it.skipIf(process.getuid?.() !== 0)("is ignored when it belongs to another user", async () => {
     const installation = await Installation.make();
     await installation.writeDaemonFile({ urls: ["http://127.0.0.1:1"] });

@@ -170,7 +170,7 @@ describe("closing", () => {
   it("prevents a start of the service", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
-    // The ports are asked when the command line has said that it does not run.
+    // The ports are probed after the command line has reported that the service does not run.
     const silent = createServer();
     const asked = once(silent, "connection");
     silent.listen(0, "127.0.0.1");

@@ -5,7 +5,7 @@ import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
-/** A service with an SDK beside it that cannot start: enough to see when it would be. */
+/** An embedded service whose SDK cannot start: enough to see when it would be started. */
 async function unableService(installation: Installation): Promise<EmbeddedService> {
   const sdk = join(installation.home, "node_modules", "foundry-local-sdk");
   await mkdir(sdk, { recursive: true });

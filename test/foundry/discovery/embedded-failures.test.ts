@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { crashed, notDownloaded, refused, tooOld } from "../../../src/foundry/embedded/failures.js";
 
 /**
- * Words of foundry-local-sdk 1.2.3 with the core 1.2.4 on Linux x64, but for the paths; what is
- * marked with a star is how the system's loader puts it elsewhere, and has not been run.
+ * Messages of foundry-local-sdk 1.2.3 with the core 1.2.4 on Linux x64, except for the paths; a message
+ * marked with a star is the wording of another system's loader, and has not been run.
  */
 const SAID = {
   noNativeLibraries:

@@ -325,7 +325,7 @@ async function hostedElsewhere(failing: string) {
   return { host, exited, url };
 }
 
-/** A process that is blocked still takes connections; only one that is gone refuses them. */
+/** A blocked process still accepts connections; only an ended one refuses them. */
 async function takesConnections(url: string): Promise<boolean> {
   const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);

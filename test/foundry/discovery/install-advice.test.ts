@@ -82,7 +82,7 @@ describe("the advice how to install Foundry Local", () => {
 
     expect(advice(machine("linux", "x64", inside))).toContain("networkingMode=mirrored");
     expect(advice(machine("linux", "x64"))).not.toContain("WSL");
-    // Windows itself hands the variable on to what WSL starts there.
+    // Windows itself passes the variable on to programs that WSL starts there.
     expect(advice(machine("win32", "x64", inside))).not.toContain("WSL");
   });
 

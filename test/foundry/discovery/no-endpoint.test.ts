@@ -20,7 +20,7 @@ const status = (outcome: string): Attempt => ({
   ok: false,
 });
 
-/** Where there mostly is nothing. */
+/** Locations that are usually empty. */
 const ELSEWHERE: readonly Attempt[] = [
   { what: "daemon.json", outcome: "is not there", ok: false },
   {

@@ -8,7 +8,7 @@ import { deadUrl, simulate } from "../fixtures.js";
 const never = new AbortController().signal;
 const ask = (url: string, wholeMs = 5000) => probe(url, { wholeMs, signal: never });
 
-/** Something that listens and does with a connection what it is told. */
+/** A listener with scripted behaviour for its connections. */
 async function listener(onConnection: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -57,7 +57,7 @@ describe("a probe", () => {
   });
 
   it("does not treat a connection that is not accepted in time as refused", async () => {
-    // A greeting that never comes, since a connection of this machine always stands at once.
+    // Use a TLS handshake that never answers, as TCP connections on this machine always succeed at once.
     const url = (await listener(() => {})).replace("http:", "https:");
 
     expect(await ask(url, 4000)).toMatchObject({ is: "unreached" });

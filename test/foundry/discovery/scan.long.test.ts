@@ -100,7 +100,7 @@ describe("the location of a service", () => {
     });
 
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
-    // It stays one when it is found where it was.
+    // It is still a guess when it is found at its last address.
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
     owner = "own";
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "last_url" });

@@ -16,7 +16,7 @@ interface Other {
   readonly says: (word: string) => Promise<void>;
 }
 
-/** Another process of ours, which downloads until its stdin ends. */
+/** Another process of this package, which downloads until its stdin ends. */
 function otherProcess(home: string, end: "returns" | "exits" = "returns"): Other {
   const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, home, end], {
     stdio: ["pipe", "pipe", "inherit"],

@@ -69,7 +69,7 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
 
     const unloading = new AbortController();
     const unload = client.unloadModel(model, { signal: unloading.signal });
-    // An unload that does not wait is sent before these.
+    // An unload without this delay would be sent before these.
     for (let list = 0; list < 5; list += 1) await client.listModels();
 
     expect(askedOf(simulator, "/models/unload")).toEqual([]);
@@ -84,7 +84,7 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
     await expect(client.embed(TEXTS, { model: "chatty-generic-cpu" })).rejects.toMatchObject({
       code: "MODEL_CANNOT_EMBED",
     });
-    // A plain engine does not say what a model is for, and refuses by itself.
+    // A plain engine does not report the task of a model, and refuses by itself.
     expect(askedOf(simulator, "/v1/embeddings")).toHaveLength(dialect === "openai" ? 1 : 0);
     expect((await client.embed(TEXTS)).vectors).toHaveLength(3);
   });

@@ -10,7 +10,7 @@ import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
 const LOADS = "/models/load/";
 const large = { id: "large-generic-cpu:1", alias: "large", sizeMb: 4096 };
 
-/** Of its own home, so that its downloads wait for no others. */
+/** With its own home, so that its downloads wait for no other test. */
 const roomy = async (): Promise<Machine> => ({ ...roomyMachine(), home: (await machine()).home });
 const withMemory = async (freeMb: number): Promise<Machine> => ({
   ...(await roomy()),

@@ -137,7 +137,7 @@ describe("a load that exceeded its time limit", () => {
       status: "already_loaded",
     });
     const asked = simulator.requests.filter(({ path }) => path.includes("/load/"));
-    // Core 2.x says itself that it has it.
+    // Core 2.x reports the loaded model itself.
     expect(asked).toHaveLength(dialect === "C2" ? 2 : 1);
   });
 
@@ -150,7 +150,7 @@ describe("a load that exceeded its time limit", () => {
     await expect(client.loadModel("slow-generic-cpu")).rejects.toMatchObject({ code: "TIMEOUT" });
     const { model, elapsedMs } = await client.loadModel("slow-generic-cpu");
     expect(model).toBe("slow-generic-cpu:4");
-    // Not until the time limit of the load that was given up.
+    // Well before the time limit of the abandoned load.
     expect(elapsedMs).toBeLessThan(4000);
   });
 

@@ -22,7 +22,7 @@ async function write(path: string, content: string): Promise<void> {
 
 const LIMITS = '{"model":{"context_length":32768},"search":{"max_length":4096}}';
 
-/** The models in a cache that was looked at to its end. */
+/** The models in a completely scanned cache. */
 async function foldersOf(directory: string) {
   const read = await readModelFolders(directory);
   expect(read?.isComplete).toBe(true);
@@ -123,7 +123,7 @@ describe("a wrong folder of models", () => {
     const read = await readModelFolders(cache);
     expect(read?.isComplete).toBe(true);
     expect(new Set(read?.folders.map(({ id }) => id))).toEqual(new Set(["real:1"]));
-    // Once through each link, and none behind it.
+    // Each link is followed once.
     expect(read?.folders.length).toBeLessThanOrEqual(5);
   });
 

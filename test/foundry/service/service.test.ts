@@ -118,7 +118,7 @@ describe("the service behind an endpoint", () => {
     const { models, warning } = await client.listModels();
     expect(models).toMatchObject([{ id: talker.id, loaded: null }]);
     expect(warning).toContain("busy");
-    // Answered from what is known: a further request would only wait behind the first.
+    // Answered from known values: a further request would only wait behind the first.
     expect(simulator.requests.length).toBe(asked);
   });
 

@@ -23,7 +23,7 @@ async function folderOf() {
   return { directory, file, clock, memory };
 }
 
-/** What a process that starts now knows. */
+/** The memory of a newly started process. */
 async function readBy(memory: SpeedMemory, model = PHI) {
   await memory.read();
   return memory.of(model);

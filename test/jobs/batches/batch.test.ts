@@ -5,7 +5,7 @@ import { FOREVER, MODEL, talker } from "../fixtures.js";
 const prompts = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ prompt: `Item ${index}.` }));
 
-/** Says what it was asked, and takes the longer the longer that is. */
+/** Repeats its prompt; a longer one takes longer. */
 const echo = ({ text }: { readonly text: string }) => ({ text });
 
 async function all(results: AsyncIterable<BatchResult>): Promise<BatchResult[]> {

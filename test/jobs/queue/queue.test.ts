@@ -3,7 +3,7 @@ import { Queue } from "../../../src/jobs/queue.js";
 
 const MODEL = "talker-generic-cpu:1";
 
-/** A queue on a clock that the test moves, and a record of who was given a place. */
+/** A queue on a clock that the test moves, and the order of the granted places. */
 function queueOf({ limit = 64, slots = 1 } = {}) {
   let time = 0;
   const queue = new Queue({ limit, now: () => time });
@@ -28,7 +28,7 @@ function queueOf({ limit = 64, slots = 1 } = {}) {
         order.push(name);
         return leave;
       });
-    // Its failure is looked at by the test that expects one.
+    // A test that expects a rejection handles it itself.
     entered.catch(() => {});
     return { entered, cancel: () => leaving.abort(), leave: async () => (await entered)() };
   };
@@ -43,7 +43,7 @@ function queueOf({ limit = 64, slots = 1 } = {}) {
   };
 }
 
-/** Lets all promises that can go on do so. */
+/** Lets all pending microtasks run. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("the queue in front of a model", () => {
@@ -96,7 +96,7 @@ describe("the queue in front of a model", () => {
     const gate = enter("gate");
     const entries = new Map<string, ReturnType<typeof enter>>();
     for (let number = 0; number < 200; number += 1) {
-      // One caller after the other comes with all it has.
+      // One caller after the other enters all of its calls.
       const caller = `caller-${Math.floor(number / 10)}`;
       entries.set(`${caller}/${number % 10}`, enter(`${caller}/${number % 10}`, { caller }));
     }

@@ -27,7 +27,7 @@ it(`keeps serving through ${INPUTS} inputs, and answers each id once`, {
       for (const given of inputs) await current.take(given);
       expect(await current.settle()).toEqual([]);
     } catch (thrown) {
-      // What comes after it begins with a process that is well.
+      // The following runs start with a healthy process.
       subject = null;
       await current.destroy();
       throw thrown;

@@ -69,7 +69,7 @@ describe("the time limit of a host", () => {
     ["timed out after 5.5 seconds", { elapsedMs: 5600, silentMs: 600 }, 5500],
     ["timeout of 30000 ms exceeded", { elapsedMs: 30_010, silentMs: 400 }, 30_000],
     ["timed out after 2 minutes", { elapsedMs: 120_500, silentMs: null }, 120_000],
-    // A second of progress is never far.
+    // Progress is sent every second.
     [timeout, { elapsedMs: 60_000, silentMs: 900 }, 60_000],
   ])("is derived from %j at %j", (reason, at, allowed) => {
     expect(allowedMs(reason, at)).toBe(allowed);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { MetricsRecorder } from "../../../src/lib/metrics.js";
 import { prometheusText } from "../../../src/mcp/monitoring/prometheus.js";
 
-/** A text of a client whose recorder was filled by this. */
+/** The metrics text of a client whose recorder was filled by this function. */
 function textOf(fill: (recorder: MetricsRecorder, clock: { now: number }) => void): string[] {
   const clock = { now: 0 };
   const recorder = new MetricsRecorder(() => clock.now);

@@ -9,7 +9,7 @@ afterEach(() => vi.useRealTimers());
 
 const URI = "foundry://completions/c-1";
 
-/** Everything that a host is told, with the time of it. */
+/** All notifications to a host, with their times. */
 function recorded(takes: () => Promise<void> = async () => {}) {
   const told: { what: string; at: number }[] = [];
   const tell = (what: string): Promise<void> => {

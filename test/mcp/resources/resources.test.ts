@@ -38,14 +38,14 @@ async function hostAndClient() {
     completions,
     received,
     updated,
-    /** Resolves when the condition holds, asked after each update. */
+    /** Resolves when the condition is true, which is checked after each update. */
     when: (condition: () => boolean): Promise<void> =>
       new Promise((resolve) => {
         const check = (): void => void (condition() && resolve());
         listening.push(check);
         check();
       }),
-    /** A completion of which some text has come. */
+    /** A completion that already has some text. */
     running: async (): Promise<string> => {
       const { id } = completions.start(GO_ON, { join: false }).state;
       await new Promise<void>((resolve) => {
@@ -91,7 +91,7 @@ describe("completions as resources", () => {
   it("are listed, the newest first, with model, status, time and first words", async () => {
     const { host, completions } = await hostAndClient();
     const first = await completions.wait(completions.start(HELLO).state.id);
-    // The first request also loads what answers it.
+    // The first request also loads the code that handles it.
     await host.listResources();
     const second = completions.start(GO_ON).state;
 
@@ -131,7 +131,7 @@ describe("completions as resources", () => {
       completions.start(HELLO);
     } while (cursor !== undefined);
 
-    // Some are over the limit of those that wait, and listed all the same.
+    // Some exceed the queue's limit, and are still listed.
     expect(listed).toEqual([...started.toReversed(), "metrics"]);
   });
 

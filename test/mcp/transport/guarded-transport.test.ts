@@ -6,7 +6,7 @@ import { createServer } from "../../../src/mcp/server.js";
 import { GuardedTransport } from "../../../src/mcp/transport/guarded-transport.js";
 import { backendOf } from "../backend.js";
 
-/** Keeps what is sent over it, and hands on what the test says that came. */
+/** Records sent messages, and delivers messages from the test. */
 class Wire implements Transport {
   onmessage?: (message: JSONRPCMessage) => void;
   onclose?: () => void;

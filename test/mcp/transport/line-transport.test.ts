@@ -32,7 +32,7 @@ async function started(longestLine?: number) {
 }
 
 const PING = { jsonrpc: "2.0", id: 1, method: "ping" };
-/** Turns of the event loop, not time: one message is taken in each. */
+/** Waits for turns of the event loop, not for time: one message is handled in each. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 300; turn++) await new Promise(setImmediate);
 }

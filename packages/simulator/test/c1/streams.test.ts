@@ -8,7 +8,7 @@ describe("a client that disconnects from C1", () => {
     { stream: false, leaving: { leaveAfterMilliseconds: 100 } },
   ])("stops its generation, streamed: $stream", async ({ stream, leaving }) => {
     await using simulator = await core1({ tokensPerSecond: 40 });
-    // Far more than it can give before it is left, on the busiest machine.
+    // Far more than it can generate before the client disconnects, even on a busy machine.
     await chat(simulator, { stream, max_tokens: 600 }, leaving);
     const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
     await simulator.waitFor((s) => s.generating === 0);

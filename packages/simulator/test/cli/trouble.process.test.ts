@@ -106,7 +106,7 @@ describe("a faulty command line", () => {
     const child = spawned(cli, ["server", "status"]);
     await collected(child).until("Web URLs");
     child.kill("SIGTERM");
-    // Long enough for another of it to begin and end.
+    // Long enough for another run to begin and end.
     cli.set({ ends: "normally" });
     await status();
     expect([child.exitCode, child.signalCode]).toEqual([null, null]);

@@ -6,7 +6,7 @@ import { CALL, catalogEntry, dialectOf, oldService } from "../old-service.js";
 
 const HOUR = 3_600_000;
 
-/** A catalog whose clock stands, and the service behind it, which answers as `route` says. */
+/** A catalog with a stopped clock, and its service, which answers as `route` says. */
 async function catalogOf(route: { answer: unknown }) {
   const service = await oldService({
     "/foundry/list": (response) => {

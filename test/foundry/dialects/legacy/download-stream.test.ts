@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DownloadAnswer } from "../../../../src/foundry/dialects/legacy/download.js";
 
-/** All percents that are told on the way, and the result, of an answer in these pieces. */
+/** All percentages reported on the way, and the result, for an answer in these pieces. */
 function read(pieces: readonly string[]) {
   const answer = new DownloadAnswer();
   const percents: (number | null)[] = [];

@@ -135,7 +135,7 @@ describe("the dialect of the legacy service", () => {
       const { models } = await dialectOf(service).listModels(CALL);
       expect(models).toMatchObject([
         { id: "phi-4-generic-gpu:2", downloaded: false },
-        // What a name has in common over its versions, but not its size.
+        // The values shared by all versions of a name, which the size is not.
         {
           id: PHI,
           alias: "phi-4",
@@ -258,7 +258,7 @@ describe("the dialect of the legacy service", () => {
         action: expect.stringContaining(action),
         message: expect.not.stringContaining("Users"),
       });
-      // Never twice.
+      // Only one load request.
       expect(service.asked.filter((line) => line.includes("/load/"))).toHaveLength(1);
     });
 
