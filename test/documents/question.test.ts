@@ -157,7 +157,7 @@ describe("a question over texts", () => {
     expect(first?.score).toBeGreaterThan(0.99);
   });
 
-  it("gives fewer parts to a model whose context is short, and says so", async () => {
+  it("gives fewer parts to a model with a short context, with a note", async () => {
     const service = await simulate({ models: [{ ...chatter, contextLength: 1024 }, embedder] });
     const client = clientOf(service.url);
 

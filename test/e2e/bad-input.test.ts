@@ -111,7 +111,7 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for top_p: 1.5", "0 to 1"],
   },
   {
-    what: "fewer than no tokens",
+    what: "a negative number of tokens",
     given: { ...hello, max_tokens: -1 },
     says: ["Invalid value for max_tokens: -1", "1 to 1000000"],
   },
@@ -121,7 +121,7 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for max_tokens: 1.5", "a whole number"],
   },
   {
-    what: "more tokens than there are",
+    what: "a number of tokens above the limit",
     given: { ...hello, max_tokens: 1e12 },
     says: ["Invalid value for max_tokens: 1000000000000"],
   },

@@ -59,19 +59,19 @@ const BREAKS: readonly Break[] = [
     status: "interrupted",
   },
   {
-    what: "a stream that ends in order, but too early",
+    what: "a stream that ends properly, but too early",
     fault: { kind: "end-after", events: 6 },
     code: "STREAM_INTERRUPTED",
     status: "interrupted",
   },
   {
-    what: "a stream without its last word",
+    what: "a stream without [DONE]",
     fault: { kind: "no-done", finishReason: false },
     code: "STREAM_INTERRUPTED",
     status: "interrupted",
   },
   {
-    what: "a stream that falls silent",
+    what: "a stream that stalls",
     fault: { kind: "stall", afterEvents: 6 },
     code: "TIMEOUT",
     status: "interrupted",
@@ -83,7 +83,7 @@ const BREAKS: readonly Break[] = [
     status: "interrupted",
   },
   {
-    what: "nonsense inside the stream",
+    what: "invalid data inside the stream",
     fault: { kind: "garbage-sse", afterEvents: 6 },
     code: "INVALID_RESPONSE",
     status: "interrupted",

@@ -13,7 +13,7 @@ interface WrongSetting {
 
 const WRONG: readonly WrongSetting[] = [
   {
-    what: "a number that is none",
+    what: "an invalid number",
     settings: { FOUNDRY_TIMEOUT: "soon" },
     says: ["FOUNDRY_TIMEOUT", '"soon"', "a number of seconds", "default: 30"],
   },
@@ -33,7 +33,7 @@ const WRONG: readonly WrongSetting[] = [
     says: ["--max-tokens", '"10.5"', "a whole number"],
   },
   {
-    what: "an endpoint that is no URL",
+    what: "an endpoint that is an invalid URL",
     settings: { FOUNDRY_ENDPOINT: "localhost:5273" },
     says: ["FOUNDRY_ENDPOINT", '"localhost:5273"', "http://127.0.0.1:5273"],
   },
@@ -54,12 +54,12 @@ const WRONG: readonly WrongSetting[] = [
     says: ["FOUNDRY_ENDPOINT", "(hidden)", "without ? or #"],
   },
   {
-    what: "headers that are no JSON, without showing them",
+    what: "headers in invalid JSON, without showing them",
     settings: { FOUNDRY_HEADERS: "X-Secret: hush" },
     says: ["FOUNDRY_HEADERS", "(hidden)", "JSON object"],
   },
   {
-    what: "headers that are no texts",
+    what: "headers that are not strings",
     settings: { FOUNDRY_HEADERS: '{"X-Secret":["hush"]}' },
     says: ["FOUNDRY_HEADERS", "(hidden)", "JSON object of texts"],
   },

@@ -32,7 +32,7 @@ async function running(chat: (response: ServerResponse, body: string) => void, l
   return { url, chats: () => asked.filter((line) => line.startsWith("POST")).length };
 }
 
-/** All of it at once, and byte by byte. */
+/** The whole body at once, and byte by byte. */
 const PACES: readonly (readonly [string, (response: ServerResponse, body: string) => void])[] = [
   ["at once", (response, body) => response.end(body)],
   [
@@ -93,7 +93,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
       warnings: [],
     });
 
-    describe.each(PACES)("streamed, split %s", (_pace, send) => {
+    describe.each(PACES)("streamed %s", (_pace, send) => {
       it.each(titled(answers))("has %s", async (_what, answer) => {
         const { url, chats } = await running((response) => {
           response.writeHead(200, STREAM_TYPE);

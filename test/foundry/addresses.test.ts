@@ -211,10 +211,10 @@ describe("an engine that answers 200 to every path", () => {
 
 const CLOSINGS: readonly (readonly [string, boolean, string | null])[] = [
   ["keeps connections", false, null],
-  ["closes each connection unasked", true, null],
-  ["closes each connection and says so", true, "close"],
-  ["says so and keeps it", false, "close"],
-  ["closes, but says otherwise", true, "keep-alive"],
+  ["closes each connection without notice", true, null],
+  ["announces and closes each connection", true, "close"],
+  ["announces a close and keeps the connection", false, "close"],
+  ["closes each connection, but announces keep-alive", true, "keep-alive"],
 ];
 
 describe("an engine that", () => {

@@ -275,7 +275,7 @@ describe("a client with a cache", () => {
     ["at another temperature", { prompt: "Why?", temperature: 0.1 }, {}],
     ["without temperature and seed", { prompt: "Why?" }, {}],
     ["with `cache: false`", ASKED, { cache: false }],
-  ])("does not use it with %s", async (_what, request, options) => {
+  ])("does not use it %s", async (_what, request, options) => {
     const { client, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
     const cached = [];
     for (let call = 0; call < 2; call += 1) {

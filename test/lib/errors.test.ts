@@ -118,7 +118,7 @@ describe("toFoundryError", () => {
     ["a text", "boom", "boom"],
     ["undefined", undefined, "undefined"],
     ["null", null, "null"],
-  ])("accepts a thrown %s", (_what, thrown, detail) => {
+  ])("accepts %s in place of a thrown Error", (_what, thrown, detail) => {
     expect(toFoundryError(thrown)).toMatchObject({ code: "INTERNAL", detail });
   });
 });

@@ -68,19 +68,19 @@ describe("list_models", () => {
 
   it.each([
     [
-      "matches, but is not downloaded",
+      "a match is not downloaded",
       { search: "beta" },
-      'No matching model is downloaded; filter "all" lists 1 model.',
+      'No matching model no model is downloaded; filter "all" lists 1 model.',
     ],
-    ["is for another task", { task: "embeddings" }, "leave search and task out."],
+    ["no model has the task", { task: "embeddings" }, "leave search and task out."],
     [
-      "matches, but is not loaded",
+      "a match is not loaded",
       { search: "beta", filter: "loaded" },
       'No matching model is loaded; filter "all" lists 1 model.',
     ],
     ["is downloaded", {}, 'No model is downloaded; filter "all" lists 2 models.'],
-    ["is loaded", { filter: "loaded" }, "No model is known to be loaded."],
-  ])("names the filter that lists more where no model %s", async (_, given, words) => {
+    ["no model is loaded", { filter: "loaded" }, "No model is known to be loaded."],
+  ])("says what lists more where %s", async (_, given, words) => {
     const service = await simulatedService({
       models: [
         { id: "beta-generic-cpu:1", downloaded: false },

@@ -53,7 +53,7 @@ const CASES: readonly Case[] = [
     text: "First.\n  Second.",
   },
   {
-    what: "two stretches of thinking",
+    what: "two sections of thinking",
     whole: "<think>a</think>\n<think>b</think>\nc",
     reasoning: "ab",
     text: "c",
@@ -64,13 +64,13 @@ const CASES: readonly Case[] = [
     reasoning: "Two and two, let me see",
   },
   {
-    what: "an end of thinking whose beginning the template wrote",
+    what: "an end tag of thinking whose start tag was in the template",
     whole: "Two and two.\n</think>\n\nIt is 4!",
     was: "Two and two.\n",
     text: "It is 4!",
   },
   {
-    what: "a tag in the middle of a line, which is spoken about",
+    what: "a tag in the middle of a line, as the subject of the text",
     whole: "The tag <think> opens it.",
     text: "The tag <think> opens it.",
   },
@@ -81,29 +81,29 @@ const CASES: readonly Case[] = [
     text: "Use <think> and </think> so.",
   },
   {
-    what: "an end of thinking that begins a line, and the answer after it",
+    what: "an end tag of thinking at the beginning of a line, and the answer after it",
     whole: "Two and two.\n </think>It is 4!",
     was: "Two and two.\n ",
     text: "It is 4!",
   },
   {
-    what: "an end of thinking that ends a line",
+    what: "an end tag of thinking at the end of a line",
     whole: "Two and two.</think>\r\n\r\nIt is 4!",
     was: "Two and two.",
     text: "It is 4!",
   },
   {
-    what: "an end of thinking at the very beginning",
+    what: "an end tag of thinking at the very beginning",
     whole: "</think>It is 4!",
     text: "It is 4!",
   },
   {
-    what: "an end of thinking that ends the text",
+    what: "an end tag of thinking at the end of the text",
     whole: "Two and two.</think>",
     was: "Two and two.",
   },
   {
-    what: "a closing tag in the middle of a sentence, which is spoken about",
+    what: "a closing tag in the middle of a sentence, as the subject of the text",
     whole: "The `</think>` tag ends a thought. That is all.",
     text: "The `</think>` tag ends a thought. That is all.",
   },
@@ -113,7 +113,7 @@ const CASES: readonly Case[] = [
     text: "The </think> tag ends a thought,\nand </think>\ris odd.",
   },
   {
-    what: "an end of thinking that had spoken about it",
+    what: "an end tag of thinking after thinking about the tag",
     whole: "Is </think> asked for? Yes.\n</think>\nYes.",
     was: "Is </think> asked for? Yes.\n",
     text: "Yes.",

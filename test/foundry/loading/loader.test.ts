@@ -103,7 +103,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
-  it("that exceeds its time limit says so, and that the service continues", async () => {
+  it("that exceeds its time limit fails with the advice that the service continues", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const client = clientOf(simulator.url, { loadTimeoutMs: 1000 });
     await client.listModels();

@@ -76,7 +76,7 @@ describe("the command line from 0.10 on", () => {
     expect(service.loaded).toEqual(["slow-generic-cpu:1"]);
   });
 
-  it("shows its commands when it is asked for help", async () => {
+  it("prints its commands with --help", async () => {
     const help = await run(cli, "--help");
     expect(help.code).toBe(0);
     expect(help.stdout).toContain("Usage: foundry <command>");

@@ -74,7 +74,7 @@ describe("a download by the legacy service", () => {
 
   it.each([
     [
-      "the service says so",
+      "the service reports a failure",
       (response: ServerResponse) =>
         response.end(
           'Total 12.9%\n{"Success":false,"ErrorMessage":"No space left on C:\\\\x\\\\y"}',
@@ -87,7 +87,7 @@ describe("a download by the legacy service", () => {
       "The service gave no reason.",
     ],
     [
-      "no last word comes",
+      "the final line is missing",
       (response: ServerResponse) => response.end("Total 76.268% Downloading a\n\n"),
       "without saying that the download is complete. It came to 76 %.",
     ],
@@ -139,7 +139,7 @@ describe("a download by the legacy service", () => {
 
   it.each([
     ["the connection broke", (response: ServerResponse) => response.destroy()],
-    ["its last word was lost", (response: ServerResponse) => response.end("Total 99%\n")],
+    ["its final line was lost", (response: ServerResponse) => response.end("Total 99%\n")],
   ])("is complete when the service lists the model, although %s", async (_what, end) => {
     const { run, percents } = await downloading((response, cached) => {
       cached.push(ID);

@@ -370,7 +370,7 @@ describe("the dialect of the legacy service", () => {
     });
 
     it.each([
-      ["says nothing of its end", {}],
+      ["has no finish_reason", {}],
       ['calls its end "stop" (#217)', { finish_reason: "stop" }],
     ])("as cut off where it has the maximum length and %s", async (_what, end) => {
       const text = `${chunk("a")}${chunk("b", end)}data: [DONE]\n\n`;
