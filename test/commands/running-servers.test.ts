@@ -55,7 +55,7 @@ it("a file is written again only when something has changed", async () => {
   await expect.poll(() => readFile(path, "utf8")).not.toBe(first);
 });
 
-it.skipIf(process.platform === "win32")("only this user can read the file of a server", async () => {
+it.skipIf(process.platform === "win32")("only its user can read it", async () => {
   const { file, read, directory } = await serverFile();
   file.write();
   await expect.poll(read).toHaveLength(1);

@@ -339,7 +339,7 @@ describe("a host that reads nothing", () => {
     wire.resumeOutput();
   });
 
-  test.skipIf(process.platform === "win32")("does not keep the server from ending at SIGTERM", async () => {
+  test.skipIf(process.platform === "win32")("does not keep it from ending at SIGTERM", async () => {
     const wire = await unread();
     wire.signal("SIGTERM");
     expect(await wire.exitCode()).toBe(0);

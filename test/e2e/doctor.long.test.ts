@@ -27,7 +27,7 @@ async function reportOn(machine: FoundryMachine, set: Settings = {}, flags: stri
 /** How often a text contains another one. */
 const timesIn = (text: string, part: string): number => text.split(part).length - 1;
 
-test.for(INSTALLATIONS)("doctor finds $dialect, gets an answer from it, and reports no problem", async (installed) => {
+test.for(INSTALLATIONS)("doctor finds $dialect and reports no problem", async (installed) => {
   const models = [{ id: PROMPT_ANSWER, script: { text: ANSWER } }];
   const machine = await FoundryMachine.start({ ...installed, simulator: { models } });
 

@@ -195,7 +195,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
     expect(asked).toEqual([]);
   });
 
-  test.each(CALLS)("is replaced by an action in the result of %s where the host cannot ask", async (name, given) => {
+  test.each(CALLS)("is a hint in %s where the host cannot ask", async (name, given) => {
     const { call } = await world(mode, null);
     const answer = await call(name, given);
     expect(answer.text).toMatch(/^MODEL_NOT_CACHED: /);

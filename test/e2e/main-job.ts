@@ -100,7 +100,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(models).toContainEqual(expect.objectContaining({ id: firstVersion.id }));
       });
 
-      test("the list contains aliases, and whether a model is downloaded and loaded", async ({ skip }) => {
+      test("aliases are listed, and the downloaded and loaded models", async ({ skip }) => {
         if (!target.can.load) skip("this service tells nothing but ids");
         const { ends, plainId } = target.models;
         await host.call("load_model", { model: ends.id });
@@ -116,7 +116,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         );
       });
 
-      test("filter "loaded" lists only loaded models", async ({ skip }) => {
+      test("filter `loaded` lists only loaded models", async ({ skip }) => {
         if (!target.can.load) skip("this service tells nothing but ids");
         const { ends, plainId } = target.models;
         await host.call("load_model", { model: ends.id });
@@ -198,7 +198,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(off).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
       });
 
-      test("unloading a model in use is MODEL_BUSY, and its completion continues", async ({ skip }) => {
+      test("unloading a model in use is MODEL_BUSY, and it goes on", async ({ skip }) => {
         if (!target.can.load) skip("this service loads by itself");
         const { slow } = target.models;
         const writing = writingOf(host, { prompt: "Go on.", model: slow.id, max_tokens: 40 });
@@ -391,7 +391,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         }
       });
 
-      test("fits a schema with references, as those of pydantic models", async ({
+      test("fits a schema with references, as the models of pydantic have them", async ({
         skip,
       }) => {
         if (!target.can.holdToSchema) skip("this service holds no answer to a schema");
@@ -497,7 +497,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(first).not.toHaveProperty("error");
       });
 
-      test("no call with tool_choice "none"", async () => {
+      test("no call with tool_choice `none`", async () => {
         const { result } = await host.complete({
           messages: [question],
           tools,

@@ -149,7 +149,7 @@ test("thinking is reported while it lasts", async () => {
 });
 
 test.each([0, "", "0", 1, -1])(
-  "progress has the token of its call: %j",
+  "progress is sent with the token of its call: %j",
   async (progressToken) => {
     const simulator = await simulated();
     const host = await wireHostOn(simulator.url);

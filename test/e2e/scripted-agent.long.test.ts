@@ -30,7 +30,7 @@ async function hostOn({ dialect, generation }: Situation, models: readonly objec
 }
 
 describe.each(VIEWS)("an agent that sees the %s, where no model is downloaded", (view) => {
-  test.for(INSTALLATIONS)("gets an answer from $dialect with its command line", async (situation) => {
+  test.for(INSTALLATIONS)("gets an answer on $dialect with its command line", async (situation) => {
     const host = await hostOn(situation, [MISSING]);
     const outcome = await scriptedAgent(host, { prompt: "Are you there?" }, view);
     expect(outcome).toMatchObject({ isAnswered: true, text: expect.stringContaining(ANSWER) });

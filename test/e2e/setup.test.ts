@@ -170,7 +170,7 @@ test.for([
   ["wrong JSON", '{"mcpServers": {', "is not valid JSON"],
   ["UTF-16", "\ufeff{}", "is in UTF-16"],
   ["another server of that name", '{"mcpServers":{"foundry-local":{"url":"x"}}}', "another server"],
-] as const)("setup leaves a file with %s unchanged, and reports why", async ([what, text, words]) => {
+] as const)("setup keeps a file with %s, and reports why", async ([what, text, words]) => {
   const home = await newHome();
   await home.write("cursor", "");
   const bytes = Buffer.from(text, what === "UTF-16" ? "utf16le" : "utf8");

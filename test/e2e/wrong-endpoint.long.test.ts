@@ -127,7 +127,7 @@ describe("an endpoint that is not Foundry Local", () => {
 describe("a Foundry Local that sends invalid answers for a while", () => {
   const nonsense = ["html", "half-json", "empty"] as const;
 
-  test.for(nonsense)("%s is INVALID_RESPONSE, and the service is used again afterwards", async (kind) => {
+  test.for(nonsense)("%s is INVALID_RESPONSE, and later calls succeed", async (kind) => {
     const simulator = await simulated();
     const host = await wireHostOn(simulator.url, { FOUNDRY_RETRIES: "0" });
     expect(await ordinaryAnswer(host)).toBe(ANSWER);

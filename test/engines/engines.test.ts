@@ -195,7 +195,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
 
         expect(error).toMatchObject({ code });
         expect(failureText(error)).toMatch(says);
-        // "interrupted" means that received text is kept.
+        // `interrupted` means that received text is kept.
         const status = text === "" ? "failed" : "interrupted";
         expect(stream.snapshot()).toMatchObject({ status, text });
       },

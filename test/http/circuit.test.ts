@@ -85,7 +85,7 @@ describe("the circuit", () => {
     },
   );
 
-  it.each([502, 503, 504])("counts an answer with %i from a gateway as a failure", async (status) => {
+  it.each([502, 503, 504])("counts a gateway's %i as a failure", async (status) => {
     const circuit = loopback({ failures: 2 });
     await circuit.pass(answering(status));
     await circuit.pass(answering(status));

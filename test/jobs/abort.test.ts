@@ -52,7 +52,7 @@ describe("a call whose signal is aborted", () => {
     },
   );
 
-  it.each(CALLS)("%s: fails with CANCELLED and the reason for any other abort", async (_n, call) => {
+  it.each(CALLS)("%s: fails with CANCELLED after any other abort", async (_n, call) => {
     const simulator = await simulate(STUCK);
     const leaving = new AbortController();
     const reason = new Error("The window was closed.");

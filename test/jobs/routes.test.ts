@@ -11,7 +11,7 @@ const ROUTES: Routes = {
 };
 const prompt = "Hi";
 
-it.each([null, 5, "small"])("models that are no list are refused with a message: %j", async (models) => {
+it.each([null, 5, "small"])("models that are no list are refused: %j", async (models) => {
   const { client } = await talker({ text: "Yes." }, {}, { routes: ROUTES });
   const request = Object({ prompt, model: "code", models });
   await expect(client.complete(request)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });

@@ -81,7 +81,7 @@ describe("an answer that is generated again", () => {
     expect(isRegenerated).toBe(false);
   });
 
-  it.each(["A slow", "The quick brown cat sleeps"])("is marked as different where it differs: %s", (text) => {
+  it.each(["A slow", "The quick brown cat sleeps"])("is marked where it differs: %s", (text) => {
     const { state: shown, isRegenerated } = continued(earlier, state(text));
     expect(shown.text).toBe(text);
     expect(shown.warnings).toEqual([REGENERATED]);

@@ -147,7 +147,7 @@ export class ServiceLife {
         await simulator.stop();
         stay.to = performance.now();
       }
-      if (performance.now() - since > LONGEST_START_MS) throw new Error("the service was not started in time");
+      if (performance.now() - since > LONGEST_START_MS) throw new Error("not started in time");
       await delay(20);
     }
   }

@@ -77,7 +77,7 @@ describe("files of complete", () => {
     ["complete_batch", { requests: [{ prompt: "a", files: ["a.md"] }] }],
     ["embed", { query: "a", files: ["a.md"] }],
     ["ask_documents", { question: "a", files: ["a.md"] }],
-  ])("of %s are refused with how to allow a folder where none is allowed: %j", async (name, given) => {
+  ])("of %s are refused with how to allow a folder: %j", async (name, given) => {
     const { call, prompts } = await hostWithFiles({}, []);
     const answer = await call(name, given);
     expect(textOf(answer)).toContain("FILE_NOT_ALLOWED");

@@ -87,7 +87,7 @@ describe("null for an optional argument", () => {
     expect(entries).toEqual([{ prompt: "Hi", maxTokens: undefined, topP: undefined }]);
   });
 
-  it.each([null, [], "{}", undefined])("in place of all arguments, or %j, counts as no arguments", async (sent) => {
+  it.each([null, [], "{}", undefined])("for all arguments, or %j, is like none", async (sent) => {
     const { host } = await connectedHost(NOWHERE);
     const params = { name: "health_check", arguments: sent };
     const answer = await host.request({ method: "tools/call", params }, z.looseObject({}));
@@ -538,7 +538,7 @@ const FILLED: readonly (readonly [string, (type: string, values: readonly string
 describe.each(TOOLS.map((tool) => [tool.name, tool] as const))(
   "a call of %s that a framework builds from the listed schema",
   (_, tool) => {
-    it.each(FILLED)("is accepted with the required arguments and %s for the others", (_how, fill) => {
+    it.each(FILLED)("is accepted with required arguments and %s for others", (_how, fill) => {
       const { properties, required } = listedSchema.parse(listingOf(tool).inputSchema);
       const sent = Object.fromEntries(
         Object.entries(properties)

@@ -27,7 +27,7 @@ describe("list_models", () => {
     expect(text).toMatch(/does not report which of these models are downloaded/);
   });
 
-  it("lists only loaded models with filter "loaded"", async () => {
+  it("lists only loaded models with filter `loaded`", async () => {
     const { ids, text } = await list({ filter: "loaded" });
     expect(ids).toEqual(["alpha-generic-cpu:1"]);
     expect(text).toContain("loaded");
@@ -70,7 +70,7 @@ describe("list_models", () => {
     [
       "a match is not downloaded",
       { search: "beta" },
-      'No matching model no model is downloaded; filter "all" lists 1 model.',
+      'No matching model is downloaded; filter "all" lists 1 model.',
     ],
     ["no model has the task", { task: "embeddings" }, "leave search and task out."],
     [
@@ -78,7 +78,7 @@ describe("list_models", () => {
       { search: "beta", filter: "loaded" },
       'No matching model is loaded; filter "all" lists 1 model.',
     ],
-    ["is downloaded", {}, 'No model is downloaded; filter "all" lists 2 models.'],
+    ["no model is downloaded", {}, 'No model is downloaded; filter "all" lists 2 models.'],
     ["no model is loaded", { filter: "loaded" }, "No model is known to be loaded."],
   ])("says what lists more where %s", async (_, given, words) => {
     const service = await simulatedService({

@@ -213,7 +213,7 @@ describe.each(STATUSES)("a service %s whose %s", (dialect, path) => {
 });
 
 it.each(NO_PIDS)(
-  "the pid %s of a service C2 is ignored, without any other effect",
+  "the pid %s of a service C2 is ignored, and has no effect on other values",
   async (pid) => {
     const { service, honest } = await honestService("C2");
     const own = await honestBody(service, "/status");

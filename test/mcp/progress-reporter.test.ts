@@ -46,7 +46,7 @@ describe("the progress of a call", () => {
   it.each([
     ["while it waits", 200, ["wrong", "The text so far is dropped", "right", " one"]],
     ["at once", 0, ["wrong", "The text so far is dropped", "right one"]],
-  ])("reports dropped text, and sends none of it that is still pending: %s", async (_, ms, messages) => {
+  ])("reports dropped text, and sends none that is pending: %s", async (_, ms, messages) => {
     const { sent, progress } = recorded();
     progress.token("wrong");
     progress.token(" answer \ud83d");

@@ -44,7 +44,7 @@ test("the pages contain calls of these tools", () => {
   expect(new Set(names)).toEqual(new Set(["complete", "embed", "ask_documents"]));
 });
 
-test.each(CALLS)("$name $given returns the result in the page", async ({ name, given, returned }) => {
+test.each(CALLS)("$name $given returns the page's result", async ({ name, given, returned }) => {
   const simulator = await startSimulator({
     dialect: "C2",
     // With the catalog, which contains the abilities of the models.

@@ -194,7 +194,7 @@ const configurations = [README, INSTALL, page("docs/settings.md")].flatMap((of) 
 );
 
 test.each(configurations)(
-  "a host's configuration in $name starts the server",
+  "the configuration of a host in $name starts the server",
   async ({ text }) => {
     const parsed = z.union([hostFile, codeFile]).parse(JSON.parse(text));
     const servers = "servers" in parsed ? parsed.servers : parsed.mcpServers;

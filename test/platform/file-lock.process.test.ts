@@ -139,7 +139,7 @@ describe("a lock", () => {
 });
 
 describe("the directory of locks", () => {
-  it.skipIf(process.platform === "win32")("is made private where it was open to other users", async () => {
+  it.skipIf(process.platform === "win32")("is made private where it was open", async () => {
     const { home } = await machine();
     await chmod(home, 0o777);
     const lock = await new FileLocks(home).tryLock();

@@ -8,7 +8,7 @@ describe("the address of the keeper", () => {
     ["linux", "/home/u", /^\/home\/u\/\.foundry-local-mcp\/keeper-[0-9a-f]{12}\/socket$/],
     ["darwin", "/Users/u", /^\/Users\/u\/\.foundry-local-mcp\/keeper-[0-9a-f]{12}\/socket$/],
     ["win32", "C:\\Users\\u", /^\\\\\.\\pipe\\foundry-local-mcp-[0-9a-f]{12}$/],
-  ] as const)("is a socket under the home, or a pipe of this user, on %s", (platform, home, socket) => {
+  ] as const)("is under the home, or a pipe of this user, on %s", (platform, home, socket) => {
     expect(keeperAddress({ platform, home }, 1000, "pc").socket).toMatch(socket);
   });
 

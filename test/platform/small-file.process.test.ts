@@ -70,7 +70,7 @@ describe("a small file", () => {
     },
   );
 
-  it.skipIf(process.platform !== "linux")("is read completely although its reported size is 0", async () => {
+  it.skipIf(process.platform !== "linux")("has a limit although its size is 0", async () => {
     const limits = { ...LIMITS, maxBytes: 10 };
     expect(await readSmallFile("/proc/self/status", limits)).toEqual({ fault: "too_large" });
   });

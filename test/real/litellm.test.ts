@@ -187,7 +187,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
       "No connected db",
     ],
     ["no key", {}, "SERVICE_ERROR", "HTTP 500"],
-  ] as const)("reports %s as one clear error, without the key", async ([_what, settings, code, words]) => {
+  ] as const)("reports %s clearly, without the key", async ([_what, settings, code, words]) => {
     const stranger = await Host.start({ FOUNDRY_ENDPOINT: url, ...settings });
     try {
       const answer = await stranger.complete({ prompt: "Hi", model: "talker" });

@@ -45,7 +45,7 @@ describe("a simulated service", () => {
     expect(simulator.requests[0]?.endedBy).toBe("died");
   });
 
-  it.each(["C2", "openai"] as const)("survives JSON that nests too deep, as %s", async (dialect) => {
+  it.each(["C2", "openai"] as const)("survives too deep JSON, as %s", async (dialect) => {
     await using simulator = await startSimulator({ dialect, models: [TALKER] });
     const deep = (inner: string) => "[".repeat(20_000) + inner + "]".repeat(20_000);
     const known = `{"model":"${MODEL}","messages":[{"role":"user","content":"Hi"}],"input":"Hi"`;

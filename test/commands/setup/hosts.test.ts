@@ -113,7 +113,7 @@ describe("the command that a host starts", () => {
       ["C:\\a b\\pkg\\dist\\main.js"],
     ],
   ] as const)(
-    "is Node with the installed file on %s",
+    "is Node with the file of an installation on %s",
     (platform, packageFolder, node, args) => {
       expect(programOf({ packageFolder, node }, { platform })).toEqual({ command: node, args });
     },

@@ -16,7 +16,7 @@ const MOJIBAKE = "ðŸŸ¢";
 const REPLACED = "\ufffd\ufffd\ufffd\ufffd";
 
 describe("the text output of foundry service", () => {
-  it.each(["🟢", MOJIBAKE, REPLACED, "≡ƒƒó", "??"])("gives the address of a running service after %s", (emoji) => {
+  it.each(["🟢", MOJIBAKE, REPLACED, "≡ƒƒó", "??"])("gives the address after %s", (emoji) => {
     const answer = read(
       `${emoji} Model management service is running on http://127.0.0.1:54657/openai/status\r\n` +
         "EP autoregistration status: Successfully downloaded and registered the following EPs: X.\r\n" +
@@ -89,7 +89,7 @@ describe("the text output of foundry server", () => {
     expect(read(coloured)).toEqual(running(["http://127.0.0.1:52364"], 29056));
   });
 
-  it.each(["Not running", "not_running", "Stopped"])("reports that it does not run: %s", (state) => {
+  it.each(["Not running", "not_running", "Stopped"])("reports a stopped server: %s", (state) => {
     expect(read(`State    ${state}\nWeb URLs http://127.0.0.1:52364`)).toEqual(
       stopped(["http://127.0.0.1:52364"]),
     );

@@ -74,7 +74,7 @@ describe("a completion of an engine", () => {
     ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
     ["a part of a tool call", 'data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}\n\n'],
     ["a comment", ": keep-alive\n\n"],
-  ])("that only sends %s after its text is interrupted, and keeps the text", async (_what, again) => {
+  ])("that only sends %s after its text is interrupted, text kept", async (_what, again) => {
     const client = clientOf(await engine(text("So far"), again), { stallTimeoutMs: 1000 });
     const stream = client.streamComplete({ prompt: "Go" });
     const read = async () => {
@@ -107,7 +107,7 @@ describe("a completion of an engine", () => {
     ["in an open tag", { content: "<think>It is blue." }],
     ["before an end", { content: "It is blue.</think>" }],
     ["in a channel", { content: "<|channel|>analysis<|message|>It is blue.<|end|>" }],
-  ])("whose answer is reasoning alone, %s, returns it as the text, with a warning", async (_how, message) => {
+  ])("whose answer is reasoning alone, %s, returns it as the text", async (_how, message) => {
     for (const [way, answer] of waysToSend(message)) {
       const { url } = await chatEngine(() => answer);
       const stream = clientOf(url).streamComplete({ prompt: "Go", model: "m" });
@@ -183,7 +183,7 @@ describe("a completion of an engine", () => {
     [7, 2, { inputTokens: 7, outputTokens: 2, estimated: false }],
     [0, 0, { inputTokens: 1, outputTokens: 1, estimated: true }],
   ])(
-    "that counts %i and %i tokens keeps each non-zero count",
+    "that counts %i and %i tokens keeps each count that is not zero",
     async (input, output, usage) => {
       const counts = { prompt_tokens: input, completion_tokens: output };
       const client = clientOf(await engine(text("a", { usage: counts }) + END, null));

@@ -71,7 +71,7 @@ describe("attempts", () => {
 });
 
 describe("a chat that was cancelled before it was sent", () => {
-  it("does not delay an unload, since the service never received it", { timeout: 9000 }, async () => {
+  it("does not delay an unload, as the service never got it", { timeout: 9000 }, async () => {
     const simulator = await simulate({ dialect: "C1", models: [{ ...talker, loaded: false }] });
     const client = clientOf(simulator.url);
     await client.loadModel("talker-generic-cpu");

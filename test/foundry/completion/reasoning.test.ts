@@ -264,7 +264,7 @@ describe("an answer that used all its tokens for thinking", () => {
       : json({ choices: [{ message, finish_reason: "length" }] });
   };
 
-  it.each(["omit", "include"] as const)("has a warning that names the limit to raise (%s)", async (reasoning) => {
+  it.each(["omit", "include"] as const)("names the limit to raise (%s)", async (reasoning) => {
     const { url } = await chatEngine(thinking);
 
     const completion = await clientOf(url).complete({ prompt: "2+2?", model: "m", reasoning });

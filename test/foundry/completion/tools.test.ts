@@ -141,7 +141,7 @@ describe.each(FORCED)("a schema sent as a forced tool on %s", (_name, options) =
     ],
     ["the value itself", JSON.stringify(value), null],
   ])(
-    "becomes the parameters of the tool; the answer is %s",
+    "becomes the parameters of the forced tool; the answer is %s",
     async (_what, text, toolMarkers) => {
       const simulator = await simulate({
         ...options,

@@ -176,7 +176,7 @@ describe("openChat", () => {
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "length" });
   });
 
-  it("trusts finish_reason "stop", unless the service is known to send it at the limit (#217)", async () => {
+  it("trusts finish_reason `stop`, unless the service is known to send it at the limit (#217)", async () => {
     const stop = { choices: [{ delta: {}, finish_reason: "stop" }] };
     const body = data(...Array.from({ length: 64 }, () => text("a")), stop, "[DONE]");
     const ends = { type: "finish" } as const;

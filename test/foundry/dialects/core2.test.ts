@@ -202,7 +202,7 @@ describe("on core 2.x", () => {
       },
       { code: "EP_UNAVAILABLE", action: expect.stringContaining("-generic-cpu") },
     ],
-  ])("a load of a model that %s fails with its reason, after one request", async (_what, flaw, error) => {
+  ])("a load of a model that %s fails with its reason, once", async (_what, flaw, error) => {
     const simulator = await simulate({ models: [{ ...talker, ...flaw }] });
     await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject(error);
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);

@@ -290,7 +290,7 @@ describe("the task of a model", () => {
     expect(models).toEqual(["second"]);
   });
 
-  it.each(CHATS)("is recognised as chat in the list of %s, whatever the model's name", async (_engine, says) => {
+  it.each(CHATS)("is recognised as chat for %s, whatever its name", async (_engine, says) => {
     const { url } = await engine({ list: json({ data: [{ id: "whisper", ...says }] }) });
     const client = clientOf(url);
     expect((await client.listModels()).models).toMatchObject([{ task: "chat-completion" }]);

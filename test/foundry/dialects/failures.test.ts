@@ -311,7 +311,7 @@ describe("errorOfFailure", () => {
     ["...", OTHER],
     [" ", DOWNLOAD],
   ] as const)(
-    "omits the service's message where nothing of it can be shown: %s",
+    "omits the message of the service where nothing of it can be shown: %s",
     (text, on) => {
       for (const status of [400, 404, 429, 500]) {
         const { message } = errorOf(status, text, on);
@@ -327,7 +327,7 @@ describe("errorOfFailure", () => {
     [405, "Method Not Allowed", OTHER],
     [405, "", CHAT],
     [500, "Failed loading model m", CHAT],
-  ] as const)("does not assume that every service is Foundry Local: %i %j", (status, text, subject) => {
+  ] as const)("does not mistake others for Foundry Local: %i %j", (status, text, subject) => {
     const { action } = errorOf(status, text, subject);
     expect(action).toContain("a newer version of");
     expect(action).not.toMatch(/foundry/i);

@@ -66,7 +66,7 @@ describe("the lists of a service", () => {
     },
   );
 
-  it.each([5, null, [], {}, { id: "phi" }])("of ids are read without %j, but with the others", (entry) => {
+  it.each([5, null, [], {}, { id: "phi" }])("of ids are read without %j", (entry) => {
     expect(idListSchema.parse([entry, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
   });
 
@@ -86,7 +86,7 @@ describe("the lists of a service", () => {
     expect(leftOutWarning(2)).toBe("2 entries were left out: their names cannot be used.");
   });
 
-  it.each([-1, 0, 1.5, 1e300, "7", Number.NaN, null, {}])("are read without a number where it is %s", (odd) => {
+  it.each([-1, 0, 1.5, 1e300, "7", Number.NaN, null, {}])("ignore %s as a number", (odd) => {
     expect(pidSchema.parse(odd)).toBeNull();
     const list = modelListSchema.parse({ data: [{ id: "phi", max_model_len: odd }] });
     expect(list.data[0]?.max_model_len).toBeNull();

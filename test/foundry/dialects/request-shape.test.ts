@@ -78,7 +78,7 @@ const REFUSALS: readonly (readonly [string, (name: string) => object, number])[]
 const without = (name: string, refusal: object, status: number) => (body: ChatBody) =>
   name in body ? json(refusal, status) : hello(body);
 
-describe.each(REFUSALS)("a field that an engine refuses as %s does", (_engine, refusalOf, status) => {
+describe.each(REFUSALS)("a field that %s refuses", (_engine, refusalOf, status) => {
   it.each(FIELDS)("%s is omitted after one refusal, also later", async (name) => {
     const { url, chats } = await chatEngine(without(name, refusalOf(name), status));
     const client = clientOf(url);
@@ -156,7 +156,7 @@ describe("a request", () => {
   });
 
   const ALONE = ["stream_options", "seed", "top_p", "temperature", "max_tokens", "stream"];
-  it.each([1, 2, 3, 4, 5, 6])("is repeated without %i fields that are refused one by one", async (count) => {
+  it.each([1, 2, 3, 4, 5, 6])("is repeated without %i fields refused in turn", async (count) => {
     const refused = ALONE.slice(0, count);
     const { url, chats } = await chatEngine((body) => {
       const name = refused.find((each) => each in body && body[each] !== false);

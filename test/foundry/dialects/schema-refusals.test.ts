@@ -125,7 +125,7 @@ it.each([
   ["oneOf", { oneOf: [{ required: ["a"] }], unevaluatedProperties: false }],
   ["contains", { contains: { const: 1 }, unevaluatedItems: false }],
   ["minContains", { contains: { const: 1 }, minContains: 0 }],
-])("a keyword that would refuse every value without %s is removed with it", async (keyword, members) => {
+])("a restriction that needs %s is removed with it", async (keyword, members) => {
   const schema = { type: "object", ...members };
   const { url, chats } = await chatEngine((body) =>
     JSON.stringify(schemaIn(body)).includes(keyword)
@@ -142,7 +142,7 @@ it.each([
 describe.each(OF_SCHEMA)(
   "a schema that an engine refuses as %s does",
   (_engine, status, message, keyword) => {
-    it.each(FORMS)("is sent without the refused keyword, and other schemas unchanged (%s)", async (form) => {
+    it.each(FORMS)("loses the refused keyword, and others stay unchanged (%s)", async (form) => {
       const { url, chats } = await chatEngine((body) =>
         JSON.stringify(schemaIn(body)) === JSON.stringify(SCHEMA)
           ? refusal(form, message, status)

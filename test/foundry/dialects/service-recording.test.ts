@@ -161,7 +161,7 @@ describe("recorded answers of the legacy service are understood:", () => {
       },
     );
 
-    it.each(using("download-fails", "download-breaks"))("%s reports how far it came", async (name) => {
+    it.each(using("download-fails", "download-breaks"))("%s gives its progress", async (name) => {
       const { run } = await download(name);
       await expect(run).rejects.toMatchObject({
         code: "DOWNLOAD_FAILED",

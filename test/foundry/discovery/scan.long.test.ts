@@ -122,7 +122,7 @@ describe("the location of a service", () => {
     expect(found).toEqual({ endpoint: own.url, foundBy: "known_port" });
   });
 
-  it("is not searched for on known ports with discovery "declared"", async () => {
+  it("is not searched for on known ports with discovery `declared`", async () => {
     const guessed = await simulate();
     const installation = await Installation.make();
     const options = { discovery: "declared", knownPorts: [portOf(guessed.url)] } as const;

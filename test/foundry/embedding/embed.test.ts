@@ -242,7 +242,7 @@ describe("an answer with embeddings", () => {
         error: { message: "This server does not support embeddings. Start it with `--embeddings`" },
       },
     ],
-  ])("of a model without embeddings is recognised as refused with the message of %s", async (_engine, status, body) => {
+  ])("from a model without them is an error, of %s", async (_engine, status, body) => {
     const client = await engineAnswering(() => body, status);
 
     await expect(client.embed(["a"])).rejects.toMatchObject({ code: "MODEL_CANNOT_EMBED" });
@@ -255,7 +255,7 @@ describe("an answer with embeddings", () => {
     ["LiteLLM", 400, "litellm.ContextWindowExceededError: too many tokens"],
     ["an engine that answers 200", 200, "context length exceeded"],
   ])(
-    "that a text is too long is worded for texts: %s",
+    "that a text is too long is reported in terms of texts: %s",
     async (_engine, status, message) => {
       const client = await engineAnswering(() => ({ error: { message } }), status);
 
@@ -273,7 +273,7 @@ describe("an answer with embeddings", () => {
     ["list", { error: [{ message: "Out of memory" }] }, "Out of memory"],
     ["object beside data", { error: { message: "No slot" }, data: undefined }, "No slot"],
     ["object in a detail", { error: { detail: "No such tokenizer" } }, "No such tokenizer"],
-  ])("that is an error with 200, as %s, is reported with its message", async (_form, body, words) => {
+  ])("that is an error with 200, as %s, gives its message", async (_form, body, words) => {
     const client = await engineAnswering(() => body);
 
     await expect(client.embed(["a"])).rejects.toThrow(words);

@@ -116,7 +116,7 @@ describe("resolveModel", () => {
       { ...cpu, downloaded: true, loaded: true },
       "It has variants for: cpu. Choose one of these, or leave device out, which loads Phi-4-mini-instruct-generic-cpu:5.",
     ],
-  ])("says what to do without the requested device where another variant %s", (_, model, action) => {
+  ])("says what to do without that device where another variant %s", (_, model, action) => {
     expect(() => resolveModel("phi-4-mini", [model], "gpu")).toThrowError(
       expect.objectContaining({ code: "MODEL_NOT_FOUND", action }),
     );

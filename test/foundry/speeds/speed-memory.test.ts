@@ -189,7 +189,7 @@ describe("the memory of speeds", () => {
     },
   );
 
-  it.each(["file", "folder"])("contains only its own measurements where its %s cannot be used", async (which) => {
+  it.each(["file", "folder"])("has only its own data where its %s is unusable", async (which) => {
     const { memory, directory, file } = await folderOf();
     if (which === "file") await mkdir(file, { recursive: true });
     else await writeFile(directory, "not a folder");

@@ -79,7 +79,7 @@ describe("the updates of a completion", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it.each(["ended", "gone"] as const)("leave no subscription and no timer when it is %s", (what) => {
+  it.each(["ended", "gone"] as const)("leave no timer when it is %s", (what) => {
     const { updates } = recorded();
     updates.subscribe("c-1", URI);
     updates.changed("c-1", "text");

@@ -144,7 +144,7 @@ describe("a faulty command line", () => {
     expect(cli.processes).toBe(0);
   });
 
-  it.skipIf(process.platform === "win32")("kills processes that do not end by themselves", async () => {
+  it.skipIf(process.platform === "win32")("kills processes that do not exit", async () => {
     cli.set({ ends: "hangs_silently" });
     const child = spawned(cli, ["server", "status"]);
     await cli.waitFor(({ calls }) => calls.length === 1);

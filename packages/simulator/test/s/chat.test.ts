@@ -41,7 +41,7 @@ describe("a chat of S", () => {
     });
   });
 
-  it("reports "stop" for an answer that the service's own limit cut", async () => {
+  it("reports `stop` for an answer that the service's own limit cut", async () => {
     await using simulator = await startService({
       models: [{ ...ENDLESS, contextLength: 4096 }],
     });

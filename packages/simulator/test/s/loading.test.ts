@@ -23,7 +23,7 @@ describe("a load of S", () => {
     await simulator.waitFor((s) => s.loaded.includes(MODEL));
   });
 
-  it.each([400, 404, 500] as const)("answers %i for a model that is not downloaded", async (status) => {
+  it.each([400, 404, 500] as const)("answers %i for a missing model", async (status) => {
     const models = [{ ...TALKER, downloaded: false }];
     const switches = { missingModelStatus: status };
     await using simulator = await startService({ models, switches });

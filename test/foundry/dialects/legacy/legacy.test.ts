@@ -265,7 +265,7 @@ describe("the dialect of the legacy service", () => {
     it.each([
       ["broke off", (end: () => void) => end()],
       ["took too long", () => {}],
-    ])("and checks the loaded models before it reports a failure, when the answer %s", async (_what, then) => {
+    ])("and checks the list before it reports a failure, if the answer %s", async (_what, then) => {
       const loaded: string[] = [];
       const service = await oldService({
         "/openai/loadedmodels": (response) => response.end(JSON.stringify(loaded)),
