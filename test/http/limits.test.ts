@@ -91,7 +91,7 @@ describe("the timeout for the first byte", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("of a request ends with the head of the answer", async () => {
+  it("of a request is satisfied by the head of the answer", async () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.flushHeaders();
       await drip(response, 2000, ["x"]);
@@ -101,7 +101,7 @@ describe("the timeout for the first byte", () => {
     expect((await transportTo(baseUrl).request(get("/", { limits }))).body).toBe("x");
   });
 
-  it("of a stream ends with the first event, not with the head or comments, without a retry", async () => {
+  it("of a stream is not satisfied by the head or comments, and causes no retry", async () => {
     let count = 0;
     const { baseUrl } = await httpServer(async (_request, response) => {
       count += 1;

@@ -74,7 +74,7 @@ describe("a stream", () => {
     expect(asked).toEqual(["token 1", "token 2"]);
   });
 
-  it("calls isStart once for each event up to the start", async () => {
+  it("calls isStart once for each event", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end("data: a\n\ndata: token\n\ndata: b\n\n");
     });

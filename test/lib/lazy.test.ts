@@ -14,7 +14,7 @@ describe("a lazy value", () => {
     expect(lazy.made).toBe(1);
   });
 
-  it("is awaited by its end while it is created", async () => {
+  it("can be awaited by ifBegun while it is created", async () => {
     let finish = (_value: string): void => {};
     const lazy = new Lazy(
       () =>

@@ -115,7 +115,7 @@ describe("a prompt that cannot fit", () => {
     expect(chats).toEqual([]);
   });
 
-  it("is refused by a limit that the engine reported, as long as it is known to apply", async () => {
+  it("is refused for five minutes by a limit that the engine reported", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     try {
       const message =

@@ -242,7 +242,7 @@ describe("an answer with embeddings", () => {
         error: { message: "This server does not support embeddings. Start it with `--embeddings`" },
       },
     ],
-  ])("from a model without them is an error, of %s", async (_engine, status, body) => {
+  ])("from a chat model is an error, as of %s", async (_engine, status, body) => {
     const client = await engineAnswering(() => body, status);
 
     await expect(client.embed(["a"])).rejects.toMatchObject({ code: "MODEL_CANNOT_EMBED" });

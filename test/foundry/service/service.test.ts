@@ -48,7 +48,7 @@ describe("the service behind an endpoint", () => {
     expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
   });
 
-  it("may restart unnoticed between two calls", async () => {
+  it("may restart between two calls without an error", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -70,7 +70,7 @@ describe("the service behind an endpoint", () => {
     await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject(error);
   });
 
-  it("that is not running causes no further error for a caller that has already cancelled", async () => {
+  it("that is not running causes no unhandled rejection for a caller that has already cancelled", async () => {
     const client = clientOf(await deadUrl());
     const asking = client.complete({ prompt: "Hi" }, { signal: AbortSignal.abort() });
     // The detection fails without a waiter: an unhandled rejection would end the test run.

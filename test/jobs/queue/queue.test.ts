@@ -53,7 +53,7 @@ describe("the queue in front of a model", () => {
     expect({ running: queue.running, waiting: queue.waiting }).toEqual({ running: 1, waiting: 0 });
   });
 
-  it("lets started work wait, however full the queue is", async () => {
+  it("lets work that has started wait for another place, however full the queue is", async () => {
     const { enter, order } = queueOf({ limit: 0 });
     const first = enter("first");
     const part = enter("part", { goesOn: true });
