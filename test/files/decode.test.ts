@@ -57,7 +57,7 @@ describe("the lines of a text", () => {
   it.each([
     ["a\n", 2],
     ["", 1],
-  ])("of %j do not reach to line %i", (text, first) => {
+  ])("of %j end before line %i", (text, first) => {
     expect(linesOf(text, { first, last: null })).toBeNull();
   });
 });

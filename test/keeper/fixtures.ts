@@ -34,7 +34,7 @@ export const SETTINGS = {};
 
 export type Keep = Extract<RequestMessage, { do: "keep" }>;
 
-/** A message that hands one completion over. */
+/** A message that hands over one completion. */
 export function keepOf(state: Partial<CompletionState>, more: Partial<Keep> = {}): Keep {
   const request = { prompt: "Hello" };
   return {
@@ -49,7 +49,7 @@ export function keepOf(state: Partial<CompletionState>, more: Partial<Keep> = {}
   };
 }
 
-/** An address of which no other test knows. */
+/** An address that no other test uses. */
 export async function newAddress(): Promise<KeeperAddress> {
   const home = await temporaryFolder("keeper-");
   return keeperAddress({ platform: process.platform, home }, ownUid(), "test");

@@ -36,7 +36,7 @@ describe("the service behind an endpoint", () => {
     });
   });
 
-  it("is detected again when it lacks a route that it had", async () => {
+  it("is detected again when a known route is missing", async () => {
     const models = [talker];
     const newer = await startSimulator({ version: "2.2.1", models });
     const client = clientOf(newer.url);
@@ -49,7 +49,7 @@ describe("the service behind an endpoint", () => {
     expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
   });
 
-  it("may restart unnoticed between two calls", async () => {
+  it("may restart between two calls without an error", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -71,7 +71,7 @@ describe("the service behind an endpoint", () => {
     await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject(error);
   });
 
-  it("that is not running causes no error for a caller that has cancelled already", async () => {
+  it("that is not running causes no unhandled rejection for a caller that has already cancelled", async () => {
     const client = clientOf(await deadUrl());
     const asking = client.complete({ prompt: "Hi" }, { signal: AbortSignal.abort() });
     // The detection fails without a waiter: an unhandled rejection would end the test run.
@@ -98,7 +98,7 @@ describe("the service behind an endpoint", () => {
     },
   );
 
-  it("that does not answer what is loaded still lists its models, with a warning", async () => {
+  it("that does not answer the list of loaded models still lists its models, with a warning", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
@@ -109,7 +109,7 @@ describe("the service behind an endpoint", () => {
     expect(warning).toContain("busy");
   });
 
-  it("that still has not answered what is loaded is not waited for twice", async () => {
+  it("that is still slow to list its loaded models is not waited for twice", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     await client.listModels();
@@ -119,11 +119,11 @@ describe("the service behind an endpoint", () => {
     const { models, warning } = await client.listModels();
     expect(models).toMatchObject([{ id: talker.id, loaded: null }]);
     expect(warning).toContain("busy");
-    // Answered from what is known: a further request would only wait behind the first.
+    // Answered from known values: a further request would only wait behind the first.
     expect(simulator.requests.length).toBe(asked);
   });
 
-  it("that is gone is requested as often as allowed, before the circuit opens", async () => {
+  it("that is gone gets all allowed attempts before the circuit opens", async () => {
     const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
     const client = clientOf(simulator.url, { retry: { retries: 3, initialPauseMs: 1 } });
     await client.listModels();
