@@ -78,7 +78,7 @@ describe("run", () => {
     ).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("takes a schema that is a function, as those of some libraries are", async () => {
+  it("accepts a schema that is a function, as in some libraries", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
     const callable = Object.assign(() => {}, { "~standard": schema["~standard"] });
     const tool = { name: "add", schema: callable, run: () => 3 };
@@ -133,7 +133,7 @@ describe("run", () => {
     expect(text).toBe('Said: Error: There is no tool "unknown". There are: add.');
   });
 
-  it("keeps the prompt behind the messages before it, and in front of the calls", async () => {
+  it("keeps the prompt between the earlier messages and the calls", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
 
     const { text, messages } = await client.run({
@@ -156,13 +156,13 @@ describe("run", () => {
     ]);
   });
 
-  it("takes a JSON Schema, too", async () => {
+  it("accepts a JSON Schema, too", async () => {
     const client = await calling([{ a: 5 }]);
     const tool = { name: "add", schema: { type: "object" }, run: (given: unknown) => given };
     expect((await client.run({ prompt: "Add.", tools: [tool] })).text).toBe('Said: {"a":5}');
   });
 
-  it("ends after so many rounds, with the calls that were not run", async () => {
+  it("ends after the maximum number of rounds, with the pending calls", async () => {
     const client = await calling(Array(20).fill({ a: 1, b: 1 }));
     let runs = 0;
     const run = (): number => (runs += 1);

@@ -77,19 +77,19 @@ describe("StopCutter", () => {
     },
   );
 
-  it("gives out at once all that cannot belong to a stop string", () => {
+  it("returns text at once that cannot belong to a stop string", () => {
     const cutter = new StopCutter(["STOP", "\n"]);
     expect(cutter.push("Hello ST")).toBe("Hello ");
     expect(cutter.push("ART S")).toBe("START ");
   });
 
-  it("gives nothing after the cut", () => {
+  it("returns nothing after the cut", () => {
     const cutter = new StopCutter(["."]);
     cutter.push("a.");
     expect([cutter.push("more"), cutter.end()]).toEqual(["", ""]);
   });
 
-  it("begins to search anew after the end of a part", () => {
+  it("restarts its search after the end of a part", () => {
     const cutter = new StopCutter(["\n#"]);
     expect(cutter.push("think\n") + cutter.end()).toBe("think\n");
     expect(cutter.push("# Title")).toBe("# Title");
