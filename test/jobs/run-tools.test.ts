@@ -2,6 +2,7 @@ import type { PromptSeen, Script } from "foundry-local-simulator";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
 import { typedTool } from "../../src/index.js";
+import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { clientOf, simulate } from "../foundry/fixtures.js";
 
 /** A model that calls a tool with these arguments, one call after the other, and then says the last result. */
@@ -18,6 +19,16 @@ async function calling(calls: readonly object[]) {
   const { url } = await simulate({ models: [{ id: "agent-generic-cpu:1", loaded: true, script }] });
   return clientOf(url);
 }
+
+/** A call in what an engine streams. */
+const called = (name: string): object => ({
+  tool_calls: [{ index: 0, id: "a", function: { name, arguments: "{}" } }],
+});
+const written = (name: string): object => ({
+  content: `<tool_call>${JSON.stringify({ name, arguments: {} })}</tool_call>`,
+});
+
+const lastOf = (messages: unknown): unknown => Object(Object(messages).at(-1)).content;
 
 const schema = z.object({ a: z.number(), b: z.number() });
 
@@ -93,6 +104,33 @@ describe("run", () => {
     const client = await calling([given]);
     const { text } = await client.run({ prompt: "Add.", tools: [{ name: "add", schema, run }] });
     expect(text).toMatch(words);
+  });
+
+  it.each([
+    ["blanks, structured", (name: string) => called(name), "  "],
+    ["controls, structured", (name: string) => called(name), "\u0000\u200e"],
+    ["blanks in the text", (name: string) => written(name), "  "],
+  ])("tells the model of a call whose name is %s, and goes on", async (_what, delta, name) => {
+    const { url, chats } = await chatEngine(({ messages }) => {
+      const isFirst = chats.length === 1;
+      return events({
+        choices: [
+          {
+            delta: isFirst ? delta(name) : { content: `Said: ${lastOf(messages)}` },
+            finish_reason: "stop",
+          },
+        ],
+      });
+    });
+
+    const { text, rounds } = await clientOf(url).run({
+      prompt: "Add.",
+      model: "m",
+      tools: [{ name: "add", schema, run: () => 0 }],
+    });
+
+    expect(rounds).toBe(2);
+    expect(text).toBe('Said: Error: There is no tool "unknown". There are: add.');
   });
 
   it("keeps the prompt between the earlier messages and the calls", async () => {

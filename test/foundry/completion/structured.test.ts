@@ -440,4 +440,18 @@ describe("a schema of zod", () => {
       message: expect.stringContaining("Date"),
     });
   });
+
+  it("is refused where its library is too old to have one", async () => {
+    const { client } = await answering([JSON_TEXT]);
+    const { jsonSchema: _none, ...standard } = Person["~standard"];
+
+    const refused = Reflect.apply(client.complete, client, [
+      { prompt: "Who?", schema: { "~standard": standard } },
+    ]);
+
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: "The schema cannot be used: it has no JSON Schema.",
+    });
+  });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
+import type { Piece } from "../../../src/foundry/completion/piece.js";
+import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 
 /** The output for a text that arrives in these pieces, with adjacent pieces of one type joined. */
 function split(...pieces: readonly string[]): { text: string; reasoning: string; was: string } {

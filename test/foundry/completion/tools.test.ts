@@ -329,7 +329,19 @@ describe("tool calls of an engine", () => {
   );
 });
 
+function containingItself(): object {
+  const schema: Record<string, unknown> = { type: "object" };
+  schema["properties"] = { a: schema };
+  return schema;
+}
+
 describe("invalid tools", () => {
+  const calledWith = (given: object) => ({
+    prompt: undefined,
+    messages: [
+      { role: "assistant", tool_calls: [{ id: "a", name: "get_weather", arguments: given }] },
+    ],
+  });
   const complete = (given: object) =>
     clientOf("http://127.0.0.1:9").complete({ prompt: "Hi", ...given });
   it.each([
@@ -339,6 +351,16 @@ describe("invalid tools", () => {
       "parameters that are no schema",
       { tools: [{ function: { name: "a", parameters: { type: 7 } } }] },
     ],
+    [
+      "parameters that contain themselves",
+      { tools: [{ function: { name: "a", parameters: containingItself() } }] },
+    ],
+    [
+      "parameters with a value that JSON has not",
+      { tools: [{ function: { name: "a", parameters: { minProperties: 5n } } }] },
+    ],
+    ["a call whose arguments contain themselves", calledWith(containingItself())],
+    ["a call with an argument that JSON has not", calledWith({ days: 5n })],
     ["parameters that are a list", { tools: [{ function: { name: "a", parameters: [] } }] }],
     [
       "a result without its call",

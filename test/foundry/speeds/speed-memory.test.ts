@@ -177,6 +177,25 @@ describe("the memory of speeds", () => {
     expect(await readBy(memory())).toEqual(speed(20));
   });
 
+  it("looks at no more entries of a damaged file than it keeps", async () => {
+    const { memory, directory, file } = await folderOf();
+    await mkdir(directory);
+    const cpuMsOf = async (text: string): Promise<number> => {
+      await writeFile(file, text);
+      const rounds: number[] = [];
+      for (let round = 0; round < 3; round += 1) {
+        const before = process.cpuUsage();
+        await memory().read();
+        const { user, system } = process.cpuUsage(before);
+        rounds.push((user + system) / 1000);
+      }
+      return Math.min(...rounds);
+    };
+    const many = `[${"0,".repeat(130_000)}0]`;
+    const ignored = await cpuMsOf(`{"speeds":[],"x":${many}}`);
+    expect(await cpuMsOf(`{"speeds":${many}}`)).toBeLessThan(10 * ignored + 20);
+  });
+
   it.each([0, -5, 1e12, Number.NaN, Number.POSITIVE_INFINITY])(
     "ignores a speed of %s",
     async (value) => {

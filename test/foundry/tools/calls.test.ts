@@ -561,4 +561,30 @@ describe("a forced tool call", () => {
       expect(forced.goesOn).toBe(true);
     },
   );
+
+  it("is looked for without reading a long list again with each of its pieces", () => {
+    const cpuMsOf = (pieces: readonly string[]): number => {
+      const forced = new ForcedCall();
+      const before = process.cpuUsage();
+      const went = pieces.filter((piece) => {
+        forced.pushText(piece);
+        return forced.goesOn;
+      });
+      expect(went).toEqual([]);
+      return process.cpuUsage(before).user / 1000;
+    };
+    const inOneObject = cpuMsOf(["{", ...Array(40_000).fill('"a": 1, ')]);
+    const objects = cpuMsOf(["[", ...Array(40_000).fill('{"a": 1},')]);
+    expect(objects).toBeLessThan(5 * inOneObject + 20);
+  });
+
+  it("does not go on where what went on was thinking", () => {
+    const forced = new ForcedCall();
+    forced.pushText('{"name": "answer", "parameters": {}}, {"name"');
+    expect(forced.goesOn).toBe(true);
+
+    forced.textWasReasoning();
+
+    expect(forced.goesOn).toBe(false);
+  });
 });

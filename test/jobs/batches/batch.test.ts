@@ -54,7 +54,14 @@ describe("a batch as an iterable", () => {
     const script = ({ text }: { readonly text: string }) =>
       text === "Fail." ? { text: "I was about to say it.", failAfterTokens: 3 } : { text };
     const { client, chats } = await talker(script);
-    const requests = [{ prompt: "Good." }, { prompt: "" }, {}, { prompt: "Fail." }];
+    const tool = { function: { name: "f", parameters: { minProperties: 5n } } };
+    const requests = [
+      { prompt: "Good." },
+      { prompt: "" },
+      {},
+      { prompt: "Fail." },
+      { prompt: "No JSON.", tools: [tool] },
+    ];
     const come = await all(client.completeBatch(requests));
     const byIndex = [...come].sort((a, b) => a.index - b.index).map(({ state }) => state);
     expect(byIndex).toMatchObject([
@@ -66,6 +73,7 @@ describe("a batch as an iterable", () => {
         text: expect.stringMatching(/^I was/),
         error: { code: "INFERENCE_FAILED" },
       },
+      { status: "failed", text: "", error: { code: "INVALID_ARGUMENT" } },
     ]);
     expect(chats()).toHaveLength(2);
   });
